@@ -1,0 +1,1 @@
+"""Searchable sets of embeddings with what they came from."""

@@ -1,0 +1,25 @@
+"""`plainfilm doctor`: what is installed, what works, what is missing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say what is installed, what works on this machine and what is missing."""
+    from plainfilm.doctor import examine
+
+    findings = examine()
+    if as_json:
+        sys.stdout.write(json.dumps([vars(finding) for finding in findings], indent=2) + "\n")
+        return
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        mark = {True: "yes", False: "no "}[finding.works]
+        sys.stdout.write(f"{mark}  {finding.what:<{width}}  {finding.detail}\n")

@@ -1,0 +1,104 @@
+"""The `plainfilm` command: every file of this folder with a `command` function is a verb.
+
+Verb files import nothing heavy at the top, so that `--help` of anything answers at once. Errors a user
+can mend become one line on standard error and exit status 2; anything else is a defect and keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plainfilm import __version__
+from plainfilm.errors import PlainfilmError, nearest
+
+_NOT_VERBS = ("__init__", "main", "console")
+_CLICK_ERROR = typer.BadParameter.mro()[2]  # ClickException, wherever this Typer keeps its click
+
+
+def verbs() -> dict[str, str]:
+    """The verbs and their module names, from the files of this folder (`import_.py` is `import`)."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return {file.stem.rstrip("_"): file.stem for file in files if file.stem not in _NOT_VERBS}
+
+
+def build_app() -> typer.Typer:
+    """The command line with all its verbs."""
+    app = typer.Typer(
+        name="plainfilm",
+        help="Vision-language learning on chest radiographs: films and reports in, scored models out.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for verb, module_name in verbs().items():
+        module = importlib.import_module(f"plainfilm.cli.{module_name}")
+        app.command(name=verb)(module.command)
+    app.callback(help=app.info.help)(_root)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"plainfilm {__version__}\n")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """The options that come before a verb."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and leaves with its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; returns the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted."""
+    try:
+        if arguments and arguments[0] not in verbs() and not arguments[0].startswith("-"):
+            return _fail(f"no command '{arguments[0]}': {nearest(arguments[0], verbs())}")
+        status = build_app()(arguments or ["--help"], standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except PlainfilmError as error:
+        return _fail(str(error))
+    except _CLICK_ERROR as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        return _fail(f"{message} (see plainfilm {arguments[0]} --help)")
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", status=130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has left; nothing more can be said
+        return 141
+    except OSError as error:
+        return _fail(_os_message(error))
+
+
+def _fail(message: str, status: int = 2) -> int:
+    sys.stderr.write(f"plainfilm: {' '.join(message.split())}\n")
+    return status
+
+
+def _os_message(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"{place}the disk is full; free some space and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{place}{error.strerror}; choose another folder or change its permissions"
+    if error.errno == errno.ENOENT:
+        return f"{place}no such file or folder"
+    raise error

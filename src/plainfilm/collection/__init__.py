@@ -1,0 +1,1 @@
+"""Studies on disk in our format: prepare, open, describe, audit, label."""

@@ -1,0 +1,115 @@
+"""The tables of a collection: their columns, types and meaning, and the format's version.
+
+A collection is a folder:
+
+    collection.json      format version, source, licence, image size, counts, content fingerprint
+    studies.parquet      one row per study
+    images.parquet       one row per stored image; `path` is relative to the folder
+    sections.parquet     the parts of each report
+    sentences.parquet    the sentences of each section
+    labels.parquet       statements about studies, images or sentences, each with its origin
+    boxes.parquet        rectangles on stored images
+    rejected.parquet     what of the raw layout could not be used, and why
+    images/              stored films, 8-bit grey
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+
+STUDIES = pa.schema(
+    [
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field("patient_id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),  # train, validation or test
+        pa.field("order", pa.float64()),  # sorts the studies of one patient in time
+        pa.field("age", pa.float64()),  # years
+        pa.field("sex", pa.string()),  # F or M
+        pa.field("indication", pa.string()),
+    ]
+)
+
+IMAGES = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),  # relative to the collection
+        pa.field("view", pa.string(), nullable=False),  # a types.View
+        pa.field("width", pa.int32(), nullable=False),  # pixels as stored
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("original_width", pa.int32(), nullable=False),
+        pa.field("original_height", pa.int32(), nullable=False),
+        pa.field("pixel_spacing_mm", pa.float64()),  # of the stored image
+        pa.field("licence", pa.string()),
+        pa.field("sha256", pa.string(), nullable=False),  # of the stored file
+    ]
+)
+
+SECTIONS = pa.schema(
+    [
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field("section", pa.string(), nullable=False),  # a name of types.SECTIONS
+        pa.field("position", pa.int32(), nullable=False),  # order in the report
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("start", pa.int32(), nullable=False),  # characters into the report text
+        pa.field("end", pa.int32(), nullable=False),
+    ]
+)
+
+SENTENCES = pa.schema(
+    [
+        pa.field("sentence_id", pa.string(), nullable=False),
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field("section", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),  # order in the report
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("start", pa.int32(), nullable=False),
+        pa.field("end", pa.int32(), nullable=False),
+    ]
+)
+
+LABELS = pa.schema(
+    [
+        pa.field("target", pa.string(), nullable=False),  # study, image or sentence
+        pa.field("target_id", pa.string(), nullable=False),
+        pa.field("observation", pa.string(), nullable=False),
+        pa.field("state", pa.int8(), nullable=False),  # 1 positive, 0 negative, -1 uncertain
+        pa.field("origin", pa.string(), nullable=False),  # a file, a labeller and its version
+        pa.field("start", pa.int32()),  # evidence: characters into the report text
+        pa.field("end", pa.int32()),
+    ]
+)
+
+BOXES = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # observation, region or phrase
+        pa.field("x0", pa.float64(), nullable=False),  # pixels of the stored image
+        pa.field("y0", pa.float64(), nullable=False),
+        pa.field("x1", pa.float64(), nullable=False),
+        pa.field("y1", pa.float64(), nullable=False),
+        pa.field("annotator", pa.string()),
+        pa.field("phrase", pa.string()),
+    ]
+)
+
+REJECTED = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),  # in the raw layout
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("study_id", pa.string()),
+    ]
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "studies": STUDIES,
+    "images": IMAGES,
+    "sections": SECTIONS,
+    "sentences": SENTENCES,
+    "labels": LABELS,
+    "boxes": BOXES,
+    "rejected": REJECTED,
+}

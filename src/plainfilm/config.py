@@ -1,0 +1,102 @@
+"""Strict settings: pydantic models that refuse unknown keys and name the nearest right one.
+
+`Settings` is the base of every `Config` in the project. `build` turns a plain dictionary (from YAML)
+into one and translates pydantic's report into a single line a person can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from plainfilm.errors import ConfigError, nearest
+
+
+class Settings(BaseModel):
+    """Base of every configuration: immutable, unknown keys refused, defaults checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+
+def build(kind: type[SettingsType], values: Mapping[str, Any], where: str) -> SettingsType:
+    """`values` as a `kind`; `where` names the file or section in the error.
+
+    Raises:
+        ConfigError: an unknown key (with the nearest right one), a missing key or a bad value.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_first_problem(kind, error)}") from None
+
+
+def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    path = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key '{'.'.join(path)}': {nearest(path[-1], _fields_at(kind, path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"key '{'.'.join(path)}' is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"'{'.'.join(path)}' is {problem['input']!r}: {message}" if path else message
+
+
+def _fields_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
+    for part in path:
+        field = kind.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        kind = inner
+    return list(kind.model_fields)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping a YAML file holds.
+
+    Raises:
+        ConfigError: no such file, not YAML (with the line), or not a mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = f"line {line + 1}: " if line is not None else ""
+        raise ConfigError(f"{path}: {place}not valid YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys to values, found {type(loaded).__name__}")
+    return loaded
+
+
+def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """A copy of nested `values` with dotted `key=value` assignments applied; values are read as YAML.
+
+    >>> override({"training": {"epochs": 3}}, ["training.epochs=5"])
+    {'training': {'epochs': 5}}
+    """
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for assignment in assignments:
+        dotted, separator, text = assignment.partition("=")
+        if not separator or not dotted:
+            raise ConfigError(f"'{assignment}': an override is written key=value, e.g. training.epochs=5")
+        _assign(result, dotted.split("."), yaml.safe_load(text) if text else None, assignment)
+    return result
+
+
+def _assign(target: dict[str, Any], path: Sequence[str], value: Any, assignment: str) -> None:
+    for part in path[:-1]:
+        inner = target.get(part)
+        if inner is not None and not isinstance(inner, dict):
+            raise ConfigError(f"'{assignment}': '{part}' holds a value, not keys below it")
+        target[part] = dict(inner or {})
+        target = target[part]
+    target[path[-1]] = value

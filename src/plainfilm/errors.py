@@ -1,0 +1,73 @@
+"""The exception tree. Every message is one line: what is wrong, where, the value, and the way out.
+
+    PlainfilmError
+    ├── UsageError            an argument or option that cannot be used
+    ├── ConfigError           a recipe or setting: unknown key, unknown name, value out of range
+    ├── DataError             something about the data on disk
+    │   ├── ImageError        one image that cannot be used (becomes a row of `rejected`)
+    │   ├── SourceError       a raw layout that is not what its source expects
+    │   ├── CollectionError   a collection that is missing, damaged or of another format version
+    │   └── LeakageError      the same patient on both sides of a split
+    ├── ModelError            a model folder or checkpoint that does not fit
+    └── MissingDependency     an optional package that is not installed
+
+The command line turns any of these into one line on standard error and exit status 2; a library user
+catches `PlainfilmError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PlainfilmError(Exception):
+    """Base of every error a user can cause or mend."""
+
+
+class UsageError(PlainfilmError):
+    """An argument or option that cannot be used."""
+
+
+class ConfigError(PlainfilmError):
+    """A recipe or setting that cannot be used."""
+
+
+class DataError(PlainfilmError):
+    """Something about the data on disk."""
+
+
+class ImageError(DataError):
+    """One image that cannot be used."""
+
+
+class SourceError(DataError):
+    """A raw layout that is not what its source expects."""
+
+
+class CollectionError(DataError):
+    """A collection that is missing, damaged or of another format version."""
+
+
+class LeakageError(DataError):
+    """The same patient on both sides of a split."""
+
+
+class ModelError(PlainfilmError):
+    """A model folder or checkpoint that does not fit."""
+
+
+class MissingDependency(PlainfilmError):
+    """An optional package that is not installed."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest choice, then all of them.
+
+    >>> nearest("infonec", ["infonce", "siglip"])
+    "did you mean 'infonce'? Known: infonce, siglip"
+    """
+    known = sorted(choices)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    listing = f"Known: {', '.join(known) if known else 'none'}"
+    return f"did you mean '{close[0]}'? {listing}" if close else listing

@@ -1,0 +1,1 @@
+"""Pixels and tables in and out: images, CSV, Parquet, JSON; everything is written atomically."""

@@ -1,0 +1,1 @@
+"""From report text to the states of observations, each with its evidence."""

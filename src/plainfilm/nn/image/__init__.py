@@ -1,0 +1,1 @@
+"""One file per kind of image encoder; the folder is the list."""

@@ -1,0 +1,1 @@
+"""One file per kind of text encoder; the folder is the list."""

@@ -1,0 +1,1 @@
+"""A seeded 3-D chest, rendered to films with reports whose truth is known."""

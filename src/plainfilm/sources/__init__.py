@@ -1,0 +1,1 @@
+"""One file per published raw layout; the folder is the list."""

@@ -1,0 +1,1 @@
+"""One file per evaluation; the folder is the list."""

@@ -1,0 +1,91 @@
+"""The contract of a task: one file that evaluates a model on collections and returns results.
+
+A task module has two names:
+
+    Config                                   a `config.Settings`: the protocol's options
+    run(predictor, collections, config)      a `Results`
+
+A task computes and returns; writing `results.json`, tables, figures and the page is done by `results/`.
+The same model, collections and config give the same bytes: no random crops, no sampled sentences,
+every generator seeded from `config.seed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import pandas as pd
+
+from plainfilm import plugins
+from plainfilm.config import Settings
+
+if TYPE_CHECKING:
+    from plainfilm.collection import Collection
+    from plainfilm.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One score with its 95 % interval (`low`, `high`), the number `n` of items it is over, the `unit`
+    of resampling ("patient") and the trivial baselines' scores by the same rule.
+
+    `value` is `None` where the score is not computable; `note` then says why.
+    `baseline_intervals` holds (low, high) of each baseline.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unit: str = "patient"
+    baselines: dict[str, float] = field(default_factory=dict)
+    baseline_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One example for a person to look at: a query, and what the model answered, each with its labels.
+
+    `query_image` is a path or `None`; every answer is a dictionary with `rank`, `score`, `text` or
+    `image`, `labels` ({observation: state}) and `agrees` (True, False, or None where nothing is known).
+    """
+
+    title: str
+    query_image: str | None
+    query_text: str | None
+    query_labels: dict[str, int]
+    answers: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an evaluation found: scores, raw predictions and the identity of the protocol."""
+
+    task: str
+    model: str
+    collection: str
+    split: str
+    n: int
+    protocol: dict[str, Any]
+    metrics: tuple[Metric, ...]
+    predictions: pd.DataFrame
+    shown: tuple[Shown, ...] = ()
+
+
+class Task(Protocol):
+    """What a module of this folder offers."""
+
+    Config: type[Settings]
+
+    def run(self, predictor: Predictor, collections: Sequence[Collection], config: Any) -> Results:
+        """Evaluate `predictor` on `collections` as `config` says."""
+        ...
+
+
+def task(name: str) -> Task:
+    """The task called `name` (see `plugins.resolve`)."""
+    return cast(Task, plugins.resolve("task", name))

@@ -1,0 +1,1 @@
+"""Reports as text: sections, sentences, which text a model sees, and tokens."""

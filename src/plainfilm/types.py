@@ -1,0 +1,152 @@
+"""The things Plainfilm speaks of, as frozen records: study, image, report, label, box.
+
+A source yields `Study` objects; everything to the right of it (collection, batches, tasks) uses these
+words and no others. Absent means `None`: there are no `has_*` flags that could disagree with the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+
+
+class View(StrEnum):
+    """The projection of an image."""
+
+    PA = "PA"
+    AP = "AP"
+    AP_SUPINE = "AP_SUPINE"
+    LATERAL = "LATERAL"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_frontal(self) -> bool:
+        """True for PA, AP and AP supine films."""
+        return self in (View.PA, View.AP, View.AP_SUPINE)
+
+
+class State(IntEnum):
+    """What a report or a reader says of an observation; absent (not mentioned) is `None`.
+
+    The values are the codes of the CheXpert label table: 1, 0 and -1.
+    """
+
+    POSITIVE = 1
+    NEGATIVE = 0
+    UNCERTAIN = -1
+
+
+SECTIONS = ("findings", "impression", "indication", "comparison", "technique", "other")
+"""Section names; `other` holds report text under no header that is known."""
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report: `text` is `report[start:end]`, character for character."""
+
+    name: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of a section: `start` and `end` are offsets into the whole report text.
+
+    `text` is `report[start:end]` with runs of white space made one space.
+    """
+
+    text: str
+    start: int
+    end: int
+    section: str
+    position: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A radiologist's report.
+
+    `text` is the text as published. `sections` is given where the corpus states them; otherwise they
+    are parsed from `text` by the header rules named in `header_rules` (see `text.sections`).
+    """
+
+    text: str
+    sections: tuple[Section, ...] | None = None
+    header_rules: str = "plain"
+
+
+@dataclass(frozen=True)
+class Label:
+    """One statement about an observation: its state and where that came from.
+
+    `start` and `end` are the evidence's offsets into the report text, where there is any.
+    """
+
+    observation: str
+    state: State
+    origin: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on one image, `(x0, y0, x1, y1)` in pixels of the raw image, x right and y down.
+
+    `kind` is "observation", "region" or "phrase"; `name` is which one; `phrase` is the text it
+    illustrates, where there is one.
+    """
+
+    name: str
+    kind: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    annotator: str | None = None
+    phrase: str | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """One film as it lies in the raw layout; `image_id` is unique in its corpus."""
+
+    image_id: str
+    path: Path
+    view: View = View.UNKNOWN
+    labels: tuple[Label, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One examination: its films, its report, what is known of the patient.
+
+    `split` is one of `SPLITS` where the corpus states it and `None` otherwise. `order` sorts the
+    studies of one patient in time (any increasing number). `age` is in years, `sex` is "F" or "M".
+    """
+
+    study_id: str
+    patient_id: str
+    images: tuple[Image, ...] = ()
+    report: Report | None = None
+    labels: tuple[Label, ...] = ()
+    split: str | None = None
+    order: float | None = None
+    age: float | None = None
+    sex: str | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Something of the raw layout that could not be used, and why, in a person's words."""
+
+    path: str
+    reason: str
+    study_id: str | None = field(default=None)

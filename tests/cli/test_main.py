@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+
+import pytest
+
+from plainfilm.cli import main
+from plainfilm.cli.console import Lines
+
+VERBS = sorted(main.verbs())
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "plainfilm", *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_imports_no_torch(verb: str) -> None:
+    code = (
+        "import sys; from plainfilm.cli.main import run; "
+        f"status = run({[*filter(None, [verb]), '--help']}); "
+        "sys.exit(status or 3 * ('torch' in sys.modules) or 4 * ('pandas' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_a_mistyped_verb_gets_the_nearest_one_on_one_line() -> None:
+    done = command("doctr")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("plainfilm: no command 'doctr': did you mean 'doctor'?")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_mistyped_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["doctor", "--jsn"]) == 2
+    assert "--json" in capsys.readouterr().err
+
+
+def test_version_is_printed() -> None:
+    assert command("--version").stdout.startswith("plainfilm 0.")
+
+
+def test_doctor_prints_one_json_document() -> None:
+    done = command("doctor", "--json")
+    assert {"what", "works", "detail"} == set(json.loads(done.stdout)[0])
+
+
+def test_doctor_prints_a_line_per_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["doctor"]) == 0
+    assert "accelerate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "choose another folder"), (errno.ENOENT, "no such file")],
+)
+def test_trouble_with_the_disk_is_one_line(number: int, words: str) -> None:
+    assert words in main._os_message(OSError(number, "trouble", "out/x"))
+
+
+def test_any_other_trouble_keeps_its_traceback() -> None:
+    with pytest.raises(OSError, match="odd"):
+        main._os_message(OSError(errno.EDOM, "odd"))
+
+
+def test_plain_lines_say_how_far_work_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(Lines().track(range(3), 3, "counting")) == [0, 1, 2]
+    assert capsys.readouterr().err.startswith("counting: 3 of 3")

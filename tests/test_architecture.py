@@ -1,0 +1,182 @@
+"""The shape of the source: which folder may import which, how long things are, nothing written twice."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "src" / "plainfilm"
+FILES = sorted(path for path in ROOT.rglob("*.py"))
+FOUNDATION = ("errors", "types", "config", "plugins", "seeding", "geometry", "progress")
+ORDER = (
+    *(
+        "foundation",
+        "io",
+        "text",
+        "labelling",
+        "metrics",
+        "phantom",
+        "sources",
+        "collection",
+        "batches",
+        "nn",
+    ),
+    *(
+        "objectives",
+        "training",
+        "predictor",
+        "bank",
+        "tasks",
+        "results",
+        "dicom",
+        "serve",
+        "doctor",
+        "demo",
+        "cli",
+    ),
+)
+UNSAFE = ("torch.load", "pickle.load", "pickle.loads")
+MAY_NOT = {
+    "metrics": {"io", "text", "labelling"},
+    "nn": {"collection", "sources", "phantom", "batches"},
+    "predictor": {"objectives", "training"},
+    "bank": {"objectives", "training"},
+    "tasks": {"objectives", "training"},
+    "serve": {"objectives", "training"},
+}
+
+
+def layer(module: str) -> str:
+    part = module.split(".")[1] if "." in module else "foundation"
+    return "foundation" if part in FOUNDATION or part not in ORDER else part
+
+
+def layer_of_file(path: Path) -> str:
+    relative = path.relative_to(ROOT)
+    if relative.name == "__main__.py":
+        return "cli"
+    return layer(f"plainfilm.{relative.parts[0].removesuffix('.py')}")
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("plainfilm"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= set(names) if node.module == "plainfilm" else {node.module}
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("plainfilm.")}
+    return found
+
+
+def type_checking_only(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            found |= {
+                part.module for part in ast.walk(node) if isinstance(part, ast.ImportFrom) and part.module
+            }
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_flow_one_way(path: Path) -> None:
+    if path.parent == ROOT and path.name == "__init__.py":
+        return  # the package's front door opens onto every floor
+    own = layer_of_file(path)
+    for module in imports(path) - type_checking_only(path):
+        if module.startswith("plainfilm.__"):
+            continue
+        other = layer(module)
+        assert ORDER.index(other) <= ORDER.index(own), f"{own} imports {module}, which stands to its right"
+        assert other not in MAY_NOT.get(own, set()), f"{own} may not import {module}"
+
+
+def functions(path: Path) -> list[tuple[str, int]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if ast.get_docstring(node):
+                first = node.body[0]
+                length -= (first.end_lineno or first.lineno) - first.lineno + 1
+            found.append((f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", length))
+    return found
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted((length, where) for path in FILES for where, length in functions(path))
+    values = [length for length, _ in lengths]
+    assert lengths[-1][0] <= 75, lengths[-1]
+    assert values[int(0.9 * len(values))] <= 40
+    assert statistics.median(values) <= 11
+
+
+def test_files_are_short() -> None:
+    assert {
+        str(path): count for path in FILES if (count := len(path.read_text("utf-8").splitlines())) > 400
+    } == {}
+
+
+def depth(node: ast.AST, level: int = 0) -> int:
+    nested = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+    deepest = level
+    for child in ast.iter_child_nodes(node):
+        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse
+        inner = level + 1 if isinstance(child, nested) and not is_elif else level
+        deepest = max(deepest, depth(child, inner))
+    return deepest
+
+
+def test_nothing_is_nested_deeper_than_three() -> None:
+    deep = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and depth(node) > 3
+    ]
+    assert deep == []
+
+
+def code_lines(path: Path) -> list[tuple[int, str]]:
+    lines = enumerate(path.read_text("utf-8").splitlines(), 1)
+    kept = [(number, " ".join(line.split())) for number, line in lines]
+    return [
+        (number, line)
+        for number, line in kept
+        if len(line) > 3 and not line.startswith(("#", "import ", "from "))
+    ]
+
+
+def test_no_block_of_eight_lines_stands_twice() -> None:
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for path in FILES:
+        lines = code_lines(path)
+        for start in range(len(lines) - 7):
+            block = tuple(line for _, line in lines[start : start + 8])
+            places[block].append(f"{path.relative_to(ROOT)}:{lines[start][0]}")
+    assert [where for where in places.values() if len(where) > 1] == []
+
+
+def test_pickles_are_never_loaded_unsafely() -> None:
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "torch.load",
+                "pickle.load",
+                "pickle.loads",
+            ):
+                keywords = {item.arg: ast.unparse(item.value) for item in node.keywords}
+                assert keywords.get("weights_only") == "True", f"{path}:{node.lineno}"
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import plainfilm, plainfilm.cli.main as m, sys; m.build_app(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

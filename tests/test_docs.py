@@ -1,0 +1,86 @@
+"""Every command in the README and in docs/ is one the real command line accepts; tutorials are run.
+
+A page with the line `<!-- run -->` is run from top to bottom in an empty folder: a Python block that
+begins with `# file: NAME` is written to NAME, any other Python block is executed, and every `plainfilm`
+line of a shell block is executed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from plainfilm.cli.main import build_app, verbs
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OURS = re.compile(r"^(?:\$ )?(plainfilm .*)$", re.MULTILINE)
+SHELLS = ("bash", "console", "sh")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return BLOCK.findall(page.read_text("utf-8"))
+
+
+def commands(text: str) -> list[str]:
+    joined = re.sub(r"\\\n\s*", " ", text)
+    return [re.split(r"\s+(?:#|>|\||&&)", line)[0] for line in OURS.findall(joined)]
+
+
+SHELL_COMMANDS = [
+    (page, line)
+    for page in PAGES
+    for language, text in blocks(page)
+    if language in SHELLS
+    for line in commands(text)
+]
+RUN_PAGES = [page for page in PAGES if "<!-- run -->" in page.read_text("utf-8")]
+
+
+@pytest.mark.parametrize(("page", "line"), SHELL_COMMANDS, ids=lambda value: str(value)[-60:])
+def test_documented_commands_are_accepted(page: Path, line: str) -> None:
+    group = typer.main.get_command(build_app())
+    _, verb, *arguments = shlex.split(line)
+    if verb.startswith("--"):
+        return
+    assert verb in verbs(), f"{page.name}: {line}"
+    if "--help" in arguments:
+        return
+    group.commands[verb].make_context(verb, list(arguments))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for language, text in blocks(page):
+        targets = re.findall(r"^make ([\w-]+)", text, re.MULTILINE) if language in SHELLS else []
+        assert all(f"\n{target}:" in makefile for target in targets), targets
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUN_PAGES, ids=lambda page: page.name)
+def test_tutorials_run(page: Path, tmp_path: Path) -> None:
+    for language, text in blocks(page):
+        if language == "python" and (name := re.match(r"# file: (\S+)\n", text)):
+            (tmp_path / name[1]).write_text(text, encoding="utf-8")
+        elif language == "python":
+            done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        for line in commands(text) if language in SHELLS else []:
+            arguments = [sys.executable, "-m", "plainfilm", *shlex.split(line)[1:]]
+            done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
