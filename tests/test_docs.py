@@ -1,8 +1,8 @@
 """Every command in the README and in docs/ is one the real command line accepts; tutorials are run.
 
-A page with the line `<!-- run -->` is run from top to bottom in an empty folder: a Python block that
-begins with `# file: NAME` is written to NAME, any other Python block is executed, and every `plainfilm`
-line of a shell block is executed.
+A page with the line `<!-- run -->` is run from top to bottom in an empty folder: a block that begins
+with `# file: NAME` is written to NAME, any other Python block is executed, and every `plainfilm` line of
+a shell block is executed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def test_make_targets_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", RUN_PAGES, ids=lambda page: page.name)
 def test_tutorials_run(page: Path, tmp_path: Path) -> None:
     for language, text in blocks(page):
-        if language == "python" and (name := re.match(r"# file: (\S+)\n", text)):
+        if language in ("python", "yaml") and (name := re.match(r"# file: (\S+)\n", text)):
             (tmp_path / name[1]).write_text(text, encoding="utf-8")
         elif language == "python":
             done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True)

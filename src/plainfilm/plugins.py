@@ -22,6 +22,7 @@ KINDS = {
     "text encoder": "nn/text",
     "objective": "objectives",
     "task": "tasks",
+    "phantom layout": "phantom/layouts",
 }
 """What can be added as one file, and the folder it goes to."""
 

@@ -1,1 +1,8 @@
-"""Searchable sets of embeddings with what they came from."""
+"""Searchable sets of embeddings and what they came from."""
+
+from __future__ import annotations
+
+from plainfilm.bank.bank import Bank
+from plainfilm.bank.build import build_bank
+
+__all__ = ["Bank", "build_bank"]

@@ -1,1 +1,7 @@
-"""What an evaluation found, as files: numbers, tables, figures and a page."""
+"""What an evaluation leaves behind: numbers, tables, figures and a page; and how two of them compare."""
+
+from __future__ import annotations
+
+from plainfilm.results.write import as_document, write
+
+__all__ = ["as_document", "write"]

@@ -7,20 +7,24 @@ A source module has three names:
     make_example(root)           writes a few studies in the true raw layout below `root` and returns
                                  the path to give to `read`
 
-`read` yields `Study` objects and, for what cannot become one, `Rejection` objects; it opens tables and
-lists files but never decodes an image or parses a report: that happens in parallel, later. It raises
-`SourceError` only where nothing at all can be read (no such folder, a required table missing).
+`read` yields `Study` objects and, for what cannot become one, `Rejection` objects, always in the same
+order for the same raw data; it opens tables and lists files but never decodes an image or parses a
+report: that happens in parallel, later. It raises `SourceError` only where nothing at all can be read
+(no such folder, a required table missing).
+
+The readers of single cells below (`view_of`, `split_of`, ...) are shared by the sources.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from plainfilm import plugins
 from plainfilm.config import Settings
-from plainfilm.types import Rejection, Study
+from plainfilm.types import Rejection, State, Study, View
 
 
 class Source(Protocol):
@@ -40,3 +44,113 @@ class Source(Protocol):
 def source(name: str) -> Source:
     """The source called `name` (see `plugins.resolve`)."""
     return cast(Source, plugins.resolve("source", name))
+
+
+_VIEWS = {
+    "pa": View.PA,
+    "posteroanterior": View.PA,
+    "ap": View.AP,
+    "ap axial": View.AP,
+    "anteroposterior": View.AP,
+    "ap erect": View.AP,
+    "ap portable": View.AP,
+    "portable": View.AP,
+    "ap supine": View.AP_SUPINE,
+    "supine": View.AP_SUPINE,
+    "lateral": View.LATERAL,
+    "lat": View.LATERAL,
+    "l": View.LATERAL,
+    "ll": View.LATERAL,
+    "rl": View.LATERAL,
+    "left lateral": View.LATERAL,
+    "right lateral": View.LATERAL,
+    "xtable lateral": View.LATERAL,
+}
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validate": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+_STATES = {
+    "positive": State.POSITIVE,
+    "true": State.POSITIVE,
+    "negative": State.NEGATIVE,
+    "false": State.NEGATIVE,
+    "uncertain": State.UNCERTAIN,
+}
+
+_SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
+
+_BLANK = frozenset({"", "nan", "none", "null", "na", "n/a"})
+
+
+def is_blank(cell: str) -> bool:
+    """True for an empty cell and for the usual ways of writing one (`nan`, `None`, `NA`)."""
+    return cell.strip().lower() in _BLANK
+
+
+def view_of(cell: str) -> View:
+    """The view a cell names; obliques, decubitus films and blanks are `unknown`.
+
+    >>> view_of("LL"), view_of("antero-posterior"), view_of("AP_SUPINE"), view_of("LAO")
+    (<View.LATERAL: 'LATERAL'>, <View.AP: 'AP'>, <View.AP_SUPINE: 'AP_SUPINE'>, <View.UNKNOWN: 'unknown'>)
+    """
+    folded = " ".join(cell.lower().replace("-", "").replace("_", " ").split())
+    return _VIEWS.get(folded, View.UNKNOWN)
+
+
+def split_of(cell: str) -> str | None:
+    """The split a cell or file name means, or `None` where it means none.
+
+    >>> split_of("validate"), split_of("Train"), split_of("fold 3")
+    ('validation', 'train', None)
+    """
+    return _SPLITS.get(cell.strip().lower())
+
+
+def state_of(cell: str) -> State | None:
+    """The state a cell holds: 1, 0, -1 (also written 1.0) or a word; `None` where it is not one.
+
+    >>> state_of("1.0"), state_of("-1"), state_of("2"), state_of("uncertain")
+    (<State.POSITIVE: 1>, <State.UNCERTAIN: -1>, None, <State.UNCERTAIN: -1>)
+    """
+    word = _STATES.get(cell.strip().lower())
+    number = number_of(cell)
+    if word is None and number in (-1.0, 0.0, 1.0):
+        return State(int(number))
+    return word
+
+
+def number_of(cell: str) -> float | None:
+    """The finite number a cell holds, or `None`."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def age_of(cell: str) -> float | None:
+    """Years: a plain number, or DICOM's age string (`063Y`, `018M`, `012W`, `030D`); 0 to 130 or `None`.
+
+    >>> age_of("63.0"), age_of("063Y"), age_of("018M"), age_of("old")
+    (63.0, 63.0, 1.5, None)
+    """
+    text = cell.strip().upper()
+    per_year = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}.get(text[-1:], 0.0)
+    number = number_of(text[:-1] if per_year else text)
+    years = number / (per_year or 1.0) if number is not None else None
+    return years if years is not None and 0.0 <= years <= 130.0 else None
+
+
+def sex_of(cell: str) -> str | None:
+    """ "F" or "M", or `None` where the cell says neither."""
+    return _SEXES.get(cell.strip().lower())

@@ -2,8 +2,8 @@
 
 A task module has two names:
 
-    Config                                   a `config.Settings`: the protocol's options
-    run(predictor, collections, config)      a `Results`
+    Config                                          a `config.Settings`: the protocol's options
+    run(predictor, collections, config, progress)   a `Results`
 
 A task computes and returns; writing `results.json`, tables, figures and the page is done by `results/`.
 The same model, collections and config give the same bytes: no random crops, no sampled sentences,
@@ -20,6 +20,7 @@ import pandas as pd
 
 from plainfilm import plugins
 from plainfilm.config import Settings
+from plainfilm.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from plainfilm.collection import Collection
@@ -32,7 +33,10 @@ class Metric:
     of resampling ("patient") and the trivial baselines' scores by the same rule.
 
     `value` is `None` where the score is not computable; `note` then says why.
-    `baseline_intervals` holds (low, high) of each baseline.
+    `baseline_intervals` holds (low, high) of each baseline and `over_baselines` (value, low, high) of the
+    paired difference model - baseline. `support` is the number of positives, where that says more than
+    `n`. `group`, `reducer` and `parts` say which terms of `Results.items` the score is made of (see
+    `metrics.scores`); with them two results can be compared item by item.
     """
 
     name: str
@@ -44,6 +48,11 @@ class Metric:
     baselines: dict[str, float] = field(default_factory=dict)
     baseline_intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     note: str | None = None
+    over_baselines: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    support: int | None = None
+    group: str | None = None
+    reducer: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ class Shown:
     """One example for a person to look at: a query, and what the model answered, each with its labels.
 
     `query_image` is a path or `None`; every answer is a dictionary with `rank`, `score`, `text` or
-    `image`, `labels` ({observation: state}) and `agrees` (True, False, or None where nothing is known).
+    `image`, `labels` ({observation: state}), `agreement` ({observation: 1 agrees, -1 contradicts, 0 open})
+    and `agrees` (True, False, or None where nothing is known).
     """
 
     title: str
@@ -63,7 +73,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation found: scores, raw predictions and the identity of the protocol."""
+    """What an evaluation found: scores, raw predictions and the identity of the protocol.
+
+    `items`, where a task gives it, has one row per item and group: `group`, `item_id`, `patient_id` and,
+    per term of a score, columns `TERM|numerator` and `TERM|denominator`.
+    """
 
     task: str
     model: str
@@ -74,6 +88,7 @@ class Results:
     metrics: tuple[Metric, ...]
     predictions: pd.DataFrame
     shown: tuple[Shown, ...] = ()
+    items: pd.DataFrame | None = None
 
 
 class Task(Protocol):
@@ -81,7 +96,13 @@ class Task(Protocol):
 
     Config: type[Settings]
 
-    def run(self, predictor: Predictor, collections: Sequence[Collection], config: Any) -> Results:
+    def run(
+        self,
+        predictor: Predictor,
+        collections: Sequence[Collection],
+        config: Any,
+        progress: Progress = SILENT,
+    ) -> Results:
         """Evaluate `predictor` on `collections` as `config` says."""
         ...
 

@@ -1,0 +1,79 @@
+"""Embeds the films, sentences or reports of a collection: what `plainfilm embed` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from plainfilm.bank.bank import LABEL_PREFIX, Bank
+from plainfilm.bank.items import Choice, Items, What, gather
+from plainfilm.bank.labels import Labels
+from plainfilm.bank.search import Vectors
+from plainfilm.collection import Collection
+from plainfilm.errors import DataError
+from plainfilm.metrics.findings import BLANK
+from plainfilm.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+
+def embed_items(predictor: Predictor, items: Items, progress: Progress = SILENT) -> Iterator[Vectors]:
+    """Blocks (n, D) of unit vectors of the items, in their order."""
+    if items.frame["kind"].iloc[0] == "image":
+        return predictor.stream_images([Path(path) for path in items.frame["image"]], progress)
+    return predictor.stream_texts(items.frame["text"].tolist(), progress)
+
+
+def build_bank(
+    predictor: Predictor,
+    collection: Collection,
+    what: What,
+    folder: Path,
+    choice: Choice | None = None,
+    progress: Progress = SILENT,
+) -> Bank:
+    """Embeds the `what` of `collection` into a new bank at `folder`; vectors are written as they come.
+
+    Labels go with the items where the collection has them (see `bank.labels.Labels`).
+    """
+    chosen = choice or Choice()
+    items = gather([collection], what, chosen, _labels(collection))
+    meta: dict[str, Any] = {
+        "kind": items.frame["kind"].iloc[0],
+        "model": predictor.name,
+        "model_fingerprint": predictor.fingerprint,
+        "collection": collection.name,
+        "collection_path": str(collection.path.resolve()),
+        "collection_fingerprint": collection.fingerprint,
+        "split": chosen.split,
+        "text_rule": chosen.text_rule if what != "images" else None,
+        "texts": "case and white space folded; identical texts are one item",
+    }
+    return Bank.write(folder, embed_items(predictor, items, progress), with_labels(items), meta)
+
+
+def with_labels(items: Items) -> pd.DataFrame:
+    """The items' table with one nullable column of states per observation."""
+    frame = items.frame
+    if items.states is None:
+        return frame
+    states = pd.DataFrame(items.states, columns=[LABEL_PREFIX + name for name in items.observations])
+    blank = pd.DataFrame(items.states == BLANK, columns=states.columns)
+    return pd.concat([frame, states.astype("Int8").mask(blank)], axis=1)
+
+
+def _labels(collection: Collection) -> Labels | None:
+    try:
+        return Labels([collection])
+    except DataError:
+        return None  # a bank without labels can be searched all the same
+
+
+def as_matrix(blocks: Iterator[Vectors]) -> Vectors:
+    """All blocks as one matrix (N, D)."""
+    return np.concatenate(list(blocks))

@@ -1,0 +1,158 @@
+"""What a bank can hold: the films, sentences or reports of collections, each text once.
+
+Radiologists repeat themselves: half of a corpus' sentences are a few hundred texts. Texts that are the same
+but for case and white space are one item, which keeps its first place of origin, how often it occurs and
+(`members`) every study it occurs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from plainfilm.bank.labels import Labels, strongest
+from plainfilm.batches.rows import letters
+from plainfilm.collection import Collection
+from plainfilm.errors import DataError
+from plainfilm.metrics.findings import States
+from plainfilm.text.rules import normalise, report_text, select_sections
+from plainfilm.types import Section
+
+What = Literal["images", "sentences", "reports"]
+
+MIN_LETTERS = 3
+"""A shorter text (a number, a placeholder) says nothing that could be retrieved."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """N things to embed.
+
+    frame: (N) kind ("image", "sentence" or "report"), item_id, study_id, patient_id, text, image (a path)
+    and count. members: one row per study of an item: item (row of `frame`), study and patient (unique over
+    the collections). states: (N, C) what `observations` the item states, where labels were asked for.
+    """
+
+    frame: pd.DataFrame
+    members: pd.DataFrame
+    observations: tuple[str, ...] = ()
+    states: States | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which part of the collections: a split (`None`: all), views (`None`: all) and a text rule."""
+
+    split: str | None = None
+    text_rule: str = "best_section"
+    views: tuple[str, ...] | None = None
+
+
+def gather(
+    collections: Sequence[Collection], what: What, choice: Choice, labels: Labels | None = None
+) -> Items:
+    """The `what` of the collections, in the order of their tables.
+
+    Raises:
+        DataError: there are none.
+    """
+    parts = [_part(collection, place, what, choice, labels) for place, collection in enumerate(collections)]
+    frame = pd.concat([part[0] for part in parts], ignore_index=True)
+    if frame.empty:
+        where = ", ".join(str(collection.path) for collection in collections)
+        split = f" in split '{choice.split}'" if choice.split else ""
+        raise DataError(f"{where}: no {what}{split} (text rule {choice.text_rule}, views {choice.views})")
+    states = np.concatenate([part[1] for part in parts]) if labels else None
+    return _distinct(frame, states, labels.observations if labels else (), what)
+
+
+def _part(
+    collection: Collection, place: int, what: What, choice: Choice, labels: Labels | None
+) -> tuple[pd.DataFrame, States | None]:
+    """One row per film, sentence or report, repeated texts included, with its states."""
+    studies = collection.frame("studies")
+    if choice.split is not None:
+        studies = studies[studies["split"] == choice.split]
+    patients = dict(zip(studies["study_id"], studies["patient_id"], strict=True))
+    rows = (
+        _films(collection, patients, choice)
+        if what == "images"
+        else _texts(collection, patients, what, choice)
+    )
+    frame = pd.DataFrame(rows, columns=["item_id", "study_id", "text", "image"])
+    frame["patient_id"] = frame["study_id"].map(patients)
+    frame["study"] = [f"{place}/{study}" for study in frame["study_id"]]
+    frame["patient"] = frame["patient_id"].astype(str)
+    if labels is None:
+        return frame, None
+    if what == "sentences":
+        return frame, labels.states(place, "sentence", frame["item_id"].tolist())
+    return frame, labels.states(place, "study", frame["study_id"].tolist())
+
+
+Row = tuple[str, str, str | None, str | None]
+"""item_id, study_id, text, image."""
+
+
+def _films(collection: Collection, patients: dict[str, str], choice: Choice) -> list[Row]:
+    table = collection.table("images").select(["image_id", "study_id", "path", "view"])
+    return [
+        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"])))
+        for row in table.to_pylist()
+        if row["study_id"] in patients and (choice.views is None or row["view"] in choice.views)
+    ]
+
+
+def _texts(collection: Collection, patients: dict[str, str], what: What, choice: Choice) -> list[Row]:
+    sections = _sections_by_study(collection, patients)
+    if what == "reports":
+        rows = ((study, report_text(parts, choice.text_rule)) for study, parts in sections.items())
+        return [(study, study, text, None) for study, text in rows if letters(text) >= MIN_LETTERS]
+    spans = {
+        study: [(part.start, part.end) for part in select_sections(parts, choice.text_rule)]
+        for study, parts in sections.items()
+    }
+    return [
+        (row["sentence_id"], row["study_id"], row["text"], None)
+        for row in _rows_of(collection, "sentences", patients)
+        if letters(row["text"]) >= MIN_LETTERS
+        and any(start <= row["start"] and row["end"] <= end for start, end in spans.get(row["study_id"], ()))
+    ]
+
+
+def _sections_by_study(collection: Collection, patients: dict[str, str]) -> dict[str, list[Section]]:
+    found: dict[str, list[Section]] = {}
+    for row in _rows_of(collection, "sections", patients):
+        section = Section(row["section"], row["text"], row["start"], row["end"])
+        found.setdefault(row["study_id"], []).append(section)
+    return found
+
+
+def _rows_of(collection: Collection, name: str, patients: dict[str, str]) -> Iterator[dict]:
+    """Rows of a text table that belong to the wanted studies, a block at a time."""
+    table = collection.table(name)
+    wanted = pc.is_in(table["study_id"], value_set=pa.array(list(patients), pa.string()))
+    for block in table.filter(wanted).to_batches(max_chunksize=10_000):
+        yield from block.to_pylist()
+
+
+def _distinct(frame: pd.DataFrame, states: States | None, observations: tuple[str, ...], what: What) -> Items:
+    keys = frame["item_id"] + "\x1f" + frame["study"] if what == "images" else frame["text"].map(normalise)
+    codes, _ = pd.factorize(keys)
+    first = np.flatnonzero(~keys.duplicated().to_numpy())
+    count = np.bincount(codes, minlength=len(first))
+    members = pd.DataFrame({"item": codes, "study": frame["study"], "patient": frame["patient"]})
+    items = frame.iloc[first].reset_index(drop=True)
+    items = items.assign(kind=what.removesuffix("s"), count=count)
+    columns = ["kind", "item_id", "study_id", "patient_id", "text", "image", "count"]
+    reduced = strongest(states, codes.astype(np.int64), len(first)) if states is not None else None
+    return Items(items[columns], members.drop_duplicates(ignore_index=True), observations, reduced)

@@ -1,0 +1,88 @@
+"""Exact search by inner product over vectors that may lie on disk.
+
+Faiss finds candidates block by block; their scores are then computed again, each on its own and in double
+precision, because a matrix product rounds differently with its shape. So the same vectors give the same
+scores whatever the block, the batch or the number of threads, and ties break by the lower index.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+BLOCK_ROWS = 65_536
+BLOCK_NUMBERS = 4_000_000
+"""Numbers of candidates' vectors held at once."""
+SPARE = 16
+"""Candidates beyond k, so that rounding and ties near the k-th place change nothing."""
+SLACK = 1e-5
+"""More than rounding can move the inner product of two unit vectors in single precision."""
+
+
+def search(vectors: Vectors, queries: Vectors, k: int) -> tuple[Vectors, Indices]:
+    """The `k` rows of `vectors` (N, D) with the largest inner product with each of `queries` (Q, D).
+
+    Returns scores (Q, K) in falling order and indices (Q, K), K = min(k, N); equal scores in the order of
+    their indices. Memory is bounded by a block of vectors and a block of queries.
+    """
+    wanted = min(k, len(vectors))
+    scores = np.empty((len(queries), wanted), dtype=np.float32)
+    indices = np.empty((len(queries), wanted), dtype=np.int64)
+    if wanted == 0:
+        return scores, indices
+    unit = np.ascontiguousarray(queries, dtype=np.float32)
+    rough, candidates = _candidates(vectors, unit, min(wanted + SPARE, len(vectors)))
+    block = max(1, BLOCK_NUMBERS // max(1, candidates.shape[1] * vectors.shape[1]))
+    for start in range(0, len(unit), block):
+        rows = slice(start, start + block)
+        scores[rows], indices[rows] = _rescored(vectors, unit[rows], candidates[rows], wanted)
+    if candidates.shape[1] < len(vectors):
+        crowded = np.flatnonzero(rough[:, -1] >= scores[:, -1] - SLACK)
+        for query in crowded:
+            scores[query], indices[query] = _scan(vectors, unit[query], scores[query, -1] - SLACK, wanted)
+    return scores, indices
+
+
+def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors, Indices]:
+    import faiss
+
+    best_scores = np.empty((len(queries), 0), dtype=np.float32)
+    best = np.empty((len(queries), 0), dtype=np.int64)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        block = np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])
+        found, places = faiss.knn(queries, block, min(count, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+        best_scores = np.concatenate([best_scores, found], axis=1)
+        best = np.concatenate([best, places + start], axis=1)
+        order = np.argsort(-best_scores, axis=1, kind="stable")[:, :count]
+        best_scores, best = np.take_along_axis(best_scores, order, 1), np.take_along_axis(best, order, 1)
+    return best_scores, best
+
+
+def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
+    """The best `k` of each query's candidates (Q, M), scored one by one."""
+    ordered = np.sort(candidates, axis=1)
+    chosen = vectors[ordered.ravel()].reshape(*ordered.shape, -1)
+    products = (chosen.astype(np.float64) * queries[:, None, :].astype(np.float64)).sum(axis=2)
+    exact = products.astype(np.float32)
+    best = np.argsort(-exact, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(exact, best, 1), np.take_along_axis(ordered, best, 1)
+
+
+def _scan(vectors: Vectors, query: Vectors, floor: float, k: int) -> tuple[Vectors, Indices]:
+    """One query against everything that scores at least `floor`, for rankings crowded around place k."""
+    parts = []
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        products = vectors[start : start + BLOCK_ROWS] @ query
+        parts.append(np.flatnonzero(products >= floor) + start)
+    candidates = np.concatenate(parts)
+    exact = np.concatenate(
+        [
+            (vectors[part].astype(np.float64) * query.astype(np.float64)).sum(axis=1).astype(np.float32)
+            for part in np.array_split(candidates, len(candidates) // BLOCK_ROWS + 1)
+        ]
+    )
+    best = np.argsort(-exact, kind="stable")[:k]
+    return exact[best], candidates[best]

@@ -1,0 +1,107 @@
+"""Batches of an epoch, in an order that follows from the seed and the epoch alone.
+
+An epoch is a permutation cut into batches of the whole run; every process makes a contiguous slice of
+each. Starting at batch k costs nothing: the skipped items are never touched. Background threads make
+batches ahead of time (decoding and resampling release the interpreter lock); what they make does not
+depend on them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.batches.batch import Batch
+from plainfilm.batches.collate import Collate
+from plainfilm.batches.dataset import Dataset
+from plainfilm.seeding import generator
+
+Ints = NDArray[np.int64]
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> Ints:
+    """The permutation (count,) of one epoch."""
+    return generator(seed, "order", epoch).permutation(count).astype(np.int64)
+
+
+def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
+    """Which of `count` rows process `rank` of `world` makes; the slices are contiguous and differ by 1.
+
+    >>> [slice_bounds(7, rank, 2) for rank in range(2)]
+    [(0, 4), (4, 7)]
+    """
+    share, extra = divmod(count, world)
+    start = rank * share + min(rank, extra)
+    return start, start + share + (rank < extra)
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Batches of `dataset`.
+
+    batch_size: items per batch over all processes. drop_last: leave out a last batch that is not full;
+    a last batch of a single item, which has nothing to be compared with, is always left out.
+    workers: threads; 0 makes every batch when it is asked for. limit: use only so many items.
+    """
+
+    dataset: Dataset
+    collate: Collate
+    batch_size: int
+    seed: int
+    drop_last: bool = False
+    rank: int = 0
+    world: int = 1
+    workers: int = 1
+    limit: int | None = None
+
+    def items(self) -> int:
+        """Items per epoch, before any is left out with the last batch."""
+        return min(len(self.dataset), self.limit or len(self.dataset))
+
+    def batches(self) -> int:
+        """Batches per epoch."""
+        full, rest = divmod(self.items(), self.batch_size)
+        return full + (not self.drop_last and rest >= 2)
+
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
+        """This process's slices of batches `start` and after of `epoch`."""
+        order = self._order(epoch)
+        if self.workers == 0:
+            yield from (self._make(order, epoch, number) for number in range(start, self.batches()))
+            return
+        pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="plainfilm-loader")
+        try:
+            yield from self._prefetched(pool, order, epoch, start)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def item_ids(self, epoch: int, number: int) -> list[str]:
+        """The ids of batch `number` over all processes, for messages."""
+        order = self._order(epoch)
+        return [self.dataset.rows.ids[index] for index in self._members(order, number)]
+
+    def _prefetched(self, pool: ThreadPoolExecutor, order: Ints, epoch: int, start: int) -> Generator[Batch, None, None]:
+        waiting: deque[Future[Batch]] = deque()
+        for number in range(start, self.batches()):
+            waiting.append(pool.submit(self._make, order, epoch, number))
+            if len(waiting) > self.workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _order(self, epoch: int) -> Ints:
+        return epoch_order(len(self.dataset), self.seed, epoch)[: self.limit]
+
+    def _members(self, order: Ints, number: int) -> Ints:
+        return order[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def _make(self, order: Ints, epoch: int, number: int) -> Batch:
+        members = self._members(order, number)
+        start, stop = slice_bounds(len(members), self.rank, self.world)
+        items = [self.dataset.item(int(index), epoch) for index in members[start:stop]]
+        return self.collate(items, np.arange(start, stop, dtype=np.int64))

@@ -1,0 +1,177 @@
+"""Decoded films, kept on disk as 8-bit pixels that training maps into memory.
+
+Decoding dominates loading, and an epoch decodes the same files again. The cache holds every film of a
+collection once, at the size the recipe trains from, in one flat file:
+
+    <folder>/pixels-<shortest side>-<digest>.u8
+
+Where each film lies follows from the collection's table of images, so the file needs no index; its name
+holds a digest of all stored films, so a collection whose films changed gets a new one (and one whose
+labels changed does not). Building is parallel and ends in one atomic rename: a cache that exists is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from plainfilm.collection import Collection
+from plainfilm.errors import CollectionError, DataError, ImageError
+from plainfilm.io.files import replacing
+from plainfilm.io.images import read_image
+from plainfilm.io.raster import reduced_size
+from plainfilm.progress import SILENT, Progress
+
+Film = NDArray[np.uint8]
+
+_SPARE_BYTES = 64 << 20
+"""Left free on the disk that takes a cache."""
+
+_BLOCK = 32
+"""Films one thread decodes before it takes more."""
+
+
+class PixelSource(Protocol):
+    """Gives the pixels of one row of a collection's `images` table."""
+
+    def film(self, row: int) -> Film:
+        """(H, W) uint8; not to be written to."""
+        ...
+
+
+class ImageFiles:
+    """Decodes the stored file each time it is asked for."""
+
+    def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
+        self._collection = collection
+        self._paths = collection.table("images")["path"].combine_chunks()
+        self._shortest_side = shortest_side
+
+    def film(self, row: int) -> Film:
+        """The film of a row of `images`."""
+        path = self._collection.image_path(self._paths[row].as_py())
+        try:
+            return read_image(path, shortest_side=self._shortest_side).array
+        except (ImageError, OSError) as error:
+            raise CollectionError(f"{error}; prepare the collection again or remove the image") from None
+
+
+class PixelCache:
+    """A built cache, mapped into memory."""
+
+    def __init__(self, file: Path, shapes: NDArray[np.int64]) -> None:
+        self._shapes = shapes
+        self._ends = np.cumsum(shapes.prod(axis=1))
+        self._pixels = np.memmap(file, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
+
+    def film(self, row: int) -> Film:
+        """The film of a row of `images`, read only."""
+        height, width = self._shapes[row]
+        stop = int(self._ends[row])
+        return np.asarray(self._pixels[stop - height * width : stop]).reshape(height, width)
+
+
+def cache_shapes(collection: Collection, size: int) -> NDArray[np.int64]:
+    """(N, 2) height and width of every film with its shortest side at `size`, never enlarged."""
+    images = collection.table("images")
+    stored = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
+    reduced = [reduced_size(shape, size) for shape in stored]
+    return np.array(reduced, dtype=np.int64).reshape(-1, 2)[:, ::-1]
+
+
+def open_or_build(
+    collection: Collection,
+    size: int,
+    folders: Sequence[Path],
+    *,
+    workers: int = 1,
+    progress: Progress = SILENT,
+) -> PixelCache:
+    """The cache of `collection` at `size`, from the first of `folders` that has it or can take it.
+
+    Raises:
+        DataError: no folder can be written to or has room. CollectionError: a film that does not decode.
+    """
+    shapes = cache_shapes(collection, size)
+    total = int(shapes.prod(axis=1).sum())
+    files = [folder / f"pixels-{size}-{_digest(collection)}.u8" for folder in folders]
+    for file in files:
+        if file.is_file() and file.stat().st_size == total:
+            return PixelCache(file, shapes)
+    free = next((file for file in files if _can_take(file.parent, total)), None)
+    if free is None:
+        raise DataError(
+            f"no room for {total / 1e6:.0f} MB of decoded pixels in {' or '.join(map(str, folders))}: "
+            "free some, or train with data.cache=null"
+        )
+    _build(collection, size, shapes, free, workers, progress)
+    return PixelCache(free, shapes)
+
+
+def _digest(collection: Collection) -> str:
+    films = "".join(collection.table("images")["sha256"].to_pylist())
+    return hashlib.blake2b(films.encode(), digest_size=8).hexdigest()
+
+
+def _can_take(folder: Path, total: int) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return shutil.disk_usage(folder).free > total + _SPARE_BYTES
+    except OSError:
+        return False
+
+
+def _build(
+    collection: Collection,
+    size: int,
+    shapes: NDArray[np.int64],
+    file: Path,
+    workers: int,
+    progress: Progress,
+) -> None:
+    source = ImageFiles(collection, size)
+    ends = np.cumsum(shapes.prod(axis=1))
+    with replacing(file) as temporary:
+        _reserve(temporary, int(ends[-1]))
+        pixels = np.memmap(temporary, dtype=np.uint8, mode="r+", shape=(int(ends[-1]),))
+
+        def store(rows: range) -> range:
+            for row in rows:
+                film = _exactly(source.film(row), int(shapes[row, 0]), int(shapes[row, 1]))
+                pixels[int(ends[row]) - film.size : int(ends[row])] = film.reshape(-1)
+            return rows
+
+        blocks = (range(start, min(start + _BLOCK, len(shapes))) for start in range(0, len(shapes), _BLOCK))
+        pool = ThreadPoolExecutor(max_workers=max(1, workers))
+        try:
+            stored = chain.from_iterable(pool.map(store, blocks))
+            deque(progress.track(stored, len(shapes), f"decoding {collection.name}"), maxlen=0)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        pixels.flush()
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Take the room at once: writing to a map of a sparse file on a full disk kills the process."""
+    with file.open("r+b") as opened:
+        os.posix_fallocate(opened.fileno(), 0, size)
+
+
+def _exactly(film: Film, height: int, width: int) -> Film:
+    """`film` at the shape its row of the table promises."""
+    if film.shape == (height, width):
+        return film
+    return np.asarray(Image.fromarray(film).resize((width, height), Image.Resampling.BOX))

@@ -1,0 +1,92 @@
+"""Films to squares: the random crop of training, the fixed fit of evaluation, and normalisation.
+
+Everything geometric happens on 8-bit pixels in one resampling (Pillow's `resize` with a box), which is
+several times cheaper than cropping, resizing and converting one after another. Films are never
+mirrored: left and right are findings.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from plainfilm.io.preprocessing import Preprocessing
+
+Film = NDArray[np.uint8]
+"""(H, W), 0 black .. 255 white."""
+
+
+def augment(
+    array: Film,
+    rng: np.random.Generator,
+    size: int,
+    crop_area: tuple[float, float],
+    *,
+    rotation: float = 0.0,
+    brightness: float = 0.0,
+    pad: bool = False,
+) -> Film:
+    """A random square of a film (H, W), resampled to (size, size).
+
+    The square covers a share of the film's area drawn from `crop_area`, but is never wider than the
+    film's shorter side, at a uniform place. With `pad` the film is first padded with black to a square,
+    so that a wide film keeps its edges. `rotation` is the largest angle in degrees and `brightness` the
+    largest relative change; both are off at 0.
+    """
+    film = pad_to_square(array) if pad else array
+    height, width = film.shape
+    side = min(math.sqrt(rng.uniform(*crop_area) * height * width), height, width)
+    left, top = rng.uniform(0.0, width - side), rng.uniform(0.0, height - side)
+    image = Image.fromarray(film)
+    if rotation:
+        centre = (left + side / 2, top + side / 2)
+        image = image.rotate(rng.uniform(-rotation, rotation), Image.Resampling.BILINEAR, center=centre)
+    square = _resample(image, size, (left, top, left + side, top + side))
+    if brightness:
+        return _brighten(square, 1.0 + rng.uniform(-brightness, brightness))
+    return square
+
+
+def fit(array: Film, preprocessing: Preprocessing) -> Film:
+    """The fixed square of evaluation: (H, W) → (S, S), S = `preprocessing.size`.
+
+    "crop" keeps the middle square of the shorter side; "pad" keeps the whole film on black.
+    """
+    film = pad_to_square(array) if preprocessing.fit == "pad" else array
+    height, width = film.shape
+    side = min(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    return _resample(Image.fromarray(film), preprocessing.size, (left, top, left + side, top + side))
+
+
+def pad_to_square(array: Film) -> Film:
+    """A film (H, W) in the middle of a black square of its longer side."""
+    height, width = array.shape
+    side = max(height, width)
+    if height == width:
+        return array
+    square = np.zeros((side, side), dtype=np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = array
+    return square
+
+
+def to_tensor(films: Film, preprocessing: Preprocessing) -> Tensor:
+    """Squares (N, S, S) uint8 → normalised (N, C, S, S) float32; grey is repeated over the channels."""
+    grey = torch.from_numpy(np.ascontiguousarray(films)).to(torch.float32).unsqueeze(1)
+    mean = torch.tensor(preprocessing.channel_mean, dtype=torch.float32).view(1, -1, 1, 1) * 255.0
+    std = torch.tensor(preprocessing.channel_std, dtype=torch.float32).view(1, -1, 1, 1) * 255.0
+    return (grey - mean) / std
+
+
+def _resample(image: Image.Image, size: int, box: tuple[float, float, float, float]) -> Film:
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def _brighten(film: Film, factor: float) -> Film:
+    return np.clip(np.rint(film * np.float32(factor)), 0, 255).astype(np.uint8)

@@ -1,0 +1,45 @@
+"""`plainfilm embed`: the films, sentences or reports of a collection into a bank."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """What a bank can hold."""
+
+    IMAGES = "images"
+    SENTENCES = "sentences"
+    REPORTS = "reports"
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    collection: Annotated[Path, typer.Argument(help="Folder of a collection.")],
+    what: Annotated[Kind, typer.Option(help="What to embed.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bank.")],
+    split: Annotated[str | None, typer.Option(help="train, validation or test; all by default.")] = None,
+    text_rule: Annotated[
+        str | None, typer.Option(help="Which sections are a report's text; the model's own rule by default.")
+    ] = None,
+) -> None:
+    """Embed a collection's films, sentences or reports into a searchable bank."""
+    from plainfilm.bank import build_bank
+    from plainfilm.bank.items import Choice
+    from plainfilm.cli.console import console_progress
+    from plainfilm.collection import Collection
+    from plainfilm.errors import UsageError, nearest
+    from plainfilm.predictor import load
+    from plainfilm.types import SPLITS
+
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
+    opened, predictor = Collection.open(collection), load(model)
+    choice = Choice(split, text_rule or predictor.config.text_rule or "best_section")
+    bank = build_bank(predictor, opened, what.value, out, choice, console_progress())
+    sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

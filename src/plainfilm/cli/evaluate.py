@@ -1,0 +1,47 @@
+"""`plainfilm evaluate`: a model on collections, scored by a task."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plainfilm.errors import UsageError
+
+
+def command(
+    task: Annotated[str, typer.Argument(help="retrieval, or a task of your own (a .py file).")],
+    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    collections: Annotated[
+        list[str], typer.Argument(metavar="COLLECTION... [KEY=VALUE...]", help="Collections, then options.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    split: Annotated[str, typer.Option(help="Which split to evaluate on.")] = "test",
+) -> None:
+    """Evaluate a model; writes numbers with intervals, raw predictions, figures and a page.
+
+    Options of the task follow the collections as key=value, e.g. k=5 or text_rule=impression.
+    """
+    from plainfilm.cli.console import console_progress
+    from plainfilm.collection import Collection
+    from plainfilm.config import build, override
+    from plainfilm.results import write
+    from plainfilm.results.text import is_headline, line
+    from plainfilm.tasks.base import task as task_called
+
+    paths = [word for word in collections if "=" not in word or Path(word).exists()]
+    options = [word for word in collections if word not in paths]
+    if not paths:
+        raise UsageError("evaluate: name at least one collection before the options")
+    module = task_called(task)
+    config = build(module.Config, override({"split": split}, options), f"task {task}")
+    opened = [Collection.open(path) for path in paths]
+    from plainfilm.predictor import load
+
+    results = module.run(load(model), opened, config, console_progress())
+    write(results, out)
+    headline = [metric for metric in results.metrics if is_headline(metric)] or results.metrics
+    sys.stdout.writelines(f"{line(metric)}\n" for metric in headline)
+    sys.stdout.write(f"{out / 'index.html'}\n")

@@ -1,0 +1,47 @@
+"""`plainfilm info`: what a collection holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def command(
+    collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
+) -> None:
+    """Show what a collection holds: images, studies, patients, splits, views, labels, licences."""
+    from plainfilm.collection import Collection, info
+
+    found = info(Collection.open(collection))
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(file=sys.stdout, highlight=False)
+    table = Table(title=found["name"], show_header=False)
+    for name, value in found.items():
+        if name not in ("name", "labels"):
+            table.add_row(name, _line(value))
+    console.print(table)
+    labels = Table("observation", "positive", "negative", "uncertain", title="labels of studies and images")
+    for observation, counts in found["labels"].items():
+        labels.add_row(observation, *(str(counts[state]) for state in ("positive", "negative", "uncertain")))
+    if found["labels"]:
+        console.print(labels)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    return str(value)

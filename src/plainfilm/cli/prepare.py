@@ -1,0 +1,70 @@
+"""`plainfilm prepare`: a published raw layout into a collection."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plainfilm.errors import UsageError
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="mimic_cxr, table, or a source of your own (a .py file).")],
+    raw: Annotated[Path, typer.Argument(help="Folder or file with the raw data.")],
+    out: Annotated[Path, typer.Option(help="Folder of the collection; new, empty, or unfinished.")],
+    size: Annotated[
+        int, typer.Option(help="Shortest side of stored images in pixels; never enlarged.")
+    ] = 512,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=HEADER", help="For table: which header plays which role; repeat it."),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeat it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the collection that is there.")] = False,
+) -> None:
+    """Prepare a collection from a raw layout; killed and repeated, it goes on where it was.
+
+    Roles: image, image_id, text, labels, patient, study, view, split, age, sex, licence, order; text and
+    labels may name several headers, separated by commas. What cannot be used is listed, with the reason,
+    in the table `rejected`.
+    """
+    from plainfilm.cli.console import console_progress
+    from plainfilm.collection import prepare
+    from plainfilm.config import override
+
+    options = override({}, option or [])
+    if column:
+        options["columns"] = _columns(column)
+    collection = prepare(
+        source,
+        raw,
+        out,
+        size=size,
+        workers=workers,
+        options=options,
+        force=force,
+        progress=console_progress(),
+    )
+    rows = {name: table["rows"] for name, table in collection.meta["tables"].items()}
+    sys.stdout.write(
+        f"{out}: {rows['studies']} studies, {rows['images']} images, {rows['sentences']} sentences; "
+        f"{rows['rejected']} rejected\n"
+    )
+
+
+def _columns(assignments: list[str]) -> dict[str, str]:
+    columns: dict[str, str] = {}
+    for assignment in assignments:
+        role, separator, header = assignment.partition("=")
+        if not (role and separator and header):
+            raise UsageError(f"--column '{assignment}': write it ROLE=HEADER, e.g. --column text=findings")
+        if role in columns:
+            raise UsageError(f"--column '{assignment}': role '{role}' is given twice")
+        columns[role] = header
+    return columns

@@ -1,0 +1,55 @@
+"""`plainfilm retrieve`: what a bank holds that is closest to a film or a text."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plainfilm.errors import UsageError
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="Folder of the model the bank was made with.")],
+    bank: Annotated[Path, typer.Argument(help="Folder of a bank.")],
+    image: Annotated[Path | None, typer.Option(help="A film to ask with.")] = None,
+    text: Annotated[str | None, typer.Option(help="A text to ask with.")] = None,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Most items to return.")] = 10,
+    threshold: Annotated[float | None, typer.Option(help="Leave out items that score less.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Leave out items that score less than the best minus this.")
+    ] = None,
+    diversity: Annotated[
+        float | None, typer.Option(help="0 to 1: how much unlike each other the items shall be.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Retrieve the items of a bank that are closest to a film or a text."""
+    from plainfilm.bank import Bank
+    from plainfilm.bank.ask import ask
+    from plainfilm.bank.compose import Composition
+    from plainfilm.config import build
+    from plainfilm.predictor import load
+
+    if (image is None) == (text is None):
+        raise UsageError("give either --image FILE or --text TEXT")
+    settings = {"k": k, "threshold": threshold, "margin": margin, "diversity": diversity}
+    composition = build(Composition, settings, "retrieve")
+    document = ask(load(model), Bank.open(bank), composition, image=image, text=text)
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(_line(result) for result in document["results"])
+
+
+def _line(result: dict[str, Any]) -> str:
+    what = " ".join(str(result.get("text") or result["image"]).split())
+    signs = {1: "+", 0: "-", -1: "?"}
+    labels = " ".join(f"{signs[state]}{name}" for name, state in result["labels"].items())
+    return (
+        f"{result['rank']:>3}  {result['score']:.3f}  {what}  [{result['study_id']}]  {labels}".rstrip()
+        + "\n"
+    )

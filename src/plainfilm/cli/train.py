@@ -1,0 +1,41 @@
+"""`plainfilm train`: a recipe and collections in, a model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. training.epochs=5."),
+    ] = None,
+    *,
+    data: Annotated[
+        list[Path], typer.Option("--data", metavar="COLLECTION", help="A collection to train on; repeatable.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the run.")],
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out where it was stopped.")
+    ] = False,
+) -> None:
+    """Train a model as RECIPE says on the training split of each COLLECTION.
+
+    RUN/model is the best model by the recipe's validation metric, RUN/last the newest, RUN/log.jsonl
+    the losses. A run that was stopped, even killed, goes on with --resume and ends in the same weights.
+    Start it under torchrun to share every batch between processes.
+    """
+    from plainfilm.cli.console import console_progress
+    from plainfilm.collection.collection import Collection
+    from plainfilm.training.recipe import load_recipe
+    from plainfilm.training.trainer import train
+
+    checked = load_recipe(recipe, overrides or ())
+    collections = [Collection.open(path) for path in data]
+    progress = console_progress()
+    model = train(checked, collections, out, resume=resume, progress=progress)
+    progress.say(f"model: {model}")

@@ -1,0 +1,125 @@
+"""Opens a collection: cheap to open, tables read when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io.tables import read_json, read_parquet
+
+META = "collection.json"
+
+
+class Collection:
+    """Studies on disk in Plainfilm's format; `collection.schema` describes the tables."""
+
+    def __init__(self, path: Path, meta: dict[str, Any]) -> None:
+        self.path = path
+        self.meta = meta
+        self._tables: dict[str, pa.Table] = {}
+
+    @staticmethod
+    def open(path: Path | str) -> Collection:
+        """The collection in a folder; no table is read yet.
+
+        Raises:
+            CollectionError: no collection there, an unfinished one, or one of another format version.
+        """
+        folder = Path(path)
+        if not (folder / META).is_file():
+            raise CollectionError(_no_collection(folder))
+        try:
+            meta = read_json(folder / META)
+        except DataError as error:
+            raise CollectionError(f"{error}; prepare the collection again") from None
+        version = meta.get("format_version") if isinstance(meta, dict) else None
+        if version != FORMAT_VERSION:
+            way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
+            raise CollectionError(
+                f"{folder}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; {way_out}"
+            )
+        return Collection(folder, meta)
+
+    @property
+    def name(self) -> str:
+        """What the collection is called: its folder."""
+        return self.path.resolve().name
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the content: 64 hexadecimal digits over all tables, and through them all images."""
+        return str(self.meta["fingerprint"])
+
+    @property
+    def licence(self) -> list[str]:
+        """The licences its images state."""
+        return list(self.meta["licence"])
+
+    def table(self, name: str) -> pa.Table:
+        """One of the tables of `schema.TABLES`, read once.
+
+        Raises:
+            CollectionError: no such table, or its file is missing or damaged.
+        """
+        if name not in TABLES:
+            raise CollectionError(f"a collection has no table '{name}': {nearest(name, TABLES)}")
+        if name not in self._tables:
+            self._tables[name] = read_parquet(self.table_path(name), TABLES[name])
+        return self._tables[name]
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """A table as a pandas frame of its own."""
+        return self.table(name).to_pandas()
+
+    def table_path(self, name: str) -> Path:
+        """The file of a table."""
+        return self.path / f"{name}.parquet"
+
+    def image_path(self, relative: str) -> Path:
+        """The file of an image from its `path` in the table `images`.
+
+        Raises:
+            CollectionError: the path leads out of the collection.
+        """
+        inner = PurePosixPath(relative)
+        if inner.is_absolute() or ".." in inner.parts:
+            raise CollectionError(f"{self.path}: image path '{relative}' leads out of the collection")
+        return self.path / inner
+
+    def split_of_patients(self) -> dict[str, set[str]]:
+        """Every patient's splits: more than one is a leak."""
+        studies = self.table("studies")
+        splits: dict[str, set[str]] = {}
+        pairs = zip(studies["patient_id"].to_pylist(), studies["split"].to_pylist(), strict=True)
+        for patient, split in pairs:
+            splits.setdefault(patient, set()).add(split)
+        return splits
+
+    def renew(self, meta: dict[str, Any], table: str) -> None:
+        """Forgets a table that was rewritten, and takes over what `collection.json` says now."""
+        self.meta = meta
+        self._tables.pop(table, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the tables: another process reads its own."""
+        return {"path": self.path, "meta": self.meta, "_tables": {}}
+
+    def __repr__(self) -> str:
+        return f"Collection({str(self.path)!r}, {self.fingerprint[:12]})"
+
+
+def _no_collection(folder: Path) -> str:
+    if (folder / ".partial").is_dir():
+        return f"{folder}: its preparation is not finished; repeat the prepare command to go on"
+    if not folder.is_dir():
+        return f"{folder}: no such collection; make one with `plainfilm prepare SOURCE RAW --out {folder}`"
+    return f"{folder}: is not a collection (no {META}); make one with `plainfilm prepare`"
+
+
+def _is_newer(version: object) -> bool:
+    return isinstance(version, int) and version > FORMAT_VERSION

@@ -1,0 +1,59 @@
+"""What a collection holds, in numbers (the JSON document of `plainfilm info`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from plainfilm.collection.collection import Collection
+from plainfilm.collection.schema import TABLES
+from plainfilm.types import State
+
+
+def info(collection: Collection) -> dict[str, Any]:
+    """Counts of everything; `splits`, `views` and `licences` count images.
+
+    `labels` counts, for each observation and state, the studies and images of which some origin says so;
+    `origins` counts label rows, those of sentences included.
+    """
+    rows = {name: len(collection.table(name)) for name in TABLES}
+    studies, images = collection.frame("studies"), collection.frame("images")
+    split = images["study_id"].map(studies.set_index("study_id")["split"])
+    labels = collection.frame("labels")
+    return {
+        "name": collection.name,
+        "images": rows["images"],
+        "studies": rows["studies"],
+        "patients": int(studies["patient_id"].nunique()),
+        "reports": int(collection.frame("sections")["study_id"].nunique()),
+        "sentences": rows["sentences"],
+        "rejected": rows["rejected"],
+        "splits": _counts(split),
+        "studies_by_split": _counts(studies["split"]),
+        "views": _counts(images["view"]),
+        "labels": _labels(labels),
+        "origins": _counts(labels["origin"]),
+        "boxes": _counts(collection.frame("boxes")["name"]),
+        "licences": _counts(images["licence"].fillna("not stated")),
+        "image_size": collection.meta["image_size"],
+        "fingerprint": collection.fingerprint,
+    }
+
+
+def _counts(values: pd.Series) -> dict[str, int]:
+    """How often each value occurs, the most frequent first, ties by name."""
+    counts = values.value_counts()
+    return {
+        str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], name))
+    }
+
+
+def _labels(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+    keys = ["target", "target_id", "observation", "state"]
+    distinct = labels.loc[labels["target"] != "sentence", keys].drop_duplicates()
+    counts = distinct.groupby(["observation", "state"]).size()
+    return {
+        observation: {state.name.lower(): int(counts.get((observation, int(state)), 0)) for state in State}
+        for observation in sorted(distinct["observation"].unique())
+    }

@@ -1,0 +1,189 @@
+"""Labels the sentences and studies of a collection from their reports.
+
+Findings, impression and text under no known header are read; indication, comparison and technique speak of
+what was asked or was, not of what is. Rows of other origins stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from plainfilm.collection.collection import META, Collection
+from plainfilm.collection.merge import content_fingerprint, write_stream
+from plainfilm.collection.pool import in_processes
+from plainfilm.collection.schema import LABELS
+from plainfilm.io.tables import write_json
+from plainfilm.labelling.labeller import Labeller
+from plainfilm.progress import SILENT, Progress
+from plainfilm.types import Label, State
+
+READ_SECTIONS = ("findings", "impression", "other")
+STUDIES_PER_CHUNK = 256
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _StudyText:
+    """The sections and sentences of a study that are read, as rows of their tables."""
+
+    study_id: str
+    sections: list[Row]
+    sentences: list[Row]
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    vocabulary: str
+    studies: list[_StudyText]
+
+
+def label_collection(
+    collection: Collection,
+    vocabulary: str = "chexpert",
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> int:
+    """Writes the labels of one vocabulary's labeller for every study and sentence; returns their number.
+
+    Earlier rows of the same origin are replaced, so that it may be repeated. The collection's fingerprint
+    changes with its labels.
+    """
+    origin = Labeller.load(vocabulary).origin
+    chunks = _chunks(_study_texts(collection), vocabulary)
+    labelled = progress.track(_labelled(chunks, workers), None, "labelling studies")
+    written = [0]
+
+    def new() -> Iterator[pa.Table]:
+        for rows in labelled:
+            written[0] += len(rows)
+            yield pa.Table.from_pylist(rows, schema=LABELS)
+
+    kept = _others(collection.table_path("labels"), origin)
+    rows, digest = write_stream("labels", chain(kept, new()), collection.table_path("labels"))
+    _note(collection, {"rows": rows, "digest": digest})
+    return written[0]
+
+
+def _labelled(chunks: Iterable[_Chunk], workers: int | None) -> Iterator[list[Row]]:
+    """The label rows of each study in turn."""
+    for studies in in_processes(label_chunk, chunks, workers):
+        yield from studies
+
+
+def _note(collection: Collection, labels: dict[str, Any]) -> None:
+    tables = {**collection.meta["tables"], "labels": labels}
+    digests = {name: table["digest"] for name, table in tables.items()}
+    meta = {**collection.meta, "tables": tables, "fingerprint": content_fingerprint(digests)}
+    write_json(meta, collection.path / META)
+    collection.renew(meta, "labels")
+
+
+def _others(path: Path, origin: str) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            table = pa.Table.from_batches([batch]).cast(LABELS)
+            yield table.filter(pc.not_equal(table["origin"], origin))
+
+
+def _study_texts(collection: Collection) -> Iterator[_StudyText]:
+    """Both tables hold their studies in the same order, so that they are read side by side."""
+    sentences = _by_study(collection.table_path("sentences"))
+    following = next(sentences, None)
+    for study_id, sections in _by_study(collection.table_path("sections")):
+        own: list[Row] = []
+        if following is not None and following[0] == study_id:
+            own, following = following[1], next(sentences, None)
+        yield _StudyText(study_id, sections, own)
+
+
+def _by_study(path: Path) -> Iterator[tuple[str, list[Row]]]:
+    with pq.ParquetFile(path) as file:
+        rows = (row for batch in file.iter_batches(batch_size=5_000) for row in batch.to_pylist())
+        for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
+            yield study_id, [row for row in group if row["section"] in READ_SECTIONS]
+
+
+def _chunks(studies: Iterator[_StudyText], vocabulary: str) -> Iterator[_Chunk]:
+    while chunk := list(islice(studies, STUDIES_PER_CHUNK)):
+        yield _Chunk(vocabulary, chunk)
+
+
+@lru_cache(maxsize=4)
+def _labeller(vocabulary: str) -> Labeller:
+    return Labeller.load(vocabulary)
+
+
+def label_chunk(chunk: _Chunk) -> list[list[Row]]:
+    """The label rows of each study of a chunk: its own first, then its sentences'."""
+    labeller = _labeller(chunk.vocabulary)
+    return [_label_study(study, labeller) for study in chunk.studies if study.sections]
+
+
+def _label_study(study: _StudyText, labeller: Labeller) -> list[Row]:
+    evidence: list[Label] = []
+    of_sentences: list[Row] = []
+    for sentence in study.sentences:
+        found = labeller.label_sentence(sentence["text"])
+        labels = [_in_report(label, sentence, study.sections) for label in found]
+        states = {label.observation: label.state for label in labels}
+        of_sentences += _rows("sentence", sentence["sentence_id"], states, labels, labeller.origin)
+        evidence += labels
+    states = labeller.aggregate(evidence)
+    return _rows("study", study.study_id, states, evidence, labeller.origin) + of_sentences
+
+
+def _rows(
+    target: str, target_id: str, states: Mapping[str, State], evidence: list[Label], origin: str
+) -> list[Row]:
+    """One row per observation, with the first evidence that has the state it was given."""
+    rows = []
+    for observation, state in states.items():
+        proof = next(
+            (label for label in evidence if label.observation == observation and label.state == state), None
+        )
+        rows.append(
+            {
+                "target": target,
+                "target_id": target_id,
+                "observation": observation,
+                "state": int(state),
+                "origin": origin,
+                "start": proof.start if proof else None,
+                "end": proof.end if proof else None,
+            }
+        )
+    return rows
+
+
+def _in_report(label: Label, sentence: Row, sections: list[Row]) -> Label:
+    """A label with its offsets in the sentence's text moved to the report's.
+
+    A sentence's text has runs of white space made one; its section has the characters as published.
+    """
+    if label.start is None or label.end is None:
+        return label
+    section = next(
+        (row for row in sections if row["start"] <= sentence["start"] and sentence["end"] <= row["end"]), None
+    )
+    if section is None:
+        return label
+    raw = section["text"][sentence["start"] - section["start"] : sentence["end"] - section["start"]]
+    places = [
+        place
+        for place, letter in enumerate(raw)
+        if not (letter.isspace() and raw[place - 1 : place].isspace())
+    ]
+    if label.end > len(places) or not label.end:
+        return label
+    start, end = sentence["start"] + places[label.start], sentence["start"] + places[label.end - 1] + 1
+    return Label(label.observation, label.state, label.origin, start, end)

@@ -1,0 +1,123 @@
+"""One shard of a preparation: a pure function from some studies to a finished part on disk.
+
+The local process pool runs it, and a cluster that shares the folder can run it too: a shard knows
+everything it needs and shards share nothing. A part is a folder of Parquet files that appears whole, by
+renaming, after the shard's images are written; it remembers the fingerprint of what it was made from, so
+that a preparation that was killed takes it over instead of repeating it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from plainfilm.collection.rows import Rows, add_study, stored_image
+from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.io.tables import read_json, write_json, write_parquet
+from plainfilm.types import Rejection, Study
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive items of a source: `number` is their place, `work` the folder all shards write to."""
+
+    number: int
+    studies: tuple[Study, ...]
+    rejections: tuple[Rejection, ...]
+    raw: Path
+    work: Path
+    size: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished shard: its rows by table, and the fingerprint of what it was made from."""
+
+    number: int
+    studies: int
+    rows: dict[str, int]
+    fingerprint: str
+
+
+def part_folder(work: Path, number: int) -> Path:
+    """Where the part of a shard lies."""
+    return work / "parts" / f"{number:06d}"
+
+
+def shard_fingerprint(shard: Shard) -> str:
+    """Changes when anything does that the part depends on: records, image files, size, format version."""
+    digest = hashlib.sha256(f"{FORMAT_VERSION} {shard.size}".encode())
+    for item in (*shard.studies, *shard.rejections):
+        digest.update(repr(item).encode("utf-8", "surrogatepass"))
+    for image in (image for study in shard.studies for image in study.images):
+        try:
+            state = image.path.stat()
+            digest.update(f"{state.st_size} {state.st_mtime_ns}".encode())
+        except OSError:
+            digest.update(b"absent")
+    return digest.hexdigest()
+
+
+def prepare_shard(shard: Shard) -> Part:
+    """Writes the images and the part of a shard, or takes over the part that is already there.
+
+    Raises:
+        DataError: something cannot be written.
+    """
+    fingerprint = shard_fingerprint(shard)
+    folder = part_folder(shard.work, shard.number)
+    finished = _finished(folder, fingerprint, shard.number)
+    if finished is not None:
+        return finished
+    rows = _rows(shard)
+    part = Part(
+        shard.number,
+        len(shard.studies),
+        {name: len(table) for name, table in rows.tables.items()},
+        fingerprint,
+    )
+    _publish(rows, part, folder)
+    return part
+
+
+def _rows(shard: Shard) -> Rows:
+    rows = Rows()
+    for rejection in shard.rejections:
+        rows.reject(_shown(Path(rejection.path), shard.raw), rejection.reason, rejection.study_id)
+    store = partial(stored_image, folder=shard.work, size=shard.size)
+    shown = partial(_shown, raw=shard.raw)
+    for study in shard.studies:
+        add_study(study, rows, store, shown)
+    return rows
+
+
+def _shown(path: Path, raw: Path) -> str:
+    """A raw path as `rejected` shows it: relative to the raw data, where it lies below."""
+    base = raw if raw.is_dir() else raw.parent
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+
+
+def _finished(folder: Path, fingerprint: str, number: int) -> Part | None:
+    marker = folder / "part.json"
+    if not marker.is_file():
+        return None
+    noted = read_json(marker)
+    if noted["fingerprint"] != fingerprint:
+        return None
+    return Part(number, noted["studies"], noted["rows"], fingerprint)
+
+
+def _publish(rows: Rows, part: Part, folder: Path) -> None:
+    # The name holds the process id, so that a worker that outlives its killed parent disturbs nobody.
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    for name, table in rows.tables.items():
+        write_parquet(table, TABLES[name], temporary / f"{name}.parquet")
+    noted = {"fingerprint": part.fingerprint, "studies": part.studies, "rows": part.rows}
+    write_json(noted, temporary / "part.json")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

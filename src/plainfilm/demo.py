@@ -1,0 +1,103 @@
+"""The whole way on phantoms: a raw corpus in, an aligned model and scored retrieval out.
+
+Each stage is the same function that its verb of the command line calls; a user who wants one of them
+alone finds it under the name printed before it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plainfilm.collection import Collection, audit, label_collection, prepare
+from plainfilm.errors import LeakageError, UsageError
+from plainfilm.phantom import write as write_phantom
+from plainfilm.predictor import load
+from plainfilm.progress import SILENT, Progress
+from plainfilm.tasks.base import Metric, Results, task
+
+FILM_SIZE = 192
+"""Shortest side of the demo's films in pixels: more than its model sees, little enough to be quick."""
+
+RECIPE = "txtrayalign-tiny"
+
+
+def run(out: Path, studies: int = 1600, seed: int = 0, progress: Progress = SILENT) -> Results:
+    """Everything from phantoms to results, below `out`.
+
+    Returns the results of the retrieval task on test patients; `out/results/index.html` shows them.
+
+    Raises:
+        UsageError: `out` holds something already.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: is not empty; name another folder with --out or remove this one")
+    collection = build_collection(out, studies, seed, progress)
+    model = train_model(collection, out / "run", seed, progress)
+    return evaluate_model(model, collection, out / "results", progress)
+
+
+def build_collection(out: Path, studies: int, seed: int, progress: Progress = SILENT) -> Collection:
+    """A phantom corpus in MIMIC-CXR's raw layout, prepared, labelled and audited."""
+    progress.say(f"1/5 phantom: {studies} studies in MIMIC-CXR's raw layout -> {out / 'raw'}")
+    write_phantom("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
+    progress.say(f"2/5 prepare and label -> {out / 'collection'}")
+    collection = prepare("mimic_cxr", out / "raw", out / "collection", size=FILM_SIZE, progress=progress)
+    label_collection(collection, progress=progress)
+    collection = Collection.open(out / "collection")
+    leaks = audit([collection])["leaks"]
+    if leaks:
+        raise LeakageError(f"{collection.path}: {len(leaks)} patients stand on both sides of a split")
+    return collection
+
+
+def train_model(collection: Collection, run_folder: Path, seed: int, progress: Progress = SILENT) -> Path:
+    """The demo's recipe trained on `collection`; returns the model folder."""
+    from plainfilm.training import load_recipe, train
+
+    progress.say(f"3/5 train {RECIPE} -> {run_folder}")
+    recipe = load_recipe(RECIPE, [f"seed={seed}"])
+    return train(recipe, [collection], run_folder, progress=progress)
+
+
+def evaluate_model(model: Path, collection: Collection, out: Path, progress: Progress = SILENT) -> Results:
+    """Retrieval for the test patients' films, scored and written to `out`."""
+    from plainfilm.results import write as write_results
+
+    progress.say(f"4/5 evaluate retrieval on unseen patients -> {out}")
+    retrieval = task("retrieval")
+    results = retrieval.run(load(model), [collection], retrieval.Config())
+    write_results(results, out)
+    progress.say(f"5/5 done: open {out / 'index.html'}")
+    return results
+
+
+HEADLINES = (
+    ("image->sentence", "finding_f1_micro_positive"),
+    ("image->report", "finding_f1_micro_positive"),
+    ("image->report", "recall@10"),
+)
+"""What the demo's last lines give: directions and scores of the retrieval task."""
+
+
+def headline(results: Results) -> list[str]:
+    """One line per headline score: value, 95 % interval, n, and each baseline with its interval."""
+    lines = []
+    for direction, score in HEADLINES:
+        found = [m for m in results.metrics if m.name.startswith(f"{direction}/{score}")]
+        lines += [_line(metric) for metric in found]
+    return lines
+
+
+def _line(metric: Metric) -> str:
+    if metric.value is None:
+        return f"{metric.name}: not computable ({metric.note})"
+    baselines = "".join(
+        f"  {name} {value:.3f}" + _interval(metric.baseline_intervals.get(name))
+        for name, value in metric.baselines.items()
+    )
+    interval = _interval((metric.low, metric.high)) if metric.low is not None else ""
+    return f"{metric.name} {metric.value:.3f}{interval}  n={metric.n}{baselines}"
+
+
+def _interval(bounds: tuple[float | None, float | None] | None) -> str:
+    return f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds and bounds[0] is not None else ""

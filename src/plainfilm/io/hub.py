@@ -1,0 +1,54 @@
+"""What happens before something is downloaded from the Hugging Face hub: it is announced, or refused.
+
+The libraries that download retry for most of a minute when there is no network; one short look first
+gives the answer at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from plainfilm.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+_SECONDS = 5.0
+
+
+def before_download(what: str, *, offline: bool) -> None:
+    """Say that `what` is about to be downloaded.
+
+    Raises:
+        ModelError: `offline`, or the hub does not answer.
+    """
+    if offline:
+        raise not_here(what, "offline is set")
+    problem = _unreachable()
+    if problem is not None:
+        raise not_here(what, problem)
+    logger.warning("%s is not on this machine: downloading it", what)
+
+
+def not_here(what: str, problem: str) -> ModelError:
+    """The error for something that cannot be had, with the way out."""
+    reason = problem.strip().splitlines()[0].rstrip(".") if problem.strip() else "no reason given"
+    return ModelError(
+        f"{what} is not on this machine and cannot be downloaded ({reason}): run once with a network so "
+        "that it is kept, or copy its files here and name their path instead"
+    )
+
+
+def _unreachable() -> str | None:
+    address = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    if getproxies() or address.hostname is None:
+        return None  # a proxy answers for the hub; asking the hub itself would prove nothing
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname, port), timeout=_SECONDS).close()
+    except OSError as error:
+        return f"{address.hostname} does not answer: {error.strerror or error}"
+    return None

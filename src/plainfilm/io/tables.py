@@ -1,0 +1,234 @@
+"""CSV in, Parquet and JSON in and out. Every write is atomic; every error names the file and the column."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io.files import replacing
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_GZIP = b"\x1f\x8b"
+
+
+def read_csv(path: Path | str, *, required: Sequence[str] = (), dtype: Any = str) -> pd.DataFrame:
+    """A CSV file as strings; a blank cell, and one that says NaN, is "".
+
+    Reads `.csv` and gzip (known by its content, not its name), UTF-8 with or without a byte order mark,
+    UTF-16 with one, and Windows-1252 where the bytes are no UTF-8. White space around headers is removed.
+    Columns beyond `required` are kept. `dtype` is pandas' own, for columns that are not text.
+
+    Raises:
+        DataError: no such file, empty, cut short, a header that occurs twice, a row with more cells than
+            the header, or a missing column (with the nearest header).
+    """
+    path = Path(path)
+    frame = _parse(path, _encoding(path), dtype)
+    frame.columns = [str(header).strip() for header in frame.columns]
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise DataError(f"{path}: header '{repeated[0]}' occurs twice; rename one of the columns")
+    require_columns(path, list(frame.columns), required)
+    return frame
+
+
+def require_columns(path: Path, headers: Sequence[str], required: Sequence[str]) -> None:
+    """Checks that every one of `required` is among `headers`; `path` is for the message.
+
+    Raises:
+        DataError: a header is missing.
+    """
+    known = list(headers)
+    for header in required:
+        if header not in known:
+            raise DataError(f"{path}: no column '{header}': {nearest(header, known)}")
+
+
+def _encoding(path: Path) -> str:
+    """The encoding of a CSV file, from its first bytes and, for UTF-8, a look at all of them."""
+    try:
+        with _open_bytes(path) as stream:
+            head = stream.read(4)
+            if not head:
+                raise DataError(f"{path}: is empty; expected a header row and data")
+            if head[:2] in _UTF16:
+                return "utf-16"
+            return "utf-8-sig" if _is_utf8(head, stream) else "cp1252"
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{path}: the gzip data are damaged or cut short; fetch the file again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _open_bytes(path: Path) -> Any:
+    with path.open("rb") as stream:
+        zipped = stream.read(2) == _GZIP
+    return gzip.open(path, "rb") if zipped else path.open("rb")
+
+
+def _is_utf8(head: bytes, stream: Any) -> bool:
+    rest = head
+    while block := stream.read(1 << 20):
+        rest += block
+        # A character may straddle two blocks: all but the last three bytes must decode now.
+        keep = max(len(rest) - 3, 0)
+        while keep and rest[keep] & 0xC0 == 0x80:
+            keep -= 1
+        if not _decodes(rest[:keep]):
+            return False
+        rest = rest[keep:]
+    return _decodes(rest)
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parse(path: Path, encoding: str, dtype: Any) -> pd.DataFrame:
+    with _open_bytes(path) as stream, warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            header = pd.read_csv(stream, encoding=encoding, header=None, nrows=1, dtype=str)
+            stream.seek(0)
+            frame = pd.read_csv(
+                stream,
+                encoding=encoding,
+                dtype=dtype,
+                index_col=False,
+                keep_default_na=False,
+                na_values=["NaN", "nan"] if dtype is str else None,
+                encoding_errors="replace" if encoding == "cp1252" else "strict",
+            )
+        except pd.errors.EmptyDataError:
+            raise DataError(f"{path}: is empty; expected a header row and data") from None
+        except pd.errors.ParserWarning:
+            raise DataError(f"{path}: rows have more cells than the header; is a header missing?") from None
+        except pd.errors.ParserError as error:
+            raise DataError(f"{path}: not a regular CSV ({_last_clause(error)}); quote the cell") from None
+        except UnicodeError:
+            raise DataError(f"{path}: is not text in {encoding}; save it as UTF-8") from None
+        except ValueError as error:
+            raise DataError(f"{path}: a value does not fit its column ({error})") from None
+    # pandas renames a repeated header to `name.1`; the raw row tells the truth about it.
+    raw = ["" if pd.isna(cell) else str(cell) for cell in header.iloc[0]]
+    frame.columns = [name if name else f"Unnamed: {place}" for place, name in enumerate(raw)]
+    return frame.fillna("") if dtype is str else frame
+
+
+def _last_clause(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].rpartition("error: ")[2]
+
+
+def write_parquet(rows: pa.Table | Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path) -> None:
+    """Writes a table atomically, with exactly the columns and types of `schema`.
+
+    Raises:
+        CollectionError: a column is missing, unknown or of another type, or a required value is absent.
+        DataError: the file cannot be written.
+    """
+    table = rows if isinstance(rows, pa.Table) else _from_rows(rows, schema, path)
+    unknown = sorted(set(table.column_names) - set(schema.names))
+    if unknown:
+        raise CollectionError(f"{path}: unknown column '{unknown[0]}': {nearest(unknown[0], schema.names)}")
+    required = [field.name for field in schema if not field.nullable and field.name in table.column_names]
+    for name in required:
+        if table.column(name).null_count:
+            raise CollectionError(f"{path}: column '{name}' lacks a value in some row; each needs one")
+    table = _conform(table, schema, path)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path) -> pa.Table:
+    for row in rows:
+        unknown = row.keys() - set(schema.names)
+        if unknown:
+            name = min(unknown)
+            raise CollectionError(f"{path}: unknown column '{name}': {nearest(name, schema.names)}")
+    try:
+        return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise CollectionError(f"{path}: a value does not fit its column ({error})") from None
+
+
+def read_parquet(
+    path: Path | str, schema: pa.Schema | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """A Parquet table, or only its `columns`; with a `schema`, in its order and types.
+
+    Raises:
+        CollectionError: missing, damaged, or lacking a column.
+    """
+    path = Path(path)
+    try:
+        file = pq.ParquetFile(path)
+        wanted = list(columns) if columns is not None else (schema.names if schema else None)
+        for name in wanted or ():
+            if name not in file.schema_arrow.names:
+                known = nearest(name, file.schema_arrow.names)
+                raise CollectionError(f"{path}: no column '{name}': {known}; prepare the collection again")
+        table = file.read(columns=wanted)
+    except FileNotFoundError:
+        raise CollectionError(f"{path}: no such table; prepare the collection again") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CollectionError(f"{path}: is damaged ({reason}); prepare the collection again") from None
+    if schema is None:
+        return table
+    return _conform(table, pa.schema([schema.field(name) for name in wanted or ()]), path)
+
+
+def _conform(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
+    try:
+        return table.select(schema.names).cast(schema)
+    except KeyError as error:
+        raise CollectionError(f"{path}: {error.args[0]}; expected {', '.join(schema.names)}") from None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise CollectionError(f"{path}: a column has another type than expected ({error})") from None
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Writes JSON atomically: keys in the order given, indented by two, NaN refused.
+
+    Raises:
+        DataError: the value is not JSON, or the file cannot be written.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: cannot be written as JSON ({error})") from None
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        DataError: no such file, or not JSON (with the line).
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: line {error.lineno}: not valid JSON ({error.msg})") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None

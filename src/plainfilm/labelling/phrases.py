@@ -1,0 +1,64 @@
+"""The small language that vocabularies and context cues are written in, compiled to regular expressions.
+
+A phrase is a regular expression with two additions and one change: a space stands for any run of white
+space and hyphens, `<n>` for up to n words of the same clause, and a plain "(" does not capture.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable
+
+from plainfilm.errors import ConfigError
+
+# The words of a phrase are never this far apart: another clause begins here.
+_OTHER_CLAUSE = "but|however|although|though|except|with|without|no|nor|there|which|while|whereas|otherwise"
+# Where a phrase states normality, neither do doubt, denial or abnormality stand between its words.
+_ABNORMAL = (
+    "not|may|might|could|possibl[ey]|likely|enlarged|large|increased|prominent|borderline|mild|mildly|moderate|"
+    "moderately|severe|severely|marked|markedly|cardiomegaly"
+)
+_SPACE = r"(?:[\s-]+)"
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_GAP = re.compile(r" ?<(\d+)> ?")
+_PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
+
+
+def expand(phrase: str, *, strict: bool = False) -> str:
+    """`phrase` as the source of a regular expression without capturing groups.
+
+    With `strict`, gaps do not cross words of doubt, denial or abnormality.
+
+    >>> bool(re.fullmatch(expand("heart <2> enlarged"), "heart is mildly enlarged"))
+    True
+    """
+    forbidden = f"{_OTHER_CLAUSE}|{_ABNORMAL}" if strict else _OTHER_CLAUSE
+    gap_word = rf"(?!(?:{forbidden})\b)[\w%'/.]*[\w%']"
+    pieces = _GAP.split(phrase.strip())
+    words = [_PLAIN_GROUP.sub("(?:", piece).replace(" ", _SPACE) for piece in pieces[::2]]
+    gaps = [rf"(?:[\s,/-]+{gap_word}){{0,{count}}}?[\s,/-]+" for count in pieces[1::2]]
+    return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=True))
+
+
+def compile_phrases(phrases: Iterable[str], where: str, *, strict: bool = False) -> re.Pattern[str]:
+    """One pattern that finds any of `phrases` as whole words in text made `lower`; `strict` as in `expand`.
+
+    Raises:
+        ConfigError: a phrase is not a regular expression; `where` names the file and part.
+    """
+    sources = []
+    for phrase in phrases:
+        source = expand(phrase, strict=strict)
+        try:
+            re.compile(source)
+        except re.error as error:
+            raise ConfigError(f"{where}: phrase '{phrase}' cannot be read ({error.msg})") from None
+        sources.append(source)
+    # After a "?" a word may follow at once.
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sources)})(?:(?![a-z0-9])|(?<=\?))")
+
+
+def lower(text: str) -> str:
+    """`text` in small letters, character for character, which is how patterns see it."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)

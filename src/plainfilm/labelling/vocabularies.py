@@ -1,0 +1,76 @@
+"""The observations and how they are written: vocabularies as data (YAML files beside this one).
+
+`CHEXPERT_OBSERVATIONS` are the 14 classes of CheXpert in the published order; `FIVE` are those of its
+competition (Irvin et al. 2019, arXiv:1901.07031).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from plainfilm.config import Settings, build, read_yaml
+from plainfilm.errors import ConfigError, nearest
+
+NO_FINDING = "No Finding"
+SUPPORT_DEVICES = "Support Devices"
+
+CHEXPERT_OBSERVATIONS: tuple[str, ...] = (
+    NO_FINDING,
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    SUPPORT_DEVICES,
+)
+
+FIVE: tuple[str, ...] = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
+
+_FOLDER = Path(__file__).parent
+_NOT_VOCABULARIES = ("context",)
+
+
+class Wording(Settings):
+    """How one observation is written; the fields are explained in `chexpert.yaml`."""
+
+    present: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class Vocabulary(Settings):
+    """A named list of observations with their wordings, in order."""
+
+    name: str
+    version: int = Field(ge=1)
+    observations: dict[str, Wording] = Field(min_length=1)
+
+
+def vocabulary_names() -> list[str]:
+    """The vocabularies that come with the package."""
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml") if file.stem not in _NOT_VOCABULARIES)
+
+
+def load_vocabulary(name: str) -> Vocabulary:
+    """The vocabulary called `name`, or the one in the YAML file at that path.
+
+    Raises:
+        ConfigError: no such vocabulary (with the nearest name), or a file that is not one.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        if name not in vocabulary_names():
+            raise ConfigError(f"unknown vocabulary '{name}': {nearest(name, vocabulary_names())}")
+        path = _FOLDER / f"{name}.yaml"
+    return build(Vocabulary, read_yaml(path), str(path))

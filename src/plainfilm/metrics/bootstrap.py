@@ -1,0 +1,130 @@
+"""95 % intervals by resampling patients, of one model or of the difference of two on the same items.
+
+Items (queries, films) of one patient are not independent, so whole patients are drawn with replacement
+and every item counts as often as its patient was drawn (Efron's percentile interval). Nearly every score
+is a function of sums over items; those need one matrix product per block of resamples. Anything else
+(a median) is given the items' weights. Resamples are drawn in blocks, so memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from plainfilm.seeding import generator
+
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
+
+LEVEL = 0.95
+BLOCK_NUMBERS = 4_000_000
+"""Numbers in one block of weights: 32 MB of float64."""
+
+ONE_PATIENT = "no interval: all items are of one patient"
+NOT_COMPUTABLE = "not computable: nothing to divide by"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score with the bounds of its interval; `None` where it cannot be computed, and `note` says why."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    note: str | None = None
+
+
+class PatientBootstrap:
+    """Resamples of the patients that `groups` (one entry per item, N) names; the same for the same seed.
+
+    One object serves every score over the same items, so that all of them see the same resamples.
+    """
+
+    def __init__(self, groups: Sequence[object] | NDArray, resamples: int = 1000, seed: int = 0) -> None:
+        _, codes = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+        self.codes: NDArray[np.int64] = codes.astype(np.int64)
+        self.patients = int(codes.max()) + 1 if len(codes) else 0
+        self.resamples = resamples
+        self.seed = seed
+
+    def of_sums(self, counts: ArrayLike, statistic: Statistic) -> list[Interval]:
+        """Intervals of scores that depend on nothing but sums over the items.
+
+        counts: (N, ...) what each item adds. statistic: sums (R, ...) → (R,) or (R, M) scores, NaN where
+        a score cannot be computed. Returns M intervals (one for (R,)).
+        """
+        values = np.asarray(counts, dtype=np.float64)
+        flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+        order = np.argsort(self.codes, kind="stable")
+        starts = np.searchsorted(self.codes[order], np.arange(self.patients))
+        per_patient = np.add.reduceat(flat[order], starts, axis=0) if self.patients else flat
+
+        def score(weights: Floats) -> Floats:
+            return statistic((weights @ per_patient).reshape(len(weights), *values.shape[1:]))
+
+        return self._intervals(score)
+
+    def of_weights(self, statistic: Statistic) -> list[Interval]:
+        """Intervals of any score: `statistic` takes item weights (R, N) and returns (R,) or (R, M)."""
+        return self._intervals(lambda weights: statistic(weights[:, self.codes]))
+
+    def difference(self, first: ArrayLike, second: ArrayLike, statistic: Statistic) -> list[Interval]:
+        """Intervals of `statistic` of `first` minus that of `second`, both over the same items (paired)."""
+        both = np.stack([np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)], axis=1)
+        return self.of_sums(both, lambda sums: statistic(sums[:, 0]) - statistic(sums[:, 1]))
+
+    def _intervals(self, score: Statistic) -> list[Interval]:
+        value = _columns(score(np.ones((1, self.patients))))[0]
+        if self.patients < 2:
+            return [_interval(one, None) for one in value]
+        drawn = np.concatenate([_columns(score(weights)) for weights in self._weights()])
+        return [_interval(one, drawn[:, column]) for column, one in enumerate(value)]
+
+    def _weights(self) -> Iterator[Floats]:
+        random = generator(self.seed, "patient bootstrap")
+        block = max(1, BLOCK_NUMBERS // max(1, self.patients, len(self.codes)))
+        for start in range(0, self.resamples, block):
+            rows = min(block, self.resamples - start)
+            weights = np.empty((rows, self.patients))
+            for row in range(rows):
+                drawn = random.integers(0, self.patients, self.patients)
+                weights[row] = np.bincount(drawn, minlength=self.patients)
+            yield weights
+
+
+def _columns(scores: Floats) -> Floats:
+    return scores[:, None] if scores.ndim == 1 else scores
+
+
+def _interval(value: float, drawn: Floats | None) -> Interval:
+    if not np.isfinite(value):
+        return Interval(None, None, None, NOT_COMPUTABLE)
+    if drawn is None:
+        return Interval(float(value), None, None, ONE_PATIENT)
+    usable = drawn[np.isfinite(drawn)]
+    tail = 50.0 * (1.0 - LEVEL)
+    low, high = np.percentile(usable, [tail, 100.0 - tail])
+    lost = len(drawn) - len(usable)
+    note = f"not computable in {lost} of {len(drawn)} resamples, which were left out" if lost else None
+    return Interval(float(value), float(low), float(high), note)
+
+
+def weighted_median(values: ArrayLike, weights: Floats) -> Floats:
+    """The median of `values` (N,) under each row of integer `weights` (R, N): (R,), NaN where all are 0.
+
+    An item of weight w counts as w equal items; an even number of them gives the mean of the middle two.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    order = np.argsort(numbers, kind="stable")
+    cumulative = np.cumsum(weights[:, order], axis=1)
+    total = cumulative[:, -1:] if numbers.size else np.zeros((len(weights), 1))
+    if not numbers.size:
+        return np.full(len(weights), np.nan)
+    lower = (cumulative < np.floor((total + 1) / 2)).sum(axis=1)
+    upper = (cumulative < np.floor((total + 2) / 2)).sum(axis=1)
+    last = numbers.size - 1
+    middle = (numbers[order][np.minimum(lower, last)] + numbers[order][np.minimum(upper, last)]) / 2
+    return np.where(total[:, 0] > 0, middle, np.nan)

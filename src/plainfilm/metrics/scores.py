@@ -1,0 +1,113 @@
+"""What a score is made of: fractions per item, and how they become one number.
+
+Nearly every score of retrieval is a ratio of two sums over items (recall at k, micro precision), a mean of
+such ratios (macro), their harmonic mean (the published F1) or a median. Keeping the two terms of every
+fraction per item (`Terms`) lets one piece of code compute values, intervals, baselines' intervals and paired
+differences, and lets two results be compared later from what they stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+
+REDUCERS = ("ratio", "mean", "strict_mean", "harmonic", "median")
+"""How the parts of a score become one number."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A named number made of `parts` (names of terms) by `reducer`, one of `REDUCERS`.
+
+    ratio: sum of the numerators over the sum of the denominators of the one part.
+    mean: mean of the parts' ratios, over the parts whose denominator is not 0.
+    strict_mean: the same with 0 for a part whose denominator is 0.
+    harmonic: harmonic mean of the parts' ratios; 0 where one of them is 0.
+    median: median of the one part's numerators, over the items whose denominator is not 0.
+    """
+
+    name: str
+    reducer: str
+    parts: tuple[str, ...]
+
+
+Terms = Mapping[str, NDArray[np.float64]]
+"""Per name an array (N, 2): what each item adds to the numerator and to the denominator."""
+
+
+def terms(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:
+    """(N, 2) from N numerators and denominators; the denominators are 1 where none are given."""
+    top = np.asarray(numerator, dtype=np.float64)
+    bottom = np.ones_like(top) if denominator is None else np.asarray(denominator, dtype=np.float64)
+    return np.stack([top, bottom], axis=-1)
+
+
+def count(score: Score, values: Terms) -> int:
+    """The number of items the score is over: those with a denominator that is not 0 in any part."""
+    return int(np.any([values[part][:, 1] > 0 for part in score.parts], axis=0).sum())
+
+
+def intervals(scores: Sequence[Score], values: Terms, bootstrap: PatientBootstrap) -> list[Interval]:
+    """Value and interval of every score, all from the same resamples."""
+    return _solve(scores, [values], bootstrap)
+
+
+def differences(
+    scores: Sequence[Score], first: Terms, second: Terms, bootstrap: PatientBootstrap
+) -> list[Interval]:
+    """`first` minus `second` for every score, over the same items in the same order (paired)."""
+    return _solve(scores, [first, second], bootstrap)
+
+
+def _solve(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBootstrap) -> list[Interval]:
+    summed = [score for score in scores if score.reducer != "median"]
+    names = sorted({part for score in summed for part in score.parts})
+    found: dict[str, Interval] = {}
+    if summed:
+        stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
+        places = {name: place for place, name in enumerate(names)}
+        solved = bootstrap.of_sums(stacked, lambda sums: _signed(summed, sums, places))
+        found = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
+    for score in scores:
+        if score.reducer == "median":
+            found[score.name] = _median(score, sides, bootstrap)
+    return [found[score.name] for score in scores]
+
+
+def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) -> Floats:
+    """Sums (R, sides, parts, 2) to scores (R, M): the first side minus the second, where there is one."""
+    ratios = np.full(sums.shape[:-1], np.nan)
+    np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
+    columns = []
+    for score in scores:
+        reduced = _reduce(score.reducer, ratios[:, :, [places[part] for part in score.parts]])
+        columns.append(reduced[:, 0] - reduced[:, 1] if reduced.shape[1] == 2 else reduced[:, 0])
+    return np.stack(columns, axis=1)
+
+
+def _reduce(reducer: str, ratios: Floats) -> Floats:
+    if reducer == "ratio":
+        return ratios[..., 0]
+    if reducer == "strict_mean":
+        return np.nan_to_num(ratios, nan=0.0).mean(axis=-1)
+    if reducer == "mean":
+        known = np.isfinite(ratios)
+        total, parts = np.where(known, ratios, 0.0).sum(axis=-1), known.sum(axis=-1)
+        return np.divide(total, parts, out=np.full(total.shape, np.nan), where=parts > 0)
+    inverse = np.divide(1.0, ratios, out=np.full(ratios.shape, np.inf), where=ratios != 0)
+    return ratios.shape[-1] / inverse.sum(axis=-1)
+
+
+def _median(score: Score, sides: Sequence[Terms], bootstrap: PatientBootstrap) -> Interval:
+    columns = [side[score.parts[0]] for side in sides]
+
+    def statistic(weights: Floats) -> Floats:
+        medians = [weighted_median(column[:, 0], weights * (column[:, 1] > 0)) for column in columns]
+        return medians[0] - medians[1] if len(medians) == 2 else medians[0]
+
+    return bootstrap.of_weights(statistic)[0]

@@ -1,0 +1,132 @@
+"""The contracts of encoders: one file per encoder, found by its name.
+
+An image encoder module (`nn/image/NAME.py`) has three names:
+
+    Config                              an `EncoderConfig`; `use` is the file's name
+    TINY                                a `Config` that builds in a moment without any file, for tests
+    build(config)                       an `ImageEncoder`
+
+A text encoder module (`nn/text/NAME.py`) has the same, but `build(config, vocabulary_size)`.
+
+Axes: N rows, C channels, H and W pixels, P patches, L tokens, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from torch import Tensor, nn
+
+from plainfilm import config, plugins
+from plainfilm.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """pooled: (N, F). patches: (N, P, F'), row by row from the top left; F' is `patch_features`."""
+
+    pooled: Tensor
+    patches: Tensor
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """pooled: (N, F). tokens: (N, L, F), meaningless on padding."""
+
+    pooled: Tensor
+    tokens: Tensor
+
+
+class EncoderConfig(config.Settings):
+    """Base of every encoder's `Config`: `use` names the file."""
+
+    use: str
+
+    def check(self) -> None:
+        """Raise an error for what is known to be wrong before any data is read, such as a name."""
+
+
+class ImageEncoder(nn.Module):
+    """Turns films into features.
+
+    `features` is F of the pooled vector and `patch_features` that of the patches; `config` is what it
+    was built from.
+    """
+
+    features: int
+    patch_features: int
+    config: EncoderConfig
+
+    def forward(self, images: Tensor) -> ImageFeatures:
+        """Features of normalised `images` (N, C, H, W)."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes")
+
+    def rebuilt_from(self) -> dict[str, Any]:
+        """The settings that build the same architecture again without weights, downloads or paths."""
+        return self.config.model_dump(mode="json")
+
+
+class TextEncoder(nn.Module):
+    """Turns token ids into features; `max_tokens` is the longest text it can take."""
+
+    features: int
+    max_tokens: int
+    config: EncoderConfig
+
+    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+        """Features of `token_ids` (N, L) int64; `token_mask` (N, L) bool is False on padding."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes")
+
+    def layers(self) -> Sequence[nn.Module]:
+        """The parts in the order of the data: the embeddings, then each block."""
+        raise NotImplementedError(f"{type(self).__name__} does not name its layers")
+
+    def rebuilt_from(self) -> dict[str, Any]:
+        """The settings that build the same architecture again without weights, downloads or paths."""
+        return self.config.model_dump(mode="json")
+
+
+class ImageEncoderModule(Protocol):
+    """What a module of `nn/image` offers."""
+
+    Config: type[EncoderConfig]
+    TINY: EncoderConfig
+
+    def build(self, config: Any) -> ImageEncoder:
+        """The encoder `config` describes."""
+        ...
+
+
+class TextEncoderModule(Protocol):
+    """What a module of `nn/text` offers."""
+
+    Config: type[EncoderConfig]
+    TINY: EncoderConfig
+
+    def build(self, config: Any, vocabulary_size: int) -> TextEncoder:
+        """The encoder `config` describes, for token ids below `vocabulary_size`."""
+        ...
+
+
+def image_encoder(name: str) -> ImageEncoderModule:
+    """The image encoder called `name` (see `plugins.resolve`)."""
+    return cast(ImageEncoderModule, plugins.resolve("image encoder", name))
+
+
+def text_encoder(name: str) -> TextEncoderModule:
+    """The text encoder called `name` (see `plugins.resolve`)."""
+    return cast(TextEncoderModule, plugins.resolve("text encoder", name))
+
+
+def encoder_config(kind: str, values: Mapping[str, Any], where: str) -> EncoderConfig:
+    """`values` checked against the `Config` of the encoder that `values["use"]` names.
+
+    Raises:
+        ConfigError: no `use`, an unknown name, or a key or value its `Config` does not take.
+    """
+    if "use" not in values:
+        raise ConfigError(f"{where}: key 'use' is missing: {nearest('', plugins.names(kind))}")
+    module = plugins.resolve(kind, str(values["use"]))
+    return cast(EncoderConfig, config.build(module.Config, values, where))

@@ -1,0 +1,38 @@
+"""Keeps parts of a model as they are: no gradient, and nothing random or adaptive inside them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from plainfilm.errors import ConfigError
+from plainfilm.nn.dual_encoder import DualEncoder
+
+
+def freeze(model: DualEncoder, *, image: bool = False, text: bool | int = False) -> None:
+    """Freeze the image encoder, and all (`True`) or the embeddings and first N blocks of the text encoder.
+
+    Frozen parts get no gradient and stay in evaluation mode whatever `model.train()` is told, so their
+    dropout is off and their batch statistics do not move. Projections stay trainable. Calling it again
+    replaces what was frozen before.
+
+    Raises:
+        ConfigError: `text` asks for more blocks than there are.
+    """
+    parts: list[nn.Module] = [model.image] if image else []
+    parts += _text_parts(model, text)
+    for parameter in model.encoder_parameters():
+        parameter.requires_grad_(True)
+    for part in parts:
+        part.requires_grad_(False)
+    model.keep_frozen(parts)
+
+
+def _text_parts(model: DualEncoder, text: bool | int) -> list[nn.Module]:
+    if text is True:
+        return [model.text]
+    if text is False:
+        return []
+    layers = model.text.layers()
+    if not 0 <= text < len(layers):
+        raise ConfigError(f"freezing {text} text blocks: this encoder has {len(layers) - 1}")
+    return list(layers[: text + 1])

@@ -1,0 +1,186 @@
+"""A model as a folder: weights, settings, tokenizer and a card. Written whole or not at all, read strictly.
+
+model.safetensors   every tensor of the model
+config.json         `ModelConfig`
+tokenizer files     see `text.tokenizers`
+README.md           the model card, written from the settings
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from plainfilm import __version__
+from plainfilm.config import Settings
+from plainfilm.config import build as build_settings
+from plainfilm.errors import ConfigError, DataError, ModelError
+from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.io.tables import read_json, write_json
+from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.nn.model_card import model_card
+from plainfilm.nn.packaged_weights import load_strictly
+from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
+
+FORMAT_VERSION = 1
+WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+
+
+class TrainedOn(Settings):
+    """A collection a model was trained on."""
+
+    name: str
+    fingerprint: str
+    licence: str | None = None
+
+
+class ModelConfig(Settings):
+    """What a model is and where it comes from.
+
+    `text_rule` says which part of a report the model was trained to read; `recipe` is the run's recipe
+    as resolved; `scores` are the run's own validation scores. `fingerprint` identifies weights and
+    tokenizer; `save_model` fills it in, as it does `architecture` and `vocabulary_size`.
+    """
+
+    format_version: int = FORMAT_VERSION
+    architecture: ArchitectureConfig
+    preprocessing: Preprocessing = Preprocessing()
+    vocabulary_size: int = 0
+    text_rule: str | None = None
+    observations: tuple[str, ...] = ()
+    collections: tuple[TrainedOn, ...] = ()
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    scores: dict[str, float] = Field(default_factory=dict)
+    package_version: str = __version__
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode, its tokenizer and its settings."""
+
+    model: DualEncoder
+    tokenizer: Tokenizer
+    config: ModelConfig
+
+
+def save_model(folder: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelConfig) -> None:
+    """Write the model folder; one that is already there is replaced once the new one is complete."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _recover(folder)
+    for abandoned in folder.parent.glob(f".{folder.name}.part-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
+    try:
+        _write(part, model, tokenizer, config)
+        part.chmod(0o755)
+        _replace_folder(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(part: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelConfig) -> None:
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
+    save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
+    (part / WEIGHTS_FILE).chmod(0o644)
+    tokenizer.save(part)
+    facts = {
+        "architecture": model.rebuilt_from(),
+        "vocabulary_size": tokenizer.vocabulary_size,
+        "fingerprint": _fingerprint(part),
+    }
+    written = config.model_copy(update=facts)
+    write_json(written.model_dump(mode="json"), part / CONFIG_FILE)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    card = model_card(written.model_dump(mode="json"), parameters)
+    (part / CARD_FILE).write_text(card, encoding="utf-8")
+
+
+def _fingerprint(part: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (WEIGHTS_FILE, TOKENIZER_FILE):
+        with (part / name).open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    # A folder cannot be replaced in one call. Killed between the two renames, the older one is left as
+    # `.NAME.old`, and `_recover` brings it back.
+    old = folder.parent / f".{folder.name}.old"
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.replace(old)
+    new.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(folder: Path) -> None:
+    old = folder.parent / f".{folder.name}.old"
+    if old.is_dir() and not folder.exists():
+        old.replace(folder)
+
+
+def read_model_config(folder: Path) -> ModelConfig:
+    """The settings of a model folder, without its weights.
+
+    Raises:
+        ModelError: not a model folder, a newer format, or settings that do not fit this version.
+    """
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"{folder}: no {CONFIG_FILE}, so this is not a model folder; `plainfilm train` writes one"
+        )
+    try:
+        raw = read_json(path)
+    except DataError as error:
+        raise ModelError(str(error)) from None
+    version = raw.get("format_version") if isinstance(raw, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), this version reads "
+            f"{FORMAT_VERSION}: use the version it was written with, or a newer plainfilm"
+        )
+    try:
+        return build_settings(ModelConfig, raw, str(path))
+    except ConfigError as error:
+        raise ModelError(str(error)) from None
+
+
+def _writer(raw: Any) -> str:
+    return str(raw.get("package_version", "of unknown version")) if isinstance(raw, dict) else "unknown"
+
+
+def load_model(folder: Path) -> LoadedModel:
+    """The model in `folder`, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: not a model folder, or a tensor that is missing, unexpected or of another shape.
+    """
+    folder = Path(folder)
+    _recover(folder)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder")
+    settings = read_model_config(folder)
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
+    tokenizer = Tokenizer.load(folder)
+    model = build_dual_encoder(settings.architecture, settings.vocabulary_size)
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise ModelError(f"{weights}: damaged ({error}); copy or train it again") from None
+    load_strictly(model, tensors, str(weights))
+    return LoadedModel(model.eval(), tokenizer, settings)

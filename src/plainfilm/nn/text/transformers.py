@@ -1,0 +1,207 @@
+"""Any encoder of the transformers library, by hub name, local folder or `package:NAME/folder`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from plainfilm.errors import ConfigError, ModelError
+from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.packages import local_path
+from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
+from plainfilm.nn.pooling import POOLING, TextPooling
+
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+_HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop")
+
+
+class Config(EncoderConfig):
+    """Which model, and whether its weights are taken along.
+
+    With `pretrained: false` only the architecture is taken and the vocabulary is the tokenizer's.
+    `settings` states the architecture outright (the library's own keys, `model_type` among them) and
+    needs no file. `dropout` replaces the model's hidden dropout. Dropout inside attention is always 0:
+    it is drawn inside fused kernels, where it cannot be made to repeat row by row.
+    """
+
+    use: str = "transformers"
+    name: str = ""
+    pretrained: bool = True
+    offline: bool = False
+    settings: dict[str, Any] | None = None
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    pooling: TextPooling = "mean"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.settings is None and not self.name:
+            raise ValueError("name is missing: a hub name, a local folder or package:NAME/folder")
+        if self.settings is not None and self.pretrained:
+            raise ValueError("settings describe a model without weights: set pretrained to false")
+        if self.settings is not None and "model_type" not in self.settings:
+            raise ValueError("settings lack model_type, e.g. bert")
+        return self
+
+    def check(self) -> None:
+        """Raises `ModelError` for a model that is not here where the recipe says `offline`."""
+        if self.settings is None and (self.offline or local_path(self.name) is not None):
+            _described(self)
+
+
+TINY = Config(
+    pretrained=False,
+    settings={
+        "model_type": "bert",
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+    },
+)
+
+
+class TransformersEncoder(TextEncoder):
+    """A transformers encoder without its pooler, and our pooling."""
+
+    config: Config
+
+    def __init__(self, config: Config, encoder: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+        self.features = int(encoder.config.hidden_size)
+        self.max_tokens = _longest(encoder)
+        self.pool = POOLING[config.pooling]
+
+    def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
+        """Features of `token_ids` (N, L); raises `ModelError` where L is beyond `max_tokens`."""
+        if token_ids.shape[1] > self.max_tokens:
+            raise ModelError(
+                f"a text of {token_ids.shape[1]} tokens, this encoder takes {self.max_tokens}: "
+                "give the tokenizer the encoder's max_tokens"
+            )
+        output = self.encoder(input_ids=token_ids, attention_mask=token_mask.long())
+        tokens = output.last_hidden_state
+        return TextFeatures(self.pool(tokens, token_mask), tokens)
+
+    def layers(self) -> Sequence[nn.Module]:
+        """The embeddings, then each block.
+
+        Raises:
+            ConfigError: a model whose blocks are not one list.
+        """
+        count = self.encoder.config.num_hidden_layers
+        lists = (module for module in self.encoder.modules() if isinstance(module, nn.ModuleList))
+        blocks = next((module for module in lists if len(module) == count), None)
+        if blocks is None:
+            raise ConfigError(f"{self.config.name}: its blocks cannot be told apart; freeze all or nothing")
+        return [getattr(self.encoder, "embeddings", self.encoder.get_input_embeddings()), *blocks]
+
+    def rebuilt_from(self) -> dict[str, Any]:
+        """The same architecture with its settings stated, without weights."""
+        settings = self.encoder.config.to_diff_dict()
+        stated = {"model_type": self.encoder.config.model_type, "vocab_size": self.encoder.config.vocab_size}
+        changes = {"pretrained": False, "settings": settings | stated}
+        return self.config.model_dump(mode="json") | changes
+
+
+def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
+    """The encoder `config` describes, for token ids below `vocabulary_size`.
+
+    Raises:
+        ModelError: a model that is not here and cannot be had, lacks weights, or knows fewer tokens.
+    """
+    described = _described(config)
+    if not config.pretrained and "vocab_size" not in (config.settings or {}):
+        described.vocab_size = vocabulary_size
+    if described.vocab_size < vocabulary_size:
+        raise ModelError(
+            f"{config.name}: knows {described.vocab_size} tokens, the tokenizer gives {vocabulary_size}: "
+            "use the model's own tokenizer, or pretrained: false"
+        )
+    _set_dropout(described, config.dropout)
+    encoder = _with_weights(config, described) if config.pretrained else _without_weights(described)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # never used by ours, and dead weights in every file otherwise
+    return TransformersEncoder(config, encoder)
+
+
+def _described(config: Config) -> Any:
+    from transformers import AutoConfig
+
+    if config.settings is not None:
+        settings = dict(config.settings)
+        return AutoConfig.for_model(settings.pop("model_type"), **settings)
+    return _locally_or_downloaded(config, AutoConfig.from_pretrained, {})
+
+
+def _with_weights(config: Config, described: Any) -> Any:
+    import torch
+    from transformers import AutoModel
+
+    options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
+    encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)
+    missing = [key for key in loaded["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise ModelError(f"{config.name}: tensor '{missing[0]}' is missing ({len(missing)} in all)")
+    return encoder
+
+
+def _without_weights(described: Any) -> Any:
+    from transformers import AutoModel
+
+    library: Any = AutoModel
+    return library.from_config(described)
+
+
+def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -> Any:
+    folder = local_path(config.name)
+    name, what = str(folder or config.name), f"text model '{config.name}'"
+    with _quietly():
+        try:
+            return read(name, local_files_only=True, **options)
+        except (OSError, ValueError) as error:
+            if folder is not None:
+                raise ModelError(f"{what}: {str(error).splitlines()[0]}") from None
+    before_download(what, offline=config.offline)
+    try:
+        return read(name, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_here(what, str(error)) from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No progress bar and no table of unused tensors while weights of this machine are read."""
+    from transformers.utils import logging
+
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _set_dropout(described: Any, hidden: float | None) -> None:
+    for key in _ATTENTION_DROPOUT:
+        if hasattr(described, key):
+            setattr(described, key, 0.0)
+    for key in _HIDDEN_DROPOUT:
+        if hidden is not None and hasattr(described, key):
+            setattr(described, key, hidden)
+
+
+def _longest(encoder: Any) -> int:
+    positions = int(getattr(encoder.config, "max_position_embeddings", 512))
+    # RoBERTa counts positions from one past its padding id, so that many at the start are never used.
+    offset = getattr(getattr(encoder, "embeddings", None), "padding_idx", None)
+    return positions if offset is None else positions - int(offset) - 1

@@ -1,0 +1,95 @@
+"""The contrastive objective of CLIP and ConVIRT: a film's own text against every other text, and back.
+
+With similarities X = I·Tᵀ (B, B), scale s and N(i) the items that count as negatives of item i,
+
+    L = -1/2B Σ_i [ log( e^{sX_ii} / (e^{sX_ii} + Σ_{j∈N(i)} e^{sX_ij}) )
+                  + log( e^{sX_ii} / (e^{sX_ii} + Σ_{j∈N(i)} e^{sX_ji}) ) ]
+
+N(i) leaves out items of the same study and items with the same text: they are not wrong answers. With
+both options on, N(i) is everything but i, as published (van den Oord et al. 2018, arXiv:1807.03748;
+Radford et al. 2021, arXiv:2103.00020).
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from plainfilm.batches.batch import Batch, Keys, Needs
+from plainfilm.config import Settings
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.objectives.base import Features, LossReport, Objective
+
+NEEDS = Needs(views=1, texts=1)
+
+
+class Config(Settings):
+    """Whether items of the same study, or with the same text, push each other away (as published)."""
+
+    use: str = "infonce"
+    same_study_negatives: bool = False
+    same_text_negatives: bool = False
+
+
+class InfoNCE(Objective):
+    """Symmetric cross entropy over the batch's similarities."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+
+    def encode(self, model: nn.Module, batch: Batch) -> Features:
+        """Unit vectors `images` and `texts`, (B, D) each, of the first view and text of every item."""
+        return encode_pairs(cast(DualEncoder, model), batch)
+
+    def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
+        """The loss above; parts: `accuracy` of finding the own text of a film, and `scale`."""
+        scale = cast(DualEncoder, model).scale()
+        ignored = not_negatives(keys, self.config)
+        similarity = features["images"] @ features["texts"].T
+        total = contrastive_loss(similarity * scale, ignored)
+        return LossReport(total, pair_parts(similarity, ignored, scale))
+
+    def after_step(self, model: nn.Module) -> None:
+        """Keeps the temperature inside its limits."""
+        cast(DualEncoder, model).limit_scale()
+
+
+def encode_pairs(model: DualEncoder, batch: Batch) -> Features:
+    """Unit vectors `images` and `texts`, (B, D) each, of the first view and text of every item."""
+    return {
+        "images": model.encode_images(batch.images[:, 0]),
+        "texts": model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0]),
+    }
+
+
+def not_negatives(keys: Keys, config: Config) -> Tensor:
+    """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric."""
+    study, text = keys.study, keys.text[:, 0]
+    ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
+    if not config.same_study_negatives:
+        ignored |= study[:, None] == study[None, :]
+    if not config.same_text_negatives:
+        ignored |= text[:, None] == text[None, :]
+    return ignored.fill_diagonal_(False)
+
+
+def contrastive_loss(logits: Tensor, ignored: Tensor) -> Tensor:
+    """Mean cross entropy of the diagonal of `logits` (B, B), both directions, `ignored` entries left out."""
+    masked = logits.masked_fill(ignored, -torch.inf)
+    own = logits.diagonal()
+    return ((masked.logsumexp(dim=1) + masked.logsumexp(dim=0)) / 2 - own).mean()
+
+
+def pair_parts(similarity: Tensor, ignored: Tensor, scale: Tensor) -> dict[str, Tensor]:
+    """What is worth logging of a batch of pairs, detached."""
+    found = similarity.detach().masked_fill(ignored, -torch.inf).argmax(dim=1)
+    correct = found == torch.arange(len(found), device=found.device)
+    return {"accuracy": correct.float().mean(), "scale": scale.detach()}
+
+
+def build(config: Config, model: nn.Module) -> InfoNCE:
+    """The objective for `model`."""
+    return InfoNCE(config)

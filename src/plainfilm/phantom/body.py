@@ -1,0 +1,136 @@
+"""Who lies on the film: a patient's lasting build, and the build of one examination with its findings.
+
+`Patient` is drawn once; `Body` is a patient on one day in one posture. Findings that change the shape
+of organs (a large heart, a collapsed lung, fluid) act on the numbers of `Body` before anything is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SIDES = ("right", "left")
+
+
+def sign_of(side: str) -> float:
+    """The direction of a side along x: −1 for the patient's right, +1 for the left."""
+    return -1.0 if side == "right" else 1.0
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What lasts of a patient. Lengths are factors of the average adult's where no unit is given."""
+
+    age: float
+    sex: str
+    size: float
+    width: float
+    fat_mm: float
+    heart: float
+    aorta: float
+    apex_angle: float
+    right_dome_mm: float
+    bone: float
+    spine_curve_mm: float
+    breast: float
+    vessel_seed: int
+
+    @staticmethod
+    def draw(rng: np.random.Generator) -> Patient:
+        """A patient of a hospital's mix: mostly older adults."""
+        sex = "F" if rng.random() < 0.48 else "M"
+        age = float(np.clip(rng.normal(61, 17), 18, 95))
+        old = (age - 50) / 40
+        return Patient(
+            age=round(age),
+            sex=sex,
+            size=float((0.94 if sex == "F" else 1.02) * rng.normal(1.0, 0.035)),
+            width=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.14)),
+            fat_mm=float(np.clip(rng.gamma(3.0, 7.0), 5, 62)),
+            heart=float(np.clip(rng.normal(0.97 + 0.02 * old, 0.04), 0.86, 1.04)),
+            aorta=float(np.clip(rng.normal(1.0 + 0.12 * old, 0.1), 0.8, 1.35)),
+            apex_angle=float(rng.normal(36, 6)),
+            right_dome_mm=float(np.clip(rng.normal(14, 6), 2, 30)),
+            bone=float(np.clip(rng.normal(1.0 - 0.15 * max(old, 0), 0.1), 0.6, 1.2)),
+            spine_curve_mm=float(rng.normal(0, 3.5)),
+            breast=float(np.clip(rng.normal(0.95, 0.25), 0.3, 1.5)) if sex == "F" else 0.0,
+            vessel_seed=int(rng.integers(2**31)),
+        )
+
+
+@dataclass
+class Hemithorax:
+    """One side of the chest on the day. Lengths in mm."""
+
+    dome_rise: float = 0.0
+    fluid_level: float | None = None
+    layering: float = 0.0
+    collapse: float = 0.0
+    tension: float = 0.0
+    pleural_thickening: float = 0.0
+    shrink: float = 0.0
+
+
+@dataclass
+class Body:
+    """A patient in one posture: the numbers that anatomy is built from.
+
+    `inspiration` is 0 (poor) to 1 (full); `shoulders_mm` raises clavicles and shoulders; `scapulae_mm`
+    is how far the shoulder blades are rolled out of the lungs; `mediastinal_shift_mm` is to the left.
+    """
+
+    patient: Patient
+    posture: str
+    inspiration: float
+    shoulders_mm: float
+    scapulae_mm: float
+    heart_scale: float = 1.0
+    mediastinum_scale: float = 1.0
+    aorta_scale: float = 1.0
+    mediastinal_shift_mm: float = 0.0
+    congestion: float = 0.0
+    hemithoraces: dict[str, Hemithorax] = field(
+        default_factory=lambda: {side: Hemithorax() for side in SIDES}
+    )
+
+    @property
+    def size(self) -> float:
+        """Millimetres of this patient in a millimetre of the average adult."""
+        return self.patient.size
+
+    @property
+    def chest_rx(self) -> float:
+        """Half the inner width of the chest at its widest, mm."""
+        return 140.0 * self.size * self.patient.width
+
+    @property
+    def chest_ry(self) -> float:
+        """Half the inner depth of the chest, mm."""
+        return 96.0 * self.size
+
+    @property
+    def chest_rz(self) -> float:
+        """Half the height of the ellipsoid that the ribs follow, mm."""
+        return 214.0 * self.size
+
+    @property
+    def chest_centre(self) -> np.ndarray:
+        """The middle of that ellipsoid."""
+        return np.array([0.0, -4.0, -92.0]) * self.size
+
+    def dome_top(self, side: str) -> float:
+        """The height of the top of a hemidiaphragm, mm."""
+        base = -128.0 * self.size - 34.0 * self.inspiration
+        lift = self.patient.right_dome_mm if side == "right" else 0.0
+        return base + lift + self.hemithoraces[side].dome_rise
+
+    def sulcus(self, side: str) -> float:
+        """The height of the lateral costophrenic angle, mm."""
+        return self.dome_top(side) - 42.0 * self.size
+
+    def at_height(self, z: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Half width and half depth (mm) of the rib cage's inside at height `z`."""
+        share = (np.asarray(z) - self.chest_centre[2]) / self.chest_rz
+        factor = np.sqrt(np.clip(1.0 - share**2, 0.02, 1.0))
+        return self.chest_rx * factor, self.chest_ry * factor

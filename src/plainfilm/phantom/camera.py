@@ -1,0 +1,110 @@
+"""The X-ray tube and the detector: where rays run, and where on the film a thing is seen.
+
+Pixel coordinates are those of image boxes: x right, y down, pixel (column j, row i) covers
+[j, j + 1) × [i, i + 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.phantom.shapes import Array, Blob, Quadric, Solid, Tube
+
+PixelBox = tuple[float, float, float, float]
+"""(x0, y0, x1, y1)."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A point source and a flat detector of `width` × `height` pixels, in the patient's frame (mm).
+
+    `origin` is the outer corner of the first pixel; `right` and `down` are the steps to the next column
+    and the next row.
+    """
+
+    source: Array
+    origin: Array
+    right: Array
+    down: Array
+    width: int
+    height: int
+
+    def matrix(self) -> Array:
+        """The projection (3, 4) from homogeneous millimetres to homogeneous pixels."""
+        basis = np.linalg.inv(np.stack([self.right, self.down, self.origin - self.source], axis=1))
+        return np.concatenate([basis, -(basis @ self.source)[:, None]], axis=1)
+
+    def project(self, points: Array) -> NDArray[np.float64]:
+        """Pixel coordinates (N, 2) of `points` (N, 3)."""
+        seen = np.atleast_2d(points) @ self.matrix()[:, :3].T + self.matrix()[:, 3]
+        return seen[:, :2] / seen[:, 2:]
+
+    def clip(self, box: PixelBox) -> PixelBox | None:
+        """`box` cut to the film; nothing if less than a pixel is left of a side."""
+        x0, x1 = (float(np.clip(value, 0, self.width)) for value in (box[0], box[2]))
+        y0, y1 = (float(np.clip(value, 0, self.height)) for value in (box[1], box[3]))
+        return (x0, y0, x1, y1) if x1 - x0 >= 1.0 and y1 - y0 >= 1.0 else None
+
+    def outline(self, shape: Solid | Tube | Blob) -> PixelBox:
+        """The box around the silhouette of `shape`, not cut to the film.
+
+        Exact for an ellipsoid and for a tube (as spheres along its path); a solid of several parts is
+        given the overlap of the boxes of its ellipsoids and of its block.
+        """
+        if isinstance(shape, Tube):
+            return self._tube_outline(shape)
+        solid = shape.extent() if isinstance(shape, Blob) else shape
+        boxes = [self._block_outline(solid.low, solid.high)]
+        boxes += [self._ellipsoid_outline(quadric) for quadric in solid.quadrics if _is_bounded(quadric)]
+        corners = np.array(boxes)
+        low, high = corners[:, :2].max(axis=0), corners[:, 2:].min(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    def _block_outline(self, low: Array, high: Array) -> PixelBox:
+        return _around(self.project(block_corners(low, high)))
+
+    def _ellipsoid_outline(self, quadric: Quadric) -> PixelBox:
+        # The dual of a quadric projects to the dual of its outline conic: C* = P Q* Pᵀ (Hartley and
+        # Zisserman, Multiple View Geometry, 8.3). The tangents x = const give the extremes.
+        frame = np.eye(4)
+        frame[:3, :3], frame[:3, 3] = np.linalg.inv(quadric.matrix), quadric.centre
+        projected = self.matrix() @ frame
+        conic = projected @ np.diag([1.0, 1.0, 1.0, -1.0]) @ projected.T
+        spans = []
+        for axis in (0, 1):
+            root = np.sqrt(max(conic[axis, 2] ** 2 - conic[axis, axis] * conic[2, 2], 0.0))
+            spans.append(sorted((conic[axis, 2] + sign * root) / conic[2, 2] for sign in (-1, 1)))
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+
+    def _tube_outline(self, path: Tube) -> PixelBox:
+        radii = np.concatenate([path.radii[:1], np.maximum(path.radii[1:], path.radii[:-1]), path.radii[-1:]])
+        spheres = [
+            self._ellipsoid_outline(Quadric(np.eye(3) / radius, point))
+            for point, radius in zip(path.points, radii, strict=True)
+        ]
+        return union(spheres)
+
+
+def union(boxes: list[PixelBox]) -> PixelBox:
+    """The box around all `boxes`."""
+    corners = np.array(boxes)
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def block_corners(low: Array, high: Array) -> Array:
+    """The eight corners (8, 3) of an upright block."""
+    grid = np.meshgrid(*zip(low, high, strict=True), indexing="ij")
+    return np.stack(grid, axis=-1).reshape(8, 3)
+
+
+def _around(pixels: NDArray[np.float64]) -> PixelBox:
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _is_bounded(quadric: Quadric) -> bool:
+    return bool(abs(np.linalg.det(quadric.matrix)) > 1e-12)

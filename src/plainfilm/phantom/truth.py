@@ -1,0 +1,128 @@
+"""What is true of the phantom world: patients, studies, films, findings, boxes, and what reports state.
+
+Layouts write corpora from these records and tests score against them. Everything here is plain data;
+`truth_tables` puts them on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+OBSERVATIONS = {
+    "cardiomegaly": "Cardiomegaly",
+    "wide_mediastinum": "Enlarged Cardiomediastinum",
+    "nodule": "Lung Lesion",
+    "mass": "Lung Lesion",
+    "opacity": "Lung Opacity",
+    "edema": "Edema",
+    "consolidation": "Consolidation",
+    "plate_atelectasis": "Atelectasis",
+    "lobar_atelectasis": "Atelectasis",
+    "pneumothorax": "Pneumothorax",
+    "effusion": "Pleural Effusion",
+    "pleural_thickening": "Pleural Other",
+    "pleural_plaques": "Pleural Other",
+    "rib_fracture": "Fracture",
+    "clavicle_fracture": "Fracture",
+    "tracheal_tube": "Support Devices",
+    "central_line": "Support Devices",
+    "pacemaker": "Support Devices",
+    "chest_tube": "Support Devices",
+    "feeding_tube": "Support Devices",
+    "sternal_wires": "Support Devices",
+}
+"""The observation that each kind of finding shows."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is in a patient on the day of a study.
+
+    `severity` runs from 0 to 1; `site` is a place such as "lower"; `variant` a form of the kind; `cause`
+    is "pneumonia" where that is what made an opacity; `seed` fixes shape and place, so that the finding
+    stays itself from study to study. `change` is against the study before: "new", "worse", "better",
+    "stable", or `None` where there is none. `stated` is what the report says of it: 1 present, −1
+    uncertain, `None` if the report is silent.
+    """
+
+    key: str
+    kind: str
+    side: str | None
+    site: str | None
+    severity: float
+    seed: int
+    variant: str | None = None
+    cause: str | None = None
+    change: str | None = None
+    stated: int | None = 1
+
+    @property
+    def observation(self) -> str:
+        """The CheXpert observation it shows."""
+        return OBSERVATIONS[self.kind]
+
+
+@dataclass(frozen=True)
+class FilmBox:
+    """A box on a film, `(x0, y0, x1, y1)` in its pixels: of a finding (by key) or a region (by name)."""
+
+    name: str
+    kind: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film of a study; `view` is a `types.View`; boxes follow from the geometry."""
+
+    film_id: str
+    view: str
+    width: int
+    height: int
+    spacing_mm: float
+    boxes: tuple[FilmBox, ...]
+
+
+@dataclass(frozen=True)
+class StatedSentence:
+    """A sentence of the report and what it states: (observation, state) pairs, state 1, 0 or −1.
+
+    `start` and `end` are offsets into the report's text.
+    """
+
+    text: str
+    section: str
+    start: int
+    end: int
+    states: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class StudyTruth:
+    """One examination. `states` is what the whole report states: 1, 0, −1; absent is not mentioned.
+
+    `report` is `None` where the corpus has lost it; its states are then empty.
+    """
+
+    study_id: str
+    order: int
+    days: int
+    age: float
+    findings: tuple[Finding, ...]
+    films: tuple[Film, ...]
+    report: str | None
+    sentences: tuple[StatedSentence, ...] = ()
+    states: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PatientTruth:
+    """One patient and all their studies, in time."""
+
+    patient_id: str
+    sex: str
+    split: str
+    studies: tuple[StudyTruth, ...]

@@ -1,0 +1,83 @@
+"""Scores in a person's words: what a name means, and numbers with their interval."""
+
+from __future__ import annotations
+
+import re
+
+from plainfilm.tasks.base import Metric
+
+_KINDS = {"f1": "F1", "precision": "precision", "recall": "recall"}
+_PLAIN = {
+    "median_rank": "median rank",
+    "map": "mean average precision",
+    "published_flat_hit": "flat hit (published rule)",
+    "published_precision": "precision (published rule)",
+    "published_recall": "recall (published rule)",
+    "published_f1": "F1 (published rule)",
+    "duplicates": "duplicates",
+}
+_BASELINES = {"random": "random", "most_frequent": "most frequent"}
+_FINDING = re.compile(r"finding_(?P<kind>\w+?)_(?:(?P<mean>micro|macro)_)?positive(?:/(?P<name>.+))?$")
+
+
+def title(metric: Metric) -> str:
+    """What a metric is called in a table, without its direction.
+
+    >>> title(Metric("image->image/finding_f1_micro_positive@2", 0.4, 0.3, 0.5, 10, group="image->image"))
+    'finding F1 (positive, micro) @ 2'
+    """
+    name = metric.name.removeprefix(f"{metric.group}/") if metric.group else metric.name
+    body, separator, k = name.rpartition("@")
+    if not separator:
+        return _PLAIN.get(name, name.replace("_", " "))
+    match = _FINDING.match(body)
+    if match:
+        which = match["name"] or match["mean"]
+        return f"finding {_KINDS[match['kind']]} (positive, {which}) @ {k}"
+    return f"{_PLAIN.get(body, body.replace('_', ' '))} @ {k}"
+
+
+def baseline_title(name: str) -> str:
+    """What a baseline is called in a table."""
+    return _BASELINES.get(name, name.replace("_", " "))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for a table; a dash where there is none.
+
+    >>> number(0.41234), number(12.0), number(None)
+    ('0.412', '12.0', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.{digits}f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """An interval for a table.
+
+    >>> interval(0.38, 0.443), interval(None, None)
+    ('[0.380, 0.443]', '[–]')
+    """
+    if low is None or high is None:
+        return "[–]"
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def line(metric: Metric) -> str:
+    """One line of a summary: direction, score, value, interval, n and baselines with their intervals."""
+    parts = [
+        f"{metric.group or '':<16} {title(metric):<36}",
+        f"{number(metric.value)} {interval(metric.low, metric.high)}",
+        f"n={metric.n}",
+    ]
+    for name, value in metric.baselines.items():
+        bounds = metric.baseline_intervals.get(name, (None, None))
+        parts.append(f"{baseline_title(name)} {number(value)} {interval(*bounds)}")
+    return "  ".join(parts)
+
+
+def is_headline(metric: Metric) -> bool:
+    """True for the scores a summary leads with."""
+    body = metric.name.rpartition("/")[2] if "_positive/" not in metric.name else ""
+    return body.startswith(("recall@", "median_rank", "map", "published_f1", "finding_f1_m"))

@@ -1,0 +1,79 @@
+"""Writes what an evaluation found: results.json, the raw tables, figures and a page to read.
+
+results.json          every score with interval, n and baselines, and the identity of the protocol
+predictions.parquet   raw answers, one row each
+items.parquet         the terms of every score per item, from which `plainfilm compare` works
+figures/              PNG
+index.html            one self-contained page
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from plainfilm.io.files import replacing
+from plainfilm.io.tables import write_json, write_parquet
+from plainfilm.results.figures import write_figures
+from plainfilm.results.page import page
+from plainfilm.tasks.base import Metric, Results
+
+
+def write(results: Results, folder: Path | str) -> None:
+    """Writes `results` into `folder`; results.json is written last, so its presence means whole.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    folder = Path(folder)
+    (folder / "results.json").unlink(missing_ok=True)
+    _write_table(results.predictions, folder / "predictions.parquet")
+    if results.items is not None:
+        _write_table(results.items, folder / "items.parquet")
+    figures = write_figures(results, folder / "figures")
+    with replacing(folder / "index.html") as temporary:
+        temporary.write_text(page(results, figures), encoding="utf-8")
+    write_json(as_document(results), folder / "results.json")
+
+
+def as_document(results: Results) -> dict[str, Any]:
+    """The results as the JSON document of `results.json`."""
+    return {
+        "task": results.task,
+        "model": results.model,
+        "collection": results.collection,
+        "split": results.split,
+        "n": results.n,
+        "protocol": results.protocol,
+        "metrics": [_metric(metric) for metric in results.metrics],
+    }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": metric.name,
+        "value": metric.value,
+        "low": metric.low,
+        "high": metric.high,
+        "n": metric.n,
+        "unit": metric.unit,
+        "baselines": metric.baselines,
+        "baseline_intervals": {name: list(bounds) for name, bounds in metric.baseline_intervals.items()},
+        "over_baselines": {
+            name: dict(zip(("value", "low", "high"), bounds, strict=True))
+            for name, bounds in metric.over_baselines.items()
+        },
+    }
+    optional = {"support": metric.support, "note": metric.note, "group": metric.group}
+    document |= {name: value for name, value in optional.items() if value is not None}
+    if metric.reducer is not None:
+        document |= {"reducer": metric.reducer, "parts": list(metric.parts)}
+    return document
+
+
+def _write_table(frame: pd.DataFrame, path: Path) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    write_parquet(table, table.schema, path)

@@ -1,0 +1,300 @@
+"""Retrieval: films to sentences and reports, reports to films, films to films, scored two ways.
+
+*Identity*: among the items of the evaluated split, where does the query's own text or film stand? Recall at
+1, 5 and 10, median rank, mean average precision. *Findings*: do the `k` items retrieved from another split
+(the training split: what a user would retrieve from) state what the query's own report states? By
+TxtRayAlign's published rule, and positive-only per observation, micro and macro (see `metrics.findings`).
+
+Every score stands beside the same score of a random answer and of the commonest answer, all with intervals
+by patient from the same resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field, field_validator, model_validator
+
+from plainfilm import __version__
+from plainfilm.bank.compose import Answers, Composition, answer
+from plainfilm.bank.items import Choice
+from plainfilm.bank.labels import Labels
+from plainfilm.bank.search import Indices
+from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.errors import nearest
+from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
+from plainfilm.metrics.scores import Score, Terms, count, differences, intervals
+from plainfilm.progress import SILENT, Progress
+from plainfilm.tasks.base import Metric, Results, Shown
+from plainfilm.tasks.retrieving.sides import DIRECTIONS, Direction, Embedded, Queries, World
+from plainfilm.tasks.retrieving.tables import examples, items_table, predictions_table
+from plainfilm.tasks.retrieving.terms import (
+    NOT_A_FINDING,
+    baseline_standings,
+    baseline_terms,
+    finding_scores,
+    finding_terms,
+    identity_scores,
+    identity_terms,
+    model_standings,
+)
+from plainfilm.text.rules import TEXT_RULES
+from plainfilm.types import SPLITS, View
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+
+class Config(Composition):
+    """The protocol.
+
+    directions: which of `DIRECTIONS`. split: where the queries come from. bank_split: what the finding
+    scores retrieve from. text_rule: which sections are a report's text; by default the rule the model was
+    trained with. trained_on: further collections the model has seen, whose training patients must not be
+    among the queries'. views: films of other views are left out. labels: the origin of the labels, needed
+    where a collection has several. max_queries: at most this many queries per direction, drawn by `seed`.
+    random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of
+    a ranking, see `bank.compose.Composition`.
+    """
+
+    directions: tuple[str, ...] = tuple(DIRECTIONS)
+    split: str = "test"
+    bank_split: str = "train"
+    text_rule: str | None = None
+    trained_on: tuple[str, ...] = ()
+    views: tuple[View, ...] | None = None
+    labels: str | None = None
+    max_queries: int | None = Field(default=None, ge=1)
+    resamples: int = Field(default=1000, ge=100)
+    random_draws: int = Field(default=10, ge=1)
+    seed: int = 0
+
+    @field_validator("directions")
+    @classmethod
+    def _known_directions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in DIRECTIONS:
+                raise ValueError(f"unknown direction '{name}': {nearest(name, DIRECTIONS)}")
+        return value
+
+    @field_validator("text_rule")
+    @classmethod
+    def _known_rule(cls, value: str | None) -> str | None:
+        if value is not None and value not in TEXT_RULES:
+            raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
+        return value
+
+    @field_validator("split", "bank_split")
+    @classmethod
+    def _known_split(cls, value: str) -> str:
+        if value not in SPLITS:
+            raise ValueError(f"unknown split '{value}': {nearest(value, SPLITS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _bank_is_apart(self) -> Self:
+        if self.split == self.bank_split:
+            raise ValueError(
+                f"split and bank_split are both '{self.split}': a query would find its own report"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What one direction found."""
+
+    metrics: list[Metric]
+    predictions: pd.DataFrame
+    items: pd.DataFrame
+    shown: list[Shown]
+
+
+def run(
+    predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
+) -> Results:
+    """Evaluates retrieval; see the module.
+
+    Raises:
+        LeakageError: patients of the queries are among those of the training split.
+        DataError: no labels, or nothing to ask or to retrieve.
+    """
+    check_no_leak(collections, config)
+    labels = Labels(collections, config.labels)
+    views = tuple(str(view) for view in config.views) if config.views else None
+    choice = Choice(text_rule=_text_rule(predictor, config), views=views)
+    world = World(predictor, collections, labels, choice, progress)
+    outcomes = [_direction(DIRECTIONS[name], world, config) for name in config.directions]
+    return Results(
+        task="retrieval",
+        model=predictor.name,
+        collection="+".join(collection.name for collection in collections),
+        split=config.split,
+        n=int(max(outcome.items["item_id"].nunique() for outcome in outcomes)),
+        protocol=_protocol(predictor, collections, labels, config),
+        metrics=tuple(metric for outcome in outcomes for metric in outcome.metrics),
+        predictions=pd.concat([outcome.predictions for outcome in outcomes], ignore_index=True),
+        shown=tuple(example for outcome in outcomes for example in outcome.shown),
+        items=pd.concat([outcome.items for outcome in outcomes], ignore_index=True),
+    )
+
+
+def check_no_leak(collections: Sequence[Collection], config: Config) -> None:
+    """Refuses queries of patients of the training splits, of these collections and of `trained_on`.
+
+    Raises:
+        LeakageError: there are some.
+    """
+    seen = [*collections, *(Collection.open(path) for path in config.trained_on)]
+    train = [(collection, "train") for collection in seen]
+    check_patients_apart(train, [(collection, config.split) for collection in collections])
+
+
+def _text_rule(predictor: Predictor, config: Config) -> str:
+    return config.text_rule or predictor.config.text_rule or "best_section"
+
+
+def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
+    queries = world.queries(direction.query, config.split, config.max_queries, config.seed)
+    own, bank = world.part(direction.bank, config.split), world.part(direction.bank, config.bank_split)
+    observations = world.labels.observations
+    answers = answer(bank.vectors, queries.vectors, config)
+    values, baselines = _terms(direction, queries, own, bank, answers, observations, config)
+    scores = _scores(queries, observations, config.k)
+    metrics = _metrics(direction.name, scores, queries, values, baselines, config)
+    return _Outcome(
+        [_with_support(metric, queries, observations) for metric in metrics],
+        predictions_table(direction.name, queries, bank, answers, observations),
+        items_table(direction.name, queries, values),
+        examples(direction.name, queries, bank, answers, observations, config.seed),
+    )
+
+
+def _scores(queries: Queries, observations: Sequence[str], k: int) -> list[Score]:
+    findings = [name for name in observations if name != NOT_A_FINDING]
+    supported = [name for name in findings if (queries.states[:, observations.index(name)] == 1).any()]
+    return [*identity_scores(), *finding_scores(k, findings, supported)]
+
+
+def _terms(
+    direction: Direction,
+    queries: Queries,
+    own: Embedded,
+    bank: Embedded,
+    answers: Answers,
+    observations: Sequence[str],
+    config: Config,
+) -> tuple[Terms, dict[str, Terms]]:
+    """Terms of the model and of each baseline."""
+
+    def said(rows: Indices) -> Terms:
+        return finding_terms(queries.states, bank.states[rows], answers.kept, observations)
+
+    relevant = queries.relevant(own)
+    identity = identity_terms(model_standings(queries, own, relevant))
+    trivial = baseline_standings(queries, own, relevant)
+    seed = (config.seed, "random", direction.name, config.random_draws)
+    findings = baseline_terms(queries, bank, answers, said, seed)
+    baselines: dict[str, Terms] = {
+        name: {**(identity_terms(trivial[name]) if name in trivial else {}), **values}
+        for name, values in findings.items()
+    }
+    return {**identity, **said(answers.indices)}, baselines
+
+
+def _metrics(
+    direction: str,
+    scores: Sequence[Score],
+    queries: Queries,
+    values: Terms,
+    baselines: dict[str, Terms],
+    config: Config,
+) -> list[Metric]:
+    bootstrap = PatientBootstrap(queries.patients, config.resamples, config.seed)
+    found = intervals(scores, values, bootstrap)
+    trivial: dict[str, dict[str, tuple[Interval, Interval]]] = {}
+    for name, terms in baselines.items():
+        known = [score for score in scores if all(part in terms for part in score.parts)]
+        pairs = zip(
+            intervals(known, terms, bootstrap), differences(known, values, terms, bootstrap), strict=True
+        )
+        trivial[name] = {score.name: pair for score, pair in zip(known, pairs, strict=True)}
+    return [
+        _metric(direction, score, interval, count(score, values), trivial)
+        for score, interval in zip(scores, found, strict=True)
+    ]
+
+
+def _metric(
+    direction: str,
+    score: Score,
+    interval: Interval,
+    n: int,
+    trivial: dict[str, dict[str, tuple[Interval, Interval]]],
+) -> Metric:
+    mine = {name: pairs[score.name] for name, pairs in trivial.items() if score.name in pairs}
+    return Metric(
+        name=f"{direction}/{score.name}",
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        n=n,
+        note=interval.note,
+        baselines={name: pair[0].value for name, pair in mine.items() if pair[0].value is not None},
+        baseline_intervals={
+            name: (pair[0].low, pair[0].high)
+            for name, pair in mine.items()
+            if pair[0].low is not None and pair[0].high is not None
+        },
+        over_baselines={
+            name: (pair[1].value, pair[1].low, pair[1].high)
+            for name, pair in mine.items()
+            if pair[1].value is not None and pair[1].low is not None and pair[1].high is not None
+        },
+        group=direction,
+        reducer=score.reducer,
+        parts=score.parts,
+    )
+
+
+def _with_support(metric: Metric, queries: Queries, observations: Sequence[str]) -> Metric:
+    """The metric with the number of positive queries, where it is of one observation."""
+    _, separator, name = metric.name.rpartition("@")[0].rpartition("_positive/")
+    if not separator:
+        return metric
+    return replace(metric, support=int((queries.states[:, observations.index(name)] == 1).sum()))
+
+
+def _protocol(
+    predictor: Predictor, collections: Sequence[Collection], labels: Labels, config: Config
+) -> dict[str, Any]:
+    """Everything that decides the numbers."""
+    trained = {trained.fingerprint for trained in predictor.config.collections}
+    known = {Collection.open(path).fingerprint for path in config.trained_on}
+    known |= {collection.fingerprint for collection in collections}
+    settings = config.model_dump(mode="json", exclude={"directions"})
+    return {
+        **settings,
+        "text_rule": _text_rule(predictor, config),
+        "labels": labels.origin,
+        "observations": list(labels.observations),
+        "prompts": None,
+        "identical_texts": "one item, compared with case and white space folded",
+        "ties": "mean over all orders of tied items",
+        "positive_only": f"all observations but '{NOT_A_FINDING}'; uncertain counts as not positive",
+        "baselines": {
+            "random": f"mean of {config.random_draws} draws; expected value for the ranks",
+            "most_frequent": "the commonest texts, or films with the commonest set of labels",
+        },
+        "interval": f"95 %, percentile bootstrap of {config.resamples} resamples of patients",
+        "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
+        "model_fingerprint": predictor.fingerprint,
+        "collection_fingerprints": [collection.fingerprint for collection in collections],
+        "training_patients_checked": trained <= known,
+        "versions": {"plainfilm": __version__, "torch": torch.__version__, "numpy": np.__version__},
+    }

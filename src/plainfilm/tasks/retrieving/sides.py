@@ -1,0 +1,153 @@
+"""What is asked of what: embedded films, sentences and reports, queries, and which items are theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from plainfilm.bank.build import as_matrix, embed_items
+from plainfilm.bank.items import Choice, Items, What, gather
+from plainfilm.bank.labels import Labels
+from plainfilm.bank.search import Indices, Vectors
+from plainfilm.collection import Collection
+from plainfilm.metrics.findings import BLANK, States
+from plainfilm.progress import Progress
+from plainfilm.seeding import generator
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Queries of one kind against items of another."""
+
+    name: str
+    query: What
+    bank: What
+
+
+DIRECTIONS = {
+    direction.name: direction
+    for direction in (
+        Direction("image->sentence", "images", "sentences"),
+        Direction("image->report", "images", "reports"),
+        Direction("text->image", "reports", "images"),
+        Direction("image->image", "images", "images"),
+    )
+}
+"""The directions; a text query is a study's report under the text rule."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Items with their vectors (N, D) and, for every study, the rows of its items."""
+
+    items: Items
+    vectors: Vectors
+
+    @property
+    def states(self) -> States:
+        """(N, C)."""
+        assert self.items.states is not None
+        return self.items.states
+
+    def rows_by_study(self) -> dict[str, Indices]:
+        """Study → rows of its items, rising."""
+        members = self.items.members
+        return {
+            str(study): np.unique(rows) for study, rows in members.groupby("study")["item"].unique().items()
+        }
+
+
+class World:
+    """Everything of some collections that a retrieval evaluation embeds, each part once."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        collections: Sequence[Collection],
+        labels: Labels,
+        choice: Choice,
+        progress: Progress,
+    ) -> None:
+        self._predictor = predictor
+        self._collections = collections
+        self._choice = choice
+        self._progress = progress
+        self._parts: dict[tuple[What, str], Embedded] = {}
+        self.labels = labels
+
+    def part(self, what: What, split: str) -> Embedded:
+        """The `what` of `split`, embedded."""
+        if (what, split) not in self._parts:
+            choice = Choice(split, self._choice.text_rule, self._choice.views)
+            items = gather(self._collections, what, choice, self.labels)
+            vectors = as_matrix(embed_items(self._predictor, items, self._progress))
+            self._parts[what, split] = Embedded(items, vectors)
+        return self._parts[what, split]
+
+    def queries(self, what: What, split: str, most: int | None, seed: int) -> Queries:
+        """The queries of one kind: every film, or every study's report; at most `most`, drawn by `seed`."""
+        side = self.part(what, split)
+        members = side.items.members
+        if most is not None and len(members) > most:
+            chosen = generator(seed, "queries", what).choice(len(members), most, replace=False)
+            members = members.iloc[np.sort(chosen)]
+        frame = side.items.frame.iloc[members["item"].to_numpy()]
+        ids = frame["item_id"] if what == "images" else members["study"].str.partition("/")[2]
+        return Queries(
+            ids=ids.to_numpy(dtype=str),
+            patients=members["patient"].to_numpy(dtype=str),
+            rows=members["item"].to_numpy(),
+            side=side,
+            states=self._study_states(members["study"]),
+        )
+
+    def _study_states(self, studies: pd.Series) -> States:
+        """States (Q, C) of the studies the queries are of."""
+        places = studies.str.partition("/")
+        states = np.full((len(studies), len(self.labels.observations)), BLANK, dtype=np.int8)
+        for place in range(len(self._collections)):
+            mine = (places[0] == str(place)).to_numpy()
+            states[mine] = self.labels.states(place, "study", places[2][mine].tolist())
+        return states
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Q queries: ids and patients (Q,), their `rows` in `side`, and what their studies state (Q, C)."""
+
+    ids: NDArray[np.str_]
+    patients: NDArray[np.str_]
+    rows: Indices
+    side: Embedded
+    states: States
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def vectors(self) -> Vectors:
+        """(Q, D)."""
+        return self.side.vectors[self.rows]
+
+    def relevant(self, bank: Embedded) -> list[Indices]:
+        """Per query the rows of `bank` that belong to its study, or to a study with the same text.
+
+        Where the queries are asked of their own side, a query is not relevant to itself.
+        """
+        members = self.side.items.members
+        studies_of = members.groupby("item")["study"].unique()
+        rows_of = bank.rows_by_study()
+        none = np.empty(0, dtype=np.int64)
+        found = []
+        for row in self.rows:
+            rows = np.unique(np.concatenate([rows_of.get(study, none) for study in studies_of[row]]))
+            found.append(rows[rows != row] if bank is self.side else rows)
+        return found

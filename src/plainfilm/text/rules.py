@@ -1,0 +1,49 @@
+"""Which sections of a report are its text: the rules that recipes and tasks name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plainfilm.errors import ConfigError, nearest
+from plainfilm.types import SECTIONS, Section
+
+TEXT_RULES = ("impression", "findings", "impression_findings", "findings_impression", "best_section", "all")
+"""The rules; `best_section` is TxtRayAlign's default.
+
+    impression            the impressions
+    findings              the findings
+    impression_findings   impressions, then findings
+    findings_impression   findings, then impressions
+    best_section          the last section of the best kind there is: impression, findings, text under no
+                          known header (in MIMIC-CXR the last paragraph), comparison
+    all                   every section, in the order of the report
+"""
+
+_BEST_FIRST = ("impression", "findings", "other", "comparison")
+
+
+def select_sections(sections: Sequence[Section], rule: str) -> list[Section]:
+    """The sections that `rule` takes, in the order it names them; none where the report has none.
+
+    Raises:
+        ConfigError: no such rule (with the nearest one).
+    """
+    if rule not in TEXT_RULES:
+        raise ConfigError(f"unknown text rule '{rule}': {nearest(rule, TEXT_RULES)}")
+    if rule == "all":
+        return sorted(sections, key=lambda section: section.start)
+    if rule == "best_section":
+        kinds = ([section for section in sections if section.name == name] for name in _BEST_FIRST)
+        return next((kind[-1:] for kind in kinds if kind), [])
+    wanted = [name for name in rule.split("_") if name in SECTIONS]
+    return [section for name in wanted for section in sections if section.name == name]
+
+
+def report_text(sections: Sequence[Section], rule: str) -> str:
+    """The text that `rule` takes, white space made single spaces, sections set apart by a line break."""
+    return "\n".join(" ".join(section.text.split()) for section in select_sections(sections, rule))
+
+
+def normalise(text: str) -> str:
+    """`text` in folded case with single spaces: two texts are the same text when this is equal."""
+    return " ".join(text.casefold().split())

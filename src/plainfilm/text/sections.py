@@ -1,0 +1,136 @@
+"""Cuts a report into its sections by header rules that are data (`header_rules.yaml`).
+
+Offsets are exact: a section's text is `report[start:end]`, sections never overlap, and every character
+that is neither white space nor part of a header belongs to one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from plainfilm.config import Settings, build
+from plainfilm.errors import ConfigError, nearest
+from plainfilm.types import Section
+
+_RULES_FILE = Path(__file__).with_name("header_rules.yaml")
+_BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n")
+
+
+class HeaderRules(Settings):
+    """How one style of report announces its sections; the fields are explained in `header_rules.yaml`."""
+
+    style: Literal["line", "anywhere"]
+    last_paragraph: bool
+    banners: tuple[str, ...]
+    headers: dict[str, tuple[str, ...]]
+    contains: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A header found: it announces `section` and covers `start` to `end`; a banner announces "other"."""
+
+    section: str
+    start: int
+    end: int
+
+
+@cache
+def _all_rules() -> dict[str, HeaderRules]:
+    loaded = yaml.safe_load(_RULES_FILE.read_text(encoding="utf-8"))
+    return {name: build(HeaderRules, rules, f"{_RULES_FILE.name}: {name}") for name, rules in loaded.items()}
+
+
+HEADER_RULES: tuple[str, ...] = tuple(_all_rules())
+"""The names that `parse_sections` takes."""
+
+
+def parse_sections(text: str, header_rules: str = "plain") -> tuple[Section, ...]:
+    """The sections of a report in their order; those without text are left out.
+
+    Text before the first header, and a report without any, is "other".
+
+    Raises:
+        ConfigError: `header_rules` names no rules (with the nearest name).
+    """
+    rules = _all_rules().get(header_rules)
+    if rules is None:
+        raise ConfigError(f"unknown header rules '{header_rules}': {nearest(header_rules, HEADER_RULES)}")
+    headers = sorted(_headers(text, header_rules), key=lambda header: header.start)
+    sections = list(_between(text, headers))
+    announced = {section.name for section in sections}
+    if rules.last_paragraph and sections and not announced & {"findings", "impression"}:
+        sections[-1:] = _cut_at_blank_line(text, sections[-1])
+    return tuple(sections)
+
+
+def _between(text: str, headers: list[_Header]) -> Iterator[Section]:
+    name, start = "other", 0
+    for header in [*headers, _Header("other", len(text), len(text))]:
+        yield from _trimmed(text, name, start, header.start)
+        name, start = header.section, header.end
+
+
+def _trimmed(text: str, name: str, start: int, end: int) -> Iterator[Section]:
+    piece = text[start:end]
+    inner = piece.strip()
+    if inner:
+        start += len(piece) - len(piece.lstrip())
+        yield Section(name, inner, start, start + len(inner))
+
+
+def _cut_at_blank_line(text: str, section: Section) -> Iterator[Section]:
+    cut = _BLANK_LINE.search(text, section.start, section.end)
+    middle = cut.start() if cut else section.end
+    yield from _trimmed(text, section.name, section.start, middle)
+    yield from _trimmed(text, "other", middle, section.end)
+
+
+def _headers(text: str, name: str) -> Iterator[_Header]:
+    rules = _all_rules()[name]
+    for match in _pattern(name).finditer(text):
+        section = "other" if match["banner"] else _section_of(match.group(), rules)
+        if section:
+            yield _Header(section, match.start(), match.end())
+
+
+def _section_of(header: str, rules: HeaderRules) -> str | None:
+    """The section that a header announces, or None where it is none that is known."""
+    phrase = " ".join(header.lower().rstrip(": \t\r").split())
+    for section, phrases in rules.headers.items():
+        if phrase in phrases:
+            return section
+    words = f" {re.sub(r'[^a-z-]+', ' ', phrase)} "
+    for fragment, section in rules.contains:
+        if f" {fragment} " in words:
+            return section
+    return None
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """What may be a header under the rules called `name`; the group `banner` is set for a banner."""
+    rules = _all_rules()[name]
+    banner = rf"^[ \t]*(?P<banner>(?i:{_either(rules.banners)}))[ \t]*:?[ \t]*\r?$"
+    if rules.style == "line":
+        # A colon between digits is a time of day: "PORTABLE CHEST, 5:40 A.M.:".
+        header = r"^[ \t]*[A-Z](?:[A-Z0-9_ ()/,.&'-]|:(?=\d\d)){1,90}?[ \t]*:(?=\s|$|[A-Z_])"
+        return re.compile(f"{banner}|{header}", re.MULTILINE)
+    phrases = [phrase for known in rules.headers.values() for phrase in known]
+    any_case, capitals = f"(?i:{_either(phrases)})", _either([phrase.upper() for phrase in phrases])
+    at_start = rf"(?:^[ \t]*|(?<=[.!?;])[ \t]+){any_case}[ \t]*:"
+    inside = rf"(?<![\w/-])(?:{capitals})[ \t]*:"
+    alone = rf"^[ \t]*{any_case}[ \t]*\r?$"
+    return re.compile("|".join((banner, at_start, inside, alone)), re.MULTILINE)
+
+
+def _either(phrases: Sequence[str]) -> str:
+    longest_first = sorted(phrases, key=len, reverse=True)
+    return "|".join(r"[ \t]+".join(map(re.escape, phrase.split())) for phrase in longest_first)

@@ -1,0 +1,149 @@
+"""Cuts report text into sentences: a rule-based splitter for dictated radiology prose.
+
+It survives abbreviations, decimals, times of day, numbered and dashed lists, de-identification marks
+(`XXXX`, `___`), missing spaces after a full stop and line breaks inside a sentence. The abbreviations
+are data (`abbreviations.yaml`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from plainfilm.text.sections import parse_sections
+from plainfilm.types import Report, Sentence
+
+_ABBREVIATIONS_FILE = Path(__file__).with_name("abbreviations.yaml")
+
+# Where a line break ends a sentence: a blank line, a ruled line, or a list item on the next line.
+_BLOCK_BREAK = re.compile(
+    r"\n[ \t\r\f\v]*\n"
+    r"|^[ \t]*[_=*-]{4,}[ \t]*\r?$"
+    r"|\n(?=[ \t]*(?:\(?\d{1,2}[.)]|[-*\u2022\u2013\u25cf])[ \t]+\S)",
+    re.MULTILINE,
+)
+_LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
+_STOP = re.compile(r"[.!?]+[\"')\]]*")
+_WORD_BEFORE = re.compile(r"[^\s(\[\"'/,;:]*$")
+_PLACEHOLDER = re.compile(r"X{3,}|_+")
+_NEXT_WORD = re.compile(r"[\s\"'(\[]*(\S*)")
+
+
+def report_sentences(report: Report) -> list[Sentence]:
+    """The sentences of a report, section by section; positions count over the report."""
+    sections = report.sections
+    if sections is None:
+        sections = parse_sections(report.text, report.header_rules)
+    found = [
+        sentence
+        for section in sorted(sections, key=lambda section: section.start)
+        for sentence in split_sentences(section.text, section.start, section.name)
+    ]
+    return [
+        Sentence(sentence.text, sentence.start, sentence.end, sentence.section, position)
+        for position, sentence in enumerate(found)
+    ]
+
+
+def split_sentences(text: str, start: int = 0, section: str = "other") -> list[Sentence]:
+    """The sentences of `text`, which begins at character `start` of its report.
+
+    A piece without a letter (a list number, a ruled line, only `XXXX` or `___`) is not a sentence. List
+    marks are left out of the sentence they announce.
+    """
+    sentences: list[Sentence] = []
+    for low, high in _pieces(text):
+        low, high = _trim(text, low, high)
+        words = " ".join(text[low:high].split())
+        if any(character.isalpha() for character in _PLACEHOLDER.sub("", words)):
+            sentences.append(Sentence(words, start + low, start + high, section, len(sentences)))
+    return sentences
+
+
+def _trim(text: str, low: int, high: int) -> tuple[int, int]:
+    mark = _LIST_MARK.match(text, low, high)
+    low = mark.end() if mark else low
+    while low < high and text[low].isspace():
+        low += 1
+    while high > low and text[high - 1].isspace():
+        high -= 1
+    return low, high
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    low = 0
+    for gap in _BLOCK_BREAK.finditer(text):
+        yield from _cut_block(text, low, gap.start())
+        low = gap.end()
+    yield from _cut_block(text, low, len(text))
+
+
+def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    cuts = {stop.end() for stop in _STOP.finditer(text, low, high) if _ends_sentence(text, low, high, stop)}
+    for cut in sorted(cuts | set(_list_cuts(text, low, high))):
+        yield low, cut
+        low = cut
+    yield low, high
+
+
+def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
+    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1."""
+    first = re.compile(r"\s*\(?1([.)])\s*[A-Z]").match(text, low, high)
+    number = 2
+    while first:
+        mark = re.compile(rf"(?<=\s)\(?{number}{re.escape(first[1])}\s*(?=[A-Z])").search(text, low, high)
+        if not mark:
+            return
+        yield mark.start()
+        low, number = mark.end(), number + 1
+
+
+def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
+    before = _WORD_BEFORE.search(text, low, stop.start())
+    word = before.group() if before else ""
+    after = _NEXT_WORD.match(text, stop.end(), high)
+    following = after[1] if after else ""
+    if not following:
+        return True
+    if stop.end() == after.start(1) if after else False:
+        return _lacks_space(word, following)
+    mark = stop.group()[0]
+    if mark == "?":
+        return bool(word) and not following[0].islower()
+    if len(stop.group().rstrip("\"')]")) > 1:
+        return following[0].isupper()
+    return not (mark == "." and _is_abbreviation(word, following))
+
+
+def _lacks_space(word: str, following: str) -> bool:
+    """True for "apex.There" and "noted.no": words, not initials, numbers, or "e.g."."""
+    letters = re.match(r"[A-Za-z]+", following)
+    if not letters or not word or not (word[-1].isalnum() or word[-1] in "_)%"):
+        return False
+    if "." in word and not re.search(r"[a-z]{3}$", word):
+        return False
+    if following[0].isupper():
+        return len(word) >= 2 and (len(letters.group()) >= 2 or following == letters.group())
+    return word[-4:].isalpha() and len(word) >= 4 and len(letters.group()) >= 2 and word.islower()
+
+
+def _is_abbreviation(word: str, following: str) -> bool:
+    folded = word.lower()
+    abbreviations = _abbreviations()
+    if folded in abbreviations["always"]:
+        return True
+    if folded in abbreviations["before_number"] and following[0].isdigit():
+        return True
+    if re.fullmatch(r"[A-Z](?:\.[A-Z])*", word) and word != "I" and following[0].isupper():
+        return len(word) == 1
+    return folded in abbreviations["unless_capital"] and not following[0].isupper()
+
+
+@cache
+def _abbreviations() -> dict[str, frozenset[str]]:
+    loaded = yaml.safe_load(_ABBREVIATIONS_FILE.read_text(encoding="utf-8"))
+    return {group: frozenset(words) for group, words in loaded.items()}

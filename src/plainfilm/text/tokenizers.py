@@ -1,0 +1,166 @@
+"""One interface to tokenizers: texts in, padded arrays of token ids out.
+
+Built on the `tokenizers` library. A tokenizer is either trained on a collection's own texts (byte-level
+byte-pair encoding: nothing is ever unknown, and training the same texts gives the same file) or read
+from a pretrained model's folder or name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from plainfilm.errors import ModelError, UsageError
+from plainfilm.io.files import replacing
+from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.packages import local_path
+from plainfilm.io.tables import read_json, write_json
+
+TOKENIZER_FILE = "tokenizer.json"
+SETTINGS_FILE = "tokenizer_config.json"
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Tokenizer:
+    """Turns texts into token ids, each between a start and an end token.
+
+    `vocabulary_size` is one more than the largest id it can give; `max_tokens` counts the special tokens.
+    """
+
+    def __init__(self, backend: Backend, max_tokens: int, pad_token: str) -> None:
+        pad_id = backend.token_to_id(pad_token)
+        if pad_id is None:
+            raise ModelError(f"tokenizer has no padding token '{pad_token}'")
+        special = backend.num_special_tokens_to_add(is_pair=False)
+        if max_tokens <= special:
+            raise UsageError(f"max_tokens is {max_tokens}: needs more than the {special} special tokens")
+        self.max_tokens = max_tokens
+        self.pad_token = pad_token
+        self._backend = backend
+        backend.enable_truncation(max_tokens)
+        backend.enable_padding(direction="right", pad_id=pad_id, pad_token=pad_token)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many rows an embedding table needs."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values()) + 1
+
+    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Token ids (N, L) and mask (N, L), False on padding; L is the longest text's, at most `max_tokens`.
+
+        The last True of a row is its end token. No texts give arrays (0, 0).
+        """
+        if not texts:
+            return np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0), dtype=np.bool_)
+        encodings = self._backend.encode_batch(list(texts))
+        ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.bool_)
+        return ids, mask
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of `token_ids` without special tokens; what normalisation folded stays folded."""
+        return self._backend.decode([int(number) for number in token_ids], skip_special_tokens=True)
+
+    @staticmethod
+    def train(texts: Iterable[str], vocabulary_size: int = 4096, max_tokens: int = 128) -> Tokenizer:
+        """A tokenizer of at most `vocabulary_size` pieces learned from `texts`; case is folded."""
+        backend = Backend(models.BPE(unk_token="[UNK]"))
+        backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+        backend.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary_size,
+            special_tokens=list(_SPECIAL),
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        ends = [(token, backend.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+        backend.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+        return Tokenizer(backend, max_tokens, "[PAD]")
+
+    @staticmethod
+    def from_pretrained(name: str | Path, max_tokens: int = 128, *, offline: bool = False) -> Tokenizer:
+        """The tokenizer of a pretrained model: a folder, `package:NAME/folder`, or a hub name.
+
+        A hub name that is not in the local cache is downloaded, unless `offline`.
+
+        Raises:
+            ModelError: nothing there, or a name that would need a download that cannot happen.
+        """
+        folder = local_path(str(name))
+        if folder is not None and (folder / TOKENIZER_FILE).is_file():
+            backend = _read_backend(folder / TOKENIZER_FILE)
+            return Tokenizer(backend, max_tokens, _pad_token(folder, backend))
+        converted = _through_transformers(str(name), folder, offline=offline)
+        return Tokenizer(converted.backend_tokenizer, max_tokens, str(converted.pad_token))
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer's two files into `folder`, which exists."""
+        with replacing(folder / TOKENIZER_FILE) as temporary:
+            self._backend.save(str(temporary))
+        write_json({"max_tokens": self.max_tokens, "pad_token": self.pad_token}, folder / SETTINGS_FILE)
+
+    @staticmethod
+    def load(folder: Path) -> Tokenizer:
+        """The tokenizer `save` wrote into `folder`.
+
+        Raises:
+            ModelError: a file is missing or damaged.
+        """
+        for name in (TOKENIZER_FILE, SETTINGS_FILE):
+            if not (folder / name).is_file():
+                raise ModelError(f"{folder}: no {name}, so this is not a whole model folder")
+        settings = read_json(folder / SETTINGS_FILE)
+        try:
+            max_tokens, pad_token = int(settings["max_tokens"]), str(settings["pad_token"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{folder / SETTINGS_FILE}: lacks a usable max_tokens or pad_token ({error})"
+            ) from None
+        return Tokenizer(_read_backend(folder / TOKENIZER_FILE), max_tokens, pad_token)
+
+
+def _read_backend(path: Path) -> Backend:
+    try:
+        return Backend.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception for any unreadable file
+        raise ModelError(f"{path}: not a tokenizer file ({error})") from None
+
+
+def _pad_token(folder: Path, backend: Backend) -> str:
+    for name in (SETTINGS_FILE, "special_tokens_map.json"):
+        stated = _stated_pad_token(folder / name)
+        if stated is not None:
+            return stated
+    for usual in ("[PAD]", "<pad>"):
+        if backend.token_to_id(usual) is not None:
+            return usual
+    raise ModelError(f"{folder}: no padding token stated in {SETTINGS_FILE} and none of the usual ones known")
+
+
+def _stated_pad_token(path: Path) -> str | None:
+    stated: Any = read_json(path).get("pad_token") if path.is_file() else None
+    return stated.get("content") if isinstance(stated, Mapping) else stated
+
+
+def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(folder or name), local_files_only=True)
+    except (OSError, ValueError) as error:
+        if folder is not None:
+            problem = str(error).splitlines()[0]
+            raise ModelError(f"{name}: holds no tokenizer that can be read ({problem})") from None
+    before_download(f"tokenizer '{name}'", offline=offline)
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise not_here(f"tokenizer '{name}'", str(error)) from None

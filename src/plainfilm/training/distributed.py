@@ -1,0 +1,131 @@
+"""What several processes exchange: rows gathered into the whole batch, gradients added up.
+
+Everything works without `torch.distributed` as a world of one. Gathering is not differentiable on
+purpose: the training step takes gradients at the gathered features and hands each process its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_BUCKET_ELEMENTS = 8 * 2**20
+
+
+def rank() -> int:
+    """The number of this process, 0 when alone."""
+    return dist.get_rank() if _together() else 0
+
+
+def world_size() -> int:
+    """How many processes train together, 1 when alone."""
+    return dist.get_world_size() if _together() else 1
+
+
+def _together() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """How the rows of all processes become one batch in row order.
+
+    counts: rows of each process. order: (B,) where each row of the whole batch lies in the processes'
+    rows one after another. mine: (b,) where this process's rows are in the whole batch.
+    """
+
+    counts: tuple[int, ...]
+    order: Tensor
+    mine: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Self:
+        """The gathering of processes that hold the rows numbered `rows` (b,) int64 each; b may differ."""
+        if world_size() == 1:
+            here = torch.arange(len(rows), device=rows.device)
+            return cls((len(rows),), here, here)
+        own_count = torch.tensor([len(rows)], device=rows.device)
+        received = [torch.zeros_like(own_count) for _ in range(world_size())]
+        dist.all_gather(received, own_count)
+        counts = tuple(int(count) for count in received)
+        order = _collect(rows, counts).argsort(stable=True)
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=rows.device)
+        start = sum(counts[: rank()])
+        return cls(counts, order, place[start : start + len(rows)])
+
+    def whole(self, own: Tensor) -> Tensor:
+        """Rows of all processes (B, ...) from this process's rows (b, ...), detached, in row order."""
+        if world_size() == 1:
+            return own.detach()
+        return _collect(own.detach(), self.counts)[self.order]
+
+    def whole_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+        """`whole` of each entry; a process without rows learns from the others which entries there are."""
+        if 0 in self.counts:
+            described = _described_by_others(own)
+            own = own or _empty(described, device)
+        return {name: self.whole(own[name]) for name in sorted(own)}
+
+
+def _collect(own: Tensor, counts: Sequence[int]) -> Tensor:
+    padded = own.new_zeros((max(counts), *own.shape[1:]))
+    padded[: len(own)] = own
+    received = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(received, padded)
+    return torch.cat([part[:count] for part, count in zip(received, counts, strict=True)])
+
+
+def _described_by_others(own: dict[str, Tensor]) -> dict[str, Any]:
+    known: dict[str, Any] = {name: (value.shape[1:], value.dtype) for name, value in own.items()}
+    everyone: list[dict[str, Any]] = [{} for _ in range(world_size())]
+    dist.all_gather_object(everyone, known)
+    return next((entry for entry in everyone if entry), {})
+
+
+def _empty(described: dict[str, Any], device: torch.device) -> dict[str, Tensor]:
+    return {
+        name: torch.zeros((0, *shape), dtype=dtype, device=device)
+        for name, (shape, dtype) in described.items()
+    }
+
+
+def add_up_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
+    """Replace every `.grad` by its sum over processes, in flat buckets; all end with the same bits.
+
+    A parameter without gradient on every process keeps none, so that optimizers treat it alike however
+    many processes there are.
+    """
+    if world_size() == 1 or not parameters:
+        return
+    present = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32)
+    present = present.to(parameters[0].device)
+    dist.all_reduce(present, op=dist.ReduceOp.MAX)
+    used = [p for p, flag in zip(parameters, present.tolist(), strict=True) if flag]
+    for parameter in used:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    for bucket in _buckets([p.grad for p in used if p.grad is not None]):
+        flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
+        dist.all_reduce(flat)
+        parts = torch.split(flat, [gradient.numel() for gradient in bucket])
+        for gradient, part in zip(bucket, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+def _buckets(gradients: Sequence[Tensor]) -> list[list[Tensor]]:
+    buckets: list[list[Tensor]] = []
+    size = 0
+    for gradient in gradients:
+        full = size + gradient.numel() > _BUCKET_ELEMENTS
+        if not buckets or full or buckets[-1][0].dtype != gradient.dtype:
+            buckets.append([])
+            size = 0
+        buckets[-1].append(gradient)
+        size += gradient.numel()
+    return buckets

@@ -1,0 +1,74 @@
+"""What a run writes about itself: a line of JSON per event always, experiment trackers by option.
+
+RUN/log.jsonl holds one object per line with `event` "start", "step", "validation" or "end". Numbers
+that repeat exactly (losses, rates) and such that do not (seconds, items per second) stand side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from plainfilm.errors import MissingDependency
+from plainfilm.io.files import replacing
+
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
+
+
+def check_trackers(trackers: Sequence[Tracker]) -> None:
+    """Checks that the packages behind `trackers` are there.
+
+    Raises:
+        MissingDependency: one is not, with the command that installs it.
+    """
+    for name in trackers:
+        if find_spec(name) is None:
+            raise MissingDependency(
+                f"trackers: '{name}' is not installed; pip install 'plainfilm[{name}]', or train without it"
+            )
+
+
+class JsonLines:
+    """A growing file of JSON lines."""
+
+    def __init__(self, file: Path, keep_to_step: int | None = None) -> None:
+        """Go on writing to `file`; with `keep_to_step`, later lines (of a run that was killed) go."""
+        self._file = file
+        if keep_to_step is not None and file.is_file():
+            kept = [line for line in _whole_lines(file) if line.get("step", 0) <= keep_to_step]
+            text = "".join(f"{json.dumps(line)}\n" for line in kept)
+            with replacing(file) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+    def write(self, event: str, values: Mapping[str, Any]) -> None:
+        """Append one line."""
+        with self._file.open("a", encoding="utf-8") as opened:
+            opened.write(json.dumps({"event": event, **values}) + "\n")
+
+
+def read_log(file: Path) -> list[dict[str, Any]]:
+    """The events of a log; a last line cut off by a kill is left out."""
+    return list(_whole_lines(file))
+
+
+def _whole_lines(file: Path) -> list[dict[str, Any]]:
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
+    """Nested `values` with dotted keys, as experiment trackers want them.
+
+    >>> flat({"training": {"epochs": 3, "clip": None}})
+    {'training.epochs': 3, 'training.clip': 'None'}
+    """
+    result: dict[str, str | int | float | bool] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = value if isinstance(value, str | int | float | bool) else str(value)
+    return result

@@ -1,0 +1,118 @@
+"""How to run on the machine at hand: precision and memory format, and what they were chosen from.
+
+Measured on CPUs with bfloat16 units: autocast halves steps of residual networks, ViT and BERT and does
+nothing for EfficientNets; channels-last helps convolutional networks and harms vision transformers.
+Without such units bfloat16 is emulated and slower than float32.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from plainfilm.batches.batch import Batch
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.training.recipe import TrainingConfig
+
+_BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+_WITHOUT_GAIN = {"EfficientNet", "MobileNetV3"}
+"""Class names of backbones made of depthwise convolutions, which bfloat16 does not speed up."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """device: a torch device's name. precision: "fp32" or "bf16". memory_format: "contiguous" or
+    "channels_last". threads: of torch; results repeat exactly for the same number."""
+
+    device: str
+    precision: str
+    memory_format: str
+    threads: int
+
+    def autocast(self) -> AbstractContextManager:
+        """A fresh context in which encoders run."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+    def place(self, module: nn.Module) -> None:
+        """Move `module` to the device, in the chosen memory format."""
+        module.to(self.device)
+        if self.memory_format == "channels_last":
+            module.to(memory_format=torch.channels_last)
+
+    def take(self, batch: Batch) -> Batch:
+        """`batch` on the device."""
+        return batch.to(self.device)
+
+    def describe(self) -> dict[str, Any]:
+        """What a log should say of where a run ran."""
+        versions = {"torch": torch.__version__, "python": platform.python_version()}
+        return asdict(self) | versions | {"processor": platform.processor() or platform.machine()}
+
+
+def choose_machine(config: TrainingConfig, model: DualEncoder, device: torch.device) -> Machine:
+    """The precision and memory format `config` asks for, or on "auto" the fastest that was measured."""
+    precision, memory_format = config.precision, config.memory_format
+    if precision == "auto":
+        precision = "bf16" if has_bf16(device) and gains_from_bf16(model) else "fp32"
+    if memory_format == "auto":
+        memory_format = "channels_last" if is_convolutional(model.image) else "contiguous"
+    return Machine(str(device), precision, memory_format, torch.get_num_threads())
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(_BF16_FLAGS & _processor_flags())
+
+
+def _processor_flags(file: Path = Path("/proc/cpuinfo")) -> set[str]:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return set(flags.partition(":")[2].split())
+
+
+def gains_from_bf16(model: DualEncoder) -> bool:
+    """False where most of the work is depthwise convolution: such a backbone with a smaller text encoder."""
+    if not any(type(module).__name__ in _WITHOUT_GAIN for module in model.image.modules()):
+        return True
+    return _size(model.text) > _size(model.image)
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def is_convolutional(encoder: nn.Module) -> bool:
+    """True for networks of convolutions; one that only cuts patches (a transformer) has a single one."""
+    return sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) > 1
+
+
+@contextlib.contextmanager
+def repeatable() -> Iterator[None]:
+    """While open, torch takes deterministic algorithms where it has them; what was set before comes back."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+        torch.backends.cudnn.benchmark = benchmark

@@ -1,0 +1,71 @@
+"""Which parameters learn at which rate, and how the rate moves over a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.objectives.base import Objective
+from plainfilm.training.recipe import TrainingConfig
+
+
+def build_optimizer(config: TrainingConfig, model: DualEncoder, objective: Objective) -> Optimizer:
+    """AdamW or SGD over what is not frozen.
+
+    Groups are named image, text and rest (projections, temperature, the objective's own) and keep their
+    peak rate under `peak`. Weight decay reaches weights of two or more axes only: biases,
+    normalisations and the temperature are no matter of size.
+    """
+    rest = [*model.other_parameters(), *objective.parameters()]
+    groups = [
+        *_groups("image", model.image_parameters(), config.image_rate or config.rate, config),
+        *_groups("text", model.text_parameters(), config.text_rate or config.rate, config),
+        *_groups("rest", rest, config.rate, config),
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum)
+    return torch.optim.AdamW(groups, lr=config.rate)
+
+
+def _groups(
+    name: str, parameters: Iterable[nn.Parameter], rate: float, config: TrainingConfig
+) -> list[dict[str, Any]]:
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    split = [
+        ([p for p in trained if p.ndim > 1], config.weight_decay),
+        ([p for p in trained if p.ndim <= 1], 0.0),
+    ]
+    return [
+        {"params": part, "name": name, "peak": rate, "lr": rate, "weight_decay": decay}
+        for part, decay in split
+        if part
+    ]
+
+
+def rate_factor(step: int, total: int, warmup: int, schedule: str) -> float:
+    """What the peak rate is multiplied with at optimizer step `step` (from 0) of `total`.
+
+    Linear from 1/`warmup` up to 1 over the first `warmup` steps, then down to nearly 0 at the last step
+    along a half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or constant.
+
+    >>> [round(rate_factor(step, 6, 2, "cosine"), 3) for step in range(6)]
+    [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    if schedule == "constant":
+        return 1.0
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def set_rates(optimizer: Optimizer, factor: float) -> dict[str, float]:
+    """Every group's rate at `factor` of its peak; the rates by group name."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+    return {group["name"]: group["lr"] for group in optimizer.param_groups}

@@ -1,0 +1,122 @@
+"""The folder of a run: what lies where, and whether a run may start or go on in it.
+
+RUN/recipe.yaml          the recipe with every default written out
+RUN/collections.json     what it is trained on: names and fingerprints
+RUN/tokenizer/           the tokenizer of the run
+RUN/log.jsonl            see `training.log`
+RUN/training_state.pt    see `training.state`
+RUN/model/               the best model by the recipe's metric
+RUN/last/                the newest model
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plainfilm.collection.collection import Collection
+from plainfilm.config import read_yaml
+from plainfilm.errors import UsageError
+from plainfilm.io.tables import read_json, write_json
+from plainfilm.training.log import flat
+from plainfilm.training.recipe import Recipe, save_recipe
+
+_MAY_CHANGE = ("trackers", "data.workers", "training.checkpoint_minutes", "training.checkpoint_steps")
+"""Keys that do not decide the weights a run ends in."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def collections(self) -> Path:
+        """What the run is trained on."""
+        return self.path / "collections.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer's folder."""
+        return self.path / "tokenizer"
+
+    @property
+    def log(self) -> Path:
+        """The JSON lines."""
+        return self.path / "log.jsonl"
+
+    @property
+    def state(self) -> Path:
+        """The training state."""
+        return self.path / "training_state.pt"
+
+    @property
+    def model(self) -> Path:
+        """The best model."""
+        return self.path / "model"
+
+    @property
+    def last(self) -> Path:
+        """The newest model."""
+        return self.path / "last"
+
+    def check(self, recipe: Recipe, collections: Sequence[Collection], resume: bool) -> None:
+        """Checks that a run of `recipe` may start here, or with `resume` go on; changes nothing.
+
+        Raises:
+            UsageError: the folder is taken, or holds a run of another recipe or other collections.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: is a file; choose another --out")
+        if not self.path.is_dir() or not any(self.path.iterdir()):
+            return
+        if not resume:
+            raise UsageError(f"{self.path}: exists already; go on with --resume, or choose another --out")
+        if not self.recipe.is_file():
+            if self.log.exists() or not self._holds_only_leftovers():
+                raise UsageError(f"{self.path}: holds no run to resume (no recipe.yaml): choose another")
+            return
+        _refuse_changes(self.recipe, read_yaml(self.recipe), recipe.as_dict())
+        if self.collections.is_file() and read_json(self.collections) != described(collections):
+            raise UsageError(
+                f"{self.collections}: the run was started on other collections; resume with the same --data"
+            )
+
+    def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
+        """Make the folder a run of `recipe`, and clear what a killed process left half-written."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for leftover in self._leftovers():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        write_json(described(collections), self.collections)
+        save_recipe(recipe, self.recipe)
+
+    def _leftovers(self) -> list[Path]:
+        return [*self.path.glob(".*.part-*"), *self.path.glob(".*.part")]
+
+    def _holds_only_leftovers(self) -> bool:
+        return set(self.path.iterdir()) <= {*self._leftovers(), self.collections, self.path / "cache"}
+
+
+def described(collections: Sequence[Collection]) -> list[dict[str, str]]:
+    """Names and fingerprints."""
+    return [{"name": collection.name, "fingerprint": collection.fingerprint} for collection in collections]
+
+
+def _refuse_changes(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    old, new = flat(before), flat(now)
+    changed = [key for key in {**old, **new} if key not in _MAY_CHANGE and old.get(key) != new.get(key)]
+    if changed:
+        key = changed[0]
+        raise UsageError(
+            f"{file}: the run was started with {key}={old.get(key)}, now it is {new.get(key)}: resume with "
+            "the same recipe and overrides, or start a new run"
+        )

@@ -1,0 +1,205 @@
+"""Puts together what a run needs, from its recipe and collections: data, model, objective, optimizer.
+
+Everything random here follows from the recipe's seed, so every process and every resumed run builds the
+same thing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from plainfilm.batches.collate import Collate
+from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.loader import Loader
+from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
+from plainfilm.batches.rows import build_rows
+from plainfilm.collection.collection import Collection
+from plainfilm.errors import ConfigError
+from plainfilm.nn.dual_encoder import DualEncoder, build_dual_encoder
+from plainfilm.nn.freezing import freeze
+from plainfilm.nn.model_folder import ModelConfig, TrainedOn
+from plainfilm.objectives.base import Objective
+from plainfilm.progress import Progress
+from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.training.distributed import rank, world_size
+from plainfilm.training.machine import Machine, choose_machine
+from plainfilm.training.optim import build_optimizer
+from plainfilm.training.recipe import Recipe
+from plainfilm.training.state import Parts, seeded_torch
+from plainfilm.training.validation import Validator
+
+VALIDATION_SEED = 0
+"""Orders validation items; the same for every recipe, so that runs are measured on the same batches."""
+
+_MAX_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run ready to start. validator: `None` where the collections have no validation split."""
+
+    recipe: Recipe
+    machine: Machine
+    model: DualEncoder
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    tokenizer: Tokenizer
+    loader: Loader
+    validator: Validator | None
+    collections: tuple[Collection, ...]
+
+    @property
+    def parts(self) -> Parts:
+        """What changes while training."""
+        return Parts(self.model, self.objective, self.optimizer)
+
+    def model_config(self, scores: dict[str, float]) -> ModelConfig:
+        """What the model folder should say of this run."""
+        trained_on = tuple(
+            TrainedOn(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
+            for c in self.collections
+        )
+        return ModelConfig(
+            architecture=self.recipe.architecture,
+            preprocessing=self.recipe.preprocessing,
+            text_rule=self.recipe.data.text,
+            collections=trained_on,
+            recipe=self.recipe.as_dict(),
+            scores=scores,
+        )
+
+
+@dataclass(frozen=True)
+class Data:
+    """The items to train on, those to validate on (`None` without a validation split)."""
+
+    train: Dataset
+    validation: Dataset | None
+
+
+def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, progress: Progress) -> Data:
+    """Both datasets; decodes the films into a cache where the recipe wants one."""
+    pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
+
+    def dataset(split: str, seed: int | None) -> Dataset:
+        rows = build_rows(collections, split, recipe.data)
+        progress.say(
+            f"{split}: {len(rows)} items; left out: {rows.without_text} studies without text, "
+            f"{rows.without_image} without a film"
+        )
+        config = recipe.data
+        if seed is None:
+            config = config.model_copy(update={"sentences": recipe.validation.sentences})
+        return Dataset(rows, collections, pixels, config, recipe.preprocessing, needs=recipe.needs, seed=seed)
+
+    splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
+    validation = dataset("validation", None) if "validation" in splits else None
+    return Data(dataset("train", recipe.seed), validation)
+
+
+def _pixels(recipe: Recipe, collection: Collection, run: Path, progress: Progress) -> PixelSource:
+    if recipe.data.cache is None:
+        return ImageFiles(collection)
+    folders = (collection.path / "cache", run / "cache")
+    threads = os.cpu_count() or 1
+    return open_or_build(collection, recipe.data.cache, folders, workers=threads, progress=progress)
+
+
+def build_setup(
+    recipe: Recipe, collections: Sequence[Collection], data: Data, tokenizer: Tokenizer, device: torch.device
+) -> Setup:
+    """Model, objective, optimizer and loaders of a run."""
+    with seeded_torch(recipe.seed, "weights"):
+        model = build_dual_encoder(recipe.architecture, tokenizer.vocabulary_size)
+    if tokenizer.max_tokens > model.text.max_tokens:
+        raise ConfigError(
+            f"tokenizer.max_tokens is {tokenizer.max_tokens}, but this text encoder takes at most "
+            f"{model.text.max_tokens}: set tokenizer.max_tokens={model.text.max_tokens}"
+        )
+    freeze(model, image=recipe.training.freeze_image, text=recipe.training.frozen_text)
+    machine = choose_machine(recipe.training, model, device)
+    machine.place(model)
+    with seeded_torch(recipe.seed, "objective"):
+        objective = recipe.objective_module.build(recipe.objective_config, model)
+    machine.place(objective)
+    model.train()
+    objective.train()
+    optimizer = build_optimizer(recipe.training, model, objective)
+    collate = Collate(tokenizer, recipe.preprocessing, recipe.needs)
+    return Setup(
+        recipe=recipe,
+        machine=machine,
+        model=model,
+        objective=objective,
+        optimizer=optimizer,
+        tokenizer=tokenizer,
+        loader=_train_loader(recipe, data.train, collate),
+        validator=_validator(recipe, data.validation, collate, machine),
+        collections=tuple(collections),
+    )
+
+
+def build_tokenizer(recipe: Recipe, data: Data, saved: Path) -> Tokenizer:
+    """The tokenizer in `saved` (of the run being resumed), a pretrained one, or one trained on the items."""
+    if (saved / "tokenizer_config.json").is_file():
+        return Tokenizer.load(saved)
+    settings = recipe.tokenizer
+    longest = settings.max_tokens or recipe.text.get("max_tokens", _MAX_TOKENS)
+    name = settings.name or recipe.text.get("name")
+    if name:
+        return Tokenizer.from_pretrained(name, longest, offline=bool(recipe.text.get("offline")))
+    return Tokenizer.train(data.train.texts(), settings.vocabulary, longest)
+
+
+def _train_loader(recipe: Recipe, dataset: Dataset, collate: Collate) -> Loader:
+    loader = Loader(
+        dataset,
+        collate,
+        batch_size=recipe.training.batch_size,
+        seed=recipe.seed,
+        drop_last=recipe.data.drop_last,
+        rank=rank(),
+        world=world_size(),
+        workers=_workers(recipe),
+    )
+    if loader.batches() == 0:
+        raise ConfigError(
+            f"training.batch_size is {recipe.training.batch_size} and there are {len(dataset)} items: "
+            "no batch can be made; lower it, or set data.drop_last=false"
+        )
+    return loader
+
+
+def _validator(
+    recipe: Recipe, dataset: Dataset | None, collate: Collate, machine: Machine
+) -> Validator | None:
+    if dataset is None:
+        if recipe.validation.patience is not None:
+            raise ConfigError("validation.patience is set, but the collections have no validation split")
+        return None
+    loader = Loader(
+        dataset,
+        collate,
+        batch_size=recipe.training.batch_size,
+        seed=VALIDATION_SEED,
+        rank=rank(),
+        world=world_size(),
+        workers=_workers(recipe),
+        limit=recipe.validation.items,
+    )
+    if loader.batches() == 0:
+        raise ConfigError("the validation split has a single item: validation needs at least 2")
+    return Validator(loader, machine, recipe.validation.metric, recipe.training.sub_batch_size)
+
+
+def _workers(recipe: Recipe) -> int:
+    """Loading threads of this process: half the processors shared out, at most 8."""
+    if recipe.data.workers != "auto":
+        return recipe.data.workers
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(8, (os.cpu_count() or 1) // (2 * here)))

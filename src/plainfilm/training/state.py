@@ -1,0 +1,91 @@
+"""Where a run stands, in one file: everything needed to go on as if it had never stopped.
+
+The file is replaced in one rename, so after a kill at any moment it holds one whole state. Nothing
+random is in it: batches, crops and dropout follow from the recipe's seed and the position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from plainfilm.errors import ModelError
+from plainfilm.io.files import replacing
+from plainfilm.seeding import stable_hash
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run is.
+
+    epoch, batch: the next batch to train on. step: optimizer steps made. best: the best validation
+    value so far, at step `best_step`; `worse` validations came after it without a better one.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    worse: int = 0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What changes during training and is therefore in the state."""
+
+    model: nn.Module
+    objective: nn.Module
+    optimizer: Optimizer
+
+
+def save_state(file: Path, position: Position, parts: Parts) -> None:
+    """Write the state, replacing an older one.
+
+    Raises:
+        DataError: the file cannot be written; the older one is untouched.
+    """
+    state = {
+        "position": asdict(position),
+        "model": parts.model.state_dict(),
+        "objective": parts.objective.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+    }
+    with replacing(file) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(file: Path, parts: Parts) -> Position:
+    """Bring `parts` to the state in `file`; where it stood.
+
+    Raises:
+        ModelError: the file is damaged, or belongs to another recipe.
+    """
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        parts.model.load_state_dict(state["model"], strict=True)
+        parts.objective.load_state_dict(state["objective"], strict=True)
+        parts.optimizer.load_state_dict(state["optimizer"])
+        known = {field.name for field in fields(Position)}
+        return Position(**{key: value for key, value in state["position"].items() if key in known})
+    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        problem = str(error).splitlines()[0]
+        raise ModelError(
+            f"{file}: not a state of this run ({problem}); start again in a new folder"
+        ) from None
+
+
+@contextmanager
+def seeded_torch(*parts: object) -> Iterator[None]:
+    """While open, torch's own random numbers follow from `parts`; what was there before comes back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stable_hash(*parts))
+        yield

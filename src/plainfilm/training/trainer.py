@@ -1,0 +1,286 @@
+"""The one training loop.
+
+    read the recipe's data → build the model → for every epoch: batches → gradients → step → validate → save
+
+A run repeats exactly from its seed on the same machine and thread count, and a run that was killed and
+resumed ends in the same bits: batches, crops and dropout follow from seed and position alone, and the
+state on disk is always whole. Several processes (torchrun, Slurm) share each batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration, broadcast_object_list
+
+from plainfilm.batches.batch import Batch
+from plainfilm.collection.collection import Collection
+from plainfilm.collection.leaks import check_patients_apart
+from plainfilm.errors import ModelError, UsageError
+from plainfilm.nn.model_folder import save_model
+from plainfilm.objectives.base import LossReport
+from plainfilm.progress import SILENT, Progress
+from plainfilm.training.journal import Journal
+from plainfilm.training.log import check_trackers
+from plainfilm.training.machine import repeatable
+from plainfilm.training.optim import rate_factor, set_rates
+from plainfilm.training.recipe import Recipe
+from plainfilm.training.run_folder import RunFolder
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
+from plainfilm.training.state import Position, load_state, save_state
+from plainfilm.training.step import train_step
+from plainfilm.training.validation import Validator
+
+
+def train(
+    recipe: Recipe,
+    collections: Sequence[Collection],
+    run: Path,
+    *,
+    resume: bool = False,
+    progress: Progress = SILENT,
+) -> Path:
+    """Train what `recipe` says on the training splits of `collections`; the folder of the best model.
+
+    Raises:
+        UsageError: `run` is taken, or is to be resumed with another recipe or other data.
+        LeakageError: training patients are in the validation or test split.
+        ModelError: the loss is no longer a number; what was saved before stays good.
+    """
+    if not collections:
+        raise UsageError("no collection to train on: give at least one --data")
+    check_trackers(recipe.trackers)
+    folder = RunFolder(Path(run))
+    folder.check(recipe, collections, resume)
+    held_out = [(c, split) for split in ("validation", "test") for c in collections]
+    check_patients_apart([(c, "train") for c in collections], held_out)
+    accelerator = _accelerator(recipe, folder)
+    with repeatable():
+        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress))
+        return _Run(setup, folder, accelerator, _on_main(accelerator, progress)).go()
+
+
+def _accelerator(recipe: Recipe, folder: RunFolder) -> Accelerator:
+    # Precision is ours (`machine.autocast`): Accelerate keeps one per process for good.
+    return Accelerator(
+        cpu=not torch.cuda.is_available(),
+        mixed_precision="no",
+        log_with=list(recipe.trackers) or None,
+        project_config=ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers")),
+    )
+
+
+def _on_main(accelerator: Accelerator, progress: Progress) -> Progress:
+    return progress if accelerator.is_main_process else SILENT
+
+
+def _set_up(
+    recipe: Recipe,
+    collections: Sequence[Collection],
+    folder: RunFolder,
+    accelerator: Accelerator,
+    progress: Progress,
+) -> Setup:
+    accelerator.wait_for_everyone()  # all have looked at the folder before one changes it
+    if accelerator.is_main_process:
+        folder.claim(recipe, collections)
+    with accelerator.local_main_process_first():
+        data = build_data(recipe, collections, folder.path, progress)
+    tokenizer = build_tokenizer(recipe, data, folder.tokenizer)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        folder.tokenizer.mkdir(exist_ok=True)
+        tokenizer.save(folder.tokenizer)
+    return build_setup(recipe, collections, data, tokenizer, accelerator.device)
+
+
+class _Run:
+    """One process's part of a run."""
+
+    def __init__(self, setup: Setup, folder: RunFolder, accelerator: Accelerator, progress: Progress) -> None:
+        self._setup = setup
+        self._training = setup.recipe.training
+        self._folder = folder
+        self._accelerator = accelerator
+        self._progress = progress
+        self._batches = setup.loader.batches()
+        self._steps_per_epoch = math.ceil(self._batches / self._training.accumulate)
+        planned = self._steps_per_epoch * self._training.epochs
+        self._total = min(planned, self._training.max_steps or planned)
+        self._warmup = min(round(self._training.warmup_epochs * self._steps_per_epoch), self._total)
+        self._journal = Journal(setup.recipe, folder.log, accelerator, progress, self._total)
+        self._saved_at = time.monotonic()
+
+    def go(self) -> Path:
+        """Train to the end; the folder of the best model."""
+        with closing(self._journal):
+            return self._go()
+
+    def _go(self) -> Path:
+        position = self._begin()
+        while not self._is_done(position):
+            position = self._epoch(position)
+            self._journal.epoch(position)
+        self._write_model(self._folder.last, position)
+        if self._setup.validator is None:
+            self._write_model(self._folder.model, position)
+        self._journal.end(position)
+        self._accelerator.wait_for_everyone()
+        return self._folder.model
+
+    def _begin(self) -> Position:
+        position = Position()
+        if self._folder.state.is_file():
+            position = load_state(self._folder.state, self._setup.parts)
+        elif self._setup.validator is not None:
+            self._setup.validator.check_metric(self._setup.model, self._setup.objective)
+        facts = self._setup.machine.describe() | {"processes": self._accelerator.num_processes}
+        facts |= {"items": self._setup.loader.items(), "steps": self._total}
+        self._journal.start(position, facts)
+        return position
+
+    def _is_done(self, position: Position) -> bool:
+        patience = self._setup.recipe.validation.patience
+        return position.step >= self._total or (patience is not None and position.worse >= patience)
+
+    def _epoch(self, position: Position) -> Position:
+        """Train from `position` to the end of its epoch, or of training."""
+        what = f"epoch {position.epoch + 1} of {self._training.epochs}"
+        epoch, reports = position.epoch, []
+        with closing(self._setup.loader.epoch(epoch, position.batch)) as batches:
+            shown = self._progress.track(batches, self._batches - position.batch, what)
+            for number, batch in enumerate(shown, position.batch):
+                reports.append(self._gradients(batch, epoch, number))
+                if number + 1 != self._group(number).stop:
+                    continue
+                position = self._update(position, number, reports)
+                reports = []
+                if self._is_done(position):
+                    break
+        return position
+
+    def _group(self, number: int) -> range:
+        """The batches of the optimizer step with batch `number`; the last one of an epoch has fewer."""
+        first = number - number % self._training.accumulate
+        return range(first, min(first + self._training.accumulate, self._batches))
+
+    def _gradients(self, batch: Batch, epoch: int, number: int) -> LossReport:
+        group = self._group(number)
+        report = train_step(
+            self._setup.model,
+            self._setup.objective,
+            self._setup.machine.take(batch),
+            seed=self._setup.recipe.seed,
+            step=epoch * self._batches + number,
+            sub_batch_size=self._training.sub_batch_size,
+            autocast=self._setup.machine.autocast,
+            accumulation=len(group),
+            final=number + 1 == group.stop,
+        )
+        if not torch.isfinite(report.total):
+            raise self._not_finite("the loss", float(report.total), epoch, range(number, number + 1))
+        return report
+
+    def _update(self, position: Position, number: int, reports: Sequence[LossReport]) -> Position:
+        """One optimizer step and all that follows it."""
+        group, optimizer = self._group(number), self._setup.optimizer
+        norm = self._limit_gradients(position, group)
+        factor = rate_factor(position.step, self._total, self._warmup, self._training.schedule)
+        rates = set_rates(optimizer, factor)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        self._share_statistics()
+        self._setup.objective.after_step(self._setup.model)
+        ends_epoch = number + 1 == self._batches
+        position = replace(
+            position,
+            epoch=position.epoch + ends_epoch,
+            batch=0 if ends_epoch else number + 1,
+            step=position.step + 1,
+        )
+        self._journal.step(position, _means(reports), rates, norm, self._items(group))
+        return self._validate_and_save(position, ends_epoch)
+
+    def _limit_gradients(self, position: Position, group: range) -> float:
+        trained = [p for entry in self._setup.optimizer.param_groups for p in entry["params"]]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        if not torch.isfinite(norm):
+            raise self._not_finite("the gradient", float(norm), position.epoch, group)
+        if self._training.clip is not None:
+            torch.nn.utils.clip_grads_with_norm_(trained, self._training.clip, norm)
+        return float(norm)
+
+    def _not_finite(self, what: str, value: float, epoch: int, batches: range) -> ModelError:
+        ids = list(chain.from_iterable(self._setup.loader.item_ids(epoch, number) for number in batches))
+        step = epoch * self._steps_per_epoch + batches.start // self._training.accumulate + 1
+        return ModelError(
+            f"{what} is {value} at step {step} (epoch {epoch + 1}, items {', '.join(ids)}): lower "
+            "training.rate, set training.clip=1.0, or look at these items; what was saved before is good"
+        )
+
+    def _share_statistics(self) -> None:
+        """Every process goes on with the mean of all processes' batch statistics."""
+        if self._accelerator.num_processes == 1:
+            return
+        own = [buffer for buffer in self._setup.model.buffers() if buffer.is_floating_point()]
+        for buffer in own:
+            buffer.copy_(self._accelerator.reduce(buffer, reduction="mean"))
+
+    def _validate_and_save(self, position: Position, ends_epoch: bool) -> Position:
+        every, validator = self._setup.recipe.validation.every, self._setup.validator
+        is_last = position.step >= self._total
+        due = ends_epoch if every == "epoch" else position.step % every == 0
+        if validator is not None and (due or is_last):
+            position = self._validate(validator, position)
+        steps = self._training.checkpoint_steps
+        minutes = (time.monotonic() - self._saved_at) / 60
+        by_count = steps is not None and position.step % steps == 0
+        if ends_epoch or is_last or by_count or minutes >= self._training.checkpoint_minutes:
+            self._save(position, whole=ends_epoch or is_last)
+        return position
+
+    def _validate(self, validator: Validator, position: Position) -> Position:
+        values = validator(self._setup.model, self._setup.objective)
+        values = broadcast_object_list([values], from_process=0)[0]
+        value, best = values[validator.metric], position.best
+        higher = self._setup.recipe.validation.higher_is_better
+        better = best is None or (value > best if higher else value < best)
+        if better:
+            position = replace(position, best=value, best_step=position.step, worse=0)
+            self._write_model(self._folder.model, position, values)
+        else:
+            position = replace(position, worse=position.worse + 1)
+        self._journal.validation(position, values)
+        return position
+
+    def _save(self, position: Position, whole: bool) -> None:
+        self._saved_at = time.monotonic()
+        if not self._accelerator.is_main_process:
+            return
+        save_state(self._folder.state, position, self._setup.parts)
+        if whole:
+            self._write_model(self._folder.last, position)
+
+    def _write_model(self, folder: Path, position: Position, scores: dict[str, float] | None = None) -> None:
+        if self._accelerator.is_main_process:
+            scores = {f"validation {name}": value for name, value in (scores or {}).items()}
+            config = self._setup.model_config({"step": position.step, **scores})
+            save_model(folder, self._setup.model, self._setup.tokenizer, config)
+
+    def _items(self, batches: range) -> int:
+        size, items = self._setup.loader.batch_size, self._setup.loader.items()
+        return min(batches.stop * size, items) - batches.start * size
+
+
+def _means(reports: Sequence[LossReport]) -> dict[str, float]:
+    """The loss and its parts, each a mean over the batches of a step."""
+    named = [{"loss": report.total, **report.parts} for report in reports]
+    return {name: sum(float(values[name]) for values in named) / len(named) for name in named[0]}

@@ -1,0 +1,128 @@
+"""How good a model is on the validation split, the same way every time: nothing drawn, nothing dropped.
+
+Over several processes each measures its share, and all know the whole result.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from plainfilm.batches.batch import Batch, Keys
+from plainfilm.batches.loader import Loader
+from plainfilm.errors import ConfigError, nearest
+from plainfilm.metrics.retrieval import join, standings
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.objectives.base import LossReport, Objective
+from plainfilm.training.distributed import Gathering
+from plainfilm.training.machine import Machine
+from plainfilm.training.step import measure_step
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Validator:
+    """Measures `metric` ("loss", a part of the loss, or "recall@K") over the batches of `loader`."""
+
+    loader: Loader
+    machine: Machine
+    metric: str
+    sub_batch_size: int | None = None
+
+    def __call__(self, model: DualEncoder, objective: Objective) -> dict[str, float]:
+        """The loss, its parts and the metric, each a mean over the items; leaves training mode as it was."""
+        modes = model.training, objective.training
+        model.eval()
+        objective.eval()
+        try:
+            return self._measure(model, objective)
+        finally:
+            model.train(modes[0])
+            objective.train(modes[1])
+
+    def check_metric(self, model: DualEncoder, objective: Objective) -> None:
+        """Checks on one batch that the objective knows the metric.
+
+        Raises:
+            ConfigError: it does not, with the nearest it knows.
+        """
+        if self._recall_at() is not None:
+            return
+        batch = self.machine.take(next(iter(self.loader.epoch(0))))
+        known = _named(self._loss(model, objective, batch))
+        if self.metric not in known:
+            choices = [*known, "recall@5"]
+            raise ConfigError(f"unknown validation.metric '{self.metric}': {nearest(self.metric, choices)}")
+
+    def _measure(self, model: DualEncoder, objective: Objective) -> dict[str, float]:
+        sums: dict[str, float] = defaultdict(float)
+        count, pairs = 0, _Pairs()
+        for batch in self.loader.epoch(0):
+            batch = self.machine.take(batch)
+            size = int(_world_sum(len(batch), batch.rows.device))
+            for name, value in _named(self._loss(model, objective, batch)).items():
+                sums[name] += value * size
+            count += size
+            if self._recall_at() is not None:
+                pairs.add(*self._encoded(model, batch))
+        means = {name: total / count for name, total in sums.items()}
+        recall_at = self._recall_at()
+        return means if recall_at is None else means | {self.metric: pairs.recall(recall_at)}
+
+    def _recall_at(self) -> int | None:
+        name, _, number = self.metric.partition("@")
+        return int(number) if name == "recall" else None
+
+    def _loss(self, model: DualEncoder, objective: Objective, batch: Batch) -> LossReport:
+        return measure_step(
+            model,
+            objective,
+            batch,
+            sub_batch_size=self.sub_batch_size,
+            autocast=self.machine.autocast,
+        )
+
+    @torch.no_grad()
+    def _encoded(self, model: DualEncoder, batch: Batch) -> tuple[Tensor, Tensor, Keys]:
+        gathering = Gathering.of(batch.rows)
+        with self.machine.autocast():
+            images = model.encode_images(batch.images[:, 0])
+            texts = model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0])
+        keys = Keys(gathering.whole(batch.keys.study), gathering.whole(batch.keys.text[:, 0]))
+        return gathering.whole(images), gathering.whole(texts), keys
+
+
+def _named(report: LossReport) -> dict[str, float]:
+    return {"loss": report.total.item(), **{name: float(value) for name, value in report.parts.items()}}
+
+
+def _world_sum(number: int, device: torch.device) -> int:
+    return sum(Gathering.of(torch.arange(number, device=device)).counts)
+
+
+class _Pairs:
+    """Films and texts of the whole validation split, and which belong together."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[NDArray, NDArray, NDArray, NDArray]] = []
+
+    def add(self, images: Tensor, texts: Tensor, keys: Keys) -> None:
+        """Row-wise vectors (N, D) and keys (N,)."""
+        arrays = (images, texts, keys.study, keys.text)
+        self._parts.append(tuple(part.cpu().numpy() for part in arrays))  # type: ignore[arg-type]
+
+    def recall(self, k: int) -> float:
+        """Share of films with a text of their study, or one that reads the same, among the `k` nearest."""
+        images, texts, study, text = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        found = []
+        for start in range(0, len(images), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            right = (study[block, None] == study) | (text[block, None] == text)
+            found.append(standings(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
+        return float(join(found).recall_at(k).mean())

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plainfilm.collection import Collection, check_patients_apart, patients_of, prepare
+from plainfilm.errors import LeakageError
+
+
+@pytest.fixture
+def collection(tmp_path: Path, write_table) -> Collection:
+    raw = write_table(4)
+    lines = raw.read_text().splitlines()
+    splits = ("split", "train", "test", "train", "validation")
+    raw.write_text("\n".join(f"{line},{split}" for line, split in zip(lines, splits, strict=True)))
+    return prepare("table", raw, tmp_path / "films", size=32, workers=1)
+
+
+def test_patients_of_a_split(collection: Collection) -> None:
+    assert patients_of([(collection, "train")]) == {"patient0", "patient1"}
+    assert patients_of([(collection, "test"), (collection, "validation")]) == {"patient0", "patient1"}
+
+
+def test_shared_patients_are_named_and_counted(collection: Collection) -> None:
+    with pytest.raises(LeakageError, match=r"1 patients are in both films:train and films:test \(patient0\)"):
+        check_patients_apart([(collection, "train")], [(collection, "test")])
+
+
+def test_disjoint_patients_pass(collection: Collection) -> None:
+    check_patients_apart([(collection, "test")], [(collection, "validation")])

@@ -1,0 +1,89 @@
+"""Every source in `sources/` keeps the contract of `sources/base.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image as PillowImage
+
+from plainfilm import plugins
+from plainfilm.config import build
+from plainfilm.errors import ConfigError, DataError
+from plainfilm.sources.base import source
+from plainfilm.types import SPLITS, Image, Rejection, Study
+
+NAMES = plugins.names("source")
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Study | Rejection]]:
+    found = {}
+    for name in NAMES:
+        module = source(name)
+        raw = module.make_example(tmp_path_factory.mktemp(name))
+        found[name] = list(module.read(raw, module.Config()))
+        assert found[name] == list(module.read(raw, module.Config())), "the order differs between readings"
+    return found
+
+
+def studies(items: list[Study | Rejection]) -> list[Study]:
+    return [item for item in items if isinstance(item, Study)]
+
+
+def images(items: list[Study | Rejection]) -> list[Image]:
+    return [image for study in studies(items) for image in study.images]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_has_studies_images_and_reports(name: str, examples: dict) -> None:
+    assert len(studies(examples[name])) >= 3
+    assert images(examples[name])
+    assert any(study.report for study in studies(examples[name]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_unique_and_not_blank(name: str, examples: dict) -> None:
+    for ids in (
+        [study.study_id for study in studies(examples[name])],
+        [image.image_id for image in images(examples[name])],
+    ):
+        assert all(ids)
+        assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_exist(name: str, examples: dict) -> None:
+    assert all(image.path.is_file() for image in images(examples[name]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_boxes_lie_inside_their_images(name: str, examples: dict) -> None:
+    for image in images(examples[name]):
+        with PillowImage.open(image.path) as film:
+            width, height = film.size
+        for box in image.boxes:
+            assert 0 <= box.x0 < box.x1 <= width
+            assert 0 <= box.y0 < box.y1 <= height
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_splits_keep_patients_together(name: str, examples: dict) -> None:
+    splits: dict[str, set[str | None]] = {}
+    for study in studies(examples[name]):
+        splits.setdefault(study.patient_id, set()).add(study.split)
+        assert study.split in (None, *SPLITS)
+    assert all(len(found) == 1 for found in splits.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_options_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'no_such_option'"):
+        build(source(name).Config, {"no_such_option": 1}, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_that_does_not_exist(name: str, tmp_path: Path) -> None:
+    module = source(name)
+    with pytest.raises(DataError, match="nowhere"):
+        list(module.read(tmp_path / "nowhere", module.Config()))

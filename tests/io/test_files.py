@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plainfilm.errors import DataError
+from plainfilm.io.files import replacing
+
+
+def test_new_content_takes_the_place_of_old(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with replacing(tmp_path / "a") as temporary:
+        temporary.write_text("new")
+        assert (tmp_path / "a").read_text() == "old"
+    assert (tmp_path / "a").read_text() == "new"
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(KeyError), replacing(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_full_disk_is_one_line_about_the_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a: cannot be written \(No space left on device\)"):
+        with replacing(tmp_path / "a"):
+            raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_must_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written"), replacing(tmp_path / "file" / "a"):
+        pass
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    with replacing(tmp_path / "x" / "y" / "a") as temporary:
+        temporary.write_text("1")
+    assert (tmp_path / "x" / "y" / "a").read_text() == "1"

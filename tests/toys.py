@@ -1,0 +1,60 @@
+"""Small real models and batches for tests: seconds to build, no file, no network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from plainfilm.batches.batch import Batch, Keys
+from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.seeding import stable_hash
+
+VOCABULARY, SIDE, LENGTH = 50, 32, 9
+
+IMAGE = {"use": "timm", "name": "test_vit", "image_size": SIDE, "drop_rate": 0.2, "drop_path_rate": 0.2}
+CNN = {"use": "timm", "name": "test_efficientnet", "drop_rate": 0.2}
+TEXT = {"use": "compact", "width": 16, "depth": 1, "heads": 2, "dropout": 0.2, "max_tokens": LENGTH}
+
+
+def toy_architecture(**changes: Any) -> ArchitectureConfig:
+    """A tiny architecture with dropout everywhere and no batch normalisation."""
+    return ArchitectureConfig(**({"image": IMAGE, "text": TEXT, "projection": {"dimension": 8}} | changes))
+
+
+def toy_model(seed: int = 0, **changes: Any) -> DualEncoder:
+    """A tiny model in training mode, always the same for a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_dual_encoder(toy_architecture(**changes), VOCABULARY).train()
+
+
+def toy_batch(
+    rows: int = 7, seed: int = 0, side: int = SIDE, dtype: torch.dtype = torch.float32
+) -> Batch:
+    """Random films and texts of uneven length, all of different studies and wording."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = 3 + torch.arange(rows) % (LENGTH - 2)
+    mask = torch.arange(LENGTH) < lengths[:, None]
+    ids = torch.randint(5, VOCABULARY, (rows, LENGTH), generator=generator) * mask
+    names = torch.tensor([stable_hash(row) for row in range(rows)])
+    return Batch(
+        images=torch.randn(rows, 1, 3, side, side, generator=generator).to(dtype),
+        token_ids=ids[:, None],
+        token_mask=mask[:, None],
+        keys=Keys(study=names, text=names[:, None] ^ 1),
+        rows=torch.arange(rows),
+    )
+
+
+def gradients(*modules: nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of every gradient, by name."""
+    named = [pair for module in modules for pair in module.named_parameters()]
+    return {name: value.grad.clone() for name, value in named if value.grad is not None}
+
+
+def largest_difference(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> float:
+    """The largest absolute difference of two sets of tensors, which must have the same names."""
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
