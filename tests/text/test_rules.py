@@ -9,7 +9,9 @@ from plainfilm.types import Section
 
 
 def sections(*names: str) -> list[Section]:
-    return [Section(name, f"{name} {place}.", place * 20, place * 20 + 10) for place, name in enumerate(names)]
+    return [
+        Section(name, f"{name} {place}.", place * 20, place * 20 + 10) for place, name in enumerate(names)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_wet_read_and_ruled_line_before_the_final_report() -> None:
     assert findings.text == "Clear."
 
 
+@pytest.mark.parametrize("title", ["CHEST, AP PORTABLE", "Chest: Frontal and lateral views"])
+def test_the_title_of_the_examination_is_technique(title: str) -> None:
+    report = f"        FINAL REPORT\n {title}\n \n HISTORY: Fall.\n \n FINDINGS: Clear.\n"
+    assert names_and_texts(report)[0] == ("technique", title)
+
+
+def test_a_statement_above_the_headers_is_no_title() -> None:
+    assert names_and_texts(" No acute process\n HISTORY: Fall.\n")[0] == ("other", "No acute process")
+    assert names_and_texts(" CHEST CLEAR\n") == [("other", "CHEST CLEAR")]
+
+
 def test_windows_line_ends() -> None:
     assert names_and_texts(MIMIC.replace("\n", "\r\n")) == names_and_texts(MIMIC)
 
@@ -152,8 +163,31 @@ def test_unknown_rules() -> None:
 
 PIECES = st.sampled_from(
     [
-        *("FINDINGS:", "IMPRESSION: ", "Findings", " COMPARISON:", "HISTORY", "FINAL REPORT", "LUNGS:", "5:40"),
-        *("\n", "\n\n", " \n \n ", " ", ". ", "Clear", "no effusion", "___", "XXXX", "\r\n", "é", "1.5 cm", ":"),
+        *(
+            "FINDINGS:",
+            "IMPRESSION: ",
+            "Findings",
+            " COMPARISON:",
+            "HISTORY",
+            "FINAL REPORT",
+            "LUNGS:",
+            "5:40",
+        ),
+        *(
+            "\n",
+            "\n\n",
+            " \n \n ",
+            " ",
+            ". ",
+            "Clear",
+            "no effusion",
+            "___",
+            "XXXX",
+            "\r\n",
+            "é",
+            "1.5 cm",
+            ":",
+        ),
     ]
 )
 
@@ -168,6 +202,6 @@ def test_sections_are_exact_apart_and_complete(report: str, rules: str) -> None:
         rest += report[end : section.start] + "\0"
         end = section.end
     rest += report[end:]
-    # What belongs to no section is white space and headers.
-    known = r"(?i)findings|impression|comparison|history|final report|[:\s\0]"
-    assert re.sub(known, "", rest) == ""
+    # What belongs to no section is white space, words before a colon, and headers alone on their line.
+    rest = re.sub(r"[^:\n\0]*:", "", rest)
+    assert re.sub(r"(?i)findings|impression|comparison|history|final report|[\s\0]", "", rest) == ""

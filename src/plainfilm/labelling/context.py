@@ -17,9 +17,11 @@ from plainfilm.labelling.mentions import Mention
 from plainfilm.labelling.phrases import compile_phrases
 
 Kind = Literal["negated", "uncertain", "void", "neutral"]
-Direction = Literal["forward", "backward", "both", "between"]
+Direction = Literal["forward", "backward", "beside", "between"]
 Status = Literal["stated", "negated", "uncertain", "void"]
 
+_NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
+_BESIDE = ("beside", "between")
 _FILE = Path(__file__).with_name("context.yaml")
 
 
@@ -73,7 +75,7 @@ class Context:
         backward_stops = stops + [match.span() for match in self._backward_stops.finditer(text)]
         statuses = [_status(mention, cues, stops, backward_stops) for mention in mentions]
         for cue in cues:
-            if cue.direction == "between":
+            if cue.direction in _BESIDE:
                 _mark_alternatives(text, cue, mentions, statuses)
         return statuses
 
@@ -100,12 +102,11 @@ def _status(mention: Mention, cues: Sequence[_Cue], stops: Spans, backward_stops
     before: _Cue | None = None
     after: _Cue | None = None
     for cue in cues:
-        if cue.kind == "neutral" or cue.direction == "between":
+        if cue.kind == "neutral" or cue.direction in _BESIDE:
             continue
-        if mention.start <= cue.start and cue.end <= mention.end:
-            if mention.kind == "present" and cue.start > mention.start:
-                return cue.kind
-        elif cue.end <= mention.start and cue.direction != "backward":
+        if _within((cue.start, cue.end), mention) or _around((cue.start, cue.end), mention):
+            return cue.kind
+        if cue.end <= mention.start and cue.direction != "backward":
             before = cue if _open(cue.end, mention.start, stops) else before
         elif cue.start >= mention.end and cue.direction != "forward" and after is None:
             after = cue if _open(mention.end, cue.start, backward_stops) else None
@@ -115,25 +116,40 @@ def _status(mention: Mention, cues: Sequence[_Cue], stops: Spans, backward_stops
     return nearest.kind if nearest and nearest.kind != "neutral" else "stated"
 
 
+def _within(cue: tuple[int, int], mention: Mention) -> bool:
+    """True for the "not" in "heart is not enlarged"; that of "no acute disease" is part of what is meant."""
+    return mention.kind == "present" and mention.start < cue[0] and cue[1] <= mention.end
+
+
+def _around(cue: tuple[int, int], mention: Mention) -> bool:
+    """True for the mention in "no effusion to suggest", which is a cue with a gap."""
+    return cue[0] < mention.start and mention.end <= cue[1]
+
+
 def _open(start: int, end: int, stops: Spans) -> bool:
     """True where no stop lies between two places."""
     return not any(start <= low and high <= end for low, high in stops)
 
 
 def _mark_alternatives(text: str, cue: _Cue, mentions: Sequence[Mention], statuses: list[Status]) -> None:
-    """Makes the stated mentions on either side of an "or" uncertain, where it joins just the two."""
+    """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
     sides = (
-        [place for place, m in enumerate(mentions) if m.end <= cue.start and _near(text[m.end : cue.start])],
-        [place for place, m in enumerate(mentions) if m.start >= cue.end and _near(text[cue.end : m.start])],
+        [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)],
+        [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)],
     )
-    if all(any(statuses[place] == "stated" for place in side) for side in sides):
+    both = all(any(statuses[place] == "stated" for place in side) for side in sides)
+    if both or cue.direction == "beside":
         for place in (*sides[0], *sides[1]):
             if statuses[place] == "stated" and mentions[place].kind == "present":
                 statuses[place] = "uncertain"
 
 
-def _near(between: str) -> bool:
-    return len(between.split()) <= 2 and not any(mark in between for mark in ",;:")
+def _near(text: str, start: int, end: int) -> bool:
+    """True where a few words and no punctuation lie between two places."""
+    if not 0 <= end - start <= _NEAR_CHARACTERS:
+        return False
+    between = text[start:end]
+    return len(between.split()) <= _NEAR_WORDS and not any(mark in between for mark in ",;:")
 
 
 def _overlaps(span: tuple[int, int], others: Spans) -> bool:

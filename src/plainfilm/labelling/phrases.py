@@ -20,8 +20,10 @@ _ABNORMAL = (
     "moderately|severe|severely|marked|markedly|cardiomegaly"
 )
 _SPACE = r"(?:[\s-]+)"
+_PUNCTUATION = ",;:"
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _GAP = re.compile(r" ?<(\d+)> ?")
+_ESCAPE_OR_CAPITAL = re.compile(r"\\.|[A-Z]", re.DOTALL)
 _PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 
 
@@ -35,7 +37,10 @@ def expand(phrase: str, *, strict: bool = False) -> str:
     """
     forbidden = f"{_OTHER_CLAUSE}|{_ABNORMAL}" if strict else _OTHER_CLAUSE
     gap_word = rf"(?!(?:{forbidden})\b)[\w%'/.]*[\w%']"
-    pieces = _GAP.split(phrase.strip())
+    small = _ESCAPE_OR_CAPITAL.sub(
+        lambda match: match[0] if match[0][0] == "\\" else match[0].lower(), phrase
+    )
+    pieces = _GAP.split(small.strip())
     words = [_PLAIN_GROUP.sub("(?:", piece).replace(" ", _SPACE) for piece in pieces[::2]]
     gaps = [rf"(?:[\s,/-]+{gap_word}){{0,{count}}}?[\s,/-]+" for count in pieces[1::2]]
     return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=True))
@@ -47,16 +52,25 @@ def compile_phrases(phrases: Iterable[str], where: str, *, strict: bool = False)
     Raises:
         ConfigError: a phrase is not a regular expression; `where` names the file and part.
     """
-    sources = []
-    for phrase in phrases:
-        source = expand(phrase, strict=strict)
-        try:
-            re.compile(source)
-        except re.error as error:
-            raise ConfigError(f"{where}: phrase '{phrase}' cannot be read ({error.msg})") from None
-        sources.append(source)
-    # After a "?" a word may follow at once.
-    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sources)})(?:(?![a-z0-9])|(?<=\?))")
+    sources = [_checked(phrase, expand(phrase, strict=strict), where) for phrase in phrases]
+    sources.sort(key=len, reverse=True)
+    marks = [source for source in sources if source[0] in _PUNCTUATION]
+    words = "|".join(source for source in sources if source not in marks)
+    # Punctuation may follow a word at once, and a word a "?".
+    either = "|".join([*marks, rf"(?<![a-z0-9])(?:{words or '(?!)'})"])
+    return re.compile(rf"(?:{either})(?:(?![a-z0-9])|(?<=\?))")
+
+
+def _checked(phrase: str, source: str, where: str) -> str:
+    try:
+        matches_nothing = re.fullmatch(source, "") is not None
+    except re.error as error:
+        raise ConfigError(f"{where}: phrase '{phrase}' cannot be read ({error.msg})") from None
+    if matches_nothing:
+        raise ConfigError(
+            f"{where}: phrase '{phrase}' would match everywhere; give it a word that must occur"
+        )
+    return source
 
 
 def lower(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -29,6 +29,7 @@ class HeaderRules(Settings):
     style: Literal["line", "anywhere"]
     last_paragraph: bool
     banners: tuple[str, ...]
+    titles: tuple[str, ...]
     headers: dict[str, tuple[str, ...]]
     contains: tuple[tuple[str, str], ...]
 
@@ -55,7 +56,8 @@ HEADER_RULES: tuple[str, ...] = tuple(_all_rules())
 def parse_sections(text: str, header_rules: str = "plain") -> tuple[Section, ...]:
     """The sections of a report in their order; those without text are left out.
 
-    Text before the first header, and a report without any, is "other".
+    Text before the first header, and a report without any, is "other"; but a title above the headers
+    ("CHEST, PA AND LATERAL") is "technique".
 
     Raises:
         ConfigError: `header_rules` names no rules (with the nearest name).
@@ -65,10 +67,18 @@ def parse_sections(text: str, header_rules: str = "plain") -> tuple[Section, ...
         raise ConfigError(f"unknown header rules '{header_rules}': {nearest(header_rules, HEADER_RULES)}")
     headers = sorted(_headers(text, header_rules), key=lambda header: header.start)
     sections = list(_between(text, headers))
+    if sections and headers and sections[0].end <= headers[-1].start and _is_title(sections[0], rules):
+        sections[0] = replace(sections[0], name="technique")
     announced = {section.name for section in sections}
     if rules.last_paragraph and sections and not announced & {"findings", "impression"}:
         sections[-1:] = _cut_at_blank_line(text, sections[-1])
     return tuple(sections)
+
+
+def _is_title(section: Section, rules: HeaderRules) -> bool:
+    first_word = re.split(r"[\W_]", section.text.lower(), maxsplit=1)[0]
+    one_line = not re.search(r"[\n.]", section.text)
+    return section.name == "other" and one_line and first_word in rules.titles
 
 
 def _between(text: str, headers: list[_Header]) -> Iterator[Section]:

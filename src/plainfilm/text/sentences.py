@@ -29,7 +29,9 @@ _BLOCK_BREAK = re.compile(
 _LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
 _STOP = re.compile(r"[.!?]+[\"')\]]*")
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'/,;:]*$")
-_PLACEHOLDER = re.compile(r"X{3,}|_+")
+_LONGEST_WORD = 40
+# Marks of what was removed, and what may be left of a time of day.
+_PLACEHOLDER = re.compile(r"X{3,}|_+|\b[AaPp]\.?[Mm]\b")
 _NEXT_WORD = re.compile(r"[\s\"'(\[]*(\S*)")
 
 
@@ -52,8 +54,8 @@ def report_sentences(report: Report) -> list[Sentence]:
 def split_sentences(text: str, start: int = 0, section: str = "other") -> list[Sentence]:
     """The sentences of `text`, which begins at character `start` of its report.
 
-    A piece without a letter (a list number, a ruled line, only `XXXX` or `___`) is not a sentence. List
-    marks are left out of the sentence they announce.
+    A piece without a letter is not a sentence: a list number, a ruled line, only `XXXX` or `___`, a time of
+    day. List marks are left out of the sentence they announce.
     """
     sentences: list[Sentence] = []
     for low, high in _pieces(text):
@@ -103,13 +105,13 @@ def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
 
 
 def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
-    before = _WORD_BEFORE.search(text, low, stop.start())
+    before = _WORD_BEFORE.search(text, max(low, stop.start() - _LONGEST_WORD), stop.start())
     word = before.group() if before else ""
     after = _NEXT_WORD.match(text, stop.end(), high)
     following = after[1] if after else ""
     if not following:
         return True
-    if stop.end() == after.start(1) if after else False:
+    if after and stop.end() == after.start(1):
         return _lacks_space(word, following)
     mark = stop.group()[0]
     if mark == "?":

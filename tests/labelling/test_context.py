@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from plainfilm.labelling.context import Context
+from plainfilm.labelling.mentions import Mention
+
+
+def statuses(text: str) -> list[str]:
+    """What becomes of every word of one capital letter in `text`."""
+    places = [place for place, character in enumerate(text) if character.isupper()]
+    mentions = [Mention(text[place], "present", place, place + 1) for place in places]
+    return list(Context.load().statuses(text.lower(), mentions))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("small X", "stated"),
+        ("no X", "negated"),
+        ("X is not seen", "negated"),
+        ("X has resolved", "negated"),
+        ("possible X", "uncertain"),
+        ("X cannot be excluded", "uncertain"),
+        ("no change in X", "stated"),
+        ("not sensitive for X", "void"),
+        ("findings consistent with X", "stated"),
+        ("may be consistent with X", "uncertain"),
+    ],
+)
+def test_one_mention(text: str, expected: str) -> None:
+    assert statuses(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no X, Y or Z", ["negated", "negated", "negated"]),
+        ("no X but Y", ["negated", "stated"]),
+        ("no X; Y", ["negated", "stated"]),
+        ("no X with Y", ["negated", "stated"]),
+        ("X without Y", ["stated", "negated"]),
+        ("X is larger and Y has resolved", ["stated", "negated"]),
+        ("X and Y are not seen", ["negated", "negated"]),
+        ("possible X, no Y", ["uncertain", "negated"]),
+        ("X or Y", ["uncertain", "uncertain"]),
+        ("X in the base, Y versus Z", ["stated", "uncertain", "uncertain"]),
+        ("no X or Y", ["negated", "negated"]),
+    ],
+)
+def test_how_far_a_cue_reaches(text: str, expected: list[str]) -> None:
+    assert statuses(text) == expected
+
+
+def test_or_beside_a_single_mention_changes_nothing() -> None:
+    assert statuses("X or so") == ["stated"]
+
+
+def test_versus_beside_a_single_mention_does() -> None:
+    assert statuses("X versus artifact") == ["uncertain"]
+
+
+def test_a_cue_inside_a_mention_counts() -> None:
+    text = "heart is not enlarged"
+    assert Context.load().statuses(text, [Mention("a", "present", 0, len(text))]) == ["negated"]
+    assert Context.load().statuses(text, [Mention("a", "absent", 0, len(text))]) == ["stated"]
