@@ -12,11 +12,16 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
+from plainfilm import plugins
 from plainfilm.cli.main import build_app, verbs
+from plainfilm.config import build, override
+from plainfilm.tasks.base import task
+from plainfilm.training.recipe import load_recipe, shipped_recipes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,7 +58,17 @@ def test_documented_commands_are_accepted(page: Path, line: str) -> None:
     assert verb in verbs(), f"{page.name}: {line}"
     if "--help" in arguments:
         return
-    group.commands[verb].make_context(verb, list(arguments))  # type: ignore[attr-defined]
+    context = group.commands[verb].make_context(verb, list(arguments))  # type: ignore[attr-defined]
+    check_settings(verb, context.params)
+
+
+def check_settings(verb: str, given: dict[str, Any]) -> None:
+    """Keys of recipes and tasks are checked too, where the recipe or the task is one we ship."""
+    if verb == "train" and given["recipe"] in shipped_recipes():
+        load_recipe(given["recipe"], given["overrides"] or [])
+    if verb == "evaluate" and given["task"] in plugins.names("task"):
+        settings = [word for word in given["collections"] if "=" in word]
+        build(task(given["task"]).Config, override({}, settings), "docs")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,7 +13,8 @@ from plainfilm.errors import LeakageError, UsageError
 from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
-from plainfilm.tasks.base import Metric, Results, task
+from plainfilm.results.text import line
+from plainfilm.tasks.base import Results, task
 
 FILM_SIZE = 192
 """Shortest side of the demo's films in pixels: more than its model sees, little enough to be quick."""
@@ -52,7 +53,8 @@ def build_collection(out: Path, studies: int, seed: int, progress: Progress = SI
 
 def train_model(collection: Collection, run_folder: Path, seed: int, progress: Progress = SILENT) -> Path:
     """The demo's recipe trained on `collection`; returns the model folder."""
-    from plainfilm.training import load_recipe, train
+    from plainfilm.training.recipe import load_recipe
+    from plainfilm.training.trainer import train
 
     progress.say(f"3/5 train {RECIPE} -> {run_folder}")
     recipe = load_recipe(RECIPE, [f"seed={seed}"])
@@ -65,7 +67,7 @@ def evaluate_model(model: Path, collection: Collection, out: Path, progress: Pro
 
     progress.say(f"4/5 evaluate retrieval on unseen patients -> {out}")
     retrieval = task("retrieval")
-    results = retrieval.run(load(model), [collection], retrieval.Config())
+    results = retrieval.run(load(model), [collection], retrieval.Config(), progress)
     write_results(results, out)
     progress.say(f"5/5 done: open {out / 'index.html'}")
     return results
@@ -81,23 +83,5 @@ HEADLINES = (
 
 def headline(results: Results) -> list[str]:
     """One line per headline score: value, 95 % interval, n, and each baseline with its interval."""
-    lines = []
-    for direction, score in HEADLINES:
-        found = [m for m in results.metrics if m.name.startswith(f"{direction}/{score}")]
-        lines += [_line(metric) for metric in found]
-    return lines
-
-
-def _line(metric: Metric) -> str:
-    if metric.value is None:
-        return f"{metric.name}: not computable ({metric.note})"
-    baselines = "".join(
-        f"  {name} {value:.3f}" + _interval(metric.baseline_intervals.get(name))
-        for name, value in metric.baselines.items()
-    )
-    interval = _interval((metric.low, metric.high)) if metric.low is not None else ""
-    return f"{metric.name} {metric.value:.3f}{interval}  n={metric.n}{baselines}"
-
-
-def _interval(bounds: tuple[float | None, float | None] | None) -> str:
-    return f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds and bounds[0] is not None else ""
+    wanted = tuple(f"{direction}/{score}" for direction, score in HEADLINES)
+    return [line(metric) for metric in results.metrics if metric.name.startswith(wanted)]

@@ -19,7 +19,8 @@ from plainfilm import __version__
 from plainfilm.errors import PlainfilmError, nearest
 
 _NOT_VERBS = ("__init__", "main", "console")
-_CLICK_ERROR = typer.BadParameter.mro()[2]  # ClickException, wherever this Typer keeps its click
+# ClickException, wherever this Typer keeps its click.
+_CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
 
 
 def verbs() -> dict[str, str]:
@@ -77,8 +78,7 @@ def run(arguments: list[str]) -> int:
     except PlainfilmError as error:
         return _fail(str(error))
     except _CLICK_ERROR as error:
-        message = error.format_message()  # type: ignore[attr-defined]
-        return _fail(f"{message} (see plainfilm {arguments[0]} --help)")
+        return _fail(f"{_click_message(error)} (see plainfilm {arguments[0]} --help)")
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", status=130)
     except BrokenPipeError:
@@ -91,6 +91,11 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, status: int = 2) -> int:
     sys.stderr.write(f"plainfilm: {' '.join(message.split())}\n")
     return status
+
+
+def _click_message(error: Exception) -> str:
+    said = getattr(error, "format_message", None)
+    return said() if said else str(error)
 
 
 def _os_message(error: OSError) -> str:
