@@ -9,6 +9,8 @@ endif
 STAMP := $(BIN)/.plainfilm-installed
 # Compiled modules make every later start faster; an environment variable must not switch that off.
 export PYTHONDONTWRITEBYTECODE :=
+# Two test processes with two threads each on two cores get into each other's way.
+test test-all: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test test-all check format install clean
 

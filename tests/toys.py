@@ -30,9 +30,7 @@ def toy_model(seed: int = 0, **changes: Any) -> DualEncoder:
         return build_dual_encoder(toy_architecture(**changes), VOCABULARY).train()
 
 
-def toy_batch(
-    rows: int = 7, seed: int = 0, side: int = SIDE, dtype: torch.dtype = torch.float32
-) -> Batch:
+def toy_batch(rows: int = 7, seed: int = 0, side: int = SIDE, dtype: torch.dtype = torch.float32) -> Batch:
     """Random films and texts of uneven length, all of different studies and wording."""
     generator = torch.Generator().manual_seed(seed)
     lengths = 3 + torch.arange(rows) % (LENGTH - 2)

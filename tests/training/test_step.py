@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from plainfilm.errors import UsageError
+from plainfilm.nn.text.transformers import TINY
 from plainfilm.objectives import infonce, self_distillation
 from plainfilm.objectives.base import Objective, objective
 from plainfilm.training.step import measure_step, train_step
@@ -70,6 +71,16 @@ def test_the_gradient_is_that_of_plain_automatic_differentiation() -> None:
     loss = nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own)
     (loss / 2).backward()
     assert largest_difference(found, gradients(model)) < TOLERANCE
+
+
+def test_a_language_model_of_the_library_is_exact_in_sub_batches_too() -> None:
+    results = []
+    for size in (None, 3):
+        model = toy_model(text=TINY.model_dump()).double()
+        built = _objective("infonce", model)
+        train_step(model, built, toy_batch(dtype=torch.float64), seed=5, step=0, sub_batch_size=size)
+        results.append(gradients(model))
+    assert largest_difference(*results) < TOLERANCE
 
 
 def test_dropout_changes_from_step_to_step() -> None:

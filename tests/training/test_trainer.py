@@ -48,9 +48,7 @@ def assert_same_weights(first: Path, second: Path) -> None:
     assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
-def train_killed(
-    calls: int, arguments: list[str], module: str = "trainer", name: str = "train_step"
-) -> int:
+def train_killed(calls: int, arguments: list[str], module: str = "trainer", name: str = "train_step") -> int:
     script = KILL_AFTER.format(module=module, name=name)
     command = [sys.executable, "-c", script, str(calls), *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -80,7 +78,8 @@ def test_log_tells_every_step(tiny: Tiny, collection: Collection, tmp_path: Path
     named = {"loss", "infonce", "distillation", "rates", "gradient_norm", "items_per_second"}
     assert named <= set(steps[0])
     assert steps[2]["rates"]["image"] == pytest.approx(0.001)
-    assert [line["event"] for line in log if line["event"] != "step"][0] == "start"
+    assert log[0]["event"] == "start"
+    assert log[-1]["event"] == "end"
 
 
 def test_same_seed_same_bits(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
@@ -137,7 +136,9 @@ def test_killed_at_any_step(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "calls"), [("save_state", 1), ("save_state", 2), ("save_model", 1), ("save_model", 3)])
+@pytest.mark.parametrize(
+    ("name", "calls"), [("save_state", 1), ("save_state", 2), ("save_model", 1), ("save_model", 3)]
+)
 def test_killed_while_saving(
     name: str, calls: int, tiny: Tiny, recipe_file: Path, collection: Collection, tmp_path: Path
 ) -> None:
@@ -149,9 +150,7 @@ def test_killed_while_saving(
     assert_same_weights(tmp_path / "whole", run)
 
 
-def test_resuming_a_finished_run_changes_nothing(
-    tiny: Tiny, collection: Collection, tmp_path: Path
-) -> None:
+def test_resuming_a_finished_run_changes_nothing(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     trainer.train(tiny(), [collection], tmp_path / "run")
     before = weights(tmp_path / "run")
     trainer.train(tiny(), [collection], tmp_path / "run", resume=True)
@@ -165,18 +164,14 @@ def test_taken_folder_is_refused(tiny: Tiny, collection: Collection, tmp_path: P
         trainer.train(tiny(), [collection], tmp_path / "run")
 
 
-def test_resuming_with_another_recipe_is_refused(
-    tiny: Tiny, collection: Collection, tmp_path: Path
-) -> None:
+def test_resuming_with_another_recipe_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     trainer.train(tiny("training.max_steps=1"), [collection], tmp_path / "run")
+    changed = tiny("training.max_steps=1", "training.rate=0.01")
     with pytest.raises(UsageError, match=r"started with training.rate=0.001, now it is 0.01"):
-        changed = tiny("training.max_steps=1", "training.rate=0.01")
         trainer.train(changed, [collection], tmp_path / "run", resume=True)
 
 
-def test_shared_patients_are_refused(
-    tiny: Tiny, leaking_collection: Collection, tmp_path: Path
-) -> None:
+def test_shared_patients_are_refused(tiny: Tiny, leaking_collection: Collection, tmp_path: Path) -> None:
     with pytest.raises(LeakageError, match="p0"):
         trainer.train(tiny(), [leaking_collection], tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -32,13 +32,15 @@ def main(folder: Path, rank: int) -> None:
     """Every case for both objectives."""
     torch.set_num_threads(1)
     names = ("infonce", "self_distillation")
-    alone = {f"{case} {name}": _steps(case, name, None) for case in SHARES for name in names}
+    kinds = ("together", "accumulated")
+    alone = {f"{kind} {name}": _steps(kind, name, None) for kind in kinds for name in names}
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     found = {}
     for case, share in SHARES.items():
         for name in names:
             loss, grads = _steps(case, name, share[rank])
-            expected_loss, expected = alone[f"{case} {name}"]
+            kind = case if case == "accumulated" else "together"
+            expected_loss, expected = alone[f"{kind} {name}"]
             found[f"{case} {name}"] = {
                 "loss": abs(loss - expected_loss),
                 "gradient": largest_difference(grads, expected),

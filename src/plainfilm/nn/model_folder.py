@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -177,7 +178,8 @@ def load_model(folder: Path) -> LoadedModel:
     if not weights.is_file():
         raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
     tokenizer = Tokenizer.load(folder)
-    model = build_dual_encoder(settings.architecture, settings.vocabulary_size)
+    with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
+        model = build_dual_encoder(settings.architecture, settings.vocabulary_size)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:

@@ -7,7 +7,9 @@ no state, no stream, the same on every device, and a text that is padded further
 
 Encoders are written with ordinary `nn.Dropout`; `install_row_dropout` replaces it (and stochastic
 depth). A training step says which rows it is passing through with `drawing_rows`; without it the layers
-draw as ordinary dropout does.
+draw as ordinary dropout does. Out of reach are models that draw inside functions rather than layers
+(BART does) and recomputation of activations during the backward pass: such a model is exact in
+sub-batches only with its dropout at 0.
 """
 
 from __future__ import annotations

@@ -135,6 +135,7 @@ def divergence(log_targets: Tensor, logits: Tensor) -> Tensor:
     return (log_targets.exp() * surprise).sum(dim=1).mean()
 
 
+@torch.no_grad()
 def follow(followers: Iterable[Tensor], leaders: Iterable[Tensor], rate: float) -> None:
     """Move each follower a `rate` of the way to its leader; whole-number tensors are copied."""
     for follower, leader in zip(followers, leaders, strict=True):

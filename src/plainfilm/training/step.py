@@ -9,8 +9,8 @@ its rows. So the step goes in three parts (gradient caching, Gao et al. 2021, ar
        with a single slice the graph of part 1 is still there and nothing is encoded twice
 
 Dropout is the same in both passes because it depends on step and row only (`nn.row_dropout`). Batch
-normalisation sees each slice on its own, so models that use it are exact per slice only; its running
-statistics move in part 3 alone, once per slice.
+normalisation normalises each slice of each process on its own, so for models that use it the cut is part
+of the method; its running statistics move in part 3 alone, once per slice.
 """
 
 from __future__ import annotations

@@ -47,8 +47,10 @@ class Config(EncoderConfig):
         return self
 
     def check(self) -> None:
-        """Raises `ModelError` for a model that is not here where the recipe says `offline`."""
-        if self.settings is None and (self.offline or local_path(self.name) is not None):
+        """Raises an error for settings the library does not know, or a model that would need a download
+        where the recipe says `offline`.
+        """
+        if self.settings is not None or self.offline or local_path(self.name) is not None:
             _described(self)
 
 
@@ -136,7 +138,10 @@ def _described(config: Config) -> Any:
 
     if config.settings is not None:
         settings = dict(config.settings)
-        return AutoConfig.for_model(settings.pop("model_type"), **settings)
+        try:
+            return AutoConfig.for_model(settings.pop("model_type"), **settings)
+        except ValueError as error:
+            raise ConfigError(f"text.settings: {str(error).splitlines()[0]}") from None
     return _locally_or_downloaded(config, AutoConfig.from_pretrained, {})
 
 
@@ -180,15 +185,16 @@ def _quietly() -> Iterator[None]:
     """No progress bar and no table of unused tensors while weights of this machine are read."""
     from transformers.utils import logging
 
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    library: Any = logging
+    shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
+    library.disable_progress_bar()
+    library.set_verbosity_error()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        library.set_verbosity(level)
         if shown:
-            logging.enable_progress_bar()
+            library.enable_progress_bar()
 
 
 def _set_dropout(described: Any, hidden: float | None) -> None:

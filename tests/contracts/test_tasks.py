@@ -1,0 +1,71 @@
+"""What every task promises: it runs, repeats itself exactly, and its numbers carry what a reader needs."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from plainfilm import plugins
+from plainfilm.config import Settings, build
+from plainfilm.predictor import load
+from plainfilm.results import as_document
+from plainfilm.tasks.base import Results, task
+
+
+@pytest.fixture(scope="module", params=plugins.names("task"))
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def results(name, tiny_model, small_world) -> Results:
+    module = task(name)
+    return module.run(load(tiny_model), [small_world], build(module.Config, {"split": "test"}, name))
+
+
+def test_has_settings_with_a_default_for_every_key(name):
+    module = task(name)
+    assert issubclass(module.Config, Settings)
+    module.Config()
+
+
+def test_run_takes_predictor_collections_config_and_progress(name):
+    parameters = list(inspect.signature(task(name).run).parameters)
+    assert parameters == ["predictor", "collections", "config", "progress"]
+
+
+def test_says_what_it_is_of(name, results, small_world):
+    assert (results.task, results.model) == (name, "tiny")
+    assert (results.collection, results.split) == (small_world.name, "test")
+
+
+def test_runs_again_to_the_same_results(name, results, tiny_model, small_world):
+    module = task(name)
+    again = module.run(load(tiny_model), [small_world], build(module.Config, {"split": "test"}, name))
+    assert as_document(again) == as_document(results)
+    assert again.predictions.equals(results.predictions)
+
+
+def test_every_score_has_an_interval_n_and_a_baseline_or_a_reason(results):
+    assert results.metrics
+    for metric in results.metrics:
+        assert metric.n >= 0
+        if metric.value is None:
+            assert metric.note
+        else:
+            assert metric.low <= metric.value <= metric.high
+            assert metric.baselines
+
+
+def test_metric_names_are_unique(results):
+    names = [metric.name for metric in results.metrics]
+    assert len(set(names)) == len(names)
+
+
+def test_the_protocol_names_what_decides_the_numbers(results):
+    assert {"seed", "preprocessing", "prompts", "text_rule", "split"} <= results.protocol.keys()
+
+
+def test_predictions_have_ids_of_query_and_patient(results):
+    assert {"query_id", "patient_id"} <= set(results.predictions.columns)

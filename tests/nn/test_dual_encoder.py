@@ -1,0 +1,77 @@
+"""The dual encoder: unit vectors, temperature, parameter groups, early checks of its settings."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from plainfilm.config import build
+from plainfilm.errors import ConfigError
+from plainfilm.nn.dual_encoder import ArchitectureConfig
+from tests.toys import IMAGE, TEXT, toy_architecture, toy_batch, toy_model
+
+
+def test_vectors_have_length_one_and_single_precision_under_autocast() -> None:
+    model, batch = toy_model().eval(), toy_batch(4)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = model.encode_images(batch.images[:, 0])
+        texts = model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0])
+    for vectors in (images, texts):
+        assert vectors.dtype == torch.float32
+        assert vectors.shape == (4, 8)
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(4))
+
+
+@torch.no_grad()
+def test_the_temperature_starts_at_the_published_value_and_is_limited() -> None:
+    model = toy_model()
+    assert float(model.log_scale) == pytest.approx(math.log(1 / 0.07))
+    model.log_scale.fill_(50.0)
+    assert float(model.scale()) == pytest.approx(100.0, rel=1e-5)
+    model.log_scale.fill_(-50.0)
+    assert float(model.scale()) == pytest.approx(0.01, rel=1e-5)
+
+
+def test_every_parameter_is_in_one_group() -> None:
+    model = toy_model()
+    groups = [model.image_parameters(), model.text_parameters(), model.other_parameters()]
+    together = [id(parameter) for group in groups for parameter in group]
+    assert sorted(together) == sorted(id(parameter) for parameter in model.parameters())
+    assert len(set(together)) == len(together)
+
+
+def test_a_fixed_temperature_is_not_trained() -> None:
+    model = toy_model(temperature=0.5, learn_temperature=False)
+    assert not model.log_scale.requires_grad
+    assert float(model.scale().detach()) == pytest.approx(2.0)
+
+
+def test_towers_may_have_projections_of_their_own() -> None:
+    model = toy_model(projection={"kind": "linear", "text_kind": "none", "dimension": 16})
+    assert isinstance(model.text_projection, torch.nn.Identity)
+    assert model.image_projection.out_features == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": {"use": "tim", "name": "resnet18"}}, "unknown image encoder 'tim': did you mean 'timm'"),
+        ({"image": {"use": "timm", "name": "resnet81"}}, "unknown timm model 'resnet81'"),
+        ({"image": {"name": "resnet18"}}, "architecture.image: key 'use' is missing"),
+        ({"text": TEXT | {"widht": 8}}, "unknown key 'widht': did you mean 'width'"),
+        ({"text": TEXT | {"heads": 3}}, "width 16 is not a multiple of heads 3"),
+        ({"projecton": {}}, "unknown key 'projecton': did you mean 'projection'"),
+    ],
+)
+def test_a_wrong_setting_is_found_before_anything_is_built(changes: dict, message: str) -> None:
+    values = {"image": IMAGE, "text": TEXT} | changes
+    with pytest.raises(ConfigError, match=message):
+        build(ArchitectureConfig, values, "recipe.yaml")
+
+
+def test_it_says_how_to_build_it_again_without_weights() -> None:
+    rebuilt = toy_model().rebuilt_from()
+    assert rebuilt.image["pretrained"] is False
+    assert rebuilt.projection == toy_architecture().projection

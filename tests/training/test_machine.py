@@ -1,0 +1,83 @@
+"""Precision and memory format for the machine and model at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.training import machine
+from plainfilm.training.machine import choose_machine, is_convolutional, repeatable
+from plainfilm.training.recipe import TrainingConfig
+
+CPU = torch.device("cpu")
+
+
+def model(name: str) -> DualEncoder:
+    return build_dual_encoder(
+        ArchitectureConfig(
+            image={"use": "timm", "name": name}, text={"use": "compact", "width": 32, "depth": 1, "heads": 2}
+        ),
+        vocabulary_size=50,
+    )
+
+
+@pytest.fixture
+def with_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_processor_flags", lambda: {"avx2", "avx512_bf16"})
+
+
+@pytest.fixture
+def without_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_processor_flags", lambda: {"avx2"})
+
+
+@pytest.mark.usefixtures("with_bf16")
+def test_bf16_where_the_processor_has_it() -> None:
+    assert choose_machine(TrainingConfig(), model("test_resnet"), CPU).precision == "bf16"
+
+
+@pytest.mark.usefixtures("without_bf16")
+def test_fp32_where_it_has_not() -> None:
+    assert choose_machine(TrainingConfig(), model("test_resnet"), CPU).precision == "fp32"
+
+
+@pytest.mark.usefixtures("with_bf16")
+def test_efficientnet_stays_fp32() -> None:
+    assert choose_machine(TrainingConfig(), model("test_efficientnet"), CPU).precision == "fp32"
+
+
+@pytest.mark.usefixtures("without_bf16")
+def test_a_recipe_overrides_the_choice() -> None:
+    config = TrainingConfig(precision="bf16", memory_format="contiguous")
+    chosen = choose_machine(config, model("test_resnet"), CPU)
+    assert (chosen.precision, chosen.memory_format) == ("bf16", "contiguous")
+    with chosen.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("test_resnet", True), ("test_vit", False)])
+def test_channels_last_for_convolutions_only(name: str, wanted: bool) -> None:
+    assert is_convolutional(model(name).image) is wanted
+
+
+def test_place_changes_the_memory_format() -> None:
+    made = model("test_resnet")
+    choose_machine(TrainingConfig(), made, CPU).place(made)
+    weight = next(module.weight for module in made.modules() if isinstance(module, nn.Conv2d))
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_processor_flags_are_read(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("processor : 0\nflags : fpu avx2 amx_bf16\n")
+    assert machine._processor_flags(tmp_path / "cpuinfo") == {"fpu", "avx2", "amx_bf16"}
+    assert machine._processor_flags(tmp_path / "none") == set()
+
+
+def test_repeatable_brings_back_what_was_set() -> None:
+    with repeatable():
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -1,0 +1,83 @@
+"""Parameter groups and the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from plainfilm.nn.dual_encoder import DualEncoder, build_dual_encoder
+from plainfilm.nn.freezing import freeze
+from plainfilm.objectives.base import Objective
+from plainfilm.training.optim import build_optimizer, rate_factor, set_rates
+from plainfilm.training.recipe import Recipe
+
+Tiny = Callable[..., Recipe]
+
+
+@pytest.fixture
+def model(tiny: Tiny) -> DualEncoder:
+    return build_dual_encoder(tiny().architecture, 320)
+
+
+def ids(parameters: list[nn.Parameter]) -> set[int]:
+    return {id(parameter) for parameter in parameters}
+
+
+def test_every_parameter_is_in_one_group(tiny: Tiny, model: DualEncoder) -> None:
+    optimizer = build_optimizer(tiny().training, model, Objective())
+    grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    assert len(grouped) == len(ids(grouped))
+    assert ids(grouped) == ids(list(model.parameters()))
+
+
+def test_towers_have_their_own_rates(tiny: Tiny, model: DualEncoder) -> None:
+    config = tiny("training.image_rate=0.5", "training.text_rate=0.25", "training.rate=0.125").training
+    optimizer = build_optimizer(config, model, Objective())
+    assert set_rates(optimizer, 0.5) == {"image": 0.25, "text": 0.125, "rest": 0.0625}
+
+
+def test_weight_decay_leaves_vectors_alone(tiny: Tiny, model: DualEncoder) -> None:
+    optimizer = build_optimizer(tiny("training.weight_decay=0.1").training, model, Objective())
+    for group in optimizer.param_groups:
+        assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] > 0}
+
+
+def test_frozen_parameters_are_left_out(tiny: Tiny, model: DualEncoder) -> None:
+    freeze(model, image=True)
+    optimizer = build_optimizer(tiny().training, model, Objective())
+    assert "image" not in {group["name"] for group in optimizer.param_groups}
+
+
+def test_the_objectives_own_parameters_are_trained(tiny: Tiny, model: DualEncoder) -> None:
+    objective = Objective()
+    objective.own = nn.Parameter(torch.zeros(()))
+    optimizer = build_optimizer(tiny().training, model, objective)
+    grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    assert id(objective.own) in ids(grouped)
+
+
+def test_sgd_has_momentum(tiny: Tiny, model: DualEncoder) -> None:
+    optimizer = build_optimizer(tiny("training.optimizer=sgd").training, model, Objective())
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert optimizer.param_groups[0]["momentum"] == 0.9
+
+
+def test_schedule_agrees_with_torch() -> None:
+    total, warmup = 40, 8
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total - warmup)
+    for step in range(warmup, total):
+        assert rate_factor(step, total, warmup, "cosine") == pytest.approx(cosine.get_last_lr()[0], abs=1e-9)
+        optimizer.step()
+        cosine.step()
+
+
+def test_warm_up_is_linear_and_never_zero() -> None:
+    assert [rate_factor(step, 100, 4, "cosine") for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_constant_schedule() -> None:
+    assert {rate_factor(step, 10, 0, "constant") for step in range(10)} == {1.0}

@@ -1,0 +1,109 @@
+"""Recipes are checked whole before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from plainfilm.config import read_yaml
+from plainfilm.errors import ConfigError
+from plainfilm.training.recipe import SHIPPED, Recipe, load_recipe, save_recipe, shipped_recipes
+
+Tiny = Callable[..., Recipe]
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_load(name: str) -> None:
+    assert load_recipe(name).seed == 0
+
+
+def test_there_are_the_two_of_txtrayalign() -> None:
+    assert {"txtrayalign", "txtrayalign-tiny"} <= set(shipped_recipes())
+
+
+def test_published_settings_of_txtrayalign() -> None:
+    recipe = load_recipe("txtrayalign")
+    assert (recipe.training.epochs, recipe.training.batch_size, recipe.training.rate) == (50, 32, 1e-4)
+    assert (recipe.objective["epsilon"], recipe.objective["momentum"]) == (0.05, 0.999)
+    assert (recipe.data.text, recipe.data.sentences, recipe.data.crop_area) == (
+        "best_section",
+        1,
+        (0.75, 1.0),
+    )
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_shipped_recipes_explain_themselves(name: str) -> None:
+    assert (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epoch=3", "unknown key 'training.epoch': did you mean 'epochs'"),
+        ("traning.epochs=3", "unknown key 'traning': did you mean 'training'"),
+        ("objective.use=infonec", "unknown objective 'infonec': did you mean 'infonce'"),
+        ("image.use=timmm", "unknown image encoder 'timmm': did you mean 'timm'"),
+        ("image.name=resnet5O", "unknown timm model 'resnet5O': did you mean 'resnet50'"),
+        ("text.widht=32", "unknown key 'widht': did you mean 'width'"),
+        ("objective.same_texts=1", "unknown key 'same_texts'"),
+        ("data.text=impresion", "did you mean 'impression'"),
+        ("training.batch_size=1", "'training.batch_size' is 1"),
+        ("validation.metric=recall@", "a metric with @ is recall@K"),
+        ("trackers=[tensorbord]", "tensorbord"),
+        ("preprocessing.channels=3", "image.channels is 1 and preprocessing.channels 3"),
+    ],
+)
+def test_mistakes_name_the_way_out(override: str, message: str, tiny: Tiny, recipe_file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tiny(override)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(recipe_file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("txtrayalgn", "did you mean 'txtrayalign'"), ("no/such.yaml", "no such recipe file")],
+)
+def test_unknown_recipe(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(name)
+
+
+@pytest.mark.parametrize("part", ["objective", "image"])
+def test_a_part_without_use_is_refused(part: str, recipe_file: Path) -> None:
+    values = yaml.safe_load(recipe_file.read_text())
+    del values[part]["use"]
+    recipe_file.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match=f"{part}: key 'use' is missing"):
+        load_recipe(recipe_file)
+
+
+def test_saved_recipe_loads_as_the_same(tiny: Tiny, tmp_path: Path) -> None:
+    recipe = tiny("training.clip=1.0", "objective.use=self_distillation", "data.views=[PA, AP]")
+    save_recipe(recipe, tmp_path / "resolved.yaml")
+    assert load_recipe(tmp_path / "resolved.yaml") == recipe
+    assert read_yaml(tmp_path / "resolved.yaml")["objective"]["momentum"] == 0.999
+
+
+def test_objective_of_several_views_wants_studies(tiny: Tiny, tmp_path: Path) -> None:
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from plainfilm.batches.batch import Needs\n"
+        "from plainfilm.objectives.infonce import Config, build\nNEEDS = Needs(views=2)\n"
+    )
+    with pytest.raises(ConfigError, match="needs item: study"):
+        tiny(f"objective.use={own}")
+    assert tiny(f"objective.use={own}", "data.item=study").needs.views == 2
+
+
+def test_frozen_text_layers(tiny: Tiny) -> None:
+    frozen = [
+        tiny(f"training.freeze_text_layers={value}").training.frozen_text for value in ("all", 0, "null")
+    ]
+    assert frozen == [True, 0, False]
+    assert frozen[1] is not False

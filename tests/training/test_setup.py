@@ -1,0 +1,67 @@
+"""What a run is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from plainfilm.collection import Collection
+from plainfilm.errors import ConfigError
+from plainfilm.progress import SILENT
+from plainfilm.training.recipe import Recipe
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
+
+Tiny = Callable[..., Recipe]
+
+
+def build(recipe: Recipe, collection: Collection, run: Path) -> Setup:
+    data = build_data(recipe, [collection], run, SILENT)
+    return build_setup(
+        recipe, [collection], data, build_tokenizer(recipe, data, run / "tokenizer"), torch.device("cpu")
+    )
+
+
+def test_weights_follow_from_the_seed(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    first, second = (build(tiny(), collection, tmp_path).model.state_dict() for _ in range(2))
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+def test_objective_is_built_after_the_model_is_placed(
+    tiny: Tiny, collection: Collection, tmp_path: Path
+) -> None:
+    setup = build(tiny("objective.use=self_distillation"), collection, tmp_path)
+    teacher = setup.objective.teacher.state_dict()
+    assert all(torch.equal(value, teacher[key]) for key, value in setup.model.state_dict().items())
+
+
+def test_tokenizer_is_the_one_of_the_run(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    data = build_data(tiny(), [collection], tmp_path, SILENT)
+    first = build_tokenizer(tiny(), data, tmp_path / "none")
+    (tmp_path / "tokenizer").mkdir()
+    first.save(tmp_path / "tokenizer")
+    again = build_tokenizer(tiny("tokenizer.vocabulary=400"), data, tmp_path / "tokenizer")
+    assert again.vocabulary_size == first.vocabulary_size
+
+
+def test_text_longer_than_the_encoder_takes_is_refused(
+    tiny: Tiny, collection: Collection, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="takes at most 32: set tokenizer.max_tokens=32"):
+        build(tiny("tokenizer.max_tokens=64"), collection, tmp_path)
+
+
+def test_no_full_batch_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    recipe = tiny("training.batch_size=64", "data.drop_last=true")
+    with pytest.raises(ConfigError, match="there are 48 items: no batch can be made"):
+        build(recipe, collection, tmp_path)
+
+
+def test_without_a_cache_films_are_decoded_each_time(
+    tiny: Tiny, collection: Collection, tmp_path: Path
+) -> None:
+    cached = build(tiny("data.cache=64"), collection, tmp_path).loader
+    decoded = build(tiny("data.cache=null"), collection, tmp_path).loader
+    assert torch.equal(next(iter(cached.epoch(0))).images, next(iter(decoded.epoch(0))).images)
