@@ -6,8 +6,8 @@ Both sides answer the same queries from the same vectors and labels, k = 2, and 
 loop is written afresh from the published system's description: per query it goes over pickled shards of the
 bank, drops repeated texts within the shard, takes brute-force cosines, keeps the best ten and merges; then it
 reads the label tables again from CSV, reduces them with a grouped maximum (of the wanted rows only, which
-is kind to it), and compares dictionaries. It runs
-on a few queries and is extrapolated, which is fair because it does the same for every query.
+is kind to it), and compares dictionaries. It runs on a few queries and is extrapolated, which is fair because
+it does the same for every query.
 
 Each side runs in a process of its own, so that peak memories are its own.
 """

@@ -18,7 +18,7 @@ def stored_path(image_id: str) -> str:
     of the folder.
 
     >>> stored_path("film-1"), stored_path("../../etc/passwd")
-    ('images/96/film-1.jpg', 'images/c7/etc-passwd~6de9d4d3d2b2b0f0.jpg')
+    ('images/70/film-1.jpg', 'images/ab/etc-passwd~abe0da9f8e53c71c.jpg')
     """
     digest = f"{stable_hash('image', image_id, bits=64):016x}"
     name = image_id

@@ -31,12 +31,14 @@ def decode(data: bytes, path: Path, shortest_side: int | None) -> tuple[Image.Im
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _refuse(image, data, path)
-            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-            size = image.size[::-1] if turned else image.size
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            size = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
             if image.format == "JPEG":
                 _draft(image, shortest_side)
             image.load()
-            return to_grey(ImageOps.exif_transpose(image)), size
+            # Even where nothing is to be turned, exif_transpose would copy every pixel.
+            upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+            return to_grey(upright), size
     except UnidentifiedImageError:
         known = ", ".join(FORMATS)
         raise ImageError(f"{path}: not an image that can be read ({known}, DICOM); convert it") from None
@@ -54,10 +56,15 @@ def _refuse(image: Image.Image, data: bytes, path: Path) -> None:
         raise ImageError(f"{path}: has {frames} frames; save the film as a file of one frame")
     # A download cut short may be filled up with zeros, which libjpeg decodes to grey without complaint.
     # Entropy-coded data never hold a marker, so the end marker must follow the last start of a scan.
-    if image.format == "JPEG" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+    if image.format == "JPEG" and _ends_early(data):
         raise ImageError(f"{path}: is truncated (no end marker); fetch the file again")
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise ImageError(f"{path}: Pillow's LOAD_TRUNCATED_IMAGES is on and would hide damage; switch it off")
+
+
+def _ends_early(jpeg: bytes) -> bool:
+    end = jpeg.rfind(b"\xff\xd9")  # from behind: next to nothing of a whole file is searched
+    return end < 0 or jpeg.find(b"\xff\xda", end) >= 0
 
 
 def _draft(image: Image.Image, shortest_side: int | None) -> None:

@@ -8,7 +8,7 @@
     RAW/patients.csv.gz                             sex and age, from MIMIC-IV, optional
 
 Every table may be missing: without them the folder tree is what is read, views are unknown and the split
-is drawn by patient. The tables are held in memory (about 0.3 GB for all of MIMIC-CXR); films and reports
+is drawn by patient. The tables are held in memory (0.5 GB for all of MIMIC-CXR); films and reports
 are not. Johnson et al., "MIMIC-CXR, a de-identified publicly available database of chest radiographs
 with free-text reports", Scientific Data 6, 2019.
 """
@@ -36,7 +36,7 @@ class Config(Settings):
     reports: Path | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Film:
     """What the tables say of one image."""
 
