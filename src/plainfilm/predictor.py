@@ -64,7 +64,7 @@ class Predictor:
     @property
     def scale(self) -> float:
         """1 / temperature: what cosines are multiplied with before a softmax."""
-        return float(self._model.scale())
+        return float(self._model.scale().detach())
 
     @property
     def dimension(self) -> int:

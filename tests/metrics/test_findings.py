@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from plainfilm.metrics.findings import BLANK, positive_counts, published_counts
+from plainfilm.metrics.bootstrap import PatientBootstrap
+from plainfilm.metrics.findings import BLANK, agreement, positive_counts, published_counts
+from plainfilm.metrics.scores import Score, intervals, terms
 
 B = BLANK
 
@@ -92,3 +94,38 @@ def test_positive_only_scores_are_those_of_scikit_learn(average):
     said = (retrieved == 1).any(axis=1)
     expected = precision_recall_fscore_support(queries == 1, said, average=average, zero_division=0)[2]
     assert (f1.mean() if average == "macro" else f1) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "item", "worth"),
+    [
+        (1, 1, 1),
+        (0, 0, 1),
+        (-1, -1, 1),
+        (0, 1, -1),
+        (1, 0, -1),
+        (B, 1, -1),
+        (B, 0, 0),
+        (-1, 1, 0),
+        (1, B, 0),
+        (B, B, 0),
+    ],
+)
+def test_agreement_of_one_state(query, item, worth):
+    assert agreement(np.array([query], np.int8), np.array([item], np.int8)).tolist() == [worth]
+
+
+@pytest.mark.parametrize(("reducer", "kind"), [("mean", 2), ("strict_mean", 0), ("mean", 1)])
+def test_macro_scores_over_supported_classes_are_those_of_scikit_learn(reducer, kind):
+    # As the retrieval task makes them: a supported class that is never said has precision 0.
+    queries, retrieved = random_states(40, 6), random_states(40, 2, 6, seed=1)
+    retrieved[..., 2] = B
+    counts = positive_counts(queries, retrieved)
+    true, wrong, missed = counts.true_positive, counts.false_positive, counts.false_negative
+    top = true * (2.0 if kind == 2 else 1.0)
+    bottom = top + (wrong if kind != 1 else 0) + (missed if kind != 0 else 0)
+    values = {str(c): terms(top[:, c], bottom[:, c]) for c in range(6)}
+    [found] = intervals([Score("s", reducer, tuple(values))], values, PatientBootstrap(np.zeros(40)))
+    said = (retrieved == 1).any(axis=1)
+    expected = precision_recall_fscore_support(queries == 1, said, average="macro", zero_division=0)
+    assert found.value == pytest.approx(expected[kind])

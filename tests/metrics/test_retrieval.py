@@ -101,12 +101,12 @@ def test_scoring_everything_alike_is_as_good_as_random():
 
 
 def test_the_random_standings_are_what_random_scores_give_on_average():
-    scores = np.random.default_rng(2).random((20_000, 12))
-    drawn = standings(scores, [np.array([0, 5])] * 20_000)
+    scores = np.random.default_rng(2).random((6_000, 12))
+    drawn = standings(scores, [np.array([0, 5])] * 6_000)
     exact = random_standings(np.array([12]), np.array([2]))
-    assert drawn.average_precision.mean() == pytest.approx(exact.average_precision[0], rel=0.02)
+    assert drawn.average_precision.mean() == pytest.approx(exact.average_precision[0], rel=0.03)
     assert drawn.recall_at(3).mean() == pytest.approx(exact.recall_at(3)[0], rel=0.03)
-    assert drawn.first_rank().mean() == pytest.approx(exact.first_rank()[0], rel=0.02)
+    assert drawn.first_rank().mean() == pytest.approx(exact.first_rank()[0], rel=0.03)
 
 
 def test_random_standings_without_a_relevant_item():

@@ -30,6 +30,7 @@ def value_of(reducer, *parts):
         ("ratio", ["empty"], None),
         ("mean", ["half", "third", "empty"], (0.5 + 1 / 3) / 2),
         ("mean", ["empty"], None),
+        ("strict_mean", ["half", "third", "empty"], (0.5 + 1 / 3) / 3),
         ("harmonic", ["half", "third"], 2 * 0.5 / 3 / (0.5 + 1 / 3)),
         ("harmonic", ["half", "zero"], 0.0),
         ("harmonic", ["half", "empty"], None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,13 @@ def _labels(collection: Collection) -> Labels | None:
         return None  # a bank without labels can be searched all the same
 
 
-def as_matrix(blocks: Iterator[Vectors]) -> Vectors:
-    """All blocks as one matrix (N, D)."""
-    return np.concatenate(list(blocks))
+def as_matrix(blocks: Iterator[Vectors], count: int) -> Vectors:
+    """All blocks as one matrix (N, D), N = `count`, in a nameless temporary file and not in memory."""
+    filled, matrix = 0, np.empty((0, 0), dtype=np.float32)
+    with tempfile.TemporaryFile(prefix="plainfilm-") as file:
+        for block in blocks:
+            if not filled:
+                matrix = np.memmap(file, np.float32, "w+", shape=(count, block.shape[1]))
+            matrix[filled : filled + len(block)] = block
+            filled += len(block)
+    return matrix

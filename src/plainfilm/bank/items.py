@@ -106,7 +106,7 @@ Row = tuple[str, str, str | None, str | None]
 def _films(collection: Collection, patients: dict[str, str], choice: Choice) -> list[Row]:
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
     return [
-        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"])))
+        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
         for row in table.to_pylist()
         if row["study_id"] in patients and (choice.views is None or row["view"] in choice.views)
     ]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from plainfilm.results.write import as_document, write
+from plainfilm.results.folder import as_document, write
 
 __all__ = ["as_document", "write"]

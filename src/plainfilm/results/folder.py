@@ -67,7 +67,12 @@ def _metric(metric: Metric) -> dict[str, Any]:
             for name, bounds in metric.over_baselines.items()
         },
     }
-    optional = {"support": metric.support, "note": metric.note, "group": metric.group}
+    optional = {
+        "support": metric.support,
+        "subgroup": metric.subgroup,
+        "note": metric.note,
+        "group": metric.group,
+    }
     document |= {name: value for name, value in optional.items() if value is not None}
     if metric.reducer is not None:
         document |= {"reducer": metric.reducer, "parts": list(metric.parts)}

@@ -33,6 +33,7 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
     """The results as one HTML document; `figures` are PNG bytes by title."""
     css = files("plainfilm.results").joinpath("page.css").read_text(encoding="utf-8")
     heading = f"{results.task.replace('_', ' ')} of {results.model} on {results.collection}"
+    overall = [metric for metric in results.metrics if metric.subgroup is None]
     parts = [
         f"<h1>{escape(heading.capitalize())}</h1>",
         f'<p class="facts">split <b>{escape(results.split)}</b> · <b>{results.n}</b> queries at most · '
@@ -40,9 +41,10 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         f"<p>{NOTICE}</p>",
         "<h2>Scores</h2>",
         _table([metric for metric in results.metrics if is_headline(metric)] or results.metrics),
+        _subgroups(results.metrics),
         _figures(figures),
         _gallery(results.shown),
-        f"<details><summary>All {len(results.metrics)} scores</summary>{_table(results.metrics)}</details>",
+        f"<details><summary>All {len(overall)} scores</summary>{_table(overall)}</details>",
         "<h2>Protocol</h2>",
         _protocol(results.protocol),
     ]
@@ -71,6 +73,12 @@ def _table(metrics: Sequence[Metric]) -> str:
         '<th scope="col"><span aria-hidden="true"></span></th>'
         f'{head}<th scope="col">n</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
+
+
+def _subgroups(metrics: Sequence[Metric]) -> str:
+    parts = [metric for metric in metrics if metric.subgroup is not None]
+    count = len({metric.subgroup for metric in parts})
+    return f"<details><summary>{count} subgroups</summary>{_table(parts)}</details>" if parts else ""
 
 
 def _row(metric: Metric, baselines: Sequence[str]) -> str:

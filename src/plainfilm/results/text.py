@@ -79,5 +79,7 @@ def line(metric: Metric) -> str:
 
 def is_headline(metric: Metric) -> bool:
     """True for the scores a summary leads with."""
+    if metric.subgroup is not None:
+        return False
     body = metric.name.rpartition("/")[2] if "_positive/" not in metric.name else ""
     return body.startswith(("recall@", "median_rank", "map", "published_f1", "finding_f1_m"))

@@ -35,8 +35,9 @@ class Metric:
     `value` is `None` where the score is not computable; `note` then says why.
     `baseline_intervals` holds (low, high) of each baseline and `over_baselines` (value, low, high) of the
     paired difference model - baseline. `support` is the number of positives, where that says more than
-    `n`. `group`, `reducer` and `parts` say which terms of `Results.items` the score is made of (see
-    `metrics.scores`); with them two results can be compared item by item.
+    `n`; `subgroup` says which part of the items the score is over, where it is not all. `group`,
+    `reducer` and `parts` say which terms of `Results.items` the score is made of (see `metrics.scores`);
+    with them two results can be compared item by item.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Metric:
     note: str | None = None
     over_baselines: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     support: int | None = None
+    subgroup: str | None = None
     group: str | None = None
     reducer: str | None = None
     parts: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from plainfilm import __version__
@@ -28,10 +29,11 @@ from plainfilm.bank.search import Indices
 from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.errors import nearest
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
-from plainfilm.metrics.scores import Score, Terms, count, differences, intervals
+from plainfilm.metrics.scores import Score, Terms, differences, intervals
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results, Shown
 from plainfilm.tasks.retrieving.sides import DIRECTIONS, Direction, Embedded, Queries, World
+from plainfilm.tasks.retrieving.subgroups import subgroups
 from plainfilm.tasks.retrieving.tables import examples, items_table, predictions_table
 from plainfilm.tasks.retrieving.terms import (
     NOT_A_FINDING,
@@ -42,12 +44,16 @@ from plainfilm.tasks.retrieving.terms import (
     identity_scores,
     identity_terms,
     model_standings,
+    number_of_queries,
 )
 from plainfilm.text.rules import TEXT_RULES
 from plainfilm.types import SPLITS, View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
+
+
+SUBGROUP_SCORES = ("recall@10", "finding_f1_micro_positive")
 
 
 class Config(Composition):
@@ -166,9 +172,10 @@ def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
     answers = answer(bank.vectors, queries.vectors, config)
     values, baselines = _terms(direction, queries, own, bank, answers, observations, config)
     scores = _scores(queries, observations, config.k)
-    metrics = _metrics(direction.name, scores, queries, values, baselines, config)
+    metrics = _metrics(direction.name, scores, queries.patients, values, baselines, config)
+    metrics = [_with_support(metric, queries, observations) for metric in metrics]
     return _Outcome(
-        [_with_support(metric, queries, observations) for metric in metrics],
+        metrics + _by_subgroup(direction.name, scores, queries, values, baselines, config),
         predictions_table(direction.name, queries, bank, answers, observations),
         items_table(direction.name, queries, values),
         examples(direction.name, queries, bank, answers, observations, config.seed),
@@ -210,12 +217,12 @@ def _terms(
 def _metrics(
     direction: str,
     scores: Sequence[Score],
-    queries: Queries,
+    patients: NDArray[np.str_],
     values: Terms,
     baselines: dict[str, Terms],
     config: Config,
 ) -> list[Metric]:
-    bootstrap = PatientBootstrap(queries.patients, config.resamples, config.seed)
+    bootstrap = PatientBootstrap(patients, config.resamples, config.seed)
     found = intervals(scores, values, bootstrap)
     trivial: dict[str, dict[str, tuple[Interval, Interval]]] = {}
     for name, terms in baselines.items():
@@ -225,7 +232,7 @@ def _metrics(
         )
         trivial[name] = {score.name: pair for score, pair in zip(known, pairs, strict=True)}
     return [
-        _metric(direction, score, interval, count(score, values), trivial)
+        _metric(direction, score, interval, number_of_queries(score, values), trivial)
         for score, interval in zip(scores, found, strict=True)
     ]
 
@@ -262,6 +269,29 @@ def _metric(
     )
 
 
+def _by_subgroup(
+    direction: str,
+    scores: Sequence[Score],
+    queries: Queries,
+    values: Terms,
+    baselines: dict[str, Terms],
+    config: Config,
+) -> list[Metric]:
+    """A few scores for each subgroup of the queries, by the same rules and beside the same baselines."""
+    chosen = [score for score in scores if score.name.startswith(SUBGROUP_SCORES)]
+    found = []
+    for name, mine in subgroups(queries.facts).items():
+        part = {term: pairs[mine] for term, pairs in values.items()}
+        trivial: dict[str, Terms] = {
+            kind: {term: pairs[mine] for term, pairs in terms.items()} for kind, terms in baselines.items()
+        }
+        for metric in _metrics(direction, chosen, queries.patients[mine], part, trivial, config):
+            found.append(
+                replace(metric, name=f"{metric.name} [{name}]", subgroup=name, reducer=None, parts=())
+            )
+    return found
+
+
 def _with_support(metric: Metric, queries: Queries, observations: Sequence[str]) -> Metric:
     """The metric with the number of positive queries, where it is of one observation."""
     _, separator, name = metric.name.rpartition("@")[0].rpartition("_positive/")
@@ -274,9 +304,9 @@ def _protocol(
     predictor: Predictor, collections: Sequence[Collection], labels: Labels, config: Config
 ) -> dict[str, Any]:
     """Everything that decides the numbers."""
-    trained = {trained.fingerprint for trained in predictor.config.collections}
-    known = {Collection.open(path).fingerprint for path in config.trained_on}
-    known |= {collection.fingerprint for collection in collections}
+    seen = [*collections, *(Collection.open(path) for path in config.trained_on)]
+    known = {name for collection in seen for name in (collection.name, collection.fingerprint)}
+    trained = predictor.config.collections
     settings = config.model_dump(mode="json", exclude={"directions"})
     return {
         **settings,
@@ -295,6 +325,7 @@ def _protocol(
         "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
         "model_fingerprint": predictor.fingerprint,
         "collection_fingerprints": [collection.fingerprint for collection in collections],
-        "training_patients_checked": trained <= known,
+        # A collection's fingerprint changes when it is labelled again, so its name will do as well.
+        "training_patients_checked": all({one.name, one.fingerprint} & known for one in trained),
         "versions": {"plainfilm": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }

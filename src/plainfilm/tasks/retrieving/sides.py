@@ -18,6 +18,7 @@ from plainfilm.collection import Collection
 from plainfilm.metrics.findings import BLANK, States
 from plainfilm.progress import Progress
 from plainfilm.seeding import generator
+from plainfilm.tasks.retrieving.subgroups import facts_of
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -88,7 +89,7 @@ class World:
         if (what, split) not in self._parts:
             choice = Choice(split, self._choice.text_rule, self._choice.views)
             items = gather(self._collections, what, choice, self.labels)
-            vectors = as_matrix(embed_items(self._predictor, items, self._progress))
+            vectors = as_matrix(embed_items(self._predictor, items, self._progress), len(items))
             self._parts[what, split] = Embedded(items, vectors)
         return self._parts[what, split]
 
@@ -100,34 +101,39 @@ class World:
             chosen = generator(seed, "queries", what).choice(len(members), most, replace=False)
             members = members.iloc[np.sort(chosen)]
         frame = side.items.frame.iloc[members["item"].to_numpy()]
-        ids = frame["item_id"] if what == "images" else members["study"].str.partition("/")[2]
+        parts = members["study"].str.partition("/")
+        films = frame["item_id"].tolist() if what == "images" else None
+        keys = [f"{place}/{film}" for place, film in zip(parts[0], films, strict=True)] if films else None
         return Queries(
-            ids=ids.to_numpy(dtype=str),
+            ids=np.array(films or parts[2].tolist(), dtype=str),
             patients=members["patient"].to_numpy(dtype=str),
             rows=members["item"].to_numpy(),
             side=side,
-            states=self._study_states(members["study"]),
+            states=self._study_states(parts),
+            facts=facts_of(self._collections, members["study"].tolist(), keys),
         )
 
-    def _study_states(self, studies: pd.Series) -> States:
-        """States (Q, C) of the studies the queries are of."""
-        places = studies.str.partition("/")
-        states = np.full((len(studies), len(self.labels.observations)), BLANK, dtype=np.int8)
+    def _study_states(self, parts: pd.DataFrame) -> States:
+        """States (Q, C) of the studies the queries are of: column 0 is the collection, column 2 the id."""
+        states = np.full((len(parts), len(self.labels.observations)), BLANK, dtype=np.int8)
         for place in range(len(self._collections)):
-            mine = (places[0] == str(place)).to_numpy()
-            states[mine] = self.labels.states(place, "study", places[2][mine].tolist())
+            mine = (parts[0] == str(place)).to_numpy()
+            states[mine] = self.labels.states(place, "study", parts.loc[mine, 2].tolist())
         return states
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Q queries: ids and patients (Q,), their `rows` in `side`, and what their studies state (Q, C)."""
+    """Q queries: ids and patients (Q,), their `rows` in `side`, what their studies state (Q, C), and
+    sex, age and view where known (`facts`, one row per query).
+    """
 
     ids: NDArray[np.str_]
     patients: NDArray[np.str_]
     rows: Indices
     side: Embedded
     states: States
+    facts: pd.DataFrame
 
     def __len__(self) -> int:
         return len(self.ids)

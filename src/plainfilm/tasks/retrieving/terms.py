@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from plainfilm.bank.compose import Answers
-from plainfilm.bank.search import Indices
+from plainfilm.bank.search import Indices, Vectors
 from plainfilm.metrics.findings import BLANK, States, positive_counts, published_counts
 from plainfilm.metrics.retrieval import Standings, join, random_standings, standings
-from plainfilm.metrics.scores import Score, Terms, terms
+from plainfilm.metrics.scores import Score, Terms, count, terms
 from plainfilm.seeding import generator
 from plainfilm.tasks.retrieving.sides import Embedded, Queries
 
@@ -38,16 +38,28 @@ def identity_terms(found: Standings) -> Terms:
 
 
 def model_standings(queries: Queries, bank: Embedded, relevant: Sequence[Indices]) -> Standings:
-    """Where the model puts the relevant items, a block of queries at a time."""
+    """Where the model puts the relevant items, a block of queries at a time.
+
+    Equal vectors are scored once: a matrix product rounds by position, which would break their tie.
+    """
     own = queries.rows if bank is queries.side else None
+    first, copies = _distinct(bank.vectors)
+    different = bank.vectors[first]
     block = max(1, BLOCK_NUMBERS // len(bank.items))
     parts = []
     for start in range(0, len(queries), block):
-        scores = queries.vectors[start : start + block] @ bank.vectors.T
+        scores = (queries.vectors[start : start + block] @ different.T)[:, copies]
         if own is not None:
             scores[np.arange(len(scores)), own[start : start + block]] = -np.inf
         parts.append(standings(scores, relevant[start : start + block]))
     return join(parts)
+
+
+def _distinct(vectors: Vectors) -> tuple[Indices, Indices]:
+    """The first row of every distinct vector, and for every row which of those it is."""
+    rows = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.shape[1] * vectors.itemsize)))
+    _, first, copies = np.unique(rows.ravel(), return_index=True, return_inverse=True)
+    return first, copies
 
 
 def baseline_standings(queries: Queries, bank: Embedded, relevant: Sequence[Indices]) -> dict[str, Standings]:
@@ -82,6 +94,13 @@ def finding_scores(k: int, observations: Sequence[str], supported: Sequence[str]
     return published
 
 
+def number_of_queries(score: Score, values: Terms) -> int:
+    """The n of a score: for the positive-only ones all queries that state anything, positive or not."""
+    if score.name.startswith("finding_"):
+        return int(values["labelled"][:, 0].sum())
+    return count(score, values)
+
+
 def finding_terms(query: States, retrieved: States, kept: np.ndarray, observations: Sequence[str]) -> Terms:
     """Terms of `finding_scores`: query (Q, C), retrieved (Q, K, C), kept (Q, K).
 
@@ -97,6 +116,7 @@ def finding_terms(query: States, retrieved: States, kept: np.ndarray, observatio
     }
     counts = positive_counts(query, retrieved, kept)
     labelled = (query != BLANK).any(axis=1)[:, None]
+    values["labelled"] = terms(labelled[:, 0])
     columns = [place for place, name in enumerate(observations) if name != NOT_A_FINDING]
     true, wrong, missed = (
         (outcome & labelled)[:, columns].astype(np.float64)

@@ -1,0 +1,110 @@
+"""Batches of an epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from plainfilm.batches.batch import Batch, Needs
+from plainfilm.batches.collate import Collate
+from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.loader import Loader, epoch_order, slice_bounds
+from plainfilm.batches.pixel_cache import ImageFiles
+from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.collection import Collection
+from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.text.tokenizers import Tokenizer
+
+
+@pytest.fixture(scope="session")
+def parts(studies: Collection) -> tuple[Dataset, Collate]:
+    """Five items, and how they become batches."""
+    config, preprocessing = DataConfig(text="all"), Preprocessing(size=16, channels=1)
+    rows = build_rows([studies], "train", config)
+    dataset = Dataset(rows, [studies], [ImageFiles(studies)], config, preprocessing, seed=0)
+    return dataset, Collate(Tokenizer.train(dataset.texts(), 300, 32), preprocessing, Needs())
+
+
+def loader(parts: tuple[Dataset, Collate], **settings: Any) -> Loader:
+    return Loader(*parts, **{"batch_size": 2, "seed": 0, "workers": 0, **settings})
+
+
+def same(first: Batch, second: Batch) -> bool:
+    pairs = [(first.images, second.images), (first.token_ids, second.token_ids), (first.rows, second.rows)]
+    pairs += [(first.keys.study, second.keys.study), (first.keys.text, second.keys.text)]
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_an_epoch_has_every_item_once() -> None:
+    assert sorted(epoch_order(100, 3, 5)) == list(range(100))
+
+
+def test_epochs_have_orders_of_their_own() -> None:
+    assert not np.array_equal(epoch_order(100, 3, 5), epoch_order(100, 3, 6))
+
+
+def test_threads_change_nothing(parts: tuple[Dataset, Collate]) -> None:
+    alone = list(loader(parts).epoch(1))
+    threaded = list(loader(parts, workers=3).epoch(1))
+    assert all(same(one, other) for one, other in zip(alone, threaded, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_starting_later_gives_the_same_rest(parts: tuple[Dataset, Collate], workers: int) -> None:
+    whole = list(loader(parts, batch_size=2, workers=workers).epoch(4))
+    rest = list(loader(parts, batch_size=2, workers=workers).epoch(4, start=1))
+    assert len(rest) == len(whole) - 1
+    assert all(same(one, other) for one, other in zip(whole[1:], rest, strict=True))
+
+
+def test_skipped_items_are_not_made(parts: tuple[Dataset, Collate], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    real = parts[0].item
+    monkeypatch.setattr(parts[0], "item", lambda index, epoch: made.append(index) or real(index, epoch))
+    list(loader(parts).epoch(0, start=1))
+    assert made == epoch_order(5, 0, 0)[2:4].tolist()
+
+
+def test_processes_share_a_batch_in_order(parts: tuple[Dataset, Collate]) -> None:
+    whole = next(iter(loader(parts, batch_size=5).epoch(0)))
+    shares = [next(iter(loader(parts, batch_size=5, rank=rank, world=3).epoch(0))) for rank in range(3)]
+    assert [len(share) for share in shares] == [2, 2, 1]
+    assert torch.equal(torch.cat([share.images for share in shares]), whole.images)
+    assert torch.equal(torch.cat([share.rows for share in shares]), torch.arange(5))
+
+
+def test_a_process_may_have_no_share(parts: tuple[Dataset, Collate]) -> None:
+    share = next(iter(loader(parts, batch_size=2, rank=2, world=3).epoch(0)))
+    assert share.images.shape == (0, 1, 1, 16, 16)
+    assert share.token_ids.shape[:2] == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "drop_last", "batches"), [(2, False, 2), (3, False, 2), (3, True, 1), (5, True, 1)]
+)
+def test_last_batch(parts: tuple[Dataset, Collate], batch_size: int, drop_last: bool, batches: int) -> None:
+    made = loader(parts, batch_size=batch_size, drop_last=drop_last)
+    assert made.batches() == len(list(made.epoch(0))) == batches
+
+
+def test_limit_takes_the_same_few(parts: tuple[Dataset, Collate]) -> None:
+    few = loader(parts, limit=3, batch_size=3)
+    assert few.items() == 3
+    assert few.item_ids(0, 0) == loader(parts, batch_size=3).item_ids(0, 0)
+
+
+def test_an_error_reaches_the_caller(parts: tuple[Dataset, Collate], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(index: int, epoch: int) -> None:
+        raise RuntimeError("disk is gone")
+
+    monkeypatch.setattr(parts[0], "item", fail)
+    with pytest.raises(RuntimeError, match="disk is gone"):
+        list(loader(parts, workers=2).epoch(0))
+
+
+def test_slices_cover_everything() -> None:
+    bounds = [slice_bounds(10, rank, 4) for rank in range(4)]
+    assert bounds == [(0, 3), (3, 6), (6, 8), (8, 10)]

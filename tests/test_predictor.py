@@ -1,0 +1,111 @@
+"""The one inference path: shapes, order, repeatability, and films that cannot be read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import plainfilm
+from plainfilm import predictor as module
+from plainfilm.errors import ImageError, ModelError, UsageError
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_model):
+    return plainfilm.load(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def films(small_world):
+    return [small_world.image_path(path) for path in small_world.table("images")["path"].to_pylist()]
+
+
+def test_vectors_are_unit_and_float32(predictor, films):
+    for vectors in (predictor.encode_images(films[:3]), predictor.encode_texts(["a", "large effusion"])):
+        assert vectors.dtype == np.float32
+        assert vectors.shape[1] == predictor.dimension == 16
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_same_call_gives_the_same_bytes(predictor, films):
+    assert predictor.encode_images(films).tobytes() == predictor.encode_images(films).tobytes()
+
+
+def test_order_and_batches_do_not_matter(predictor, films, monkeypatch):
+    whole = predictor.encode_images(films[:40])
+    monkeypatch.setattr(module, "BATCH_IMAGES", 3)
+    assert predictor.encode_images(films[:40][::-1])[::-1] == pytest.approx(whole, abs=1e-5)
+
+
+def test_a_film_may_be_a_path_or_its_pixels(predictor, films):
+    pixels = plainfilm.read_image(films[0]).array
+    paths, arrays = predictor.encode_images([str(films[0])]), predictor.encode_images([pixels])
+    assert paths == pytest.approx(arrays, abs=1e-6)
+
+
+def test_films_are_taken_only_a_few_batches_ahead(predictor, films):
+    taken = []
+    stream = predictor.stream_images(taken.append(film) or film for film in films)
+    next(stream)
+    assert len(taken) <= (module.BATCHES_AHEAD + 1) * module.BATCH_IMAGES
+    stream.close()
+
+
+def test_texts_come_back_in_their_order(predictor, monkeypatch):
+    texts = ["a much longer text about an effusion of the left side", "short", "of middle length"]
+    alone = np.concatenate([predictor.encode_texts([text]) for text in texts])
+    monkeypatch.setattr(module, "SORTED_TEXTS", 2)
+    assert predictor.encode_texts(texts) == pytest.approx(alone, abs=1e-5)
+
+
+def test_nothing_in_nothing_out(predictor):
+    assert predictor.encode_images([]).shape == (0, 16)
+    assert predictor.encode_texts([]).shape == (0, 16)
+
+
+def test_a_film_that_does_not_decode_is_named(predictor, tmp_path, films):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(films[0].read_bytes()[:200])
+    with pytest.raises(ImageError, match="broken.jpg"):
+        predictor.encode_images([films[0], broken])
+
+
+def test_a_folder_that_is_not_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelError):
+        plainfilm.load(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_noticed(predictor, monkeypatch):
+    monkeypatch.setattr(predictor._model, "encode_texts", lambda *_: module.torch.full((1, 16), float("nan")))
+    with pytest.raises(ModelError, match="not finite"):
+        predictor.encode_texts(["a"])
+
+
+def test_zero_shot_is_the_softmax_over_a_pair_of_prompts(predictor, films):
+    pair = ("There is an effusion.", "There is no effusion.")
+    found = predictor.zero_shot(films[:3], {"Effusion": pair, "Turned": pair[::-1]})
+    cosines = predictor.encode_images(films[:3]) @ predictor.encode_texts(pair).T
+    logits = predictor.scale * cosines.astype(np.float64)
+    expected = np.exp(logits[:, 0]) / np.exp(logits).sum(axis=1)
+    assert found.observations == ("Effusion", "Turned")
+    assert found.probability[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert found.probability.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert found.negative[:, 1] == pytest.approx(found.positive[:, 0])
+
+
+def test_zero_shot_without_prompts_is_refused(predictor, films):
+    with pytest.raises(UsageError, match="no prompts"):
+        predictor.zero_shot(films[:1], {})
+
+
+def test_importing_plainfilm_is_light():
+    code = "import sys, plainfilm; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        _ = plainfilm.lode
