@@ -84,4 +84,5 @@ HEADLINES = (
 def headline(results: Results) -> list[str]:
     """One line per headline score: value, 95 % interval, n, and each baseline with its interval."""
     wanted = tuple(f"{direction}/{score}" for direction, score in HEADLINES)
-    return [line(metric) for metric in results.metrics if metric.name.startswith(wanted)]
+    whole = [metric for metric in results.metrics if metric.subgroup is None]
+    return [line(metric) for metric in whole if metric.name.startswith(wanted)]

@@ -66,7 +66,8 @@ def _state(what: str, done: int, total: int | None, seconds: float) -> str:
     'preparing: 50 of 100, 5.0/s, 10 s left'
     """
     rate = done / seconds if seconds > 0 else 0.0
-    line = f"{what}: {done}" + (f" of {total}" if total is not None else "") + f", {rate:.1f}/s"
+    pace = f"{rate:.1f}/s" if rate >= 1 or rate == 0 else f"{1 / rate:.1f} s each"
+    line = f"{what}: {done}" + (f" of {total}" if total is not None else "") + f", {pace}"
     if total is None or done >= total or rate == 0:
         return f"{line}, {seconds:.0f} s"
     return f"{line}, {(total - done) / rate:.0f} s left"
