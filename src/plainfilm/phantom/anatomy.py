@@ -6,7 +6,7 @@ import numpy as np
 
 from plainfilm.phantom.body import SIDES, Body, sign_of
 from plainfilm.phantom.materials import Materials
-from plainfilm.phantom.shapes import Scene, Solid, column, curve, ellipsoid, rotation, tube
+from plainfilm.phantom.shapes import Scene, Solid, column, curve, ellipsoid, rotation, shifted, tube
 
 
 def paint_trunk_and_lungs(scene: Scene, body: Body, materials: Materials) -> None:
@@ -16,9 +16,7 @@ def paint_trunk_and_lungs(scene: Scene, body: Body, materials: Materials) -> Non
         _paint_lung(scene, body, materials, side)
 
 
-def paint_central_organs(
-    scene: Scene, body: Body, materials: Materials, rng: np.random.Generator
-) -> None:
+def paint_central_organs(scene: Scene, body: Body, materials: Materials, rng: np.random.Generator) -> None:
     """Paints what lies over the lungs' borders: abdomen, mediastinum, heart, airways."""
     _paint_abdomen(scene, body, materials, rng)
     _paint_mediastinum(scene, body, materials)
@@ -38,7 +36,9 @@ def _paint_trunk(scene: Scene, body: Body, materials: Materials) -> None:
     up = body.shoulders_mm
     scene.solids.append(column((0, -2), (rx, ry), -600, 52 * size, soft))
     scene.solids.append(ellipsoid((0, -8, 40 * size), (rx * 1.02, ry * 0.98, 85 * size), None, soft))
-    scene.solids.append(ellipsoid((0, -18, 88 * size + up * 0.5), (172 * size + fat, 62 + fat / 2, 42), None, soft))
+    scene.solids.append(
+        ellipsoid((0, -18, 88 * size + up * 0.5), (172 * size + fat, 62 + fat / 2, 42), None, soft)
+    )
     scene.solids.append(column((0, -22), (52 * size + fat / 3, 56 * size + fat / 3), 60 * size, 420, soft))
     for side in SIDES:
         _paint_arm(scene, body, materials, side)
@@ -100,8 +100,8 @@ def aerated_lung(body: Body, side: str) -> Solid:
     """What of the cavity is lung today: less where air or fluid has taken its place."""
     state, cavity = body.hemithoraces[side], pleural_cavity(body, side)
     lung = cavity
-    if state.collapse > 0 or state.shrink > 0:
-        lung = _shrunken(body, side, cavity, max(state.collapse, state.shrink))
+    if state.collapse > 0:
+        lung = _shrunken(body, side, cavity, state.collapse)
     if state.fluid_level is not None:
         lung = lung.within(_above_meniscus(body, side, state.fluid_level))
     if state.layering > 0:
@@ -140,11 +140,11 @@ def _paint_lung(scene: Scene, body: Body, materials: Materials, side: str) -> No
         if state.fluid_level is not None:
             pool = cavity.clipped((0.0, 0.0, 1.0), state.fluid_level)
             scene.solids.append(pool.painted(materials.soft, f"{side} pleural fluid"))
-        pleura = _shrunken(body, side, cavity, max(state.collapse - 0.012, 0.0))
+        pleura = _shrunken(body, side, cavity, max(state.collapse - 0.018, 0.0))
         scene.solids.append(pleura.painted(materials.soft * 0.9))
     elif lung is not cavity:
         scene.solids.append(cavity.painted(materials.soft, f"{side} pleural fluid"))
-    density = materials.lung * (1.0 + 1.1 * max(state.collapse, state.shrink))
+    density = materials.lung * (1.0 + 1.5 * state.collapse)
     scene.solids.append(lung.painted(density, f"{side} lung"))
     scene.region(f"{side} lung", f"{side} lung")
 
@@ -158,6 +158,8 @@ def _paint_abdomen(scene: Scene, body: Body, materials: Materials, rng: np.rando
         scene.solids.append(dome)
         cap = dome.clipped((0.0, 0.0, -1.0), -(top - 30 * size))
         scene.region(f"{side} hemidiaphragm", cap)
+        corner = np.array([sign * (body.chest_rx - 16 * size), 0, body.sulcus(side) + 12 * size])
+        scene.region(f"{side} costophrenic angle", ellipsoid(corner, np.full(3, 19 * size)))
         scene.region("abdomen", dome)
     if rng.random() < 0.8:
         _paint_stomach_gas(scene, body, rng)
@@ -181,16 +183,27 @@ def _paint_mediastinum(scene: Scene, body: Body, materials: Materials) -> None:
     low, high = body.dome_top("left") - 60, 125 * size
     core = column((shift * 0.5, -12), (21 * size * wide**0.5, 58 * size), low, high, soft)
     vessels_top = ellipsoid((shift - 2, -4, 48 * size), (29 * size * wide, 42 * size, 82 * size), None, soft)
-    cava = ellipsoid((shift - 24 * size * wide**0.7, 8, 22 * size), (11 * size, 14 * size, 80 * size), None, soft)
-    arch = ellipsoid(
-        (shift + 25 * size * wide**0.6, -8, 20 * size * aorta), np.array([17, 30, 17]) * size * aorta, None, soft
+    cava = ellipsoid(
+        (shift - 24 * size * wide**0.7, 8, 22 * size), (11 * size, 14 * size, 80 * size), None, soft
     )
-    trunk = ellipsoid((shift + 28 * size, 18, -32 * size), np.array([18, 26, 34]) * size, rotation(y=14), soft)
-    descending = column((shift * 0.5 + 24 * size * aorta**0.5, -50), (12.5 * aorta, 12.5 * aorta), low, 15 * size, soft)
+    arch = ellipsoid(
+        (shift + 25 * size * wide**0.6, -8, 20 * size * aorta),
+        np.array([17, 30, 17]) * size * aorta,
+        None,
+        soft,
+    )
+    trunk = ellipsoid(
+        (shift + 28 * size, 18, -32 * size), np.array([18, 26, 34]) * size, rotation(y=14), soft
+    )
+    descending = column(
+        (shift * 0.5 + 24 * size * aorta**0.5, -50), (12.5 * aorta, 12.5 * aorta), low, 15 * size, soft
+    )
     strip = ellipsoid((0, -8, 105 * size), (23 * size, 40 * size, 42 * size), None, soft)
     scene.solids += [core, vessels_top, cava, arch, trunk, descending, strip]
     scene.region("aortic arch", arch)
-    scene.region("superior vena cava", cava)
+    scene.region("svc", cava)
+    junction = np.array([shift - 26 * size, 12, -54 * size])
+    scene.region("cavoatrial junction", ellipsoid(junction, np.full(3, 11 * size)))
     scene.region("upper mediastinum", vessels_top)
     scene.region("mediastinum", vessels_top, trunk)
 
@@ -203,10 +216,8 @@ def heart_parts(body: Body) -> list[Solid]:
     # The heart rests on the diaphragm: a breath not taken in lifts it and lays it flatter.
     height = body.dome_top("left") - body.hemithoraces["left"].dome_rise + 27.0 * scale
     lift = max(0.0, height + 124.0 * body.size)
-    angle = body.patient.apex_angle + 0.5 * lift + 8.0 * (growth - 1.0)
-    ventricle = ellipsoid(
-        (shift + 33 * scale, 28, height), np.array([66, 46, 43]) * scale, rotation(y=angle)
-    )
+    angle = max(body.patient.apex_angle - 0.45 * lift, 12.0) + 8.0 * (growth - 1.0)
+    ventricle = ellipsoid((shift + 33 * scale, 28, height), np.array([66, 46, 43]) * scale, rotation(y=angle))
     atrium = ellipsoid((shift - 14 * scale, 18, height + 2), np.array([33 * growth**0.3, 38, 46]) * scale)
     base = ellipsoid((shift + 10 * scale, 14, height + 38 * scale), np.array([36, 38, 42]) * scale)
     return [ventricle, atrium, base]
@@ -229,10 +240,18 @@ def trachea_path(body: Body) -> np.ndarray:
 
 def _add_airways(scene: Scene, body: Body, materials: Materials) -> None:
     size, hollow = body.size, -0.92 * materials.soft
-    windpipe = tube(trachea_path(body), 8.6 * size, hollow)
+    windpipe = tube(trachea_path(body), 9.2 * size, hollow * 1.15)
     carina = windpipe.points[-1]
-    right = tube(curve([carina, carina + (-19, 0, -18), carina + (-38, 0, -30)], 6), 6.6 * size, hollow * 0.8)
-    left = tube(curve([carina, carina + (24, -2, -16), carina + (48, -4, -27)], 7), 5.8 * size, hollow * 0.8)
+    right = tube(
+        curve([carina, shifted(carina, -19, 0, -18), shifted(carina, -38, 0, -30)], 6),
+        6.6 * size,
+        hollow * 0.8,
+    )
+    left = tube(
+        curve([carina, shifted(carina, 24, -2, -16), shifted(carina, 48, -4, -27)], 7),
+        5.8 * size,
+        hollow * 0.8,
+    )
     scene.tubes += [windpipe, right, left]
     scene.region("trachea", windpipe)
     scene.region("carina", ellipsoid(carina, (9, 9, 9)))

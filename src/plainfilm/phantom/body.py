@@ -48,7 +48,7 @@ class Patient:
             size=float((0.94 if sex == "F" else 1.02) * rng.normal(1.0, 0.035)),
             width=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.14)),
             fat_mm=float(np.clip(rng.gamma(3.0, 7.0), 5, 62)),
-            heart=float(np.clip(rng.normal(0.97 + 0.02 * old, 0.04), 0.86, 1.04)),
+            heart=float(np.clip(rng.normal(0.88 + 0.02 * old, 0.035), 0.79, 0.95)),
             aorta=float(np.clip(rng.normal(1.0 + 0.12 * old, 0.1), 0.8, 1.35)),
             apex_angle=float(rng.normal(36, 6)),
             right_dome_mm=float(np.clip(rng.normal(14, 6), 2, 30)),
@@ -67,9 +67,7 @@ class Hemithorax:
     fluid_level: float | None = None
     layering: float = 0.0
     collapse: float = 0.0
-    tension: float = 0.0
     pleural_thickening: float = 0.0
-    shrink: float = 0.0
 
 
 @dataclass
@@ -121,7 +119,7 @@ class Body:
 
     def dome_top(self, side: str) -> float:
         """The height of the top of a hemidiaphragm, mm."""
-        base = -128.0 * self.size - 34.0 * self.inspiration
+        base = -114.0 * self.size - 50.0 * self.inspiration
         lift = self.patient.right_dome_mm if side == "right" else 0.0
         return base + lift + self.hemithoraces[side].dome_rise
 

@@ -7,6 +7,7 @@ Pixel coordinates are those of image boxes: x right, y down, pixel (column j, ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class Camera:
     width: int
     height: int
 
+    @cached_property
     def matrix(self) -> Array:
         """The projection (3, 4) from homogeneous millimetres to homogeneous pixels."""
         basis = np.linalg.inv(np.stack([self.right, self.down, self.origin - self.source], axis=1))
@@ -39,7 +41,7 @@ class Camera:
 
     def project(self, points: Array) -> NDArray[np.float64]:
         """Pixel coordinates (N, 2) of `points` (N, 3)."""
-        seen = np.atleast_2d(points) @ self.matrix()[:, :3].T + self.matrix()[:, 3]
+        seen = np.atleast_2d(points) @ self.matrix[:, :3].T + self.matrix[:, 3]
         return seen[:, :2] / seen[:, 2:]
 
     def clip(self, box: PixelBox) -> PixelBox | None:
@@ -57,8 +59,9 @@ class Camera:
         if isinstance(shape, Tube):
             return self._tube_outline(shape)
         solid = shape.extent() if isinstance(shape, Blob) else shape
-        boxes = [self._block_outline(solid.low, solid.high)]
-        boxes += [self._ellipsoid_outline(quadric) for quadric in solid.quadrics if _is_bounded(quadric)]
+        boxes = [self._ellipsoid_outline(quadric) for quadric in solid.quadrics if _is_bounded(quadric)]
+        if solid.planes or not boxes:
+            boxes.append(self._block_outline(solid.low, solid.high))
         corners = np.array(boxes)
         low, high = corners[:, :2].max(axis=0), corners[:, 2:].min(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -71,7 +74,7 @@ class Camera:
         # Zisserman, Multiple View Geometry, 8.3). The tangents x = const give the extremes.
         frame = np.eye(4)
         frame[:3, :3], frame[:3, 3] = np.linalg.inv(quadric.matrix), quadric.centre
-        projected = self.matrix() @ frame
+        projected = self.matrix @ frame
         conic = projected @ np.diag([1.0, 1.0, 1.0, -1.0]) @ projected.T
         spans = []
         for axis in (0, 1):
@@ -81,11 +84,15 @@ class Camera:
 
     def _tube_outline(self, path: Tube) -> PixelBox:
         radii = np.concatenate([path.radii[:1], np.maximum(path.radii[1:], path.radii[:-1]), path.radii[-1:]])
-        spheres = [
-            self._ellipsoid_outline(Quadric(np.eye(3) / radius, point))
-            for point, radius in zip(path.points, radii, strict=True)
-        ]
-        return union(spheres)
+        # A sphere is r² I around its centre c: its dual quadric is diag(r², r², r², 0) − c̃ c̃ᵀ.
+        centres = np.concatenate([path.points, np.ones((len(path.points), 1))], axis=1) @ self.matrix.T
+        spread = self.matrix[:, :3] @ self.matrix[:, :3].T
+        conics = radii[:, None, None] ** 2 * spread - centres[:, :, None] * centres[:, None, :]
+        middle = conics[:, :2, 2] / conics[:, 2, 2, None]
+        own = np.stack([conics[:, 0, 0], conics[:, 1, 1]], axis=1) / conics[:, 2, 2, None]
+        reach = np.sqrt(np.maximum(middle**2 - own, 0.0))
+        low, high = (middle - reach).min(axis=0), (middle + reach).max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
 def union(boxes: list[PixelBox]) -> PixelBox:

@@ -15,9 +15,10 @@ from plainfilm.phantom.camera import Camera, PixelBox, union
 from plainfilm.phantom.develop import develop
 from plainfilm.phantom.findings import add_findings, paint_into_lungs, shape_body
 from plainfilm.phantom.findings.bones import broken_bones
+from plainfilm.phantom.leads import add_leads
 from plainfilm.phantom.materials import Materials
 from plainfilm.phantom.rays import Exposure, expose
-from plainfilm.phantom.shapes import Array, Mark, Scene
+from plainfilm.phantom.shapes import Mark, Scene
 from plainfilm.phantom.skeleton import add_bones
 from plainfilm.phantom.truth import FilmBox, Finding
 from plainfilm.phantom.vessels import add_vessels
@@ -66,29 +67,32 @@ def build_scene(body: Body, findings: Sequence[Finding], materials: Materials, s
     add_bones(scene, body, materials, broken_bones(findings))
     add_vessels(scene, body, materials, np.random.default_rng(body.patient.vessel_seed))
     add_findings(scene, body, materials, findings)
+    if body.posture in ("supine", "sitting"):
+        add_leads(scene, body, materials, generator(seed, "leads"))
     return scene
 
 
 def in_lung(
     exposure: Exposure, scene: Scene, materials: Materials, technique: Technique, rng: np.random.Generator
-) -> Array:
+) -> NDArray[np.float32]:
     """The whole attenuation: clouds kept to the lung that a ray meets, and the lungs' fine markings."""
-    lung = exposure.lengths["right lung"] + exposure.lengths["left lung"]
+    lung = (exposure.lengths["right lung"] + exposure.lengths["left lung"]).astype(np.float32)
     pitch = technique.field_mm / max(lung.shape)
-    coarse = smooth_noise(lung.shape, 9.0 / pitch, rng)
-    fine = smooth_noise(lung.shape, 2.6 / pitch, rng)
-    cloud = exposure.cloud * np.exp(0.28 * coarse + 0.2 * fine)
-    airless = lung * np.tanh(cloud / np.maximum(lung, 1e-6))
-    markings = lung * (0.010 + 0.032 * scene.haze) * (fine + 0.5 * coarse)
-    return exposure.attenuation + (materials.soft - materials.lung) * (airless + markings)
+    coarse = smooth_noise(lung.shape, 13.0 / pitch, rng)
+    fine = smooth_noise(lung.shape, 3.6 / pitch, rng)
+    changed = lung * np.float32(0.012 + 0.016 * scene.haze) * (fine + np.float32(0.6) * coarse)
+    if scene.blobs:
+        cloud = exposure.cloud.astype(np.float32) * np.exp(np.float32(0.2) * coarse + np.float32(0.06) * fine)
+        changed += lung * np.tanh(cloud / np.maximum(lung, np.float32(1e-3)))
+    return exposure.attenuation.astype(np.float32) + np.float32(materials.soft - materials.lung) * changed
 
 
-def smooth_noise(shape: tuple[int, ...], grain: float, rng: np.random.Generator) -> Array:
+def smooth_noise(shape: tuple[int, ...], grain: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Noise (H, W) of unit spread that varies over `grain` pixels."""
     height, width = shape
     rows, columns = max(round(height / grain) + 1, 2), max(round(width / grain) + 1, 2)
-    grid = Image.fromarray(rng.standard_normal((rows, columns)).astype(np.float32))
-    return np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64) * 1.3
+    grid = Image.fromarray(rng.standard_normal((rows, columns), dtype=np.float32) * np.float32(1.3))
+    return np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def film_boxes(scene: Scene, camera: Camera, exposure: Exposure) -> list[FilmBox]:
@@ -105,21 +109,18 @@ def film_boxes(scene: Scene, camera: Camera, exposure: Exposure) -> list[FilmBox
 def _box_of(shapes: Sequence[Mark], camera: Camera, exposure: Exposure) -> PixelBox | None:
     found = []
     for shape in shapes:
-        if isinstance(shape, str):
-            box = _extent(exposure.lengths.get(shape))
-        else:
-            box = camera.outline(shape)
+        box = _extent(exposure, shape) if isinstance(shape, str) else camera.outline(shape)
         if box is not None:
             found.append(box)
     return camera.clip(union(found)) if found else None
 
 
-def _extent(lengths: Array | None) -> PixelBox | None:
+def _extent(exposure: Exposure, channel: str) -> PixelBox | None:
     """The box around the pixels whose rays run visibly through a channel."""
-    if lengths is None:
+    if channel not in exposure.lengths:
         return None
-    rows = np.flatnonzero((lengths > _VISIBLE_MM).any(axis=1))
-    columns = np.flatnonzero((lengths > _VISIBLE_MM).any(axis=0))
+    seen = exposure.lengths[channel] > _VISIBLE_MM
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if not len(rows):
         return None
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
@@ -133,7 +134,11 @@ def _lung_zones(boxes: Sequence[FilmBox]) -> list[FilmBox]:
         if lung is None:
             continue
         height = lung.y1 - lung.y0
-        shares = {"upper lung zone": (0, 1 / 3), "mid lung zone": (1 / 3, 2 / 3), "lower lung zone": (2 / 3, 1)}
+        shares = {
+            "upper lung zone": (0, 1 / 3),
+            "mid lung zone": (1 / 3, 2 / 3),
+            "lower lung zone": (2 / 3, 1),
+        }
         for name, (top, bottom) in {**shares, "apical zone": (0, 0.16)}.items():
             y0, y1 = round(lung.y0 + top * height, 2), round(lung.y0 + bottom * height, 2)
             zones.append(FilmBox(f"{side} {name}", "region", lung.x0, y0, lung.x1, y1))

@@ -76,11 +76,15 @@ def _lasting(start: float, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _waning(start: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    return start * np.cumprod(np.concatenate([[1.0], rng.choice([1.0, 0.65, 0.4, 0.0], count - 1, p=[0.3, 0.3, 0.25, 0.15])]))
+    return start * np.cumprod(
+        np.concatenate([[1.0], rng.choice([1.0, 0.65, 0.4, 0.0], count - 1, p=[0.3, 0.3, 0.25, 0.15])])
+    )
 
 
 def _growing(start: float, count: int, rng: np.random.Generator) -> np.ndarray:
-    return np.minimum(start * 0.6 + np.concatenate([[0.0], np.cumsum(rng.choice([0.0, 0.2, 0.3], count - 1))]), 1.0)
+    return np.minimum(
+        start * 0.6 + np.concatenate([[0.0], np.cumsum(rng.choice([0.0, 0.2, 0.3], count - 1))]), 1.0
+    )
 
 
 def _passing(start: float, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -122,7 +126,12 @@ def _heart_failure(chart: _Chart) -> None:
             other = "left" if main == "right" else "right"
             chart.add("effusion", chart.one("waning", "passing"), other, severity=(0.1, 0.5))
     if chart.maybe(0.3):
-        chart.add("pacemaker", "lasting", chart.one("left", "left", "left", "right"), variant=chart.one("dual", "single"))
+        chart.add(
+            "pacemaker",
+            "lasting",
+            chart.one("left", "left", "left", "right"),
+            variant=chart.one("dual", "single"),
+        )
     if chart.maybe(0.3):
         chart.add("sternal_wires", "lasting")
     if chart.maybe(0.25):
@@ -130,14 +139,16 @@ def _heart_failure(chart: _Chart) -> None:
 
 
 def _infection(chart: _Chart) -> None:
-    kind = chart.one("consolidation", "opacity")
+    kind = chart.one("consolidation", "opacity", "opacity")
     side, site = chart.side(), chart.one("upper", "mid", "lower", "lower", "lower")
     lobar = kind == "consolidation" and chart.maybe(0.4)
-    cause = chart.one("pneumonia", "pneumonia?", "pneumonia?")
+    cause = chart.one("pneumonia", "pneumonia?")
     course = chart.one("waning", "arriving", "passing")
     chart.add(kind, course, side, site, "lobar" if lobar else "patchy", cause, (0.25, 1.0))
     if chart.maybe(0.25):
-        chart.add("opacity", course, chart.side(), chart.one("upper", "mid", "lower"), "patchy", cause, (0.2, 0.8))
+        chart.add(
+            "opacity", course, chart.side(), chart.one("upper", "mid", "lower"), "patchy", cause, (0.2, 0.8)
+        )
     if chart.maybe(0.3):
         chart.add("effusion", "waning", side, severity=(0.1, 0.5))
     if chart.maybe(0.12):
@@ -146,7 +157,11 @@ def _infection(chart: _Chart) -> None:
 
 def _critical(chart: _Chart) -> None:
     if chart.maybe(0.72):
-        chart.add("tracheal_tube", chart.one("lasting", "waning"), variant=chart.one("good", "good", "good", "high", "low"))
+        chart.add(
+            "tracheal_tube",
+            chart.one("lasting", "waning"),
+            variant=chart.one("good", "good", "good", "high", "low"),
+        )
         if chart.maybe(0.75):
             chart.add("feeding_tube", "lasting")
     if chart.maybe(0.75):
@@ -159,10 +174,18 @@ def _critical(chart: _Chart) -> None:
             chart.add("effusion", chart.one("passing", "waning", "growing"), side, severity=(0.1, 0.8))
     if chart.maybe(0.45):
         _basal_collapse(chart)
-    if chart.maybe(0.3):
+    if chart.maybe(0.45):
         cause = chart.one("pneumonia?", "none")
-        kind = chart.one("consolidation", "opacity")
-        chart.add(kind, "passing", chart.side(), chart.one("mid", "lower", "upper"), "patchy", cause if cause != "none" else None, (0.3, 1.0))
+        kind = chart.one("consolidation", "opacity", "opacity")
+        chart.add(
+            kind,
+            "passing",
+            chart.side(),
+            chart.one("mid", "lower", "upper"),
+            "patchy",
+            cause if cause != "none" else None,
+            (0.3, 1.0),
+        )
     if chart.maybe(0.25):
         chart.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
@@ -195,7 +218,15 @@ def _injury(chart: _Chart) -> None:
         chart.add("clavicle_fracture", "lasting", side, severity=(0.3, 1.0))
     if chart.maybe(0.55):
         tension = chart.maybe(0.15)
-        chart.add("pneumothorax", chart.one("waning", "passing"), side, None, "tension" if tension else "simple", None, (0.45, 1.0) if tension else (0.1, 0.8))
+        chart.add(
+            "pneumothorax",
+            chart.one("waning", "passing"),
+            side,
+            None,
+            "tension" if tension else "simple",
+            None,
+            (0.45, 1.0) if tension else (0.1, 0.8),
+        )
         if chart.maybe(0.4):
             chart.add("chest_tube", "lasting", side, variant="apical")
     if chart.maybe(0.25):
@@ -207,7 +238,15 @@ def _injury(chart: _Chart) -> None:
 def _tumour(chart: _Chart) -> None:
     kind = chart.one("nodule", "mass")
     side = chart.side()
-    chart.add(kind, chart.one("lasting", "growing"), side, chart.one("upper", "mid", "lower"), None, None, (0.2, 1.0))
+    chart.add(
+        kind,
+        chart.one("lasting", "growing"),
+        side,
+        chart.one("upper", "mid", "lower"),
+        None,
+        None,
+        (0.2, 1.0),
+    )
     if kind == "nodule" and chart.maybe(0.35):
         chart.add("nodule", "growing", chart.side(), chart.one("upper", "mid", "lower"))
     if chart.maybe(0.35):
@@ -221,7 +260,9 @@ def _tumour(chart: _Chart) -> None:
 def _old_age(chart: _Chart) -> None:
     choice = chart.one("pleura", "pleura", "aorta", "plate", "heart", "calcified", "wires", "pacemaker")
     if choice == "pleura":
-        chart.add(chart.one("pleural_thickening", "pleural_plaques"), "lasting", chart.side(), severity=(0.3, 1.0))
+        chart.add(
+            chart.one("pleural_thickening", "pleural_plaques"), "lasting", chart.side(), severity=(0.3, 1.0)
+        )
     elif choice == "aorta":
         chart.add("wide_mediastinum", "lasting", variant="aorta", severity=(0.3, 1.0))
     elif choice == "plate":
@@ -229,7 +270,15 @@ def _old_age(chart: _Chart) -> None:
     elif choice == "heart":
         chart.add("cardiomegaly", "lasting", severity=(0.05, 0.7))
     elif choice == "calcified":
-        chart.add("nodule", "lasting", chart.side(), chart.one("upper", "mid", "lower"), "calcified", None, (0.1, 0.6))
+        chart.add(
+            "nodule",
+            "lasting",
+            chart.side(),
+            chart.one("upper", "mid", "lower"),
+            "calcified",
+            None,
+            (0.1, 0.6),
+        )
     elif choice == "wires":
         chart.add("sternal_wires", "lasting")
     else:
@@ -238,18 +287,23 @@ def _old_age(chart: _Chart) -> None:
 
 def _basal_collapse(chart: _Chart) -> None:
     kind = chart.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
-    chart.add(kind, chart.one("passing", "waning", "lasting"), chart.one("left", "left", "right"), severity=(0.2, 0.9))
+    chart.add(
+        kind,
+        chart.one("passing", "waning", "lasting"),
+        chart.one("left", "left", "right"),
+        severity=(0.2, 0.9),
+    )
 
 
 STORIES: dict[str, tuple[float, Callable[[_Chart], None]]] = {
-    "healthy": (0.36, _healthy),
+    "healthy": (0.33, _healthy),
     "heart_failure": (0.15, _heart_failure),
-    "infection": (0.12, _infection),
+    "infection": (0.16, _infection),
     "critical": (0.13, _critical),
     "after_surgery": (0.07, _after_surgery),
     "injury": (0.06, _injury),
     "tumour": (0.05, _tumour),
-    "old_age": (0.06, _old_age),
+    "old_age": (0.08, _old_age),
 }
 """Each story's share of patients, and how it is told."""
 

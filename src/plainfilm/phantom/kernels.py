@@ -7,28 +7,53 @@ Everything is exact for the shapes given; resolution only says how densely it is
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
-
-from plainfilm.phantom.shapes import Array
+from numpy.typing import NDArray
 
 _FAR = 1e12
+_TINY = 1e-14
 _MOST_COVERS = 64
 
 
-@njit(cache=True, fastmath=True, inline="always")
-def _quadric_span(a0, a1, a2, w0, w1, w2):  # type: ignore[no-untyped-def]
-    """The interval of t in which |w + t a| ≤ 1; an empty one is (1, 0)."""
-    a = a0 * a0 + a1 * a1 + a2 * a2
-    b = a0 * w0 + a1 * w1 + a2 * w2
-    c = w0 * w0 + w1 * w1 + w2 * w2 - 1.0
-    if a < 1e-14:
-        return (-_FAR, _FAR) if c <= 0.0 else (1.0, 0.0)
-    discriminant = b * b - a * c
-    if discriminant <= 0.0:
-        return (1.0, 0.0)
-    root = np.sqrt(discriminant)
-    return ((-b - root) / a, (-b + root) / a)
+@njit(cache=True, fastmath=True)
+def _row_spans(first, last, rays, kinds, i, left, right, enter, leave):  # type: ignore[no-untyped-def]
+    """The intervals of t in which rays of row i are inside parts [first, last), for columns [left, right).
+
+    Where a ray misses, `enter` is not below `leave`. The loops have no branches, so that they run on
+    several columns at once: what divides is kept off zero instead, and a ray along a cylinder or a plane
+    then gets an interval that is endless or empty, as it should.
+    """
+    for j in range(left, right):
+        enter[j] = -_FAR
+        leave[j] = _FAR
+    v = i + 0.5
+    for k in range(first, last):
+        part = rays[k]
+        x, dx, w0 = part[0, 0] + v * part[2, 0], part[1, 0], part[3, 0]
+        if kinds[k] == 1:
+            for j in range(left, right):
+                slope = x + (j + 0.5) * dx
+                slope = max(slope, _TINY) if slope >= 0.0 else min(slope, -_TINY)
+                crossing = -w0 / slope
+                leave[j] = min(leave[j], crossing if slope > 0.0 else _FAR)
+                enter[j] = max(enter[j], crossing if slope < 0.0 else -_FAR)
+            continue
+        y, dy, w1 = part[0, 1] + v * part[2, 1], part[1, 1], part[3, 1]
+        z, dz, w2 = part[0, 2] + v * part[2, 2], part[1, 2], part[3, 2]
+        c = w0 * w0 + w1 * w1 + w2 * w2 - 1.0
+        for j in range(left, right):
+            u = j + 0.5
+            a0, a1, a2 = x + u * dx, y + u * dy, z + u * dz
+            a = max(a0 * a0 + a1 * a1 + a2 * a2, _TINY)
+            b = a0 * w0 + a1 * w1 + a2 * w2
+            discriminant = b * b - a * c
+            root = np.sqrt(max(discriminant, 0.0))
+            inverse = 1.0 / a
+            enter[j] = max(enter[j], (-b - root) * inverse if discriminant > 0.0 else _FAR)
+            leave[j] = min(leave[j], (-b + root) * inverse)
 
 
 @njit(cache=True, fastmath=True)
@@ -47,37 +72,54 @@ def paint(corner, right, down, bounds, part_of, kinds, rays, materials, channels
     """
     height, width = total.shape
     starts, ends = np.empty(_MOST_COVERS), np.empty(_MOST_COVERS)
+    enter, leave = np.empty((len(bounds), width)), np.empty((len(bounds), width))
     active = np.empty(len(bounds), np.int64)
     for i in range(height):
         count = 0
         for s in range(len(bounds) - 1, -1, -1):
-            if bounds[s, 1] <= i < bounds[s, 3]:
-                active[count] = s
-                count += 1
+            if i < bounds[s, 1] or i >= bounds[s, 3]:
+                continue
+            active[count] = s
+            count += 1
+            enter[s], leave[s] = _FAR, -_FAR
+            first, last = part_of[s]
+            _row_spans(first, last, rays, kinds, i, bounds[s, 0], bounds[s, 2], enter[s], leave[s])
         for j in range(width):
             norm = _norm(corner, right, down, i, j)
-            covers = 0
-            for s in active[:count]:
-                if j < bounds[s, 0] or j >= bounds[s, 2]:
-                    continue
-                enter, leave = _span(part_of[s, 0], part_of[s, 1], kinds, rays, i, j)
-                if leave <= enter:
-                    continue
-                seen, covers = _cover(starts, ends, covers, enter, leave)
-                total[i, j] += materials[s] * seen * norm
-                if channels[s] >= 0:
-                    lengths[channels[s], i, j] += seen * norm
+            met = _stack(
+                active[:count], enter, leave, starts, ends, materials, channels, norm, (i, j), lengths
+            )
+            total[i, j] += met * norm
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _stack(order, enter, leave, starts, ends, materials, channels, norm, pixel, lengths):  # type: ignore[no-untyped-def]
+    """What one ray meets of solids that lie over one another in `order`, the first on top, per unit of t."""
+    i, j = pixel
+    covers = 0
+    met = 0.0
+    for s in order:
+        first, last = enter[s, j], leave[s, j]
+        if first >= last:
+            continue
+        seen, covers = _cover(starts, ends, covers, first, last)
+        met += materials[s] * seen
+        if channels[s] >= 0:
+            lengths[channels[s], i, j] += seen * norm
+    return met
 
 
 @njit(cache=True, fastmath=True)
 def add(corner, right, down, bounds, part_of, kinds, rays, materials, total):  # type: ignore[no-untyped-def]
     """Adds the attenuation of solids to whatever lies there; arguments as for `paint`."""
+    enter, leave = np.empty(total.shape[1]), np.empty(total.shape[1])
     for s in range(len(bounds)):
+        first, last = part_of[s]
         for i in range(bounds[s, 1], bounds[s, 3]):
+            _row_spans(first, last, rays, kinds, i, bounds[s, 0], bounds[s, 2], enter, leave)
             for j in range(bounds[s, 0], bounds[s, 2]):
-                enter, leave = _span(part_of[s, 0], part_of[s, 1], kinds, rays, i, j)
-                if leave > enter:
-                    total[i, j] += materials[s] * (leave - enter) * _norm(corner, right, down, i, j)
+                inside = max(leave[j] - enter[j], 0.0)
+                total[i, j] += materials[s] * inside * _norm(corner, right, down, i, j)
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -87,33 +129,6 @@ def _norm(corner, right, down, i, j):  # type: ignore[no-untyped-def]
     for k in range(3):
         square += (corner[k] + (j + 0.5) * right[k] + (i + 0.5) * down[k]) ** 2
     return np.sqrt(square)
-
-
-@njit(cache=True, fastmath=True, inline="always")
-def _span(first, last, kinds, rays, i, j):  # type: ignore[no-untyped-def]
-    """The interval of t in which the ray through the middle of pixel (i, j) is inside every part."""
-    u, v = j + 0.5, i + 0.5
-    enter, leave = -_FAR, _FAR
-    for k in range(first, last):
-        part = rays[k]
-        a0 = part[0, 0] + u * part[1, 0] + v * part[2, 0]
-        if kinds[k] == 1:
-            w0 = part[3, 0]
-            if a0 > 1e-12:
-                leave = min(leave, -w0 / a0)
-            elif a0 < -1e-12:
-                enter = max(enter, -w0 / a0)
-            elif w0 > 0.0:
-                return 1.0, 0.0
-        else:
-            a1 = part[0, 1] + u * part[1, 1] + v * part[2, 1]
-            a2 = part[0, 2] + u * part[1, 2] + v * part[2, 2]
-            low, high = _quadric_span(a0, a1, a2, part[3, 0], part[3, 1], part[3, 2])
-            enter = max(enter, low)
-            leave = min(leave, high)
-        if leave <= enter:
-            return 1.0, 0.0
-    return enter, leave
 
 
 @njit(cache=True, fastmath=True, inline="always")
@@ -150,14 +165,21 @@ def add_blobs(corner, right, down, rays, amounts, bounds, total):  # type: ignor
         part = rays[n]
         for i in range(bounds[n, 1], bounds[n, 3]):
             for j in range(bounds[n, 0], bounds[n, 2]):
-                a = b = c = 0.0
-                for k in range(3):
-                    slope = part[0, k] + (j + 0.5) * part[1, k] + (i + 0.5) * part[2, k]
-                    a += slope * slope
-                    b += slope * part[3, k]
-                    c += part[3, k] * part[3, k]
+                along, nearest = _gaussian(part, i, j)
                 norm = _norm(corner, right, down, i, j)
-                total[i, j] += amounts[n] * norm * np.sqrt(2.0 * np.pi / a) * np.exp(0.5 * (b * b / a - c))
+                total[i, j] += amounts[n] * norm * np.sqrt(2.0 * np.pi / along) * np.exp(-0.5 * nearest)
+
+
+@njit(cache=True, fastmath=True, inline="always")
+def _gaussian(part, i, j):  # type: ignore[no-untyped-def]
+    """|a|² along the ray, and the least squared distance from the centre, both in deviations."""
+    a = b = c = 0.0
+    for k in range(3):
+        slope = part[0, k] + (j + 0.5) * part[1, k] + (i + 0.5) * part[2, k]
+        a += slope * slope
+        b += slope * part[3, k]
+        c += part[3, k] * part[3, k]
+    return a, c - b * b / a
 
 
 @njit(cache=True, fastmath=True)
@@ -174,13 +196,14 @@ def _blur_rows(values, weights, out):  # type: ignore[no-untyped-def]
             out[i, j] = value
 
 
-def blur(values: Array, sigma: float) -> Array:
+def blur(values: NDArray[Any], sigma: float) -> NDArray[Any]:
     """`values` (H, W) under a Gaussian of `sigma` pixels, mirrored at the edges."""
     if sigma <= 0.05:
         return values
     reach = min(max(int(3.0 * sigma + 0.5), 1), min(values.shape) - 1)
     weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
     weights /= weights[0] + 2.0 * weights[1:].sum()
+    weights = weights.astype(values.dtype)
     across = np.empty_like(values)
     _blur_rows(values, weights, across)
     turned = np.ascontiguousarray(across.T)

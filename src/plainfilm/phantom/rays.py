@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plainfilm.phantom import kernels
 from plainfilm.phantom.camera import Camera
-from plainfilm.phantom.shapes import Array, Blob, Scene, Solid, Tube
+from plainfilm.phantom.shapes import Array, Blob, Scene, Solid, Strands, Tube
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ def expose(scene: Scene, camera: Camera) -> Exposure:
     steps = (camera.origin - camera.source, camera.right, camera.down)
     parts = _solid_parts(scene.solids, camera)
     materials = np.array([solid.attenuation for solid in scene.solids], dtype=np.float64)
-    channels = np.array([names.index(solid.channel) if solid.channel else -1 for solid in scene.solids], np.int64)
+    channels = np.array(
+        [names.index(solid.channel) if solid.channel else -1 for solid in scene.solids], np.int64
+    )
     kernels.paint(
         *steps, parts.bounds, parts.part_of, parts.kinds, parts.rays, materials, channels, total, lengths
     )
     _add_solids(scene.added, camera, total)
-    _add_tubes(scene.tubes, camera, total)
+    _add_tubes(scene, camera, total)
     _add_blobs(scene.blobs, camera, cloud)
     return Exposure(total, cloud, dict(zip(names, lengths, strict=True)))
 
@@ -69,7 +71,9 @@ def _add(parts: _Parts, materials: Array, camera: Camera, total: Array) -> None:
 def _solid_parts(solids: Sequence[Solid], camera: Camera) -> _Parts:
     lows = np.array([solid.low for solid in solids]).reshape(-1, 3)
     highs = np.array([solid.high for solid in solids]).reshape(-1, 3)
-    kinds, rays, part_of = [], [], []
+    kinds: list[int] = []
+    rays: list[Array] = []
+    part_of: list[tuple[int, int]] = []
     for solid in solids:
         first = len(kinds)
         for quadric in solid.quadrics:
@@ -80,20 +84,23 @@ def _solid_parts(solids: Sequence[Solid], camera: Camera) -> _Parts:
             rays.append(_plane_rays(normal, offset, camera))
         part_of.append((first, len(kinds)))
     return _Parts(
-        _bounds(lows, highs, camera), np.array(part_of, np.int64), np.array(kinds, np.int64), np.array(rays)
+        _bounds(lows, highs, camera),
+        np.array(part_of, np.int64).reshape(-1, 2),
+        np.array(kinds, np.int64),
+        np.array(rays).reshape(-1, 4, 3),
     )
 
 
 def _quadric_rays(matrix: Array, centre: Array, camera: Camera) -> Array:
-    vectors = np.stack(
-        [camera.origin - camera.source, camera.right, camera.down, camera.source - centre], axis=0
-    )
+    vectors = np.empty((4, 3))
+    vectors[0], vectors[1], vectors[2] = camera.origin - camera.source, camera.right, camera.down
+    vectors[3] = camera.source - centre
     return vectors @ matrix.T
 
 
 def _plane_rays(normal: Array, offset: float, camera: Camera) -> Array:
     rays = np.zeros((4, 3))
-    rays[:, 0] = _quadric_rays(np.diag([0.0, 0.0, 0.0]) + normal, np.zeros(3), camera)[:, 0]
+    rays[:, 0] = _quadric_rays(normal[None], np.zeros(3), camera)[:, 0]
     rays[3, 0] -= offset
     return rays
 
@@ -110,18 +117,28 @@ def _bounds(lows: Array, highs: Array, camera: Camera) -> NDArray[np.int64]:
     return np.concatenate([first, last], axis=1).astype(np.int64)
 
 
-def _add_tubes(tubes: Sequence[Tube], camera: Camera, total: Array) -> None:
-    if not tubes:
-        return
-    start = np.concatenate([item.points[:-1] for item in tubes])
-    end = np.concatenate([item.points[1:] for item in tubes])
-    radius = np.concatenate([item.radii for item in tubes])
-    material = np.concatenate([np.full(len(item.radii), item.attenuation) for item in tubes])
-    normals = [_mitres(item.points) for item in tubes]
-    parts = _tube_parts(
-        start, end, radius, np.concatenate([n[:-1] for n in normals]), np.concatenate([n[1:] for n in normals]), camera
-    )
-    _add(parts, material, camera, total)
+def _add_tubes(scene: Scene, camera: Camera, total: Array) -> None:
+    pieces = [_tube_stretches(item) for item in scene.tubes] + [
+        _strand_stretches(item) for item in scene.strands
+    ]
+    if pieces:
+        start, end, first, last, radius, material = (
+            np.concatenate(part) for part in zip(*pieces, strict=True)
+        )
+        _add(_stretch_parts(start, end, first, last, radius, camera), material, camera, total)
+
+
+def _tube_stretches(item: Tube) -> tuple[Array, ...]:
+    """Starts, ends, the normals of the cuts at both, radii and attenuations of a tube's stretches."""
+    normals = _mitres(item.points)
+    material = np.full(len(item.radii), item.attenuation)
+    return item.points[:-1], item.points[1:], normals[:-1], normals[1:], item.radii, material
+
+
+def _strand_stretches(item: Strands) -> tuple[Array, ...]:
+    along = item.ends - item.starts
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    return item.starts, item.ends, along, along, item.radii, np.full(len(item.radii), item.attenuation)
 
 
 def _mitres(points: Array) -> Array:
@@ -132,7 +149,9 @@ def _mitres(points: Array) -> Array:
     return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
 
 
-def _tube_parts(start: Array, end: Array, radius: Array, first: Array, last: Array, camera: Camera) -> _Parts:
+def _stretch_parts(
+    start: Array, end: Array, first: Array, last: Array, radius: Array, camera: Camera
+) -> _Parts:
     count = len(start)
     axis = (end - start) / (np.linalg.norm(end - start, axis=1, keepdims=True) + 1e-12)
     across = (np.eye(3) - axis[:, :, None] * axis[:, None, :]) / radius[:, None, None]
@@ -144,8 +163,8 @@ def _tube_parts(start: Array, end: Array, radius: Array, first: Array, last: Arr
         rays[:, part, :3, 0] = normal @ steps.T
         rays[:, part, 3, 0] = (normal * (camera.source - point)).sum(axis=1)
     part_of = np.stack([np.arange(count) * 3, np.arange(count) * 3 + 3], axis=1)
-    # Mitred ends reach past the end points by at most the radius for the gentle bends used here.
-    reach = 1.5 * radius[:, None]
+    # Mitred ends reach past the end points by little: the bends used here are gentle.
+    reach = 1.2 * radius[:, None]
     bounds = _bounds(np.minimum(start, end) - reach, np.maximum(start, end) + reach, camera)
     return _Parts(bounds, part_of, np.tile([0, 1, 1], count), rays.reshape(-1, 4, 3))
 

@@ -35,6 +35,8 @@ def render(
         raise ConfigError(f"unknown view '{view}': {nearest(str(view), views)}")
     for finding in findings:
         if finding.kind not in OBSERVATIONS:
-            raise ConfigError(f"unknown kind of finding '{finding.kind}': {nearest(finding.kind, OBSERVATIONS)}")
+            raise ConfigError(
+                f"unknown kind of finding '{finding.kind}': {nearest(finding.kind, OBSERVATIONS)}"
+            )
     person = patient or draw_patient(seed, 0)
     return render_film(person, findings, View(str(view)), seed, size).array

@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Vector = Sequence[float] | Array
-UNBOUNDED = 2000.0
-"""Half the extent of what has no end of its own, in mm."""
+_UP = np.array([0.0, 0.0, 1.0])
+
+
+def shifted(point: Array, x: float, y: float, z: float) -> Array:
+    """`point` (3,) or points (N, 3) moved by so many mm."""
+    return point + np.array([x, y, z])
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,12 @@ def ellipsoid(
 ) -> Solid:
     """An ellipsoid with `radii` (mm) along its own axes, turned by the rotation `turn` about its centre."""
     middle, lengths = np.asarray(centre, float), np.asarray(radii, float)
-    axes = np.eye(3) if turn is None else turn
-    reach = np.sqrt(((axes * lengths) ** 2).sum(axis=1))
-    quadric = Quadric(np.diag(1.0 / lengths) @ axes.T, middle)
-    return Solid((quadric,), middle - reach, middle + reach, (), attenuation, channel)
+    if turn is None:
+        matrix, reach = np.zeros((3, 3)), lengths
+        matrix[0, 0], matrix[1, 1], matrix[2, 2] = 1.0 / lengths
+    else:
+        matrix, reach = (turn / lengths).T, np.sqrt((turn * lengths) ** 2 @ np.ones(3))
+    return Solid((Quadric(matrix, middle),), middle - reach, middle + reach, (), attenuation, channel)
 
 
 def column(
@@ -107,11 +113,12 @@ def column(
     channel: str | None = None,
 ) -> Solid:
     """An upright elliptic cylinder around (x, y) = `centre` with radii along x and y, cut at two heights."""
-    middle = np.array([centre[0], centre[1], 0.0])
-    quadric = Quadric(np.diag([1.0 / radii[0], 1.0 / radii[1], 0.0]), middle)
+    matrix = np.zeros((3, 3))
+    matrix[0, 0], matrix[1, 1] = 1.0 / radii[0], 1.0 / radii[1]
+    quadric = Quadric(matrix, np.array([centre[0], centre[1], 0.0]))
     low = np.array([centre[0] - radii[0], centre[1] - radii[1], bottom])
     high = np.array([centre[0] + radii[0], centre[1] + radii[1], top])
-    planes = ((np.array([0.0, 0.0, 1.0]), top), (np.array([0.0, 0.0, -1.0]), -bottom))
+    planes = ((_UP, top), (-_UP, -bottom))
     return Solid((quadric,), low, high, planes, attenuation, channel)
 
 
@@ -129,6 +136,16 @@ def tube(points: Sequence[Vector] | Array, radius: float | Array, attenuation: f
     path = np.asarray(points, dtype=np.float64)
     radii = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(path) - 1,)).copy()
     return Tube(path, radii, attenuation)
+
+
+@dataclass(frozen=True)
+class Strands:
+    """Many straight round threads at once: ends (N, 3) and (N, 3), radii (N,) in mm; they add too."""
+
+    starts: Array
+    ends: Array
+    radii: Array
+    attenuation: float
 
 
 @dataclass(frozen=True)
@@ -179,6 +196,7 @@ class Scene:
     solids: list[Solid] = field(default_factory=list)
     added: list[Solid] = field(default_factory=list)
     tubes: list[Tube] = field(default_factory=list)
+    strands: list[Strands] = field(default_factory=list)
     blobs: list[Blob] = field(default_factory=list)
     airless: list[Solid] = field(default_factory=list)
     haze: float = 0.0

@@ -10,7 +10,7 @@ from plainfilm.phantom.materials import Materials
 from plainfilm.phantom.shapes import Array, Scene, Tube, column, curve, ellipsoid, rotation, tube
 
 RIBS = range(1, 13)
-_RIB_STEPS = 22
+_RIB_STEPS = 17
 
 
 def add_bones(scene: Scene, body: Body, materials: Materials, broken: set[tuple[str, int]]) -> None:
@@ -34,7 +34,7 @@ def hollow_bone(path: Array, radius: float, extra: float) -> list[Tube]:
 
 
 def vertebra_height(body: Body, number: int) -> float:
-    """The height (mm) of the middle of thoracic vertebra `number` (1 to 12; 13 on is lumbar, 0 down is neck)."""
+    """The height (mm) of thoracic vertebra `number`: 1 to 12; 13 on is lumbar, 0 and below the neck."""
     return body.size * (96.0 - (number - 1) * 22.5)
 
 
@@ -79,15 +79,15 @@ def _add_shoulder(scene: Scene, body: Body, extra: float, side: str) -> None:
     sign, size, up, out = sign_of(side), body.size, body.shoulders_mm, body.scapulae_mm
     middle = (sign * (108 * size + out), -88 * size, 18 * size + 0.6 * up)
     blade_turn = rotation(y=sign * (10 + 0.2 * out), z=sign * -32)
-    scene.added.append(ellipsoid(middle, (42 * size, 3.0, 66 * size), blade_turn, extra * 0.55))
+    scene.added.append(ellipsoid(middle, (42 * size, 3.0, 66 * size), blade_turn, extra * 0.9))
     edge = [
         (sign * (140 * size + out * 0.8), -52, 72 * size + up),
         (sign * (132 * size + out), -80, 15 * size + 0.6 * up),
         (sign * (104 * size + out), -94, -48 * size + 0.5 * up),
     ]
-    scene.tubes.append(tube(curve(edge, 10), 4.5 * size, extra * 0.5))
+    scene.tubes.append(tube(curve(edge, 10), 4.5 * size, extra * 0.7))
     ridge = [(sign * (80 * size + out), -100, 52 * size + up), (sign * 150 * size, -50, 96 * size + up)]
-    scene.tubes.append(tube(ridge, 5.0 * size, extra * 0.5))
+    scene.tubes.append(tube(ridge, 5.0 * size, extra * 0.7))
     head = np.array([sign * 172 * size, -14.0, 74 * size + up])
     scene.added.append(ellipsoid(head, np.full(3, 23 * size), None, extra * 0.42))
     scene.tubes += hollow_bone(np.stack([head, _elbow(body, side)]), 11.5 * size, extra)
@@ -105,7 +105,7 @@ def _elbow(body: Body, side: str) -> Array:
 
 def _add_spine(scene: Scene, body: Body, extra: float) -> None:
     size = body.size
-    for number in range(-5, 18):
+    for number in range(-4, 18):
         z = vertebra_height(body, number)
         x, y, _ = spine_point(body, z)
         grow = 1.0 + 0.022 * (number - 6)

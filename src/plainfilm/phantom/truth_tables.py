@@ -1,12 +1,12 @@
 """The truth of a phantom corpus on disk: Parquet tables in a folder `truth` beside the raw layout.
 
-    studies.parquet      patient_id, study_id, split, order, days, age, sex, has_report
-    states.parquet       study_id, observation, state            what the whole report states
-    findings.parquet     study_id and the fields of `truth.Finding`, with its observation
-    sentences.parquet    study_id, position, section, text, start, end
-    sentence_states.parquet   study_id, position, observation, state
-    films.parquet        study_id, film_id, view, width, height, spacing_mm
-    boxes.parquet        film_id, kind (finding or region), name, observation, x0, y0, x1, y1
+studies.parquet      patient_id, study_id, split, order, days, age, sex, has_report
+states.parquet       study_id, observation, state            what the whole report states
+findings.parquet     study_id and the fields of `truth.Finding`, with its observation
+sentences.parquet    study_id, position, section, text, start, end
+sentence_states.parquet   study_id, position, observation, state
+films.parquet        study_id, film_id, view, width, height, spacing_mm
+boxes.parquet        film_id, kind (finding or region), name, observation, x0, y0, x1, y1
 """
 
 from __future__ import annotations
@@ -21,33 +21,41 @@ import pyarrow as pa
 from plainfilm.io.tables import write_parquet
 from plainfilm.phantom.truth import PatientTruth, StudyTruth
 
-_TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int32()
+_TYPES = {
+    "order": pa.int32(),
+    "days": pa.int32(),
+    "age": pa.float64(),
+    "has_report": pa.bool_(),
+    "state": pa.int8(),
+    "severity": pa.float64(),
+    "seed": pa.int64(),
+    "stated": pa.int8(),
+    "position": pa.int32(),
+    "start": pa.int32(),
+    "end": pa.int32(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "spacing_mm": pa.float64(),
+    "x0": pa.float64(),
+    "y0": pa.float64(),
+    "x1": pa.float64(),
+    "y1": pa.float64(),
+}
+"""The type of each column that is not text."""
+
+
+def _schema(columns: str) -> pa.Schema:
+    return pa.schema([(name, _TYPES.get(name, pa.string())) for name in columns.split()])
+
+
 SCHEMAS: dict[str, pa.Schema] = {
-    "studies": pa.schema(
-        [("patient_id", _TEXT), ("study_id", _TEXT), ("split", _TEXT), ("order", _WHOLE), ("days", _WHOLE)]
-        + [("age", _NUMBER), ("sex", _TEXT), ("has_report", pa.bool_())]
-    ),
-    "states": pa.schema([("study_id", _TEXT), ("observation", _TEXT), ("state", pa.int8())]),
-    "findings": pa.schema(
-        [("study_id", _TEXT), ("key", _TEXT), ("kind", _TEXT), ("observation", _TEXT), ("side", _TEXT)]
-        + [("site", _TEXT), ("severity", _NUMBER), ("seed", pa.int64()), ("variant", _TEXT)]
-        + [("cause", _TEXT), ("change", _TEXT), ("stated", pa.int8())]
-    ),
-    "sentences": pa.schema(
-        [("study_id", _TEXT), ("position", _WHOLE), ("section", _TEXT), ("text", _TEXT)]
-        + [("start", _WHOLE), ("end", _WHOLE)]
-    ),
-    "sentence_states": pa.schema(
-        [("study_id", _TEXT), ("position", _WHOLE), ("observation", _TEXT), ("state", pa.int8())]
-    ),
-    "films": pa.schema(
-        [("study_id", _TEXT), ("film_id", _TEXT), ("view", _TEXT), ("width", _WHOLE), ("height", _WHOLE)]
-        + [("spacing_mm", _NUMBER)]
-    ),
-    "boxes": pa.schema(
-        [("film_id", _TEXT), ("kind", _TEXT), ("name", _TEXT), ("observation", _TEXT)]
-        + [(side, _NUMBER) for side in ("x0", "y0", "x1", "y1")]
-    ),
+    "studies": _schema("patient_id study_id split order days age sex has_report"),
+    "states": _schema("study_id observation state"),
+    "findings": _schema("study_id key kind observation side site severity seed variant cause change stated"),
+    "sentences": _schema("study_id position section text start end"),
+    "sentence_states": _schema("study_id position observation state"),
+    "films": _schema("study_id film_id view width height spacing_mm"),
+    "boxes": _schema("film_id kind name observation x0 y0 x1 y1"),
 }
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
@@ -67,7 +75,12 @@ def write_truth(folder: Path, patients: Sequence[PatientTruth]) -> None:
 
 def _rows(patient: PatientTruth, study: StudyTruth) -> Rows:
     identity = {"study_id": study.study_id}
-    about = {"order": study.order, "days": study.days, "age": study.age, "has_report": study.report is not None}
+    about = {
+        "order": study.order,
+        "days": study.days,
+        "age": study.age,
+        "has_report": study.report is not None,
+    }
     person = {"patient_id": patient.patient_id, "split": patient.split, "sex": patient.sex}
     yield "studies", identity | about | person
     for name, state in study.states.items():

@@ -7,16 +7,18 @@ import numpy as np
 from plainfilm.phantom.anatomy import aerated_lung, heart_parts, pleural_cavity
 from plainfilm.phantom.body import SIDES, Body, sign_of
 from plainfilm.phantom.materials import Materials
-from plainfilm.phantom.shapes import Array, Scene, Solid, ellipsoid, tube
+from plainfilm.phantom.shapes import Array, Scene, Solid, Strands, ellipsoid, shifted, tube
 
-_LEVELS = 5
+_LEVELS = 4
 _ROOTS = 11
 
 
 def hilum(body: Body, side: str) -> Array:
     """The middle of a lung root (mm)."""
     sign, size = sign_of(side), body.size
-    return np.array([sign * 40 * size + body.mediastinal_shift_mm, -12.0, (-24 if side == "right" else -14) * size])
+    return np.array(
+        [sign * 40 * size + body.mediastinal_shift_mm, -12.0, (-24 if side == "right" else -14) * size]
+    )
 
 
 def add_vessels(scene: Scene, body: Body, materials: Materials, rng: np.random.Generator) -> None:
@@ -25,9 +27,11 @@ def add_vessels(scene: Scene, body: Body, materials: Materials, rng: np.random.G
         root = hilum(body, side)
         lung = aerated_lung(body, side)
         extra = materials.soft - materials.lung
-        for start, end, radius in _grow(body, side, root, lung, rng):
-            if not any(part.contains(end[None])[0] for part in scene.airless):
-                scene.tubes.append(tube(np.stack([start, end]), radius, extra))
+        starts, ends, radii = _grow(body, side, root, lung, rng)
+        seen = np.ones(len(ends), dtype=bool)
+        for part in scene.airless:
+            seen &= ~part.contains(ends)
+        scene.strands.append(Strands(starts[seen], ends[seen], radii[seen], extra))
         _add_hilum(scene, body, side, root, extra)
 
 
@@ -35,19 +39,25 @@ def _add_hilum(scene: Scene, body: Body, side: str, root: Array, extra: float) -
     sign, size = sign_of(side), body.size
     grow = 1.0 + 0.35 * body.congestion
     artery = tube(
-        [root + (sign * -14, 4, 14), root + (sign * 2, 0, 0), root + (sign * 10, -6, -34 * size)],
+        [
+            shifted(root, sign * -14, 4, 14),
+            shifted(root, sign * 2, 0, 0),
+            shifted(root, sign * 10, -6, -34 * size),
+        ],
         np.array([9.0, 7.5]) * size * grow,
         extra * 0.75,
     )
-    upper = tube([root, root + (sign * 14, 6, 26 * size)], 5.6 * size * grow, extra * 0.75)
+    upper = tube([root, shifted(root, sign * 14, 6, 26 * size)], 5.6 * size * grow, extra * 0.75)
     scene.tubes += [artery, upper]
-    scene.region(f"{side} hilar structures", ellipsoid(root + (sign * 4, 0, -4), np.array([20, 20, 34]) * size))
+    scene.region(
+        f"{side} hilar structures", ellipsoid(shifted(root, sign * 4, 0, -4), np.array([20, 20, 34]) * size)
+    )
 
 
 def _grow(
     body: Body, side: str, root: Array, lung: Solid, rng: np.random.Generator
-) -> list[tuple[Array, Array, float]]:
-    """Stretches (start, end, radius) of one lung's tree, level by level, inside `lung`, outside the heart."""
+) -> tuple[Array, Array, Array]:
+    """Starts (N, 3), ends (N, 3) and radii (N,) of one lung's tree, inside `lung` and outside the heart."""
     sign, size = sign_of(side), body.size
     fan = np.linspace(-0.48 * np.pi, 0.42 * np.pi, _ROOTS) + rng.normal(0, 0.08, _ROOTS)
     depth = rng.uniform(-0.75, 0.75, _ROOTS)
@@ -57,17 +67,18 @@ def _grow(
     start, radius = np.repeat(root[None], _ROOTS, axis=0) + heading * 6, base
     cavity = pleural_cavity(body, side)
     hearts = heart_parts(body)
-    segments: list[tuple[Array, Array, float]] = []
+    levels = []
     for level in range(_LEVELS):
-        length = rng.uniform(20, 34, len(start)) * size * 0.9**level
+        length = rng.uniform(23, 40, len(start)) * size * 0.9**level
         end = start + heading * length[:, None]
         keep = lung.contains(end) & cavity.contains(start + heading * (length * 1.2)[:, None])
         for part in hearts:
             keep &= ~part.contains(end)
         start, end, heading, radius = start[keep], end[keep], heading[keep], radius[keep]
-        segments += list(zip(start, end, radius.tolist(), strict=True))
+        levels.append((start, end, radius))
         start, heading, radius = _fork(end, heading, radius, rng)
-    return segments
+    starts, ends, radii = (np.concatenate(part) for part in zip(*levels, strict=True))
+    return starts, ends, radii
 
 
 def _fork(end: Array, heading: Array, radius: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:

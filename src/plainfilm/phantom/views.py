@@ -55,10 +55,11 @@ def draw_technique(view: View, rng: np.random.Generator) -> Technique:
         centre_mm=(float(rng.normal(0, 10 if bedside else 4)), float(rng.normal(-52, 12 if bedside else 8))),
         scanner=str(rng.choice(["direct", "plate", "film"], p=[0.55, 0.37, 0.08])),
         noise=float(rng.uniform(0.9, 1.9) if bedside else rng.uniform(0.4, 1.1)),
-        scatter=float(rng.uniform(0.25, 0.5) if bedside else rng.uniform(0.1, 0.28)) * (1.3 if lateral else 1.0),
+        scatter=float(rng.uniform(0.25, 0.5) if bedside else rng.uniform(0.1, 0.28))
+        * (1.3 if lateral else 1.0),
         blur_mm=float(rng.uniform(0.45, 0.9) if bedside else rng.uniform(0.25, 0.55)),
-        contrast=float(rng.normal(1.0, 0.1)),
-        brightness=float(rng.normal(0.0, 0.035)),
+        contrast=float(rng.normal(0.88 if bedside else 1.02, 0.09)),
+        brightness=float(rng.normal(0.03 if bedside else 0.0, 0.035)),
         border=_draw_border(bedside, rng),
         marker=_draw_marker(view, rng),
     )
@@ -83,7 +84,9 @@ def draw_body(patient: Patient, view: View, rng: np.random.Generator) -> Body:
     if view is View.LATERAL:
         return Body(patient, "lateral", _breath(rng, 0.75), 10.0, 20.0)
     if view is View.PA:
-        return Body(patient, "upright", _breath(rng, 0.75), float(rng.normal(-2, 5)), float(rng.normal(46, 8)))
+        return Body(
+            patient, "upright", _breath(rng, 0.75), float(rng.normal(-2, 5)), float(rng.normal(46, 8))
+        )
     posture = "supine" if view is View.AP_SUPINE else "sitting"
     return Body(patient, posture, _breath(rng, 0.2), float(rng.normal(12, 8)), float(rng.normal(10, 8)))
 
@@ -95,7 +98,11 @@ def _breath(rng: np.random.Generator, middle: float) -> float:
 def place_camera(technique: Technique, size: int) -> Camera:
     """The camera of a film whose longer side has `size` pixels. The patient's right is at image left."""
     long_side = technique.field_mm
-    sides = (long_side * technique.aspect, long_side) if technique.aspect <= 1 else (long_side, long_side / technique.aspect)
+    sides = (
+        (long_side * technique.aspect, long_side)
+        if technique.aspect <= 1
+        else (long_side, long_side / technique.aspect)
+    )
     pitch = long_side / size
     width, height = max(round(sides[0] / pitch), 8), max(round(sides[1] / pitch), 8)
     lateral = technique.view is View.LATERAL

@@ -78,7 +78,9 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
         lost = bool(generator(job.seed, "study", number, "lost").random() < _LOST_REPORTS)
         films, arrays = _make_films(patient, visit, job, number)
         yield _study_truth(job, number, index, days, age, written, lost, films), arrays
-        days += int(rng.integers(1, 6) if visit.story in ("critical", "after_surgery") else rng.integers(10, 420))
+        days += int(
+            rng.integers(1, 6) if visit.story in ("critical", "after_surgery") else rng.integers(10, 420)
+        )
 
 
 def _study_truth(

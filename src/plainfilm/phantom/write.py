@@ -33,9 +33,10 @@ def write(
 ) -> None:
     """Writes exactly `studies` studies in the raw layout called `layout` to the folder `out`.
 
-    The longer side of every film has `size` pixels. The same name, `studies`, `seed` and `size` give the
-    same bytes, whatever the number of `workers` (all cores by default). What is true of every film and
-    sentence goes to `out/truth` (see `truth_tables`), which is no part of the published layout.
+    The longer side of every film has `size` pixels. The same layout, `studies`, `seed` and `size` give the
+    same bytes, whatever the number of `workers` (by default all cores, or one for a few studies). What is
+    true of every film and sentence goes to `out/truth` (see `truth_tables`), which is no part of the
+    published layout.
 
     Raises:
         ConfigError: no such layout, or `studies` or `size` is too small.
@@ -45,10 +46,8 @@ def write(
     _check(out, studies, size)
     out.mkdir(parents=True, exist_ok=True)
     jobs = plan(studies, seed, size)
-    count = workers or (os.cpu_count() or 1)
-    patients = []
-    for done in _tracked(_run(jobs, layout, out, 1 if studies <= _ALONE else count), studies, progress):
-        patients.append(done)
+    processes = workers or (1 if studies <= _ALONE else os.cpu_count() or 1)
+    patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
     chosen.write_tables(out, patients, seed)
     write_truth(out / "truth", patients)
 

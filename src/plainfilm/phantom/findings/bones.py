@@ -56,14 +56,14 @@ def _add_displaced(
     scene: Scene, body: Body, finding: Finding, path: Array, at: int, extra: float, rng: np.random.Generator
 ) -> None:
     """The two ends part: the far one drops and overlaps, with a kink towards the break."""
-    step = (5.5 + 4.0 * finding.severity) * body.size
+    step = (8.0 + 5.0 * finding.severity) * body.size
     shift = np.array([0.0, rng.normal(0, 2.0), -step])
-    fade = np.linspace(1.0, 0.25, len(path) - at)[:, None]
-    far = path[at:] + shift * fade
+    fade = np.linspace(1.0, 0.3, len(path) - at - 1)[:, None]
+    far = path[at + 1 :] + shift * fade
     near = path[: at + 1].copy()
     near[-4:] += np.linspace(0, 0.55, 4)[:, None] * -shift
     for piece in (near, far):
-        scene.tubes += hollow_bone(piece, 5.6 * body.size, extra * 1.1)
+        scene.tubes += hollow_bone(piece, 5.6 * body.size, extra * 1.3)
     scene.mark(finding.key, ellipsoid(path[at], np.full(3, (13 + step) * body.size)))
 
 

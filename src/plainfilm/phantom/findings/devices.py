@@ -7,7 +7,7 @@ import numpy as np
 from plainfilm.phantom.anatomy import trachea_path
 from plainfilm.phantom.body import Body, sign_of
 from plainfilm.phantom.materials import Materials
-from plainfilm.phantom.shapes import Array, Scene, Tube, curve, ellipsoid, rotation, tube
+from plainfilm.phantom.shapes import Array, Scene, Tube, curve, ellipsoid, rotation, shifted, tube
 from plainfilm.phantom.truth import Finding
 from plainfilm.seeding import generator
 
@@ -33,11 +33,11 @@ def _place_tracheal_tube(
     tip = tracheal_tube_tip_mm(finding)
     path = windpipe[windpipe[:, 2] > tip]
     end = np.array([np.interp(tip, windpipe[::-1, 2], windpipe[::-1, axis]) for axis in range(3)])
-    knots = np.vstack([windpipe[0] + (0, 6, 90 * body.size), path, end])
+    knots = np.vstack([shifted(windpipe[0], 0, 6, 90 * body.size), path, end])
     wall = tube(knots, 4.6, 0.022)
     scene.tubes += [wall, tube(knots, 3.4, -0.022)]
     scene.mark(finding.key, wall)
-    _thread(scene, finding, knots + (2.5, 3.2, 0), 0.95, materials.metal * 0.4)
+    _thread(scene, finding, shifted(knots, 2.5, 3.2, 0), 1.2, materials.metal * 0.8)
 
 
 def _place_central_line(
@@ -53,7 +53,7 @@ def _place_central_line(
     }[finding.variant or "jugular"]
     cross = [np.array([0, 24, 50]) * size] if sign > 0 else []
     knots = [np.array(point) * size for point in starts] + cross + [junction, tip]
-    _thread(scene, finding, knots, 1.25 if finding.variant != "picc" else 0.95, materials.metal * 0.36)
+    _thread(scene, finding, knots, 1.4 if finding.variant != "picc" else 1.1, materials.metal * 0.55)
 
 
 def _place_pacemaker(
@@ -64,7 +64,11 @@ def _place_pacemaker(
     case = ellipsoid(pocket, np.array([23, 4.5, 21]) * size, rotation(z=sign * -25), 0.22)
     scene.added.append(case)
     scene.mark(finding.key, case)
-    vein = [pocket + (sign * -6, -4, 14), pocket + (sign * -34, -24, 28), np.array([sign * 34, 30, 60]) * size]
+    vein = [
+        shifted(pocket, sign * -6, -4, 14),
+        shifted(pocket, sign * -34, -24, 28),
+        np.array([sign * 34, 30, 60]) * size,
+    ]
     cava = [np.array([shift - 22, 14, 34]) * size, np.array([shift - 26, 12, -30]) * size]
     chamber = [np.array([shift - 18, 22, -92]) * size, np.array([shift + 8, 40, -122]) * size]
     apex = np.array([shift + 62 * body.heart_scale, 52, -122]) * size
@@ -78,21 +82,21 @@ def _place_chest_tube(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
     sign, size = sign_of(finding.side or "right"), body.size
-    wide, deep = body.at_height(-70 * size)
+    wide = float(body.at_height(-70 * size)[0])
     target = (sign * 48 * size, -30.0, rng.uniform(35, 68) * size)
     if finding.variant == "basal":
         target = (sign * 55 * size, -60.0, body.dome_top(finding.side or "right") + 12)
     knots = [
-        (sign * (wide + 45), 8, -108 * size),
-        (sign * (wide + 2), 0, -80 * size),
-        (sign * wide * 0.8, -20, -38 * size),
+        (sign * (wide + 40), 10, -116 * size),
+        (sign * (wide + 2), 0, -88 * size),
+        (sign * wide * 0.8, -25, (-88 * size + target[2]) / 2 + 6),
         target,
     ]
     path = curve(knots, 24)
     wall = tube(path, 4.2, 0.02)
     scene.tubes.append(wall)
     scene.mark(finding.key, wall)
-    _thread(scene, finding, path[::4], 1.2, materials.metal * 0.4)
+    _thread(scene, finding, path[::4], 1.4, materials.metal * 0.5)
 
 
 def _place_feeding_tube(
@@ -108,7 +112,7 @@ def _place_feeding_tube(
         (48 * size, 15, floor - 52),
         (rng.uniform(40, 84) * size, 30, floor - rng.uniform(60, 95)),
     ]
-    _thread(scene, finding, knots, 1.5, materials.metal * 0.33)
+    _thread(scene, finding, knots, 1.6, materials.metal * 0.5)
 
 
 def _place_sternal_wires(
@@ -120,7 +124,7 @@ def _place_sternal_wires(
         y = front * (0.78 + 0.03 * index)
         tilt = rng.normal(0, 2)
         loop = [(-11, -8, tilt), (-6, 6, 4), (6, 6, -3), (11, -8, -tilt), (0, 10, 1), (-11, -8, tilt)]
-        knots = np.array(loop) * size + (rng.normal(0, 1.5), y, z)
+        knots = shifted(np.array(loop) * size, rng.normal(0, 1.5), y, z)
         _thread(scene, finding, knots, 0.75, materials.metal * 1.2)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from plainfilm.phantom.anatomy import aerated_lung
 from plainfilm.phantom.body import SIDES, Body, sign_of
 from plainfilm.phantom.materials import Materials
-from plainfilm.phantom.shapes import Array, Blob, Scene, Solid, curve, ellipsoid, rotation, tube
+from plainfilm.phantom.shapes import Array, Blob, Scene, Solid, Strands, curve, ellipsoid, rotation, tube
 from plainfilm.phantom.truth import Finding
 from plainfilm.phantom.vessels import hilum
 
@@ -44,7 +44,9 @@ def _lobe(body: Body, side: str, site: str, rng: np.random.Generator) -> Solid:
     if site == "upper":
         return lung.clipped((0.0, -0.15, -1.0), -(height + 4))
     lower = lung.clipped((0.0, 0.55, 1.0), height - 30 * body.size)
-    return lower if site == "lower" else lung.clipped((0, 0, 1.0), height).clipped((0, -0.6, -1.0), 40 - height)
+    return (
+        lower if site == "lower" else lung.clipped((0, 0, 1.0), height).clipped((0, -0.6, -1.0), 40 - height)
+    )
 
 
 def _place_consolidation(
@@ -53,8 +55,8 @@ def _place_consolidation(
     side = finding.side or "right"
     centre = site_centre(body, side, finding.site or "lower", rng)
     if finding.variant != "lobar":
-        spread = (15 + 14 * finding.severity) * body.size
-        _cluster(scene, finding, centre, spread, 0.65 + 0.5 * finding.severity, rng)
+        spread = (19 + 15 * finding.severity) * body.size
+        _cluster(scene, finding, centre, spread, 0.95 + 0.6 * finding.severity, rng)
     _air_bronchograms(scene, body, materials, side, centre, rng)
 
 
@@ -86,8 +88,8 @@ def _place_opacity(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
     centre = site_centre(body, finding.side or "right", finding.site or "lower", rng)
-    spread = (17 + 15 * finding.severity) * body.size
-    _cluster(scene, finding, centre, spread, 0.3 + 0.4 * finding.severity, rng)
+    spread = (21 + 17 * finding.severity) * body.size
+    _cluster(scene, finding, centre, spread, 0.42 + 0.45 * finding.severity, rng)
 
 
 def _place_edema(
@@ -109,13 +111,15 @@ def _place_edema(
 def _kerley_lines(
     scene: Scene, body: Body, materials: Materials, side: str, rng: np.random.Generator
 ) -> None:
+    count, sign = int(rng.integers(5, 11)), sign_of(side)
+    z = body.dome_top(side) + rng.uniform(-8, 55, count) * body.size
+    wide, _ = body.at_height(z)
+    starts = np.stack([sign * (wide - 3) * 0.98, rng.normal(-5, 12, count), z], axis=1)
+    inward = np.stack(
+        [-sign * rng.uniform(10, 20, count), rng.normal(0, 3, count), rng.normal(0, 2.5, count)], axis=1
+    )
     extra = (materials.soft - materials.lung) * 1.6
-    for _ in range(int(rng.integers(5, 11))):
-        z = body.dome_top(side) + rng.uniform(-8, 55) * body.size
-        wide, deep = body.at_height(z)
-        start = np.array([sign_of(side) * (wide - 3) * 0.98, rng.normal(-5, 12), z])
-        end = start + (-sign_of(side) * rng.uniform(10, 20), rng.normal(0, 3), rng.normal(0, 2.5))
-        scene.tubes.append(tube([start, end], 0.75, extra))
+    scene.strands.append(Strands(starts, starts + inward, np.full(count, 0.75), extra))
 
 
 def _place_lesion(
@@ -123,8 +127,8 @@ def _place_lesion(
 ) -> None:
     centre = site_centre(body, finding.side or "right", finding.site or "upper", rng)
     small = finding.kind == "nodule"
-    radius = ((5.5 + 7.5 * finding.severity) if small else (16 + 18 * finding.severity)) * body.size
-    extra = (materials.soft - materials.lung) * (1.25 if small else 1.0)
+    radius = ((6.5 + 7.5 * finding.severity) if small else (17 + 18 * finding.severity)) * body.size
+    extra = (materials.soft - materials.lung) * (2.0 if small else 1.5)
     if finding.variant == "calcified":
         extra = (materials.bone - materials.lung) * 0.8
     core = ellipsoid(centre, radius * rng.uniform(0.85, 1.1, 3), rotation(*rng.uniform(-60, 60, 3)), extra)
@@ -143,12 +147,12 @@ def _place_plate_atelectasis(
 ) -> None:
     side = finding.side or "left"
     sign, size = sign_of(side), body.size
-    extra = (materials.soft - materials.lung) * 0.95
+    extra = (materials.soft - materials.lung) * 1.2
     for index in range(1 + round(2 * finding.severity)):
         z = body.dome_top(side) + (14 + 15 * index + rng.normal(0, 3)) * size
-        wide, _ = body.at_height(z)
+        wide = float(body.at_height(z)[0])
         middle = (sign * wide * rng.uniform(0.58, 0.72), rng.normal(-10, 15), z)
-        radii = np.array([rng.uniform(22, 36), rng.uniform(18, 30), 1.5 + 1.1 * finding.severity]) * size
+        radii = np.array([rng.uniform(22, 36), rng.uniform(18, 30), 1.9 + 1.3 * finding.severity]) * size
         turn = rotation(x=rng.normal(0, 3), y=sign * rng.normal(10, 7))
         plate = ellipsoid(middle, radii, turn, extra)
         scene.added.append(plate)
@@ -174,14 +178,14 @@ def _place_plaques(
 ) -> None:
     side = finding.side or "right"
     sign, size = sign_of(side), body.size
-    extra = (materials.bone - materials.soft) * 0.9
+    extra = (materials.bone - materials.soft) * 1.3
     for index in range(2 + round(3 * finding.severity)):
         z = (-30 - 26 * index + rng.normal(0, 6)) * size
         z = max(z, body.dome_top(side) + 4)
         wide, deep = body.at_height(z)
         angle = rng.uniform(-0.5, 1.0)
         middle = (sign * wide * 0.97 * np.cos(angle), body.chest_centre[1] + deep * 0.97 * np.sin(angle), z)
-        radii = np.array([2.6, rng.uniform(9, 16), rng.uniform(8, 15)]) * size
+        radii = np.array([3.4, rng.uniform(10, 17), rng.uniform(9, 16)]) * size
         plaque = ellipsoid(middle, radii, rotation(z=sign * np.degrees(angle)), extra)
         scene.added.append(plaque)
         scene.mark(finding.key, plaque)

@@ -31,7 +31,7 @@ def _widen_mediastinum(body: Body, finding: Finding) -> None:
 def _change_side(body: Body, finding: Finding, side: str) -> None:
     state, severity, away = body.hemithoraces[side], finding.severity, -sign_of(side)
     if finding.kind == "pneumothorax":
-        state.collapse = 0.07 + 0.5 * severity
+        state.collapse = 0.1 + 0.5 * severity
         if finding.variant == "tension":
             body.mediastinal_shift_mm += away * (12 + 22 * severity)
             state.dome_rise -= 18

@@ -65,7 +65,9 @@ def write_study(
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
     """The split, metadata, label and patient tables."""
-    films = [(patient, study, film) for patient in patients for study in patient.studies for film in study.films]
+    films = [
+        (patient, study, film) for patient in patients for study in patient.studies for film in study.films
+    ]
     split = [(f.film_id, s.study_id, p.patient_id, _SPLITS[p.split]) for p, s, f in films]
     _write(root, "split", ("dicom_id", "study_id", "subject_id", "split"), split)
     _write(root, "metadata", _METADATA, [_metadata_row(p, s, f, seed) for p, s, f in films])
@@ -128,7 +130,7 @@ def _spoil(states: dict[str, int], rng: np.random.Generator) -> None:
         chance = rng.random()
         if chance < 0.01:
             del states[name]
-        elif chance < 0.02:
+        elif chance < 0.02 and name != "No Finding":
             states[name] = -1
 
 

@@ -28,9 +28,25 @@ from plainfilm.types import View
 _LUNG = {"Lung Opacity", "Consolidation", "Edema", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _HEART = {"Cardiomegaly", "Enlarged Cardiomediastinum"}
 _DENIABLE = (set(OBSERVATIONS.values()) | {"Pneumonia"}) - {"Support Devices", "Pleural Other"}
-_MAY_BE_UNCERTAIN = {"effusion": 0.5, "opacity": 0.35, "consolidation": 0.35, "edema": 0.4, "nodule": 0.35,
-                     "plate_atelectasis": 0.3, "pneumothorax": 0.3, "wide_mediastinum": 0.3}
-_STYLES = {"full": 0.42, "short": 0.26, "impression_only": 0.13, "findings_only": 0.07, "plain": 0.06, "wet": 0.04, "empty_impression": 0.02}
+_MAY_BE_UNCERTAIN = {
+    "effusion": 0.5,
+    "opacity": 0.35,
+    "consolidation": 0.35,
+    "edema": 0.4,
+    "nodule": 0.35,
+    "plate_atelectasis": 0.3,
+    "pneumothorax": 0.3,
+    "wide_mediastinum": 0.3,
+}
+_STYLES = {
+    "full": 0.42,
+    "short": 0.26,
+    "impression_only": 0.13,
+    "findings_only": 0.07,
+    "plain": 0.06,
+    "wet": 0.04,
+    "empty_impression": 0.02,
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,11 @@ def study_states(sentences: Sequence[StatedSentence]) -> dict[str, int]:
 def _stance(finding: Finding, rng: np.random.Generator) -> int:
     """Whether the reader is sure: slight findings may be called possible."""
     doubt = _MAY_BE_UNCERTAIN.get(finding.kind, 0.0)
-    if finding.severity < 0.3 and finding.variant in (None, "simple", "patchy", "wide") and rng.random() < doubt:
+    if (
+        finding.severity < 0.3
+        and finding.variant in (None, "simple", "patchy", "wide")
+        and rng.random() < doubt
+    ):
         return UNCERTAIN
     return POSITIVE
 
@@ -87,7 +107,7 @@ def _stance(finding: Finding, rng: np.random.Generator) -> int:
 def _tell_findings(
     told: list[Topic], findings: Sequence[Finding], visit: Visit, rng: np.random.Generator
 ) -> list[Statement]:
-    groups = {"devices": [], "lungs": [], "heart": [], "rest": []}  # type: dict[str, list[Statement]]
+    groups: dict[str, list[Statement]] = {"devices": [], "lungs": [], "heart": [], "rest": []}
     for topic in told:
         groups[_group_of(topic.observation)].append(describe(topic, rng))
     pneumonia = describe_pneumonia(findings, rng)
@@ -96,7 +116,9 @@ def _tell_findings(
     groups["lungs"] += _resolved(findings, visit, rng)
     allowed = _deniable(findings, groups["lungs"])
     if allowed >= _LUNG and rng.random() < 0.6:
-        groups["lungs"].insert(0, Statement(expand(pick(phrases()["clear_lungs"], rng), {}, rng)))
+        groups["lungs"].insert(
+            0, Statement(expand(pick(phrases()["clear_lungs"], rng), {}, rng), (("Lung Opacity", NEGATIVE),))
+        )
         allowed -= {"Lung Opacity"}
     for statement in deny(allowed, int(rng.integers(1, 5)), rng):
         groups[_group_of(statement.states[0][0])].append(statement)
@@ -151,7 +173,9 @@ def _tell_impression(
     statements += _resolved(findings, visit, rng)[:1]
     allowed = _deniable(findings, statements)
     if not statements or not any(state != NEGATIVE for item in statements for _, state in item.states):
-        statements.insert(0, Statement(expand(pick(phrases()["no_finding"], rng), {}, rng), (("No Finding", 1),)))
+        statements.insert(
+            0, Statement(expand(pick(phrases()["no_finding"], rng), {}, rng), (("No Finding", 1),))
+        )
     elif rng.random() < 0.35:
         statements += deny(allowed, 1, rng)
     elif not visit.first and all(topic.change == "stable" for topic in told) and rng.random() < 0.3:
@@ -196,13 +220,11 @@ def _devices_of(statements: list[Statement]) -> list[Statement]:
     return [item for item in statements if item.states and item.states[0][0] == "Support Devices"]
 
 
-def _type_head(
-    page: Page, style: str, age: float, sex: str, visit: Visit, rng: np.random.Generator
-) -> None:
+def _type_head(page: Page, style: str, age: float, sex: str, visit: Visit, rng: np.random.Generator) -> None:
     words, kind = phrases(), _examination(visit.views)
     who = f"___ year old {'woman' if sex == 'F' else 'man'} with " if rng.random() < 0.7 else ""
     why = expand(pick(words["indication"][visit.story], rng), {}, rng)
-    why = who + (why[:1].lower() + why[1:] if who and not why[:2].isupper() else why)
+    why = who + (why[:1].lower() + why[1:] if not why[:2].isupper() else why)
     if style == "plain":
         page.line(expand(pick(words["examination"][kind], rng), {}, rng))
         page.field("HISTORY", why)
@@ -213,7 +235,9 @@ def _type_head(
     if style == "full":
         page.field("TECHNIQUE", expand(pick(words["technique"][kind], rng), {}, rng))
     if style != "impression_only":
-        page.field("COMPARISON", expand(pick(words["comparison"]["first" if visit.first else "later"], rng), {}, rng))
+        page.field(
+            "COMPARISON", expand(pick(words["comparison"]["first" if visit.first else "later"], rng), {}, rng)
+        )
 
 
 def _examination(views: Sequence[View]) -> str:

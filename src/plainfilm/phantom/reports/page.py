@@ -11,7 +11,6 @@ from plainfilm.phantom.truth import StatedSentence
 
 _COLUMNS = 79
 _SLIPS = {
-    "the": "teh",
     "there": "tehre",
     "There": "Ther",
     "and": "adn",
@@ -61,7 +60,9 @@ class Page:
             start = "  " if self._rng.random() < 0.5 else " "
         self._text += "\n"
 
-    def section(self, header: str, statements: Sequence[Statement], name: str, numbered: bool = False) -> None:
+    def section(
+        self, header: str, statements: Sequence[Statement], name: str, numbered: bool = False
+    ) -> None:
         """A header and its sentences: running on, below it, or as a numbered list."""
         self._text += f" {header}:"
         beside = not numbered and self._rng.random() < 0.5

@@ -43,7 +43,7 @@ class Topic:
 
     @property
     def side(self) -> str:
-        """"right", "left", "bilateral", or "" where sides make no sense."""
+        """ "right", "left", "bilateral", or "" where sides make no sense."""
         sides = {finding.side for finding in self.findings}
         if sides >= {"right", "left"}:
             return "bilateral"
@@ -72,8 +72,17 @@ _PLACES = {
     ("left", "lower"): "left [lower lobe|lower lung|lung base]",
 }
 _ADVERBS = {0: "[mildly|slightly]", 1: "moderately", 2: "[severely|markedly]"}
-_MERGED = {"effusion", "pneumothorax", "consolidation", "opacity", "nodule", "plate_atelectasis",
-           "lobar_atelectasis", "pleural_thickening", "pleural_plaques"}
+_MERGED = {
+    "effusion",
+    "pneumothorax",
+    "consolidation",
+    "opacity",
+    "nodule",
+    "plate_atelectasis",
+    "lobar_atelectasis",
+    "pleural_thickening",
+    "pleural_plaques",
+}
 
 
 def topics(findings: Sequence[Finding]) -> list[Topic]:
@@ -125,7 +134,12 @@ def describe(topic: Topic, rng: np.random.Generator, brief: bool = False) -> Sta
 
 def _positive_template(topic: Topic, rng: np.random.Generator, brief: bool) -> str:
     words, variant = phrases(), topic.lead.variant
-    special = {"healed": "healed_fractures", "calcified": "calcified_nodules", "aorta": "aorta", "tension": "tension"}
+    special = {
+        "healed": "healed_fractures",
+        "calcified": "calcified_nodules",
+        "aorta": "aorta",
+        "tension": "tension",
+    }
     if variant in special:
         return str(pick(words[special[variant]], rng))
     if topic.change and rng.random() < 0.7:
@@ -178,7 +192,7 @@ def deny(allowed: set[str], count: int, rng: np.random.Generator) -> list[Statem
     options = list(phrases()["normal"])
     rng.shuffle(options)
     said: set[str] = set()
-    statements = []
+    statements: list[Statement] = []
     for option in options:
         states = option["states"]
         if len(statements) < count and set(states) <= allowed and not said & set(states):
