@@ -57,6 +57,7 @@ class Predictor:
         self.config = loaded.config
         self.name = name
         self.fingerprint = loaded.config.fingerprint
+        self.trained_patients = loaded.patients
         self._tokenizer = loaded.tokenizer
         self._device = device
         self._model = loaded.model.to(device).eval()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.collection import Collection, check_patients_apart, patients_of, prepare
+from plainfilm.collection.leaks import check_unseen, patient_keys
 from plainfilm.errors import LeakageError
 
 
@@ -29,3 +30,14 @@ def test_shared_patients_are_named_and_counted(collection: Collection) -> None:
 
 def test_disjoint_patients_pass(collection: Collection) -> None:
     check_patients_apart([(collection, "test")], [(collection, "validation")])
+
+
+def test_patients_a_model_has_seen_are_found_by_their_keys(collection: Collection) -> None:
+    keys = patient_keys([(collection, "train")])
+    assert len(keys) == 2
+    with pytest.raises(LeakageError, match=r"what the model was trained on and films:test \(patient0\)"):
+        check_unseen(keys, [(collection, "test")])
+
+
+def test_patients_a_model_has_not_seen_pass(collection: Collection) -> None:
+    check_unseen(patient_keys([(collection, "test")]), [(collection, "validation")])

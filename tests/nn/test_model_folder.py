@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -179,3 +180,17 @@ def test_leftovers_of_a_killed_save_are_cleared(folder: Path, model, tokenizer: 
     (folder.parent / ".model.part-abc").mkdir()
     save_model(folder, model, tokenizer, load_model(folder).config)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_the_patients_it_was_trained_on_come_back(folder: Path, model, tokenizer: Tokenizer) -> None:
+    config = load_model(folder).config
+    save_model(folder, model, tokenizer, config, np.array([3, 5]))
+    assert load_model(folder).patients.tolist() == [3, 5]
+
+
+def test_a_damaged_list_of_patients_is_named(folder: Path, model, tokenizer: Tokenizer) -> None:
+    config = load_model(folder).config
+    save_model(folder, model, tokenizer, config, np.array([3, 5]))
+    (folder / "patients.npy").write_bytes(b"no array")
+    with pytest.raises(ModelError, match=r"patients.npy: damaged"):
+        load_model(folder)

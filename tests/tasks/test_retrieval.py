@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from plainfilm.bank.labels import Labels
+from plainfilm.collection.leaks import patient_keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError
 from plainfilm.predictor import load
@@ -23,6 +24,7 @@ class Knowing:
 
     def __init__(self, real, collection, shuffled=False):
         self.config, self.name, self.fingerprint = real.config, "knowing", "0"
+        self.trained_patients = None
         sentences = collection.frame("sentences").groupby("study_id")["text"].first()
         studies = sentences.sample(frac=1, random_state=0).to_numpy() if shuffled else sentences.to_numpy()
         said = dict(zip(sentences.index, studies, strict=True))
@@ -156,9 +158,11 @@ def test_patients_on_both_sides_are_refused(real, small_world, monkeypatch):
         evaluate(real, small_world)
 
 
-def test_another_collection_the_model_has_seen_counts_as_well(real, small_world, monkeypatch):
-    with pytest.raises(DataError, match="no such collection"):
-        evaluate(real, small_world, trained_on=["nowhere"])
+def test_patients_the_model_was_trained_on_are_refused(real, small_world, monkeypatch):
+    keys = patient_keys([(small_world, "test")])
+    monkeypatch.setattr(real, "trained_patients", keys, raising=False)
+    with pytest.raises(LeakageError, match="what the model was trained on"):
+        evaluate(real, small_world)
 
 
 def test_missing_labels_name_the_command(real, small_world, monkeypatch):

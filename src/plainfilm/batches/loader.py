@@ -22,6 +22,7 @@ from plainfilm.batches.dataset import Dataset
 from plainfilm.seeding import generator
 
 Ints = NDArray[np.int64]
+Batches = Generator[Batch, None, None]
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Ints:
@@ -68,7 +69,7 @@ class Loader:
         full, rest = divmod(self.items(), self.batch_size)
         return full + (not self.drop_last and rest >= 2)
 
-    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
+    def epoch(self, epoch: int, start: int = 0) -> Batches:
         """This process's slices of batches `start` and after of `epoch`."""
         order = self._order(epoch)
         if self.workers == 0:
@@ -85,7 +86,7 @@ class Loader:
         order = self._order(epoch)
         return [self.dataset.rows.ids[index] for index in self._members(order, number)]
 
-    def _prefetched(self, pool: ThreadPoolExecutor, order: Ints, epoch: int, start: int) -> Generator[Batch, None, None]:
+    def _prefetched(self, pool: ThreadPoolExecutor, order: Ints, epoch: int, start: int) -> Batches:
         waiting: deque[Future[Batch]] = deque()
         for number in range(start, self.batches()):
             waiting.append(pool.submit(self._make, order, epoch, number))

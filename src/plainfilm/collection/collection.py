@@ -56,6 +56,11 @@ class Collection:
         return str(self.meta["fingerprint"])
 
     @property
+    def source(self) -> str:
+        """The source it was prepared with."""
+        return str(self.meta["source"])
+
+    @property
     def licence(self) -> list[str]:
         """The licences its images state."""
         return list(self.meta["licence"])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plainfilm.collection.collection import Collection
 from plainfilm.errors import LeakageError
+from plainfilm.seeding import stable_hash
 
 Part = tuple[Collection, str]
 """A collection and the name of one of its splits."""
@@ -18,6 +22,32 @@ def patients_of(parts: Iterable[Part]) -> set[str]:
         for collection, split in parts
         for patient, splits in collection.split_of_patients().items()
         if split in splits
+    }
+
+
+def patient_keys(parts: Iterable[Part]) -> NDArray[np.int64]:
+    """The patients of some splits as sorted hashes of their corpus and id, to be kept with a model."""
+    return np.unique(np.array([*_keyed(parts)], dtype=np.int64))
+
+
+def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
+    """Checks that no patient of `test` is among the `patient_keys` a model was trained on.
+
+    Raises:
+        LeakageError: some are.
+    """
+    test = list(test)
+    found = _keyed(test)
+    seen = {found[key] for key in found.keys() & set(keys.tolist())}
+    _refuse(seen, "what the model was trained on", _named(test))
+
+
+def _keyed(parts: Iterable[Part]) -> dict[int, str]:
+    """Patients by their keys: the same number in two corpora is not the same patient."""
+    return {
+        stable_hash("patient", part[0].source, patient): patient
+        for part in parts
+        for patient in patients_of([part])
     }
 
 
@@ -37,7 +67,11 @@ def refuse_shared(first: Set[str], second: Set[str], first_name: str, second_nam
     Raises:
         LeakageError: they are not.
     """
-    shared = sorted(first & second)
+    _refuse(first & second, first_name, second_name)
+
+
+def _refuse(patients: Set[str], first_name: str, second_name: str) -> None:
+    shared = sorted(patients)
     if shared:
         few = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
         raise LeakageError(

@@ -3,6 +3,7 @@
 model.safetensors   every tensor of the model
 config.json         `ModelConfig`
 tokenizer files     see `text.tokenizers`
+patients.npy        who it was trained on, as hashes (`collection.leaks.patient_keys`); where it is known
 README.md           the model card, written from the settings
 """
 
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -33,6 +36,10 @@ from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+PATIENTS_FILE = "patients.npy"
+
+PatientKeys = NDArray[np.int64]
+"""(P,) sorted hashes of the patients a model was trained on."""
 
 
 class TrainedOn(Settings):
@@ -66,14 +73,21 @@ class ModelConfig(Settings):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its tokenizer and its settings."""
+    """A model in evaluation mode, its tokenizer, its settings, and whom it was trained on, if known."""
 
     model: DualEncoder
     tokenizer: Tokenizer
     config: ModelConfig
+    patients: PatientKeys | None = None
 
 
-def save_model(folder: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelConfig) -> None:
+def save_model(
+    folder: Path,
+    model: DualEncoder,
+    tokenizer: Tokenizer,
+    config: ModelConfig,
+    patients: PatientKeys | None = None,
+) -> None:
     """Write the model folder; one that is already there is replaced once the new one is complete."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +97,8 @@ def save_model(folder: Path, model: DualEncoder, tokenizer: Tokenizer, config: M
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
     try:
         _write(part, model, tokenizer, config)
+        if patients is not None:
+            np.save(part / PATIENTS_FILE, patients, allow_pickle=False)
         part.chmod(0o755)
         _replace_folder(part, folder)
     finally:
@@ -185,4 +201,13 @@ def load_model(folder: Path) -> LoadedModel:
     except SafetensorError as error:
         raise ModelError(f"{weights}: damaged ({error}); copy or train it again") from None
     load_strictly(model, tensors, str(weights))
-    return LoadedModel(model.eval(), tokenizer, settings)
+    return LoadedModel(model.eval(), tokenizer, settings, _patients(folder / PATIENTS_FILE))
+
+
+def _patients(file: Path) -> PatientKeys | None:
+    if not file.is_file():
+        return None
+    try:
+        return np.load(file, allow_pickle=False).astype(np.int64)
+    except (ValueError, OSError, EOFError) as error:
+        raise ModelError(f"{file}: damaged ({error}); copy or train the model again") from None

@@ -27,6 +27,7 @@ from plainfilm.bank.items import Choice
 from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Indices
 from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.collection.leaks import check_unseen
 from plainfilm.errors import nearest
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.scores import Score, Terms, differences, intervals
@@ -61,8 +62,7 @@ class Config(Composition):
 
     directions: which of `DIRECTIONS`. split: where the queries come from. bank_split: what the finding
     scores retrieve from. text_rule: which sections are a report's text; by default the rule the model was
-    trained with. trained_on: further collections the model has seen, whose training patients must not be
-    among the queries'. views: films of other views are left out. labels: the origin of the labels, needed
+    trained with. views: films of other views are left out. labels: the origin of the labels, needed
     where a collection has several. max_queries: at most this many queries per direction, drawn by `seed`.
     random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of
     a ranking, see `bank.compose.Composition`.
@@ -72,7 +72,6 @@ class Config(Composition):
     split: str = "test"
     bank_split: str = "train"
     text_rule: str | None = None
-    trained_on: tuple[str, ...] = ()
     views: tuple[View, ...] | None = None
     labels: str | None = None
     max_queries: int | None = Field(default=None, ge=1)
@@ -130,7 +129,7 @@ def run(
         LeakageError: patients of the queries are among those of the training split.
         DataError: no labels, or nothing to ask or to retrieve.
     """
-    check_no_leak(collections, config)
+    check_no_leak(predictor, collections, config)
     labels = Labels(collections, config.labels)
     views = tuple(str(view) for view in config.views) if config.views else None
     choice = Choice(text_rule=_text_rule(predictor, config), views=views)
@@ -150,15 +149,16 @@ def run(
     )
 
 
-def check_no_leak(collections: Sequence[Collection], config: Config) -> None:
-    """Refuses queries of patients of the training splits, of these collections and of `trained_on`.
+def check_no_leak(predictor: Predictor, collections: Sequence[Collection], config: Config) -> None:
+    """Refuses queries of patients of a training split, or of those the model says it was trained on.
 
     Raises:
         LeakageError: there are some.
     """
-    seen = [*collections, *(Collection.open(path) for path in config.trained_on)]
-    train = [(collection, "train") for collection in seen]
-    check_patients_apart(train, [(collection, config.split) for collection in collections])
+    asked = [(collection, config.split) for collection in collections]
+    check_patients_apart([(collection, "train") for collection in collections], asked)
+    if predictor.trained_patients is not None:
+        check_unseen(predictor.trained_patients, asked)
 
 
 def _text_rule(predictor: Predictor, config: Config) -> str:
@@ -304,9 +304,6 @@ def _protocol(
     predictor: Predictor, collections: Sequence[Collection], labels: Labels, config: Config
 ) -> dict[str, Any]:
     """Everything that decides the numbers."""
-    seen = [*collections, *(Collection.open(path) for path in config.trained_on)]
-    known = {name for collection in seen for name in (collection.name, collection.fingerprint)}
-    trained = predictor.config.collections
     settings = config.model_dump(mode="json", exclude={"directions"})
     return {
         **settings,
@@ -325,7 +322,6 @@ def _protocol(
         "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
         "model_fingerprint": predictor.fingerprint,
         "collection_fingerprints": [collection.fingerprint for collection in collections],
-        # A collection's fingerprint changes when it is labelled again, so its name will do as well.
-        "training_patients_checked": all({one.name, one.fingerprint} & known for one in trained),
+        "training_patients_checked": predictor.trained_patients is not None,
         "versions": {"plainfilm": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }

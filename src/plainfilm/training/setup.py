@@ -19,10 +19,11 @@ from plainfilm.batches.loader import Loader
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError
 from plainfilm.nn.dual_encoder import DualEncoder, build_dual_encoder
 from plainfilm.nn.freezing import freeze
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn
+from plainfilm.nn.model_folder import ModelConfig, PatientKeys, TrainedOn
 from plainfilm.objectives.base import Objective
 from plainfilm.progress import Progress
 from plainfilm.text.tokenizers import Tokenizer
@@ -52,6 +53,7 @@ class Setup:
     loader: Loader
     validator: Validator | None
     collections: tuple[Collection, ...]
+    patients: PatientKeys
 
     @property
     def parts(self) -> Parts:
@@ -141,6 +143,7 @@ def build_setup(
         loader=_train_loader(recipe, data.train, collate),
         validator=_validator(recipe, data.validation, collate, machine),
         collections=tuple(collections),
+        patients=patient_keys((collection, "train") for collection in collections),
     )
 
 

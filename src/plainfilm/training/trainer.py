@@ -273,7 +273,7 @@ class _Run:
         if self._accelerator.is_main_process:
             scores = {f"validation {name}": value for name, value in (scores or {}).items()}
             config = self._setup.model_config({"step": position.step, **scores})
-            save_model(folder, self._setup.model, self._setup.tokenizer, config)
+            save_model(folder, self._setup.model, self._setup.tokenizer, config, self._setup.patients)
 
     def _items(self, batches: range) -> int:
         size, items = self._setup.loader.batch_size, self._setup.loader.items()
