@@ -97,7 +97,7 @@ def published_step(batch: Batch) -> Callable[[], float]:
         loss(films, model.encode_texts(ids, mask)).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return float(total)
+        return float(total.detach())
 
     return step
 

@@ -1,0 +1,61 @@
+"""A small convolutional network that knows where it looks: trained from scratch in minutes on two cores.
+
+Its last grid is pooled to `grid` x `grid` cells by the largest value and not averaged away, so that "right"
+and "left", base and apex stay apart and a small finding is not thinned out by the healthy rest. On a few
+thousand films that is worth more than depth.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
+
+_STEPS = ((1.0, 2), (1.5, 2), (2.0, 1), (2.5, 2), (4.0, 1), (5.0, 2), (6.5, 1))
+"""Of every convolution: channels as a multiple of `width`, and stride; 16 pixels become one patch."""
+
+
+class Config(EncoderConfig):
+    """width: channels of the first convolution. grid: cells per side of the pooled vector."""
+
+    use: str = "compact"
+    channels: Literal[1, 3] = 1
+    width: int = Field(default=24, ge=4)
+    grid: int = Field(default=4, ge=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+
+
+TINY = Config(width=4, grid=2)
+
+
+class CompactEncoder(ImageEncoder):
+    """Convolutions of 3 x 3 with batch normalisation, then a grid of maxima."""
+
+    config: Config
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        before = config.channels
+        for multiple, stride in _STEPS:
+            after = round(multiple * config.width)
+            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            before = after
+        self.convolutions = nn.Sequential(*layers)
+        self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(config.grid), nn.Flatten(), nn.Dropout(config.dropout))
+        self.patch_features = before
+        self.features = before * config.grid**2
+
+    def forward(self, images: Tensor) -> ImageFeatures:
+        """Features of normalised `images` (N, C, H, W); H and W at least 16."""
+        grid = self.convolutions(images)
+        return ImageFeatures(pooled=self.pool(grid), patches=grid.flatten(2).transpose(1, 2))
+
+
+def build(config: Config) -> ImageEncoder:
+    """The encoder `config` describes, with random weights."""
+    return CompactEncoder(config)
