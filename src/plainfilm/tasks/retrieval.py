@@ -62,7 +62,8 @@ class Config(Composition):
 
     directions: which of `DIRECTIONS`. split: where the queries come from. bank_split: what the finding
     scores retrieve from. text_rule: which sections are a report's text; by default the rule the model was
-    trained with. views: films of other views are left out. labels: the origin of the labels, needed
+    trained with. views: films of other views are left out; by default the model
+    is asked about the views it was trained on. labels: the origin of the labels, needed
     where a collection has several. max_queries: at most this many queries per direction, drawn by `seed`.
     random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of
     a ranking, see `bank.compose.Composition`.
@@ -131,8 +132,7 @@ def run(
     """
     check_no_leak(predictor, collections, config)
     labels = Labels(collections, config.labels)
-    views = tuple(str(view) for view in config.views) if config.views else None
-    choice = Choice(text_rule=_text_rule(predictor, config), views=views)
+    choice = Choice(text_rule=_text_rule(predictor, config), views=_views(predictor, config))
     world = World(predictor, collections, labels, choice, progress)
     outcomes = [_direction(DIRECTIONS[name], world, config) for name in config.directions]
     return Results(
@@ -163,6 +163,12 @@ def check_no_leak(predictor: Predictor, collections: Sequence[Collection], confi
 
 def _text_rule(predictor: Predictor, config: Config) -> str:
     return config.text_rule or predictor.config.text_rule or "best_section"
+
+
+def _views(predictor: Predictor, config: Config) -> tuple[str, ...] | None:
+    """The views asked for, else those the model was trained on (`None`: all)."""
+    views = config.views or predictor.config.recipe.get("data", {}).get("views")
+    return tuple(str(view) for view in views) if views else None
 
 
 def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
@@ -308,6 +314,7 @@ def _protocol(
     return {
         **settings,
         "text_rule": _text_rule(predictor, config),
+        "views": _views(predictor, config),
         "labels": labels.origin,
         "observations": list(labels.observations),
         "prompts": None,
