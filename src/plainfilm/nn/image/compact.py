@@ -40,7 +40,7 @@ class CompactEncoder(ImageEncoder):
         super().__init__()
         self.config = config
         layers: list[nn.Module] = []
-        before = config.channels
+        before: int = config.channels
         for multiple, stride in _STEPS:
             after = round(multiple * config.width)
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
