@@ -14,6 +14,13 @@ from plainfilm.training.machine import choose_machine, is_convolutional, repeata
 from plainfilm.training.recipe import TrainingConfig
 
 CPU = torch.device("cpu")
+TINY_BERT = {
+    "model_type": "bert",
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 
 
 def model(name: str) -> DualEncoder:
@@ -69,6 +76,17 @@ def test_place_changes_the_memory_format() -> None:
     choose_machine(TrainingConfig(), made, CPU).place(made)
     weight = next(module.weight for module in made.modules() if isinstance(module, nn.Conv2d))
     assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_attention_is_written_out_for_bf16_on_a_cpu_and_not_kept_with_the_model(with_bf16) -> None:
+    text = {"use": "transformers", "pretrained": False, "settings": TINY_BERT}
+    made = build_dual_encoder(ArchitectureConfig(image={"use": "timm", "name": "test_resnet"}, text=text), 50)
+    ids, mask = torch.arange(24).view(3, 8), torch.ones(3, 8, dtype=torch.bool)
+    before = made.eval().encode_texts(ids, mask)
+    choose_machine(TrainingConfig(), made, CPU).place(made)
+    assert made.text.encoder.config._attn_implementation == "eager"
+    assert "attn" not in str(made.text.rebuilt_from())
+    torch.testing.assert_close(made.encode_texts(ids, mask), before)
 
 
 def test_processor_flags_are_read(tmp_path: Path) -> None:

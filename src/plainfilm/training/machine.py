@@ -2,7 +2,9 @@
 
 Measured on CPUs with bfloat16 units: autocast halves steps of residual networks, ViT and BERT and does
 nothing for EfficientNets; channels-last helps convolutional networks and harms vision transformers.
-Without such units bfloat16 is emulated and slower than float32.
+Without such units bfloat16 is emulated and slower than float32. Attention written out as two products
+takes a BERT step of 97 tokens from 5.9 s to 5.0 s there (256 tokens: no difference): torch's fused kernel
+for CPUs is slow on its way back.
 """
 
 from __future__ import annotations
@@ -45,8 +47,10 @@ class Machine:
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
     def place(self, module: nn.Module) -> None:
-        """Move `module` to the device, in the chosen memory format."""
+        """Move `module` to the device, in the chosen memory format and the fastest form of attention."""
         module.to(self.device)
+        if self.precision == "bf16" and torch.device(self.device).type == "cpu":
+            _write_attention_out(module)
         if self.memory_format == "channels_last":
             module.to(memory_format=torch.channels_last)
 
@@ -58,6 +62,13 @@ class Machine:
         """What a log should say of where a run ran."""
         versions = {"torch": torch.__version__, "python": platform.python_version()}
         return asdict(self) | versions | {"processor": platform.processor() or platform.machine()}
+
+
+def _write_attention_out(module: nn.Module) -> None:
+    for part in module.modules():
+        choose = getattr(part, "set_attn_implementation", None)  # a transformers model; not imported here
+        if choose is not None:
+            choose("eager")
 
 
 def choose_machine(config: TrainingConfig, model: DualEncoder, device: torch.device) -> Machine:
