@@ -1,6 +1,6 @@
 """Preparing full-size films: Plainfilm, the way TxtRayAlign published, and bare reduced decoding, in turns.
 
-    python benchmarks/prepare.py [--films 320] [--rounds 3]
+    python benchmarks/prepare.py [--films 2048] [--rounds 2]
 
 Films are phantoms enlarged to 2544 x 3056 with detector noise, as grey JPEG of about 1.5 MB; all ways make
 512 px of them. "published" is written afresh from the facts of its resize script: every JPEG decoded in
@@ -126,7 +126,7 @@ def run(way: str, table: Path, out: Path) -> tuple[float, float]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         while process.poll() is None:
             peak = max(peak, session_megabytes(process.pid))
-            time.sleep(0.1)
+            time.sleep(0.5)
         assert process.stdout is not None
         answer = process.stdout.read()
     shutil.rmtree(out, ignore_errors=True)
@@ -175,8 +175,8 @@ def report(films: int, megabytes: float, found: dict[str, list[tuple[float, floa
 def main() -> None:
     """Reads the arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--films", type=int, default=320)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--films", type=int, default=2048)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,10 +18,13 @@ from typing import Any, TypeVar
 from plainfilm.collection.shard import Part, Shard, prepare_shard
 from plainfilm.errors import DataError
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""mallopt's numbers for them (malloc.h of glibc)."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PRELOAD = ["plainfilm.collection.shard"]
+_PRELOAD = ["plainfilm.collection.shard", "plainfilm.io.areas"]
 """Imported once by the fork server instead of once by every worker."""
 
 
@@ -48,6 +53,7 @@ def in_processes(
     first = list(islice(stream, 2))
     workers = workers or cores()
     if workers == 1 or len(first) < 2:
+        _keep_memory()
         yield from map(function, chain(first, stream))
         return
     context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
@@ -77,8 +83,21 @@ def _bounded(pool: Any, function: Any, items: Iterable[Any], limit: int) -> Iter
 
 def _worker() -> None:
     """Leaves Ctrl-C to the parent, and ends when the parent is gone: a killed one cannot say goodbye."""
+    _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """Lets the C library keep what one film took for the next one.
+
+    It would hand the memory back after every film and fetch it again, 1,800 pages a film and a tenth of
+    the time. Without glibc nothing happens.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_MMAP_THRESHOLD, 32 << 20)
+        library.mallopt(_TRIM_THRESHOLD, 256 << 20)
 
 
 def _end_with_parent() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,7 @@ def read_image(path: Path | str, shortest_side: int | None = None) -> Pixels:
     else:
         grey, (width, height) = raster.decode(data, path, shortest_side)
         spacing = None
-    grey = raster.reduce(grey, raster.reduced_size((width, height), shortest_side))
-    array = np.asarray(grey, dtype=np.uint8)
+    array = raster.reduce(grey, raster.reduced_size((width, height), shortest_side))
     if array.min() == array.max():
         raise ImageError(f"{path}: every pixel has the grey value {array.min()}; not a film, leave it out")
     scaled = spacing * width / array.shape[1] if spacing else None
@@ -77,6 +77,8 @@ def write_jpeg(array: NDArray[np.uint8], path: Path, quality: int = 95) -> str:
     Raises:
         DataError: the file cannot be written.
     """
+    buffer = BytesIO()
+    Image.fromarray(array).save(buffer, format="JPEG", quality=quality)
     with replacing(path) as temporary:
-        Image.fromarray(array).save(temporary, format="JPEG", quality=quality)
-        return hashlib.sha256(temporary.read_bytes()).hexdigest()
+        temporary.write_bytes(buffer.getbuffer())
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
