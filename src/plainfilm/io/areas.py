@@ -39,24 +39,27 @@ def _weights(length, wanted):  # type: ignore[no-untyped-def]
     return first, weights
 
 
+@njit(cache=True)
+def _sum_rows(film, first, weights, row):  # type: ignore[no-untyped-def]
+    row[:] = 1 << (13 - _KEPT)
+    for tap in range(len(weights)):
+        share = weights[tap]
+        for x in range(len(row)):
+            row[x] += share * film[first + tap, x]
+    for x in range(len(row)):
+        row[x] >>= 14 - _KEPT
+
+
 @njit([types.uint8[:, ::1](_FILM, types.int64, types.int64)], cache=True)
 def _reduced(film, height, width):  # type: ignore[no-untyped-def]
     top, down = _weights(film.shape[0], height)
     left, across = _weights(film.shape[1], width)
     out = np.empty((height, width), np.uint8)
     row = np.empty(film.shape[1], np.int32)
-    half = 1 << (13 + _KEPT)
     for y in range(height):
-        row[:] = 1 << (13 - _KEPT)
-        for tap in range(down.shape[1]):
-            share, source = down[y, tap], top[y] + tap
-            if share != 0:
-                for x in range(len(row)):
-                    row[x] += share * film[source, x]
-        for x in range(len(row)):
-            row[x] >>= 14 - _KEPT
+        _sum_rows(film, top[y], down[y], row)
         for x in range(width):
-            total = half
+            total = 1 << (13 + _KEPT)
             for tap in range(across.shape[1]):
                 total += row[left[x] + tap] * across[x, tap]
             out[y, x] = total >> (14 + _KEPT)
