@@ -52,6 +52,17 @@ def test_an_override_below_a_plain_value_is_refused() -> None:
         override({"seed": 0}, ["seed.x=1"])
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_true_and_false_are_no_numbers(value: bool) -> None:
+    with pytest.raises(ConfigError, match=rf"'epochs' is {str(value).lower()}: it takes something else"):
+        build(Outer, {"name": "x", "training": {"epochs": value}}, "tiny.yaml")
+
+
+def test_an_override_that_is_no_yaml_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'a.b=\[1': '\[1' is not a value"):
+        override({}, ["a.b=[1"])
+
+
 def test_yaml_that_does_not_parse_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("a: 1\nb: [1\n")
     with pytest.raises(ConfigError, match=r"r.yaml: line 3: not valid YAML"):

@@ -19,10 +19,16 @@ def test_an_unknown_name_gets_the_nearest_one() -> None:
 
 
 def test_a_file_of_the_users_own_is_found(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("ANSWER = 42\n")
+    (tmp_path / "mine.py").write_text("Config = dict\ndef run():\n    return 42\n")
     module = plugins.resolve("task", str(tmp_path / "mine.py"))
-    assert module.ANSWER == 42
+    assert module.run() == 42
     assert plugins.resolve("task", str(tmp_path / "mine.py")) is module
+
+
+def test_a_file_without_a_part_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("Config = dict\n")
+    with pytest.raises(ConfigError, match=r"mine.py': has no run"):
+        plugins.resolve("task", str(tmp_path / "mine.py"))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

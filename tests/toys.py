@@ -15,6 +15,7 @@ VOCABULARY, SIDE, LENGTH = 50, 32, 9
 
 IMAGE = {"use": "timm", "name": "test_vit", "image_size": SIDE, "drop_rate": 0.2, "drop_path_rate": 0.2}
 CNN = {"use": "timm", "name": "test_efficientnet", "drop_rate": 0.2}
+COMPACT = {"use": "compact", "width": 4, "grid": 2, "channels": 3, "dropout": 0.2}
 TEXT = {"use": "compact", "width": 16, "depth": 1, "heads": 2, "dropout": 0.2, "max_tokens": LENGTH}
 
 

@@ -6,20 +6,40 @@ into one and translates pydantic's report into a single line a person can act on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from plainfilm.errors import ConfigError, nearest
+
+_UNION_TAG = re.compile(r"(literal|tuple|list|dict|nullable)\[.*\]|(constrained-)?(int|float|str)|bool|none")
+"""What pydantic adds to a key of several types, such as "literal['epoch']"."""
 
 
 class Settings(BaseModel):
     """Base of every configuration: immutable, unknown keys refused, defaults checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, values: Any) -> Any:
+        """Refuses `true` for a number: pydantic would read it as 1."""
+        for key, value in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field and not _takes_truth(field.annotation):
+                raise ValueError(
+                    f"'{key}' is {str(value).lower()}: it takes something else than true or false"
+                )
+        return values
+
+
+def _takes_truth(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_takes_truth(part) for part in get_args(annotation))
 
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -40,6 +60,8 @@ def build(kind: type[SettingsType], values: Mapping[str, Any], where: str) -> Se
 def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     path = [str(part) for part in problem["loc"]]
+    if len(path) > 1 and _UNION_TAG.fullmatch(path[-1]):
+        del path[-1]
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{'.'.join(path)}': {nearest(path[-1], _fields_at(kind, path[:-1]))}"
     if problem["type"] == "missing":
@@ -88,7 +110,13 @@ def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
         dotted, separator, text = assignment.partition("=")
         if not separator or not dotted:
             raise ConfigError(f"'{assignment}': an override is written key=value, e.g. training.epochs=5")
-        _assign(result, dotted.split("."), yaml.safe_load(text) if text else None, assignment)
+        try:
+            value = yaml.safe_load(text) if text else None
+        except yaml.YAMLError:
+            raise ConfigError(
+                f"'{assignment}': '{text}' is not a value (brackets and quotes come in pairs)"
+            ) from None
+        _assign(result, dotted.split("."), value, assignment)
     return result
 
 

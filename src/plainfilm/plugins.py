@@ -26,6 +26,15 @@ KINDS = {
 }
 """What can be added as one file, and the folder it goes to."""
 
+_PARTS = {
+    "source": ("Config", "read"),
+    "image encoder": ("Config", "build"),
+    "text encoder": ("Config", "build"),
+    "objective": ("Config", "NEEDS", "build"),
+    "task": ("Config", "run"),
+}
+"""What a module of a kind must have; `docs/extending.md` explains them."""
+
 _ROOT = Path(__file__).parent
 
 
@@ -44,10 +53,17 @@ def resolve(kind: str, name: str) -> ModuleType:
     if name in names(kind):
         return importlib.import_module(f"plainfilm.{KINDS[kind].replace('/', '.')}.{name}")
     if name.endswith(".py"):
-        return _from_file(kind, Path(name))
+        return _complete(kind, name, _from_file(kind, Path(name)))
     if "." in name:
-        return _from_module(kind, name)
+        return _complete(kind, name, _from_module(kind, name))
     raise ConfigError(f"unknown {kind} '{name}': {nearest(name, names(kind))}")
+
+
+def _complete(kind: str, name: str, module: ModuleType) -> ModuleType:
+    missing = [part for part in _PARTS.get(kind, ()) if not hasattr(module, part)]
+    if missing:
+        raise ConfigError(f"{kind} '{name}': has no {missing[0]}; docs/extending.md says what it needs")
+    return module
 
 
 def _from_module(kind: str, name: str) -> ModuleType:

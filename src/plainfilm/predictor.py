@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from plainfilm.batches.transforms import fit, to_tensor
 from plainfilm.errors import ModelError, UsageError
-from plainfilm.io.images import read_image
+from plainfilm.io.images import read_image, reduced
 from plainfilm.nn.model_folder import LoadedModel, load_model
 from plainfilm.progress import SILENT, Progress
 
@@ -144,10 +144,12 @@ class Predictor:
                     yield [future.result() for future in waiting.popleft()]
 
     def _square(self, image: Path | str | Film) -> Film:
+        """As training saw films: first at the side it read them at, then at the model's."""
         preprocessing = self.config.preprocessing
-        if isinstance(image, np.ndarray):
-            return fit(image, preprocessing)
-        return fit(read_image(image, shortest_side=preprocessing.size).array, preprocessing)
+        side = preprocessing.read_side
+        if not isinstance(image, np.ndarray):
+            image = read_image(image, shortest_side=side).array
+        return fit(reduced(image, side), preprocessing)
 
     def _checked(self, vectors: torch.Tensor) -> Vectors:
         found = vectors.float().cpu().numpy()
@@ -159,13 +161,16 @@ class Predictor:
         return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *blocks])
 
 
-def load(folder: Path | str, device: str | None = None) -> Predictor:
+def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
     """The model in `folder`, on `device` (by default the accelerator if there is one, else the processor).
+
+    A model with an encoder of somebody's own names a Python file, which loading runs: only with
+    `trust_code`.
 
     Raises:
         ModelError: not a model folder, or its weights do not fit its configuration.
     """
     folder = Path(folder)
-    loaded = load_model(folder)
+    loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     return Predictor(loaded, folder.resolve().name, torch.device(chosen))

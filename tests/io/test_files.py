@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from plainfilm.errors import DataError
-from plainfilm.io.files import replacing
+from plainfilm.io.files import replacing, sweep
 
 
 def test_new_content_takes_the_place_of_old(tmp_path: Path) -> None:
@@ -24,6 +28,16 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+def test_parts_of_dead_processes_are_swept_and_others_stay(tmp_path: Path) -> None:
+    code = "import os, sys; from plainfilm.io.files import replacing; way = replacing(sys.argv[1]); "
+    subprocess.run([sys.executable, "-c", code + "way.__enter__(); os._exit(9)", str(tmp_path / "a")])
+    (tmp_path / f".a.{os.getpid()}@{platform.node()}.x.part").touch()
+    (tmp_path / ".a.1@elsewhere.x.part").touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    sweep(tmp_path / "a")
+    assert {part.name.split(".")[2].split("@")[0] for part in tmp_path.iterdir()} == {str(os.getpid()), "1"}
 
 
 def test_full_disk_is_one_line_about_the_file(tmp_path: Path) -> None:

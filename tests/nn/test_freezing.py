@@ -27,6 +27,15 @@ def test_batch_statistics_of_a_frozen_encoder_do_not_move() -> None:
     assert all(torch.equal(value, before[key]) for key, value in model.image.state_dict().items())
 
 
+def test_batch_statistics_stay_while_the_encoder_trains() -> None:
+    model = toy_model(image=CNN)
+    freeze(model, batch_norm=True)
+    before = {key: value.clone() for key, value in model.image.named_buffers()}
+    model.encode_images(toy_batch(4, side=64).images[:, 0]).sum().backward()
+    assert all(torch.equal(value, before[key]) for key, value in model.image.named_buffers())
+    assert all(parameter.grad is not None for parameter in model.image.parameters())
+
+
 def test_some_text_blocks_are_frozen_with_the_embeddings() -> None:
     model = toy_model(text=TEXT | {"depth": 3})
     freeze(model, text=2)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from plainfilm.errors import ModelError
+from plainfilm.errors import DataError, ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.nn import model_folder
 from plainfilm.nn.model_folder import ModelConfig, TrainedOn, load_model, save_model
@@ -50,6 +51,30 @@ def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
 def _edit(folder: Path, **changes: object) -> None:
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("code", ["mine.py", "lab.encoders"])
+def test_a_model_of_somebodys_code_runs_nothing_unasked(folder: Path, code: str) -> None:
+    architecture = json.loads((folder / "config.json").read_text())["architecture"]
+    _edit(folder, architecture=architecture | {"image": {"use": code}})
+    with pytest.raises(
+        ModelError, match=f"the image encoder is code of its own \\('{code}'\\).*--trust-code"
+    ):
+        load_model(folder)
+    with pytest.raises(ModelError, match="no such file|no module named"):
+        load_model(folder, trust_code=True)
+
+
+def test_a_full_disk_is_one_line(folder: Path, model, tokenizer: Tokenizer, monkeypatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise SafetensorError("No space left on device (os error 28)")
+
+    settings = model_folder.read_model_config(folder)
+    before = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr(model_folder, "save_file", full)
+    with pytest.raises(DataError, match=r"model.safetensors: cannot be written \(No space left"):
+        save_model(folder, model, tokenizer, settings)
+    assert (folder / "model.safetensors").read_bytes() == before
 
 
 def test_a_model_comes_back_as_it_was(folder: Path, model, tokenizer: Tokenizer) -> None:

@@ -54,6 +54,11 @@ def test_shipped_recipes_explain_themselves(name: str) -> None:
         ("training.batch_size=1", "'training.batch_size' is 1"),
         ("validation.metric=recall@", "a metric with @ is recall@K"),
         ("trackers=[tensorbord]", "tensorbord"),
+        ("data.workers=-1", "'data.workers' is -1"),
+        ("validation.every=0", "'validation.every' is 0"),
+        ("training.batch_size=true", "'batch_size' is true"),
+        ("data.cache=24", "data.cache is 24 and preprocessing.size 32"),
+        ("preprocessing.read_side=64", "set data.cache instead"),
         ("preprocessing.channels=3", "image.channels is 1 and preprocessing.channels 3"),
     ],
 )

@@ -47,6 +47,31 @@ def test_other_data_are_refused(tiny: Tiny, train_only_collection: Collection, c
         claimed.check(tiny(), [train_only_collection], resume=True)
 
 
+def test_a_run_without_a_step_begins_again(tiny: Tiny, collection: Collection, claimed: RunFolder) -> None:
+    claimed.tokenizer.mkdir()
+    claimed.log.write_text('{"event": "start"}\n')
+    other = tiny("data.sentences=1")
+    claimed.check(other, [collection], resume=False)
+    claimed.claim(other, [collection])
+    assert not claimed.tokenizer.exists()
+    assert not claimed.log.exists()
+
+
+@pytest.mark.parametrize("trace", ["log.jsonl", "training_state.pt", "model", "last"])
+def test_a_run_with_a_step_is_not_begun_again(
+    trace: str, tiny: Tiny, collection: Collection, claimed: RunFolder
+) -> None:
+    (claimed.path / trace).write_text('{"event": "step", "step": 1}\n')
+    with pytest.raises(UsageError, match="exists already"):
+        claimed.check(tiny(), [collection], resume=False)
+
+
+def test_a_folder_with_a_recipe_alone_is_taken(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("mine: 1\n")
+    with pytest.raises(UsageError, match="exists already"):
+        RunFolder(tmp_path).check(tiny(), [collection], resume=False)
+
+
 def test_a_folder_of_something_else_is_not_resumed(
     tiny: Tiny, collection: Collection, tmp_path: Path
 ) -> None:

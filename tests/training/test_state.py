@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,24 @@ def test_comes_back_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(saved.model.weight, loaded.model.weight)
     first, second = saved.optimizer.state_dict()["state"], loaded.optimizer.state_dict()["state"]
     assert torch.equal(first[0]["exp_avg_sq"], second[0]["exp_avg_sq"])
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_old_state(tmp_path: Path) -> None:
+    file = tmp_path / "state.pt"
+    save_state(file, Position(step=1), stepped())
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from pathlib import Path\n"
+        "from plainfilm.errors import DataError\n"
+        "from plainfilm.training.state import Position, save_state\n"
+        "from tests.training.test_state import stepped\n"
+        f"try: save_state(Path({str(file)!r}), Position(step=2), stepped())\n"
+        "except DataError as error: print(error)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "state.pt: cannot be written" in found.stdout, found.stderr
+    assert load_state(file, parts()).step == 1
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

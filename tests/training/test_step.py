@@ -14,11 +14,12 @@ import torch
 from torch import nn
 
 from plainfilm.errors import UsageError
+from plainfilm.nn.freezing import freeze
 from plainfilm.nn.text.transformers import TINY
 from plainfilm.objectives import infonce, self_distillation
 from plainfilm.objectives.base import Objective, objective
 from plainfilm.training.step import measure_step, train_step
-from tests.toys import CNN, gradients, largest_difference, toy_batch, toy_model
+from tests.toys import CNN, COMPACT, gradients, largest_difference, toy_batch, toy_model
 
 TOLERANCE = 1e-5
 OBJECTIVES = ["infonce", "self_distillation"]
@@ -83,6 +84,21 @@ def test_a_language_model_of_the_library_is_exact_in_sub_batches_too() -> None:
     assert largest_difference(*results) < TOLERANCE
 
 
+@pytest.mark.parametrize(("image", "frozen"), [(COMPACT, False), (CNN, True)])
+def test_convolutions_whose_statistics_are_their_own_are_exact(
+    image: dict[str, object], frozen: bool
+) -> None:
+    results = []
+    for size in (None, 3):
+        model = toy_model(image=image).double()
+        freeze(model, batch_norm=frozen)
+        batch = toy_batch(side=64, dtype=torch.float64)
+        train_step(model, _objective("infonce", model), batch, seed=5, step=0, sub_batch_size=size)
+        results.append(gradients(model))
+    assert largest_difference(*results) < TOLERANCE
+    assert any(name.startswith("image.") for name in results[0])
+
+
 def test_dropout_changes_from_step_to_step() -> None:
     first, _ = _run("infonce", None, step=0)
     second, _ = _run("infonce", None, step=1)
@@ -134,8 +150,6 @@ def test_bfloat16_autocast_keeps_the_loss_in_full_precision() -> None:
 
 
 def test_a_frozen_encoder_gets_no_gradient_and_the_rest_does() -> None:
-    from plainfilm.nn.freezing import freeze
-
     model = toy_model()
     freeze(model, image=True)
     train_step(model, _objective("infonce", model), toy_batch(), seed=0, step=0, sub_batch_size=3)

@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from plainfilm.batches.pixel_cache import open_or_build
+from plainfilm.batches.transforms import fit
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError, LeakageError, MissingDependency, ModelError, UsageError
 from plainfilm.nn.model_folder import load_model
+from plainfilm.predictor import load
 from plainfilm.training import trainer
 from plainfilm.training.log import read_log
 from plainfilm.training.recipe import Recipe
@@ -80,6 +84,18 @@ def test_log_tells_every_step(tiny: Tiny, collection: Collection, tmp_path: Path
     assert steps[2]["rates"]["image"] == pytest.approx(0.001)
     assert log[0]["event"] == "start"
     assert log[-1]["event"] == "end"
+
+
+def test_the_model_reads_films_as_validation_did(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    recipe = tiny("training.max_steps=1")
+    best = trainer.train(recipe, [collection], tmp_path / "run")
+    predictor = load(best)
+    films = collection.table("images")["path"].to_pylist()[:4]
+    pixels = open_or_build(collection, 48, [tmp_path / "run" / "cache"])
+    for row, film in enumerate(films):
+        assert np.array_equal(
+            predictor._square(collection.image_path(film)), fit(pixels.film(row), recipe.preprocessing)
+        )
 
 
 def test_same_seed_same_bits(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_loss_is_the_mean_over_items_of_uneven_batches(setup: Setup) -> None:
     assert validator(setup.model, setup.objective)["loss"] == pytest.approx(np.average(losses, weights=sizes))
 
 
+def test_recall_in_slices_is_that_of_whole_batches(setup: Setup) -> None:
+    whole = setup.validator(setup.model, setup.objective)
+    sliced = replace(setup.validator, sub_batch_size=3)(setup.model, setup.objective)
+    assert sliced == pytest.approx(whole, abs=1e-5)
+
+
 def test_limit_measures_fewer(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     recipe = tiny("validation.items=5")
     data = build_data(recipe, [collection], tmp_path, SILENT)

@@ -19,7 +19,7 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from PIL import Image
 
 from plainfilm.collection import Collection
 from plainfilm.errors import CollectionError, DataError, ImageError
-from plainfilm.io.files import replacing
+from plainfilm.io.files import replacing, sweep
 from plainfilm.io.images import read_image
 from plainfilm.io.raster import reduced_size
 from plainfilm.progress import SILENT, Progress
@@ -98,7 +98,7 @@ def open_or_build(
     *,
     workers: int = 1,
     progress: Progress = SILENT,
-) -> PixelCache:
+) -> PixelSource:
     """The cache of `collection` at `size`, from the first of `folders` that has it or can take it.
 
     Raises:
@@ -106,6 +106,8 @@ def open_or_build(
     """
     shapes = cache_shapes(collection, size)
     total = int(shapes.prod(axis=1).sum())
+    if total == 0:
+        return ImageFiles(collection, size)
     files = [folder / f"pixels-{size}-{_digest(collection)}.u8" for folder in folders]
     for file in files:
         if file.is_file() and file.stat().st_size == total:
@@ -142,6 +144,7 @@ def _build(
     workers: int,
     progress: Progress,
 ) -> None:
+    sweep(file)
     source = ImageFiles(collection, size)
     ends = np.cumsum(shapes.prod(axis=1))
     with replacing(file) as temporary:
@@ -167,7 +170,11 @@ def _build(
 def _reserve(file: Path, size: int) -> None:
     """Take the room at once: writing to a map of a sparse file on a full disk kills the process."""
     with file.open("r+b") as opened:
-        os.posix_fallocate(opened.fileno(), 0, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(opened.fileno(), 0, size)
+        else:  # macOS and Windows
+            deque(map(opened.write, repeat(bytes(1 << 20), -(-size >> 20))), maxlen=0)
+            opened.truncate(size)
 
 
 def _exactly(film: Film, height: int, width: int) -> Film:

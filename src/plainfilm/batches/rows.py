@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,8 @@ class DataConfig(Settings):
     "sentence" (a number, a placeholder) is not one. item: "image" makes one item of every film,
     "study" one of every study. views: films of other views are left out; `None` takes all.
     crop_area, rotation, brightness: see `transforms.augment`. cache: shortest side of the decoded
-    pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads.
+    pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads,
+    0 for none beside the training one.
     """
 
     text: str = "best_section"
@@ -49,7 +50,7 @@ class DataConfig(Settings):
     rotation: float = Field(default=0.0, ge=0.0, le=45.0)
     brightness: float = Field(default=0.0, ge=0.0, le=0.9)
     cache: int | None = Field(default=256, ge=16)
-    workers: Literal["auto"] | int = "auto"
+    workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     drop_last: bool = False
 
     @field_validator("text")

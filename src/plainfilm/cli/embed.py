@@ -27,6 +27,9 @@ def command(
     text_rule: Annotated[
         str | None, typer.Option(help="Which sections are a report's text; the model's own rule by default.")
     ] = None,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+    ] = False,
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
     from plainfilm.bank import build_bank
@@ -39,7 +42,7 @@ def command(
 
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
-    opened, predictor = Collection.open(collection), load(model)
+    opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
     choice = Choice(split, text_rule or predictor.config.text_rule or "best_section")
     bank = build_bank(predictor, opened, what.value, out, choice, console_progress())
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

@@ -19,6 +19,9 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     split: Annotated[str, typer.Option(help="Which split to evaluate on.")] = "test",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+    ] = False,
 ) -> None:
     """Evaluate a model; writes numbers with intervals, raw predictions, figures and a page.
 
@@ -40,7 +43,7 @@ def command(
     opened = [Collection.open(path) for path in paths]
     from plainfilm.predictor import load
 
-    results = module.run(load(model), opened, config, console_progress())
+    results = module.run(load(model, trust_code=trust_code), opened, config, console_progress())
     write(results, out)
     headline = [metric for metric in results.metrics if is_headline(metric)] or results.metrics
     sys.stdout.writelines(f"{line(metric)}\n" for metric in headline)

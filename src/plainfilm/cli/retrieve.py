@@ -25,6 +25,9 @@ def command(
     diversity: Annotated[
         float | None, typer.Option(help="0 to 1: how much unlike each other the items shall be.")
     ] = None,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Retrieve the items of a bank that are closest to a film or a text."""
@@ -38,7 +41,7 @@ def command(
         raise UsageError("give either --image FILE or --text TEXT")
     settings = {"k": k, "threshold": threshold, "margin": margin, "diversity": diversity}
     composition = build(Composition, settings, "retrieve")
-    document = ask(load(model), Bank.open(bank), composition, image=image, text=text)
+    document = ask(load(model, trust_code=trust_code), Bank.open(bank), composition, image=image, text=text)
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from plainfilm.errors import DataError
+
+
+def sweep(path: Path) -> None:
+    """Removes what killed processes of this machine left half-written beside `path`."""
+    for part in path.parent.glob(f".{path.name}.*@{platform.node()}.*.part"):
+        owner = part.name.removeprefix(f".{path.name}.").partition("@")[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            part.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager
@@ -24,7 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.{os.getpid()}@{platform.node()}.", suffix=".part"
+        )
         os.close(handle)
     except OSError as error:
         raise _not_written(path, error) from None

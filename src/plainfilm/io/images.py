@@ -52,11 +52,17 @@ def read_image(path: Path | str, shortest_side: int | None = None) -> Pixels:
     else:
         grey, (width, height) = raster.decode(data, path, shortest_side)
         spacing = None
-    array = raster.reduce(grey, raster.reduced_size((width, height), shortest_side))
+    array = raster.reduce(np.asarray(grey, np.uint8), raster.reduced_size((width, height), shortest_side))
     if array.min() == array.max():
         raise ImageError(f"{path}: every pixel has the grey value {array.min()}; not a film, leave it out")
     scaled = spacing * width / array.shape[1] if spacing else None
     return Pixels(array, width, height, scaled)
+
+
+def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:
+    """`film` (H, W) with its shortest side at most `shortest_side`, proportions kept."""
+    height, width = film.shape
+    return raster.reduce(film, raster.reduced_size((width, height), shortest_side))
 
 
 def _read_bytes(path: Path) -> bytes:

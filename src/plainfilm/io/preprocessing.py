@@ -19,6 +19,8 @@ class Preprocessing(Settings):
     one: "crop" scales the shortest side to `size` and keeps the middle, "pad" scales the longest side and
     fills the rest with black. `mean` and `std` are on the scale 0 to 1, one number per colour of the
     pretraining data; a film is the same in all colours, so an encoder of one channel uses their average.
+    `read_side` is the shortest side that films are first reduced to, by means over areas, in training and
+    ever after; without it they come as they are.
     """
 
     size: int = Field(default=224, ge=8, le=4096)
@@ -26,6 +28,7 @@ class Preprocessing(Settings):
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     fit: Literal["crop", "pad"] = "crop"
+    read_side: int | None = Field(default=None, ge=8)
 
     @model_validator(mode="after")
     def _std_is_positive(self) -> Preprocessing:

@@ -105,11 +105,11 @@ def reduced_size(size: tuple[int, int], shortest_side: int | None) -> tuple[int,
     return width, height
 
 
-def reduce(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The grey `image` as (H, W), reduced to `size` (width, height) by averaging areas."""
-    array = np.asarray(image, dtype=np.uint8)
-    if image.size == size:
-        return array
+def reduce(film: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A grey `film` (H, W) reduced to `size` (width, height) by averaging areas."""
+    width, height = size
+    if film.shape == (height, width):
+        return film
     from plainfilm.io.areas import area_mean  # half a second of import that small films do not need
 
-    return area_mean(array, size[1], size[0])
+    return area_mean(film, height, width)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from plainfilm.errors import ConfigError
 from plainfilm.nn.dual_encoder import DualEncoder
 
 
-def freeze(model: DualEncoder, *, image: bool = False, text: bool | int = False) -> None:
+def freeze(
+    model: DualEncoder, *, image: bool = False, text: bool | int = False, batch_norm: bool = False
+) -> None:
     """Freeze the image encoder, and all (`True`) or the embeddings and first N blocks of the text encoder.
 
     Frozen parts get no gradient and stay in evaluation mode whatever `model.train()` is told, so their
-    dropout is off and their batch statistics do not move. Projections stay trainable. Calling it again
-    replaces what was frozen before.
+    dropout is off and their batch statistics do not move. With `batch_norm` the statistics of every layer of
+    batch normalisation stay as they are, while its scale and shift are trained. Projections stay trainable.
+    Calling it again replaces what was frozen before.
 
     Raises:
         ConfigError: `text` asks for more blocks than there are.
@@ -24,7 +28,8 @@ def freeze(model: DualEncoder, *, image: bool = False, text: bool | int = False)
         parameter.requires_grad_(True)
     for part in parts:
         part.requires_grad_(False)
-    model.keep_frozen(parts)
+    layers = [layer for layer in model.modules() if isinstance(layer, _NormBase)] if batch_norm else []
+    model.keep_frozen([*parts, *layers])
 
 
 def _text_parts(model: DualEncoder, text: bool | int) -> list[nn.Module]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,10 @@ def save_model(
 
 def _write(part: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelConfig) -> None:
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
-    save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
+    try:
+        save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise DataError(f"{part / WEIGHTS_FILE}: cannot be written ({error}); make room") from None
     (part / WEIGHTS_FILE).chmod(0o644)
     tokenizer.save(part)
     facts = {
@@ -148,8 +152,11 @@ def _recover(folder: Path) -> None:
         old.replace(folder)
 
 
-def read_model_config(folder: Path) -> ModelConfig:
+def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     """The settings of a model folder, without its weights.
+
+    An encoder that does not come with Plainfilm is code, and reading the settings runs it: only with
+    `trust_code`.
 
     Raises:
         ModelError: not a model folder, a newer format, or settings that do not fit this version.
@@ -169,17 +176,30 @@ def read_model_config(folder: Path) -> ModelConfig:
             f"{path}: model format {version} (written by plainfilm {_writer(raw)}), this version reads "
             f"{FORMAT_VERSION}: use the version it was written with, or a newer plainfilm"
         )
+    if not trust_code:
+        _refuse_code(raw, path)
     try:
         return build_settings(ModelConfig, raw, str(path))
     except ConfigError as error:
         raise ModelError(str(error)) from None
 
 
+def _refuse_code(raw: Mapping[str, Any], path: Path) -> None:
+    for part in ("image", "text"):
+        stated = raw.get("architecture", {}).get(part)
+        used = str(stated.get("use")) if isinstance(stated, Mapping) else ""
+        if used.endswith(".py") or "." in used:
+            raise ModelError(
+                f"{path}: the {part} encoder is code of its own ('{used}'), which loading would run: "
+                "read it, then allow it with --trust-code (in Python: trust_code=True)"
+            )
+
+
 def _writer(raw: Any) -> str:
     return str(raw.get("package_version", "of unknown version")) if isinstance(raw, dict) else "unknown"
 
 
-def load_model(folder: Path) -> LoadedModel:
+def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     """The model in `folder`, in evaluation mode on the CPU.
 
     Raises:
@@ -189,7 +209,7 @@ def load_model(folder: Path) -> LoadedModel:
     _recover(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder")
-    settings = read_model_config(folder)
+    settings = read_model_config(folder, trust_code)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")

@@ -47,6 +47,9 @@ class TrainingConfig(Settings):
     (`None`: all; the gradients are the same). accumulate: batches per optimizer step. rate: peak
     learning rate of projections and temperature, and of the encoders where image_rate and text_rate are
     `None`. clip: largest gradient norm. max_steps ends training (and the schedule) before `epochs` do.
+    batch_norm: what layers of batch normalisation, if there are any, take their statistics from: the whole
+    batch (which must then pass at once and in one process), what they were stored with ("frozen"), or each
+    slice by itself ("slices": not the gradients of the whole batch).
     freeze_text_layers: "all", or N for the embeddings and the first N blocks. checkpoint_minutes: a
     checkpoint is written at least this often, and after every epoch; checkpoint_steps adds one every so
     many steps.
@@ -69,6 +72,7 @@ class TrainingConfig(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     freeze_image: bool = False
+    batch_norm: Literal["batch", "frozen", "slices"] = "batch"
     freeze_text_layers: Annotated[int, Field(ge=0)] | Literal["all"] | None = None
     checkpoint_minutes: float = Field(default=10.0, gt=0)
     checkpoint_steps: int | None = Field(default=None, ge=1)
@@ -90,7 +94,7 @@ class ValidationConfig(Settings):
     are read; `None` reads all. items: at most so many items, always the same.
     """
 
-    every: Literal["epoch"] | int = "epoch"
+    every: Literal["epoch"] | Annotated[int, Field(ge=1)] = "epoch"
     metric: str = "loss"
     patience: int | None = Field(default=None, ge=1)
     sentences: int | None = Field(default=None, ge=1)
@@ -148,6 +152,13 @@ class Recipe(Settings):
     def _parts_fit(self) -> Self:
         if self.needs.views > 1 and self.data.item == "image":
             raise ConfigError(f"data.item is 'image': objective '{self.objective['use']}' needs item: study")
+        if self.preprocessing.read_side is not None:
+            raise ConfigError("preprocessing.read_side is set by training: set data.cache instead")
+        if self.data.cache is not None and self.data.cache < self.preprocessing.size:
+            raise ConfigError(
+                f"data.cache is {self.data.cache} and preprocessing.size {self.preprocessing.size}: films "
+                f"would be enlarged; set data.cache={round(self.preprocessing.size * 8 / 7)}"
+            )
         channels = self.image.get("channels", self.preprocessing.channels)
         if channels != self.preprocessing.channels:
             raise ConfigError(

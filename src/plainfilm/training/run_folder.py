@@ -79,6 +79,8 @@ class RunFolder:
             raise UsageError(f"{self.path}: is a file; choose another --out")
         if not self.path.is_dir() or not any(self.path.iterdir()):
             return
+        if not resume and self._has_no_step():
+            return
         if not resume:
             raise UsageError(f"{self.path}: exists already; go on with --resume, or choose another --out")
         if not self.recipe.is_file():
@@ -92,15 +94,31 @@ class RunFolder:
             )
 
     def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
-        """Make the folder a run of `recipe`, and clear what a killed process left half-written."""
+        """Make the folder a run of `recipe`, and clear what a killed process left half-written.
+
+        A run that was stopped before its first step begins anew; decoded films are kept.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self._leftovers():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        begun = [self.tokenizer, self.log] if self._has_no_step() else []
+        for leftover in (*self._leftovers(), *begun):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
         write_json(described(collections), self.collections)
         save_recipe(recipe, self.recipe)
 
     def _leftovers(self) -> list[Path]:
         return [*self.path.glob(".*.part-*"), *self.path.glob(".*.part")]
+
+    def _has_no_step(self) -> bool:
+        """True for a run that made no optimizer step: nothing is lost when it begins again."""
+        if not (self.recipe.is_file() and self.collections.is_file()):
+            return False
+        if self.state.exists() or self.model.exists() or self.last.exists():
+            return False
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
+        return not any(line.startswith('{"event": "step"') for line in lines)
 
     def _holds_only_leftovers(self) -> bool:
         return set(self.path.iterdir()) <= {*self._leftovers(), self.collections, self.path / "cache"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.modules.batchnorm import _NormBase
 
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset
@@ -68,7 +69,7 @@ class Setup:
         )
         return ModelConfig(
             architecture=self.recipe.architecture,
-            preprocessing=self.recipe.preprocessing,
+            preprocessing=self.recipe.preprocessing.model_copy(update={"read_side": self.recipe.data.cache}),
             text_rule=self.recipe.data.text,
             collections=trained_on,
             recipe=self.recipe.as_dict(),
@@ -86,20 +87,24 @@ class Data:
 
 def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, progress: Progress) -> Data:
     """Both datasets; decodes the films into a cache where the recipe wants one."""
+    splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
+    splits &= {"train", "validation"}
+    rows = {split: build_rows(collections, split, recipe.data) for split in sorted(splits | {"train"})}
+    for split, found in rows.items():
+        progress.say(
+            f"{split}: {len(found)} items; left out: {found.without_text} studies without text, "
+            f"{found.without_image} without a film"
+        )
     pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
 
     def dataset(split: str, seed: int | None) -> Dataset:
-        rows = build_rows(collections, split, recipe.data)
-        progress.say(
-            f"{split}: {len(rows)} items; left out: {rows.without_text} studies without text, "
-            f"{rows.without_image} without a film"
-        )
         config = recipe.data
         if seed is None:
             config = config.model_copy(update={"sentences": recipe.validation.sentences})
-        return Dataset(rows, collections, pixels, config, recipe.preprocessing, needs=recipe.needs, seed=seed)
+        return Dataset(
+            rows[split], collections, pixels, config, recipe.preprocessing, needs=recipe.needs, seed=seed
+        )
 
-    splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
     validation = dataset("validation", None) if "validation" in splits else None
     return Data(dataset("train", recipe.seed), validation)
 
@@ -116,18 +121,10 @@ def build_setup(
     recipe: Recipe, collections: Sequence[Collection], data: Data, tokenizer: Tokenizer, device: torch.device
 ) -> Setup:
     """Model, objective, optimizer and loaders of a run."""
-    with seeded_torch(recipe.seed, "weights"):
-        model = build_dual_encoder(recipe.architecture, tokenizer.vocabulary_size)
-    if tokenizer.max_tokens > model.text.max_tokens:
-        raise ConfigError(
-            f"tokenizer.max_tokens is {tokenizer.max_tokens}, but this text encoder takes at most "
-            f"{model.text.max_tokens}: set tokenizer.max_tokens={model.text.max_tokens}"
-        )
-    freeze(model, image=recipe.training.freeze_image, text=recipe.training.frozen_text)
+    model = build_model(recipe, tokenizer.vocabulary_size, tokenizer.max_tokens)
     machine = choose_machine(recipe.training, model, device)
     machine.place(model)
-    with seeded_torch(recipe.seed, "objective"):
-        objective = recipe.objective_module.build(recipe.objective_config, model)
+    objective = build_objective(recipe, model)
     machine.place(objective)
     model.train()
     objective.train()
@@ -147,12 +144,54 @@ def build_setup(
     )
 
 
+def build_model(recipe: Recipe, vocabulary_size: int, max_tokens: int) -> DualEncoder:
+    """The recipe's model with what it freezes frozen.
+
+    Raises:
+        ConfigError: texts longer than it takes, more frozen blocks than it has, or batch normalisation in
+            a batch that is cut.
+    """
+    with seeded_torch(recipe.seed, "weights"):
+        model = build_dual_encoder(recipe.architecture, vocabulary_size)
+    if max_tokens > model.text.max_tokens:
+        raise ConfigError(
+            f"tokenizer.max_tokens is {max_tokens}, but this text encoder takes at most "
+            f"{model.text.max_tokens}: set tokenizer.max_tokens={model.text.max_tokens}"
+        )
+    settings = recipe.training
+    frozen = settings.batch_norm == "frozen"
+    freeze(model, image=settings.freeze_image, text=settings.frozen_text, batch_norm=frozen)
+    is_cut = world_size() > 1 or (settings.sub_batch_size or settings.batch_size) < settings.batch_size
+    if is_cut and settings.batch_norm == "batch" and _normalises_batches(model):
+        raise ConfigError(
+            "this model has batch normalisation, and training.sub_batch_size or several processes cut the "
+            "batch: set training.batch_norm=frozen (stored statistics; gradients as of the whole batch), or "
+            "training.batch_norm=slices (each slice by itself; other gradients)"
+        )
+    return model
+
+
+def build_objective(recipe: Recipe, model: DualEncoder) -> Objective:
+    """The recipe's objective for `model`."""
+    with seeded_torch(recipe.seed, "objective"):
+        return recipe.objective_module.build(recipe.objective_config, model)
+
+
+def _normalises_batches(model: DualEncoder) -> bool:
+    return any(isinstance(module, _NormBase) and module.training for module in model.train().modules())
+
+
+def longest_text(recipe: Recipe) -> int:
+    """The tokens of the longest text the recipe asks for."""
+    return int(recipe.tokenizer.max_tokens or recipe.text.get("max_tokens", _MAX_TOKENS))
+
+
 def build_tokenizer(recipe: Recipe, data: Data, saved: Path) -> Tokenizer:
     """The tokenizer in `saved` (of the run being resumed), a pretrained one, or one trained on the items."""
     if (saved / "tokenizer_config.json").is_file():
         return Tokenizer.load(saved)
     settings = recipe.tokenizer
-    longest = settings.max_tokens or recipe.text.get("max_tokens", _MAX_TOKENS)
+    longest = longest_text(recipe)
     name = settings.name or recipe.text.get("name")
     if name:
         return Tokenizer.from_pretrained(name, longest, offline=bool(recipe.text.get("offline")))

@@ -6,6 +6,8 @@ random is in it: batches, crops and dropout follow from the recipe's seed and th
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -59,8 +61,11 @@ def save_state(file: Path, position: Position, parts: Parts) -> None:
         "objective": parts.objective.state_dict(),
         "optimizer": parts.optimizer.state_dict(),
     }
-    with replacing(file) as temporary:
-        torch.save(state, temporary)
+    with replacing(file) as temporary, temporary.open("wb") as opened:
+        try:
+            torch.save(state, opened)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}, or {error}") from None
 
 
 def load_state(file: Path, parts: Parts) -> Position:
@@ -86,6 +91,6 @@ def load_state(file: Path, parts: Parts) -> Position:
 @contextmanager
 def seeded_torch(*parts: object) -> Iterator[None]:
     """While open, torch's own random numbers follow from `parts`; what was there before comes back."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # what is seeded here is drawn on the processor
         torch.manual_seed(stable_hash(*parts))
         yield

@@ -9,8 +9,9 @@ its rows. So the step goes in three parts (gradient caching, Gao et al. 2021, ar
        with a single slice the graph of part 1 is still there and nothing is encoded twice
 
 Dropout is the same in both passes because it depends on step and row only (`nn.row_dropout`). Batch
-normalisation normalises each slice of each process on its own, so for models that use it the cut is part
-of the method; its running statistics move in part 3 alone, once per slice.
+normalisation in training mode normalises each slice of each process on its own: there the cut is part of
+the method, and a recipe must ask for it (`training.batch_norm`); its running statistics move in part 3
+alone, once per slice.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def train_step(
     if accumulation < 1:
         raise UsageError(f"accumulation is {accumulation}: at least 1")
     way = Pass(model, objective, autocast, stable_hash(seed, "step", step))
-    slices = _slices(batch, sub_batch_size)
+    slices = cut(batch, sub_batch_size)
     features = _first_pass(way, slices)
-    targets = _joined([way.targets(part) for part in slices])
+    targets = joined([way.targets(part) for part in slices])
     gathering = Gathering.of(batch.rows)
     report, gradients = _loss_and_gradients(
         way, batch, gathering, features, targets, loss_scale / accumulation
@@ -108,15 +109,16 @@ def measure_step(
 ) -> LossReport:
     """The loss of a batch over all processes, without gradients; for validation, model in eval mode."""
     way = Pass(model, objective, autocast, seed=0)
-    slices = _slices(batch, sub_batch_size)
+    slices = cut(batch, sub_batch_size)
     gathering = Gathering.of(batch.rows)
     device = batch.rows.device
-    features = gathering.whole_by_name(_joined([way.features(part) for part in slices]), device)
-    targets = gathering.whole_by_name(_joined([way.targets(part) for part in slices]), device)
+    features = gathering.whole_by_name(joined([way.features(part) for part in slices]), device)
+    targets = gathering.whole_by_name(joined([way.targets(part) for part in slices]), device)
     return objective.loss(model, features, targets, _whole_keys(gathering, batch))
 
 
-def _slices(batch: Batch, size: int | None) -> list[Batch]:
+def cut(batch: Batch, size: int | None) -> list[Batch]:
+    """`batch` in slices of `size` items, the last one shorter; an empty batch has none."""
     if size is not None and size < 1:
         raise UsageError(f"sub_batch_size is {size}: at least 1, or none for the whole batch")
     step = size or max(len(batch), 1)
@@ -127,10 +129,11 @@ def _first_pass(way: Pass, slices: Sequence[Batch]) -> Features:
     if len(slices) == 1:
         return way.features(slices[0])
     with torch.no_grad(), _running_statistics_kept(way.model):
-        return _joined([way.features(part) for part in slices])
+        return joined([way.features(part) for part in slices])
 
 
-def _joined(parts: Sequence[Features]) -> Features:
+def joined(parts: Sequence[Features]) -> Features:
+    """The features of consecutive slices as one."""
     names = parts[0] if parts else {}
     return {name: torch.cat([part[name] for part in parts]) for name in names}
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import ProjectConfiguration, broadcast_object_list
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, broadcast_object_list
 
 from plainfilm.batches.batch import Batch
 from plainfilm.collection.collection import Collection
@@ -33,6 +34,7 @@ from plainfilm.training.log import check_trackers
 from plainfilm.training.machine import repeatable
 from plainfilm.training.optim import rate_factor, set_rates
 from plainfilm.training.recipe import Recipe
+from plainfilm.training.rehearsal import rehearse
 from plainfilm.training.run_folder import RunFolder
 from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
 from plainfilm.training.state import Position, load_state, save_state
@@ -63,6 +65,7 @@ def train(
     held_out = [(c, split) for split in ("validation", "test") for c in collections]
     check_patients_apart([(c, "train") for c in collections], held_out)
     accelerator = _accelerator(recipe, folder)
+    rehearse(recipe)
     with repeatable():
         setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress))
         return _Run(setup, folder, accelerator, _on_main(accelerator, progress)).go()
@@ -74,6 +77,8 @@ def _accelerator(recipe: Recipe, folder: RunFolder) -> Accelerator:
         cpu=not torch.cuda.is_available(),
         mixed_precision="no",
         log_with=list(recipe.trackers) or None,
+        # The others wait while one decodes the films, which takes hours for the largest corpora.
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],
         project_config=ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers")),
     )
 
@@ -140,8 +145,6 @@ class _Run:
         position = Position()
         if self._folder.state.is_file():
             position = load_state(self._folder.state, self._setup.parts)
-        elif self._setup.validator is not None:
-            self._setup.validator.check_metric(self._setup.model, self._setup.objective)
         facts = self._setup.machine.describe() | {"processes": self._accelerator.num_processes}
         facts |= {"items": self._setup.loader.items(), "steps": self._total}
         self._journal.start(position, facts)
@@ -251,6 +254,11 @@ class _Run:
         values = validator(self._setup.model, self._setup.objective)
         values = broadcast_object_list([values], from_process=0)[0]
         value, best = values[validator.metric], position.best
+        if not math.isfinite(value):
+            raise ModelError(
+                f"validation {validator.metric} is {value} at step {position.step}: lower training.rate or "
+                "set training.clip=1.0; what was saved before is good"
+            )
         higher = self._setup.recipe.validation.higher_is_better
         better = best is None or (value > best if higher else value < best)
         if better:

@@ -15,13 +15,12 @@ from torch import Tensor
 
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.batches.loader import Loader
-from plainfilm.errors import ConfigError, nearest
 from plainfilm.metrics.retrieval import join, standings
 from plainfilm.nn.dual_encoder import DualEncoder
-from plainfilm.objectives.base import LossReport, Objective
+from plainfilm.objectives.base import Features, LossReport, Objective
 from plainfilm.training.distributed import Gathering
 from plainfilm.training.machine import Machine
-from plainfilm.training.step import measure_step
+from plainfilm.training.step import cut, joined, measure_step
 
 _BLOCK = 512
 
@@ -46,27 +45,13 @@ class Validator:
             model.train(modes[0])
             objective.train(modes[1])
 
-    def check_metric(self, model: DualEncoder, objective: Objective) -> None:
-        """Checks on one batch that the objective knows the metric.
-
-        Raises:
-            ConfigError: it does not, with the nearest it knows.
-        """
-        if self._recall_at() is not None:
-            return
-        batch = self.machine.take(next(iter(self.loader.epoch(0))))
-        known = _named(self._loss(model, objective, batch))
-        if self.metric not in known:
-            choices = [*known, "recall@5"]
-            raise ConfigError(f"unknown validation.metric '{self.metric}': {nearest(self.metric, choices)}")
-
     def _measure(self, model: DualEncoder, objective: Objective) -> dict[str, float]:
         sums: dict[str, float] = defaultdict(float)
         count, pairs = 0, _Pairs()
         for batch in self.loader.epoch(0):
             batch = self.machine.take(batch)
             size = int(_world_sum(len(batch), batch.rows.device))
-            for name, value in _named(self._loss(model, objective, batch)).items():
+            for name, value in named(self._loss(model, objective, batch)).items():
                 sums[name] += value * size
             count += size
             if self._recall_at() is not None:
@@ -91,14 +76,20 @@ class Validator:
     @torch.no_grad()
     def _encoded(self, model: DualEncoder, batch: Batch) -> tuple[Tensor, Tensor, Keys]:
         gathering = Gathering.of(batch.rows)
-        with self.machine.autocast():
-            images = model.encode_images(batch.images[:, 0])
-            texts = model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0])
+        parts = [self._vectors(model, part) for part in cut(batch, self.sub_batch_size)]
+        whole = gathering.whole_by_name(joined(parts), batch.rows.device)
         keys = Keys(gathering.whole(batch.keys.study), gathering.whole(batch.keys.text[:, 0]))
-        return gathering.whole(images), gathering.whole(texts), keys
+        return whole["image"], whole["text"], keys
+
+    def _vectors(self, model: DualEncoder, part: Batch) -> Features:
+        with self.machine.autocast():
+            image = model.encode_images(part.images[:, 0])
+            text = model.encode_texts(part.token_ids[:, 0], part.token_mask[:, 0])
+        return {"image": image, "text": text}
 
 
-def _named(report: LossReport) -> dict[str, float]:
+def named(report: LossReport) -> dict[str, float]:
+    """The loss and its parts by name."""
     return {"loss": report.total.item(), **{name: float(value) for name, value in report.parts.items()}}
 
 

@@ -51,6 +51,28 @@ def test_a_model_that_knows_fewer_tokens_is_refused(folder: Path) -> None:
         build(Config(name=str(folder)), 30522)
 
 
+def test_of_an_encoder_and_decoder_the_encoder_is_taken() -> None:
+    settings = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+    encoder = build(Config(settings=settings, pretrained=False), 20).eval()
+    assert encoder(IDS, MASK).tokens.shape == (2, 5, 16)
+    assert not [key for key in encoder.state_dict() if "decoder" in key]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model_type": "clip"}, "text model 'clip': is not a text encoder alone"),
+        ({"model_type": "bret"}, "text.settings: "),
+        ({"model_type": "bert", "hidden_size": 10, "num_attention_heads": 3}, "text model 'bert': "),
+    ],
+)
+def test_settings_of_no_text_encoder_are_one_line(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(Config(settings=settings, pretrained=False), 20)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
 def test_missing_weights_are_named(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 

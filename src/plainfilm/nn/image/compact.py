@@ -7,6 +7,7 @@ thousand films that is worth more than depth.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -16,6 +17,9 @@ from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
 
 _STEPS = ((1.0, 2), (1.5, 2), (2.0, 1), (2.5, 2), (4.0, 1), (5.0, 2), (6.5, 1))
 """Of every convolution: channels as a multiple of `width`, and stride; 16 pixels become one patch."""
+
+
+_MOST_GROUPS = 8
 
 
 class Config(EncoderConfig):
@@ -32,7 +36,7 @@ TINY = Config(width=4, grid=2)
 
 
 class CompactEncoder(ImageEncoder):
-    """Convolutions of 3 x 3 with batch normalisation, then a grid of maxima."""
+    """Convolutions of 3 x 3 with group normalisation, then a grid of maxima."""
 
     config: Config
 
@@ -43,7 +47,9 @@ class CompactEncoder(ImageEncoder):
         before: int = config.channels
         for multiple, stride in _STEPS:
             after = round(multiple * config.width)
-            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            # Groups and not batches are normalised, so that a film's features do not depend on the others.
+            norm = nn.GroupNorm(math.gcd(after, _MOST_GROUPS), after)
+            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), norm, nn.ReLU()]
             before = after
         self.convolutions = nn.Sequential(*layers)
         self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(config.grid), nn.Flatten(), nn.Dropout(config.dropout))

@@ -139,7 +139,7 @@ def _create(config: Config, pretrained: bool) -> Any:
         raise ConfigError(f"image encoder '{config.name}': {error}") from None
     except (OSError, RuntimeError, ValueError) as error:
         if not pretrained:
-            raise
+            raise ConfigError(f"image encoder '{config.name}': {str(error).splitlines()[0]}") from None
         raise not_here(f"pretrained '{config.name}'", str(error)) from None
 
 

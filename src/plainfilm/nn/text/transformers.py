@@ -128,6 +128,13 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
         )
     _set_dropout(described, config.dropout)
     encoder = _with_weights(config, described) if config.pretrained else _without_weights(described)
+    if described.is_encoder_decoder:
+        encoder = encoder.get_encoder()
+    if not hasattr(encoder.config, "hidden_size"):
+        raise ConfigError(
+            f"text model '{described.model_type}': is not a text encoder alone; take its text tower "
+            f"(for clip: clip_text_model)"
+        )
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None  # never used by ours, and dead weights in every file otherwise
     return TransformersEncoder(config, encoder)
@@ -140,8 +147,8 @@ def _described(config: Config) -> Any:
         settings = dict(config.settings)
         try:
             return AutoConfig.for_model(settings.pop("model_type"), **settings)
-        except ValueError as error:
-            raise ConfigError(f"text.settings: {str(error).splitlines()[0]}") from None
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"text.settings: {' '.join(str(error).split())}") from None
     return _locally_or_downloaded(config, AutoConfig.from_pretrained, {})
 
 
@@ -161,7 +168,10 @@ def _without_weights(described: Any) -> Any:
     from transformers import AutoModel
 
     library: Any = AutoModel
-    return library.from_config(described)
+    try:
+        return library.from_config(described)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"text model '{described.model_type}': {' '.join(str(error).split())}") from None
 
 
 def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -> Any:
