@@ -22,5 +22,6 @@ def command(
 
     results = run(out, studies=studies, seed=seed, progress=console_progress())
     page = out / "results" / "index.html"
-    sys.stdout.write(f"Synthetic films, nothing clinical; in brackets 95 % intervals by patient. The page: {page}\n")
+    sys.stdout.write(f"The page: {page}\n")
+    sys.stdout.write("Synthetic films, nothing clinical; in brackets 95 % intervals by patient.\n")
     sys.stdout.write("\n".join(headline(results)) + "\n")
