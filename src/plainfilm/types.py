@@ -84,7 +84,8 @@ class Report:
 class Label:
     """One statement about an observation: its state and where that came from.
 
-    `start` and `end` are the evidence's offsets into the report text, where there is any.
+    `start` and `end` are the evidence's offsets into the report text, where there is any, and `rule` is what
+    decided it.
     """
 
     observation: str
@@ -92,6 +93,7 @@ class Label:
     origin: str
     start: int | None = None
     end: int | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True)

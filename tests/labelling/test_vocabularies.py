@@ -14,12 +14,33 @@ def test_the_chexpert_observations_are_the_published_fourteen() -> None:
     assert set(FIVE) < set(CHEXPERT_OBSERVATIONS)
 
 
-def test_every_observation_can_be_found() -> None:
-    assert all(wording.present for wording in load_vocabulary("chexpert").observations.values())
+@pytest.mark.parametrize("name", vocabulary_names())
+def test_every_observation_can_be_found(name: str) -> None:
+    assert all(wording.present for wording in load_vocabulary(name).observations.values())
+
+
+def test_the_nih_observations_are_the_published_fourteen() -> None:
+    assert tuple(load_vocabulary("nih14").observations) == (
+        "No Finding",
+        "Atelectasis",
+        "Cardiomegaly",
+        "Effusion",
+        "Infiltration",
+        "Mass",
+        "Nodule",
+        "Pneumonia",
+        "Pneumothorax",
+        "Consolidation",
+        "Edema",
+        "Emphysema",
+        "Fibrosis",
+        "Pleural_Thickening",
+        "Hernia",
+    )
 
 
 def test_context_rules_are_no_vocabulary() -> None:
-    assert vocabulary_names() == ["chexpert"]
+    assert vocabulary_names() == ["chexpert", "nih14"]
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,26 @@ The cues and where their reach ends are data (`context.yaml`); the method follow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from plainfilm.config import Settings, build, read_yaml
 from plainfilm.labelling.mentions import Mention
-from plainfilm.labelling.phrases import compile_phrases
+from plainfilm.labelling.phrase_set import Match, PhraseSet
 
-Kind = Literal["negated", "uncertain", "void", "neutral"]
+Kind = Literal["negated", "likely", "uncertain", "void", "neutral"]
 Direction = Literal["forward", "backward", "beside", "between"]
-Status = Literal["stated", "negated", "uncertain", "void"]
+Status = Literal["stated", "negated", "likely", "uncertain", "void"]
 
 _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
 _BESIDE = ("beside", "between")
 _FILE = Path(__file__).with_name("context.yaml")
+_STOP = "stop"
+_BACKWARD_STOP = "backward stop"
+
+Spans = Sequence[tuple[int, int]]
 
 
 class CueRule(Settings):
@@ -41,89 +44,116 @@ class ContextRules(Settings):
     cues: tuple[CueRule, ...]
 
 
-@dataclass(frozen=True)
-class _Cue:
-    """`text[start:end]` is a cue."""
+class Cue(NamedTuple):
+    """`text[start:end]` is a cue of a kind and direction, found by `phrase`."""
 
     kind: Kind
     direction: Direction
     start: int
     end: int
+    phrase: str
+
+
+class Decision(NamedTuple):
+    """What is said of a mention, and the cue that decided it; none for what is plainly stated."""
+
+    status: Status
+    cue: Cue | None = None
+
+
+STATED = Decision("stated")
 
 
 class Context:
-    """The compiled rules. `Context.load()` reads those of the package once."""
+    """The compiled rules; a cue that matches one of `neutral` does nothing."""
 
-    def __init__(self, rules: ContextRules) -> None:
-        self._stops = compile_phrases(rules.stops, _FILE.name)
-        self._backward_stops = compile_phrases(rules.backward_stops, _FILE.name)
-        self._cues = [(rule, compile_phrases(rule.phrases, _FILE.name)) for rule in rules.cues]
+    def __init__(self, rules: ContextRules, neutral: tuple[str, ...] = ()) -> None:
+        first = [CueRule(kind="neutral", direction="forward", phrases=neutral)] if neutral else []
+        self._rules = (*first, *rules.cues)
+        self._neutral = frozenset(n for n, rule in enumerate(self._rules) if rule.kind == "neutral")
+        cues = ((number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases)
+        stops = [(_STOP, phrase) for phrase in rules.stops]
+        stops += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
+        self._cues = PhraseSet(cues, _FILE.name)
+        self._stops = PhraseSet(stops, _FILE.name)
 
     @staticmethod
     @cache
-    def load() -> Context:
+    def load(neutral: tuple[str, ...] = ()) -> Context:
         """The rules in `context.yaml`."""
-        return Context(build(ContextRules, read_yaml(_FILE), _FILE.name))
+        return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def statuses(self, text: str, mentions: Sequence[Mention]) -> list[Status]:
+    def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
-        cues = self._find_cues(text)
+        cues = self._find_cues(text, words)
         if not cues:
-            return ["stated"] * len(mentions)
+            return [STATED] * len(mentions)
         hidden = [(cue.start, cue.end) for cue in cues]
-        stops = [match.span() for match in self._stops.finditer(text) if not _overlaps(match.span(), hidden)]
-        backward_stops = stops + [match.span() for match in self._backward_stops.finditer(text)]
-        statuses = [_status(mention, cues, stops, backward_stops) for mention in mentions]
+        found = self._stops.find(text, words)
+        stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
+        backward_stops = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
+        decisions = [_decide(mention, cues, stops, backward_stops) for mention in mentions]
         for cue in cues:
             if cue.direction in _BESIDE:
-                _mark_alternatives(text, cue, mentions, statuses)
-        return statuses
+                _mark_alternatives(text, cue, mentions, decisions)
+        return decisions
 
-    def _find_cues(self, text: str) -> list[_Cue]:
-        """The cues of a sentence in order; of overlapping ones the longest, then the first rule's."""
-        found = [
-            _Cue(rule.kind, rule.direction, match.start(), match.end())
-            for rule, pattern in self._cues
-            for match in pattern.finditer(text)
+    def _find_cues(self, text: str, words: frozenset[str]) -> list[Cue]:
+        """The cues of a sentence in order; of overlapping ones the longest, neutral ones before others.
+
+        The same words may be a cue in both directions.
+        """
+        found = self._cues.find(text, words)
+        rules = self._rules
+        if len(found) > 1:
+            found = _longest(found, self._neutral)
+        return [
+            Cue(rules[number].kind, rules[number].direction, start, end, phrase)
+            for number, phrase, start, end in sorted(found, key=lambda one: one.start)
         ]
-        kept: list[_Cue] = []
-        for cue in sorted(found, key=lambda cue: cue.start - cue.end):
-            same_place = [other for other in kept if cue.start < other.end and other.start < cue.end]
-            if all((other.start, other.end) == (cue.start, cue.end) for other in same_place):
-                kept.append(cue)
-        return sorted(kept, key=lambda cue: cue.start)
 
 
-Spans = Sequence[tuple[int, int]]
+def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match[int]]:
+    kept: list[Match[int]] = []
+    for one in sorted(found, key=lambda one: (one.start - one.end, one.key not in neutral)):
+        same_place = [other for other in kept if one.start < other.end and other.start < one.end]
+        span = (one.start, one.end)
+        if all(other.key not in neutral and (other.start, other.end) == span for other in same_place):
+            kept.append(one)
+    return kept
 
 
-def _status(mention: Mention, cues: Sequence[_Cue], stops: Spans, backward_stops: Spans) -> Status:
+def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops: Spans) -> Decision:
     """The nearest cue wins: one inside the mention, then one before it, then one after it."""
-    before: _Cue | None = None
-    after: _Cue | None = None
+    before: Cue | None = None
+    after: Cue | None = None
     for cue in cues:
         if cue.kind == "neutral" or cue.direction in _BESIDE:
             continue
-        if _within((cue.start, cue.end), mention) or _around((cue.start, cue.end), mention):
-            return cue.kind
+        if _within(cue, mention) or _around(cue, mention):
+            return _decision(cue)
         if cue.end <= mention.start and cue.direction != "backward":
             before = cue if _open(cue.end, mention.start, stops) else before
         elif cue.start >= mention.end and cue.direction != "forward" and after is None:
             after = cue if _open(mention.end, cue.start, backward_stops) else None
     if after and after.kind == "void":
-        return "void"
+        return Decision("void", after)
     nearest = before or after
-    return nearest.kind if nearest and nearest.kind != "neutral" else "stated"
+    return _decision(nearest) if nearest else STATED
 
 
-def _within(cue: tuple[int, int], mention: Mention) -> bool:
+def _decision(cue: Cue) -> Decision:
+    return STATED if cue.kind == "neutral" else Decision(cue.kind, cue)
+
+
+def _within(cue: Cue, mention: Mention) -> bool:
     """True for the "not" in "heart is not enlarged"; that of "no acute disease" is part of what is meant."""
-    return mention.kind == "present" and mention.start < cue[0] and cue[1] <= mention.end
+    return mention.kind == "present" and mention.start < cue.start and cue.end <= mention.end
 
 
-def _around(cue: tuple[int, int], mention: Mention) -> bool:
+def _around(cue: Cue, mention: Mention) -> bool:
     """True for the mention in "no effusion to suggest", which is a cue with a gap."""
-    return cue[0] < mention.start and mention.end <= cue[1]
+    return cue.start < mention.start and mention.end <= cue.end
 
 
 def _open(start: int, end: int, stops: Spans) -> bool:
@@ -131,17 +161,17 @@ def _open(start: int, end: int, stops: Spans) -> bool:
     return not any(start <= low and high <= end for low, high in stops)
 
 
-def _mark_alternatives(text: str, cue: _Cue, mentions: Sequence[Mention], statuses: list[Status]) -> None:
+def _mark_alternatives(text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]) -> None:
     """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
     sides = (
         [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)],
         [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)],
     )
-    both = all(any(statuses[place] == "stated" for place in side) for side in sides)
+    both = all(any(decisions[place].status == "stated" for place in side) for side in sides)
     if both or cue.direction == "beside":
         for place in (*sides[0], *sides[1]):
-            if statuses[place] == "stated" and mentions[place].kind == "present":
-                statuses[place] = "uncertain"
+            if decisions[place].status == "stated" and mentions[place].kind == "present":
+                decisions[place] = _decision(cue)
 
 
 def _near(text: str, start: int, end: int) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
-from plainfilm.labelling.context import Context, Status
+from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
+from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
 from plainfilm.types import Label, Sentence, State
@@ -32,6 +34,20 @@ _STATES: dict[tuple[str, Status], State] = {
 """What a mention of a kind says in its context; what is not here says nothing."""
 
 
+class _Statement(NamedTuple):
+    """What one mention says."""
+
+    state: State
+    mention: Mention
+    decision: Decision
+
+    def rule(self) -> str:
+        """The phrase that found it and the cue that decided it, as they are written in the rules."""
+        found = f"{self.mention.kind}: {self.mention.phrase}"
+        cue = self.decision.cue
+        return f"{found} | {cue.kind} {cue.direction}: {cue.phrase}" if cue else found
+
+
 class Labeller:
     """Labels sentences with the observations of one vocabulary."""
 
@@ -39,7 +55,7 @@ class Labeller:
         self.vocabulary = vocabulary
         self.origin = f"plainfilm-{vocabulary.name}-{vocabulary.version}"
         self._finder = MentionFinder(vocabulary)
-        self._context = Context.load()
+        self._context = Context.load(vocabulary.neutral)
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -71,7 +87,7 @@ class Labeller:
 
     def aggregate(self, labels: Iterable[Label]) -> dict[str, State]:
         """The states of a study from the labels of its sentences (see `labelling.aggregate`)."""
-        return aggregation.aggregate(labels)
+        return aggregation.aggregate(labels, self.vocabulary.aggregation)
 
     def _placed(self, sentence: Sentence) -> list[Label]:
         exact = len(sentence.text) == sentence.end - sentence.start
@@ -82,39 +98,46 @@ class Labeller:
                 label.origin,
                 sentence.start + (label.start or 0) if exact else sentence.start,
                 sentence.start + (label.end or 0) if exact else sentence.end,
+                label.rule,
             )
             for label in self.label_sentence(sentence.text)
         ]
 
     def _label(self, text: str) -> tuple[Label, ...]:
         lowered = lower(text)
-        mentions = self._finder.find(lowered)
+        words = words_of(lowered)
+        mentions = self._finder.find(lowered, words)
         if not mentions:
             return ()
-        statuses = self._context.statuses(lowered, mentions)
-        said: dict[str, list[tuple[State, Mention]]] = {}
-        for mention, status in zip(mentions, statuses, strict=True):
-            state = self._state(mention, status)
+        decisions = self._context.decide(lowered, words, mentions)
+        said: dict[str, list[_Statement]] = {}
+        for mention, decision in zip(mentions, decisions, strict=True):
+            state = self._state(mention, decision.status)
             if state is not None:
-                said.setdefault(mention.observation, []).append((state, mention))
+                said.setdefault(mention.observation, []).append(_Statement(state, mention, decision))
         labels = [self._one_label(observation, evidence) for observation, evidence in said.items()]
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
         return tuple(sorted(kept, key=lambda label: self._order[label.observation]))
 
-    @staticmethod
-    def _state(mention: Mention, status: Status) -> State | None:
+    def _state(self, mention: Mention, status: Status) -> State | None:
+        if status == "likely":
+            status = "stated" if self.vocabulary.likely == "positive" else "uncertain"
         if mention.kind == "other":
             return State.NEGATIVE if status in ("stated", "uncertain") else None
         if mention.observation == NO_FINDING:
             return State.POSITIVE if status in ("stated", "uncertain") else None
         return _STATES.get((mention.kind, status))
 
-    def _one_label(self, observation: str, evidence: Sequence[tuple[State, Mention]]) -> Label:
-        states = [state for state, _ in evidence]
+    def _one_label(self, observation: str, evidence: Sequence[_Statement]) -> Label:
+        states = [statement.state for statement in evidence]
         # A normal chest with a finding outside the vocabulary is not a normal chest.
-        state = min(states) if observation == NO_FINDING else aggregation.combine(states)
-        mention = next(mention for said, mention in evidence if said == state)
-        return Label(observation, state, self.origin, mention.start, mention.end)
+        if observation == NO_FINDING:
+            state = min(states)
+        else:
+            state = aggregation.combine(states, self.vocabulary.aggregation)
+        proof = next(statement for statement in evidence if statement.state == state)
+        mention = proof.mention
+        return Label(observation, state, self.origin, mention.start, mention.end, proof.rule())
 
 
 def _is_consistent(no_finding: Label, labels: Sequence[Label]) -> bool:

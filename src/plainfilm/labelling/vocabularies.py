@@ -7,6 +7,7 @@ competition (Irvin et al. 2019, arXiv:1901.07031).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -49,11 +50,29 @@ class Wording(Settings):
     exclude: tuple[str, ...] = ()
 
 
+class Aggregation(Settings):
+    """How many statements become one state, as CheXpert published it; each oddity can be switched.
+
+    uncertain_over_positive: {uncertain, negative} make an observation uncertain even beside a positive one.
+    empty_is_normal: text in which nothing is recognised is "No Finding".
+    """
+
+    uncertain_over_positive: bool = True
+    empty_is_normal: bool = False
+
+
 class Vocabulary(Settings):
-    """A named list of observations with their wordings, in order."""
+    """A named list of observations with their wordings, in order.
+
+    `neutral` are cues of `context.yaml` that say nothing in this vocabulary. `likely` is what words such as
+    "probable" and "or" make of a finding.
+    """
 
     name: str
     version: int = Field(ge=1)
+    neutral: tuple[str, ...] = ()
+    likely: Literal["positive", "uncertain"] = "uncertain"
+    aggregation: Aggregation = Aggregation()
     observations: dict[str, Wording] = Field(min_length=1)
 
 
