@@ -41,13 +41,15 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_state(tmp_path: Path) -> None
     save_state(file, Position(step=1), stepped())
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "from pathlib import Path\n"
         "from plainfilm.errors import DataError\n"
         "from plainfilm.training.state import Position, save_state\n"
         "from tests.training.test_state import stepped\n"
-        f"try: save_state(Path({str(file)!r}), Position(step=2), stepped())\n"
+        "made, limits = stepped(), resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))\n"
+        f"try: save_state(Path({str(file)!r}), Position(step=2), made)\n"
         "except DataError as error: print(error)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, limits)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "state.pt: cannot be written" in found.stdout, found.stderr
