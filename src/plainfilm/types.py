@@ -84,8 +84,8 @@ class Report:
 class Label:
     """One statement about an observation: its state and where that came from.
 
-    `start` and `end` are the evidence's offsets into the report text, where there is any, and `rule` is what
-    decided it.
+    `start` and `end` are the evidence's offsets into the report text, where there is any, `rule` is what
+    decided it, and `attributes` are what else is said of the finding (names in `labelling.attributes`).
     """
 
     observation: str
@@ -94,6 +94,7 @@ class Label:
     start: int | None = None
     end: int | None = None
     rule: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,119 @@
-"""`plainfilm label`: observations from reports."""
+"""`plainfilm label`: observations from reports, of a collection, a table or one file."""
 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
+class Codes(StrEnum):
+    """How the states of a table are written."""
+
+    CHEXPERT = "chexpert"
+    CHEXBERT = "chexbert"
+
+
 def command(
-    collection: Annotated[
-        Path, typer.Argument(help="Folder of the collection; its table of labels is rewritten.")
-    ],
-    vocabulary: Annotated[str, typer.Option(help="Which observations: chexpert.")] = "chexpert",
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[COLLECTION | REPORTS.csv]",
+            help="A collection, whose table of labels is rewritten, or a CSV file of reports.",
+        ),
+    ] = None,
+    vocabulary: Annotated[
+        str, typer.Option(help="Which observations: chexpert, nih14, or a YAML file of your own.")
+    ] = "chexpert",
+    text_column: Annotated[
+        list[str] | None, typer.Option(help="Column of the CSV file that holds text; may be repeated.")
+    ] = None,
+    codes: Annotated[
+        Codes, typer.Option(help="chexpert: 1, 0, -1, blank; chexbert: 1, 2, 3, 0.")
+    ] = Codes.CHEXPERT,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; .gz is compressed.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="JSON lines to write: sentence, characters and rule of every label.")
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(help="Print one report, a text file, with what was found marked in it.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="With --explain: write a page instead.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
 ) -> None:
-    """Label every study and every sentence of a collection from its reports; other origins' labels stay."""
+    """Label reports: every study and sentence of a collection (other origins' labels stay), every row of a
+    CSV file, or one report, explained."""
+    from plainfilm.errors import UsageError
+
+    if (source is None) == (explain is None):
+        raise UsageError("give a collection or a CSV file of reports, or --explain REPORT.txt")
+    if explain is not None:
+        _explain(explain, vocabulary, html)
+    elif source is not None and source.is_dir():
+        if text_column or out or evidence:
+            raise UsageError(
+                f"{source}: is a collection; --text-column, --out and --evidence go with a CSV file"
+            )
+        _collection(source, vocabulary, workers)
+    elif source is not None:
+        if not text_column or out is None:
+            raise UsageError(f"{source}: a CSV file needs --text-column HEADER and --out labels.csv")
+        _csv(source, out, text_column, vocabulary, codes.value, evidence, workers)
+
+
+def _collection(path: Path, vocabulary: str, workers: int | None) -> None:
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection, label_collection
 
-    opened = Collection.open(collection)
+    opened = Collection.open(path)
     written = label_collection(opened, vocabulary, workers, console_progress())
-    sys.stdout.write(f"{collection}: {written} labels written\n")
+    sys.stdout.write(f"{path}: {written} labels written\n")
+
+
+def _csv(
+    path: Path,
+    out: Path,
+    columns: list[str],
+    vocabulary: str,
+    codes: str,
+    evidence: Path | None,
+    workers: int | None,
+) -> None:
+    from plainfilm.cli.console import console_progress
+    from plainfilm.labelling.table import label_csv
+
+    done = label_csv(
+        path,
+        out,
+        columns,
+        vocabulary=vocabulary,
+        codes="chexbert" if codes == "chexbert" else "chexpert",
+        evidence=evidence,
+        workers=workers,
+        progress=console_progress(),
+    )
+    counted = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))
+    sys.stdout.write(f"{out}: {done.rows} reports ({counted or 'none'})\n")
+
+
+def _explain(path: Path, vocabulary: str, html: Path | None) -> None:
+    from plainfilm.errors import DataError
+    from plainfilm.labelling import Labeller
+    from plainfilm.labelling.explain import explain_report, to_html, to_terminal
+
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    explained = explain_report(text, Labeller.load(vocabulary))
+    if html is None:
+        sys.stdout.write(to_terminal(explained, colours=sys.stdout.isatty()))
+        return
+    from plainfilm.io.files import replacing
+
+    with replacing(html) as temporary:
+        temporary.write_text(to_html(explained, path.name), encoding="utf-8")
+    sys.stdout.write(f"{html}: {len(explained.labels)} labels\n")

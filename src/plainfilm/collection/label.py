@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 
 from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, write_stream
-from plainfilm.collection.pool import in_processes
 from plainfilm.collection.schema import LABELS
+from plainfilm.io.processes import in_processes
 from plainfilm.io.tables import write_json
+from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Label, State
 
-READ_SECTIONS = ("findings", "impression", "other")
 STUDIES_PER_CHUNK = 256
 
 Row = dict[str, Any]

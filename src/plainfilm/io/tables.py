@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io.csv_files import encoding_of, open_bytes, require_columns
 from plainfilm.io.files import replacing
-
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_GZIP = b"\x1f\x8b"
 
 
 def read_csv(path: Path | str, *, required: Sequence[str] = (), dtype: Any = str) -> pd.DataFrame:
@@ -33,7 +29,7 @@ def read_csv(path: Path | str, *, required: Sequence[str] = (), dtype: Any = str
             the header, or a missing column (with the nearest header).
     """
     path = Path(path)
-    frame = _parse(path, _encoding(path), dtype)
+    frame = _parse(path, encoding_of(path), dtype)
     frame.columns = [str(header).strip() for header in frame.columns]
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
@@ -42,66 +38,8 @@ def read_csv(path: Path | str, *, required: Sequence[str] = (), dtype: Any = str
     return frame
 
 
-def require_columns(path: Path, headers: Sequence[str], required: Sequence[str]) -> None:
-    """Checks that every one of `required` is among `headers`; `path` is for the message.
-
-    Raises:
-        DataError: a header is missing.
-    """
-    known = list(headers)
-    for header in required:
-        if header not in known:
-            raise DataError(f"{path}: no column '{header}': {nearest(header, known)}")
-
-
-def _encoding(path: Path) -> str:
-    """The encoding of a CSV file, from its first bytes and, for UTF-8, a look at all of them."""
-    try:
-        with _open_bytes(path) as stream:
-            head = stream.read(4)
-            if not head:
-                raise DataError(f"{path}: is empty; expected a header row and data")
-            if head[:2] in _UTF16:
-                return "utf-16"
-            return "utf-8-sig" if _is_utf8(head, stream) else "cp1252"
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataError(f"{path}: the gzip data are damaged or cut short; fetch the file again") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
-def _open_bytes(path: Path) -> Any:
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == _GZIP
-    return gzip.open(path, "rb") if zipped else path.open("rb")
-
-
-def _is_utf8(head: bytes, stream: Any) -> bool:
-    rest = head
-    while block := stream.read(1 << 20):
-        rest += block
-        # A character may straddle two blocks: all but the last three bytes must decode now.
-        keep = max(len(rest) - 3, 0)
-        while keep and rest[keep] & 0xC0 == 0x80:
-            keep -= 1
-        if not _decodes(rest[:keep]):
-            return False
-        rest = rest[keep:]
-    return _decodes(rest)
-
-
-def _decodes(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _parse(path: Path, encoding: str, dtype: Any) -> pd.DataFrame:
-    with _open_bytes(path) as stream, warnings.catch_warnings():
+    with open_bytes(path) as stream, warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             header = pd.read_csv(stream, encoding=encoding, header=None, nrows=1, dtype=str)

@@ -7,14 +7,17 @@ which nothing is recognised gets no label (never a comforting "No Finding").
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
+from plainfilm.labelling.attributes import Attributes
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
+from plainfilm.labelling.readable import is_english
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
 from plainfilm.types import Label, Sentence, State
 
@@ -40,6 +43,7 @@ class _Statement(NamedTuple):
     state: State
     mention: Mention
     decision: Decision
+    attributes: dict[str, str]
 
     def rule(self) -> str:
         """The phrase that found it and the cue that decided it, as they are written in the rules."""
@@ -56,6 +60,7 @@ class Labeller:
         self.origin = f"plainfilm-{vocabulary.name}-{vocabulary.version}"
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
+        self._attributes = Attributes.load()
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -92,13 +97,10 @@ class Labeller:
     def _placed(self, sentence: Sentence) -> list[Label]:
         exact = len(sentence.text) == sentence.end - sentence.start
         return [
-            Label(
-                label.observation,
-                label.state,
-                label.origin,
-                sentence.start + (label.start or 0) if exact else sentence.start,
-                sentence.start + (label.end or 0) if exact else sentence.end,
-                label.rule,
+            replace(
+                label,
+                start=sentence.start + (label.start or 0) if exact else sentence.start,
+                end=sentence.start + (label.end or 0) if exact else sentence.end,
             )
             for label in self.label_sentence(sentence.text)
         ]
@@ -107,14 +109,16 @@ class Labeller:
         lowered = lower(text)
         words = words_of(lowered)
         mentions = self._finder.find(lowered, words)
-        if not mentions:
+        if not mentions or not is_english(words):
             return ()
         decisions = self._context.decide(lowered, words, mentions)
+        attributes = self._attributes.of(lowered, words, mentions)
         said: dict[str, list[_Statement]] = {}
-        for mention, decision in zip(mentions, decisions, strict=True):
+        for mention, decision, attribute in zip(mentions, decisions, attributes, strict=True):
             state = self._state(mention, decision.status)
             if state is not None:
-                said.setdefault(mention.observation, []).append(_Statement(state, mention, decision))
+                statement = _Statement(state, mention, decision, attribute)
+                said.setdefault(mention.observation, []).append(statement)
         labels = [self._one_label(observation, evidence) for observation, evidence in said.items()]
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
         return tuple(sorted(kept, key=lambda label: self._order[label.observation]))
@@ -137,7 +141,8 @@ class Labeller:
             state = aggregation.combine(states, self.vocabulary.aggregation)
         proof = next(statement for statement in evidence if statement.state == state)
         mention = proof.mention
-        return Label(observation, state, self.origin, mention.start, mention.end, proof.rule())
+        found = tuple(proof.attributes.items())
+        return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), found)
 
 
 def _is_consistent(no_finding: Label, labels: Sequence[Label]) -> bool:

@@ -28,7 +28,10 @@ _BLOCK_BREAK = re.compile(
 )
 _LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
 _STOP = re.compile(r"[.!?]+[\"')\]]*")
-_WORD_BEFORE = re.compile(r"[^\s(\[\"'/,;:]*$")
+_WORD_BACKWARDS = re.compile(r"[^\s(\[\"'/,;:]*")
+_FIRST_ITEM = re.compile(r"\s*\(?1([.)])\s*[A-Z]")
+# A word that is no mark of something removed: most sentences have one, and need no closer look.
+_WORD = re.compile(r"(?!X{3})[^\W\d_]{3}")
 _LONGEST_WORD = 40
 # Marks of what was removed, and what may be left of a time of day.
 _PLACEHOLDER = re.compile(r"X{3,}|_+|\b[AaPp]\.?[Mm]\b")
@@ -61,7 +64,7 @@ def split_sentences(text: str, start: int = 0, section: str = "other") -> list[S
     for low, high in _pieces(text):
         low, high = _trim(text, low, high)
         words = " ".join(text[low:high].split())
-        if any(character.isalpha() for character in _PLACEHOLDER.sub("", words)):
+        if _WORD.search(words) or any(letter.isalpha() for letter in _PLACEHOLDER.sub("", words)):
             sentences.append(Sentence(words, start + low, start + high, section, len(sentences)))
     return sentences
 
@@ -77,6 +80,9 @@ def _trim(text: str, low: int, high: int) -> tuple[int, int]:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    if "\n" not in text:
+        yield from _cut_block(text, 0, len(text))
+        return
     low = 0
     for gap in _BLOCK_BREAK.finditer(text):
         yield from _cut_block(text, low, gap.start())
@@ -94,7 +100,7 @@ def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
     """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1."""
-    first = re.compile(r"\s*\(?1([.)])\s*[A-Z]").match(text, low, high)
+    first = _FIRST_ITEM.match(text, low, high)
     number = 2
     while first:
         mark = re.compile(rf"(?<=\s)\(?{number}{re.escape(first[1])}\s*(?=[A-Z])").search(text, low, high)
@@ -105,8 +111,9 @@ def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
 
 
 def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
-    before = _WORD_BEFORE.search(text, max(low, stop.start() - _LONGEST_WORD), stop.start())
-    word = before.group() if before else ""
+    before = text[max(low, stop.start() - _LONGEST_WORD) : stop.start()]
+    found = _WORD_BACKWARDS.match(before[::-1])
+    word = found.group()[::-1] if found else ""
     after = _NEXT_WORD.match(text, stop.end(), high)
     following = after[1] if after else ""
     if not following:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.collection.pool import in_processes
 from plainfilm.errors import DataError, ImageError
+from plainfilm.io.processes import in_processes
 
 
 def process_of(_: int) -> int:
@@ -41,7 +41,7 @@ def test_a_killed_worker_is_told() -> None:
 
 ORPHANS = """
 import os, sys, time
-from plainfilm.collection.pool import in_processes
+from plainfilm.io.processes import in_processes
 
 def sleep(number):
     print(os.getpid(), flush=True)

@@ -1,0 +1,91 @@
+"""Labelling a CSV of reports from one file to the other, at several sizes.
+
+    python benchmarks/labelling.py REPORTS.csv [--column findings --column impression] [--rows 10000 1000000]
+
+REPORTS.csv holds real reports. Rows are made by putting sentences of theirs together anew, as many to a row
+as the reports have, so that no report repeats and sentences repeat as they do in a real corpus. "unlike"
+rows have a number in every sentence that no other sentence has: the worst case, in which nothing that was
+labelled once can be used again. Each measurement is the command itself, start-up included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from prepare import session_megabytes
+
+from plainfilm.text.sentences import split_sentences
+
+
+def columns_of(path: Path, columns: Sequence[str]) -> list[list[list[str]]]:
+    """Per column, the sentences of every report."""
+    with path.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    return [[[one.text for one in split_sentences(row[column])] for row in rows] for column in columns]
+
+
+def write_rows(path: Path, reports: list[list[list[str]]], count: int, unlike: bool) -> None:
+    """`count` rows of recombined sentences."""
+    rng = random.Random(0)
+    pools = [[sentence for report in column for sentence in report] for column in reports]
+    number = 0
+
+    def cell(pool: list[str], length: int) -> Iterator[str]:
+        nonlocal number
+        for sentence in rng.choices(pool, k=length):
+            number += 1
+            yield f"{sentence.rstrip('.')} ({number})." if unlike else sentence
+
+    with path.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(["id", *(f"text{place}" for place in range(len(pools)))])
+        for row in range(count):
+            lengths = (len(rng.choice(column)) for column in reports)
+            writer.writerow([row, *(" ".join(cell(p, n)) for p, n in zip(pools, lengths, strict=True))])
+
+
+def measure(path: Path, columns: int, out: Path, vocabulary: str) -> tuple[float, float]:
+    """Seconds of the command, and its peak memory with all its processes in MB."""
+    command = [sys.executable, "-m", "plainfilm", "label", str(path), "--vocabulary", vocabulary]
+    for place in range(columns):
+        command += ["--text-column", f"text{place}"]
+    peak, begun = 0.0, time.perf_counter()
+    with subprocess.Popen([*command, "--out", str(out)], start_new_session=True) as process:
+        while process.poll() is None:
+            peak = max(peak, session_megabytes(process.pid))
+            time.sleep(0.25)
+    return time.perf_counter() - begun, peak
+
+
+def main() -> None:
+    """Every size, with sentences as they repeat, and the smaller ones without."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("reports", type=Path)
+    parser.add_argument("--column", action="append")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--vocabulary", default="nih14")
+    arguments = parser.parse_args()
+    columns = arguments.column or ["findings", "impression"]
+    reports = columns_of(arguments.reports, columns)
+    for rows in arguments.rows:
+        for unlike in (False, True) if rows <= 100_000 else (False,):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "reports.csv"
+                write_rows(path, reports, rows, unlike)
+                size = path.stat().st_size / 1e6
+                seconds, peak = measure(path, len(columns), Path(folder) / "labels.csv", arguments.vocabulary)
+            kind = "no sentence twice" if unlike else "as they repeat"
+            print(f"{rows:9,} rows ({size:.0f} MB), {kind:18} {seconds:6.1f} s", end="  ")
+            print(f"{rows / seconds:8,.0f} reports/s  peak {peak:5.0f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Side, place, severity and change of a finding, from the words that belong to it.
+
+The phrases are data (`attributes.yaml`). Words belong to the nearest finding of their clause: those before
+it up to the finding before, and those after it that a preposition or a verb ties to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from plainfilm.config import read_yaml
+from plainfilm.labelling.mentions import Mention
+from plainfilm.labelling.phrase_set import Match, PhraseSet
+
+NAMES = ("laterality", "location", "severity", "change")
+
+_FILE = Path(__file__).with_name("attributes.yaml")
+_CLAUSE = re.compile(r"[;:]|,? (?:but|however|although|though|while|whereas|with|without)\b")
+_TIED = re.compile(
+    r"[\s,]*(?:in|on|at|of|over|overlying|within|along|involving|throughout|is|are|was|were|has|have|appears?|"
+    r"remains?|again|which|that|measuring|[a-z]*ly)\b"
+)
+_NEXT_FINDING = re.compile(r",|\band\b|\bor\b")
+
+
+class Attributes:
+    """The compiled phrases. `Attributes.load()` reads those of the package once."""
+
+    def __init__(self, phrases: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        keyed = (
+            ((name, value), phrase)
+            for name, values in phrases.items()
+            for value, written in values.items()
+            for phrase in written
+        )
+        self._phrases = PhraseSet(keyed, _FILE.name)
+
+    @staticmethod
+    @cache
+    def load() -> Attributes:
+        """The phrases in `attributes.yaml`."""
+        return Attributes(read_yaml(_FILE))
+
+    def of(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[dict[str, str]]:
+        """For each mention of the sentence `text`, in small letters: attribute → values, joined by ","."""
+        found = _longest(self._phrases.find(text, words))
+        return [_attributes(found, _reach(text, mention, mentions)) for mention in mentions]
+
+
+def _longest(found: Sequence[Match[tuple[str, str]]]) -> list[Match[tuple[str, str]]]:
+    """Of overlapping phrases of one attribute the longest."""
+    return [
+        one
+        for one in found
+        if not any(
+            other.key[0] == one.key[0]
+            and other.start <= one.start
+            and one.end <= other.end
+            and other.end - other.start > one.end - one.start
+            for other in found
+        )
+    ]
+
+
+def _reach(text: str, mention: Mention, mentions: Sequence[Mention]) -> tuple[int, int]:
+    """From where to where words belong to `mention`."""
+    breaks = [match.span() for match in _CLAUSE.finditer(text)]
+    before = max((other.end for other in mentions if other.end <= mention.start), default=None)
+    after = min((other.start for other in mentions if other.start >= mention.end), default=None)
+    low = 0 if before is None else _border(text, before, mention.start)
+    high = len(text) if after is None else _border(text, mention.end, after)
+    if after is None and not _TIED.match(text, mention.end):
+        high = mention.end
+    low = max([low, *(end for _, end in breaks if end <= mention.start)])
+    return low, min([high, *(start for start, _ in breaks if start >= mention.end)])
+
+
+def _border(text: str, first_end: int, second_start: int) -> int:
+    """Where the words of one finding end and those of the next begin."""
+    if not _TIED.match(text, first_end, second_start):
+        return first_end
+    joints = [match.start() for match in _NEXT_FINDING.finditer(text, first_end, second_start)]
+    return joints[-1] if joints else first_end
+
+
+def _attributes(found: Sequence[Match[tuple[str, str]]], reach: tuple[int, int]) -> dict[str, str]:
+    said: dict[str, list[str]] = {}
+    for match in sorted(found, key=lambda one: one.start):
+        name, value = match.key
+        if reach[0] <= match.start and match.end <= reach[1] and value not in said.setdefault(name, []):
+            said[name].append(value)
+    return {name: _joined(name, said[name]) for name in NAMES if said.get(name)}
+
+
+def _joined(name: str, values: Sequence[str]) -> str:
+    if name == "laterality" and ("bilateral" in values or {"left", "right"} <= set(values)):
+        return "bilateral"
+    return ",".join(values)

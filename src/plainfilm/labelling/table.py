@@ -1,0 +1,238 @@
+"""Labels a CSV file of reports, any number of rows: columns in, the same columns and one per observation out.
+
+Rows are read, labelled and written in pieces, so that memory does not grow with the file. The result takes
+its place when it is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TextIO
+
+from plainfilm.errors import DataError, UsageError
+from plainfilm.io.csv_files import open_text, require_columns
+from plainfilm.io.files import replacing
+from plainfilm.io.processes import in_processes
+from plainfilm.labelling.explain import READ_SECTIONS
+from plainfilm.labelling.labeller import Labeller
+from plainfilm.labelling.phrase_set import words_of
+from plainfilm.labelling.phrases import lower
+from plainfilm.labelling.readable import is_english
+from plainfilm.progress import SILENT, Progress
+from plainfilm.text.sections import parse_sections
+from plainfilm.text.sentences import split_sentences
+from plainfilm.types import SECTIONS, Label, Section, Sentence, State
+
+Codes = Literal["chexpert", "chexbert"]
+
+CODES: Mapping[Codes, Mapping[State | None, str]] = {
+    "chexpert": {State.POSITIVE: "1", State.NEGATIVE: "0", State.UNCERTAIN: "-1", None: ""},
+    "chexbert": {State.POSITIVE: "1", State.NEGATIVE: "2", State.UNCERTAIN: "3", None: "0"},
+}
+"""How a state is written: CheXpert's table, and the numbers of CheXbert's classes."""
+
+STATUS = "report_status"
+"""The column that says what became of a report."""
+
+_ROWS_PER_CHUNK = 512
+_LONGEST_CELL = 1 << 24
+
+Status = Literal["labelled", "nothing recognised", "not readable", "empty"]
+
+
+class _Chunk(NamedTuple):
+    """Texts of rows from `first` on; each row has one text per column of `columns`."""
+
+    vocabulary: str
+    codes: Codes
+    columns: tuple[str, ...]
+    evidence: bool
+    first: int
+    texts: list[tuple[str, ...]]
+
+
+class _Labelled(NamedTuple):
+    """Per row of a chunk its status and the cells of its observations, and the lines of evidence."""
+
+    statuses: list[Status]
+    cells: list[tuple[str, ...]]
+    evidence: list[str]
+
+
+@dataclass(frozen=True)
+class LabelledCsv:
+    """What became of a file: rows, and how many of each status."""
+
+    rows: int
+    statuses: Mapping[str, int]
+
+
+def label_csv(
+    path: Path,
+    out: Path,
+    text_columns: Sequence[str],
+    *,
+    vocabulary: str = "chexpert",
+    codes: Codes = "chexpert",
+    evidence: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> LabelledCsv:
+    """Writes `path` to `out` with the status and the states of every row's report.
+
+    A text column called findings, impression or another section's name is that section; any other is cut
+    into sections first. Findings, impression and text under no known header are read. `evidence` is a file
+    of JSON lines: for every label its row, column, sentence, characters, rule and attributes.
+
+    Raises:
+        DataError: no such file, a missing column (with the nearest), a row of another length than the
+            header.
+        UsageError: a column of the file has the name of one that is written.
+    """
+    labeller = Labeller.load(vocabulary)
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        reader = csv.reader(stack.enter_context(open_text(path)))
+        header = _header(path, reader, text_columns, labeller.observations)
+        writer = csv.writer(_opened(stack, out), lineterminator="\n")
+        lines = _opened(stack, evidence) if evidence else None
+        writer.writerow([*header, STATUS, *labeller.observations])
+        rows: list[list[list[str]]] = []
+        places = [header.index(name) for name in text_columns]
+        settings = (vocabulary, codes, tuple(text_columns), evidence is not None)
+        chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
+        for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
+            written = zip(rows.pop(0), labelled.statuses, labelled.cells, strict=True)
+            writer.writerows([*row, status, *cells] for row, status, cells in written)
+            counts.update(labelled.statuses)
+            if lines:
+                lines.writelines(labelled.evidence)
+    return LabelledCsv(counts.total(), dict(counts))
+
+
+def _header(
+    path: Path, reader: Iterator[list[str]], text_columns: Sequence[str], observations: Sequence[str]
+) -> list[str]:
+    header = [name.strip() for name in next(reader, [])]
+    if not header:
+        raise DataError(f"{path}: is empty: a header is needed")
+    require_columns(path, header, text_columns)
+    taken = [name for name in (STATUS, *observations) if name in header]
+    if taken:
+        raise UsageError(f"{path}: has a column '{taken[0]}' already, which labelling writes; rename it")
+    return header
+
+
+def _opened(stack: ExitStack, path: Path) -> TextIO:
+    """`path` to write to; compressed where its name ends in .gz."""
+    temporary = stack.enter_context(replacing(path))
+    if path.suffix == ".gz":
+        packed = stack.enter_context(gzip.GzipFile(temporary, "wb", compresslevel=3))
+        return stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
+    return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+
+
+def _rows(path: Path, reader: Any, width: int) -> Iterator[list[str]]:
+    csv.field_size_limit(min(_LONGEST_CELL, sys.maxsize))
+    try:
+        for row in reader:
+            if len(row) == width:
+                yield row
+            elif row:
+                raise DataError(
+                    f"{path}: line {reader.line_num}: {len(row)} cells under {width} headers; "
+                    "cells with commas or line breaks need quotes"
+                )
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+
+
+def _chunks(
+    stream: Iterator[list[str]],
+    places: Sequence[int],
+    settings: tuple[str, Codes, tuple[str, ...], bool],
+    kept: list[list[list[str]]],
+) -> Iterator[_Chunk]:
+    """Texts to label; the rows they are from are appended to `kept`."""
+    first = 0
+    while rows := list(islice(stream, _ROWS_PER_CHUNK)):
+        kept.append(rows)
+        yield _Chunk(*settings, first, [tuple(row[place] for place in places) for row in rows])
+        first += len(rows)
+
+
+@lru_cache(maxsize=4)
+def _labeller(vocabulary: str) -> Labeller:
+    return Labeller.load(vocabulary)
+
+
+def label_texts(chunk: _Chunk) -> _Labelled:
+    """Labels the reports of a chunk."""
+    labeller, codes = _labeller(chunk.vocabulary), CODES[chunk.codes]
+    statuses: list[Status] = []
+    cells: list[tuple[str, ...]] = []
+    evidence: list[str] = []
+    for number, texts in enumerate(chunk.texts, chunk.first):
+        labels: list[Label] = []
+        for column, text in zip(chunk.columns, texts, strict=True):
+            sentences = column_sentences(column, text)
+            found = [label for sentence in sentences for label in labeller.label_sentence(sentence.text)]
+            if chunk.evidence:
+                evidence += _evidence(number, column, sentences, labeller)
+            labels += found
+        readable = bool(labels) or is_english(words_of(lower(" ".join(texts))))
+        states = labeller.aggregate(labels) if readable else {}
+        statuses.append(_status(texts, labels, readable))
+        cells.append(tuple(codes[states.get(name)] for name in labeller.observations))
+    return _Labelled(statuses, cells, evidence)
+
+
+def column_sentences(column: str, text: str) -> list[Sentence]:
+    """The sentences of a cell that are read."""
+    name = column.strip().lower()
+    if name in SECTIONS:
+        sections: Sequence[Section] = (Section(name, text, 0, len(text)),)
+    else:
+        sections = parse_sections(text)
+    return [
+        sentence
+        for section in sections
+        if section.name in READ_SECTIONS
+        for sentence in split_sentences(section.text, section.start, section.name)
+    ]
+
+
+def _status(texts: Sequence[str], labels: Sequence[Label], readable: bool) -> Status:
+    if labels:
+        return "labelled"
+    if not any(text.strip() for text in texts):
+        return "empty"
+    return "nothing recognised" if readable else "not readable"
+
+
+def _evidence(row: int, column: str, sentences: Sequence[Sentence], labeller: Labeller) -> Iterator[str]:
+    for sentence, labels in zip(sentences, labeller.label_sentences(sentences), strict=True):
+        for label in labels:
+            facts = {
+                "row": row,
+                "column": column,
+                "observation": label.observation,
+                "state": int(label.state),
+                "sentence": sentence.text,
+                "start": label.start,
+                "end": label.end,
+                "rule": label.rule,
+                **dict(label.attributes),
+            }
+            yield json.dumps(facts, ensure_ascii=False) + "\n"
