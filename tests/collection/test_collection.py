@@ -22,7 +22,7 @@ def change_meta(collection: Collection, **fields: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "way_out"), [(2, "update Plainfilm"), (0, "prepare it again"), (None, "prepare it again")]
+    ("version", "way_out"), [(3, "update Plainfilm"), (0, "prepare it again"), (None, "prepare it again")]
 )
 def test_another_format_version(collection: Collection, version: int | None, way_out: str) -> None:
     change_meta(collection, format_version=version)

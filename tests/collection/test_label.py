@@ -46,6 +46,13 @@ def test_evidence_is_in_characters_of_the_report(collection: Collection) -> None
     assert REPORT[int(row["start"]) : int(row["end"])].split()[-1] == "effusion"
 
 
+def test_a_label_says_its_rule_and_what_else_is_said(collection: Collection) -> None:
+    label_collection(collection, workers=1)
+    labels = collection.frame("labels")
+    row = labels[(labels["target"] == "sentence") & (labels["observation"] == "Pleural Effusion")].iloc[0]
+    assert (row["rule"], row["severity"]) == ("present: effusions?", "severe")
+
+
 def test_repeating_changes_nothing_and_other_origins_stay(collection: Collection) -> None:
     label_collection(collection, workers=1)
     once, fingerprint = collection.frame("labels"), collection.fingerprint

@@ -7,7 +7,7 @@ what was asked or was, not of what is. Rows of other origins stay as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -160,6 +160,8 @@ def _rows(
                 "origin": origin,
                 "start": proof.start if proof else None,
                 "end": proof.end if proof else None,
+                "rule": proof.rule if proof else None,
+                **dict(proof.attributes if proof else ()),
             }
         )
     return rows
@@ -186,4 +188,4 @@ def _in_report(label: Label, sentence: Row, sections: list[Row]) -> Label:
     if label.end > len(places) or not label.end:
         return label
     start, end = sentence["start"] + places[label.start], sentence["start"] + places[label.end - 1] + 1
-    return Label(label.observation, label.state, label.origin, start, end)
+    return replace(label, start=start, end=end)

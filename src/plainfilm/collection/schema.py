@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 STUDIES = pa.schema(
     [
@@ -79,6 +79,11 @@ LABELS = pa.schema(
         pa.field("origin", pa.string(), nullable=False),  # a file, a labeller and its version
         pa.field("start", pa.int32()),  # evidence: characters into the report text
         pa.field("end", pa.int32()),
+        pa.field("rule", pa.string()),  # what decided it
+        pa.field("laterality", pa.string()),  # what else is said of the finding (labelling.attributes)
+        pa.field("location", pa.string()),
+        pa.field("severity", pa.string()),
+        pa.field("change", pa.string()),
     ]
 )
 
