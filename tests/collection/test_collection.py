@@ -26,7 +26,7 @@ def change_meta(collection: Collection, **fields: object) -> None:
 )
 def test_another_format_version(collection: Collection, version: int | None, way_out: str) -> None:
     change_meta(collection, format_version=version)
-    with pytest.raises(CollectionError, match=f"has collection format {version}, .* reads 1; {way_out}"):
+    with pytest.raises(CollectionError, match=f"has collection format {version}, .* reads 2; {way_out}"):
         Collection.open(collection.path)
 
 
