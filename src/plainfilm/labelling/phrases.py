@@ -20,7 +20,7 @@ _ABNORMAL = (
     "moderately|severe|severely|marked|markedly|cardiomegaly"
 )
 _SPACE = r"(?:[\s-]+)"
-_PUNCTUATION = ",;:"
+_PUNCTUATION = (",", ";", ":", r"\?")
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _GAP = re.compile(r" ?<(\d+)> ?")
 _ESCAPE_OR_CAPITAL = re.compile(r"\\.|[A-Z]", re.DOTALL)
@@ -54,7 +54,7 @@ def compile_phrases(phrases: Iterable[str], where: str, *, strict: bool = False)
     """
     sources = [_checked(phrase, expand(phrase, strict=strict), where) for phrase in phrases]
     sources.sort(key=len, reverse=True)
-    marks = [source for source in sources if source[0] in _PUNCTUATION]
+    marks = [source for source in sources if source.startswith(_PUNCTUATION)]
     words = "|".join(source for source in sources if source not in marks)
     # Punctuation may follow a word at once, and a word a "?".
     either = "|".join([*marks, rf"(?<![a-z0-9])(?:{words or '(?!)'})"])
