@@ -18,6 +18,7 @@ from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.readable import is_english
+from plainfilm.labelling.spelling import load_spelling
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
 from plainfilm.types import Label, Sentence, State
 
@@ -61,6 +62,7 @@ class Labeller:
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
         self._attributes = Attributes.load()
+        self._spelling = load_spelling()
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -108,6 +110,16 @@ class Labeller:
     def _label(self, text: str) -> tuple[Label, ...]:
         lowered = lower(text)
         words = words_of(lowered)
+        meant = self._spelling.correct(lowered, words)
+        if meant is None:
+            return self._read(lowered, words)
+        labels = self._read(meant.text, words_of(meant.text))
+        places = meant.places
+        return tuple(
+            replace(label, start=places[label.start or 0], end=places[label.end or 0]) for label in labels
+        )
+
+    def _read(self, lowered: str, words: frozenset[str]) -> tuple[Label, ...]:
         mentions = self._finder.find(lowered, words)
         if not mentions or not is_english(words):
             return ()

@@ -37,7 +37,7 @@ CHEXPERT_OBSERVATIONS: tuple[str, ...] = (
 FIVE: tuple[str, ...] = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 
 _FOLDER = Path(__file__).parent
-_NOT_VOCABULARIES = ("attributes", "context", "languages")
+_NOT_VOCABULARIES = ("attributes", "context", "languages", "spelling")
 
 
 class Wording(Settings):

@@ -1,0 +1,90 @@
+"""Reads slips of the keyboard in long words as they were meant (`spelling.yaml`)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+_FILE = Path(__file__).with_name("spelling.yaml")
+_WORD = re.compile(r"[a-z]+")
+_SHORTEST = 7
+_REMEMBERED = 50_000
+
+
+class Corrected(NamedTuple):
+    """A sentence as it was meant; `places[i]` is where its character i lies in the sentence as written."""
+
+    text: str
+    places: list[int]
+
+
+class Spelling:
+    """The words that are known, and what was learned about others."""
+
+    def __init__(self, words: frozenset[str]) -> None:
+        self._known = words
+        self._by_first: dict[str, list[str]] = {}
+        for word in sorted(words):
+            self._by_first.setdefault(word[0], []).append(word)
+        self._learned: dict[str, str | None] = {}
+
+    def correct(self, text: str, words: frozenset[str]) -> Corrected | None:
+        """The sentence `text`, in small letters, without its slips; nothing where there are none."""
+        slips = {word: meant for word in words if (meant := self._meant(word))}
+        return _replaced(text, slips) if slips else None
+
+    def _meant(self, word: str) -> str | None:
+        if len(word) < _SHORTEST - 1 or word in self._known:
+            return None
+        if word in self._learned:
+            return self._learned[word]
+        near = (one for one in self._by_first.get(word[0], ()) if len(one) >= _SHORTEST)
+        meant = next((one for one in near if _is_one_slip(word, one)), None)
+        if len(self._learned) < _REMEMBERED:
+            self._learned[word] = meant
+        return meant
+
+
+@cache
+def load_spelling() -> Spelling:
+    """The words of the package."""
+    return Spelling(frozenset(chain.from_iterable(yaml.safe_load(_FILE.read_text(encoding="utf-8")))))
+
+
+def _replaced(text: str, slips: dict[str, str]) -> Corrected:
+    pieces: list[str] = []
+    places: list[int] = []
+    last = 0
+    for match in _WORD.finditer(text):
+        meant = slips.get(match.group())
+        if meant is None:
+            continue
+        start, end = match.span()
+        pieces += [text[last:start], meant]
+        places += [*range(last, start), *(min(start + letter, end - 1) for letter in range(len(meant)))]
+        last = end
+    return Corrected("".join([*pieces, text[last:]]), [*places, *range(last, len(text) + 1)])
+
+
+def _is_one_slip(written: str, meant: str) -> bool:
+    """True for one letter added, left out or changed, or two neighbours that changed places.
+
+    >>> [_is_one_slip(word, "effusion") for word in ("efusion", "effussion", "efufsion", "infusion")]
+    [True, True, True, False]
+    """
+    longer, shorter = (written, meant) if len(written) >= len(meant) else (meant, written)
+    if len(longer) - len(shorter) > 1 or written == meant:
+        return False
+    pairs = enumerate(zip(longer, shorter, strict=False))
+    place = next((place for place, (one, other) in pairs if one != other), len(shorter))
+    if len(longer) > len(shorter):
+        return longer[place + 1 :] == shorter[place:]
+    swapped = longer[place : place + 2] == shorter[place : place + 2][::-1]
+    return longer[place + 1 :] == shorter[place + 1 :] or (
+        swapped and longer[place + 2 :] == shorter[place + 2 :]
+    )
