@@ -52,6 +52,7 @@ class PhraseSet(Generic[Key]):
                 self._by_fragment.setdefault(fragment, []).append(number)
             if not fragments:
                 self._always.append(number)
+        self._has_numbers = any(fragment.isdigit() for fragment in self._by_fragment)
         self._by_word: dict[str, tuple[int, ...]] = {}
 
     def find(self, text: str, words: Iterable[str]) -> list[Match[Key]]:
@@ -73,6 +74,8 @@ class PhraseSet(Generic[Key]):
             yield Match(key, phrase, start, end)
 
     def _learned(self, word: str) -> tuple[int, ...]:
+        if word.isdigit() and not self._has_numbers:  # reports are full of numbers
+            return ()
         numbers = tuple(
             number for fragment, having in self._by_fragment.items() if fragment in word for number in having
         )
