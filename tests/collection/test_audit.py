@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.collection import Collection, audit, prepare
+from plainfilm.cli import main
+from plainfilm.collection import Collection, audit, label_collection, prepare
 
 Rows = list[str]
 
@@ -68,6 +69,28 @@ def test_origins_that_disagree(tmp_path: Path) -> None:
     (conflict,) = audit([prepare("mimic_cxr", tmp_path, tmp_path / "out", workers=1)])["conflicts"]
     assert (conflict["observation"], conflict["n"]) == ("Edema", 1)
     assert conflict["origins"] == ["mimic-cxr/chexpert", "mimic-cxr/negbio"]
+
+
+def test_agreement_of_origins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = ["subject_id,study_id,Edema"]
+    for number, (text, value) in enumerate([("No edema.", "0.0"), ("Edema.", "1.0"), ("Edema.", "0.0")]):
+        report = tmp_path / f"files/p10/p1000000{number}/s5000000{number}.txt"
+        report.parent.mkdir(parents=True)
+        report.write_text(text)
+        table.append(f"1000000{number},5000000{number},{value}")
+    (tmp_path / "mimic-cxr-2.0.0-chexpert.csv.gz").write_bytes(gzip.compress("\n".join(table).encode()))
+    made = prepare("mimic_cxr", tmp_path, tmp_path / "out", workers=1)
+    label_collection(made, workers=1)
+    (entry,) = audit([Collection.open(made.path)])["agreement"]
+    assert (entry["observation"], entry["n"], entry["both_positive"]) == ("Edema", 3, 1)
+    assert (entry["origins"], entry["one_positive"]) == (
+        ["mimic-cxr/chexpert", "plainfilm-chexpert-2"],
+        [0, 1],
+    )
+    assert entry["same"][0] == pytest.approx(2 / 3, abs=1e-4)
+    assert entry["kappa"][0] == pytest.approx(0.4, abs=1e-4)
+    assert main.run(["audit", str(made.path)]) == 0
+    assert "0.40 [" in capsys.readouterr().out
 
 
 def test_warnings_say_what_is_missing(films: Path) -> None:

@@ -14,7 +14,8 @@ def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
 ) -> None:
-    """Look for leaks between splits, duplicate films and reports, conflicting labels; exit 1 if any leak."""
+    """Look for leaks between splits, duplicate films and reports, and conflicting labels, and measure how far
+    the labels' origins agree; exit 1 if any leak."""
     from plainfilm.collection import Collection, audit
 
     found = audit([Collection.open(path) for path in collections])
@@ -29,6 +30,9 @@ def command(
 _SHOWN = 20
 """Entries of each kind a table shows; `--json` gives all."""
 
+_WIDE = 120
+"""Columns that a table of numbers needs."""
+
 
 def _show(found: dict[str, list[dict[str, Any]]]) -> None:
     from rich.console import Console
@@ -39,12 +43,40 @@ def _show(found: dict[str, list[dict[str, Any]]]) -> None:
         if not entries:
             console.print(f"{title}: none")
             continue
+        if title == "agreement":
+            _show_agreement(console, entries)
+            continue
         table = Table("kind", "n", "what", title=f"{title}: {len(entries)}")
         for entry in entries[:_SHOWN]:
             table.add_row(str(entry["kind"]), str(entry["n"]), _what(entry))
         if len(entries) > _SHOWN:
             table.caption = f"{len(entries) - _SHOWN} more; --json lists all"
         console.print(table)
+
+
+def _show_agreement(console: Any, entries: list[dict[str, Any]]) -> None:
+    """A table for every two origins."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    console.width = max(console.width, _WIDE)
+    for pair in dict.fromkeys((entry["collection"], *entry["origins"]) for entry in entries):
+        heads = ("observation", "studies", "both positive", "only first", "only second", "kappa", "positive")
+        table = Table(*heads, box=SIMPLE, title=f"agreement in {pair[0]}: {pair[1]} and {pair[2]}")
+        for entry in entries:
+            if (entry["collection"], *entry["origins"]) == pair:
+                counts = (entry["n"], entry["both_positive"], *entry["one_positive"])
+                measured = (_interval(entry["kappa"]), _interval(entry["positive_kappa"]))
+                table.add_row(entry["observation"], *map(str, counts), *measured)
+        table.caption = "Cohen's kappa over all states, and over positive or not; 95 % intervals by patient"
+        console.print(table)
+
+
+def _interval(values: list[float | None]) -> str:
+    value, low, high = values
+    if value is None:
+        return "none"
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _what(entry: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from plainfilm.collection.agreements import agreements
 from plainfilm.collection.collection import Collection
 from plainfilm.text.rules import normalise
 
@@ -35,6 +36,7 @@ def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
         ],
         "duplicates": [*films, *reports],
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
+        "agreement": [entry for collection in collections for entry in agreements(collection)],
         "warnings": [entry for collection in collections for entry in _warnings(collection)],
     }
 

@@ -1,0 +1,82 @@
+"""How far two sources of labels agree on the same studies, by observation.
+
+Cohen's kappa (Cohen 1960, Educational and Psychological Measurement 20:37) is agreement beyond what two
+sources with these frequencies would reach by chance: (observed - expected) / (1 - expected).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
+from plainfilm.metrics.findings import BLANK, States
+
+CATEGORIES = (1, 0, -1, BLANK)
+"""Positive, negative, uncertain, not mentioned: the order of the axes of a table."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two sources on one observation.
+
+    table: (4, 4) studies by the first source's category and the second's, as in `CATEGORIES`. same: the
+    share of studies with the same category. kappa: over the four categories. positive_kappa: positive or
+    not. n: studies.
+    """
+
+    table: NDArray[np.int64]
+    same: Interval
+    kappa: Interval
+    positive_kappa: Interval
+    n: int
+
+
+def agreement(first: States, second: States, patients: Sequence[object] | NDArray) -> list[Agreement]:
+    """The agreement of two sources: `first` and `second` are states (N, C), `patients` (N,) names whose."""
+    bootstrap = PatientBootstrap(patients)
+    return [
+        _of_one(_one_hot(first[:, place], second[:, place]), bootstrap) for place in range(first.shape[1])
+    ]
+
+
+def kappa(table: Floats) -> Floats:
+    """Cohen's kappa of tables (..., K, K); NaN where chance alone agrees wholly.
+
+    >>> round(float(kappa(np.array([[20.0, 5.0], [10.0, 15.0]]))), 6)
+    0.4
+    """
+    total = table.sum(axis=(-2, -1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = np.trace(table, axis1=-2, axis2=-1) / total
+        expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / total**2
+        found = (observed - expected) / (1.0 - expected)
+    return np.where(np.isclose(expected, 1.0) | (total == 0), np.nan, found)
+
+
+def _one_hot(first: States, second: States) -> Floats:
+    """(N, 4, 4): one in the cell of each study."""
+    sides = [side[:, None] == np.array(CATEGORIES, dtype=np.int8) for side in (first, second)]
+    return (sides[0][:, :, None] & sides[1][:, None, :]).astype(np.float64)
+
+
+def _of_one(cells: Floats, bootstrap: PatientBootstrap) -> Agreement:
+    def scores(sums: Floats) -> Floats:
+        positive = np.stack(
+            [
+                np.stack([sums[:, 0, 0], sums[:, 0, 1:].sum(-1)], axis=-1),
+                np.stack([sums[:, 1:, 0].sum(-1), sums[:, 1:, 1:].sum((-2, -1))], axis=-1),
+            ],
+            axis=-2,
+        )
+        with np.errstate(invalid="ignore"):
+            same = np.trace(sums, axis1=-2, axis2=-1) / sums.sum(axis=(-2, -1))
+        return np.stack([same, kappa(sums), kappa(positive)], axis=-1)
+
+    same, over_all, positive = bootstrap.of_sums(cells, scores)
+    return Agreement(cells.sum(axis=0).astype(np.int64), same, over_all, positive, len(cells))
