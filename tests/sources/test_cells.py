@@ -8,8 +8,8 @@ from plainfilm.sources.cells import (
     list_of,
     names_of,
     row_labels,
-    section_of,
 )
+from plainfilm.text.structured import section_of
 from plainfilm.types import State
 
 

@@ -144,6 +144,26 @@ def test_a_small_word_inside_a_sentence_is_no_header() -> None:
     assert names_and_texts(report, "plain") == [("other", report)]
 
 
+def test_a_stanford_report() -> None:
+    text = (
+        "NARRATIVE:\nRADIOGRAPHIC EXAMINATION OF THE CHEST: 1/2/2000\n\nCLINICAL HISTORY: Cough.\n\n"
+        "COMPARISON: None.\n\nPROCEDURE COMMENTS: Two views.\n\nIMPRESSION:\n\n1. NO EFFUSION.\n\n"
+        "SUMMARY:2-ABNORMAL\n\nEND OF IMPRESSION:\n\nACCESSION NUMBER: ___\n"
+    )
+    found = dict(names_and_texts(text, "chexpert"))
+    assert found["impression"] == "1. NO EFFUSION."
+    assert (found["indication"], found["comparison"]) == ("Cough.", "None.")
+
+
+def test_a_report_of_chang_gung() -> None:
+    text = "Chest PA view. Finding: Clear lungs. Imp: No active lung lesion. Suggestion: follow up."
+    assert names_and_texts(text, "cgmh")[1:] == [
+        ("findings", "Clear lungs."),
+        ("impression", "No active lung lesion."),
+        ("other", "follow up."),
+    ]
+
+
 def test_without_headers_all_is_other() -> None:
     assert names_and_texts("Lungs are clear.\nNo effusion.", "plain") == [
         ("other", "Lungs are clear. No effusion.")

@@ -17,6 +17,7 @@ import yaml
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, nearest
+from plainfilm.text.overrides import Override
 from plainfilm.types import Section
 
 _RULES_FILE = Path(__file__).with_name("header_rules.yaml")
@@ -53,11 +54,14 @@ HEADER_RULES: tuple[str, ...] = tuple(_all_rules())
 """The names that `parse_sections` takes."""
 
 
-def parse_sections(text: str, header_rules: str = "plain") -> tuple[Section, ...]:
+def parse_sections(
+    text: str, header_rules: str = "plain", override: Override | None = None
+) -> tuple[Section, ...]:
     """The sections of a report in their order; those without text are left out.
 
     Text before the first header, and a report without any, is "other"; but a title above the headers
-    ("CHEST, PA AND LATERAL") is "technique".
+    ("CHEST, PA AND LATERAL") is "technique". `override` is what a file says of this study
+    (`overrides.read_overrides`).
 
     Raises:
         ConfigError: `header_rules` names no rules (with the nearest name).
@@ -72,7 +76,7 @@ def parse_sections(text: str, header_rules: str = "plain") -> tuple[Section, ...
     announced = {section.name for section in sections}
     if rules.last_paragraph and sections and not announced & {"findings", "impression"}:
         sections[-1:] = _cut_at_blank_line(text, sections[-1])
-    return tuple(sections)
+    return tuple(sections) if override is None else override.apply(text, sections)
 
 
 def _is_title(section: Section, rules: HeaderRules) -> bool:
@@ -131,7 +135,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     banner = rf"^[ \t]*(?P<banner>(?i:{_either(rules.banners)}))[ \t]*:?[ \t]*\r?$"
     if rules.style == "line":
         # A colon between digits is a time of day: "PORTABLE CHEST, 5:40 A.M.:".
-        header = r"^[ \t]*[A-Z](?:[A-Z0-9_ ()/,.&'-]|:(?=\d\d)){1,90}?[ \t]*:(?=\s|$|[A-Z_])"
+        header = r"^[ \t]*[A-Z](?:[A-Z0-9_ ()/,.&'-]|:(?=\d\d)){1,90}?[ \t]*:(?=\s|$|[A-Z_]|\d-)"
         return re.compile(f"{banner}|{header}", re.MULTILINE)
     phrases = [phrase for known in rules.headers.values() for phrase in known]
     any_case, capitals = f"(?i:{_either(phrases)})", _either([phrase.upper() for phrase in phrases])

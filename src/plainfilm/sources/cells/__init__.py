@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 
 from plainfilm.sources.base import is_blank, state_of
-from plainfilm.types import SECTIONS, Label, Rejection, Report, Section, State
+from plainfilm.text.structured import report_of, section_of
+from plainfilm.types import Label, Rejection, Report, State
 
 
 def list_of(cell: str) -> list[str]:
@@ -75,24 +76,9 @@ def row_labels(
     return tuple(labels.values())
 
 
-def section_of(header: str) -> str:
-    """The section a column's header names, or "other"."""
-    folded = header.lower()
-    if "history" in folded:
-        return "indication"
-    return next((name for name in SECTIONS if name in folded), "other")
-
-
 def join_sections(parts: Sequence[tuple[str, str]], header_rules: str) -> Report:
     """One report of (header, text) parts; a single column that names no section is parsed instead."""
     names = [section_of(header) for header, _ in parts]
-    texts = [text.strip() for _, text in parts]
-    report = "\n\n".join(texts)
     if len({header for header, _ in parts}) == 1 and names[0] == "other":
-        return Report(report, header_rules=header_rules)
-    sections: list[Section] = []
-    start = 0
-    for name, text in zip(names, texts, strict=True):
-        sections.append(Section(name, text, start, start + len(text)))
-        start += len(text) + 2
-    return Report(report, tuple(sections), header_rules)
+        return Report("\n\n".join(text.strip() for _, text in parts), header_rules=header_rules)
+    return report_of(zip(names, (text for _, text in parts), strict=True), header_rules)
