@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.cli import main
-from plainfilm.errors import DataError, UsageError
+from plainfilm.errors import ConfigError, DataError, UsageError
 from plainfilm.labelling import CHEXPERT_OBSERVATIONS
 from plainfilm.labelling.table import STATUS, label_csv
 
@@ -72,6 +72,15 @@ def test_columns_named_as_sections_are_those(write: Write, tmp_path: Path) -> No
     label_csv(write(rows), tmp_path / "out.csv", columns, vocabulary="nih14")
     (row,) = read(tmp_path / "out.csv")
     assert (row["Edema"], row["Effusion"], row["Pneumothorax"]) == ("1", "0", "")
+
+
+def test_headers_of_the_corpus(write: Write, tmp_path: Path) -> None:
+    rows = [{"report": "CLINICAL HISTORY: Edema.\nNARRATIVE:\nNo effusion.\nSUMMARY:4-POSSIBLE\n"}]
+    label_csv(write(rows), tmp_path / "out.csv", ["report"], header_rules="chexpert")
+    (row,) = read(tmp_path / "out.csv")
+    assert (row["Edema"], row["Pleural Effusion"]) == ("", "0")
+    with pytest.raises(ConfigError, match="unknown header rules 'chexprt': did you mean 'chexpert'"):
+        label_csv(write(rows), tmp_path / "out.csv", ["report"], header_rules="chexprt")
 
 
 def test_processes_change_nothing(write: Write, tmp_path: Path) -> None:

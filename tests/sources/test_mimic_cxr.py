@@ -162,6 +162,14 @@ def test_reports_in_their_own_download_beside(raw: Path) -> None:
     assert sum(study.report is not None for study in read(raw)[0].values()) == 2
 
 
+def test_a_file_may_state_the_sections_of_a_study(raw: Path, tmp_path: Path) -> None:
+    overrides = tmp_path / "sections.csv"
+    overrides.write_text("study_id,section,start,end\ns50000001,findings,,\n")
+    studies = read(raw, sections=overrides)[0]
+    assert [one.name for one in studies["s50000001"].report.sections] == ["findings"]
+    assert studies["s50000002"].report.sections is None
+
+
 def test_reports_where_the_option_says(raw: Path, tmp_path: Path) -> None:
     (raw / "files/p10/p10000001/s50000001.txt").unlink()
     elsewhere = tmp_path / "elsewhere"

@@ -34,6 +34,9 @@ def command(
     codes: Annotated[
         Codes, typer.Option(help="chexpert: 1, 0, -1, blank; chexbert: 1, 2, 3, 0.")
     ] = Codes.CHEXPERT,
+    header_rules: Annotated[
+        str, typer.Option(help="How reports announce their sections: plain, mimic_cxr, chexpert, cgmh.")
+    ] = "plain",
     out: Annotated[Path | None, typer.Option(help="CSV file to write; .gz is compressed.")] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="JSON lines to write: sentence, characters and rule of every label.")
@@ -61,7 +64,7 @@ def command(
     elif source is not None:
         if not text_column or out is None:
             raise UsageError(f"{source}: a CSV file needs --text-column HEADER and --out labels.csv")
-        _csv(source, out, text_column, vocabulary, codes.value, evidence, workers)
+        _csv(source, out, text_column, vocabulary, codes.value, header_rules, evidence, workers)
 
 
 def _collection(path: Path, vocabulary: str, workers: int | None) -> None:
@@ -79,6 +82,7 @@ def _csv(
     columns: list[str],
     vocabulary: str,
     codes: str,
+    header_rules: str,
     evidence: Path | None,
     workers: int | None,
 ) -> None:
@@ -91,6 +95,7 @@ def _csv(
         columns,
         vocabulary=vocabulary,
         codes="chexbert" if codes == "chexbert" else "chexpert",
+        header_rules=header_rules,
         evidence=evidence,
         workers=workers,
         progress=console_progress(),

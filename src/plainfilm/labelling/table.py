@@ -58,6 +58,7 @@ class _Chunk(NamedTuple):
     codes: Codes
     columns: tuple[str, ...]
     evidence: bool
+    header_rules: str
     first: int
     texts: list[tuple[str, ...]]
 
@@ -85,6 +86,7 @@ def label_csv(
     *,
     vocabulary: str = "chexpert",
     codes: Codes = "chexpert",
+    header_rules: str = "plain",
     evidence: Path | None = None,
     workers: int | None = None,
     progress: Progress = SILENT,
@@ -92,8 +94,9 @@ def label_csv(
     """Writes `path` to `out` with the status and the states of every row's report.
 
     A text column called findings, impression or another section's name is that section; any other is cut
-    into sections first. Findings, impression and text under no known header are read. `evidence` is a file
-    of JSON lines: for every label its row, column, sentence, characters, rule and attributes.
+    into sections first, by `header_rules` (see `text.sections`). Findings, impression and text under no
+    known header are read. `evidence` is a file of JSON lines: for every label its row, column, sentence,
+    characters, rule and attributes.
 
     Raises:
         DataError: no such file, a missing column (with the nearest), a row of another length than the
@@ -101,6 +104,7 @@ def label_csv(
         UsageError: a column of the file has the name of one that is written.
     """
     labeller = Labeller.load(vocabulary)
+    parse_sections("", header_rules)  # an unknown name is an error before anything is read
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         reader = csv.reader(stack.enter_context(open_text(path)))
@@ -110,7 +114,7 @@ def label_csv(
         writer.writerow([*header, STATUS, *labeller.observations])
         rows: list[list[list[str]]] = []
         places = [header.index(name) for name in text_columns]
-        settings = (vocabulary, codes, tuple(text_columns), evidence is not None)
+        settings = (vocabulary, codes, tuple(text_columns), evidence is not None, header_rules)
         chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
         for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
             written = zip(rows.pop(0), labelled.statuses, labelled.cells, strict=True)
@@ -161,7 +165,7 @@ def _rows(path: Path, reader: Any, width: int) -> Iterator[list[str]]:
 def _chunks(
     stream: Iterator[list[str]],
     places: Sequence[int],
-    settings: tuple[str, Codes, tuple[str, ...], bool],
+    settings: tuple[str, Codes, tuple[str, ...], bool, str],
     kept: list[list[list[str]]],
 ) -> Iterator[_Chunk]:
     """Texts to label; the rows they are from are appended to `kept`."""
@@ -186,7 +190,7 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     for number, texts in enumerate(chunk.texts, chunk.first):
         labels: list[Label] = []
         for column, text in zip(chunk.columns, texts, strict=True):
-            sentences = column_sentences(column, text)
+            sentences = column_sentences(column, text, chunk.header_rules)
             found = [label for sentence in sentences for label in labeller.label_sentence(sentence.text)]
             if chunk.evidence:
                 evidence += _evidence(number, column, sentences, labeller)
@@ -198,13 +202,13 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     return _Labelled(statuses, cells, evidence)
 
 
-def column_sentences(column: str, text: str) -> list[Sentence]:
+def column_sentences(column: str, text: str, header_rules: str = "plain") -> list[Sentence]:
     """The sentences of a cell that are read."""
     name = column.strip().lower()
     if name in SECTIONS:
         sections: Sequence[Section] = (Section(name, text, 0, len(text)),)
     else:
-        sections = parse_sections(text)
+        sections = parse_sections(text, header_rules)
     return [
         sentence
         for section in sections

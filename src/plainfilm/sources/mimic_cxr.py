@@ -15,7 +15,7 @@ with free-text reports", Scientific Data 6, 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from plainfilm.config import Settings
 from plainfilm.errors import SourceError
 from plainfilm.io.tables import read_csv
 from plainfilm.sources.base import is_blank, number_of, sex_of, split_of, state_of, view_of
+from plainfilm.text.overrides import Override, read_overrides
+from plainfilm.text.sections import parse_sections
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
 IMAGE_KEYS = ("dicom_id", "subject_id", "study_id")
@@ -31,9 +33,12 @@ LABELLERS = ("chexpert", "negbio")
 
 
 class Config(Settings):
-    """`reports`: the folder that holds `files/` of reports, where it is not found by itself."""
+    """reports: the folder that holds `files/` of reports, where it is not found by itself. sections: a file
+    that states the sections of single studies (see `text.overrides`).
+    """
 
     reports: Path | None = None
+    sections: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class _Tables:
     labels: dict[str, tuple[Label, ...]] = field(default_factory=dict)
     people: dict[str, _Person] = field(default_factory=dict)
     licence: str | None = None
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -78,7 +84,8 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     if not files.is_dir():
         raise SourceError(f"{raw}: no folder 'files' in it; give the folder that holds files/ and the csv.gz")
     reports = _report_roots(raw, config)
-    tables = _Tables(licence=_licence(raw))
+    overrides = read_overrides(config.sections) if config.sections else {}
+    tables = _Tables(licence=_licence(raw), overrides=overrides)
     yield from _read_tables(raw, tables)
     for patient in _patients(files, reports, tables):
         yield from _patient(patient, raw, reports, tables)
@@ -246,13 +253,18 @@ def _patient(
             study_id=study,
             patient_id=patient,
             images=tuple(images),
-            report=Report(text, header_rules="mimic_cxr") if text else None,
+            report=_sectioned(text, tables.overrides.get(study)) if text else None,
             labels=tables.labels.get(study, ()),
             split=next((film.split for film in films.values() if film.split), split),
             order=order,
             age=_age(person, order),
             sex=person.sex if person else None,
         )
+
+
+def _sectioned(text: str, override: Override | None) -> Report:
+    sections = parse_sections(text, "mimic_cxr", override) if override else None
+    return Report(text, sections, "mimic_cxr")
 
 
 def _images(
