@@ -113,6 +113,7 @@ def test_compressed_in_and_out(write: Write, tmp_path: Path) -> None:
     [
         ("id,reprt\n1,x\n", r"no column 'report': did you mean 'reprt'"),
         ("id,report\n1,x,y\n", r"line 2: 3 cells under 2 headers"),
+        ("report,report\nx,y\n", "header 'report' occurs twice"),
         ("", "is empty"),
         ("id,report\n1," + "x" * (1 << 25) + "\n", "line 2: not CSV"),
     ],

@@ -132,6 +132,9 @@ def _header(
     if not header:
         raise DataError(f"{path}: is empty: a header is needed")
     require_columns(path, header, text_columns)
+    repeated = next((name for name in text_columns if header.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"{path}: header '{repeated}' occurs twice; rename one of the columns")
     taken = [name for name in (STATUS, *observations) if name in header]
     if taken:
         raise UsageError(f"{path}: has a column '{taken[0]}' already, which labelling writes; rename it")
