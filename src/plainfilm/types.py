@@ -102,7 +102,7 @@ class Box:
     """A rectangle on one image, `(x0, y0, x1, y1)` in pixels of the raw image, x right and y down.
 
     `kind` is "observation", "region" or "phrase"; `name` is which one; `phrase` is the text it
-    illustrates, where there is one.
+    illustrates, where there is one. `labels` are what is said of the place inside it (of a region).
     """
 
     name: str
@@ -113,11 +113,17 @@ class Box:
     y1: float
     annotator: str | None = None
     phrase: str | None = None
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True)
 class Image:
-    """One film as it lies in the raw layout; `image_id` is unique in its corpus."""
+    """One film as it lies in the raw layout; `image_id` is unique in its corpus.
+
+    `path` may lead into an archive (`io.archives`). `width` and `height` (pixels) and `spacing_mm` (side of a
+    pixel) are what the corpus' tables state, where they do: boxes are checked against them, and they are all
+    that is known of an image whose pixels are not here.
+    """
 
     image_id: str
     path: Path
@@ -125,6 +131,9 @@ class Image:
     labels: tuple[Label, ...] = ()
     boxes: tuple[Box, ...] = ()
     licence: str | None = None
+    width: int | None = None
+    height: int | None = None
+    spacing_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,7 @@ class Study:
 
     `split` is one of `SPLITS` where the corpus states it and `None` otherwise. `order` sorts the
     studies of one patient in time (any increasing number). `age` is in years, `sex` is "F" or "M".
+    `files` are what the source's `complete` reads of this study besides its images.
     """
 
     study_id: str
@@ -144,6 +154,7 @@ class Study:
     order: float | None = None
     age: float | None = None
     sex: str | None = None
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

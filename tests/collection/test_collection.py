@@ -8,6 +8,7 @@ import pytest
 
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.collection import META
+from plainfilm.collection.schema import FORMAT_VERSION
 from plainfilm.errors import CollectionError
 
 
@@ -22,11 +23,13 @@ def change_meta(collection: Collection, **fields: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "way_out"), [(3, "update Plainfilm"), (0, "prepare it again"), (None, "prepare it again")]
+    ("version", "way_out"),
+    [(FORMAT_VERSION + 1, "update Plainfilm"), (0, "prepare it again"), (None, "prepare it again")],
 )
 def test_another_format_version(collection: Collection, version: int | None, way_out: str) -> None:
     change_meta(collection, format_version=version)
-    with pytest.raises(CollectionError, match=f"has collection format {version}, .* reads 2; {way_out}"):
+    message = f"has collection format {version}, .* reads {FORMAT_VERSION}; {way_out}"
+    with pytest.raises(CollectionError, match=message):
         Collection.open(collection.path)
 
 

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image as PillowImage
 
 from plainfilm.collection import Collection, prepare, shard
-from plainfilm.collection.prepare import STUDIES_PER_SHARD
 from plainfilm.errors import CollectionError, ConfigError, DataError, SourceError, UsageError
 from plainfilm.io import files
 from plainfilm.sources import mimic_cxr
+
+STUDIES_PER_SHARD = shard.STUDIES_WITH_FILMS
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -201,7 +202,7 @@ def test_a_full_disk_leaves_the_old_collection(
     before = content(out)
     make_disk_full(monkeypatch, after=2)
     with pytest.raises(DataError):
-        prepare("table", raw, out, size=24, workers=1, force=True)
+        prepare("table", raw, out, size=24, workers=1, replace_present=True)
     after = {path: digest for path, digest in content(out).items() if not path.startswith(".partial")}
     assert after == before
 
@@ -214,12 +215,12 @@ def test_a_finished_collection_is_returned_as_it_is(tmp_path: Path, write_table)
     assert (first.path / "images.parquet").stat().st_mtime_ns == stamp
 
 
-def test_another_collection_is_replaced_only_by_force(tmp_path: Path, write_table) -> None:
+def test_another_collection_is_replaced_only_when_asked(tmp_path: Path, write_table) -> None:
     raw, out = write_table(3), tmp_path / "out"
     prepare("table", raw, out, size=32, workers=1)
-    with pytest.raises(CollectionError, match="other raw data, size or options.*--force"):
+    with pytest.raises(CollectionError, match="other raw data, size or options.*--replace"):
         prepare("table", raw, out, size=24, workers=1)
-    prepare("table", raw, out, size=24, workers=1, force=True)
+    prepare("table", raw, out, size=24, workers=1, replace_present=True)
     prepare("table", raw, tmp_path / "fresh", size=24, workers=1)
     assert content(out) == content(tmp_path / "fresh")
 
@@ -229,7 +230,7 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, write_table
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"precious")
     with pytest.raises(CollectionError, match="is not empty and no collection"):
-        prepare("table", write_table(2), tmp_path / "mine", force=True)
+        prepare("table", write_table(2), tmp_path / "mine", replace_present=True)
     assert mine.read_bytes() == b"precious"
 
 

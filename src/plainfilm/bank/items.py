@@ -104,6 +104,7 @@ Row = tuple[str, str, str | None, str | None]
 
 
 def _films(collection: Collection, patients: dict[str, str], choice: Choice) -> list[Row]:
+    collection.require_pixels()
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
     return [
         (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))

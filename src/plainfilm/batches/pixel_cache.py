@@ -55,6 +55,7 @@ class ImageFiles:
     """Decodes the stored file each time it is asked for."""
 
     def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
+        collection.require_pixels()
         self._collection = collection
         self._paths = collection.table("images")["path"].combine_chunks()
         self._shortest_side = shortest_side
@@ -104,6 +105,7 @@ def open_or_build(
     Raises:
         DataError: no folder can be written to or has room. CollectionError: a film that does not decode.
     """
+    collection.require_pixels()
     shapes = cache_shapes(collection, size)
     total = int(shapes.prod(axis=1).sum())
     if total == 0:

@@ -26,7 +26,13 @@ def command(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeat it.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the collection that is there.")] = False,
+    tables_only: Annotated[
+        bool, typer.Option("--tables-only", help="Read what the tables say; open no film.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep, with a flag, what is no chest film by its header.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the collection that is there.")] = False,
 ) -> None:
     """Prepare a collection from a raw layout; killed and repeated, it goes on where it was.
 
@@ -48,7 +54,9 @@ def command(
         size=size,
         workers=workers,
         options=options,
-        force=force,
+        tables_only=tables_only,
+        keep_refused=force,
+        replace_present=replace,
         progress=console_progress(),
     )
     rows = {name: table["rows"] for name, table in collection.meta["tables"].items()}

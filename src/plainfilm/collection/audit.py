@@ -42,14 +42,17 @@ def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
 
 
 def _joined(collections: Sequence[Collection], table: str) -> pd.DataFrame:
-    frames = [collection.frame(table).assign(collection=collection.name) for collection in collections]
+    frames = [
+        collection.frame(table).assign(collection=collection.name, corpus=collection.corpus)
+        for collection in collections
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
 def _patients_in_several_splits(studies: pd.DataFrame) -> Iterator[Entry]:
-    splits = studies.groupby("patient_id")["split"].nunique()
-    leaked = studies[studies["patient_id"].isin(splits.index[splits > 1])]
-    for patient, rows in leaked.groupby("patient_id"):
+    people = studies.groupby(["corpus", "patient_id"])
+    leaked = studies[people["split"].transform("nunique") > 1]
+    for (_, patient), rows in leaked.groupby(["corpus", "patient_id"]):
         yield {
             "kind": "patient",
             "patient_id": patient,

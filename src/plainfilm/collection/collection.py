@@ -56,9 +56,20 @@ class Collection:
         return str(self.meta["fingerprint"])
 
     @property
-    def source(self) -> str:
-        """The source it was prepared with."""
-        return str(self.meta["source"])
+    def corpus(self) -> str:
+        """Whose patients these are: a patient's id means the same person within one corpus only."""
+        return str(self.meta["corpus"])
+
+    def require_pixels(self) -> None:
+        """Checks that the films are here.
+
+        Raises:
+            CollectionError: it was prepared from tables only.
+        """
+        if not self.meta["pixels"]:
+            raise CollectionError(
+                f"{self.path}: was prepared with --tables-only and has no films; prepare it again"
+            )
 
     @property
     def licence(self) -> list[str]:

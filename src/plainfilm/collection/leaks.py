@@ -45,7 +45,7 @@ def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
 def _keyed(parts: Iterable[Part]) -> dict[int, str]:
     """Patients by their keys: the same number in two corpora is not the same patient."""
     return {
-        stable_hash("patient", part[0].source, patient): patient
+        stable_hash("patient", part[0].corpus, patient): patient
         for part in parts
         for patient in patients_of([part])
     }
@@ -58,7 +58,8 @@ def check_patients_apart(train: Iterable[Part], test: Iterable[Part]) -> None:
         LeakageError: some are; names a few of them and how many there are.
     """
     train, test = list(train), list(test)
-    refuse_shared(patients_of(train), patients_of(test), _named(train), _named(test))
+    first, second = _keyed(train), _keyed(test)
+    _refuse({first[key] for key in first.keys() & second.keys()}, _named(train), _named(test))
 
 
 def refuse_shared(first: Set[str], second: Set[str], first_name: str, second_name: str) -> None:
@@ -76,8 +77,8 @@ def _refuse(patients: Set[str], first_name: str, second_name: str) -> None:
         few = ", ".join(shared[:3]) + (", ..." if len(shared) > 3 else "")
         raise LeakageError(
             f"{len(shared)} patients are in both {first_name} and {second_name} ({few}): a score on them "
-            "would mean nothing; split by patient, or, if other people share these ids, prepare with a "
-            "patient prefix"
+            "would mean nothing; split by patient, or, if other people share these ids, prepare with another "
+            "corpus or a patient prefix"
         )
 
 

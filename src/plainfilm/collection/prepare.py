@@ -25,39 +25,35 @@ from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
-from plainfilm.collection.shard import Part, Shard, part_folder, shard_fingerprint
-from plainfilm.config import build
+from plainfilm.collection.shard import Order, Part, Shard, part_folder, shard_fingerprint
+from plainfilm.config import Settings, build
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.tables import read_parquet, write_json
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import stable_hash
-from plainfilm.sources.base import source
+from plainfilm.sources.base import corpus_of, source
 from plainfilm.types import SPLITS, Rejection, Study
 
-STUDIES_PER_SHARD = 32
 SMALLEST_SIZE = 16
+_REJECTIONS_PER_SHARD = 3_200
 
 
 @dataclass(frozen=True)
 class _Plan:
     """Everything that says what is prepared, from where, to where."""
 
-    source_name: str
     options: Mapping[str, Any]
-    raw: Path
+    order: Order
     out: Path
-    size: int
 
     @property
     def work(self) -> Path:
         """The folder of unfinished work."""
-        return self.out / ".partial"
+        return self.order.work
 
     def items(self) -> Iterator[Study | Rejection]:
         """What the source yields."""
-        module = source(self.source_name)
-        config = build(module.Config, self.options, f"options of source {self.source_name}")
-        return module.read(self.raw, config)
+        return source(self.order.source_name).read(self.order.raw, self.order.config)
 
 
 def prepare(
@@ -68,25 +64,33 @@ def prepare(
     size: int = 512,
     workers: int | None = None,
     options: Mapping[str, Any] | None = None,
-    force: bool = False,
+    tables_only: bool = False,
+    keep_refused: bool = False,
+    replace_present: bool = False,
     progress: Progress = SILENT,
 ) -> Collection:
     """Prepares the collection `out` from the raw layout `raw` and returns it.
 
     `size` is the shortest side of stored images in pixels (smaller films stay as they are). `workers` is
-    the number of processes, all cores by default; 1 stays in this process. `options` are the source's.
-    A finished collection of the same raw data is returned as it is; `force` replaces what is there.
+    the number of processes, all cores by default; 1 stays in this process. `options` are the source's. With
+    `tables_only` no film is opened: the collection has what the tables say. With `keep_refused` a film whose
+    header says that it is no chest radiograph is kept and flagged. A finished collection of the same raw data
+    is returned as it is; `replace_present` replaces what is there.
 
     Raises:
         SourceError: nothing of `raw` can be read.
         CollectionError: `out` holds something else, or cannot be written.
         ConfigError: an unknown source or option.
+        UsageError: a size too small, or a source that cannot do without films.
     """
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
-    plan = _Plan(source_name, dict(options or {}), raw.absolute(), out.absolute(), size)
+    out = out.absolute()
+    config = _config(source_name, options or {}, tables_only)
+    order = Order(source_name, config, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
+    plan = _Plan(dict(options or {}), order, out)
     _refuse_foreign(plan)
-    present = None if force else _present(plan, progress)
+    present = None if replace_present else _present(plan, progress)
     if present is not None:
         return present
     stream = shards(plan)
@@ -99,6 +103,14 @@ def prepare(
     return Collection.open(plan.out)
 
 
+def _config(source_name: str, options: Mapping[str, Any], tables_only: bool) -> Settings:
+    kind = source(source_name).Config
+    if tables_only and "tables_only" not in kind.model_fields:
+        raise UsageError(f"--tables-only: source {source_name} cannot do without its films; leave it out")
+    stated = {**options, "tables_only": True} if tables_only else options
+    return build(kind, stated, f"options of source {source_name}")
+
+
 def shards(plan: _Plan) -> Iterator[Shard]:
     """The studies of a plan in shards, refused ones as rejections; the same shards every time."""
     studies: list[Study] = []
@@ -109,11 +121,11 @@ def shards(plan: _Plan) -> Iterator[Shard]:
             studies.append(item)
         else:
             rejections.append(item)
-        if len(studies) == STUDIES_PER_SHARD or len(rejections) == 100 * STUDIES_PER_SHARD:
-            yield Shard(number, tuple(studies), tuple(rejections), plan.raw, plan.work, plan.size)
+        if len(studies) == plan.order.studies_per_shard or len(rejections) == _REJECTIONS_PER_SHARD:
+            yield Shard(number, tuple(studies), tuple(rejections), plan.order)
             studies, rejections, number = [], [], number + 1
     if studies or rejections:
-        yield Shard(number, tuple(studies), tuple(rejections), plan.raw, plan.work, plan.size)
+        yield Shard(number, tuple(studies), tuple(rejections), plan.order)
 
 
 def _usable(items: Iterable[Study | Rejection]) -> Iterator[Study | Rejection]:
@@ -159,7 +171,7 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
 
 
 def _refuse_foreign(plan: _Plan) -> None:
-    """Protects a folder that Plainfilm did not make, `force` or not."""
+    """Protects a folder that Plainfilm did not make, whatever is to be replaced."""
     ours = (plan.out / META).exists() or plan.work.is_dir()
     if plan.out.is_file() or (plan.out.is_dir() and not ours and any(plan.out.iterdir())):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
@@ -177,15 +189,15 @@ def _present(plan: _Plan, progress: Progress) -> Collection | None:
     if collection.meta["inputs"] != _inputs(plan, (shard_fingerprint(shard) for shard in shards(plan))):
         raise CollectionError(
             f"{plan.out}: holds a collection of other raw data, size or options; "
-            "choose another folder, or replace it with --force"
+            "choose another folder, or replace it with --replace"
         )
-    progress.say(f"{plan.out} is already prepared from {plan.raw}")
+    progress.say(f"{plan.out} is already prepared from {plan.order.raw}")
     shutil.rmtree(plan.work, ignore_errors=True)
     return collection
 
 
 def _inputs(plan: _Plan, fingerprints: Iterable[str]) -> str:
-    digest = hashlib.sha256(plan.source_name.encode())
+    digest = hashlib.sha256(plan.order.source_name.encode())
     for fingerprint in fingerprints:
         digest.update(fingerprint.encode())
     return digest.hexdigest()
@@ -231,14 +243,16 @@ def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
         rows, digest = merge(name, folders, plan.work / f"{name}.parquet")
         tables[name] = {"rows": rows, "digest": digest}
     if not tables["studies"]["rows"]:
-        raise SourceError(f"{plan.raw}: no study can be used: {_first_reason(plan.work)}")
+        raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(plan.work)}")
     licences = read_parquet(plan.work / "images.parquet", columns=["licence"]).column("licence")
     return {
         "format_version": FORMAT_VERSION,
         "plainfilm": plainfilm.__version__,
-        "source": {"name": plan.source_name, "options": _plain(plan.options)},
+        "source": {"name": plan.order.source_name, "options": _plain(plan.options)},
+        "corpus": corpus_of(plan.order.source_name, plan.order.config),
+        "pixels": not plan.order.tables_only,
         "licence": sorted(pc.unique(licences).drop_null().to_pylist()),
-        "image_size": plan.size,
+        "image_size": plan.order.size,
         "tables": tables,
         "fingerprint": content_fingerprint({name: table["digest"] for name, table in tables.items()}),
         "inputs": _inputs(plan, (part.fingerprint for part in parts)),
@@ -259,7 +273,7 @@ def _first_reason(work: Path) -> str:
 
 def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
     """Moves images and tables into place; `collection.json` comes last and makes it a collection."""
-    _sweep(plan.work, meta["tables"]["images"]["rows"])
+    _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
     try:
         (plan.out / META).unlink(missing_ok=True)
         old = plan.out / "images"

@@ -13,11 +13,15 @@ from plainfilm.collection.names import drawn_split, stored_path
 from plainfilm.errors import ImageError
 from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy, scale_boxes_xyxy
 from plainfilm.io.images import read_image, write_jpeg
+from plainfilm.io.perceptual import perceptual_hash
+from plainfilm.io.raster import reduced_size
 from plainfilm.text.sections import parse_sections
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Box, Image, Label, Report, State, Study
 
 BOX_KINDS = ("observation", "region", "phrase")
+_ONE_SHAPE = 0.02
+"""Proportions of one film may differ so much between two sizes of it, by rounding."""
 _STATES = frozenset(State)
 
 
@@ -65,24 +69,43 @@ def add_study(
         _add_labels("image", image.image_id, image.labels, rows, study.study_id)
 
 
-def stored_image(image: Image, folder: Path, size: int) -> dict[str, Any]:
+def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = False) -> dict[str, Any]:
     """Writes an image below `folder`, its shortest side at most `size` pixels; returns its measures.
+
+    With `keep_refused`, what is no chest film by its header is stored too, and its flags say so.
 
     Raises:
         ImageError: the image cannot be used.
     """
-    pixels = read_image(image.path, size)
+    pixels = read_image(image.path, size, keep_refused=keep_refused)
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
+    stated = image.spacing_mm * pixels.original_width / width if image.spacing_mm else None
     return {
         "path": path,
         "width": width,
         "height": height,
         "original_width": pixels.original_width,
         "original_height": pixels.original_height,
-        "pixel_spacing_mm": pixels.spacing_mm,
+        "pixel_spacing_mm": pixels.spacing_mm or stated,
+        "flags": "; ".join(pixels.flags) or None,
+        "perceptual_hash": perceptual_hash(pixels.array),
         "sha256": sha256,
+    }
+
+
+def stated_image(image: Image, size: int) -> dict[str, Any]:
+    """The measures that tables state of an image without its pixels, as if it were stored with `size`."""
+    if image.width is None or image.height is None:
+        return {"pixel_spacing_mm": image.spacing_mm}
+    width, height = reduced_size((image.width, image.height), size)
+    return {
+        "width": width,
+        "height": height,
+        "original_width": image.width,
+        "original_height": image.height,
+        "pixel_spacing_mm": image.spacing_mm * image.width / width if image.spacing_mm else None,
     }
 
 
@@ -107,21 +130,53 @@ def _add_image(
         licence=image.licence,
         **measures,
     )
+    frames = _frames(image, measures)
     for box in image.boxes:
-        _add_box(box, image, measures, rows, (path, study.study_id))
+        _add_box(box, image, frames, rows, (path, study.study_id))
     return True
 
 
-def _add_box(box: Box, image: Image, measures: dict[str, Any], rows: Rows, place: tuple[str, str]) -> None:
-    raw_size = (measures["original_width"], measures["original_height"])
-    reason = _box_fault(box, raw_size)
+@dataclass(frozen=True)
+class _Frames:
+    """The (width, height) that boxes refer to, and those of the stored image; either may be unknown.
+
+    A film that was reduced before it was published has boxes in the pixels its tables state.
+    """
+
+    boxes: tuple[int, int] | None
+    stored: tuple[int, int] | None
+
+    @property
+    def is_same_film(self) -> bool:
+        """False where the proportions differ, so that nobody can say where a box lies."""
+        if self.boxes is None or self.stored is None:
+            return True
+        wide, high = (self.stored[axis] / self.boxes[axis] for axis in (0, 1))
+        return abs(wide - high) <= _ONE_SHAPE * max(wide, high)
+
+
+def _frames(image: Image, measures: dict[str, Any]) -> _Frames:
+    stated = (image.width, image.height)
+    seen = (measures.get("original_width"), measures.get("original_height"))
+    stored = (measures.get("width"), measures.get("height"))
+    return _Frames(_pair(stated) or _pair(seen), _pair(stored))
+
+
+def _pair(size: tuple[int | None, int | None]) -> tuple[int, int] | None:
+    return (size[0], size[1]) if size[0] and size[1] else None
+
+
+def _add_box(box: Box, image: Image, frames: _Frames, rows: Rows, place: tuple[str, str]) -> None:
+    reason = _box_fault(box, frames)
     if reason:
         path, study_id = place
         rows.reject(path, f"box '{box.name}' ({box.x0}, {box.y0}, {box.x1}, {box.y1}) {reason}", study_id)
         return
-    size = (measures["width"], measures["height"])
     corners_xyxy_px = np.array([[box.x0, box.y0, box.x1, box.y1]])
-    x0, y0, x1, y1 = clip_boxes_xyxy(scale_boxes_xyxy(corners_xyxy_px, raw_size, size), size)[0].tolist()
+    if frames.boxes and frames.stored:
+        scaled = scale_boxes_xyxy(corners_xyxy_px, frames.boxes, frames.stored)
+        corners_xyxy_px = clip_boxes_xyxy(scaled, frames.stored)
+    x0, y0, x1, y1 = corners_xyxy_px[0].tolist()
     rows.add(
         "boxes",
         image_id=image.image_id,
@@ -134,16 +189,19 @@ def _add_box(box: Box, image: Image, measures: dict[str, Any], rows: Rows, place
         annotator=box.annotator,
         phrase=box.phrase,
     )
+    _add_labels("region", f"{image.image_id}:{box.name}", box.labels, rows, place[1])
 
 
-def _box_fault(box: Box, size: tuple[int, int]) -> str | None:
+def _box_fault(box: Box, frames: _Frames) -> str | None:
     corners_xyxy_px = np.array([[box.x0, box.y0, box.x1, box.y1]])
     if not np.isfinite(corners_xyxy_px).all():
         return "has a corner that is not a number"
     if box.x1 <= box.x0 or box.y1 <= box.y0:
         return "is inverted or has no area"
-    if box_area_xyxy(clip_boxes_xyxy(corners_xyxy_px, size))[0] <= 0:
-        return f"lies outside the image of {size[0]} x {size[1]}"
+    if not frames.is_same_film:
+        return f"belongs to an image of {frames.boxes}, which this one of {frames.stored} was not made from"
+    if frames.boxes and box_area_xyxy(clip_boxes_xyxy(corners_xyxy_px, frames.boxes))[0] <= 0:
+        return f"lies outside the image of {frames.boxes[0]} x {frames.boxes[1]}"
     if box.kind not in BOX_KINDS:
         return f"is of kind '{box.kind}', none of {', '.join(BOX_KINDS)}"
     return None
@@ -197,4 +255,6 @@ def _add_labels(target: str, target_id: str, labels: Iterable[Label], rows: Rows
             origin=label.origin,
             start=label.start,
             end=label.end,
+            rule=label.rule,
+            **dict(label.attributes),
         )

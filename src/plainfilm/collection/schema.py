@@ -7,7 +7,7 @@ A collection is a folder:
     images.parquet       one row per stored image; `path` is relative to the folder
     sections.parquet     the parts of each report
     sentences.parquet    the sentences of each section
-    labels.parquet       statements about studies, images or sentences, each with its origin
+    labels.parquet       statements about studies, images, sentences or regions, each with its origin
     boxes.parquet        rectangles on stored images
     rejected.parquet     what of the raw layout could not be used, and why
     images/              stored films, 8-bit grey
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 STUDIES = pa.schema(
     [
@@ -35,15 +35,17 @@ IMAGES = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("study_id", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),  # relative to the collection
+        pa.field("path", pa.string()),  # relative to the collection; none where only tables were prepared
         pa.field("view", pa.string(), nullable=False),  # a types.View
-        pa.field("width", pa.int32(), nullable=False),  # pixels as stored
-        pa.field("height", pa.int32(), nullable=False),
-        pa.field("original_width", pa.int32(), nullable=False),
-        pa.field("original_height", pa.int32(), nullable=False),
+        pa.field("width", pa.int32()),  # pixels as stored
+        pa.field("height", pa.int32()),
+        pa.field("original_width", pa.int32()),
+        pa.field("original_height", pa.int32()),
         pa.field("pixel_spacing_mm", pa.float64()),  # of the stored image
         pa.field("licence", pa.string()),
-        pa.field("sha256", pa.string(), nullable=False),  # of the stored file
+        pa.field("flags", pa.string()),  # what a person should look at, separated by "; "
+        pa.field("perceptual_hash", pa.string()),  # of what the film shows (io.perceptual), hexadecimal
+        pa.field("sha256", pa.string()),  # of the stored file
     ]
 )
 
@@ -72,8 +74,8 @@ SENTENCES = pa.schema(
 
 LABELS = pa.schema(
     [
-        pa.field("target", pa.string(), nullable=False),  # study, image or sentence
-        pa.field("target_id", pa.string(), nullable=False),
+        pa.field("target", pa.string(), nullable=False),  # study, image, sentence or region
+        pa.field("target_id", pa.string(), nullable=False),  # a region's is IMAGE_ID:REGION
         pa.field("observation", pa.string(), nullable=False),
         pa.field("state", pa.int8(), nullable=False),  # 1 positive, 0 negative, -1 uncertain
         pa.field("origin", pa.string(), nullable=False),  # a file, a labeller and its version

@@ -15,22 +15,54 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from plainfilm.collection.rows import Rows, add_study, stored_image
+from plainfilm.collection.rows import Rows, add_study, stated_image, stored_image
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.config import Settings
+from plainfilm.io.archives import stamp
 from plainfilm.io.tables import read_json, write_json, write_parquet
+from plainfilm.sources.base import completed
 from plainfilm.types import Rejection, Study
+
+STUDIES_WITH_FILMS = 32
+STUDIES_WITHOUT_FILMS = 4096
+"""How many studies a shard has."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every shard of a preparation is made with.
+
+    `size` is the shortest side of stored images, `raw` what the source reads and `work` the folder all shards
+    write to. With `tables_only` no pixels are read; with `keep_refused` what is no chest film is kept.
+    """
+
+    source_name: str
+    config: Settings
+    raw: Path
+    work: Path
+    size: int
+    tables_only: bool = False
+    keep_refused: bool = False
+
+    @property
+    def studies_per_shard(self) -> int:
+        """Films take time, so that shards of few keep every process busy; rows of tables take little."""
+        return STUDIES_WITHOUT_FILMS if self.tables_only else STUDIES_WITH_FILMS
+
+    @property
+    def identity(self) -> str:
+        """Everything but the places: what a part depends on besides its studies."""
+        return f"{self.source_name} {self.config!r} {self.size} {self.tables_only} {self.keep_refused}"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive items of a source: `number` is their place, `work` the folder all shards write to."""
+    """Consecutive items of a source; `number` is their place."""
 
     number: int
     studies: tuple[Study, ...]
     rejections: tuple[Rejection, ...]
-    raw: Path
-    work: Path
-    size: int
+    order: Order
 
 
 @dataclass(frozen=True)
@@ -49,17 +81,21 @@ def part_folder(work: Path, number: int) -> Path:
 
 
 def shard_fingerprint(shard: Shard) -> str:
-    """Changes when anything does that the part depends on: records, image files, size, format version."""
-    digest = hashlib.sha256(f"{FORMAT_VERSION} {shard.size}".encode())
+    """Changes when anything does that the part depends on: records, files, options, format version."""
+    digest = hashlib.sha256(f"{FORMAT_VERSION} {shard.order.identity}".encode())
     for item in (*shard.studies, *shard.rejections):
         digest.update(repr(item).encode("utf-8", "surrogatepass"))
-    for image in (image for study in shard.studies for image in study.images):
+    for path in (path for study in shard.studies for path in _files(study, shard.order)):
         try:
-            state = image.path.stat()
-            digest.update(f"{state.st_size} {state.st_mtime_ns}".encode())
+            digest.update(repr(stamp(path)).encode())
         except OSError:
             digest.update(b"absent")
     return digest.hexdigest()
+
+
+def _files(study: Study, order: Order) -> list[Path]:
+    images = () if order.tables_only else (image.path for image in study.images)
+    return [*images, *study.files]
 
 
 def prepare_shard(shard: Shard) -> Part:
@@ -69,7 +105,7 @@ def prepare_shard(shard: Shard) -> Part:
         DataError: something cannot be written.
     """
     fingerprint = shard_fingerprint(shard)
-    folder = part_folder(shard.work, shard.number)
+    folder = part_folder(shard.order.work, shard.number)
     finished = _finished(folder, fingerprint, shard.number)
     if finished is not None:
         return finished
@@ -85,14 +121,24 @@ def prepare_shard(shard: Shard) -> Part:
 
 
 def _rows(shard: Shard) -> Rows:
-    rows = Rows()
+    order, rows = shard.order, Rows()
+    shown = partial(_shown, raw=order.raw)
+    store = partial(stored_image, folder=order.work, size=order.size, keep_refused=order.keep_refused)
+    if order.tables_only:
+        store = partial(stated_image, size=order.size)
     for rejection in shard.rejections:
-        rows.reject(_shown(Path(rejection.path), shard.raw), rejection.reason, rejection.study_id)
-    store = partial(stored_image, folder=shard.work, size=shard.size)
-    shown = partial(_shown, raw=shard.raw)
+        _reject(rejection, rows, order.raw)
     for study in shard.studies:
-        add_study(study, rows, store, shown)
+        for item in completed(order.source_name, study, order.config):
+            if isinstance(item, Study):
+                add_study(item, rows, store, shown)
+            else:
+                _reject(item, rows, order.raw)
     return rows
+
+
+def _reject(rejection: Rejection, rows: Rows, raw: Path) -> None:
+    rows.reject(_shown(Path(rejection.path), raw), rejection.reason, rejection.study_id)
 
 
 def _shown(path: Path, raw: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from plainfilm.errors import DataError, nearest
+from plainfilm.io.archives import open_binary, split_path
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
@@ -60,10 +61,13 @@ def encoding_of(path: Path) -> str:
 
 
 def open_bytes(path: Path) -> Any:
-    """A file as bytes, unpacked where its content is gzip."""
-    with path.open("rb") as stream:
-        zipped = stream.read(2) == _GZIP
-    return gzip.open(path, "rb") if zipped else path.open("rb")
+    """A file, or a member of an archive, as bytes, unpacked where its content is gzip."""
+    stream = open_binary(path)
+    if stream.read(2) != _GZIP:
+        stream.seek(0)
+        return stream
+    stream.close()
+    return gzip.open(path if split_path(path) is None else open_binary(path), "rb")
 
 
 def _is_utf8(head: bytes, stream: Any) -> bool:

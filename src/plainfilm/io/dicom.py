@@ -30,8 +30,12 @@ def is_dicom(data: bytes, suffix: str) -> bool:
     return suffix.lower() in _SUFFIXES
 
 
-def decode(data: bytes, path: Path) -> tuple[Image.Image, float | None]:
-    """The grey image of a DICOM file, bones bright, and the side of a pixel in mm where it is stated.
+def decode(
+    data: bytes, path: Path, keep_refused: bool = False
+) -> tuple[Image.Image, float | None, tuple[str, ...]]:
+    """The grey image of a DICOM file, bones bright, the side of a pixel in mm where it is stated, and flags.
+
+    With `keep_refused`, a file that is no radiograph by its header is opened too, and a flag says so.
 
     Raises:
         ImageError: not DICOM, no pixels, not a radiograph, several frames, too large, or undecodable.
@@ -44,8 +48,11 @@ def decode(data: bytes, path: Path) -> tuple[Image.Image, float | None]:
         try:
             dataset = pydicom.dcmread(BytesIO(data), force=True)
             _refuse(dataset, path)
+            doubt = _not_a_film(dataset)
+            if doubt and not keep_refused:
+                raise ImageError(f"{path}: {doubt}; correct the header, or keep it with --force")
             _state_transfer_syntax(dataset)
-            return _grey(dataset, path), _spacing(dataset)
+            return _grey(dataset, path), _spacing(dataset), (doubt,) if doubt else ()
         except RuntimeError as error:
             raise _no_decoder(path, error) from None
         except (ValueError, KeyError, AttributeError, TypeError, EOFError, OSError) as error:
@@ -74,15 +81,19 @@ def _no_decoder(path: Path, error: RuntimeError) -> ImageError | MissingDependen
 def _refuse(dataset: Any, path: Path) -> None:
     if "PixelData" not in dataset:
         raise ImageError(f"{path}: holds no pixels; not a DICOM image, or truncated before them")
-    modality = str(dataset.get("Modality") or "")
-    if modality and modality not in RADIOGRAPHS:
-        known = ", ".join(RADIOGRAPHS)
-        raise ImageError(f"{path}: modality is '{modality}', not a radiograph ({known}); correct or omit it")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise ImageError(f"{path}: has {frames} frames; a film has one, split the file")
     if int(dataset.Rows) * int(dataset.Columns) > MAX_PIXELS:
         raise ImageError(f"{path}: claims {dataset.Columns} x {dataset.Rows} pixels; refused as unsafe")
+
+
+def _not_a_film(dataset: Any) -> str | None:
+    """What the header says that no plain film says, or `None`."""
+    modality = str(dataset.get("Modality") or "")
+    if modality and modality not in RADIOGRAPHS:
+        return f"modality is '{modality}', not a radiograph ({', '.join(RADIOGRAPHS)})"
+    return None
 
 
 def _state_transfer_syntax(dataset: Any) -> None:

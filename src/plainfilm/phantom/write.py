@@ -30,13 +30,13 @@ def write(
     size: int = 512,
     workers: int | None = None,
     progress: Progress = SILENT,
-) -> None:
+) -> list[PatientTruth]:
     """Writes exactly `studies` studies in the raw layout called `layout` to the folder `out`.
 
     The longer side of every film has `size` pixels. The same layout, `studies`, `seed` and `size` give the
     same bytes, whatever the number of `workers` (by default all cores, or one for a few studies). What is
     true of every film and sentence goes to `out/truth` (see `truth_tables`), which is no part of the
-    published layout.
+    published layout, and is returned.
 
     Raises:
         ConfigError: no such layout, or `studies` or `size` is too small.
@@ -50,6 +50,7 @@ def write(
     patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
     chosen.write_tables(out, patients, seed)
     write_truth(out / "truth", patients)
+    return patients
 
 
 def _check(out: Path, studies: int, size: int) -> None:

@@ -7,9 +7,17 @@ A source module has three names:
     make_example(root)           writes a few studies in the true raw layout below `root` and returns
                                  the path to give to `read`
 
+and may have two more:
+
+    complete(study, config)      the study with what takes long to read filled in, or rejections as well;
+                                 it is called in parallel and may read nothing but the study's `files`
+    CORPUS                       whose patients these are, where several sources read one corpus
+                                 ("mimic-cxr"); the source's own name otherwise
+
 `read` yields `Study` objects and, for what cannot become one, `Rejection` objects, always in the same
 order for the same raw data; it opens tables and lists files but never decodes an image or parses a
-report: that happens in parallel, later. It raises `SourceError` only where nothing at all can be read
+report: that happens in parallel, later. With `config.tables_only` it takes no notice of which films are on
+disk. It raises `SourceError` only where nothing at all can be read
 (no such folder, a required table missing).
 
 The readers of single cells below (`view_of`, `split_of`, ...) are shared by the sources.
@@ -25,6 +33,12 @@ from typing import Any, Protocol, cast
 from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.types import Rejection, State, Study, View
+
+
+class SourceConfig(Settings):
+    """The options that every source has. tables_only: read what the tables say of films that are not here."""
+
+    tables_only: bool = False
 
 
 class Source(Protocol):
@@ -44,6 +58,21 @@ class Source(Protocol):
 def source(name: str) -> Source:
     """The source called `name` (see `plugins.resolve`)."""
     return cast(Source, plugins.resolve("source", name))
+
+
+def corpus_of(name: str, config: Settings) -> str:
+    """Whose patients the source called `name` reads: the same number in two corpora is two people."""
+    stated = getattr(config, "corpus", None) or getattr(source(name), "CORPUS", None)
+    return str(stated or name)
+
+
+def completed(name: str, study: Study, config: Settings) -> Iterator[Study | Rejection]:
+    """`study` after the source's `complete`, where it has one."""
+    complete = getattr(source(name), "complete", None)
+    if complete is None:
+        yield study
+    else:
+        yield from complete(study, config)
 
 
 _VIEWS = {

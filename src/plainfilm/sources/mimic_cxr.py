@@ -20,19 +20,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from plainfilm.config import Settings
 from plainfilm.errors import SourceError
 from plainfilm.io.tables import read_csv
-from plainfilm.sources.base import is_blank, number_of, sex_of, split_of, state_of, view_of
+from plainfilm.sources.base import SourceConfig, is_blank, number_of, sex_of, split_of, state_of, view_of
 from plainfilm.text.overrides import Override, read_overrides
 from plainfilm.text.sections import parse_sections
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
 IMAGE_KEYS = ("dicom_id", "subject_id", "study_id")
 LABELLERS = ("chexpert", "negbio")
+CORPUS = "mimic-cxr"
 
 
-class Config(Settings):
+class Config(SourceConfig):
     """reports: the folder that holds `files/` of reports, where it is not found by itself. sections: a file
     that states the sections of single studies (see `text.overrides`).
     """

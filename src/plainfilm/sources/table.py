@@ -18,11 +18,11 @@ import numpy as np
 from PIL import Image as PillowImage
 from pydantic import Field, field_validator
 
-from plainfilm.config import Settings
 from plainfilm.errors import SourceError, nearest
+from plainfilm.io.archives import is_file
 from plainfilm.io.tables import read_csv
 from plainfilm.seeding import generator
-from plainfilm.sources.base import age_of, is_blank, number_of, sex_of, split_of, view_of
+from plainfilm.sources.base import SourceConfig, age_of, is_blank, number_of, sex_of, split_of, view_of
 from plainfilm.sources.cells import columns_of_labels, join_sections, list_of, row_labels
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
@@ -45,17 +45,19 @@ USUAL_HEADERS = {
 _MIMIC_PATIENT = re.compile(r"[/\\](p\d{8})[/\\]s\d{8}[/\\]")
 
 
-class Config(Settings):
+class Config(SourceConfig):
     """`columns`: role → header; `text` and `labels` may name several, separated by commas.
 
     `header_rules` says how a single text column is cut into sections; `label_origin` is what the labels'
-    origin is called (the table's name by default); `patient_prefix` goes before every patient id, to keep
-    apart corpora that number their patients alike.
+    origin is called (the table's name by default). `corpus` says whose patients these are ("mimic-cxr"), so
+    that they are known in other collections of that corpus; `patient_prefix` goes before every patient id, to
+    keep apart corpora that number their patients alike.
     """
 
     columns: dict[str, str] = Field(default_factory=dict)
     header_rules: str = "plain"
     label_origin: str | None = None
+    corpus: str | None = None
     patient_prefix: str = ""
 
     @field_validator("columns")
@@ -297,7 +299,7 @@ def _images(
         yield Rejection(table.place(row), "the row names no image")
     for position, cell in enumerate(paths):
         path = table.places[row][0].parent / cell
-        if not path.is_file():
+        if not table.config.tables_only and not is_file(path):
             yield Rejection(cell, f"no such file (named by {table.place(row)})")
             continue
         stated = table.cell("image_id", row) if len(paths) == 1 else ""

@@ -14,9 +14,6 @@ with two frontal films or with a lateral alone.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -26,9 +23,10 @@ from numpy.typing import NDArray
 
 from plainfilm.io.files import replacing
 from plainfilm.io.images import write_jpeg
+from plainfilm.phantom.publishing import studies_of, write_csv
 from plainfilm.phantom.truth import OBSERVATIONS, Film, PatientTruth, StudyTruth
 from plainfilm.seeding import generator
-from plainfilm.types import View
+from plainfilm.types import Image, Label, Report, State, Study, View
 
 _VERSION = "2.0.0"
 _SPLITS = {"train": "train", "validation": "validate", "test": "test"}
@@ -54,7 +52,7 @@ def write_study(
     root: Path, patient: PatientTruth, study: StudyTruth, films: Sequence[NDArray[np.uint8]]
 ) -> None:
     """The study's folder of JPEGs and, unless it is lost, the report beside it."""
-    folder = root / "files" / f"p{patient.patient_id[:2]}" / f"p{patient.patient_id}" / f"s{study.study_id}"
+    folder = _folder(root, patient, study)
     folder.mkdir(parents=True, exist_ok=True)
     for film, array in zip(study.films, films, strict=True):
         write_jpeg(array, folder / f"{film.film_id}.jpg")
@@ -63,11 +61,13 @@ def write_study(
             path.write_text(study.report, encoding="utf-8", newline="\n")
 
 
+def _folder(root: Path, patient: PatientTruth, study: StudyTruth) -> Path:
+    return root / "files" / f"p{patient.patient_id[:2]}" / f"p{patient.patient_id}" / f"s{study.study_id}"
+
+
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
     """The split, metadata, label and patient tables."""
-    films = [
-        (patient, study, film) for patient in patients for study in patient.studies for film in study.films
-    ]
+    films = [(patient, study, film) for patient, study in studies_of(patients) for film in study.films]
     split = [(f.film_id, s.study_id, p.patient_id, _SPLITS[p.split]) for p, s, f in films]
     _write(root, "split", ("dicom_id", "study_id", "subject_id", "split"), split)
     _write(root, "metadata", _METADATA, [_metadata_row(p, s, f, seed) for p, s, f in films])
@@ -75,7 +75,7 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
     _write(root, "chexpert", header, list(_label_rows(patients)))
     _write(root, "negbio", header, list(_label_rows(patients, erring=seed)))
     people = [(p.patient_id, p.sex, str(round(p.studies[0].age))) for p in patients]
-    _write_csv_gz(root / "patients.csv.gz", ("subject_id", "gender", "anchor_age"), people)
+    write_csv(root / "patients.csv.gz", ("subject_id", "gender", "anchor_age"), people)
 
 
 def _metadata_row(patient: PatientTruth, study: StudyTruth, film: Film, seed: int) -> tuple[str, ...]:
@@ -87,7 +87,6 @@ def _metadata_row(patient: PatientTruth, study: StudyTruth, film: Film, seed: in
     clock = shared.integers(0, 24), shared.integers(0, 60), shared.integers(0, 60), rng.integers(0, 1000)
     bedside = all(item.view in (View.AP, View.AP_SUPINE) for item in study.films)
     procedure = "CHEST (PORTABLE AP)" if bedside else "CHEST (PA AND LAT)"
-    orientation = "Recumbent" if film.view == View.AP_SUPINE else "Erect"
     return (
         film.film_id,
         patient.patient_id,
@@ -100,8 +99,14 @@ def _metadata_row(patient: PatientTruth, study: StudyTruth, film: Film, seed: in
         "{:d}{:02d}{:02d}.{:03d}".format(*(int(part) for part in clock)),
         procedure if rng.random() < 0.9 else "",
         _VIEW_CODES.get(view, ""),
-        orientation if rng.random() < 0.9 else "",
+        _orientation(film, seed),
     )
+
+
+def _orientation(film: Film, seed: int) -> str:
+    if generator(seed, "orientation", film.film_id).random() < 0.1:
+        return ""
+    return "Recumbent" if film.view == View.AP_SUPINE else "Erect"
 
 
 def _view_position(film: Film, rng: np.random.Generator) -> str:
@@ -114,15 +119,19 @@ def _view_position(film: Film, rng: np.random.Generator) -> str:
 
 def _label_rows(patients: Sequence[PatientTruth], erring: int | None = None) -> Iterator[tuple[str, ...]]:
     """A row a report. With `erring` (a seed) one state in fifty is lost or turned uncertain."""
-    for patient in patients:
-        for study in patient.studies:
-            if study.report is None:
-                continue
-            states: dict[str, int] = dict(study.states)
-            if erring is not None:
-                _spoil(states, generator(erring, "negbio", study.study_id))
+    for patient, study in studies_of(patients):
+        if study.report is not None:
+            states = _stated(study, erring)
             cells = (f"{states[name]:.1f}" if name in states else "" for name in _COLUMNS)
             yield (patient.patient_id, study.study_id, *cells)
+
+
+def _stated(study: StudyTruth, erring: int | None) -> dict[str, int]:
+    """The states of the 14 observations that a labeller's table has of a report."""
+    states = {name: state for name, state in study.states.items() if name in _COLUMNS}
+    if erring is not None:
+        _spoil(states, generator(erring, "negbio", study.study_id))
+    return states
 
 
 def _spoil(states: dict[str, int], rng: np.random.Generator) -> None:
@@ -135,14 +144,34 @@ def _spoil(states: dict[str, int], rng: np.random.Generator) -> None:
 
 
 def _write(root: Path, table: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    _write_csv_gz(root / f"mimic-cxr-{_VERSION}-{table}.csv.gz", header, rows)
+    write_csv(root / f"mimic-cxr-{_VERSION}-{table}.csv.gz", header, rows)
 
 
-def _write_csv_gz(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    with replacing(path) as temporary:
-        # Without a time stamp, the same corpus is the same bytes.
-        temporary.write_bytes(gzip.compress(text.getvalue().encode("utf-8"), mtime=0))
+def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study]:
+    """The studies, with the views that the metadata leave blank unknown."""
+    for patient, study in studies_of(patients):
+        folder = _folder(root, patient, study)
+        yield Study(
+            study_id=folder.name,
+            patient_id=folder.parent.name,
+            images=tuple(_expected_image(folder, film, seed) for film in study.films),
+            report=Report(study.report, header_rules="mimic_cxr") if study.report is not None else None,
+            labels=(*_labels(study, "chexpert"), *_labels(study, "negbio", erring=seed)),
+            split=patient.split,
+            sex=patient.sex,
+        )
+
+
+def _expected_image(folder: Path, film: Film, seed: int) -> Image:
+    stated = _view_position(film, generator(seed, "metadata", film.film_id))
+    orientation = _orientation(film, seed)
+    view = View.LATERAL if stated == "LL" else View(stated or "unknown")
+    if view is View.AP and orientation == "Recumbent":
+        view = View.AP_SUPINE
+    return Image(film.film_id, folder / f"{film.film_id}.jpg", view)
+
+
+def _labels(study: StudyTruth, labeller: str, erring: int | None = None) -> Iterator[Label]:
+    if study.report is not None:
+        for name, state in _stated(study, erring).items():
+            yield Label(name, State(state), f"mimic-cxr/{labeller}")
