@@ -7,6 +7,7 @@ Layouts write corpora from these records and tests score against them. Everythin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 OBSERVATIONS = {
     "cardiomegaly": "Cardiomegaly",
@@ -30,8 +31,41 @@ OBSERVATIONS = {
     "chest_tube": "Support Devices",
     "feeding_tube": "Support Devices",
     "sternal_wires": "Support Devices",
+    "emphysema": "Emphysema",
+    "fibrosis": "Fibrosis",
+    "hernia": "Hernia",
+    "subcutaneous_emphysema": "Subcutaneous Emphysema",
+    "pneumomediastinum": "Pneumomediastinum",
+    "foreign_body": "Foreign Body",
+    "tuberculosis": "Tuberculosis",
 }
-"""The observation that each kind of finding shows."""
+"""The observation each kind of finding shows: one of CheXpert's, or one of its own that CheXpert lacks."""
+
+CHEXPERT = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Enlarged Cardiomediastinum",
+    "Fracture",
+    "Lung Lesion",
+    "Lung Opacity",
+    "No Finding",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Pneumonia",
+    "Pneumothorax",
+    "Support Devices",
+)
+"""The 14 observations of CheXpert, which is all that a label table in its manner has columns for."""
+
+_MALPOSITIONS = {
+    "tracheal_tube": {"high", "low", "bronchial"},
+    "feeding_tube": {"high", "coiled", "bronchial"},
+    "chest_tube": {"outside", "pigtail_outside"},
+    "central_line": {"malpositioned"},
+}
+"""The variants of each tube and line that do not end where they should."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +92,15 @@ class Finding:
 
     @property
     def observation(self) -> str:
-        """The CheXpert observation it shows."""
+        """The observation it shows; see `OBSERVATIONS`."""
         return OBSERVATIONS[self.kind]
+
+
+def placement(finding: Finding) -> Literal["in place", "malposition"] | None:
+    """Whether a tube or line ends where it should; `None` for what is neither."""
+    if finding.kind not in _MALPOSITIONS:
+        return None
+    return "malposition" if finding.variant in _MALPOSITIONS[finding.kind] else "in place"
 
 
 @dataclass(frozen=True)

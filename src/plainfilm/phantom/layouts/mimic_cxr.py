@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from plainfilm.io.files import replacing
 from plainfilm.io.images import write_jpeg
 from plainfilm.phantom.publishing import studies_of, write_csv
-from plainfilm.phantom.truth import OBSERVATIONS, Film, PatientTruth, StudyTruth
+from plainfilm.phantom.truth import CHEXPERT, Film, PatientTruth, StudyTruth
 from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Report, State, Study, View
 
 _VERSION = "2.0.0"
 _SPLITS = {"train": "train", "validation": "validate", "test": "test"}
-_COLUMNS = tuple(sorted({*OBSERVATIONS.values(), "Pneumonia", "No Finding"}))
+_COLUMNS = CHEXPERT
 _METADATA = (
     "dicom_id",
     "subject_id",
