@@ -1,0 +1,79 @@
+"""A table row by row, however long: cells by their header, and rows that do not fit it as rejections."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plainfilm.errors import DataError
+from plainfilm.io.csv_files import open_text, require_columns
+from plainfilm.sources.base import is_blank, state_of
+from plainfilm.types import Label, Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table; rows are numbered from 1, the header not counted."""
+
+    table: Path
+    number: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, header: str) -> str:
+        """The cell below a header, stripped; "" where it is blank or there is no such header."""
+        cell = self.cells.get(header, "")
+        return "" if is_blank(cell) else cell.strip()
+
+    @property
+    def place(self) -> str:
+        """Where the row stands, for a person."""
+        return f"{self.table.name} row {self.number}"
+
+
+def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Rejection]:
+    """The rows of a CSV file; headers without a name are passed over, and so are rows without a cell.
+
+    Raises:
+        DataError: no such file, empty, damaged, a header that occurs twice, or a missing column.
+    """
+    with open_text(path) as stream:
+        reader = csv.reader(stream)
+        try:
+            headers = [header.strip() for header in next(reader, [])]
+            _check(path, headers, required)
+            for number, cells in enumerate(reader, start=1):
+                if cells:
+                    yield _row(path, number, headers, cells)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: not a regular CSV after line {reader.line_num} ({error})") from None
+
+
+def _check(path: Path, headers: Sequence[str], required: Sequence[str]) -> None:
+    require_columns(path, headers, required)
+    repeated = [header for header in headers if header and headers.count(header) > 1]
+    if repeated:
+        raise DataError(f"{path}: header '{repeated[0]}' occurs twice; rename one of the columns")
+
+
+def _row(path: Path, number: int, headers: Sequence[str], cells: Sequence[str]) -> Row | Rejection:
+    named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
+    row = Row(path, number, {name: cell for name, cell in zip(headers, cells, strict=False) if name})
+    if len(cells) < named or any(cell.strip() for cell in cells[len(headers) :]):
+        return Rejection(row.place, f"has {len(cells)} cells, the header {len(headers)}")
+    return row
+
+
+def row_states(
+    row: Row, observations: Iterable[str], origin: str
+) -> tuple[tuple[Label, ...], list[Rejection]]:
+    """The labels of a row with a column of states (1, 0, -1, blank) per observation, and its other cells."""
+    labels, refused = [], []
+    for name in observations:
+        state = state_of(row[name])
+        if state is not None:
+            labels.append(Label(name, state, origin))
+        elif row[name]:
+            refused.append(Rejection(row.place, f"label {name} is '{row[name]}': expected 1, 0, -1 or blank"))
+    return tuple(labels), refused
