@@ -31,19 +31,25 @@ def trunk_radii(body: Body) -> tuple[float, float]:
 
 
 def _paint_trunk(scene: Scene, body: Body, materials: Materials) -> None:
-    rx, ry = trunk_radii(body)
-    size, fat, soft = body.size, body.patient.fat_mm, materials.soft
-    up = body.shoulders_mm
-    scene.solids.append(column((0, -2), (rx, ry), -600, 52 * size, soft))
-    scene.solids.append(ellipsoid((0, -8, 40 * size), (rx * 1.02, ry * 0.98, 85 * size), None, soft))
-    scene.solids.append(
-        ellipsoid((0, -18, 88 * size + up * 0.5), (172 * size + fat, 62 + fat / 2, 42), None, soft)
-    )
-    scene.solids.append(column((0, -22), (52 * size + fat / 3, 56 * size + fat / 3), 60 * size, 420, soft))
+    scene.solids += trunk_parts(body, materials.soft)
     for side in SIDES:
         _paint_arm(scene, body, materials, side)
         if body.patient.breast:
             _paint_breast(scene, body, materials, side)
+
+
+def trunk_parts(body: Body, attenuation: float = 0.0) -> list[Solid]:
+    """The solids whose union is the trunk without arms and breasts: chest, its top, shoulders, neck."""
+    rx, ry = trunk_radii(body)
+    size, fat, up = body.size, body.patient.fat_mm, body.shoulders_mm
+    shoulders = (172 * size + fat, 62 + fat / 2, 42)
+    neck = (52 * size + fat / 3, 56 * size + fat / 3)
+    return [
+        column((0, -2), (rx, ry), -600, 52 * size, attenuation),
+        ellipsoid((0, -8, 40 * size), (rx * 1.02, ry * 0.98, 85 * size), None, attenuation),
+        ellipsoid((0, -18, 88 * size + up * 0.5), shoulders, None, attenuation),
+        column((0, -22), neck, 60 * size, 420, attenuation),
+    ]
 
 
 def _paint_arm(scene: Scene, body: Body, materials: Materials, side: str) -> None:
@@ -144,7 +150,7 @@ def _paint_lung(scene: Scene, body: Body, materials: Materials, side: str) -> No
         scene.solids.append(pleura.painted(materials.soft * 0.9))
     elif lung is not cavity:
         scene.solids.append(cavity.painted(materials.soft, f"{side} pleural fluid"))
-    density = materials.lung * (1.0 + 1.5 * state.collapse)
+    density = materials.lung * body.lung_tissue * (1.0 + 1.5 * state.collapse)
     scene.solids.append(lung.painted(density, f"{side} lung"))
     scene.region(f"{side} lung", f"{side} lung")
 
@@ -153,7 +159,7 @@ def _paint_abdomen(scene: Scene, body: Body, materials: Materials, rng: np.rando
     size, soft = body.size, materials.soft
     for side in SIDES:
         top, sign = body.dome_top(side), sign_of(side)
-        radii = np.array([80 * size * body.patient.width, 100 * size, 74 * size])
+        radii = np.array([80 * size * body.patient.width, 100 * size * body.barrel, body.dome_rz])
         dome = ellipsoid((sign * 64 * size * body.patient.width, 8, top - radii[2]), radii, None, soft)
         scene.solids.append(dome)
         cap = dome.clipped((0.0, 0.0, -1.0), -(top - 30 * size))
@@ -238,15 +244,17 @@ def trachea_path(body: Body) -> np.ndarray:
     return curve(knots, 12)
 
 
+def right_bronchus_path(body: Body) -> np.ndarray:
+    """Points (N, 3) from the carina into the right lung."""
+    carina = trachea_path(body)[-1]
+    return curve([carina, shifted(carina, -19, 0, -18), shifted(carina, -38, 0, -30)], 6)
+
+
 def _add_airways(scene: Scene, body: Body, materials: Materials) -> None:
     size, hollow = body.size, -0.92 * materials.soft
     windpipe = tube(trachea_path(body), 9.2 * size, hollow * 1.15)
     carina = windpipe.points[-1]
-    right = tube(
-        curve([carina, shifted(carina, -19, 0, -18), shifted(carina, -38, 0, -30)], 6),
-        6.6 * size,
-        hollow * 0.8,
-    )
+    right = tube(right_bronchus_path(body), 6.6 * size, hollow * 0.8)
     left = tube(
         curve([carina, shifted(carina, 24, -2, -16), shifted(carina, 48, -4, -27)], 7),
         5.8 * size,

@@ -76,6 +76,8 @@ class Body:
 
     `inspiration` is 0 (poor) to 1 (full); `shoulders_mm` raises clavicles and shoulders; `scapulae_mm`
     is how far the shoulder blades are rolled out of the lungs; `mediastinal_shift_mm` is to the left.
+    `flat_domes` is 0 for the usual hemidiaphragms and 1 for flat ones; `barrel` deepens the chest;
+    `lung_tissue` is the share of the lungs' substance that is left.
     """
 
     patient: Patient
@@ -88,6 +90,9 @@ class Body:
     aorta_scale: float = 1.0
     mediastinal_shift_mm: float = 0.0
     congestion: float = 0.0
+    flat_domes: float = 0.0
+    barrel: float = 1.0
+    lung_tissue: float = 1.0
     hemithoraces: dict[str, Hemithorax] = field(
         default_factory=lambda: {side: Hemithorax() for side in SIDES}
     )
@@ -105,7 +110,7 @@ class Body:
     @property
     def chest_ry(self) -> float:
         """Half the inner depth of the chest, mm."""
-        return 96.0 * self.size
+        return 96.0 * self.size * self.barrel
 
     @property
     def chest_rz(self) -> float:
@@ -123,9 +128,14 @@ class Body:
         lift = self.patient.right_dome_mm if side == "right" else 0.0
         return base + lift + self.hemithoraces[side].dome_rise
 
+    @property
+    def dome_rz(self) -> float:
+        """Half the height of the ellipsoid of a hemidiaphragm, mm."""
+        return 74.0 * self.size * (1.0 - 0.75 * self.flat_domes)
+
     def sulcus(self, side: str) -> float:
         """The height of the lateral costophrenic angle, mm."""
-        return self.dome_top(side) - 42.0 * self.size
+        return self.dome_top(side) - 0.568 * self.dome_rz
 
     def at_height(self, z: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Half width and half depth (mm) of the rib cage's inside at height `z`."""

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.phantom.shapes import Array, Blob, Quadric, Solid, Tube
+from plainfilm.phantom.shapes import Array, Blob, Quadric, Solid, Strands, Tube
 
 PixelBox = tuple[float, float, float, float]
 """(x0, y0, x1, y1)."""
@@ -50,14 +50,17 @@ class Camera:
         y0, y1 = (float(np.clip(value, 0, self.height)) for value in (box[1], box[3]))
         return (x0, y0, x1, y1) if x1 - x0 >= 1.0 and y1 - y0 >= 1.0 else None
 
-    def outline(self, shape: Solid | Tube | Blob) -> PixelBox:
+    def outline(self, shape: Solid | Tube | Strands | Blob) -> PixelBox:
         """The box around the silhouette of `shape`, not cut to the film.
 
-        Exact for an ellipsoid and for a tube (as spheres along its path); a solid of several parts is
-        given the overlap of the boxes of its ellipsoids and of its block.
+        Exact for an ellipsoid and for tubes and strands (as spheres along their paths); a solid of several
+        parts is given the overlap of the boxes of its ellipsoids and of its block.
         """
         if isinstance(shape, Tube):
-            return self._tube_outline(shape)
+            return self._spheres_outline(shape.points, _at_joints(shape.radii))
+        if isinstance(shape, Strands):
+            ends = np.concatenate([shape.starts, shape.ends])
+            return self._spheres_outline(ends, np.tile(shape.radii, 2))
         solid = shape.extent() if isinstance(shape, Blob) else shape
         boxes = [self._ellipsoid_outline(quadric) for quadric in solid.quadrics if _is_bounded(quadric)]
         if solid.planes or not boxes:
@@ -82,10 +85,9 @@ class Camera:
             spans.append(sorted((conic[axis, 2] + sign * root) / conic[2, 2] for sign in (-1, 1)))
         return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
 
-    def _tube_outline(self, path: Tube) -> PixelBox:
-        radii = np.concatenate([path.radii[:1], np.maximum(path.radii[1:], path.radii[:-1]), path.radii[-1:]])
+    def _spheres_outline(self, points: Array, radii: Array) -> PixelBox:
         # A sphere is r² I around its centre c: its dual quadric is diag(r², r², r², 0) − c̃ c̃ᵀ.
-        centres = np.concatenate([path.points, np.ones((len(path.points), 1))], axis=1) @ self.matrix.T
+        centres = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ self.matrix.T
         spread = self.matrix[:, :3] @ self.matrix[:, :3].T
         conics = radii[:, None, None] ** 2 * spread - centres[:, :, None] * centres[:, None, :]
         middle = conics[:, :2, 2] / conics[:, 2, 2, None]
@@ -93,6 +95,11 @@ class Camera:
         reach = np.sqrt(np.maximum(middle**2 - own, 0.0))
         low, high = (middle - reach).min(axis=0), (middle + reach).max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _at_joints(radii: Array) -> Array:
+    """The radius at each point (N,) of a tube with one radius a stretch (N − 1,): the larger neighbour's."""
+    return np.concatenate([radii[:1], np.maximum(radii[1:], radii[:-1]), radii[-1:]])
 
 
 def union(boxes: list[PixelBox]) -> PixelBox:

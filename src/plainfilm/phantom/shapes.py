@@ -181,7 +181,7 @@ def curve(knots: Sequence[Vector] | Array, count: int) -> Array:
     )
 
 
-Mark = Solid | Tube | Blob | str
+Mark = Solid | Tube | Strands | Blob | str
 """Something whose outline on the film can be boxed; a string is the name of a channel."""
 
 

@@ -11,6 +11,8 @@ from plainfilm.phantom.shapes import Array, Scene, Solid, Strands, ellipsoid, sh
 
 _LEVELS = 4
 _ROOTS = 11
+_THINNEST = 0.4
+"""The least radius (mm) of a vessel that is drawn where lung tissue is lost."""
 
 
 def hilum(body: Body, side: str) -> Array:
@@ -31,8 +33,17 @@ def add_vessels(scene: Scene, body: Body, materials: Materials, rng: np.random.G
         seen = np.ones(len(ends), dtype=bool)
         for part in scene.airless:
             seen &= ~part.contains(ends)
+        if body.lung_tissue < 1.0:
+            radii = _pruned(radii, np.linalg.norm(ends - root, axis=1) / body.size, body.lung_tissue)
+            seen &= radii > _THINNEST
         scene.strands.append(Strands(starts[seen], ends[seen], radii[seen], extra))
         _add_hilum(scene, body, side, root, extra)
+
+
+def _pruned(radii: Array, distances: Array, tissue: float) -> Array:
+    """Radii of vessels that taper fast towards the periphery where lung tissue is lost."""
+    taper: Array = np.clip(1.0 - (1.0 - tissue) * distances / 65.0, 0.0, 1.0)
+    return radii * taper
 
 
 def _add_hilum(scene: Scene, body: Body, side: str, root: Array, extra: float) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plainfilm.phantom.body import Body
-from plainfilm.phantom.findings import bones, devices, lungs, shape
+from plainfilm.phantom.findings import air, bodies, bones, chronic, devices, lungs, shape
 from plainfilm.phantom.materials import Materials
 from plainfilm.phantom.shapes import Scene
 from plainfilm.phantom.truth import Finding
 from plainfilm.seeding import generator
 
-_PLACERS = {**lungs.PLACERS, **bones.PLACERS, **devices.PLACERS}
+_PLACERS = {
+    **lungs.PLACERS,
+    **chronic.PLACERS,
+    **air.PLACERS,
+    **bodies.PLACERS,
+    **bones.PLACERS,
+    **devices.PLACERS,
+}
 
 
 def shape_body(body: Body, findings: Sequence[Finding]) -> None:

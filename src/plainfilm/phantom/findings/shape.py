@@ -17,6 +17,10 @@ def apply(body: Body, finding: Finding) -> None:
         _widen_mediastinum(body, finding)
     elif finding.kind == "edema":
         body.congestion = max(body.congestion, 0.4 + 0.8 * severity)
+    elif finding.kind == "emphysema":
+        _inflate(body, severity)
+    elif finding.kind == "fibrosis" and finding.side is None:
+        body.inspiration -= (0.3 if finding.variant == "interstitial" else 0.75) * severity
     elif finding.side is not None:
         _change_side(body, finding, finding.side)
 
@@ -26,6 +30,15 @@ def _widen_mediastinum(body: Body, finding: Finding) -> None:
         body.aorta_scale *= 1.25 + 0.4 * finding.severity
     else:
         body.mediastinum_scale *= 1.35 + 0.7 * finding.severity
+
+
+def _inflate(body: Body, severity: float) -> None:
+    """Large, deep, dark lungs on low, flat domes, and a slender heart between them."""
+    body.inspiration = max(body.inspiration, 0.6) + 0.25 + 0.4 * severity
+    body.flat_domes = max(body.flat_domes, 0.35 + 0.5 * severity)
+    body.barrel = max(body.barrel, 1.03 + 0.13 * severity)
+    body.lung_tissue = min(body.lung_tissue, 0.85 - 0.4 * severity)
+    body.heart_scale *= 0.97 - 0.13 * severity
 
 
 def _change_side(body: Body, finding: Finding, side: str) -> None:

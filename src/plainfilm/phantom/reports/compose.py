@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,11 +22,19 @@ from plainfilm.phantom.reports.statements import (
     describe_resolved,
     topics,
 )
-from plainfilm.phantom.truth import OBSERVATIONS, Finding, StatedSentence
+from plainfilm.phantom.truth import OBSERVATIONS, Finding, StatedSentence, placement
 from plainfilm.types import View
 
 _LUNG = {"Lung Opacity", "Consolidation", "Edema", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _HEART = {"Cardiomegaly", "Enlarged Cardiomediastinum"}
+_SHADOWS = {"Fibrosis", "Tuberculosis"}
+"""Observations beside those of `_LUNG` that make a lung less than clear."""
+_GROUPS = {
+    "Support Devices": "devices",
+    **dict.fromkeys([*sorted(_HEART), "Pneumomediastinum"], "heart"),
+    **dict.fromkeys(["Fracture", "Subcutaneous Emphysema", "Hernia", "Foreign Body"], "rest"),
+}
+"""Where in the findings an observation is told, if not among the lungs."""
 _DENIABLE = (set(OBSERVATIONS.values()) | {"Pneumonia"}) - {"Support Devices", "Pleural Other"}
 _MAY_BE_UNCERTAIN = {
     "effusion": 0.5,
@@ -37,6 +45,12 @@ _MAY_BE_UNCERTAIN = {
     "plate_atelectasis": 0.3,
     "pneumothorax": 0.3,
     "wide_mediastinum": 0.3,
+    "emphysema": 0.3,
+    "fibrosis": 0.3,
+    "hernia": 0.35,
+    "tuberculosis": 0.45,
+    "pneumomediastinum": 0.35,
+    "subcutaneous_emphysema": 0.2,
 }
 _STYLES = {
     "full": 0.42,
@@ -109,7 +123,7 @@ def _tell_findings(
 ) -> list[Statement]:
     groups: dict[str, list[Statement]] = {"devices": [], "lungs": [], "heart": [], "rest": []}
     for topic in told:
-        groups[_group_of(topic.observation)].append(describe(topic, rng))
+        groups[_GROUPS.get(topic.observation, "lungs")].append(describe(topic, rng))
     pneumonia = describe_pneumonia(findings, rng)
     if pneumonia:
         groups["lungs"].append(pneumonia)
@@ -121,22 +135,24 @@ def _tell_findings(
         )
         allowed -= {"Lung Opacity"}
     for statement in deny(allowed, int(rng.integers(1, 5)), rng):
-        groups[_group_of(statement.states[0][0])].append(statement)
+        groups[_GROUPS.get(statement.states[0][0], "lungs")].append(statement)
     fill = "bedside" if visit.views[0] in (View.AP, View.AP_SUPINE) and rng.random() < 0.4 else "boilerplate"
+    present = {finding.observation for finding in findings}
     for _ in range(int(rng.integers(0, 3))):
-        groups["rest"].append(Statement(expand(pick(phrases()[fill], rng), {}, rng)))
+        groups["rest"].append(Statement(expand(_fitting(phrases()[fill], present, rng), {}, rng)))
     order = ["devices", "lungs", "heart", "rest"]
     if rng.random() < 0.4:
         order = ["heart", "lungs", "rest", "devices"]
     return _once([statement for name in order for statement in groups[name]])
 
 
-def _group_of(observation: str) -> str:
-    if observation == "Support Devices":
-        return "devices"
-    if observation in _HEART:
-        return "heart"
-    return "rest" if observation == "Fracture" else "lungs"
+def _fitting(
+    options: Sequence[str | dict[str, str]], true: Collection[str | None], rng: np.random.Generator
+) -> str:
+    """One of `options`; a mapping has a `text` that is not said where its `unless` is `true`."""
+    said = [option for option in options if isinstance(option, str) or option["unless"] not in true]
+    option = pick(said, rng)
+    return option if isinstance(option, str) else str(option["text"])
 
 
 def _resolved(findings: Sequence[Finding], visit: Visit, rng: np.random.Generator) -> list[Statement]:
@@ -150,12 +166,14 @@ def _deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str
     """The observations that may be called absent and have not been already."""
     present = {finding.observation for finding in findings}
     allowed = _DENIABLE - present - {name for statement in said for name, _ in statement.states}
-    if present & (_LUNG - {"Lung Lesion"}):
+    if present & (_LUNG - {"Lung Lesion"} | _SHADOWS):
         allowed -= {"Lung Opacity", "Pneumonia"}
     if "Lung Lesion" in present:
         allowed -= {"Lung Opacity"}
     if present & _HEART:
         allowed -= {"Enlarged Cardiomediastinum"}
+    if "Subcutaneous Emphysema" in present:
+        allowed -= {"Emphysema"}
     return allowed
 
 
@@ -180,8 +198,11 @@ def _tell_impression(
         statements += deny(allowed, 1, rng)
     elif not visit.first and all(topic.change == "stable" for topic in told) and rng.random() < 0.3:
         statements.insert(0, Statement(expand(pick(phrases()["no_change"], rng), {}, rng)))
+    strays = [topic for topic in told if placement(topic.lead) == "malposition"]
+    statements += [describe(topic, rng, brief=True) for topic in strays if rng.random() < 0.7]
     if any(topic.observation == "Support Devices" for topic in told) and rng.random() < 0.25:
-        summary = expand(pick(phrases()["device_summary"], rng), {}, rng)
+        true = {placement(finding) for finding in findings}
+        summary = expand(_fitting(phrases()["device_summary"], true, rng), {}, rng)
         statements.append(Statement(summary, (("Support Devices", POSITIVE),)))
     if rng.random() < 0.12:
         statements.append(Statement(expand(pick(phrases()["closing"], rng), {}, rng)))

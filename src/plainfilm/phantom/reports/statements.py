@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from plainfilm.phantom.findings.devices import tracheal_tube_tip_mm
+from plainfilm.phantom.findings.devices import central_line_goal, tracheal_tube_tip_mm
 from plainfilm.phantom.reports.grammar import choose, expand, phrases, pick, tidy, with_article
-from plainfilm.phantom.truth import OBSERVATIONS, Finding
+from plainfilm.phantom.truth import OBSERVATIONS, Finding, placement
 
 POSITIVE, NEGATIVE, UNCERTAIN = 1, 0, -1
 
@@ -33,7 +33,7 @@ class Topic:
 
     @property
     def observation(self) -> str:
-        """The CheXpert observation it is about."""
+        """The observation it is about."""
         return OBSERVATIONS[self.kind]
 
     @property
@@ -71,6 +71,7 @@ _PLACES = {
     ("left", "mid"): "left [mid lung|mid lung zone]",
     ("left", "lower"): "left [lower lobe|lower lung|lung base]",
 }
+_OPPOSITE = {"right": "left", "left": "right"}
 _ADVERBS = {0: "[mildly|slightly]", 1: "moderately", 2: "[severely|markedly]"}
 _MERGED = {
     "effusion",
@@ -82,6 +83,8 @@ _MERGED = {
     "lobar_atelectasis",
     "pleural_thickening",
     "pleural_plaques",
+    "subcutaneous_emphysema",
+    "tuberculosis",
 }
 
 
@@ -105,7 +108,7 @@ def slots_of(topic: Topic, rng: np.random.Generator) -> dict[str, str]:
         "level": choose(words["levels"][grade], {}, rng),
         "levelly": choose(_ADVERBS[grade], {}, rng),
         "side": topic.side,
-        "other": {"right": "left", "left": "right"}.get(topic.side, ""),
+        "other": _OPPOSITE.get(topic.side, ""),
         "place": place,
         "the place": "both lungs" if topic.side == "bilateral" else f"the {place}",
         "noun": choose(pick(words["plurals" if several else "nouns"], rng), {}, rng),
@@ -129,38 +132,40 @@ def describe(topic: Topic, rng: np.random.Generator, brief: bool = False) -> Sta
     slots = slots_of(topic, rng)
     if topic.state == UNCERTAIN:
         return Statement(expand(pick(phrases()["uncertain"], rng), slots, rng), states)
-    return Statement(expand(_positive_template(topic, rng, brief), slots, rng), states)
+    template = _positive_template(topic, rng, brief)
+    if isinstance(template, dict):
+        states += tuple((name, POSITIVE) for name in template["also"])
+        template = template["text"]
+    return Statement(expand(template, slots, rng), states)
 
 
-def _positive_template(topic: Topic, rng: np.random.Generator, brief: bool) -> str:
+def _positive_template(topic: Topic, rng: np.random.Generator, brief: bool) -> Any:
+    """A sentence, or a mapping of a `text` and the observations that it states `also`."""
     words, variant = phrases(), topic.lead.variant
-    special = {
-        "healed": "healed_fractures",
-        "calcified": "calcified_nodules",
-        "aorta": "aorta",
-        "tension": "tension",
-    }
-    if variant in special:
-        return str(pick(words[special[variant]], rng))
+    if variant in words["variants"]:
+        return pick(words["variants"][variant], rng)
     if topic.change and rng.random() < 0.7:
-        return str(pick(words["change"][topic.change], rng))
+        return pick(words["change"][topic.change], rng)
     own = words["kinds"][topic.kind]
     extra = own.get("bilateral_extra" if topic.side == "bilateral" else "extra", [])
     if extra and rng.random() < 0.42:
-        return str(pick(extra, rng))
-    return "{np}." if brief and rng.random() < 0.5 else str(pick(words["positive"], rng))
+        return pick(extra, rng)
+    return "{np}." if brief and rng.random() < 0.5 else pick(words["positive"], rng)
 
 
 def _device_sentence(topic: Topic, rng: np.random.Generator) -> str:
     finding = topic.lead
     forms = phrases()["devices"][topic.kind]
-    template = pick(forms.get(finding.variant or "good", forms[next(iter(forms))]), rng)
-    slots = {"side": topic.side}
+    form = finding.variant or "good"
+    if form == "malpositioned":
+        form = f"malpositioned {central_line_goal(finding)}"
+    template = pick(forms.get(form, forms[next(iter(forms))]), rng)
+    slots = {"side": topic.side, "other": _OPPOSITE.get(topic.side, "")}
     if topic.kind == "tracheal_tube":
         slots["cm"] = f"{tracheal_tube_tip_mm(finding) / 10:.1f}"
     text = expand(template, slots, rng)
     change = phrases()["device_change"].get(finding.change or "")
-    if change and rng.random() < 0.35:
+    if change and placement(finding) != "malposition" and rng.random() < 0.35:
         text = tidy(text.rstrip(".") + ", " + choose(pick(change, rng), {}, rng) + ".")
     return text
 
@@ -189,7 +194,7 @@ def describe_resolved(finding: Finding, rng: np.random.Generator) -> Statement |
 
 def deny(allowed: set[str], count: int, rng: np.random.Generator) -> list[Statement]:
     """Up to `count` sentences that state observations of `allowed` absent, none of them twice."""
-    options = list(phrases()["normal"])
+    options = [option for option in phrases()["normal"] if rng.random() < option.get("chance", 1.0)]
     rng.shuffle(options)
     said: set[str] = set()
     statements: list[Statement] = []
