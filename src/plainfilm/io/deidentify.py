@@ -1,0 +1,166 @@
+"""De-identification of DICOM headers: pseudonyms by a keyed hash, and the few elements that may be kept.
+
+The Basic Application Level Confidentiality Profile (DICOM PS3.15, Annex E) lists what must go. Lists of what
+must go are never complete, so this module lists what may stay: numbers about the exposure and the pixels,
+and text whose every permitted value is written here. Age and sex stay too, as the profile's Retain Patient
+Characteristics Option allows (113108). No date, no free text, no private element and no sequence stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from plainfilm.errors import DataError
+
+KEY_VARIABLE = "PLAINFILM_DEID_KEY"
+SMALLEST_KEY = 16
+OLDEST = 89
+"""Who is older is said to be 90: the age alone may name the person (45 CFR 164.514 (b)(2)(i)(C))."""
+
+BLANK = "___"
+"""What stands where an identifier was taken out of a text, as in MIMIC-CXR."""
+
+_DIGITS = 20
+
+
+class Pseudonymiser:
+    """Turns identifiers into names that nobody without the key can turn back, the same ones every time.
+
+    Two collections made with one key share their patients' pseudonyms; with two keys they do not.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, kind: str, value: str) -> str:
+        """A pseudonym of 21 characters: the first letter of `kind` and 80 bits of HMAC-SHA256 of both."""
+        message = f"{kind}\0{value.strip()}".encode("utf-8", "surrogatepass")
+        return kind[0] + hmac.new(self._key, message, hashlib.sha256).hexdigest()[:_DIGITS]
+
+
+def load_key(
+    stated: Path | None, default: Path, environment: Mapping[str, str] = os.environ, *, may_make: bool = True
+) -> bytes:
+    """The key: of the file `stated`, else of `PLAINFILM_DEID_KEY`, else of the file `default`.
+
+    Where none of them is there, a random one is written to `default`, which only its owner may read.
+
+    Raises:
+        DataError: the stated file cannot be read, a key is too short, or `default` cannot be written.
+    """
+    if stated is None and environment.get(KEY_VARIABLE):
+        return _checked(environment[KEY_VARIABLE].encode(), f"the environment variable {KEY_VARIABLE}")
+    file = stated or default
+    try:
+        return _checked(file.read_bytes().strip(), str(file))
+    except FileNotFoundError:
+        if stated is not None or not may_make:
+            raise DataError(f"{file}: no such key file; make one with `openssl rand -hex 32`") from None
+    except OSError as error:
+        raise DataError(f"{file}: the key cannot be read ({error.strerror or error})") from None
+    return _make_key(default)
+
+
+def _checked(key: bytes, where: str) -> bytes:
+    if len(key) < SMALLEST_KEY:
+        raise DataError(f"{where}: a key of {len(key)} bytes is too short; it needs {SMALLEST_KEY} or more")
+    return key
+
+
+def _make_key(file: Path) -> bytes:
+    key = secrets.token_hex(32).encode()
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(key + b"\n")
+    except OSError as error:
+        raise DataError(
+            f"{file}: the key for pseudonyms cannot be written ({error.strerror or error}); "
+            f"name a file with the option key, or set {KEY_VARIABLE}"
+        ) from None
+    return key
+
+
+_RULES = yaml.safe_load(Path(__file__).with_name("kept_header.yaml").read_text(encoding="utf-8"))
+_TERMS: dict[str, frozenset[str]] = {name: frozenset(terms) for name, terms in _RULES["terms"].items()}
+_NUMBERS: tuple[str, ...] = tuple(_RULES["numbers"])
+_ORIENTATION = re.compile(r"[LRAPHF]{1,3}")
+_AGE = re.compile(r"(\d{1,3})([DWMY])")
+
+KEPT = frozenset((*_TERMS, *_NUMBERS, "PatientOrientation", "PatientAge"))
+"""The keywords of all elements that may stay."""
+
+
+def kept_header(dataset: Any) -> dict[str, str | float | list[str] | list[float]]:
+    """What may stay of a pydicom dataset, by keyword; an element with any other value is left out.
+
+    Text is in capitals and without surrounding space, numbers are finite floats, an age above 89 years is
+    "090Y". Nothing that is returned can hold a name, an identifier, a date or free text.
+    """
+    kept: dict[str, str | float | list[str] | list[float]] = {}
+    for keyword, terms in _TERMS.items():
+        words = [word.upper() for word in _words(dataset, keyword)]
+        allowed = [word for word in words if word in terms]
+        if allowed and (len(allowed) == len(words) or keyword == "ImageType"):
+            kept[keyword] = allowed if keyword == "ImageType" else allowed[0]
+    for keyword in _NUMBERS:
+        numbers = _finite(_words(dataset, keyword))
+        if numbers:
+            kept[keyword] = numbers[0] if len(numbers) == 1 else numbers
+    orientation = _words(dataset, "PatientOrientation")
+    if len(orientation) == 2 and all(_ORIENTATION.fullmatch(part) for part in orientation):
+        kept["PatientOrientation"] = orientation
+    age = _age("".join(_words(dataset, "PatientAge")))
+    return kept | ({"PatientAge": age} if age else {})
+
+
+def _words(dataset: Any, keyword: str) -> list[str]:
+    """The values of an element as text; none where it is absent or cannot be read."""
+    try:
+        value = dataset.get(keyword)
+    except (ValueError, TypeError, AttributeError, NotImplementedError, OverflowError):
+        return []
+    if value is None:
+        return []
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+    return [str(part).strip() for part in (value if several else [value])]
+
+
+def _finite(words: list[str]) -> list[float]:
+    """The words as finite numbers; none if any of them is no number."""
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return []
+    return numbers if all(math.isfinite(number) for number in numbers) else []
+
+
+def _age(text: str) -> str | None:
+    found = _AGE.fullmatch(text)
+    if not found:
+        return None
+    number, unit = int(found[1]), found[2]
+    return f"{OLDEST + 1:03d}Y" if unit == "Y" and number > OLDEST else f"{number:03d}{unit}"
+
+
+def scrub(text: str, identifiers: Iterable[str]) -> str:
+    """`text` with every one of `identifiers` (whole words, in any case) replaced by `___`.
+
+    This takes out what a header says of a person. What only the text says, such as the name of a relative,
+    it cannot know: text from a hospital needs a tool made for that, and a person who looks.
+    """
+    known = sorted({word.strip() for word in identifiers if len(word.strip()) > 1}, key=len, reverse=True)
+    if not known:
+        return text
+    pattern = "|".join(re.escape(word) for word in known)
+    return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", BLANK, text, flags=re.IGNORECASE)
