@@ -17,14 +17,15 @@ from plainfilm.types import SPLITS, Image, Rejection, Study
 NAMES = plugins.names("source")
 
 
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Study | Rejection]]:
-    found = {}
-    for name in NAMES:
-        module = source(name)
-        raw = module.make_example(tmp_path_factory.mktemp(name))
-        found[name] = list(module.read(raw, module.Config()))
-        assert found[name] == list(module.read(raw, module.Config())), "the order differs between readings"
+@pytest.fixture(scope="module", params=NAMES)
+def example(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[Study | Rejection]:
+    """What each source yields of its example."""
+    module = source(request.param)
+    raw = module.make_example(tmp_path_factory.mktemp(request.param))
+    found = list(module.read(raw, module.Config()))
+    assert found == list(module.read(raw, module.Config())), "the order differs between readings"
     return found
 
 
@@ -36,38 +37,33 @@ def images(items: list[Study | Rejection]) -> list[Image]:
     return [image for study in studies(items) for image in study.images]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_has_studies_and_images(name: str, examples: dict) -> None:
-    assert len(studies(examples[name])) >= 3
-    assert images(examples[name])
+def test_an_example_has_studies_and_images(example: list[Study | Rejection]) -> None:
+    assert len(studies(example)) >= 3
+    assert images(example)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_says_something_of_its_films(name: str, examples: dict) -> None:
+def test_an_example_says_something_of_its_films(example: list[Study | Rejection]) -> None:
     """A report where the corpus has reports; else labels or boxes."""
-    said = [(study.report, *study.labels) for study in studies(examples[name])]
-    shown = [(*image.labels, *image.boxes) for image in images(examples[name])]
+    said = [(study.report, *study.labels) for study in studies(example)]
+    shown = [(*image.labels, *image.boxes) for image in images(example)]
     assert any(any(part) for part in (*said, *shown))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_ids_are_unique_and_not_blank(name: str, examples: dict) -> None:
+def test_ids_are_unique_and_not_blank(example: list[Study | Rejection]) -> None:
     for ids in (
-        [study.study_id for study in studies(examples[name])],
-        [image.image_id for image in images(examples[name])],
+        [study.study_id for study in studies(example)],
+        [image.image_id for image in images(example)],
     ):
         assert all(ids)
         assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_files_exist(name: str, examples: dict) -> None:
-    assert all(is_file(image.path) for image in images(examples[name]))
+def test_files_exist(example: list[Study | Rejection]) -> None:
+    assert all(is_file(image.path) for image in images(example))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_boxes_lie_inside_their_images(name: str, examples: dict) -> None:
-    for image in images(examples[name]):
+def test_boxes_lie_inside_their_images(example: list[Study | Rejection]) -> None:
+    for image in images(example):
         film = read_image(image.path)
         width, height = image.width or film.original_width, image.height or film.original_height
         for box in image.boxes:
@@ -75,10 +71,9 @@ def test_boxes_lie_inside_their_images(name: str, examples: dict) -> None:
             assert 0 <= box.y0 < box.y1 <= height
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_splits_keep_patients_together(name: str, examples: dict) -> None:
+def test_splits_keep_patients_together(example: list[Study | Rejection]) -> None:
     splits: dict[str, set[str | None]] = {}
-    for study in studies(examples[name]):
+    for study in studies(example):
         splits.setdefault(study.patient_id, set()).add(study.split)
         assert study.split in (None, *SPLITS)
     assert all(len(found) == 1 for found in splits.values())

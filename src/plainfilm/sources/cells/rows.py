@@ -23,8 +23,8 @@ class Row:
 
     def __getitem__(self, header: str) -> str:
         """The cell below a header, stripped; "" where it is blank or there is no such header."""
-        cell = self.cells.get(header, "")
-        return "" if is_blank(cell) else cell.strip()
+        cell = self.cells.get(header, "").strip()
+        return "" if not cell or is_blank(cell) else cell
 
     @property
     def place(self) -> str:
@@ -43,9 +43,10 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
         try:
             headers = [header.strip() for header in next(reader, [])]
             _check(path, headers, required)
+            named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
             for number, cells in enumerate(reader, start=1):
                 if cells:
-                    yield _row(path, number, headers, cells)
+                    yield _row(path, number, headers, cells, named)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path}: not a regular CSV after line {reader.line_num} ({error})") from None
 
@@ -57,8 +58,10 @@ def _check(path: Path, headers: Sequence[str], required: Sequence[str]) -> None:
         raise DataError(f"{path}: header '{repeated[0]}' occurs twice; rename one of the columns")
 
 
-def _row(path: Path, number: int, headers: Sequence[str], cells: Sequence[str]) -> Row | Rejection:
-    named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
+def _row(
+    path: Path, number: int, headers: Sequence[str], cells: Sequence[str], named: int
+) -> Row | Rejection:
+    """A row of a table whose last header with a name is the `named`th."""
     row = Row(path, number, {name: cell for name, cell in zip(headers, cells, strict=False) if name})
     if len(cells) < named or any(cell.strip() for cell in cells[len(headers) :]):
         return Rejection(row.place, f"has {len(cells)} cells, the header {len(headers)}")

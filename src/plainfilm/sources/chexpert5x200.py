@@ -1,0 +1,126 @@
+"""CheXpert 5x200: GLoRIA's table of 1,000 CheXpert films, 200 for each of five findings, with impressions.
+
+    chexpert_5x200.csv                               Path, Report Impression, five columns of labels
+    .../patientN/studyN/viewN_frontal.jpg            CheXpert, below the same folder or where `images` says
+
+Every study is for testing. The films are from CheXpert's training set: leave their patients out of training
+with the option `without` of source `chexpert`.
+Huang et al., "GLoRIA: a multimodal global-local representation learning framework", ICCV 2021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from plainfilm.errors import SourceError
+from plainfilm.sources.base import SourceConfig
+from plainfilm.sources.cells.chexpert_tree import (
+    FILM_ENDINGS,
+    LICENCE,
+    StudyName,
+    add_film,
+    film_name,
+    film_view,
+    person,
+)
+from plainfilm.sources.cells.download import Shelf, downloaded, tables_below
+from plainfilm.sources.cells.rows import Row, read_rows, row_states
+from plainfilm.text.structured import report_of
+from plainfilm.types import Image, Rejection, Study
+
+CORPUS = "chexpert"
+FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
+_TABLE = "chexpert_5x200"
+_IMPRESSION = "Report Impression"
+
+
+class Config(SourceConfig):
+    """images: the folder CheXpert was unpacked to, where it does not lie with the table."""
+
+    images: Path | None = None
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of the table, by patient and study number; `raw` is the table, or a folder that holds it.
+
+    Raises:
+        SourceError: no such folder or table.
+    """
+    table = _table(raw)
+    films = Shelf()
+    if not config.tables_only:
+        for path in downloaded(
+            config.images or _folder(raw), lambda name: name.lower().endswith(FILM_ENDINGS)
+        ):
+            add_film(films, path)
+    studies: dict[StudyName, Study] = {}
+    for row in read_rows(table, ["Path", _IMPRESSION, *FINDINGS]):
+        if isinstance(row, Rejection):
+            yield row
+        else:
+            yield from _add(row, films, studies, config)
+    yield from (studies[name] for name in sorted(studies))
+
+
+def _table(raw: Path) -> Path:
+    if raw.is_file() and raw.name.endswith((".csv", ".csv.gz")):
+        return raw
+    found = tables_below(downloaded(raw, lambda name: name in (f"{_TABLE}.csv", f"{_TABLE}.csv.gz")))
+    if not found:
+        raise SourceError(f"{raw}: no {_TABLE}.csv in it or below; put GLoRIA's table beside the films")
+    return found[_TABLE]
+
+
+def _folder(raw: Path) -> Path:
+    return raw.parent if raw.name.endswith((".csv", ".csv.gz")) else raw
+
+
+def _add(row: Row, films: Shelf, studies: dict[StudyName, Study], config: Config) -> Iterator[Rejection]:
+    """Adds the film of a row to its study; what the row cannot say is yielded."""
+    named = film_name(row["Path"])
+    if named is None:
+        yield Rejection(row.place, f"Path is '{row['Path']}': names no film of CheXpert")
+        return
+    name, film = named
+    path = films.get(film)
+    if path is None and not config.tables_only:
+        yield Rejection(row["Path"], f"listed in {row.place} but not on disk", str(name))
+        return
+    view = film_view(film, row["Frontal/Lateral"], row["AP/PA"])
+    image = Image(film, path or _folder(row.table) / row["Path"], view, licence=LICENCE)
+    study = yield from _stated(row, name)
+    known = studies.setdefault(name, study)
+    if any(other.image_id == film for other in known.images):
+        yield Rejection(row.place, f"lists {film} for the second time", str(name))
+        return
+    if (known.labels, known.report) != (study.labels, study.report):
+        yield Rejection(row.place, "says other things than the row of the study's first film", str(name))
+    studies[name] = replace(known, images=(*known.images, image))
+
+
+def _stated(row: Row, name: StudyName) -> Generator[Rejection, None, Study]:
+    """What a row says of its study, without the film."""
+    sex, age, refused = person(row, "Sex", "Age")
+    yield from refused
+    labels, wrong = row_states(row, FINDINGS, "chexpert5x200")
+    yield from wrong
+    return Study(
+        study_id=str(name),
+        patient_id=name.patient,
+        report=report_of([("impression", row[_IMPRESSION])], "chexpert") if row[_IMPRESSION] else None,
+        labels=labels,
+        split="test",
+        order=float(name.number),
+        age=age,
+        sex=sex,
+    )
+
+
+def make_example(root: Path) -> Path:
+    """Some phantom studies of CheXpert, of which the table chooses a few."""
+    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
+
+    phantom.write("chexpert5x200", root, studies=30, size=96)
+    return root
