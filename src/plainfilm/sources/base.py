@@ -118,12 +118,13 @@ _STATES = {
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
-_BLANK = frozenset({"", "nan", "none", "null", "na", "n/a"})
+BLANK_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a"})
+"""What a cell without a value holds, in any case."""
 
 
 def is_blank(cell: str) -> bool:
     """True for an empty cell and for the usual ways of writing one (`nan`, `None`, `NA`)."""
-    return cell.strip().lower() in _BLANK
+    return cell.strip().lower() in BLANK_WORDS
 
 
 def view_of(cell: str) -> View:
