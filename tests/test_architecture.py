@@ -23,6 +23,7 @@ ORDER = (
         "metrics",
         "phantom",
         "sources",
+        "download",
         "collection",
         "batches",
         "nn",

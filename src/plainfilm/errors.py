@@ -8,6 +8,7 @@
     │   ├── SourceError       a raw layout that is not what its source expects
     │   ├── CollectionError   a collection that is missing, damaged or of another format version
     │   └── LeakageError      the same patient on both sides of a split
+    ├── DownloadError         something that could not be fetched, or not be trusted
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
 
@@ -51,6 +52,10 @@ class CollectionError(DataError):
 
 class LeakageError(DataError):
     """The same patient on both sides of a split."""
+
+
+class DownloadError(PlainfilmError):
+    """Something that could not be fetched, or that is not what its checksum says."""
 
 
 class ModelError(PlainfilmError):

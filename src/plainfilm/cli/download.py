@@ -1,0 +1,127 @@
+"""`plainfilm download`: a published corpus from where it lives."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from plainfilm.download import Summary
+    from plainfilm.download.item import Item
+
+
+def command(
+    source: Annotated[
+        str | None, typer.Argument(help="Which corpus, e.g. mimic_cxr; without one, all are listed.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the raw data; new, or unfinished.")] = None,
+    edition: Annotated[str | None, typer.Option(help="Another release than the usual one.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Only such paths (*.csv.gz) or a group (tables); repeat it."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show what would be fetched, and stop.")] = False,
+    user: Annotated[str | None, typer.Option(help="Your user name on PhysioNet.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Files fetched at the same time.")] = 4,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Compute the checksums of finished files again.")
+    ] = False,
+    attempts: Annotated[int, typer.Option(min=1, help="Tries in a row that bring nothing new.")] = 8,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a server may say nothing.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
+) -> None:
+    """Fetch a corpus in the layout that `plainfilm prepare` reads; killed and repeated, it goes on.
+
+    PhysioNet's user and password come from PHYSIONET_USER and PHYSIONET_PW, ~/.netrc or a prompt, Kaggle's
+    token from KAGGLE_USERNAME and KAGGLE_KEY or kaggle.json; never from an option. Every file is checked
+    before it gets its name.
+    """
+    from plainfilm.errors import DownloadError, UsageError
+
+    if source is None:
+        _show_corpora(as_json)
+        return
+    from plainfilm import download
+    from plainfilm.cli.console import console_progress
+    from plainfilm.download.pace import Pace
+
+    download.corpus(source).parts(source, edition)
+    if out is None and not show:
+        raise UsageError(f"say where to put it: plainfilm download {source} --out RAW, or look with --list")
+    progress = console_progress()
+    access = download.Access(
+        user=user,
+        ask=functools.cache(_ask) if sys.stdin.isatty() else None,
+        pace=Pace(attempts, say=progress.say),
+        timeout_s=timeout,
+        progress=progress,
+    )
+    if out is None or show:
+        _show_items(download.listing(source, edition, only or (), access), as_json)
+        return
+    try:
+        done = download.download(
+            source, out, edition=edition, only=only or (), workers=workers, recheck=recheck, access=access
+        )
+    except KeyboardInterrupt:
+        progress.say("stopped; the same command goes on where it was")
+        raise
+    sys.stdout.write(f"{json.dumps(done.to_json(), indent=2)}\n" if as_json else f"{_sentence(done)}\n")
+    if done.failed:
+        path, reason = done.failed[0]
+        raise DownloadError(
+            f"{len(done.failed)} of {done.files} files could not be fetched, the first is {path} ({reason}); "
+            "the same command tries them again"
+        )
+
+
+def _ask(host: str, user: str | None) -> tuple[str, str]:
+    """Asks on the terminal; the password is not shown."""
+    import getpass
+
+    if user is None:
+        sys.stderr.write(f"User name on {host}: ")
+        sys.stderr.flush()
+        user = sys.stdin.readline().strip()
+    return user, getpass.getpass(f"Password of {user} on {host}: ", sys.stderr)
+
+
+def _show_corpora(as_json: bool) -> None:
+    from plainfilm.download.catalogue import corpus, corpus_names
+
+    entries = {name: corpus(name) for name in corpus_names()}
+    if as_json:
+        table = {name: entry.model_dump(exclude_defaults=True) for name, entry in entries.items()}
+        sys.stdout.write(json.dumps(table, indent=2) + "\n")
+        return
+    for name, entry in entries.items():
+        how = "by hand" if entry.by_hand else ", ".join(entry.editions)
+        sys.stdout.write(f"{name:<15} {entry.title} ({how}); {entry.agreement}\n")
+
+
+def _show_items(items: list[Item], as_json: bool) -> None:
+    known = sum(item.size or 0 for item in items)
+    unknown = sum(item.size is None for item in items)
+    if as_json:
+        files = [{"path": item.path, "bytes": item.size, "sha256": item.sha256} for item in items]
+        sys.stdout.write(json.dumps({"files": files, "bytes": known, "unknown": unknown}) + "\n")
+        return
+    for item in items:
+        size = "unknown" if item.size is None else f"{item.size:,}"
+        sys.stdout.write(f"{size:>15}  {item.path}\n")
+    more = f" and {unknown} of unknown size" if unknown else ""
+    sys.stdout.write(f"{len(items)} files, {known / 1e6:,.1f} MB{more}\n")
+
+
+def _sentence(done: Summary) -> str:
+    known = sorted((how, count) for how, count in done.checked.items() if how != "unchecked")
+    checks = ", ".join(f"{count} by {how}" for how, count in known)
+    return (
+        f"{done.out}: {done.fetched} files fetched ({done.received / 1e6:,.1f} MB), {done.kept} kept, "
+        f"{len(done.failed)} failed; checked: {checks or 'while unpacking'}"
+    )

@@ -1,0 +1,218 @@
+"""Asking a server over HTTP: whom to show the credentials to, what is an answer, what is worth another try.
+
+Credentials go to the origin they belong to and to no other, whatever a redirect says, and over nothing but
+https (or to this machine). No address is shown with its query, which may be a signature.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin, urlsplit
+
+from plainfilm import __version__
+from plainfilm.download.credentials import Credentials
+from plainfilm.download.pace import Pace, Retriable, asked_wait
+from plainfilm.errors import DownloadError, MissingDependency, UsageError
+
+if TYPE_CHECKING:
+    import httpx2
+
+AGENT = f"Wget/1.21 (compatible; plainfilm/{__version__})"
+"""PhysioNet asks for user and password only where the client calls itself Wget; browsers see a login page."""
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+
+class Refused(DownloadError):
+    """The server knows what is asked for and does not give it (400, 401, 403, or a login page)."""
+
+    def __init__(self, status: int, url: str) -> None:
+        super().__init__(f"{shown(url)}: refused ({status})")
+        self.status = status
+        self.url = url
+
+
+class Client:
+    """Connections to one origin, and without credentials to wherever it redirects.
+
+    `timeout_s` is how long a server may say nothing. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        credentials: Credentials | None = None,
+        *,
+        pace: Pace | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        try:
+            import httpx2
+        except ImportError:
+            raise MissingDependency(
+                "downloading needs httpx2, which is not installed: pip install 'plainfilm[download]'"
+            ) from None
+        for name in ("httpx2", "httpcore2"):  # they log addresses with signatures, and headers
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self.pace = pace or Pace()
+        self._errors = (httpx2.TransportError, httpx2.DecodingError)
+        self._origin = _origin(base)
+        self._credentials = credentials
+        self._http = httpx2.Client(
+            follow_redirects=False,
+            timeout=httpx2.Timeout(timeout_s, pool=None),
+            headers={"User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    @contextmanager
+    def ask(
+        self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> Iterator[httpx2.Response]:
+        """The answer to one request, its body still to be read: status 200, 206 or 416.
+
+        Raises:
+            Retriable: no answer or a broken one, also while the body is read; too many requests; a server's
+                error.
+            Refused: 400, 401, 403, or a login page.
+            DownloadError: there is no such file, or any other answer.
+        """
+        try:
+            response = self._follow(method, url, dict(headers or {}))
+            try:
+                _judge(response)
+                yield response
+            finally:
+                response.close()
+        except self._errors as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise DownloadError(
+                    f"{shown(url)}: its certificate cannot be trusted; behind a proxy of your own, give its "
+                    "certificate in SSL_CERT_FILE"
+                ) from None
+            raise Retriable(f"{shown(url)}: {_reason(error)}") from None
+
+    def read(self, url: str) -> bytes:
+        """A whole file, for lists; tried again as `pace` says."""
+
+        def attempt() -> bytes:
+            with self.ask(url) as response:
+                return b"".join(response.iter_raw())
+
+        return self.pace.persist(attempt, "nothing could be fetched")
+
+    def size(self, url: str) -> int | None:
+        """How many bytes a file has, where the server says; what else is wrong, fetching will tell."""
+
+        def attempt() -> int | None:
+            with self.ask(url, method="HEAD") as response:
+                return content_length(response)
+
+        try:
+            return self.pace.persist(attempt, "nothing could be asked")
+        except Refused:
+            raise
+        except DownloadError:
+            return None
+
+    def _follow(self, method: str, url: str, headers: dict[str, str]) -> httpx2.Response:
+        for _ in range(_MOST_REDIRECTS):
+            request = self._http.build_request(method, url, headers=headers | self._authorization(url))
+            response = self._http.send(request, stream=True)
+            if response.status_code not in _REDIRECTS:
+                return response
+            target = urljoin(url, response.headers.get("location", ""))
+            response.close()
+            if "login" in urlsplit(target).path.split("/"):
+                raise Refused(401, url)
+            if not is_safe(target):
+                raise DownloadError(
+                    f"{shown(url)}: redirects to {shown(target)}, which is not https; not followed"
+                )
+            url = target
+        raise DownloadError(f"{shown(url)}: redirected more than {_MOST_REDIRECTS} times")
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        if self._credentials is None or _origin(url) != self._origin or not is_safe(url):
+            return {}
+        return {"Authorization": self._credentials.authorization()}
+
+
+def _judge(response: httpx2.Response) -> None:
+    status, url = response.status_code, str(response.url)
+    if status in (200, 206, 416):
+        return
+    if status in _PASSING:
+        raise Retriable(f"{shown(url)}: answers {status}", asked_wait(response.headers.get("retry-after")))
+    if status in (400, 401, 403):
+        raise Refused(status, url)
+    if status in (404, 410):
+        raise DownloadError(f"{shown(url)}: there is no such file ({status})")
+    raise DownloadError(f"{shown(url)}: answers {status}, which means nothing to a download")
+
+
+def content_length(response: httpx2.Response) -> int | None:
+    """The bytes an answer announces for its body."""
+    announced = response.headers.get("content-length", "")
+    return int(announced) if announced.isdigit() else None
+
+
+def _reason(error: Exception) -> str:
+    said = str(error).strip()
+    return f"{said.splitlines()[0]} ({type(error).__name__})" if said else type(error).__name__
+
+
+def shown(url: str) -> str:
+    """An address without user, password, query and fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def is_safe(url: str) -> bool:
+    """True for https, and for plain http on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(parts.hostname or ""))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def base_address(variable: str, usual: str) -> str:
+    """The address of a server: `usual`, or what the environment `variable` says (a mirror).
+
+    Raises:
+        UsageError: the variable holds no https address, or one with a user or password in it.
+    """
+    base = os.environ.get(variable) or usual
+    parts = urlsplit(base)
+    if not parts.hostname or not is_safe(base):
+        raise UsageError(f"{variable} is '{shown(base)}': give an https address (http only for this machine)")
+    if parts.username or parts.password or parts.query:
+        raise UsageError(f"{variable}: holds a user, password or query; give the bare address of the mirror")
+    return base.rstrip("/")

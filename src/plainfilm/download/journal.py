@@ -1,0 +1,90 @@
+"""What of a raw folder is known to be right, so that going on does not mean reading everything again.
+
+`RAW/.plainfilm-download` has one line per finished file: its identity, size, time of change and path. A file
+that has changed since, or whose identity is another now, is not finished. The file beside it is the lock that
+keeps two downloads out of one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from plainfilm.download.item import RESERVED, Item
+from plainfilm.errors import DownloadError
+
+_UNPACKED = "unpacked"
+
+
+class Journal:
+    """The journal of a raw folder; a context that holds the folder's lock."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._path = root / RESERVED
+        self._lock = FileLock(f"{self._path}.lock")
+        self._writing = threading.Lock()
+        self._lines: dict[str, tuple[str, str, str]] = {}
+
+    def __enter__(self) -> Self:
+        self._root.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DownloadError(f"{self._root}: another download is writing there; wait for it") from None
+        if self._path.exists():
+            self._read()
+        self._stream = self._path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+        self._lock.release()
+
+    def _read(self) -> None:
+        """Takes the whole lines; part of one, left by a process that was killed, is cut off."""
+        content = self._path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            os.truncate(self._path, end)
+        for line in content[:end].decode("utf-8", errors="replace").splitlines():
+            identity, size, changed, path = (*line.split("\t", 3), "", "", "")[:4]
+            self._lines[path] = (identity, size, changed)
+
+    def knows(self, item: Item) -> bool:
+        """True where the file of `item` is as it was when it was found right."""
+        return self._lines.get(item.path) == (item.identity, *_stamp(self._root / item.path))
+
+    def knows_unpacked(self, item: Item, folder: str) -> bool:
+        """True where the archive of `item` has become `folder`, which is still there."""
+        known = self._lines.get(item.path)
+        return known == (item.identity, _UNPACKED, folder) and (self._root / folder).is_dir()
+
+    def add(self, item: Item) -> None:
+        """The file of `item` is right."""
+        self._write(item.path, (item.identity, *_stamp(self._root / item.path)))
+
+    def add_unpacked(self, item: Item, folder: str) -> None:
+        """The archive of `item` has become `folder`."""
+        self._write(item.path, (item.identity, _UNPACKED, folder))
+
+    def _write(self, path: str, entry: tuple[str, str, str]) -> None:
+        with self._writing:
+            self._stream.write("\t".join((*entry, path)) + "\n")
+            self._stream.flush()
+            self._lines[path] = entry
+
+
+def _stamp(path: Path) -> tuple[str, str]:
+    try:
+        state = path.stat()
+    except OSError:
+        return "", ""
+    return str(state.st_size), str(state.st_mtime_ns)

@@ -1,0 +1,202 @@
+"""One file from a server to the disk: resumed where it stopped, checked before it gets its name.
+
+`NAME.part` holds what has come so far and `NAME.part.tag` what the server called that version of the file
+(its ETag or date), so that an interrupted file goes on only where it is still the same (RFC 9110, If-Range).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from plainfilm.download.client import Client, Refused, content_length
+from plainfilm.download.item import Item
+from plainfilm.download.pace import Retriable, Stopped
+from plainfilm.download.remote_zip import extract
+from plainfilm.errors import DownloadError
+
+if TYPE_CHECKING:
+    import httpx2
+
+Notify = Callable[[int], None]
+"""Told how many bytes have just come."""
+
+_BLOCK = 1 << 20
+_WORTH_A_TAG_BYTES = 8_000_000
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+class Partial:
+    """The unfinished part of a file; a context that closes it."""
+
+    def __init__(self, final: Path) -> None:
+        self.path = final.with_name(f"{final.name}.part")
+        self._tag = final.with_name(f"{final.name}.part.tag")
+        self.received = 0
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._stream = self.path.open("a+b")
+        self._stream.seek(0)
+        self._digest = hashlib.sha256()
+        while block := self._stream.read(_BLOCK):
+            self._digest.update(block)
+        self.length = self.longest = self._stream.tell()
+        self.validator = self._tag.read_text(encoding="latin-1") if self._tag.is_file() else None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of what is there."""
+        return self._digest.hexdigest()
+
+    def restart(self, validator: str | None, length: int | None = None) -> None:
+        """Throws away what is there; what comes now is the version that `validator` names.
+
+        Its name is written down only for a file worth going on with in another run: `length` is in bytes.
+        """
+        self._stream.truncate(0)
+        self._stream.seek(0)
+        self._digest = hashlib.sha256()
+        self.length, self.validator = 0, validator
+        if validator is None or (length is not None and length < _WORTH_A_TAG_BYTES):
+            self._tag.unlink(missing_ok=True)
+        else:
+            self._tag.write_text(validator, encoding="latin-1")
+
+    def write(self, chunk: bytes) -> None:
+        """The next bytes, on disk (as far as the operating system goes) when this returns."""
+        self._stream.write(chunk)
+        self._stream.flush()
+        self._digest.update(chunk)
+        self.received += len(chunk)
+        self.length += len(chunk)
+        self.longest = max(self.longest, self.length)
+
+    def remove(self) -> None:
+        """Leaves nothing behind."""
+        self.path.unlink(missing_ok=True)
+        self._tag.unlink(missing_ok=True)
+
+    def become(self, final: Path) -> None:
+        """Takes the name of the finished file."""
+        self.path.replace(final)
+        self._tag.unlink(missing_ok=True)
+
+
+def fetch(client: Client, item: Item, root: Path, notify: Notify) -> int:
+    """Brings a file below `root`; returns how many bytes came over the network.
+
+    A file of that name that is not right is taken for the beginning of the right one.
+
+    Raises:
+        DownloadError: no file, no access, no answer, or twice a content that its checksum denies.
+        Stopped: the run has ended.
+    """
+    final = root / item.path
+    partial = Partial(final)
+    if final.is_file() and item.sha256 and not partial.path.exists():
+        final.replace(partial.path)
+    complete_and_wrong = 0
+    while complete_and_wrong < 2:
+        with partial:
+            began = partial.length
+            client.pace.persist(
+                lambda: _once(client, item, partial, notify), item.path, lambda: partial.longest
+            )
+            found = partial.sha256
+        if _finish(item, partial, final):
+            return partial.received
+        partial.remove()
+        complete_and_wrong += began == 0
+    expected = item.sha256 or f"CRC-32 {item.crc32:08x}" if item.is_checked else f"{item.size} bytes"
+    raise DownloadError(
+        f"{item.path}: came twice with a wrong content (published {expected}, got SHA-256 {found}); it was "
+        "removed, so try again later, or report it to whoever publishes it"
+    )
+
+
+def _finish(item: Item, partial: Partial, final: Path) -> bool:
+    """Gives a complete file its name where it is right."""
+    if item.member is not None:
+        right = extract(partial.path, item, final)
+        if right:
+            partial.remove()
+        return right
+    if item.sha256 is not None:
+        right = partial.sha256 == item.sha256
+    else:
+        right = item.size is None or item.size == partial.length
+    if right:
+        partial.become(final)
+    return right
+
+
+def _once(client: Client, item: Item, partial: Partial, notify: Notify) -> None:
+    """One request for what is still missing."""
+    if partial.length and partial.validator is None and not item.is_checked:
+        partial.restart(None)  # nothing could tell whether the rest belongs to it
+    start, end = (item.member.start, item.member.end) if item.member else (0, None)
+    offset = start + partial.length
+    if end is not None and offset >= end:
+        return
+    headers = {}
+    if partial.length or item.member:
+        headers["Range"] = f"bytes={offset}-{'' if end is None else end - 1}"
+        validator = item.member.etag if item.member else partial.validator
+        if validator:
+            headers["If-Range"] = validator
+    url = item.address.url()
+    try:
+        with client.ask(url, headers) as response:
+            if _begin(item, partial, response, offset):
+                _receive(client, partial, response, notify)
+    except Refused:
+        if not item.address.renew(url):
+            raise
+        raise Retriable("the signed address has run out") from None
+
+
+def _begin(item: Item, partial: Partial, response: httpx2.Response, offset: int) -> bool:
+    """Looks at the head of an answer; False where nothing is missing any more."""
+    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    first, total = found.groups() if found else (None, None)
+    if response.status_code == 200:
+        if item.member is not None:
+            raise DownloadError(
+                f"{item.path}: the server sends the whole archive instead of a part of it; the archive has "
+                "changed (run the same command again) or a proxy ignores ranges"
+            )
+        partial.restart(_validator(response), content_length(response))
+    elif response.status_code == 416:
+        if total == str(partial.length) or (total is None and item.is_checked):
+            return False
+        partial.restart(None)
+        raise Retriable("the file has another length now")
+    elif first != str(offset):
+        partial.restart(None)
+        raise Retriable("another part came than was asked for")
+    return True
+
+
+def _receive(client: Client, partial: Partial, response: httpx2.Response, notify: Notify) -> None:
+    for chunk in response.iter_raw():  # of whatever size: gathering them would lose some when a line drops
+        partial.write(chunk)
+        notify(len(chunk))
+        if client.pace.stop.is_set():
+            raise Stopped
+
+
+def _validator(response: httpx2.Response) -> str | None:
+    """What If-Range may hold: a strong ETag, else the date of the last change."""
+    etag = response.headers.get("etag", "")
+    return etag if etag.startswith('"') else response.headers.get("last-modified")

@@ -1,0 +1,81 @@
+"""Archives that a reader cannot look into become folders, whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from plainfilm.download.item import safe_path
+from plainfilm.errors import DownloadError
+
+_BLOCK = 1 << 20
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, NotImplementedError)
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpacks a .zip or .tgz beside `folder`, which must not be there; returns what is to be renamed to it.
+
+    A top folder in the archive that is called like `folder` is left out. Only regular files are taken. The
+    archive's CRC-32s are checked to its very end; whatever an earlier, killed run left is thrown away.
+
+    Raises:
+        DownloadError: `folder` is there, or the archive is damaged or holds a path that leads out of it.
+    """
+    if folder.exists():
+        raise DownloadError(f"{folder}: is in the way of unpacking {archive.name}; move it away")
+    unfinished = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        for name, stream in _files(archive):
+            parts = PurePosixPath(safe_path(name, str(archive))).parts
+            inner = parts[1:] if parts[0] == folder.name and len(parts) > 1 else parts
+            _write(stream, unfinished.joinpath(*inner))
+    except _DAMAGE as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise DownloadError(
+            f"{archive}: is damaged ({error}); remove it and run the same command again"
+        ) from None
+    return unfinished
+
+
+def _write(stream: IO[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with stream, path.open("wb") as out:
+        shutil.copyfileobj(stream, out, _BLOCK)
+
+
+def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Name and content of every regular file; content must be read before the next is asked for."""
+    return _of_zip(archive) if archive.suffix == ".zip" else _of_tar(archive)
+
+
+def _of_zip(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(archive) as opened:
+        for entry in opened.infolist():
+            if not entry.is_dir():
+                yield entry.filename, opened.open(entry)
+
+
+def _of_tar(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    with _gunzipped(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as members:
+        for member in members:
+            content = members.extractfile(member) if member.isfile() else None
+            if content is not None:
+                yield member.name, content
+
+
+@contextmanager
+def _gunzipped(archive: Path) -> Iterator[gzip.GzipFile]:
+    """A stream that is read to its end on leaving: only there does gzip check its CRC-32."""
+    with gzip.open(archive, "rb") as stream:
+        yield stream
+        while stream.read(_BLOCK):
+            pass

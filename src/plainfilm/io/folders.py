@@ -1,0 +1,73 @@
+"""Where a raw corpus already lies on this machine, as the environment says.
+
+Whoever comes from ChEX has its variables set; they serve as the RAW of `plainfilm prepare SOURCE`. Names and
+defaults are those of its settings: a variable per corpus, else a folder below MIMIC_CXR_BASE_DIR or DATA_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A corpus: its own variable, its folder below a base, that base, and its project on PhysioNet."""
+
+    variable: str
+    folder: str
+    base: tuple[str, str] | None = None
+    project: str | None = None
+
+
+_MIMIC = ("MIMIC_CXR_BASE_DIR", "MIMIC-CXR")
+
+_PLACES = {
+    "mimic_cxr": _Place("MIMIC_CXR_JPG_DIR", "mimic-cxr-jpg_2-0-0", _MIMIC, "mimic-cxr-jpg"),
+    "imagenome": _Place("CHEST_IMAGENOME_DIR", "chest-imagenome-dataset-1.0.0", _MIMIC, "chest-imagenome"),
+    "ms_cxr": _Place("MS_CXR_DIR", "ms-cxr_0-1", _MIMIC, "ms-cxr"),
+    "vindr_cxr": _Place("VINDR_CXR_DIR", "vindr-cxr", None, "vindr-cxr"),
+    "nih14": _Place("CXR14_DIR", "CXR8"),
+}
+_REPORTS = _Place("MIMIC_CXR_REPORT_DIR", "mimic-cxr_2-0-0", _MIMIC, "mimic-cxr")
+
+
+def default_raw(source: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The raw folder of a source as the environment names it, or `None`.
+
+    What a corpus's own variable names is returned whether it is there or not, so that a wrong one is told; a
+    default below a base only where it is there. A folder that wget filled is entered down to its release
+    (`physionet.org/files/PROJECT/VERSION`).
+    """
+    place = _PLACES.get(source)
+    return _folder(place, environment) if place else None
+
+
+def default_reports(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of MIMIC-CXR's reports (option `reports` of `mimic_cxr`), found in the same way."""
+    return _folder(_REPORTS, environment)
+
+
+def variable_of(source: str) -> str | None:
+    """The variable that names the raw folder of a source, for messages."""
+    return _PLACES[source].variable if source in _PLACES else None
+
+
+def _folder(place: _Place, environment: Mapping[str, str]) -> Path | None:
+    named = environment.get(place.variable)
+    if named:
+        return _release(Path(named).expanduser(), place.project)
+    base = Path(environment.get("DATA_DIR") or "~/datasets").expanduser()
+    if place.base:
+        variable, folder = place.base
+        base = Path(environment.get(variable) or base / folder).expanduser()
+    found = base / place.folder
+    return _release(found, place.project) if found.is_dir() else None
+
+
+def _release(root: Path, project: str | None) -> Path:
+    """`root`, or the newest release that wget has put below it."""
+    releases = sorted(root.glob(f"physionet.org/files/{project}/*/")) if project else []
+    return releases[-1] if releases else root
