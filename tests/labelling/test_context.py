@@ -39,6 +39,15 @@ def decide(text: str, mentions: list[Mention]) -> list[str]:
         ("not sensitive for X", "void"),
         ("findings consistent with X", "stated"),
         ("may be consistent with X", "uncertain"),
+        ("a previously questioned X is not seen", "negated"),
+        ("ensure resolution of the X", "stated"),
+        ("interval near complete resolution of the X", "stated"),
+        ("complete resolution of the X", "negated"),
+        ("skin folds simulating X", "void"),
+        ("a small X could be missed", "void"),
+        ("it is unclear whether there is X", "uncertain"),
+        ("the X has been withdrawn", "negated"),
+        ("the X has been withdrawn by 2 cm", "stated"),
     ],
 )
 def test_one_mention(text: str, expected: str) -> None:
@@ -59,6 +68,17 @@ def test_one_mention(text: str, expected: str) -> None:
         ("X or Y", ["likely", "likely"]),
         ("X in the base, Y versus Z", ["stated", "likely", "likely"]),
         ("no X or Y", ["negated", "negated"]),
+        ("no change in X or Y", ["stated", "stated"]),
+        ("no X, and the Y is larger", ["negated", "stated"]),
+        ("without X, the Y may persist", ["negated", "stated"]),
+        ("no X heart is large with Y", ["negated", "stated"]),
+        ("pleura: no X bones: Y", ["negated", "stated"]),
+        ("X (+), Y (-)", ["stated", "negated"]),
+        ("X, Y is less likely", ["stated", "uncertain"]),
+        ("no X after removal of the Y", ["negated", "negated"]),
+        ("no X after insertion of the Y", ["negated", "stated"]),
+        ("X with Y or Z", ["stated", "likely", "likely"]),
+        ("no evidence that the heart is X", ["negated"]),
     ],
 )
 def test_how_far_a_cue_reaches(text: str, expected: list[str]) -> None:

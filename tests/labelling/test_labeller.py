@@ -129,9 +129,11 @@ def test_agrees_with_what_the_phantoms_reports_are_written_to_state() -> None:
         (visit,) = draw_visits(1, generator("labeller test", number))
         report = write_report(60.0, "F", visit, generator("labeller test", number, "report"))
         for sentence in report.sentences:
-            found = states(sentence.text)
-            for observation in (found.keys() | dict(sentence.states).keys()) - {"No Finding"}:
-                agreed += found.get(observation) == dict(sentence.states).get(observation)
+            found, meant = states(sentence.text), dict(sentence.states)
+            for observation in set(CHEXPERT_OBSERVATIONS[1:]) & (found.keys() | meant.keys()):
+                agreed += found.get(observation) == meant.get(observation)
                 total += 1
+            if State.POSITIVE in (meant[name] for name in meant.keys() - set(CHEXPERT_OBSERVATIONS)):
+                assert found["No Finding"] == State.NEGATIVE, sentence.text
     assert total > 1000
     assert agreed / total > 0.98

@@ -9,25 +9,29 @@ from hypothesis import strategies as st
 from plainfilm.labelling import Labeller
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.spelling import load_spelling
+from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.phantom.history import draw_visits
 from plainfilm.phantom.reports import write_report
 from plainfilm.seeding import generator
 from plainfilm.types import State
 
-LABELLER = Labeller.load()
+CLASSES = {
+    "chexpert": set(CHEXPERT_OBSERVATIONS[1:]),
+    "nih14": {"Emphysema", "Fibrosis", "Hernia"},
+}
 SPELLING = load_spelling()
 
 
 @pytest.mark.parametrize("slip", ["pnuemothorax", "pneumothrax", "pneumothoraxx", "pneumotborax"])
 def test_a_slip_in_a_finding(slip: str) -> None:
     text = f"No large {slip} on the left."
-    (label,) = LABELLER.label_sentence(text)
+    (label,) = Labeller.load().label_sentence(text)
     assert (label.observation, label.state) == ("Pneumothorax", State.NEGATIVE)
     assert text[label.start : label.end] == slip
 
 
 def test_a_slip_in_what_denies() -> None:
-    assert [label.state for label in LABELLER.label_sentence("Withuot effusion.")] == [State.NEGATIVE]
+    assert [label.state for label in Labeller.load().label_sentence("Withuot effusion.")] == [State.NEGATIVE]
 
 
 @pytest.mark.parametrize("word", ["infusion", "diffusion", "massive", "pneumonic", "confusion", "fissures"])
@@ -59,17 +63,19 @@ def with_slip(text: str, number: int) -> str:
     return " ".join(words)
 
 
+@pytest.mark.parametrize("vocabulary", CLASSES)
 @pytest.mark.parametrize("slips", [False, True])
-def test_micro_f1_on_reports_of_phantoms(slips: bool) -> None:
+def test_micro_f1_on_reports_of_phantoms(slips: bool, vocabulary: str) -> None:
+    labeller, classes = Labeller.load(vocabulary), CLASSES[vocabulary]
     hits = said = true = 0
     for number in range(300):
         (visit,) = draw_visits(1, generator("spelling test", number))
         report = write_report(60.0, "F", visit, generator("spelling test", number, "report"))
         for place, sentence in enumerate(report.sentences):
             text = with_slip(sentence.text, number * 100 + place) if slips else sentence.text
-            found = {one.observation for one in LABELLER.label_sentence(text) if one.state == State.POSITIVE}
+            found = {one.observation for one in labeller.label_sentence(text) if one.state == State.POSITIVE}
             meant = {name for name, state in sentence.states if state == State.POSITIVE}
-            found, meant = found - {"No Finding"}, meant - {"No Finding"}
+            found, meant = found & classes, meant & classes
             hits, said, true = hits + len(found & meant), said + len(found), true + len(meant)
-    assert true > 800
+    assert true > 20
     assert 2 * hits / (said + true) >= 0.98

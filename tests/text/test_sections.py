@@ -59,7 +59,7 @@ def test_offsets_are_exact() -> None:
         ("PORTABLE AP CHEST, 5:40 A.M.", "findings"),
         ("CONCLUSION", "impression"),
         ("IMPRESSIONS", "impression"),
-        ("WET READ", "other"),
+        ("WET READ", "comparison"),
         ("NOTIFICATION", "other"),
         ("RECOMMENDATION(S)", "other"),
         ("TECHNIQUE", "technique"),
@@ -96,10 +96,15 @@ def test_empty_sections_are_left_out() -> None:
     assert names_and_texts(report) == [("indication", "Fall."), ("impression", "Normal.")]
 
 
+def test_a_wet_read_alone_is_the_report() -> None:
+    (wet,) = parse_sections("WET READ: No acute process.\n", "mimic_cxr")
+    assert wet.name == "other"
+
+
 def test_wet_read_and_ruled_line_before_the_final_report() -> None:
     report = " WET READ: ___ ___ 8:11 AM\n  No acute process.\n ______\n FINAL REPORT\n FINDINGS: Clear.\n"
     wet, findings = parse_sections(report, "mimic_cxr")
-    assert wet.name == "other"
+    assert wet.name == "comparison"
     assert wet.text.startswith("___ ___ 8:11 AM")
     assert findings.text == "Clear."
 

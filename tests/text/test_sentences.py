@@ -21,6 +21,10 @@ def split(text: str) -> list[str]:
     ("text", "sentences"),
     [
         ("Lungs are clear. No effusion.", ["Lungs are clear.", "No effusion."]),
+        ("Lungs: clear\nHeart: large", ["Lungs: clear", "Heart: large"]),
+        ("Lungs | clear\nHeart | large", ["Lungs | clear", "Heart | large"]),
+        ("Heart normal\nNo effusion", ["Heart normal", "No effusion"]),
+        ("Compared to ___\nCT there is none", ["Compared to ___ CT there is none"]),
         ("lungs are clear. no effusion.", ["lungs are clear.", "no effusion."]),
         ("Seen by Dr. Smith. Stable.", ["Seen by Dr. Smith.", "Stable."]),
         ("Atelectasis vs. pneumonia, e.g. aspiration.", ["Atelectasis vs. pneumonia, e.g. aspiration."]),

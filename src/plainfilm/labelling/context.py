@@ -23,7 +23,9 @@ _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
 _BESIDE = ("beside", "between")
 _FILE = Path(__file__).with_name("context.yaml")
 _STOP = "stop"
+_CLAUSE = "clause"
 _BACKWARD_STOP = "backward stop"
+_DENIALS = ("no", "not", "without")
 
 Spans = Sequence[tuple[int, int]]
 
@@ -40,6 +42,7 @@ class ContextRules(Settings):
     """The whole of `context.yaml`."""
 
     stops: tuple[str, ...]
+    clauses: tuple[str, ...]
     backward_stops: tuple[str, ...]
     cues: tuple[CueRule, ...]
 
@@ -73,6 +76,7 @@ class Context:
         self._neutral = frozenset(n for n, rule in enumerate(self._rules) if rule.kind == "neutral")
         cues = ((number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases)
         stops = [(_STOP, phrase) for phrase in rules.stops]
+        stops += [(_CLAUSE, phrase) for phrase in rules.clauses]
         stops += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
         self._cues = PhraseSet(cues, _FILE.name)
         self._stops = PhraseSet(stops, _FILE.name)
@@ -92,9 +96,10 @@ class Context:
         found = self._stops.find(text, words)
         stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
         backward_stops = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
+        stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
         decisions = [_decide(mention, cues, stops, backward_stops) for mention in mentions]
         for cue in cues:
-            if cue.direction in _BESIDE:
+            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, stops):
                 _mark_alternatives(text, cue, mentions, decisions)
         return decisions
 
@@ -136,10 +141,15 @@ def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops:
             before = cue if _open(cue.end, mention.start, stops) else before
         elif cue.start >= mention.end and cue.direction != "forward" and after is None:
             after = cue if _open(mention.end, cue.start, backward_stops) else None
-    if after and after.kind == "void":
-        return Decision("void", after)
+    if after and (after.kind == "void" or _settles(after, before)):
+        return Decision(after.kind, after)
     nearest = before or after
     return _decision(nearest) if nearest else STATED
+
+
+def _settles(after: Cue, before: Cue | None) -> bool:
+    """True for the "is not seen" of "a possible effusion is not seen": what was doubted is denied."""
+    return after.kind == "negated" and before is not None and before.kind in ("uncertain", "likely")
 
 
 def _decision(cue: Cue) -> Decision:
@@ -161,11 +171,27 @@ def _open(start: int, end: int, stops: Spans) -> bool:
     return not any(start <= low and high <= end for low, high in stops)
 
 
+def _is_denied(text: str, alternative: Cue, cues: Sequence[Cue], stops: Spans) -> bool:
+    """True for the "or" of "no change in the effusion or opacity", which offers no choice."""
+    return any(
+        cue.kind == "neutral"
+        and cue.end <= alternative.start
+        and text.startswith(_DENIALS, cue.start)
+        and _open(cue.end, alternative.start, stops)
+        for cue in cues
+    )
+
+
 def _mark_alternatives(text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]) -> None:
     """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
+    before = [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)]
+    after = [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)]
+    # Of several in a row only the nearest is an alternative: "opacity with edema or infection".
+    last = max((mentions[place].start for place in before), default=0)
+    first = min((mentions[place].end for place in after), default=0)
     sides = (
-        [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)],
-        [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)],
+        [place for place in before if mentions[place].end > last],
+        [place for place in after if mentions[place].start < first],
     )
     both = all(any(decisions[place].status == "stated" for place in side) for side in sides)
     if both or cue.direction == "beside":

@@ -20,7 +20,7 @@ _ABNORMAL = (
     "moderately|severe|severely|marked|markedly|cardiomegaly"
 )
 _SPACE = r"(?:[\s-]+)"
-_PUNCTUATION = (",", ";", ":", r"\?")
+_PUNCTUATION = (",", ";", ":", r"\?", r"\(")
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _GAP = re.compile(r" ?<(\d+)> ?")
 _ESCAPE_OR_CAPITAL = re.compile(r"\\.|[A-Z]", re.DOTALL)
@@ -42,7 +42,7 @@ def expand(phrase: str, *, strict: bool = False) -> str:
     )
     pieces = _GAP.split(small.strip())
     words = [_PLAIN_GROUP.sub("(?:", piece).replace(" ", _SPACE) for piece in pieces[::2]]
-    gaps = [rf"(?:[\s,/-]+{gap_word}){{0,{count}}}?[\s,/-]+" for count in pieces[1::2]]
+    gaps = [rf"(?:[\s,/:|-]+{gap_word}){{0,{count}}}?[\s,/:|-]+" for count in pieces[1::2]]
     return "".join(word + gap for word, gap in zip(words, [*gaps, ""], strict=True))
 
 
@@ -58,7 +58,7 @@ def compile_phrases(phrases: Iterable[str], where: str, *, strict: bool = False)
     words = "|".join(source for source in sources if source not in marks)
     # Punctuation may follow a word at once, and a word a "?".
     either = "|".join([*marks, rf"(?<![a-z0-9])(?:{words or '(?!)'})"])
-    return re.compile(rf"(?:{either})(?:(?![a-z0-9])|(?<=\?))")
+    return re.compile(rf"(?:{either})(?:(?![a-z0-9])|(?<=[?)]))")
 
 
 def _checked(phrase: str, source: str, where: str) -> str:

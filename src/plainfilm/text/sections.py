@@ -74,9 +74,17 @@ def parse_sections(
     if sections and headers and sections[0].end <= headers[-1].start and _is_title(sections[0], rules):
         sections[0] = replace(sections[0], name="technique")
     announced = {section.name for section in sections}
+    sections = [_settled(section, announced) for section in sections]
     if rules.last_paragraph and sections and not announced & {"findings", "impression"}:
         sections[-1:] = _cut_at_blank_line(text, sections[-1])
     return tuple(sections) if override is None else override.apply(text, sections)
+
+
+def _settled(section: Section, announced: set[str]) -> Section:
+    """What a first reader thought is history where the report itself follows."""
+    if section.name != "preliminary":
+        return section
+    return replace(section, name="comparison" if announced & {"findings", "impression"} else "other")
 
 
 def _is_title(section: Section, rules: HeaderRules) -> bool:

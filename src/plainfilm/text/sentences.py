@@ -19,11 +19,13 @@ from plainfilm.types import Report, Sentence
 
 _ABBREVIATIONS_FILE = Path(__file__).with_name("abbreviations.yaml")
 
-# Where a line break ends a sentence: a blank line, a ruled line, or a list item on the next line.
+# Where a line break ends a sentence: a blank line, a ruled line, or on the next line an item of a list or of
+# a form ("Heart: normal").
 _BLOCK_BREAK = re.compile(
     r"\n[ \t\r\f\v]*\n"
     r"|^[ \t]*[_=*-]{4,}[ \t]*\r?$"
-    r"|\n(?=[ \t]*(?:\(?\d{1,2}[.)]|[-*\u2022\u2013\u25cf])[ \t]+\S)",
+    r"|\n(?=[ \t]*(?:\(?\d{1,2}[.)]|[-*\u2022\u2013\u25cf])[ \t]+\S)"
+    r"|\n(?=[ \t]*[A-Z][A-Za-z/&' -]{1,40}(?::[ \t]|[ \t]?\||\t))",
     re.MULTILINE,
 )
 _LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
@@ -33,6 +35,8 @@ _FIRST_ITEM = re.compile(r"\s*\(?1([.)])\s*[A-Z]")
 # A word that is no mark of something removed: most sentences have one, and need no closer look.
 _WORD = re.compile(r"(?!X{3})[^\W\d_]{3}")
 _LONGEST_WORD = 40
+_BEFORE_CAPITAL = re.compile(r"(?P<gap>\r?\n)[ \t]*(?P<word>[A-Z][a-z]+)")
+_ROOM, _SHORT_LINE = 12, 40
 # Marks of what was removed, and what may be left of a time of day.
 _PLACEHOLDER = re.compile(r"X{3,}|_+|\b[AaPp]\.?[Mm]\b")
 _NEXT_WORD = re.compile(r"[\s\"'(\[]*(\S*)")
@@ -84,10 +88,22 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         yield from _cut_block(text, 0, len(text))
         return
     low = 0
-    for gap in _BLOCK_BREAK.finditer(text):
-        yield from _cut_block(text, low, gap.start())
-        low = gap.end()
+    for start, end in sorted([*(gap.span() for gap in _BLOCK_BREAK.finditer(text)), *_early_breaks(text)]):
+        if start >= low:
+            yield from _cut_block(text, low, start)
+            low = end
     yield from _cut_block(text, low, len(text))
+
+
+def _early_breaks(text: str) -> Iterator[tuple[int, int]]:
+    """Line breaks before a capital where the next word would have fitted well into the line."""
+    longest = max(map(len, text.split("\n")))
+    for gap in _BEFORE_CAPITAL.finditer(text):
+        start = text.rfind("\n", 0, gap.start()) + 1
+        line = text[start : gap.start()]
+        room = longest - len(line) - len(gap["word"])
+        if (room > _ROOM or len(line) < _SHORT_LINE) and not _PLACEHOLDER.search(line):
+            yield gap.span("gap")
 
 
 def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:

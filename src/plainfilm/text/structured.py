@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from plainfilm.errors import DataError
+from plainfilm.io.archives import read_bytes
 from plainfilm.types import SECTIONS, Report, Section
 
 _BETWEEN = "\n\n"
@@ -45,18 +46,31 @@ def read_open_i(path: Path) -> Report:
     """The report in one of Open-i's XML files: its `AbstractText` elements, in their order.
 
     Raises:
+        DataError: as `open_i_document`.
+    """
+    return open_i_report(open_i_document(Path(path)))
+
+
+def open_i_document(path: Path) -> ElementTree.Element:
+    """The root of one of Open-i's XML files, which may lie in an archive.
+
+    Raises:
         DataError: not XML, or XML that declares a document type (which could expand without end).
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise DataError(f"{path}: declares a document type, which no Open-i report does; not read")
     try:
-        root = ElementTree.fromstring(data)
+        return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
         raise DataError(f"{path}: not XML ({error})") from None
+
+
+def open_i_report(root: ElementTree.Element) -> Report:
+    """The report in one of Open-i's documents."""
     texts = root.iter("AbstractText")
     return report_of((section_of(text.get("Label", "")), "".join(text.itertext())) for text in texts)
 
