@@ -116,11 +116,12 @@ def _add_image(
     store: Callable[[Image], dict[str, Any]],
     shown: Callable[[Path], str],
 ) -> bool:
-    path = shown(image.path)
+    path = image.shown or shown(image.path)
     try:
         measures = store(image)
     except ImageError as error:
-        rows.reject(path, str(error).removeprefix(f"{image.path}: "), study.study_id)
+        reason = str(error).removeprefix(f"{image.path}: ").replace(str(image.path), path)
+        rows.reject(path, reason, study.study_id)
         return False
     rows.add(
         "images",
