@@ -122,7 +122,8 @@ class Image:
 
     `path` may lead into an archive (`io.archives`). `width` and `height` (pixels) and `spacing_mm` (side of a
     pixel) are what the corpus' tables state, where they do: boxes are checked against them, and they are all
-    that is known of an image whose pixels are not here.
+    that is known of an image whose pixels are not here. `shown` stands for a path that names a patient
+    wherever a person reads it.
     """
 
     image_id: str
@@ -134,6 +135,7 @@ class Image:
     width: int | None = None
     height: int | None = None
     spacing_mm: float | None = None
+    shown: str | None = None
 
 
 @dataclass(frozen=True)

@@ -142,14 +142,14 @@ def _usable(items: Iterable[Study | Rejection]) -> Iterator[Study | Rejection]:
         if reason:
             yield Rejection(item.study_id, reason, item.study_id)
             for image in item.images:
-                yield Rejection(
-                    str(image.path), f"belongs to a study that is refused: {reason}", item.study_id
-                )
+                path = image.shown or str(image.path)
+                yield Rejection(path, f"belongs to a study that is refused: {reason}", item.study_id)
             continue
         images = []
         for image in item.images:
             if not image.image_id or _is_known("image", image.image_id, seen):
-                yield Rejection(str(image.path), f"duplicate image id '{image.image_id}'", item.study_id)
+                path = image.shown or str(image.path)
+                yield Rejection(path, f"duplicate image id '{image.image_id}'", item.study_id)
             else:
                 images.append(image)
         yield replace(item, images=tuple(images))
