@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import os
 import re
 import secrets
@@ -31,6 +30,7 @@ BLANK = "___"
 """What stands where an identifier was taken out of a text, as in MIMIC-CXR."""
 
 _DIGITS = 20
+_LARGEST = 1_000_000
 
 
 class Pseudonymiser:
@@ -104,8 +104,9 @@ KEPT = frozenset((*_TERMS, *_NUMBERS, "PatientOrientation", "PatientAge"))
 def kept_header(dataset: Any) -> dict[str, str | float | list[str] | list[float]]:
     """What may stay of a pydicom dataset, by keyword; an element with any other value is left out.
 
-    Text is in capitals and without surrounding space, numbers are finite floats, an age above 89 years is
-    "090Y". Nothing that is returned can hold a name, an identifier, a date or free text.
+    Text is in capitals and without surrounding space, numbers are below a million either way (as no date of
+    eight digits is), an age above 89 years is "090Y". Nothing that is returned can hold a name, a date or
+    free text.
     """
     kept: dict[str, str | float | list[str] | list[float]] = {}
     for keyword, terms in _TERMS.items():
@@ -114,7 +115,7 @@ def kept_header(dataset: Any) -> dict[str, str | float | list[str] | list[float]
         if allowed and (len(allowed) == len(words) or keyword == "ImageType"):
             kept[keyword] = allowed if keyword == "ImageType" else allowed[0]
     for keyword in _NUMBERS:
-        numbers = _finite(_words(dataset, keyword))
+        numbers = _plausible(_words(dataset, keyword))
         if numbers:
             kept[keyword] = numbers[0] if len(numbers) == 1 else numbers
     orientation = _words(dataset, "PatientOrientation")
@@ -136,13 +137,13 @@ def _words(dataset: Any, keyword: str) -> list[str]:
     return [str(part).strip() for part in (value if several else [value])]
 
 
-def _finite(words: list[str]) -> list[float]:
-    """The words as finite numbers; none if any of them is no number."""
+def _plausible(words: list[str]) -> list[float]:
+    """The words as numbers; none if any of them is no number, or none that an exposure or a film has."""
     try:
         numbers = [float(word) for word in words]
     except ValueError:
         return []
-    return numbers if all(math.isfinite(number) for number in numbers) else []
+    return numbers if all(abs(number) < _LARGEST for number in numbers) else []
 
 
 def _age(text: str) -> str | None:

@@ -1,0 +1,259 @@
+"""What the headers of a folder of DICOM files say, file by file, without their pixels."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from plainfilm.errors import DataError, MissingDependency
+from plainfilm.io.archives import open_binary
+from plainfilm.io.deidentify import kept_header
+from plainfilm.io.dicom import is_dicom
+from plainfilm.io.dicom_header import items, text
+from plainfilm.io.dicom_spacing import side_of_pixel
+from plainfilm.io.dicom_subject import RADIOGRAPHS, doubts
+from plainfilm.sources.base import age_of, view_of
+from plainfilm.types import View
+
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_DAMAGE = (
+    *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
+    *(NotImplementedError, RecursionError, struct.error, DataError),
+)
+_PEOPLE = (
+    *("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson"),
+    *("ReferringPhysicianName", "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName"),
+    *("RequestingPhysician", "PhysiciansOfRecord"),
+)
+_NUMBERS = ("PatientID", "OtherPatientIDs", "AccessionNumber", "StudyInstanceUID", "SOPInstanceUID")
+_PLACES = (
+    "InstitutionName",
+    "InstitutionAddress",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "StationName",
+)
+_DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_DESCRIPTIONS = (
+    *("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription"),
+    *("PerformedProcedureStepDescription", "StudyDescription", "RequestedProcedureDescription"),
+)
+_SUBJECT = (
+    *("AnatomicRegionSequence", "PatientSpeciesDescription", "PatientSpeciesCodeSequence"),
+    *("ResponsiblePersonRole", "InstitutionalDepartmentName"),
+)
+_FILM = (
+    *("SOPClassUID", "Modality", "ImageType", "BodyPartExamined", "PresentationIntentType", "NumberOfFrames"),
+    *("ViewPosition", "ViewCodeSequence", "PatientOrientation", "PatientOrientationCodeSequence"),
+    *("PatientAge", "PatientSex", "BurnedInAnnotation", "Rows", "Columns", "PixelAspectRatio"),
+    *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "DistanceSourceToDetector"),
+    *("DistanceSourceToPatient", "EstimatedRadiographicMagnificationFactor"),
+)
+TAGS = list(dict.fromkeys((*_PEOPLE, *_NUMBERS, *_PLACES, *_DATES, *_DESCRIPTIONS, *_SUBJECT, *_FILM)))
+"""The elements that are read of every file."""
+
+_WORDS: dict[str, View] = {
+    **dict.fromkeys(("pa", "posteroanterior"), View.PA),
+    **dict.fromkeys(("ap", "anteroposterior", "portable", "bedside", "bett", "liegend", "supine"), View.AP),
+    **dict.fromkeys(("lat", "lateral", "ll", "rl", "seitlich", "profil", "profile"), View.LATERAL),
+}
+_LYING = ("supine", "recumbent", "liegend", "couche")
+_NO_VIEW = ("decub", "oblique", "obl")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The header of one file. `identifiers` are all words in it that could name a person.
+
+    `reason` says why it can be no film, `doubt` what the header says that speaks against it, `is_report` that
+    it is a structured report. No identifier stands in what `repr` shows.
+    """
+
+    path: Path = field(repr=False)
+    patient: str = field(default="", repr=False)
+    study: str = field(default="", repr=False)
+    image: str = field(default="", repr=False)
+    accession: str = field(default="", repr=False)
+    taken: date | None = field(default=None, repr=False)
+    identifiers: frozenset[str] = field(default=frozenset(), repr=False)
+    reason: str | None = None
+    doubt: str | None = None
+    is_radiograph: bool = True
+    is_report: bool = False
+    is_burned_in: bool = False
+    view: View = View.UNKNOWN
+    sex: str | None = None
+    age: float | None = None
+    width: int | None = None
+    height: int | None = None
+    spacing_mm: float | None = None
+
+
+def read_record(path: Path) -> Record:
+    """The record of a file; one that is not DICOM, or is damaged, has a `reason` and nothing else.
+
+    Raises:
+        MissingDependency: pydicom is not installed.
+    """
+    try:
+        with open_binary(path) as stream:
+            if not is_dicom(stream.read(132), path.suffix):
+                return Record(path, reason="not a DICOM file")
+            stream.seek(0)
+            return _record(path, read_dataset(stream, TAGS))
+    except _DAMAGE:
+        # What the library says may quote the header.
+        return Record(path, reason="the header cannot be read; the file is damaged or cut short")
+
+
+def read_dataset(stream: Any, tags: list[str] | None) -> Any:
+    """The elements of a DICOM file before its pixels; only `tags`, where they are given.
+
+    Raises:
+        MissingDependency: pydicom is not installed.
+        Exception: whatever pydicom raises on a damaged file.
+    """
+    try:
+        pydicom = importlib.import_module("pydicom")
+    except ImportError:
+        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd values are none of our business here
+        return pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
+
+
+def _record(path: Path, dataset: Any) -> Record:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = kept_header(dataset)
+        taken = _date(text(dataset, "StudyDate"))
+        is_report = _is_report(dataset)
+        modality = text(dataset, "Modality").upper()
+        return Record(
+            path,
+            patient=text(dataset, "PatientID"),
+            study=text(dataset, "StudyInstanceUID"),
+            image=text(dataset, "SOPInstanceUID"),
+            accession=text(dataset, "AccessionNumber"),
+            taken=taken,
+            identifiers=frozenset(identifiers_of(dataset)),
+            reason=None if is_report else _no_film(dataset, path),
+            doubt=None if is_report else doubts(dataset)[0],
+            is_radiograph=not modality or modality in RADIOGRAPHS,
+            is_report=is_report,
+            is_burned_in=kept.get("BurnedInAnnotation") == "YES",
+            view=view_of_header(dataset),
+            sex=_sex(kept.get("PatientSex")),
+            age=_age(text(dataset, "PatientAge"), _date(text(dataset, "PatientBirthDate")), taken),
+            width=_side(kept.get("Columns")),
+            height=_side(kept.get("Rows")),
+            spacing_mm=side_of_pixel(dataset)[0],
+        )
+
+
+def _is_report(dataset: Any) -> bool:
+    name = importlib.import_module("pydicom.uid").UID(text(dataset, "SOPClassUID")).name
+    return name.endswith("SR Storage") or text(dataset, "Modality").upper() == "SR"
+
+
+def _no_film(dataset: Any, path: Path) -> str | None:
+    stored = str(getattr(dataset, "file_meta", {}).get("MediaStorageSOPClassUID") or "")
+    if stored == _DIRECTORY or path.name.upper() == "DICOMDIR":
+        return "a DICOMDIR, which is a list of other files"
+    if not len(dataset):
+        return "not a DICOM file, though its name says so"
+    if "Rows" not in dataset or "Columns" not in dataset:
+        return "holds no pixels"
+    return None
+
+
+def _sex(value: object) -> str | None:
+    return value if value in ("F", "M") and isinstance(value, str) else None
+
+
+def _side(value: object) -> int | None:
+    return int(value) if isinstance(value, float) and value >= 1 else None
+
+
+def _date(cell: str) -> date | None:
+    digits = cell.replace(".", "")[:8]  # the ACR-NEMA form 2020.01.31 is still met
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return None
+
+
+def _age(stated: str, born: date | None, taken: date | None) -> float | None:
+    """Years as stated, else by the calendar; never a negative number of them."""
+    age = age_of(stated) if stated else None
+    if age is not None or born is None or taken is None:
+        return age
+    years = taken.year - born.year - ((taken.month, taken.day) < (born.month, born.day))
+    return float(years) if 0 <= years <= 130 else None
+
+
+def view_of_header(dataset: Any) -> View:
+    """The view by View Position, View Code, the descriptions or Patient Orientation, in that order.
+
+    A description counts where it names one view only: "CHEST PA AND LATERAL" is that of a whole study.
+    """
+    described = [text(dataset, keyword) for keyword in _DESCRIPTIONS]
+    coded = [text(code, "CodeMeaning") for code in items(dataset, "ViewCodeSequence")]
+    stated = text(dataset, "ViewPosition")
+    candidates = [view_of(stated), *map(view_of, coded)]
+    if not stated:  # an oblique that is stated is not to be talked into a lateral
+        candidates += map(_view_in, described)
+        candidates.append(_view_by_orientation(text(dataset, "PatientOrientation")))
+    view = next((view for view in candidates if view is not View.UNKNOWN), View.UNKNOWN)
+    lying = [text(code, "CodeMeaning") for code in items(dataset, "PatientOrientationCodeSequence")]
+    if view is View.AP and any(word in " ".join([*described, *lying]).lower() for word in _LYING):
+        return View.AP_SUPINE
+    return view
+
+
+def _view_in(words: str) -> View:
+    folded = words.lower().replace(".", "")
+    if any(word in folded for word in _NO_VIEW):
+        return View.UNKNOWN
+    views = {_WORDS[word] for word in re.findall(r"[a-z]+", folded) if word in _WORDS}
+    return views.pop() if len(views) == 1 else View.UNKNOWN
+
+
+def _view_by_orientation(words: str) -> View:
+    """Rows that run towards front or back are those of a lateral (PS3.3 C.7.6.1.1.1)."""
+    first = words.split(" ")[0]
+    return View.LATERAL if first in ("A", "P") else View.UNKNOWN
+
+
+def identifiers_of(dataset: Any) -> Iterator[str]:
+    """Every word of a header that could name a person, a place or a day in a report."""
+    for keyword in _PEOPLE:
+        # Prefix and suffix (PS3.5 6.2.1), such as Dr, name nobody.
+        names = re.split(r"[=\\]", text(dataset, keyword))
+        parts = [part for name in names for part in name.split("^")[:3]]
+        yield from (word for part in parts for word in (part.strip(), *part.split()))
+    for keyword in _NUMBERS:
+        yield from (word for word in text(dataset, keyword).split() if len(word) >= 4)
+    yield from (text(dataset, keyword) for keyword in _PLACES)
+    for keyword in _DATES:
+        day = _date(text(dataset, keyword))
+        yield from _ways_to_write(day) if day else ()
+
+
+def _ways_to_write(day: date) -> Iterator[str]:
+    year, month, number = f"{day:%Y}", f"{day:%m}", f"{day:%d}"
+    for sign in ("", "-", ".", "/"):
+        yield from (
+            sign.join(parts)
+            for parts in ((year, month, number), (number, month, year), (month, number, year))
+        )
+    for sign in (".", "/"):
+        yield from (f"{day.day}{sign}{day.month}{sign}{year}", f"{day.month}{sign}{day.day}{sign}{year}")
+    yield from (f"{day:%B} {day.day}, {year}", f"{day.day} {day:%B} {year}", f"{day:%b} {day.day}, {year}")
