@@ -22,11 +22,11 @@ from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError
 from plainfilm.io.csv_files import open_text
+from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.sources.base import SourceConfig, split_of
 from plainfilm.sources.cells.chexpert_tree import (
     FILM_ENDINGS,
     LICENCE,
-    OBSERVATIONS,
     StudyName,
     add_film,
     film_name,
@@ -198,10 +198,10 @@ def _listed(
 
 def _add_labels(row: Row, origin: str, study: _Listed, corpus: _Corpus) -> Iterator[Rejection]:
     """The labels of a row; they are its study's, as they come from its report or from all of its films."""
-    cells = (origin, *(row.cells.get(name, "") for name in OBSERVATIONS))
+    cells = (origin, *(row.cells.get(name, "") for name in CHEXPERT_OBSERVATIONS))
     labels = corpus.labels.get(cells)
     if labels is None:
-        labels, refused = row_states(row, OBSERVATIONS, origin)
+        labels, refused = row_states(row, CHEXPERT_OBSERVATIONS, origin)
         yield from refused
         if not refused:
             corpus.labels[cells] = labels

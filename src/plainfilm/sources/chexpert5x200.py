@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plainfilm.errors import SourceError
+from plainfilm.labelling.vocabularies import FIVE
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.cells.chexpert_tree import (
     FILM_ENDINGS,
@@ -31,7 +32,6 @@ from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Study
 
 CORPUS = "chexpert"
-FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 _TABLE = "chexpert_5x200"
 _IMPRESSION = "Report Impression"
 
@@ -56,7 +56,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         ):
             add_film(films, path)
     studies: dict[StudyName, Study] = {}
-    for row in read_rows(table, ["Path", _IMPRESSION, *FINDINGS]):
+    for row in read_rows(table, ["Path", _IMPRESSION, *FIVE]):
         if isinstance(row, Rejection):
             yield row
         else:
@@ -104,7 +104,7 @@ def _stated(row: Row, name: StudyName) -> Generator[Rejection, None, Study]:
     """What a row says of its study, without the film."""
     sex, age, refused = person(row, "Sex", "Age")
     yield from refused
-    labels, wrong = row_states(row, FINDINGS, "chexpert5x200")
+    labels, wrong = row_states(row, FIVE, "chexpert5x200")
     yield from wrong
     return Study(
         study_id=str(name),

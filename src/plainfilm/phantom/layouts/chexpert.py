@@ -31,21 +31,11 @@ _FOLDERS = {"train": "train", "validation": "valid", "test": "test"}
 _TABLES = {"train": "train", "validation": "valid", "test": "test_labels"}
 _LICENCE = "Stanford University Dataset Research Use Agreement (CheXpert)"
 OBSERVATIONS = (
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Opacity",
-    "Lung Lesion",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
+    *("No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema"),
+    *("Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other"),
+    *("Fracture", "Support Devices"),
 )
+"""The columns of labels in their order, which is not the alphabet's."""
 _OPACITIES = {"Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _FILM_HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 _PLUS_HEADER = (

@@ -12,24 +12,6 @@ from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.types import Rejection, View
 
 LICENCE = "Stanford University Dataset Research Use Agreement (CheXpert)"
-OBSERVATIONS = (
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Opacity",
-    "Lung Lesion",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-"""The columns of its label tables, in their order."""
-
 FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm")
 _STUDY = re.compile(r"(?:^|/)(patient\d+)/study(\d+)(?:/|$)")
 _FILM = re.compile(r"/(view\d+_[a-z]+)\.[a-z]+$")

@@ -15,7 +15,7 @@ from plainfilm.types import Label, Rejection
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a table; rows are numbered from 1, the header not counted."""
+    """One row of a table; rows are numbered from 1, header and blank lines not counted."""
 
     table: Path
     number: int
@@ -33,7 +33,7 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Rejection]:
-    """The rows of a CSV file; headers without a name are passed over, and so are rows without a cell.
+    """The rows of a CSV file; headers without a name and blank lines are passed over.
 
     Raises:
         DataError: no such file, empty, damaged, a header that occurs twice, or a missing column.
@@ -44,9 +44,8 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
             headers = [header.strip() for header in next(reader, [])]
             _check(path, headers, required)
             named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
-            for number, cells in enumerate(reader, start=1):
-                if cells:
-                    yield _row(path, number, headers, cells, named)
+            for number, cells in enumerate(filter(None, reader), start=1):
+                yield _row(path, number, headers, cells, named)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path}: not a regular CSV after line {reader.line_num} ({error})") from None
 

@@ -1,0 +1,211 @@
+"""The tables of CXR-CLIP-CGMH: films of Chang Gung Memorial Hospital with tubes, lines and four findings.
+
+    train.csv, valid.csv     image (list of paths), text_label (list of the labels that are there)
+    test.csv                 image (list of paths), a column of 0 or 1 for each label, text
+
+Each row is a study. Lists are written as Python does (`['a.jpg', 'b.jpg']`). What a row for training does not
+name is unknown, not negative: negatives are known in the test table only. These films are not public; but
+any site can write its own tables in this form (https://github.com/porterlin/cxr-clip-cgmh).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import field_validator
+
+from plainfilm.errors import SourceError, nearest
+from plainfilm.io.archives import is_file
+from plainfilm.sources.base import SourceConfig, age_of, sex_of, split_of, view_of
+from plainfilm.sources.cells import list_of
+from plainfilm.sources.cells.rows import Row, read_rows, row_states
+from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
+
+LABELS = (
+    "Endotracheal tube in place",
+    "Endotracheal tube malposition",
+    "Pigtail in place",
+    "Pigtail malpositon",
+    "Chest tube in place",
+    "Chest tube malposition",
+    "NG tube in place",
+    "NG tube malposition",
+    "Central venous catheter in place",
+    "Pneumothorax",
+    "Subcutaneous emphysema",
+    "Pneumomediastinum",
+    "Foreign body",
+)
+"""The labels as they are published, the spelling of the fourth too."""
+
+_ROLES = ("", "index", "image", "text", "text_label")
+_MORE_ROLES = ("patient_id", "study_id", "view", "age", "sex", "split")
+_ORDER = ("test", "validation", "train")
+
+
+class Config(SourceConfig):
+    """images: the folder that the paths of the tables are relative to, that of the tables by default; prefix:
+    the beginning that is taken off each path first. patient: a regular expression whose first group is the
+    patient in a path. labels: names of other labels. licence: the terms of the films.
+    """
+
+    images: Path | None = None
+    prefix: str = ""
+    patient: str | None = None
+    labels: tuple[str, ...] = LABELS
+    licence: str | None = None
+
+    @field_validator("patient")
+    @classmethod
+    def _has_a_group(cls, pattern: str | None) -> str | None:
+        try:
+            groups = re.compile(pattern).groups if pattern is not None else 1
+        except re.error as error:
+            raise ValueError(f"is no regular expression ({error})") from None
+        if not groups:
+            raise ValueError("needs a group in brackets around what is the patient")
+        return pattern
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of the tables, those for testing first, so that a study in two tables stays held out.
+
+    Raises:
+        SourceError: no such file or folder, no table whose name says its split, or a table without labels.
+    """
+    for table, split in _tables(raw):
+        yield from _read_table(table, split, config)
+
+
+def _tables(raw: Path) -> list[tuple[Path, str | None]]:
+    """The tables with the splits that their names say (`test.csv`, `cgmh_train.csv`)."""
+    if raw.is_file():
+        return [(raw, _split_in(raw))]
+    if not raw.is_dir():
+        raise SourceError(
+            f"{raw}: no such file or folder; give the folder of train.csv, valid.csv and test.csv"
+        )
+    found = [
+        path for path in sorted(raw.iterdir()) if path.name.endswith((".csv", ".csv.gz")) and _split_in(path)
+    ]
+    if not found:
+        raise SourceError(f"{raw}: no train.csv, valid.csv or test.csv in it; give their folder or one table")
+    return sorted(
+        ((path, _split_in(path)) for path in found), key=lambda pair: (_ORDER.index(str(pair[1])), pair[0])
+    )
+
+
+def _split_in(path: Path) -> str | None:
+    words = re.split(r"[^a-z]+", path.name.partition(".")[0].lower())
+    return next((split for word in words if (split := split_of(word))), None)
+
+
+def _read_table(table: Path, split: str | None, config: Config) -> Iterator[Study | Rejection]:
+    columns: tuple[str, ...] | None = None
+    for row in read_rows(table, ["image"]):
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        if columns is None:
+            columns = _label_columns(row, config)
+            yield from _unknown_columns(row, config)
+        yield from _study(row, split, columns, config)
+
+
+def _label_columns(row: Row, config: Config) -> tuple[str, ...]:
+    """The columns of the labels; none where the table lists them."""
+    columns = tuple(name for name in config.labels if name in row.cells)
+    if "text_label" not in row.cells and not columns:
+        wanted = f"neither 'text_label' nor a label ({', '.join(config.labels[:2])}, ...)"
+        raise SourceError(
+            f"{row.table}: no column for labels: {wanted}; name others with --option labels=[...]"
+        )
+    return columns
+
+
+def _unknown_columns(row: Row, config: Config) -> Iterator[Rejection]:
+    for name in row.cells:
+        if name not in (*_ROLES, *_MORE_ROLES, *config.labels):
+            yield Rejection(str(row.table), f"column '{name}' is not read: {nearest(name, config.labels)}")
+
+
+def _study(
+    row: Row, split: str | None, columns: Sequence[str], config: Config
+) -> Iterator[Study | Rejection]:
+    paths = [_relative(path, config.prefix) for path in list_of(row["image"])]
+    if not paths:
+        yield Rejection(row.place, "the row names no image")
+        return
+    study_id = row["study_id"] or _id_of(paths[0])
+    images = []
+    for item in _images(row, paths, config):
+        if isinstance(item, Image):
+            images.append(item)
+        else:
+            yield Rejection(item.path, item.reason, study_id)
+    origin = f"cgmh/{row.table.name.partition('.')[0]}"
+    labels, refused = row_states(row, columns, origin)
+    listed, unknown = _listed(row, origin, config)
+    for header, parse in _PARSED.items():
+        if row[header] and parse(row[header]) is None:
+            unknown.append(f"{header} is '{row[header]}': the study is kept without it")
+    faults = (*(item.reason for item in refused), *unknown)
+    yield from (Rejection(row.place, fault, study_id) for fault in faults)
+    text = "\n".join(list_of(row["text"]))
+    yield Study(
+        study_id=study_id,
+        patient_id=_patient(row, paths[0], config) or study_id,
+        images=tuple(images),
+        report=Report(text, header_rules="cgmh") if text else None,
+        labels=(*labels, *listed),
+        split=split_of(row["split"]) or split,
+        age=age_of(row["age"]),
+        sex=sex_of(row["sex"]),
+    )
+
+
+_PARSED: dict[str, Callable[[str], object]] = {"age": age_of, "sex": sex_of, "split": split_of}
+
+
+def _relative(path: str, prefix: str) -> str:
+    return path.removeprefix(prefix).lstrip("/") if prefix and path.startswith(prefix) else path
+
+
+def _id_of(path: str) -> str:
+    """The id of a film: its path without the ending."""
+    return Path(path.lstrip("/")).with_suffix("").as_posix()
+
+
+def _images(row: Row, paths: Sequence[str], config: Config) -> Iterator[Image | Rejection]:
+    root = config.images or row.table.parent
+    views = list_of(row["view"])
+    for place, path in enumerate(paths):
+        if not config.tables_only and not is_file(root / path):
+            yield Rejection(path, f"no such file (named by {row.place}); is --option images=FOLDER right?")
+            continue
+        view = view_of(views[place]) if len(views) == len(paths) else View.UNKNOWN
+        yield Image(_id_of(path), root / path, view, licence=config.licence)
+
+
+def _listed(row: Row, origin: str, config: Config) -> tuple[list[Label], list[str]]:
+    """The labels that the list of a row names, and why others are none."""
+    names = list(dict.fromkeys(list_of(row["text_label"])))
+    labels = [Label(name, State.POSITIVE, origin) for name in names if name in config.labels]
+    unknown = [name for name in names if name not in config.labels]
+    return labels, [f"label '{name}' is unknown: {nearest(name, config.labels)}" for name in unknown]
+
+
+def _patient(row: Row, path: str, config: Config) -> str | None:
+    """The patient that the table states, or that the pattern finds in the path of the first film."""
+    match = re.search(config.patient, path) if config.patient else None
+    return row["patient_id"] or (match.group(1) if match else None)
+
+
+def make_example(root: Path) -> Path:
+    """Sixteen phantom studies in this layout."""
+    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
+
+    phantom.write("cgmh", root, studies=16, size=96)
+    return root
