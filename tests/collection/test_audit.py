@@ -4,9 +4,12 @@ import gzip
 from pathlib import Path
 
 import pytest
+from PIL import Image as PillowImage
 
+from plainfilm import phantom
 from plainfilm.cli import main
 from plainfilm.collection import Collection, audit, label_collection, prepare
+from plainfilm.errors import UsageError
 
 Rows = list[str]
 
@@ -97,3 +100,65 @@ def test_warnings_say_what_is_missing(films: Path) -> None:
     poor = collection(films, "c", "film0.png,", "gone.png,Text.", header="path,report")
     kinds = {warning["kind"]: warning["n"] for warning in audit([poor])["warnings"]}
     assert kinds == {"no report": 1, "no image": 1, "patient unknown": 2, "view unknown": 1, "rejected": 1}
+
+
+def test_a_copy_of_other_size_and_quality_is_a_leak(tmp_path: Path) -> None:
+    film = PillowImage.fromarray(phantom.render("PA", size=320))
+    film.save(tmp_path / "film.png")
+    film.resize((180, 216)).save(tmp_path / "copy.jpg", quality=50)
+    PillowImage.fromarray(phantom.render("PA", size=320, seed=1)).save(tmp_path / "other.png")
+    rows = ("film.png,ann,train,One.", "copy.jpg,bob,test,Two.", "other.png,cy,test,Three.")
+    found = audit([collection(tmp_path, "c", *rows)])
+    (leak,) = found["leaks"]
+    assert (leak["kind"], leak["ids"], leak["patients"]) == ("near-duplicate image", ["film", "copy"], 2)
+    assert leak["images"] == [["c", "film"], ["c", "copy"]]
+
+
+def test_benchmark_patients_inside_training_data_are_a_leak(films: Path) -> None:
+    training = collection(films, "training", "film0.png,ann,train,One.", "film1.png,bob,train,Two.")
+    benchmark = collection(films, "benchmark", "film2.png,bob,test,Three.")
+    (leak,) = audit([training, benchmark])["leaks"]
+    assert (leak["patient_id"], leak["collections"]) == ("bob", ["benchmark", "training"])
+
+
+def test_the_same_number_in_two_corpora_is_two_people(films: Path) -> None:
+    one = collection(films, "one", "film0.png,ann,train,One.")
+    (films / "two.csv").write_text("path,patient_id,split\nfilm1.png,ann,test\n")
+    two = prepare(
+        "table", films / "two.csv", films / "two", size=32, workers=1, options={"corpus": "elsewhere"}
+    )
+    assert audit([one, two])["leaks"] == []
+
+
+def test_a_view_that_the_pixels_contradict_is_a_warning(tmp_path: Path) -> None:
+    for name in ("PA", "LATERAL"):
+        PillowImage.fromarray(phantom.render(name, size=200)).save(tmp_path / f"{name}.png")
+    rows = ("PA.png,ann,PA", "LATERAL.png,bob,AP")
+    found = audit([collection(tmp_path, "c", *rows, header="path,patient_id,view")])
+    (warning,) = [entry for entry in found["warnings"] if entry["kind"] == "view"]
+    assert (warning["message"], warning["ids"]) == ("1 images: looks lateral", ["LATERAL"])
+
+
+def test_licences_that_forbid_something_are_a_warning(films: Path) -> None:
+    rows = ("film0.png,ann,CC0-1.0", "film1.png,bob,CC-BY-NC-ND-4.0")
+    found = audit([collection(films, "c", *rows, header="path,patient_id,licence")])
+    (warning,) = [entry for entry in found["warnings"] if entry["kind"] == "licence"]
+    assert "CC-BY-NC-ND-4.0" in warning["message"]
+    assert warning["n"] == 1
+
+
+def test_two_collections_of_one_name_are_refused(films: Path) -> None:
+    one = collection(films, "c", "film0.png,ann,train,One.")
+    with pytest.raises(UsageError, match="same folder name"):
+        audit([one, one])
+
+
+def test_the_page_shows_the_films_it_speaks_of(films: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (films / "copy.png").write_bytes((films / "film0.png").read_bytes())
+    leaky = collection(films, "c", "film0.png,ann,train,Secret text.", "copy.png,bob,test,Secret text.")
+    assert main.run(["audit", str(leaky.path), "--html", str(films / "audit.html")]) == 1
+    page = (films / "audit.html").read_text()
+    assert "<h2>Leaks: 1</h2>" in page
+    assert page.count("data:image/jpeg;base64") >= 2
+    assert "Secret" not in page
+    assert "http" not in page

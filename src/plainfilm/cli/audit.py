@@ -13,12 +13,23 @@ import typer
 def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with the pictures of what was found.")
+    ] = None,
 ) -> None:
-    """Look for leaks between splits, duplicate films and reports, and conflicting labels, and measure how far
-    the labels' origins agree; exit 1 if any leak."""
+    """Look for leaks between splits, films and reports that repeat (resized and recompressed copies too),
+    conflicting labels, views the pixels contradict, boxes outside their image, licences and identifiers, and
+    measure how far the labels' origins agree; exit 1 if any leak."""
     from plainfilm.collection import Collection, audit
 
-    found = audit([Collection.open(path) for path in collections])
+    opened = [Collection.open(path) for path in collections]
+    found = audit(opened)
+    if html is not None:
+        from plainfilm.io.files import replacing
+        from plainfilm.results.audit_page import audit_page
+
+        with replacing(html) as temporary:
+            temporary.write_text(audit_page(found, {one.name: one for one in opened}), encoding="utf-8")
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -80,7 +91,9 @@ def _interval(values: list[float | None]) -> str:
 
 
 def _what(entry: dict[str, Any]) -> str:
-    shown = {name: value for name, value in entry.items() if name not in ("kind", "n", "collection")}
+    shown = {
+        name: value for name, value in entry.items() if name not in ("kind", "n", "collection", "images")
+    }
     return str(shown.pop("message", "")) or "; ".join(
         f"{name}: {_line(value)}" for name, value in shown.items()
     )

@@ -1,34 +1,44 @@
 """What could make a score on a collection wrong: leaks, duplicates, conflicting labels, missing things.
 
-A leak is a patient, or a film of the very same bytes, in more than one split of the collections taken
-together. The same report text in several splits is listed with the duplicates: normal reports repeat.
+A leak is a patient, or a film (the very same bytes, or a copy that was resized, recompressed or brightened),
+in more than one split of the collections taken together: so the images of a benchmark, a collection that is
+all test, are found inside what a model is trained on. The same report text in several splits is listed with
+the duplicates: normal reports repeat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
 from plainfilm.collection.agreements import agreements
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.repeats import EXAMPLES, Entry, by_name, near_duplicates, repeated
+from plainfilm.collection.warnings_of import warnings_of
+from plainfilm.errors import UsageError
 from plainfilm.text.rules import normalise
-
-EXAMPLES = 5
-"""How many ids an entry names; its `n` is the whole number."""
-
-Entry = dict[str, Any]
 
 
 def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
-    """Examines collections together (the JSON document of `plainfilm audit`)."""
+    """Examines collections together (the JSON document of `plainfilm audit`).
+
+    Raises:
+        UsageError: two of them have the same name.
+    """
+    if len(by_name(collections)) < len(collections):
+        raise UsageError(
+            "two collections have the same folder name, which is what tells them apart; rename one"
+        )
     studies = _joined(collections, "studies")
-    places = studies[["collection", "study_id", "split", "patient_id"]]
-    images = _joined(collections, "images").merge(places, on=["collection", "study_id"])
-    films = list(_repeated(images, "sha256", "image", "image_id"))
-    reports = list(_repeated(_report_texts(collections, places), "text", "report", "study_id"))
+    places = studies[["collection", "corpus", "study_id", "split", "patient_id"]]
+    images = _joined(collections, "images").merge(places, on=["collection", "corpus", "study_id"])
+    films = [
+        *repeated(images, "sha256", "image", "image_id"),
+        *near_duplicates(images, by_name(collections)),
+    ]
+    reports = list(repeated(_report_texts(collections, places), "text", "report", "study_id"))
     return {
         "leaks": [
             *_patients_in_several_splits(studies),
@@ -37,7 +47,7 @@ def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
         "duplicates": [*films, *reports],
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
         "agreement": [entry for collection in collections for entry in agreements(collection)],
-        "warnings": [entry for collection in collections for entry in _warnings(collection)],
+        "warnings": [entry for collection in collections for entry in warnings_of(collection)],
     }
 
 
@@ -71,22 +81,6 @@ def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd
     return texts.reset_index().merge(places, on=["collection", "study_id"])
 
 
-def _repeated(rows: pd.DataFrame, key: str, kind: str, name: str) -> Iterator[Entry]:
-    """Groups of rows alike in `key`, the largest first."""
-    alike = rows[rows.duplicated(key, keep=False)]
-    groups = sorted(alike.groupby(key, sort=False), key=lambda group: -len(group[1]))
-    for value, group in groups:
-        yield {
-            "kind": kind,
-            key: value,
-            "n": len(group),
-            "patients": int(group["patient_id"].nunique()),
-            "splits": sorted(group["split"].unique()),
-            "collections": sorted(group["collection"].unique()),
-            "ids": group[name].head(EXAMPLES).tolist(),
-        }
-
-
 def _conflicts(collection: Collection) -> Iterator[Entry]:
     """Pairs of origins of which one says positive and the other negative of the same target."""
     labels = collection.frame("labels")
@@ -108,31 +102,4 @@ def _conflicts(collection: Collection) -> Iterator[Entry]:
             "origins": [one, other],
             "n": len(targets),
             "ids": targets[:EXAMPLES],
-        }
-
-
-def _warnings(collection: Collection) -> Iterator[Entry]:
-    studies = collection.frame("studies")
-    with_image = studies["study_id"].isin(collection.frame("images")["study_id"])
-    with_report = studies["study_id"].isin(collection.frame("sections")["study_id"])
-    yield from _warning(collection, "no report", "studies without report", studies[~with_report]["study_id"])
-    yield from _warning(collection, "no image", "studies without image", studies[~with_image]["study_id"])
-    own = studies[studies["study_id"] == studies["patient_id"]]["study_id"]
-    message = "studies whose patient is not known: splits by patient cannot be checked for them"
-    yield from _warning(collection, "patient unknown", message, own)
-    views = collection.frame("images")
-    unknown = views[views["view"] == "unknown"]["image_id"]
-    yield from _warning(collection, "view unknown", "images of unknown view", unknown)
-    rejected = collection.frame("rejected")
-    yield from _warning(collection, "rejected", "rows of the table `rejected`", rejected["path"])
-
-
-def _warning(collection: Collection, kind: str, message: str, ids: pd.Series) -> Iterator[Entry]:
-    if len(ids):
-        yield {
-            "kind": kind,
-            "collection": collection.name,
-            "message": f"{len(ids)} {message}",
-            "n": len(ids),
-            "ids": ids.head(EXAMPLES).tolist(),
         }

@@ -13,7 +13,8 @@ from plainfilm.collection.names import drawn_split, stored_path
 from plainfilm.errors import ImageError
 from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy, scale_boxes_xyxy
 from plainfilm.io.images import read_image, write_jpeg
-from plainfilm.io.perceptual import perceptual_hash
+from plainfilm.io.perceptual import perceptual_hash, spectrum
+from plainfilm.io.projection import contradiction
 from plainfilm.io.raster import reduced_size
 from plainfilm.text.sections import parse_sections
 from plainfilm.text.sentences import report_sentences
@@ -82,6 +83,8 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
     stated = image.spacing_mm * pixels.original_width / width if image.spacing_mm else None
+    waves = spectrum(pixels.array)
+    flags = [*pixels.flags, *filter(None, [contradiction(waves, image.view)])]
     return {
         "path": path,
         "width": width,
@@ -89,8 +92,8 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
         "original_width": pixels.original_width,
         "original_height": pixels.original_height,
         "pixel_spacing_mm": pixels.spacing_mm or stated,
-        "flags": "; ".join(pixels.flags) or None,
-        "perceptual_hash": perceptual_hash(pixels.array),
+        "flags": "; ".join(flags) or None,
+        "perceptual_hash": perceptual_hash(waves),
         "sha256": sha256,
     }
 

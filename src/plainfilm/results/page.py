@@ -31,7 +31,6 @@ _VERDICTS = {1: ("good", "✓"), -1: ("bad", "✗"), 0: ("", "·")}
 
 def page(results: Results, figures: Mapping[str, bytes]) -> str:
     """The results as one HTML document; `figures` are PNG bytes by title."""
-    css = files("plainfilm.results").joinpath("page.css").read_text(encoding="utf-8")
     heading = f"{results.task.replace('_', ' ')} of {results.model} on {results.collection}"
     overall = [metric for metric in results.metrics if metric.subgroup is None]
     parts = [
@@ -48,11 +47,16 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         "<h2>Protocol</h2>",
         _protocol(results.protocol),
     ]
-    body = "\n".join(parts)
+    return document(heading, "\n".join(parts))
+
+
+def document(title: str, body: str) -> str:
+    """A whole HTML document around `body`, in the one style of all pages."""
+    css = files("plainfilm.results").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(heading)}</title><style>{css}</style></head>"
+        f"<title>{escape(title)}</title><style>{css}</style></head>"
         f"<body><main>\n{body}\n</main></body></html>\n"
     )
 
@@ -147,7 +151,7 @@ def _gallery(shown: Sequence[Shown]) -> str:
 
 def _case(example: Shown) -> str:
     name = example.title.partition(": ")[2] or example.title
-    query = _film(example.query_image, f"query film {name}") if example.query_image else ""
+    query = film_picture(example.query_image, f"query film {name}") if example.query_image else ""
     if example.query_text:
         query += f"<blockquote>{escape(example.query_text)}</blockquote>"
     labels = "".join(_chip(name, state, None) for name, state in _positives_first(example.query_labels))
@@ -163,7 +167,7 @@ def _answer(answer: Mapping[str, Any]) -> str:
     verdict = {True: "good", False: "bad", None: ""}[answer["agrees"]]
     body = f"<p>{escape(answer['text'])}</p>" if answer["text"] else ""
     if answer["image"]:
-        body += _film(answer["image"], f"retrieved film, rank {answer['rank']}")
+        body += film_picture(answer["image"], f"retrieved film, rank {answer['rank']}")
     worth = answer.get("agreement", {})
     chips = "".join(_chip(name, s, worth.get(name, 0)) for name, s in _positives_first(answer["labels"]))
     score = f'<span class="score">{answer["rank"]} · similarity {answer["score"]:.3f}</span>'
@@ -180,7 +184,8 @@ def _chip(name: str, state: int, worth: int | None) -> str:
     return f'<span class="chip {kind}">{escape(text)}</span>'
 
 
-def _film(path: str, description: str) -> str:
+def film_picture(path: str, description: str) -> str:
+    """A film of at most `FILM_PX` pixels a side as an HTML image that holds its own bytes."""
     film = Image.fromarray(read_image(Path(path), shortest_side=FILM_PX).array)
     film.thumbnail((FILM_PX, FILM_PX), Image.Resampling.BOX)
     stream = io.BytesIO()
