@@ -1,0 +1,38 @@
+"""Who is who: images of competitions that were made of ChestX-ray14, by the mapping that RSNA publishes.
+
+`pneumonia-challenge-dataset-mappings_2018.json` (on the RSNA's page of its challenge of 2018) is a list with
+an entry for each of 30,000 images: `subset_img_id` is the id on Kaggle, `SOPInstanceUID` that of its DICOM
+file, `img_id` the file in ChestX-ray14, which begins with the number of the patient (`00000013_005.png`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from plainfilm.errors import SourceError
+from plainfilm.io.tables import read_json
+
+MAPPING = "pneumonia-challenge-dataset-mappings_2018"
+_NIH_FILE = re.compile(r"(\d{8})_\d{3}(\.png)?")
+
+
+def nih_patients(tables: Iterable[Path], key: str) -> dict[str, str]:
+    """Patients of ChestX-ray14 by the `key` of the mapping file among some files; empty where there is none.
+
+    A patient is named as in its table: the number without leading zeros.
+
+    Raises:
+        SourceError: the file is no such list.
+    """
+    patients: dict[str, str] = {}
+    for path in tables:
+        entries = read_json(path)
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise SourceError(f"{path}: expected a list of images; fetch it again from the RSNA's page")
+        for entry in entries:
+            file = _NIH_FILE.fullmatch(str(entry.get("img_id", "")))
+            if file and entry.get(key):
+                patients[str(entry[key])] = str(int(file[1]))
+    return patients
