@@ -104,7 +104,7 @@ def _tables(root: Path, config: MimicConfig) -> dict[str, Path]:
     """The newest table of each name, first in the release and then in the other one beside it."""
     if config.tables is not None and not children(config.tables):
         raise SourceError(f"{config.tables}: no such folder of tables")
-    folders = [config.tables] if config.tables else [root, *_sisters(root, "mimic-cxr-jpg")]
+    folders = [config.tables] if config.tables else [root, *sisters(root, "mimic-cxr-jpg")]
     found: dict[str, Path] = {}
     for folder in folders:
         names = children(folder)
@@ -122,7 +122,7 @@ def _table(names: Sequence[str], table: str) -> str | None:
     return max(found, key=lambda name: (name != f"{table}.csv", "cxr-" in name, name), default=None)
 
 
-def _sisters(root: Path, project: str) -> list[Path]:
+def sisters(root: Path, project: str) -> list[Path]:
     """The releases of another project beside this one, the newest first."""
     folders = [root.parent.parent / project, root.parent / project]
     found = [folder / version for folder in folders for version in reversed(children(folder))]
@@ -136,9 +136,9 @@ def _reports(root: Path, config: MimicConfig) -> Iterator[Path]:
             raise SourceError(f"{config.reports}: no such folder of reports (files/p10/p10.../s....txt)")
         yield found
         return
-    sisters = _sisters(root, "mimic-cxr")
-    beside = [folder / name for folder in (root, root.parent, *sisters) for name in _REPORTS]
-    yield from dict.fromkeys(folder for place in (root, *beside, *sisters) for folder in _with_groups(place))
+    others = sisters(root, "mimic-cxr")
+    beside = [folder / name for folder in (root, root.parent, *others) for name in _REPORTS]
+    yield from dict.fromkeys(folder for place in (root, *beside, *others) for folder in _with_groups(place))
 
 
 def _with_groups(place: Path) -> Iterator[Path]:

@@ -1,0 +1,50 @@
+"""MIMIC-CXR with its films as DICOM, as downloaded from PhysioNet.
+
+    RAW/files/p10/p10000032/s50414267/<dicom_id>.dcm
+    RAW/cxr-record-list.csv.gz                      subject_id, study_id, dicom_id, path
+    RAW/cxr-study-list.csv.gz                       subject_id, study_id, path (of the report)
+    RAW/mimic-cxr-reports.zip                       read as it is, or unpacked
+
+The split, the views and the labels are published with MIMIC-CXR-JPG; its tables are read where they lie in
+RAW, in ../../mimic-cxr-jpg/VERSION, or where the option `tables` says. Without them views are unknown and the
+split is drawn by patient. Everything else is as in `mimic_cxr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from plainfilm.sources.cells.mimic_release import MimicConfig, find_release
+from plainfilm.sources.cells.mimic_studies import Corpus, with_report
+from plainfilm.types import Rejection, Study
+
+CORPUS = "mimic-cxr"
+
+
+class Config(MimicConfig):
+    """Nothing beyond the options that every source of MIMIC-CXR has."""
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of a download, by patient and study number; see `cells.mimic_studies.Corpus.studies`.
+
+    Raises:
+        SourceError: `raw` holds no `files/`, or with `tables_only` no table.
+    """
+    corpus = Corpus(find_release(raw, ".dcm", config), config)
+    yield from corpus.read_tables()
+    yield from corpus.studies()
+
+
+def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
+    """The study with its report."""
+    return with_report(study)
+
+
+def make_example(root: Path) -> Path:
+    """Six phantom studies in this layout."""
+    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
+
+    phantom.write("mimic_cxr_dicom", root, studies=6, size=128)
+    return root
