@@ -68,12 +68,12 @@ def _explained(error: Refused, refusal: dict[int, str]) -> DownloadError:
 
 
 def agreement_page(part: Part) -> str:
-    """Where the agreement of a part is signed, or what it says can be read."""
+    """Where the agreement of a part is signed or read: at its owner, also where the files are mirrored."""
     if part.physionet:
-        return f"{base_address(*PHYSIONET)}/sign-dua/{part.physionet}/"
+        return f"{PHYSIONET[1]}/sign-dua/{part.physionet}/"
     if part.competition:
-        return f"{base_address(*KAGGLE)}/c/{part.competition}/rules"
-    return f"{base_address(*KAGGLE)}/datasets/{part.dataset}" if part.dataset else str(part.address)
+        return f"{KAGGLE[1]}/c/{part.competition}/rules"
+    return f"{KAGGLE[1]}/datasets/{part.dataset}" if part.dataset else str(part.address)
 
 
 def place(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place:
@@ -101,7 +101,7 @@ def _physionet(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> 
     refusal = {
         401: f"{host} does not know this user and password, or the account lacks access: sign "
         f"'{corpus.agreement}' at {agreement_page(part)}",
-        403: f"this account has no access to {part.physionet}: it needs {corpus.needs} ({base}/settings/), "
+        403: f"this account has no access to {part.physionet}: it needs {corpus.needs} ({PHYSIONET[1]}/settings/), "
         f"and '{corpus.agreement}' signed at {agreement_page(part)}",
     }
     folder = f"{base}/files/{part.physionet}"
