@@ -101,7 +101,8 @@ def _physionet(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> 
     refusal = {
         401: f"{host} does not know this user and password, or the account lacks access: sign "
         f"'{corpus.agreement}' at {agreement_page(part)}",
-        403: f"this account has no access to {part.physionet}: it needs {corpus.needs} ({PHYSIONET[1]}/settings/), "
+        403: f"this account has no access to {part.physionet}: it needs {corpus.needs} "
+        f"({PHYSIONET[1]}/settings/), "
         f"and '{corpus.agreement}' signed at {agreement_page(part)}",
     }
     folder = f"{base}/files/{part.physionet}"
