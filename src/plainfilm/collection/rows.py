@@ -78,7 +78,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     Raises:
         ImageError: the image cannot be used.
     """
-    pixels = read_image(image.path, size, keep_refused=keep_refused)
+    pixels = read_image(image.path, size, keep_refused=keep_refused, examine=True)
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape

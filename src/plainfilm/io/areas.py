@@ -16,7 +16,10 @@ _WHOLE = 1 << 14
 _KEPT = 8
 """Bits of fraction that a row keeps between the two passes; the mean is exact to a tenth of a grey value."""
 
-_FILM = types.Array(types.uint8, 2, "C", readonly=True)
+_WORDS = (types.uint8, types.uint16)
+_TABLE = types.Array(types.uint8, 1, "C", readonly=True)
+_FILMS = [types.Array(word, 2, "C", readonly=True) for word in _WORDS]
+_NO_TABLE = np.zeros(0, np.uint8)
 
 
 @njit(cache=True)
@@ -40,24 +43,45 @@ def _weights(length, wanted):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _sum_rows(film, first, weights, row):  # type: ignore[no-untyped-def]
+def _look_up(film, source, table, line):  # type: ignore[no-untyped-def]
+    if len(table):
+        for x in range(len(line)):
+            line[x] = table[film[source, x]]
+    else:
+        for x in range(len(line)):
+            line[x] = film[source, x]
+
+
+@njit(cache=True)
+def _average_rows(film, table, first, weights, row, line, held):  # type: ignore[no-untyped-def]
+    """Sums weighted rows into `row`; `line` holds the grey values of row `held`, the one that is returned.
+
+    The last row of one area is the first of the next: it is looked up once.
+    """
     row[:] = 1 << (13 - _KEPT)
     for tap in range(len(weights)):
         share = weights[tap]
+        if share == 0:
+            continue
+        if first + tap != held:
+            held = first + tap
+            _look_up(film, held, table, line)
         for x in range(len(row)):
-            row[x] += share * film[first + tap, x]
+            row[x] += share * line[x]
     for x in range(len(row)):
         row[x] >>= 14 - _KEPT
+    return held
 
 
-@njit([types.uint8[:, ::1](_FILM, types.int64, types.int64)], cache=True)
-def _reduced(film, height, width):  # type: ignore[no-untyped-def]
+@njit([types.uint8[:, ::1](film, _TABLE, types.int64, types.int64) for film in _FILMS], cache=True)
+def _reduced(film, table, height, width):  # type: ignore[no-untyped-def]
     top, down = _weights(film.shape[0], height)
     left, across = _weights(film.shape[1], width)
     out = np.empty((height, width), np.uint8)
     row = np.empty(film.shape[1], np.int32)
+    line, held = np.empty(film.shape[1], np.uint8), -1
     for y in range(height):
-        _sum_rows(film, top[y], down[y], row)
+        held = _average_rows(film, table, top[y], down[y], row, line, held)
         for x in range(width):
             total = 1 << (13 + _KEPT)
             for tap in range(across.shape[1]):
@@ -66,7 +90,32 @@ def _reduced(film, height, width):  # type: ignore[no-untyped-def]
     return out
 
 
-def area_mean(film: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """`film` (H, W) reduced to (height, width), neither larger than it was; grey values 0 to 255."""
-    reduced: NDArray[np.uint8] = _reduced(np.ascontiguousarray(film), height, width)
+@njit([types.boolean[::1](film) for film in _FILMS], cache=True)
+def _occurring(film):  # type: ignore[no-untyped-def]
+    occurs = np.zeros(1 << (8 * film.itemsize), np.bool_)
+    for y in range(film.shape[0]):
+        for x in range(film.shape[1]):
+            occurs[film[y, x]] = True
+    return occurs
+
+
+def occurring(film: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """For every word of the type of `film` (H, W), whether it occurs."""
+    occurs: NDArray[np.bool_] = _occurring(np.ascontiguousarray(film))
+    return occurs
+
+
+def area_mean(
+    film: NDArray[np.uint8] | NDArray[np.uint16],
+    height: int,
+    width: int,
+    table: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """`film` (H, W) reduced to (height, width), neither larger than it was; grey values 0 to 255.
+
+    With `table` the film holds words of which each stands for the grey value `table[word]`; the table has an
+    entry for every word (256 or 65,536).
+    """
+    grey = _NO_TABLE if table is None else np.ascontiguousarray(table)
+    reduced: NDArray[np.uint8] = _reduced(np.ascontiguousarray(film), grey, height, width)
     return reduced

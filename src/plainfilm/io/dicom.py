@@ -1,74 +1,108 @@
-"""DICOM radiographs to 8-bit grey: modality and VOI transforms, MONOCHROME1, files without a preamble."""
+"""DICOM radiographs to 8-bit grey: what is refused, and the way from the file to a film.
+
+The parts: `dicom_subject` (is it a chest film?), `dicom_values` (decoding), `dicom_grey` (LUTs, window,
+polarity, padding as one table), `dicom_spacing` (the side of a pixel).
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
+import struct
 import warnings
-from io import BytesIO
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import ImageError, MissingDependency
-from plainfilm.io.raster import MAX_PIXELS, scale_to_8bit, to_grey
+from plainfilm.io.dicom_grey import grey_table
+from plainfilm.io.dicom_header import number, text
+from plainfilm.io.dicom_spacing import side_of_pixel
+from plainfilm.io.dicom_subject import doubts
+from plainfilm.io.dicom_values import colour_samples, stored_values
+from plainfilm.io.raster import LOOKED_AT, MAX_PIXELS, Film, colour_flag, reduce, reduced_size, scale_to_8bit
 
-RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
-"""Modalities that may be a plain film; a file that states none is given the benefit of the doubt."""
-
+HEAD = 132
 _SUFFIXES = (".dcm", ".dicom", ".dic")
 # A file without preamble starts with an element of group 2 or 8, little endian, with an even small number.
 _BARE_STARTS = (b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x02\x00\x00\x00")
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_MAX_INFLATED = 1 << 30
+_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "PALETTE COLOR")
+# What pydicom and the decoders raise on damaged files.
+_DAMAGE = (
+    *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
+    *(NotImplementedError, RecursionError, AssertionError, struct.error, zlib.error),
+)
 
 
-def is_dicom(data: bytes, suffix: str) -> bool:
-    """True for a DICOM file: by its magic word, by how a file without one begins, or by its name."""
-    if data[128:132] == b"DICM" or data[:4] in _BARE_STARTS:
+def is_dicom(head: bytes, suffix: str) -> bool:
+    """True for a DICOM file: by its first HEAD bytes (magic word, or first element), or by its name."""
+    if head[128:132] == b"DICM" or head[:4] in _BARE_STARTS:
         return True
     return suffix.lower() in _SUFFIXES
 
 
 def decode(
-    data: bytes, path: Path, keep_refused: bool = False
-) -> tuple[Image.Image, float | None, tuple[str, ...]]:
-    """The grey image of a DICOM file, bones bright, the side of a pixel in mm where it is stated, and flags.
+    stream: BinaryIO, path: Path, shortest_side: int | None = None, keep_refused: bool = False
+) -> Film:
+    """The film in a DICOM file, reduced so that its shortest side is at most `shortest_side` pixels.
 
-    With `keep_refused`, a file that is no radiograph by its header is opened too, and a flag says so.
+    With `keep_refused`, a file that is no chest radiograph by its header is opened too, and a flag says so.
 
     Raises:
-        ImageError: not DICOM, no pixels, not a radiograph, several frames, too large, or undecodable.
+        ImageError: not DICOM, no pixels, not a chest radiograph, several frames, too large, or undecodable.
         MissingDependency: a package that reads DICOM is not installed.
     """
-    pydicom = _library("pydicom")
+    pydicom = _pydicom()
     with warnings.catch_warnings():
         # Odd value lengths and the like do not touch the pixels.
         warnings.simplefilter("ignore")
         try:
-            dataset = pydicom.dcmread(BytesIO(data), force=True)
-            _refuse(dataset, path)
-            doubt = _not_a_film(dataset)
+            _refuse_bomb(stream)
+            dataset = pydicom.dcmread(stream, force=True)
+            _refuse(dataset)
+            doubt, flags = doubts(dataset)
             if doubt and not keep_refused:
-                raise ImageError(f"{path}: {doubt}; correct the header, or keep it with --force")
+                raise ImageError(f"{doubt}; correct the header, or keep it with --force")
             _state_transfer_syntax(dataset)
-            return _grey(dataset, path), _spacing(dataset), (doubt,) if doubt else ()
+            film = _film(dataset, shortest_side)
+        except ImageError as error:
+            raise ImageError(f"{path}: {error}") from None
         except RuntimeError as error:
             raise _no_decoder(path, error) from None
-        except (ValueError, KeyError, AttributeError, TypeError, EOFError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise ImageError(f"{path}: the DICOM file is damaged or truncated ({reason})") from None
+        except _DAMAGE as error:
+            raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
+    spacing, odd = side_of_pixel(dataset)
+    flags = ((doubt,) if doubt else flags) + film.flags + odd
+    return Film(film.array, film.original_width, film.original_height, spacing, flags)
 
 
-def _library(name: str) -> Any:
+@functools.cache
+def _pydicom() -> Any:
     try:
-        return importlib.import_module(name)
+        pydicom = importlib.import_module("pydicom")
     except ImportError:
-        raise MissingDependency(f"DICOM needs {name}: pip install 'plainfilm[dicom]'") from None
+        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    # Its warnings quote header values, which may name a patient; what matters becomes an error or a flag.
+    logging.getLogger("pydicom").addHandler(logging.NullHandler())
+    logging.getLogger("pydicom").propagate = False
+    try:
+        trace = importlib.import_module("gdcm").Trace
+    except ImportError:
+        return pydicom
+    trace.WarningOff()
+    trace.ErrorOff()
+    return pydicom
 
 
 def _no_decoder(path: Path, error: RuntimeError) -> ImageError | MissingDependency:
-    reason = " ".join(str(error).split())
+    reason = _short(error)
     if "missing dependencies" in reason or "Unable to decompress" in reason:
         try:
             importlib.import_module("gdcm")
@@ -78,68 +112,77 @@ def _no_decoder(path: Path, error: RuntimeError) -> ImageError | MissingDependen
     return ImageError(f"{path}: the pixels cannot be decoded ({reason})")
 
 
-def _refuse(dataset: Any, path: Path) -> None:
+def _short(error: Exception) -> str:
+    """What a library says, on one line, without the header values that some quote at length."""
+    reason = " ".join(str(error).split())
+    return reason if len(reason) <= 160 else f"{reason[:157]}..."
+
+
+def _refuse_bomb(stream: BinaryIO) -> None:
+    """Refuses a deflated file (PS3.5 A.5) that inflates beyond what a film can be; rewinds the stream."""
+    stream.seek(0)
+    head = stream.read(2048)
+    if head[128:132] == b"DICM" and _DEFLATED in head:
+        stream.seek(144 + int.from_bytes(head[140:144], "little"))
+        inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflating.decompress(stream.read(), _MAX_INFLATED)
+        if inflating.unconsumed_tail:
+            raise ImageError("inflates to more than 1 GiB; refused as unsafe")
+    stream.seek(0)
+
+
+def _refuse(dataset: Any) -> None:
     if "PixelData" not in dataset:
-        raise ImageError(f"{path}: holds no pixels; not a DICOM image, or truncated before them")
-    frames = int(dataset.get("NumberOfFrames") or 1)
+        raise ImageError("holds no pixels; not a DICOM image, or truncated before them")
+    frames = number(dataset, "NumberOfFrames") or 1
     if frames > 1:
-        raise ImageError(f"{path}: has {frames} frames; a film has one, split the file")
-    if int(dataset.Rows) * int(dataset.Columns) > MAX_PIXELS:
-        raise ImageError(f"{path}: claims {dataset.Columns} x {dataset.Rows} pixels; refused as unsafe")
-
-
-def _not_a_film(dataset: Any) -> str | None:
-    """What the header says that no plain film says, or `None`."""
-    modality = str(dataset.get("Modality") or "")
-    if modality and modality not in RADIOGRAPHS:
-        return f"modality is '{modality}', not a radiograph ({', '.join(RADIOGRAPHS)})"
-    return None
+        raise ImageError(f"has {frames:.0f} frames; a film has one, split the file")
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if rows < 1 or columns < 1:
+        raise ImageError(f"its header says {columns} x {rows} pixels")
+    if rows * columns > MAX_PIXELS:
+        raise ImageError(f"claims {columns} x {rows} pixels; refused as unsafe")
 
 
 def _state_transfer_syntax(dataset: Any) -> None:
     """Gives a file without file meta information the plain transfer syntax it was read with."""
     uid = importlib.import_module("pydicom.uid")
     if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, _ = dataset.original_encoding
-        syntax = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
-        dataset.file_meta.TransferSyntaxUID = syntax
+        implicit, little = dataset.original_encoding
+        plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = plain if little else uid.ExplicitVRBigEndian
 
 
-def _grey(dataset: Any, path: Path) -> Image.Image:
-    stored = dataset.pixel_array
-    if stored.ndim == 3:
-        return to_grey(Image.fromarray(scale_to_8bit(stored)))
-    photometric = str(dataset.PhotometricInterpretation)
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ImageError(f"{path}: photometric interpretation '{photometric}' is not grey; convert the file")
-    grey = _windowed(stored, dataset)
-    if photometric == "MONOCHROME1":
-        grey = 255 - grey
-    padding = dataset.get("PixelPaddingValue")
-    if padding is not None:
-        grey[stored == padding] = 0
-    return Image.fromarray(grey)
+def _film(dataset: Any, shortest_side: int | None) -> Film:
+    photometric = text(dataset, "PhotometricInterpretation")
+    if photometric in _MONOCHROME and (number(dataset, "SamplesPerPixel") or 1) == 1:
+        return _grey(dataset, shortest_side)
+    if photometric in _COLOURS:
+        return _coloured(dataset, photometric, shortest_side)
+    raise ImageError(f"photometric interpretation '{photometric[:16]}' is not known; convert the file")
 
 
-def _windowed(stored: NDArray, dataset: Any) -> NDArray[np.uint8]:
-    """The stored values through modality LUT and VOI LUT or window (DICOM PS3.3 C.11) to 8 bit.
-
-    Without a window, and where the window leaves one grey value, all values are shown.
-    """
-    pixels = importlib.import_module("pydicom.pixels")
-    values = pixels.apply_modality_lut(stored, dataset)
-    padding = dataset.get("PixelPaddingValue")
-    if padding is not None and (stored != padding).any():
-        inside = values[stored != padding]
-        values = np.clip(values, inside.min(), inside.max())
-    window = pixels.apply_voi_lut(values, dataset)
-    return scale_to_8bit(window if window.min() < window.max() else values)
+def _grey(dataset: Any, shortest_side: int | None) -> Film:
+    stored = stored_values(dataset)
+    height, width = stored.words.shape
+    size = reduced_size((width, height), shortest_side)
+    grey = grey_table(dataset, stored)
+    array, flags = reduce(stored.words, size, grey.table), grey.flags
+    if array.min() == array.max():
+        grey = grey_table(dataset, stored, use_window=False)
+        array = reduce(stored.words, size, grey.table)
+        flags += ("its window shows one grey value only, so all values are shown",)
+    return Film(array, width, height, flags=flags)
 
 
-def _spacing(dataset: Any) -> float | None:
-    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    if not spacing or len(spacing) != 2:
-        return None
-    rows, columns = float(spacing[0]), float(spacing[1])
-    # One number cannot describe pixels that are not square.
-    return rows if rows > 0 and abs(rows - columns) <= 0.01 * rows else None
+def _coloured(dataset: Any, photometric: str, shortest_side: int | None) -> Film:
+    """A film photographed from a screen (secondary capture), by the luma of its colours."""
+    samples = colour_samples(dataset)
+    if photometric == "PALETTE COLOR":
+        samples = importlib.import_module("pydicom.pixels").apply_color_lut(samples, dataset)
+    colours = samples if samples.dtype == np.uint8 else scale_to_8bit(samples)
+    height, width = colours.shape[:2]
+    grey = np.asarray(Image.fromarray(colours).convert("L"))
+    step = max(1, min(width, height) // LOOKED_AT)
+    array = reduce(grey, reduced_size((width, height), shortest_side))
+    return Film(array, width, height, flags=colour_flag(colours[::step, ::step].astype(np.int16)))

@@ -7,16 +7,19 @@ workbench see the same film the same way.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io import archives, dicom, raster
+from plainfilm.io import appearance, archives, dicom, raster
 from plainfilm.io.files import replacing
 
 
@@ -36,31 +39,38 @@ class Pixels:
     flags: tuple[str, ...] = ()
 
 
-def read_image(path: Path | str, shortest_side: int | None = None, *, keep_refused: bool = False) -> Pixels:
+def read_image(
+    path: Path | str,
+    shortest_side: int | None = None,
+    *,
+    keep_refused: bool = False,
+    examine: bool = False,
+) -> Pixels:
     """The film in `path`: JPEG, PNG, TIFF, BMP, WebP or DICOM, told by content and not by name.
 
     With `shortest_side` the film is reduced so that its shortest side is that many pixels; it is never
     enlarged. Grey of 16 bit without a window runs from its smallest value (black) to its largest (white).
     With `keep_refused`, a file whose header says that it is no chest radiograph is opened all the same, and
-    what the header says becomes a flag.
+    what the header says becomes a flag. With `examine` the pixels are looked at too (`io.appearance`):
+    colours, burned-in text and a film that looks inverted become flags; the film stays the same.
 
     Raises:
         ImageError: empty, truncated or damaged, not an image, too many pixels, or one grey value only.
         MissingDependency: a DICOM file without the packages that read it.
     """
     path = Path(path)
-    data = _read_bytes(path)
-    if dicom.is_dicom(data, path.suffix):
-        grey, spacing, flags = dicom.decode(data, path, keep_refused)
-        width, height = grey.size
-    else:
-        grey, (width, height) = raster.decode(data, path, shortest_side)
-        spacing, flags = None, ()
-    array = raster.reduce(np.asarray(grey, np.uint8), raster.reduced_size((width, height), shortest_side))
-    if array.min() == array.max():
-        raise ImageError(f"{path}: every pixel has the grey value {array.min()}; not a film, leave it out")
-    scaled = spacing * width / array.shape[1] if spacing else None
-    return Pixels(array, width, height, scaled, flags)
+    with _opened(path) as stream:
+        if dicom.is_dicom(stream.read(dicom.HEAD), path.suffix):
+            film = dicom.decode(stream, path, shortest_side, keep_refused)
+        else:
+            stream.seek(0)
+            film = raster.decode(stream.read(), path, shortest_side, examine=examine)
+    if film.array.min() == film.array.max():
+        grey = film.array.min()
+        raise ImageError(f"{path}: every pixel has the grey value {grey}; not a film, leave it out")
+    spacing = film.spacing_mm * film.original_width / film.array.shape[1] if film.spacing_mm else None
+    flags = film.flags + (appearance.flags(film.array) if examine else ())
+    return Pixels(film.array, film.original_width, film.original_height, spacing, flags)
 
 
 def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:
@@ -69,18 +79,23 @@ def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.ui
     return raster.reduce(film, raster.reduced_size((width, height), shortest_side))
 
 
-def _read_bytes(path: Path) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The file at its beginning; it has bytes."""
     try:
-        data = archives.read_bytes(path)
+        with archives.open_binary(path) as stream:
+            if not stream.read(1):
+                raise ImageError(f"{path}: is empty (0 bytes); fetch the file again")
+            stream.seek(0)
+            yield stream
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ImageError:
+        raise
     except DataError as error:
         raise ImageError(str(error)) from None
-    if not data:
-        raise ImageError(f"{path}: is empty (0 bytes); fetch the file again")
-    return data
 
 
 def write_jpeg(array: NDArray[np.uint8], path: Path, quality: int = 95) -> str:
