@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from plainfilm.phantom.history import draw_visits
 from plainfilm.phantom.reports import write_report
 from plainfilm.phantom.reports.compose import study_states
-from plainfilm.phantom.truth import StatedSentence
+from plainfilm.phantom.reports.statements import describe, topics
+from plainfilm.phantom.truth import CHEXPERT, OBSERVATIONS, Finding, StatedSentence, placement
 from plainfilm.seeding import generator
 
 
@@ -101,3 +103,37 @@ def test_positive_comes_before_uncertain_before_negative():
     assert study_states(sentences) == {"Edema": 1, "Fracture": 0}
     assert study_states(sentences[:2])["Edema"] == -1
     assert study_states(sentences[:1]) == {"Edema": 0, "No Finding": 1}
+
+
+def test_a_tube_astray_is_never_summed_up_as_well_placed(written):
+    strays = [
+        report
+        for _, report in written
+        if any(placement(finding) == "malposition" for finding in report.findings)
+    ]
+    assert len(strays) > 20
+    for report in strays:
+        told = " ".join(sentence.text for sentence in report.sentences)
+        assert not re.search(r"(devices|tubes) in (standard|satisfactory|appropriate) position", told)
+
+
+def test_what_chexpert_has_no_class_for_is_denied_under_its_own_name(written):
+    denied = {name for _, report in written for name, state in report.states.items() if state == 0}
+    assert set(OBSERVATIONS.values()) - set(CHEXPERT) <= denied
+
+
+@pytest.mark.parametrize("kind", [kind for kind, name in OBSERVATIONS.items() if name not in CHEXPERT])
+def test_what_chexpert_has_no_class_for_clears_no_finding(kind):
+    told = topics([Finding("f0", kind, "left", "upper", 0.8, 1)])[0]
+    sentence = StatedSentence("", "findings", 0, 0, describe(told, generator("words")).states)
+    states = study_states([sentence])
+    assert states[OBSERVATIONS[kind]] == 1
+    assert "No Finding" not in states
+
+
+def test_an_interstitial_fibrosis_is_a_lung_opacity_where_the_words_say_so():
+    finding = Finding("f0", "fibrosis", None, None, 0.8, 1, "interstitial")
+    told = [describe(topics([finding])[0], generator("words", number)) for number in range(30)]
+    for statement in told:
+        assert (("Lung Opacity", 1) in statement.states) == ("opacities" in statement.text)
+    assert len({len(statement.states) for statement in told}) == 2
