@@ -61,12 +61,17 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
     """The three tables."""
     for split in ("train", "validation"):
         listed = [
-            (number, str(_paths(study)), str(_positive(study) + [_UNKNOWN] * _has_unknown(study, seed)))
+            (number, str(_paths(study)), str(positive_labels(study) + [_UNKNOWN] * _has_unknown(study, seed)))
             for number, study in enumerate(_of_split(patients, split))
         ]
         write_csv(root / f"{_TABLES[split]}.csv", ("", "image", "text_label"), listed)
     rows = [
-        (number, str(_paths(study)), *(int(name in _positive(study)) for name in LABELS), study.report or "")
+        (
+            number,
+            str(_paths(study)),
+            *(int(name in positive_labels(study)) for name in LABELS),
+            study.report or "",
+        )
         for number, study in enumerate(_of_split(patients, "test"))
     ]
     write_csv(root / "test.csv", ("", "image", *LABELS, "text"), rows)
@@ -76,7 +81,7 @@ def _of_split(patients: Sequence[PatientTruth], split: str) -> list[StudyTruth]:
     return [study for patient, study in studies_of(patients) if patient.split == split]
 
 
-def _positive(study: StudyTruth) -> list[str]:
+def positive_labels(study: StudyTruth) -> list[str]:
     """The labels that are there, in the order of the labels."""
     there = {_label(finding) for finding in study.findings}
     return [name for name in LABELS if name in there]
@@ -100,7 +105,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
             if not tested and _has_unknown(study, seed):
                 yield Rejection(f"{table}.csv row {number}", f"label '{_UNKNOWN}' is unknown")
             images = [Image(path.removesuffix(".jpg"), root / path) for path in _paths(study)]
-            positive = _positive(study)
+            positive = positive_labels(study)
             labels = [
                 Label(name, State.POSITIVE if name in positive else State.NEGATIVE, f"cgmh/{table}")
                 for name in (LABELS if tested else positive)

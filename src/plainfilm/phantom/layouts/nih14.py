@@ -129,7 +129,7 @@ def _row(patient: PatientTruth, study: StudyTruth, film: Film, seed: int) -> tup
 
 
 def _age(study: StudyTruth, seed: int) -> int:
-    odd = generator(seed, "age", study.study_id).random() < 0.04
+    odd = generator(seed, "age", study.study_id).random() < 0.06
     return int(study.age) + (350 if odd else 0)
 
 
