@@ -25,6 +25,7 @@ ORDER = (
         "sources",
         "download",
         "collection",
+        "interchange",
         "batches",
         "nn",
     ),

@@ -23,6 +23,7 @@ KINDS = {
     "objective": "objectives",
     "task": "tasks",
     "phantom layout": "phantom/layouts",
+    "interchange format": "interchange",
 }
 """What can be added as one file, and the folder it goes to."""
 
@@ -32,6 +33,7 @@ _PARTS = {
     "text encoder": ("Config", "build"),
     "objective": ("Config", "NEEDS", "build"),
     "task": ("Config", "run"),
+    "interchange format": ("Config", "write"),
 }
 """What a module of a kind must have; `docs/extending.md` explains them."""
 

@@ -1,0 +1,32 @@
+"""Collections in the formats of other systems, one file each: its name is the name of the format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plainfilm.collection.collection import Collection
+from plainfilm.config import build
+from plainfilm.errors import UsageError
+from plainfilm.interchange.base import Written, interchange_format
+
+__all__ = ["Written", "convert"]
+
+
+def convert(
+    collection: Collection, format_name: str, out: Path, options: Mapping[str, Any] | None = None
+) -> Written:
+    """Writes `collection` in a format to the folder `out`, which is new or empty.
+
+    Raises:
+        ConfigError: an unknown format or option, or labels of which it is not clear whose.
+        UsageError: `out` is not an empty folder.
+        CollectionError: the collection has no films, or is damaged.
+        DataError: a file cannot be written.
+    """
+    chosen = interchange_format(format_name)
+    config = build(chosen.Config, options or {}, f"options of format {format_name}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
+    return chosen.write(collection, out.absolute(), config)

@@ -1,0 +1,178 @@
+"""ChEX: `NAME.{all,train,val,test}.csv` of one row a film, with sentences, labels and boxes as JSON in cells.
+
+    dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the film as published
+    report_sentences                                 ["No effusion.", ...]
+    cls/cxp/OBSERVATION                              1.0, 0.0, -1.0 or blank
+    clsbbox, clsbboxphrases                          [[x0, y0, x1, y1, "SET/CLASS"], ...] and their phrases
+    anatbbox/REGION, anatphrases/REGION              [x0, y0, x1, y1] and ["sentence", ...]
+    anatcls/cig/{af,disease}/FINDING/REGION, anatcls/cig/{normal,abnormal}/REGION      1.0, 0.0 or blank
+    image_path, film_view                            ours: what ChEX would lose
+
+ChEX reads frontal films only and casts the ids of MIMIC-CXR to numbers, so that there they lose their letters
+(`s50414267` is 50414267). The source `chex` reads the tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from plainfilm.collection.collection import Collection
+from plainfilm.interchange.base import FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.stored import (
+    StoredBox,
+    StoredFilm,
+    StoredStudy,
+    chosen_origin,
+    origins,
+    region_labels,
+    studies_in,
+)
+from plainfilm.text.sentences import report_sentences
+from plainfilm.types import Report, View
+
+_FILES = {"train": "train", "validation": "val", "test": "test"}
+_SPLITS = {"train": "train", "validation": "validate", "test": "test"}
+_MIMIC = "mimic-cxr"
+_SETS = {_MIMIC: "mscxr", "vindr_cxr": "vindrcxr", "nih14": "nih"}
+_CATEGORIES = {"imagenome/anatomicalfinding": "af", "imagenome/disease": "disease"}
+_WHOLE = ("normal", "abnormal")
+_SECTIONS = ("findings", "impression", "other")
+
+Cells = dict[str, object]
+
+
+class Config(FormatConfig):
+    """name: what the files are called (`mimic-cxr-plainfilm` for films of MIMIC-CXR, else the corpus).
+    box_set: what the classes of boxes begin with. origin: whose labels go to `cls/cxp`. frontal: leave out
+    what ChEX does not read.
+    """
+
+    name: str | None = None
+    box_set: str | None = None
+    origin: str | None = None
+    frontal: bool = True
+
+
+def write(collection: Collection, out: Path, config: Config) -> Written:
+    """Writes the table of all films and one for every split that has some.
+
+    Raises:
+        ConfigError: no labels of the origin that is stated.
+        DataError: a file cannot be written.
+    """
+    origin = chosen_origin(collection, config.origin, needed=False)
+    studies = list(studies_in(collection, origin))
+    said = region_labels(collection)
+    prefix = config.box_set or _SETS.get(collection.corpus, collection.corpus)
+    films = [(study, film) for study in studies for film in study.films]
+    kept = [(study, film) for study, film in films if film.view.is_frontal or not config.frontal]
+    rows = []
+    for study, film in kept:
+        path = put_image(film.path, out / "images" / film.path.name, config.images)
+        cells = _film_cells(study, film, path, collection.corpus) | _label_cells(study, film)
+        rows.append((study.split, cells | _box_cells(film, prefix) | _region_cells(film, said)))
+    name = config.name or (f"{_MIMIC}-plainfilm" if collection.corpus == _MIMIC else collection.corpus)
+    files = _write_tables(out, name, rows)
+    stated = origins(collection)
+    left_out = {
+        f"origins of labels ({', '.join(stated)}): say one with origin=NAME": 0 if origin else len(stated),
+        "films that are not frontal": len(films) - len(kept),
+        "statements about regions that Chest ImaGenome has no column for": sum(
+            not _column(one, "") for statements in said.values() for one in statements
+        ),
+    }
+    return Written(files, len(rows), told(left_out))
+
+
+def _write_tables(out: Path, name: str, rows: Sequence[tuple[str, Cells]]) -> tuple[Path, ...]:
+    columns = list(dict.fromkeys(column for _, cells in rows for column in cells))
+    files = [out / f"{name}.all.csv"]
+    whole = ([*_in_order(cells, columns), _SPLITS[split]] for split, cells in rows)
+    write_rows(files[0], [*columns, "split"], whole)
+    for split, ending in _FILES.items():
+        part = [_in_order(cells, columns) for own, cells in rows if own == split]
+        if part:
+            files.append(out / f"{name}.{ending}.csv")
+            write_rows(files[-1], columns, part)
+    return tuple(files)
+
+
+def _in_order(cells: Cells, columns: Iterable[str]) -> list[object]:
+    return [cells.get(column, "") for column in columns]
+
+
+def _film_cells(study: StoredStudy, film: StoredFilm, path: Path, corpus: str) -> Cells:
+    sections = tuple(part for part in study.sections if part.name in _SECTIONS)
+    text = "\n".join(part.text for part in sections)
+    sentences = [sentence.text for sentence in report_sentences(Report(text, sections))]
+    view = View.AP if film.view is View.AP_SUPINE else film.view
+    return {
+        "dicom_id": film.image_id,
+        "subject_id": _bare(study.patient_id, "p", corpus),
+        "study_id": _bare(study.study_id, "s", corpus),
+        "H": film.original_size[1],
+        "W": film.original_size[0],
+        "view": str(view),
+        "report_sentences": json.dumps(list(dict.fromkeys(sentences)), ensure_ascii=False),
+        "image_path": str(path),
+        "film_view": str(film.view),
+    }
+
+
+def _bare(identifier: str, letter: str, corpus: str) -> str:
+    """An id of MIMIC-CXR without its letter; any other as it is."""
+    digits = identifier.removeprefix(letter)
+    return digits if corpus == _MIMIC and digits.isdigit() else identifier
+
+
+def _label_cells(study: StoredStudy, film: StoredFilm) -> Cells:
+    return {f"cls/cxp/{name}": f"{state:.1f}" for name, state in study.film_states(film).items()}
+
+
+def _regions(film: StoredFilm) -> dict[str, StoredBox]:
+    return {box.name: box for box in film.boxes if box.kind == "region"}
+
+
+def _is_of_region(box: StoredBox, regions: Mapping[str, StoredBox]) -> bool:
+    """True for a sentence about a region, whose box is the region's own."""
+    region = regions.get(box.name)
+    return box.kind == "phrase" and region is not None and region.corners_xyxy_px == box.corners_xyxy_px
+
+
+def _box_cells(film: StoredFilm, prefix: str) -> Cells:
+    regions = _regions(film)
+    boxes = [box for box in film.boxes if box.kind != "region" and not _is_of_region(box, regions)]
+    if not boxes:
+        return {}
+    corners = [[*film.original_corners(box), f"{prefix}/{box.name}"] for box in boxes]
+    phrases = [box.phrase or "" for box in boxes]
+    return {
+        "clsbbox": json.dumps(corners, ensure_ascii=False),
+        "clsbboxphrases": json.dumps(phrases, ensure_ascii=False),
+    }
+
+
+def _region_cells(film: StoredFilm, said: Mapping[tuple[str, str], list[tuple[str, str, int]]]) -> Cells:
+    cells: Cells = {}
+    regions = _regions(film)
+    for name, box in regions.items():
+        cells[f"anatbbox/{name}"] = json.dumps(film.original_corners(box))
+        own = [one for one in film.boxes if one.name == name and _is_of_region(one, regions)]
+        if own:
+            cells[f"anatphrases/{name}"] = json.dumps([one.phrase for one in own], ensure_ascii=False)
+        for statement in said.get((film.image_id, name), ()):
+            column = _column(statement, name)
+            if column:
+                cells[column] = f"{float(statement[2] == 1):.1f}"
+    return cells
+
+
+def _column(statement: tuple[str, str, int], region: str) -> str | None:
+    """The column of a statement about a region, or `None` where ChEX has none."""
+    observation, origin, _ = statement
+    if observation in _WHOLE:
+        return f"anatcls/cig/{observation}/{region}"
+    category = _CATEGORIES.get(origin)
+    return f"anatcls/cig/{category}/{observation}/{region}" if category else None

@@ -1,0 +1,103 @@
+"""CheXpert: `train.csv`, `valid.csv` and `test.csv` of one row a film, with the 14 observations.
+
+    Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,...,Support Devices[,image_id,study_id,patient_id,view]
+
+A cell is 1.0, 0.0, -1.0 (uncertain) or blank (not mentioned). Paths have CheXpert's form, which readers take
+apart: `NAME/train/patient00001/study1/view1_frontal.jpg`; patients and their studies are numbered, and the
+last four columns say who they are. `ids=false` leaves those out, for readers that count columns from the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from plainfilm.collection.collection import Collection
+from plainfilm.interchange.base import FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
+from plainfilm.types import View
+
+FILES = {"train": "train", "validation": "valid", "test": "test"}
+COLUMNS = (
+    *("No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema"),
+    *("Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other"),
+    *("Fracture", "Support Devices"),
+)
+"""The observations in the order of the published table."""
+_PERSON = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+_IDS = ("image_id", "study_id", "patient_id", "view")
+_SEXES = {"F": "Female", "M": "Male", None: "Unknown"}
+_POSITIONS = {View.PA: "PA", View.AP: "AP", View.AP_SUPINE: "AP"}
+
+
+class Config(FormatConfig):
+    """images: link or copy, because the paths are CheXpert's. origin: whose labels. name: the folder that
+    paths begin with. ids: whether to add columns with the ids and the view.
+    """
+
+    images: Literal["link", "copy"] = "link"
+    origin: str | None = None
+    name: str = "CheXpert-v1.0-small"
+    ids: bool = True
+
+
+def write(collection: Collection, out: Path, config: Config) -> Written:
+    """Writes the tables of all splits that have films, and puts the films where their paths say.
+
+    Raises:
+        ConfigError: it is not clear whose labels are meant.
+        DataError: a file cannot be written.
+    """
+    origin = chosen_origin(collection, config.origin, needed=True)
+    studies = list(studies_in(collection, origin))
+    places = dict(_places(studies))
+    header = (*_PERSON, *COLUMNS, *(_IDS if config.ids else ()))
+    files, rows = [], 0
+    for split, name in FILES.items():
+        lines = [
+            _row(study, film, f"{config.name}/{name}/{places[film.image_id]}", out, config)
+            for study in studies
+            if study.split == split
+            for film in study.films
+        ]
+        if lines:
+            files.append(out / f"{name}.csv")
+            rows += write_rows(files[-1], header, lines)
+    films = [(study, film) for study in studies for film in study.films]
+    named = [name for study, film in films for name in study.film_states(film)]
+    left_out = {
+        "labels of observations that CheXpert does not have": sum(name not in COLUMNS for name in named),
+        "films of unknown view, whose plane is blank": sum(film.view is View.UNKNOWN for _, film in films),
+        "reports, which the format has no place for": sum(bool(study.sections) for study in studies),
+        "boxes, which the format has no place for": sum(len(film.boxes) for _, film in films),
+    }
+    return Written(tuple(files), rows, told(left_out))
+
+
+def _places(studies: list[StoredStudy]) -> Iterator[tuple[str, str]]:
+    """(image, place) of every film: patients in the order of their ids, studies of each in time."""
+    ordered = sorted(studies, key=lambda study: (study.patient_id, study.order or 0.0, study.study_id))
+    patients: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for study in ordered:
+        patient = patients.setdefault(study.patient_id, len(patients) + 1)
+        counts[study.patient_id] = counts.get(study.patient_id, 0) + 1
+        for number, film in enumerate(study.films, start=1):
+            view = f"view{number}_{_plane(film).lower() or 'unknown'}.jpg"
+            yield film.image_id, f"patient{patient:05d}/study{counts[study.patient_id]}/{view}"
+
+
+def _plane(film: StoredFilm) -> str:
+    if film.view is View.LATERAL:
+        return "Lateral"
+    return "Frontal" if film.view.is_frontal else ""
+
+
+def _row(study: StoredStudy, film: StoredFilm, place: str, out: Path, config: Config) -> tuple[object, ...]:
+    put_image(film.path, out / place, config.images)
+    states = study.film_states(film)
+    age = "" if study.age is None else round(study.age)
+    cells = (f"{states[name]:.1f}" if name in states else "" for name in COLUMNS)
+    ids = (film.image_id, study.study_id, study.patient_id, str(film.view)) if config.ids else ()
+    return (place, _SEXES[study.sex], age, _plane(film), _POSITIONS.get(film.view, ""), *cells, *ids)

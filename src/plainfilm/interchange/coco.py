@@ -1,0 +1,112 @@
+"""COCO: `train.json`, `val.json` and `test.json` with images, categories and boxes.
+
+Boxes are [x, y, width, height] in pixels of the film that `file_name` names (Lin et al., arXiv:1405.0312).
+What COCO has no field for stands in fields of our own, which its readers pass over: `film_id`, `study_id`,
+`patient_id`, `view` of an image, `annotator` and `phrase` of a box. The source `coco` reads them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plainfilm.collection.collection import Collection
+from plainfilm.geometry import box_xyxy_to_xywh
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told
+from plainfilm.interchange.stored import StoredBox, StoredFilm, StoredStudy, studies_in
+from plainfilm.io.tables import write_json
+
+_DIGITS = 3
+"""Digits of pixels after the point."""
+
+
+class Config(FormatConfig):
+    """kinds: which boxes (observation, region, phrase), separated by commas; all without it."""
+
+    kinds: str = "observation,region,phrase"
+
+
+def write(collection: Collection, out: Path, config: Config) -> Written:
+    """Writes a file for every split that has films; categories and their numbers are the same in all.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    kinds = {kind.strip() for kind in config.kinds.split(",")}
+    studies = list(studies_in(collection))
+    films = [film for study in studies for film in study.films]
+    named = sorted({(box.kind, box.name) for film in films for box in film.boxes if box.kind in kinds})
+    categories = {key: number for number, key in enumerate(named, start=1)}
+    licences = {name: number for number, name in enumerate(collection.licence, start=1)}
+    files, rows = [], 0
+    for split, name in SPLIT_FILES.items():
+        document = _document(
+            [study for study in studies if study.split == split], categories, licences, out, config
+        )
+        if document["images"]:
+            files.append(out / f"{name}.json")
+            write_json(document, files[-1])
+            rows += len(document["images"])
+    left_out = {
+        "reports, which the format has no place for": sum(bool(study.sections) for study in studies),
+        "boxes of other kinds": sum(box.kind not in kinds for film in films for box in film.boxes),
+    }
+    return Written(tuple(files), rows, told(left_out))
+
+
+def _document(
+    studies: list[StoredStudy],
+    categories: dict[tuple[str, str], int],
+    licences: dict[str, int],
+    out: Path,
+    config: Config,
+) -> dict[str, Any]:
+    images: list[dict[str, Any]] = []
+    boxes: list[dict[str, Any]] = []
+    for study in studies:
+        for film in study.films:
+            number = len(images) + 1
+            images.append({"id": number, **_image(study, film, out, config)})
+            if film.licence:
+                images[-1]["license"] = licences[film.licence]
+            for box in film.boxes:
+                if (box.kind, box.name) in categories:
+                    category = categories[box.kind, box.name]
+                    boxes.append({"id": len(boxes) + 1, "image_id": number, **_box(box, category)})
+    return {
+        "info": {"description": "written by Plainfilm"},
+        "licenses": [{"id": number, "name": name, "url": ""} for name, number in licences.items()],
+        "categories": [
+            {"id": number, "name": name, "supercategory": kind} for (kind, name), number in categories.items()
+        ],
+        "images": images,
+        "annotations": boxes,
+    }
+
+
+def _image(study: StoredStudy, film: StoredFilm, out: Path, config: Config) -> dict[str, Any]:
+    path = put_image(film.path, out / "images" / film.path.name, config.images)
+    inside = path.is_relative_to(out.absolute())
+    return {
+        "file_name": path.relative_to(out.absolute()).as_posix() if inside else str(path),
+        "width": film.size[0],
+        "height": film.size[1],
+        "film_id": film.image_id,
+        "study_id": study.study_id,
+        "patient_id": study.patient_id,
+        "view": str(film.view),
+    }
+
+
+def _box(box: StoredBox, category: int) -> dict[str, Any]:
+    x, y, width, height = box_xyxy_to_xywh(np.array([box.corners_xyxy_px]))[0].tolist()
+    written: dict[str, Any] = {
+        "category_id": category,
+        "bbox": [round(side, _DIGITS) for side in (x, y, width, height)],
+        "area": round(width * height, _DIGITS),
+        "iscrowd": 0,
+    }
+    stated = {"annotator": box.annotator, "phrase": box.phrase}
+    return written | {name: value for name, value in stated.items() if value is not None}

@@ -1,0 +1,73 @@
+"""TxtRayAlign: `train.csv`, `val.csv`, `test.csv` of one row a film, and `sections.csv` of one row a study.
+
+    ,study_id,path,report,patient_id,image_id,view       the split tables; TxtRayAlign reads path and report
+    s50414267,Clear lungs.                               the sections table, which has no header
+
+The last three columns are ours: they are what the table would lose. The source `table` reads the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import field_validator
+
+from plainfilm.collection.collection import Collection
+from plainfilm.errors import nearest
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.stored import StoredStudy, studies_in
+from plainfilm.text.rules import TEXT_RULES
+
+HEADER = ("", "study_id", "path", "report", "patient_id", "image_id", "view")
+
+
+class Config(FormatConfig):
+    """text: which sections are the report (a rule of `text.rules`)."""
+
+    text: str = "best_section"
+
+    @field_validator("text")
+    @classmethod
+    def _known_rule(cls, text: str) -> str:
+        if text not in TEXT_RULES:
+            raise ValueError(f"unknown text rule: {nearest(text, TEXT_RULES)}")
+        return text
+
+
+def write(collection: Collection, out: Path, config: Config) -> Written:
+    """Writes the tables of all splits that have films.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    studies = list(studies_in(collection))
+    usable = [study for study in studies if study.text(config.text) and study.films]
+    files, rows = [], 0
+    for split, name in SPLIT_FILES.items():
+        lines = list(_rows([study for study in usable if study.split == split], out, config))
+        if lines:
+            files.append(out / f"{name}.csv")
+            rows += write_rows(files[-1], HEADER, lines)
+    texts = [(study.study_id, text) for study in studies if (text := study.text(config.text))]
+    files.append(out / "sections.csv")
+    write_rows(files[-1], None, texts)
+    silent = [study for study in studies if not study.text(config.text)]
+    left_out = {
+        "films of studies without text": sum(len(study.films) for study in silent),
+        "studies without a film (their text is in sections.csv)": sum(not study.films for study in studies),
+        "boxes, which the format has no place for": sum(
+            len(film.boxes) for study in studies for film in study.films
+        ),
+    }
+    return Written(tuple(files), rows, told(left_out))
+
+
+def _rows(studies: list[StoredStudy], out: Path, config: Config) -> Iterator[tuple[object, ...]]:
+    number = 0
+    for study in studies:
+        for film in study.films:
+            path = put_image(film.path, out / "images" / film.path.name, config.images)
+            report = study.text(config.text)
+            yield (number, study.study_id, path, report, study.patient_id, film.image_id, film.view)
+            number += 1

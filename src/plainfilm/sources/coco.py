@@ -1,0 +1,197 @@
+"""Films with boxes as COCO writes them: a JSON file, or a folder of one for each split.
+
+    train.json, instances_val2017.json, ...    images, categories, annotations
+    images                                     where `file_name` says, from the file's folder or `images`
+
+A file's name says its split. What `plainfilm convert C coco` adds (`film_id`, `study_id`, `patient_id`,
+`view`; `annotator`, `phrase`) is read where it is there; without it every image is a study of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plainfilm.errors import DataError, SourceError
+from plainfilm.geometry import box_xywh_to_xyxy
+from plainfilm.io.archives import is_file
+from plainfilm.io.tables import read_json
+from plainfilm.sources.base import SourceConfig, split_of, view_of
+from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.types import Box, Image, Rejection, Study
+
+_KINDS = ("observation", "region", "phrase")
+
+
+class Config(SourceConfig):
+    """images: the folder that `file_name` starts from. kind: what boxes show, where a category's
+    supercategory does not say. corpus: whose patients these are.
+    """
+
+    images: Path | None = None
+    kind: str = "observation"
+    corpus: str | None = None
+
+
+@dataclass
+class _Document:
+    """One file: its images and categories by number, and the boxes of each image."""
+
+    file: Path
+    split: str | None
+    images: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
+    categories: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
+    licences: dict[Any, str] = field(default_factory=dict)
+    boxes: dict[Any, list[Box]] = field(default_factory=dict)
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of a file or of all JSON files of a folder, in the order of their first images.
+
+    Raises:
+        SourceError: no file that has images, categories and annotations.
+        DataError: a file is not JSON.
+    """
+    studies, names = ListedStudies(), set[str]()
+    documents = [_document(file) for file in _files(raw)]
+    for document, entries in documents:
+        yield from _read_boxes(document, entries, config)
+        for number, image in document.images.items():
+            yield from _add(number, image, document, studies, names, config)
+    yield from studies
+
+
+def _files(raw: Path) -> list[Path]:
+    if raw.is_file():
+        return [raw]
+    files = sorted(raw.glob("*.json")) if raw.is_dir() else []
+    stated = [file for file in files if _split(file)]
+    if not files:
+        raise SourceError(
+            f"{raw}: no JSON file; give one in COCO's format, or a folder of train.json, val.json, ..."
+        )
+    return stated or files
+
+
+def _split(file: Path) -> str | None:
+    """The split in a name such as `instances_val2017.json`."""
+    words = re.findall(r"[a-z]+", file.stem.lower())
+    return next((split for word in words if (split := split_of(word))), None)
+
+
+def _document(file: Path) -> tuple[_Document, list[Any]]:
+    content = read_json(file)
+    parts = [content.get(name) if isinstance(content, dict) else None for name in _LISTS]
+    if not all(isinstance(part, list) for part in parts):
+        raise SourceError(f"{file}: is not in COCO's format (lists called {', '.join(_LISTS)})")
+    images, categories, annotations = (part or [] for part in parts)
+    licences = content.get("licenses") or []
+    document = _Document(
+        file,
+        _split(file),
+        {entry.get("id"): entry for entry in images if isinstance(entry, dict)},
+        {entry.get("id"): entry for entry in categories if isinstance(entry, dict)},
+        {entry.get("id"): str(entry.get("name")) for entry in licences if isinstance(entry, dict)},
+    )
+    return document, annotations
+
+
+_LISTS = ("images", "categories", "annotations")
+
+
+def _read_boxes(document: _Document, entries: list[Any], config: Config) -> Iterator[Rejection]:
+    for place, entry in enumerate(entries, start=1):
+        try:
+            box = _box(entry, document, config)
+        except DataError as error:
+            yield Rejection(f"{document.file.name} annotation {place}", str(error))
+        else:
+            document.boxes.setdefault(entry["image_id"], []).append(box)
+
+
+def _box(entry: Any, document: _Document, config: Config) -> Box:
+    if not isinstance(entry, dict) or entry.get("image_id") not in document.images:
+        raise DataError("is of no image in the file")
+    category = document.categories.get(entry.get("category_id"))
+    if category is None or not category.get("name"):
+        raise DataError(f"category {entry.get('category_id')!r} is not in the file")
+    corners = entry.get("bbox")
+    if not isinstance(corners, list) or len(corners) != 4 or not all(_is_number(side) for side in corners):
+        raise DataError(f"bbox is {corners!r}: expected [x, y, width, height]")
+    if entry.get("iscrowd"):
+        raise DataError("is a crowd, which is no box of one thing")
+    x0, y0, x1, y1 = box_xywh_to_xyxy(np.array([corners], dtype=np.float64))[0].tolist()
+    stated = str(category.get("supercategory") or "")
+    kind = stated if stated in _KINDS else config.kind
+    return Box(str(category["name"]), kind, x0, y0, x1, y1, entry.get("annotator"), entry.get("phrase"))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _add(
+    number: Any,
+    image: Mapping[str, Any],
+    document: _Document,
+    studies: ListedStudies,
+    names: set[str],
+    config: Config,
+) -> Iterator[Rejection]:
+    name = str(image.get("file_name") or "")
+    path = (config.images or document.file.parent) / name
+    study_id = str(image.get("study_id") or "") or None
+    if not name or (not config.tables_only and not is_file(path)):
+        yield Rejection(name or f"{document.file.name} image {number}", "listed but not on disk", study_id)
+        return
+    image_id = str(image.get("film_id") or "") or _name(name, names)
+    names.add(image_id)
+    study = studies.of(
+        study_id or image_id, str(image.get("patient_id") or study_id or image_id), document.split
+    )
+    width, height = image.get("width"), image.get("height")
+    study.images.append(
+        Image(
+            image_id,
+            path,
+            view_of(str(image.get("view") or "")),
+            boxes=tuple(document.boxes.get(number, ())),
+            licence=document.licences.get(image.get("license")),
+            width=width if isinstance(width, int) else None,
+            height=height if isinstance(height, int) else None,
+        )
+    )
+
+
+def _name(file_name: str, names: set[str]) -> str:
+    """The name of a file without its folders and ending, or with them where another has it already."""
+    stem = Path(file_name).stem
+    return stem if stem not in names else Path(file_name).with_suffix("").as_posix()
+
+
+def make_example(root: Path) -> Path:
+    """Three films with boxes, in two files."""
+    boxes = {0: [5, 6, 20.5, 30], 1: [1, 2, 3, 4], 2: [10, 10, 40, 40]}
+    for split, numbers in (("train", (0, 1)), ("val", (2,))):
+        document = {
+            "images": [
+                {"id": number, "file_name": f"images/film{number}.png", "width": 64, "height": 72}
+                for number in numbers
+            ],
+            "categories": [{"id": 1, "name": "Nodule"}],
+            "annotations": [
+                {"id": number, "image_id": number, "category_id": 1, "bbox": boxes[number]}
+                for number in numbers
+            ],
+        }
+        for number in numbers:
+            write_example_film(root / "images" / f"film{number}.png")
+        (root / f"{split}.json").write_text(json.dumps(document), encoding="utf-8")
+    return root

@@ -1,0 +1,137 @@
+"""The tables that CXR-CLIP trains on (github.com/kakaobrain/cxr-clip), for any films.
+
+    train.csv, valid.csv, test.csv     image, view, AP, PA, Lateral: lists as Python literals
+                                       text: [findings, impression], or one text
+                                       text_label: [[positive], [negative], [uncertain]], or [positive]
+
+Patients are those that the paths name in MIMIC-CXR's way, or those of the column `patient_id`, which
+`plainfilm convert C cxr_clip` adds with `study_id`, `image_id`, `views` and `sections`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from plainfilm.errors import SourceError
+from plainfilm.io.archives import is_file
+from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
+from plainfilm.sources.cells import list_of
+from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.text.structured import report_of
+from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
+
+_VIEW_COLUMNS = ("AP", "PA", "Lateral")
+_STATES = (State.POSITIVE, State.NEGATIVE, State.UNCERTAIN)
+_MIMIC = re.compile(r"[/\\](p\d+)[/\\](s\d+)[/\\][^/\\]+$")
+
+
+class Config(SourceConfig):
+    """images: the folder that relative paths start from. corpus: whose patients these are."""
+
+    images: Path | None = None
+    corpus: str | None = None
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of the tables, a row each.
+
+    Raises:
+        SourceError: no table, or one without a column `image`.
+        DataError: a table cannot be read.
+    """
+    if not raw.exists():
+        raise SourceError(f"{raw}: no such folder or table")
+    files = [raw] if raw.is_file() else sorted(file for file in raw.glob("*.csv") if split_of(file.stem))
+    if not files:
+        raise SourceError(f"{raw}: none of train.csv, valid.csv and test.csv; name one table")
+    studies = ListedStudies()
+    for file in files:
+        for row in read_rows(file, ["image"]):
+            if isinstance(row, Rejection):
+                yield row
+            else:
+                yield from _add(row, split_of(file.stem), studies, config)
+    yield from studies
+
+
+def _add(row: Row, split: str | None, studies: ListedStudies, config: Config) -> Iterator[Rejection]:
+    paths = list_of(row["image"])
+    if not paths:
+        yield Rejection(row.place, "the row names no image")
+        return
+    found = _MIMIC.search(paths[0])
+    study_id = row["study_id"] or (found[2] if found else Path(paths[0]).stem)
+    study = studies.of(study_id, row["patient_id"] or (found[1] if found else study_id), split)
+    ids, views = list_of(row["image_id"]), _views(row, paths)
+    for place, name in enumerate(paths):
+        path = (config.images or row.table.parent) / name
+        if config.tables_only or is_file(path):
+            image_id = ids[place] if len(ids) == len(paths) else Path(name).stem
+            study.images.append(Image(image_id, path, views[place]))
+        else:
+            yield Rejection(name, f"{row.place} lists it, but it is not on disk", study_id)
+    study.report = _report(row)
+    labels = _labels(row["text_label"])
+    if labels is None:
+        reason = f"text_label '{row['text_label']}' is no list of observations"
+        yield Rejection(row.place, reason, study_id)
+    study.labels = labels or ()
+
+
+def _views(row: Row, paths: Sequence[str]) -> list[View]:
+    stated = list_of(row["views"])
+    if len(stated) == len(paths):
+        return [view_of(view) for view in stated]
+    columns = {path: column for column in _VIEW_COLUMNS for path in list_of(row[column])}
+    return [view_of(columns.get(path, "")) for path in paths]
+
+
+def _report(row: Row) -> Report | None:
+    """Two texts are findings and impression; of one, nobody can say which it is, unless the row does."""
+    texts = list_of(row["text"])
+    names = list_of(row["sections"])
+    if len(names) != len(texts):
+        names = ["findings", "impression"] if len(texts) == 2 else ["other"] * len(texts)
+    report = report_of(zip(names, texts, strict=True))
+    return report if report.text else None
+
+
+def _labels(cell: str) -> tuple[Label, ...] | None:
+    """The labels of a cell, none for a blank, `None` where it cannot be read."""
+    if is_blank(cell):
+        return ()
+    try:
+        lists = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if not isinstance(lists, list):
+        return None
+    if all(isinstance(name, str) for name in lists):
+        lists = [lists, [], []]
+    if len(lists) != len(_STATES) or not all(isinstance(names, list) for names in lists):
+        return None
+    return tuple(
+        Label(str(name), state, "cxr_clip")
+        for state, names in zip(_STATES, lists, strict=True)
+        for name in names
+    )
+
+
+def make_example(root: Path) -> Path:
+    """Three studies in two tables."""
+    header = "image,view,AP,PA,Lateral,text\n"
+    for number in range(4):
+        write_example_film(root / f"film{number}.png")
+    rows = (
+        "\"['film0.png', 'film1.png']\",\"['PA', 'Lateral']\",[],['film0.png'],['film1.png'],",
+        "\"['Clear.', 'Normal.']\"\n",
+        "['film2.png'],['AP'],['film2.png'],[],[],['Effusion.']\n",
+    )
+    (root / "train.csv").write_text(header + "".join(rows), encoding="utf-8")
+    (root / "valid.csv").write_text(f"{header}['film3.png'],[],[],[],[],['No change.']\n", encoding="utf-8")
+    return root

@@ -1,0 +1,161 @@
+"""The lists that REFERS trains on (github.com/funnyzhou/REFERS), for any films.
+
+    {train,val}_img_caption_patients.txt    pre-training: FOLDER/ <tab> report; films are the files in FOLDER
+    train.txt, val.txt, test.txt            fine-tuning: NAME 0 1 0 ... from the folder `images`
+    labels.txt                              what the columns mean, a line each (option `labels` otherwise)
+
+`valid` stands for `val`, and `captions` for `caption`, as REFERS spells them elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
+
+from plainfilm.errors import SourceError
+from plainfilm.io.archives import is_file
+from plainfilm.sources.base import SourceConfig, split_of
+from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.image_lists import Listed, read_lists
+from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.types import Image, Label, Rejection, Report, State, Study
+
+_CAPTIONS = re.compile(r"(\w+?)_img_captions?_patients\.txt")
+_SMALL = "-small"
+_FILMS = (".jpg", ".jpeg", ".png")
+_OTHER = "other than "
+_COLUMNS = {
+    "nih14": (
+        *("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia"),
+        *("Pneumothorax", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia"),
+    ),
+    "vinbigdata": (
+        *("Aortic enlargement", "Atelectasis", "Pneumothorax", "Lung Opacity", "Pleural thickening", "ILD"),
+        *("Pulmonary fibrosis", "Calcification", "Pleural effusion", "Consolidation", "Cardiomegaly"),
+        *("Other lesion", "Nodule/Mass", "Infiltration"),
+    ),
+    "covid19_idc": ("other than COVID-19", "COVID-19"),
+    "shenzhen_tb": ("other than Tuberculosis", "Tuberculosis"),
+}
+"""The columns of the lists that REFERS publishes, in their order."""
+
+
+class Config(SourceConfig):
+    """images: the folder that names start from (RAW/images without it, or RAW). labels: nih14, vinbigdata,
+    covid19_idc or shenzhen_tb for REFERS' own lists, else names separated by commas. ids: "path" takes
+    patient and study from the folders in a name. header_rules: how a report is cut.
+    """
+
+    images: Path | None = None
+    labels: str | None = None
+    ids: Literal["path", "name"] | None = None
+    header_rules: str = "plain"
+    corpus: str | None = None
+
+
+def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    """The studies of the lists in `raw`: those for pre-training where there are any, else those of films.
+
+    Raises:
+        SourceError: no list, or nothing says what the columns mean.
+    """
+    captions = sorted(file for file in raw.glob("*.txt") if _CAPTIONS.fullmatch(file.name))
+    yield from _captions(captions, raw, config) if captions else _labelled(raw, config)
+
+
+def _captions(files: Sequence[Path], raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    studies = ListedStudies()
+    for file in files:
+        name = _CAPTIONS.fullmatch(file.name)
+        split = split_of(name[1]) if name else None
+        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+            folder, tab, text = line.partition("\t")
+            if not line.strip():
+                continue
+            place = f"{file.name} line {number}"
+            if not tab or not folder.strip("/ "):
+                yield Rejection(place, "is not a folder, a tab and a report")
+                continue
+            yield from _add_caption(folder.strip(), text.strip(), split, place, studies, raw, config)
+    yield from studies
+
+
+def _add_caption(
+    folder: str, text: str, split: str | None, place: str, studies: ListedStudies, raw: Path, config: Config
+) -> Iterator[Rejection]:
+    path = (config.images or raw) / folder
+    study_id, patient_id = unquote(path.name), unquote(path.parent.name)
+    films = sorted(file for file in path.glob("*") if file.suffix.lower() in _FILMS)
+    small = [film for film in films if film.stem.endswith(_SMALL)]
+    if not films and not config.tables_only:
+        yield Rejection(folder, f"{place} names it, but it holds no film", study_id)
+    study = studies.of(study_id, patient_id, split)
+    if study.report is not None:
+        yield Rejection(place, "a second line of one study; the first is taken", study_id)
+        return
+    study.report = Report(text, header_rules=config.header_rules) if text else None
+    study.images += [Image(unquote(film.stem.removesuffix(_SMALL)), film) for film in small or films]
+
+
+def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+    lists = read_lists(raw)
+    columns = _columns(raw, config)
+    by_path = config.ids == "path" if config.ids else (raw / "labels.txt").is_file()
+    root = config.images or (raw / "images" if (raw / "images").is_dir() else raw)
+    studies = ListedStudies()
+    yield from lists.rejections
+    for listed in lists.images.values():
+        path = root / listed.name
+        if not config.tables_only and not is_file(path):
+            yield Rejection(listed.name, f"{listed.place} lists it, but it is not on disk")
+            continue
+        if len(listed.values) != len(columns) or not {0.0, 1.0}.issuperset(listed.values):
+            reason = f"{listed.place} has {len(listed.values)} numbers; expected {len(columns)}, each 0 or 1"
+            yield Rejection(listed.name, reason)
+            continue
+        study_id, patient_id, image_id = _ids(listed.name, by_path)
+        study = studies.of(study_id, patient_id, listed.split)
+        study.images.append(Image(image_id, path, labels=tuple(_labels(listed, columns))))
+    yield from studies
+
+
+def _ids(name: str, by_path: bool) -> tuple[str, str, str]:
+    """(study, patient, image) of a name."""
+    parts = [unquote(part) for part in Path(name).parts]
+    image = Path(name).with_suffix("").name
+    if by_path and len(parts) >= 3:
+        return parts[-2], parts[-3], unquote(image)
+    whole = unquote(Path(name).with_suffix("").as_posix() if len(parts) > 1 else image)
+    return whole, whole, whole
+
+
+def _columns(raw: Path, config: Config) -> Sequence[str]:
+    if config.labels:
+        stated = [name.strip() for name in config.labels.split(",")]
+        return _COLUMNS.get(config.labels) or stated
+    if not (raw / "labels.txt").is_file():
+        known = ", ".join(_COLUMNS)
+        raise SourceError(f"{raw}: what are the columns? Say labels=NAME,NAME,... or one of {known}")
+    lines = (raw / "labels.txt").read_text(encoding="utf-8-sig").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _labels(listed: Listed, columns: Sequence[str]) -> Iterator[Label]:
+    for name, value in zip(columns, listed.values, strict=True):
+        if not name.startswith(_OTHER):
+            yield Label(name, State(int(value)), "refers")
+
+
+def make_example(root: Path) -> Path:
+    """Three studies in the lists of pre-training."""
+    reports = ("Large effusion.", "No pneumothorax.", "The heart is enlarged.")
+    for number, report in enumerate(reports):
+        folder = root / "files" / f"p{number // 2}" / f"s{number}"
+        write_example_film(folder / f"film{number}-small.jpg")
+        name = ("train", "train", "val")[number]
+        with (root / f"{name}_img_caption_patients.txt").open("a", encoding="utf-8") as stream:
+            stream.write(f"files/p{number // 2}/s{number}/\t{report}\n")
+    return root
