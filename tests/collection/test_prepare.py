@@ -110,7 +110,7 @@ def test_a_finished_part_is_taken_over(tmp_path: Path, write_table, monkeypatch:
     monkeypatch.undo()
     done: list[int] = []
     rows_of = shard._rows
-    monkeypatch.setattr(shard, "_rows", lambda job: done.append(job.number) or rows_of(job))
+    monkeypatch.setattr(shard, "_rows", lambda job, *care: done.append(job.number) or rows_of(job, *care))
     prepare("table", raw, out, size=32, workers=1)
     assert done == [1]
 
@@ -118,10 +118,10 @@ def test_a_finished_part_is_taken_over(tmp_path: Path, write_table, monkeypatch:
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     rows_of = shard._rows
 
-    def interrupted(job: shard.Shard) -> object:
+    def interrupted(job: shard.Shard, is_careful: bool) -> object:
         if job.number == number:
             raise KeyboardInterrupt
-        return rows_of(job)
+        return rows_of(job, is_careful)
 
     monkeypatch.setattr(shard, "_rows", interrupted)
 

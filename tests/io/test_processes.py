@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io.processes import in_processes
+from plainfilm.io.processes import Crash, alone, in_processes, time_limit
 
 
 def process_of(_: int) -> int:
@@ -37,6 +38,68 @@ def test_an_error_reaches_the_caller() -> None:
 def test_a_killed_worker_is_told() -> None:
     with pytest.raises(DataError, match="fewer --workers"):
         list(in_processes(os._exit, [3, 4, 5], 2))
+
+
+def die(number: int) -> int:
+    """Odd numbers crash as a C library does."""
+    if number % 2:
+        signal.raise_signal(signal.SIGSEGV)
+    return number
+
+
+def careful(number: int) -> int:
+    return -number
+
+
+def test_what_killed_a_worker_is_done_with_care_and_the_rest_goes_on() -> None:
+    results = list(in_processes(die, [0, 2, 3, *range(4, 30, 2)], 2, careful=careful))
+    assert [abs(result) for result in results] == [0, 2, 3, *range(4, 30, 2)]
+    assert results[2] == -3
+    assert results[-3:] == [24, 26, 28]
+
+
+def test_a_single_item_that_needs_care_has_its_own_process() -> None:
+    assert list(in_processes(die, [3], 2, careful=careful)) == [-3]
+
+
+def test_alone_gives_the_result_and_the_error() -> None:
+    assert alone(die, 4, 60) == 4
+    with pytest.raises(ImageError, match="film 7"):
+        alone(fail, 7, 60)
+
+
+def test_alone_lives_through_a_crash() -> None:
+    with pytest.raises(Crash, match="SIGSEGV"):
+        alone(die, 3, 60)
+    with pytest.raises(Crash, match="status 5"):
+        alone(os._exit, 5, 60)
+
+
+def test_alone_ends_what_hangs() -> None:
+    with pytest.raises(Crash, match="longer than"):
+        alone(time.sleep, 600, 0.5)
+
+
+def test_alone_does_not_blame_what_was_killed_from_outside() -> None:
+    with pytest.raises(DataError, match="for want of memory"):
+        alone(signal.raise_signal, signal.SIGKILL, 60)
+
+
+def sleep_in_time(seconds: float) -> float:
+    with time_limit(0.2):
+        time.sleep(seconds)
+    return seconds
+
+
+def test_a_worker_that_hangs_is_ended() -> None:
+    assert list(in_processes(sleep_in_time, [0.0, 600.0], 2, careful=careful)) in (
+        [0.0, -600.0],
+        [-0.0, -600.0],
+    )
+
+
+def test_this_process_has_no_time_limit() -> None:
+    assert sleep_in_time(0.3) == 0.3
 
 
 ORPHANS = """

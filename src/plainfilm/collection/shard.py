@@ -11,21 +11,30 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from plainfilm.collection.rows import Rows, add_study, stated_image, stored_image
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.config import Settings
+from plainfilm.errors import ImageError
 from plainfilm.io.archives import stamp
+from plainfilm.io.processes import Crash, alone, time_limit
 from plainfilm.io.tables import read_json, write_json, write_parquet
 from plainfilm.sources.base import completed
-from plainfilm.types import Rejection, Study
+from plainfilm.types import Image, Rejection, Study
 
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
 """How many studies a shard has."""
+
+SECONDS_FOR_A_FILM = 120.0
+"""A decoder that takes longer hangs."""
+
+Store = Callable[[Image], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,11 @@ def _files(study: Study, order: Order) -> list[Path]:
     return [*images, *study.files]
 
 
-def prepare_shard(shard: Shard) -> Part:
+def prepare_shard(shard: Shard, is_careful: bool = False) -> Part:
     """Writes the images and the part of a shard, or takes over the part that is already there.
+
+    A film that crashes its decoder ends the process. With `is_careful` every film is opened in a process of
+    its own, and such a film is rejected; the part is the same otherwise.
 
     Raises:
         DataError: something cannot be written.
@@ -109,7 +121,7 @@ def prepare_shard(shard: Shard) -> Part:
     finished = _finished(folder, fingerprint, shard.number)
     if finished is not None:
         return finished
-    rows = _rows(shard)
+    rows = _rows(shard, is_careful)
     part = Part(
         shard.number,
         len(shard.studies),
@@ -120,10 +132,11 @@ def prepare_shard(shard: Shard) -> Part:
     return part
 
 
-def _rows(shard: Shard) -> Rows:
+def _rows(shard: Shard, is_careful: bool) -> Rows:
     order, rows = shard.order, Rows()
     shown = partial(_shown, raw=order.raw)
     store = partial(stored_image, folder=order.work, size=order.size, keep_refused=order.keep_refused)
+    store = partial(_stored_alone if is_careful else _stored_in_time, store)
     if order.tables_only:
         store = partial(stated_image, size=order.size)
     for rejection in shard.rejections:
@@ -135,6 +148,18 @@ def _rows(shard: Shard) -> Rows:
             else:
                 _reject(item, rows, order.raw)
     return rows
+
+
+def _stored_in_time(store: Store, image: Image) -> dict[str, Any]:
+    with time_limit(SECONDS_FOR_A_FILM):
+        return store(image)
+
+
+def _stored_alone(store: Store, image: Image) -> dict[str, Any]:
+    try:
+        return alone(store, image, SECONDS_FOR_A_FILM)
+    except Crash as crash:
+        raise ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again") from None
 
 
 def _reject(rejection: Rejection, rows: Rows, raw: Path) -> None:

@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from plainfilm.errors import DataError
 
@@ -34,46 +35,159 @@ def in_processes(
     items: Iterable[Item],
     workers: int | None,
     modules: tuple[str, ...] = (),
+    careful: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """`function` of every item, in order, computed by `workers` processes (all cores by default).
 
     `function` must be importable by name; its module and `modules` are imported once by the fork server
-    instead of once by every worker. With one worker or a single item it runs in this process. At
-    most two items per worker are in flight, so that memory does not grow with their number.
+    instead of once by every worker. With one worker it runs in this process, and so does a single item
+    without `careful`. At most two items per worker are in flight, so that memory does not grow with their
+    number.
+
+    When a worker dies, the items in flight are computed by `careful` in this process, which must live through
+    what killed the worker (see `alone`), and new workers take the rest.
 
     Raises:
-        DataError: a worker was killed from outside, usually for want of memory.
+        DataError: a worker was killed from outside, usually for want of memory, and there is no `careful`.
     """
     stream = iter(items)
     first = list(islice(stream, 2))
-    workers = workers or cores()
-    if workers == 1 or len(first) < 2:
+    if workers == 1 or len(first) < (1 if careful else 2):
         _keep_memory()
         yield from map(function, chain(first, stream))
         return
-    context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
-    if hasattr(os, "fork"):
-        context.set_forkserver_preload([function.__module__, *modules])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_worker)
+    workers = workers or cores()
+    context = _context((function.__module__, *modules))
+    flight = _Flight(function, careful, partial(_pool, context, workers))
     try:
-        yield from _bounded(pool, function, chain(first, stream), 2 * workers)
-    except BrokenProcessPool:
-        raise DataError(
-            "a worker process was killed, probably for want of memory; "
-            "repeat the command with fewer --workers: finished work is kept"
-        ) from None
+        for item in chain(first, stream):
+            flight.submit(item)
+            if len(flight.running) >= 2 * workers:
+                yield flight.next()
+        while flight.running:
+            yield flight.next()
     finally:
-        pool.shutdown(cancel_futures=True)
+        flight.pool.shutdown(cancel_futures=True)
 
 
-def _bounded(pool: Any, function: Any, items: Iterable[Any], limit: int) -> Iterator[Any]:
-    running: deque[Future[Any]] = deque()
-    for item in items:
-        running.append(pool.submit(function, item))
-        if len(running) >= limit:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
+def _context(modules: tuple[str, ...]) -> Any:
+    context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+    if hasattr(os, "fork") and modules:
+        context.set_forkserver_preload(list(modules))
+    return context
+
+
+def _pool(context: Any, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_worker)
+
+
+class _Flight:
+    """Items on their way through a pool, in order, and a new pool when one breaks."""
+
+    def __init__(self, function: Any, careful: Any, start: Callable[[], ProcessPoolExecutor]) -> None:
+        self.running: deque[tuple[Any, Future[Any] | None]] = deque()
+        self.pool = start()
+        self._function, self._careful, self._start = function, careful, start
+
+    def submit(self, item: Any) -> None:
+        """Sends an item on its way; one that meets a broken pool waits for care."""
+        try:
+            self.running.append((item, self.pool.submit(self._function, item)))
+        except BrokenProcessPool:
+            self.running.append((item, None))
+            self._restart()
+
+    def next(self) -> Any:
+        """The result of the item that has been on its way longest."""
+        item, future = self.running.popleft()
+        if future is not None:
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                self._restart()
+        return self._careful(item)
+
+    def _restart(self) -> None:
+        if self._careful is None:
+            raise _killed() from None
+        self.pool.shutdown(cancel_futures=True)
+        self.running = deque((item, future if _is_done(future) else None) for item, future in self.running)
+        self.pool = self._start()
+
+
+def _is_done(future: Future[Any] | None) -> bool:
+    return future is not None and future.done() and not isinstance(future.exception(), BrokenProcessPool)
+
+
+def _killed() -> DataError:
+    return DataError(
+        "a worker process was killed, probably for want of memory; "
+        "repeat the command with fewer --workers: finished work is kept"
+    )
+
+
+class Crash(Exception):
+    """A process that died, or was killed for taking too long, by itself; the message says how."""
+
+
+def alone(function: Callable[[Item], Result], item: Item, seconds: float) -> Result:
+    """`function` of `item` in a process of its own, which may die or hang.
+
+    Raises:
+        Crash: it died of its own fault, or took longer than `seconds`.
+        DataError: it was killed from outside, usually for want of memory.
+    """
+    context = _context(())
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, function, item), daemon=True)
+    process.start()
+    sender.close()
+    if not receiver.poll(seconds):
+        process.kill()
+        process.join()
+        raise Crash(f"it took longer than {seconds:.0f} s")
+    try:
+        result, error = receiver.recv()
+    except EOFError:
+        process.join()
+        raise _death(process.exitcode) from None
+    process.join()
+    if error is not None:
+        raise error
+    return cast(Result, result)
+
+
+def _death(code: int | None) -> Crash | DataError:
+    if code is None or code >= 0:
+        return Crash(f"its process ended with status {code}")
+    name = signal.Signals(-code).name
+    return _killed() if name in ("SIGKILL", "SIGTERM") else Crash(f"its process died of {name}")
+
+
+def _answer(sender: Any, function: Any, item: Any) -> None:
+    _worker()
+    answer: tuple[Any, Exception | None]
+    try:
+        answer = (function(item), None)
+    except Exception as error:  # whatever it is, it is raised again in the process that asked
+        answer = (None, error)
+    sender.send(answer)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Ends this worker process when the block takes longer: nothing else stops a decoder that hangs.
+
+    In a process that is nobody's worker, and where there are no alarms, nothing happens.
+    """
+    if multiprocessing.parent_process() is None or not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _worker() -> None:
