@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plainfilm.errors import SourceError
+from plainfilm.errors import DataError, SourceError
 from plainfilm.sources import mimic_cxr
 from plainfilm.types import Rejection, State, Study, View
 
@@ -219,3 +221,102 @@ def test_report_bytes_that_are_no_utf8(raw: Path) -> None:
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no folder 'files'"):
         read(tmp_path)
+
+
+def test_the_folder_may_be_given_at_any_level(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    top = tmp_path_factory.mktemp("wget")
+    release = top / "physionet.org/files/mimic-cxr-jpg/2.1.0"
+    release.parent.mkdir(parents=True)
+    raw.rename(release)
+    for level in (top, top / "physionet.org", release.parent, release, release / "files"):
+        assert len(read(level)[0]) == 3
+
+
+def test_the_newest_of_two_releases_is_read(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    top = tmp_path_factory.mktemp("two")
+    (top / "2.0.0" / "files/p10/p10000001").mkdir(parents=True)
+    write_gz(top / "2.0.0" / "mimic-cxr-2.0.0-split.csv.gz", "dicom_id,study_id,subject_id,split")
+    raw.rename(top / "2.1.0")
+    assert len(read(top)[0]) == 3
+
+
+def test_reports_in_the_archive_that_physionet_publishes(raw: Path) -> None:
+    with zipfile.ZipFile(raw / "mimic-cxr-reports.zip", "w") as archive:
+        for text in sorted((raw / "files").rglob("*.txt")):
+            archive.write(text, text.relative_to(raw).as_posix())
+            text.unlink()
+    studies, rejections = read(raw)
+    assert [study.report is not None for study in studies.values()] == [True, True, False]
+    assert len(rejections) == 1
+
+
+def test_tables_alone_are_read_without_films(raw: Path) -> None:
+    shutil.rmtree(raw / "files")
+    studies, rejections = read(raw, tables_only=True)
+    assert [len(study.images) for study in studies.values()] == [2, 1, 1]
+    assert [item.study_id for item in rejections] == ["s50000002"]
+
+
+def test_tables_in_a_folder_of_their_own(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("tables")
+    for table in raw.glob("*.csv.gz"):
+        table.rename(elsewhere / table.name)
+    assert read(raw, tables=elsewhere)[0]["s50000003"].split == "validation"
+
+
+def test_sizes_are_those_of_the_metadata(raw: Path) -> None:
+    rows = ("dicom_id,subject_id,study_id,ViewPosition,Rows,Columns", "a1,10000001,50000001,PA,3056,2544")
+    write_gz(raw / "mimic-cxr-2.0.0-metadata.csv.gz", *rows)
+    image = read(raw)[0]["s50000001"].images[0]
+    assert (image.width, image.height) == (2544, 3056)
+
+
+def test_labels_of_the_radiologist_keep_their_published_names(raw: Path) -> None:
+    table = raw / "mimic-cxr-2.1.0-test-set-labeled.csv"
+    table.write_text("study_id,Airspace Opacity,Edema\n50000003,1.0,-1.0\n")
+    labels = read(raw)[0]["s50000003"].labels
+    assert [(label.observation, int(label.state), label.origin) for label in labels] == [
+        ("Airspace Opacity", 1, "mimic-cxr/radiologist"),
+        ("Edema", -1, "mimic-cxr/radiologist"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "reason"),
+    [
+        (
+            "split",
+            ("dicom_id,study_id,subject_id,split", "a1,50000001,10000001,dev2"),
+            "split 'dev2' is none",
+        ),
+        ("metadata", ("dicom_id,subject_id,study_id,StudyDate", "a1,10000001,50000001,soon"), "'soon' is no"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_told(
+    raw: Path, table: str, rows: tuple[str, ...], reason: str
+) -> None:
+    write_gz(raw / f"mimic-cxr-2.0.0-{table}.csv.gz", *rows)
+    assert any(reason in item.reason for item in read(raw)[1])
+
+
+def test_people_of_whom_sex_or_age_cannot_be_read(raw: Path) -> None:
+    write_gz(raw / "patients.csv.gz", "subject_id,gender,anchor_age", "10000001,X,old", "99,Y,2")
+    reasons = [item.reason for item in read(raw)[1] if item.path == "patients.csv.gz"]
+    assert reasons == [
+        "gender 'X' of p10000001 is none of F, M",
+        "anchor_age 'old' of p10000001 is no number",
+    ]
+
+
+def test_a_damaged_table_names_its_file(raw: Path) -> None:
+    table = raw / "mimic-cxr-2.0.0-split.csv.gz"
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(DataError, match="split.csv.gz"):
+        read(raw)
+
+
+def test_an_option_that_names_no_folder(raw: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        read(raw, reports=raw / "nowhere")
+    with pytest.raises(SourceError, match="nowhere"):
+        read(raw, tables=raw / "nowhere")

@@ -30,12 +30,14 @@ def columns_of(
         DataError: no such file, damaged, a column that is missing or there twice, or a row that has not as
             many cells as the header.
     """
-    headers = headers_of(path)
+    headers, has_rows = _head(path)
     require_columns(path, headers, required)
     wanted = (*required, *optional)
     repeated = next((name for name in wanted if headers.count(name) > 1), None)
     if repeated:
         raise DataError(f"{path}: header '{repeated}' occurs twice; rename one of the columns")
+    if not has_rows:
+        return
     for batch in _batches(path, headers, [name for name in wanted if name in headers]):
         blank = [""] * batch.num_rows
         columns = {name: _clean(batch.column(name)).to_pylist() for name in batch.schema.names}
@@ -48,29 +50,31 @@ def headers_of(path: Path) -> list[str]:
     Raises:
         DataError: no such file, or damaged.
     """
+    return _head(path)[0]
+
+
+def _head(path: Path) -> tuple[list[str], bool]:
+    """The headers, and whether any row follows."""
     with open_text(path) as stream:
-        return [name.strip() for name in next(csv.reader(stream), [])]
+        reader = csv.reader(stream)
+        return [name.strip() for name in next(reader, [])], next(reader, None) is not None
 
 
 def _batches(path: Path, headers: Sequence[str], wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
     encoding = encoding_of(path)
+    arrow_encoding = "utf8" if encoding == "utf-8-sig" else encoding
+    types = dict.fromkeys(wanted, pa.string())
     # Headers of columns that nobody asks for may be blank or occur twice.
     names = [name if name in wanted else f"{place} {name}" for place, name in enumerate(headers)]
     with open_bytes(path) as stream:
         try:
             yield from arrow_csv.open_csv(
                 stream,
-                arrow_csv.ReadOptions(
-                    column_names=names, skip_rows=1, encoding="utf8" if encoding == "utf-8-sig" else encoding
-                ),
+                arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, encoding=arrow_encoding),
                 arrow_csv.ParseOptions(newlines_in_values=True),
-                arrow_csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
-                ),
+                arrow_csv.ConvertOptions(include_columns=wanted, column_types=types),
             )
         except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):
-                return
             message = " ".join(str(error).split())[:_SHOWN]
             raise DataError(f"{path}: not a regular CSV ({message}); mend or remove the row") from None
         except UnicodeError:

@@ -70,7 +70,7 @@ class Corpus:
                     images.append(item)
                 else:
                     yield replace(item, study_id=study)
-            if study in self.tables.listed and study not in texts and self.release.reports:
+            if study in self.tables.listed and study not in texts and (texts or self._has_reports):
                 yield Rejection(f"{study}{REPORT}", "the report is listed but not on disk", study)
             order = min((film.order for film in films.values() if film.order is not None), default=None)
             made = Study(
@@ -85,6 +85,11 @@ class Corpus:
                 files=(texts[study],) if study in texts else (),
             )
             yield from self._overridden(made)
+
+    @property
+    def _has_reports(self) -> bool:
+        """True where reports lie in a place of their own."""
+        return any(root != self.release.files for root in self.release.reports)
 
     def _texts(self, patient: str) -> dict[str, Path]:
         """The reports of a patient by study."""
