@@ -102,7 +102,7 @@ KEPT = frozenset((*_TERMS, *_NUMBERS, "PatientOrientation", "PatientAge"))
 
 
 def kept_header(dataset: Any) -> dict[str, str | float | list[str] | list[float]]:
-    """What may stay of a pydicom dataset, by keyword; an element with any other value is left out.
+    """What may stay of a pydicom dataset or of its elements by keyword; any other value is left out.
 
     Text is in capitals and without surrounding space, numbers are below a million either way (as no date of
     eight digits is), an age above 89 years is "090Y". Nothing that is returned can hold a name, a date or

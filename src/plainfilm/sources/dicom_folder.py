@@ -22,7 +22,13 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import files_below, is_compressed_tar, open_binary
 from plainfilm.io.deidentify import OLDEST, Pseudonymiser, load_key, scrub
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.dicom_records import Record, identifiers_of, read_dataset, read_record
+from plainfilm.sources.cells.dicom_records import (
+    Record,
+    elements_of,
+    identifiers_of,
+    read_dataset,
+    read_record,
+)
 from plainfilm.sources.cells.report_files import FoundReport, read_reports
 from plainfilm.sources.cells.structured_report import report_of_dataset
 from plainfilm.text.structured import report_of
@@ -271,7 +277,7 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
             with open_binary(file) as stream:
                 dataset = read_dataset(stream, None)
                 report = report_of_dataset(dataset)
-                words = frozenset(identifiers_of(dataset))
+                words = frozenset(identifiers_of(elements_of(dataset)))
         except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, DataError):
             yield Rejection(study.study_id, "its structured report is damaged", study.study_id)
             continue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -107,13 +109,34 @@ def read_record(path: Path) -> Record:
             if not is_dicom(stream.read(132), path.suffix):
                 return Record(path, reason="not a DICOM file")
             stream.seek(0)
-            return _record(path, read_dataset(stream, TAGS))
+            return _record(path, read_dataset(stream, list(_tags())))
     except _DAMAGE:
         # What the library says may quote the header.
         return Record(path, reason="the header cannot be read; the file is damaged or cut short")
 
 
-def read_dataset(stream: Any, tags: list[str] | None) -> Any:
+@functools.cache
+def _tags() -> tuple[int, ...]:
+    """The numbers of `TAGS`: looking them up takes as long as reading a header."""
+    tag_for_keyword = importlib.import_module("pydicom.datadict").tag_for_keyword
+    return tuple(tag_for_keyword(keyword) for keyword in TAGS)
+
+
+def elements_of(dataset: Any) -> dict[str, Any]:
+    """The elements of a dataset that can be read, by keyword.
+
+    Everything that reads headers here asks for many elements of which few are there, and a plain dictionary
+    says so a hundred times faster than a dataset.
+    """
+    keyword_for_tag = importlib.import_module("pydicom.datadict").keyword_for_tag
+    elements: dict[str, Any] = {}
+    for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would read its elements
+        with contextlib.suppress(*_DAMAGE):
+            elements[keyword_for_tag(tag)] = dataset[tag].value
+    return elements
+
+
+def read_dataset(stream: Any, tags: list[int] | None) -> Any:
     """The elements of a DICOM file before its pixels; only `tags`, where they are given.
 
     Raises:
@@ -132,44 +155,45 @@ def read_dataset(stream: Any, tags: list[str] | None) -> Any:
 def _record(path: Path, dataset: Any) -> Record:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kept = kept_header(dataset)
-        taken = _date(text(dataset, "StudyDate"))
-        is_report = _is_report(dataset)
-        modality = text(dataset, "Modality").upper()
+        header = elements_of(dataset)
+        stored = str(getattr(dataset, "file_meta", {}).get("MediaStorageSOPClassUID") or "")
+        kept = kept_header(header)
+        taken = _date(text(header, "StudyDate"))
+        is_report = _is_report(header)
+        modality = text(header, "Modality").upper()
         return Record(
             path,
-            patient=text(dataset, "PatientID"),
-            study=text(dataset, "StudyInstanceUID"),
-            image=text(dataset, "SOPInstanceUID"),
-            accession=text(dataset, "AccessionNumber"),
+            patient=text(header, "PatientID"),
+            study=text(header, "StudyInstanceUID"),
+            image=text(header, "SOPInstanceUID"),
+            accession=text(header, "AccessionNumber"),
             taken=taken,
-            identifiers=frozenset(identifiers_of(dataset)),
-            reason=None if is_report else _no_film(dataset, path),
-            doubt=None if is_report else doubts(dataset)[0],
+            identifiers=frozenset(identifiers_of(header)),
+            reason=None if is_report else _no_film(header, stored, path),
+            doubt=None if is_report else doubts(header)[0],
             is_radiograph=not modality or modality in RADIOGRAPHS,
             is_report=is_report,
             is_burned_in=kept.get("BurnedInAnnotation") == "YES",
-            view=view_of_header(dataset),
+            view=view_of_header(header),
             sex=_sex(kept.get("PatientSex")),
-            age=_age(text(dataset, "PatientAge"), _date(text(dataset, "PatientBirthDate")), taken),
+            age=_age(text(header, "PatientAge"), _date(text(header, "PatientBirthDate")), taken),
             width=_side(kept.get("Columns")),
             height=_side(kept.get("Rows")),
-            spacing_mm=side_of_pixel(dataset)[0],
+            spacing_mm=side_of_pixel(header)[0],
         )
 
 
-def _is_report(dataset: Any) -> bool:
-    name = importlib.import_module("pydicom.uid").UID(text(dataset, "SOPClassUID")).name
-    return name.endswith("SR Storage") or text(dataset, "Modality").upper() == "SR"
+def _is_report(header: Mapping[str, Any]) -> bool:
+    name = importlib.import_module("pydicom.uid").UID(text(header, "SOPClassUID")).name
+    return name.endswith("SR Storage") or text(header, "Modality").upper() == "SR"
 
 
-def _no_film(dataset: Any, path: Path) -> str | None:
-    stored = str(getattr(dataset, "file_meta", {}).get("MediaStorageSOPClassUID") or "")
+def _no_film(header: Mapping[str, Any], stored: str, path: Path) -> str | None:
     if stored == _DIRECTORY or path.name.upper() == "DICOMDIR":
         return "a DICOMDIR, which is a list of other files"
-    if not len(dataset):
+    if not header:
         return "not a DICOM file, though its name says so"
-    if "Rows" not in dataset or "Columns" not in dataset:
+    if "Rows" not in header or "Columns" not in header:
         return "holds no pixels"
     return None
 
@@ -199,20 +223,20 @@ def _age(stated: str, born: date | None, taken: date | None) -> float | None:
     return float(years) if 0 <= years <= 130 else None
 
 
-def view_of_header(dataset: Any) -> View:
+def view_of_header(header: Mapping[str, Any]) -> View:
     """The view by View Position, View Code, the descriptions or Patient Orientation, in that order.
 
     A description counts where it names one view only: "CHEST PA AND LATERAL" is that of a whole study.
     """
-    described = [text(dataset, keyword) for keyword in _DESCRIPTIONS]
-    coded = [text(code, "CodeMeaning") for code in items(dataset, "ViewCodeSequence")]
-    stated = text(dataset, "ViewPosition")
+    described = [text(header, keyword) for keyword in _DESCRIPTIONS]
+    coded = [text(code, "CodeMeaning") for code in items(header, "ViewCodeSequence")]
+    stated = text(header, "ViewPosition")
     candidates = [view_of(stated), *map(view_of, coded)]
     if not stated:  # an oblique that is stated is not to be talked into a lateral
         candidates += map(_view_in, described)
-        candidates.append(_view_by_orientation(text(dataset, "PatientOrientation")))
+        candidates.append(_view_by_orientation(text(header, "PatientOrientation")))
     view = next((view for view in candidates if view is not View.UNKNOWN), View.UNKNOWN)
-    lying = [text(code, "CodeMeaning") for code in items(dataset, "PatientOrientationCodeSequence")]
+    lying = [text(code, "CodeMeaning") for code in items(header, "PatientOrientationCodeSequence")]
     if view is View.AP and any(word in " ".join([*described, *lying]).lower() for word in _LYING):
         return View.AP_SUPINE
     return view
@@ -232,18 +256,18 @@ def _view_by_orientation(words: str) -> View:
     return View.LATERAL if first in ("A", "P") else View.UNKNOWN
 
 
-def identifiers_of(dataset: Any) -> Iterator[str]:
+def identifiers_of(header: Mapping[str, Any]) -> Iterator[str]:
     """Every word of a header that could name a person, a place or a day in a report."""
     for keyword in _PEOPLE:
         # Prefix and suffix (PS3.5 6.2.1), such as Dr, name nobody.
-        names = re.split(r"[=\\]", text(dataset, keyword))
+        names = re.split(r"[=\\]", text(header, keyword))
         parts = [part for name in names for part in name.split("^")[:3]]
         yield from (word for part in parts for word in (part.strip(), *part.split()))
     for keyword in _NUMBERS:
-        yield from (word for word in text(dataset, keyword).split() if len(word) >= 4)
-    yield from (text(dataset, keyword) for keyword in _PLACES)
+        yield from (word for word in text(header, keyword).split() if len(word) >= 4)
+    yield from (text(header, keyword) for keyword in _PLACES)
     for keyword in _DATES:
-        day = _date(text(dataset, keyword))
+        day = _date(text(header, keyword))
         yield from _ways_to_write(day) if day else ()
 
 
