@@ -10,7 +10,7 @@ from plainfilm.phantom.write import write
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nih14") / "raw"
-    write("nih14", folder, studies=50, seed=7, size=64, workers=1)
+    write("nih14", folder, studies=40, seed=8, size=64, workers=1)
     return folder
 
 
