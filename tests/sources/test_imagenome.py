@@ -72,7 +72,7 @@ def read(raw: Path, **options: Any) -> tuple[dict[str, Study], list[Rejection]]:
     items = [
         done
         for item in imagenome.read(raw, config)
-        for done in (completed("imagenome", item, config) if isinstance(item, Study) else [item])
+        for done in (completed("imagenome", [item], config) if isinstance(item, Study) else [item])
     ]
     studies = {item.study_id: item for item in items if isinstance(item, Study)}
     return studies, [item for item in items if isinstance(item, Rejection)]

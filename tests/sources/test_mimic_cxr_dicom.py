@@ -51,7 +51,7 @@ def read(raw: Path, config: Settings | None = None) -> tuple[dict[str, Study], l
     items = [
         done
         for item in mimic_cxr_dicom.read(raw, config)
-        for done in (completed("mimic_cxr_dicom", item, config) if isinstance(item, Study) else [item])
+        for done in (completed("mimic_cxr_dicom", [item], config) if isinstance(item, Study) else [item])
     ]
     told = [(Path(item.path).name, item.reason) for item in items if isinstance(item, Rejection)]
     return {item.study_id: item for item in items if isinstance(item, Study)}, told

@@ -32,12 +32,15 @@ Entry = dict[str, Any]
 
 
 def repeated(rows: pd.DataFrame, key: str, kind: str, name: str) -> Iterator[Entry]:
-    """An entry for every group of `rows` alike in `key`, the largest first; `name` is the column of ids."""
+    """An entry for every group of `rows` alike in `key`, the largest first; `name` is the column of ids.
+
+    The entry does not repeat what they are alike in: a report's text belongs into no log.
+    """
     known = rows[rows[key].notna()]
     alike = known[known.duplicated(key, keep=False)]
     groups = sorted(alike.groupby(key, sort=False), key=lambda group: -len(group[1]))
-    for value, group in groups:
-        yield _entry(group, kind, name) | {key: value}
+    for _, group in groups:
+        yield _entry(group, kind, name)
 
 
 def _entry(group: pd.DataFrame, kind: str, name: str) -> Entry:

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -134,19 +135,16 @@ def prepare_shard(shard: Shard, is_careful: bool = False) -> Part:
 
 def _rows(shard: Shard, is_careful: bool) -> Rows:
     order, rows = shard.order, Rows()
-    shown = partial(_shown, raw=order.raw)
+    shown = _shower(order.raw)
     store = partial(stored_image, folder=order.work, size=order.size, keep_refused=order.keep_refused)
     store = partial(_stored_alone if is_careful else _stored_in_time, store)
     if order.tables_only:
         store = partial(stated_image, size=order.size)
-    for rejection in shard.rejections:
-        _reject(rejection, rows, order.raw)
-    for study in shard.studies:
-        for item in completed(order.source_name, study, order.config):
-            if isinstance(item, Study):
-                add_study(item, rows, store, shown)
-            else:
-                _reject(item, rows, order.raw)
+    for item in chain(shard.rejections, completed(order.source_name, shard.studies, order.config)):
+        if isinstance(item, Study):
+            add_study(item, rows, store, shown)
+        else:
+            rows.reject(shown(item.path), item.reason, item.study_id)
     return rows
 
 
@@ -162,14 +160,10 @@ def _stored_alone(store: Store, image: Image) -> dict[str, Any]:
         raise ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again") from None
 
 
-def _reject(rejection: Rejection, rows: Rows, raw: Path) -> None:
-    rows.reject(_shown(Path(rejection.path), raw), rejection.reason, rejection.study_id)
-
-
-def _shown(path: Path, raw: Path) -> str:
-    """A raw path as `rejected` shows it: relative to the raw data, where it lies below."""
-    base = raw if raw.is_dir() else raw.parent
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+def _shower(raw: Path) -> Callable[[Path | str], str]:
+    """How `rejected` shows a raw path: relative to the raw data, where it lies below."""
+    base = f"{(raw if raw.is_dir() else raw.parent).as_posix()}/"
+    return lambda path: (path if isinstance(path, str) else path.as_posix()).removeprefix(base)
 
 
 def _finished(folder: Path, fingerprint: str, number: int) -> Part | None:

@@ -61,7 +61,7 @@ def _entry(entry: Mapping[str, Any], collections: Mapping[str, Collection]) -> s
 
 def _said(entry: Mapping[str, Any]) -> str:
     message = entry.get("message")
-    hidden = ("kind", "n", "images", "message", "sha256", "text")
+    hidden = ("kind", "n", "images", "message")
     facts = [
         f"{name.replace('_', ' ')}: {_value(value)}" for name, value in entry.items() if name not in hidden
     ]

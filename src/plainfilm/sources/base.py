@@ -26,7 +26,7 @@ The readers of single cells below (`view_of`, `split_of`, ...) are shared by the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -66,13 +66,14 @@ def corpus_of(name: str, config: Settings) -> str:
     return str(stated or name)
 
 
-def completed(name: str, study: Study, config: Settings) -> Iterator[Study | Rejection]:
-    """`study` after the source's `complete`, where it has one."""
+def completed(name: str, studies: Iterable[Study], config: Settings) -> Iterator[Study | Rejection]:
+    """`studies` after the source's `complete`, where it has one."""
     complete = getattr(source(name), "complete", None)
-    if complete is None:
-        yield study
-    else:
-        yield from complete(study, config)
+    for study in studies:
+        if complete is None:
+            yield study
+        else:
+            yield from complete(study, config)
 
 
 _VIEWS = {
