@@ -63,18 +63,17 @@ def _document(
     out: Path,
     config: Config,
 ) -> dict[str, Any]:
-    images: list[dict[str, Any]] = []
-    boxes: list[dict[str, Any]] = []
-    for study in studies:
-        for film in study.films:
-            number = len(images) + 1
-            images.append({"id": number, **_image(study, film, out, config)})
-            if film.licence:
-                images[-1]["license"] = licences[film.licence]
-            for box in film.boxes:
-                if (box.kind, box.name) in categories:
-                    category = categories[box.kind, box.name]
-                    boxes.append({"id": len(boxes) + 1, "image_id": number, **_box(box, category)})
+    films = [(study, film) for study in studies for film in study.films]
+    images = [
+        {"id": number, **_image(study, film, licences, out, config)}
+        for number, (study, film) in enumerate(films, start=1)
+    ]
+    boxes = [
+        {"image_id": number, **_box(box, categories[box.kind, box.name])}
+        for number, (_, film) in enumerate(films, start=1)
+        for box in film.boxes
+        if (box.kind, box.name) in categories
+    ]
     return {
         "info": {"description": "written by Plainfilm"},
         "licenses": [{"id": number, "name": name, "url": ""} for name, number in licences.items()],
@@ -82,14 +81,16 @@ def _document(
             {"id": number, "name": name, "supercategory": kind} for (kind, name), number in categories.items()
         ],
         "images": images,
-        "annotations": boxes,
+        "annotations": [{"id": number, **box} for number, box in enumerate(boxes, start=1)],
     }
 
 
-def _image(study: StoredStudy, film: StoredFilm, out: Path, config: Config) -> dict[str, Any]:
+def _image(
+    study: StoredStudy, film: StoredFilm, licences: dict[str, int], out: Path, config: Config
+) -> dict[str, Any]:
     path = put_image(film.path, out / "images" / film.path.name, config.images)
     inside = path.is_relative_to(out.absolute())
-    return {
+    image: dict[str, Any] = {
         "file_name": path.relative_to(out.absolute()).as_posix() if inside else str(path),
         "width": film.size[0],
         "height": film.size[1],
@@ -98,6 +99,7 @@ def _image(study: StoredStudy, film: StoredFilm, out: Path, config: Config) -> d
         "patient_id": study.patient_id,
         "view": str(film.view),
     }
+    return image | ({"license": licences[film.licence]} if film.licence else {})
 
 
 def _box(box: StoredBox, category: int) -> dict[str, Any]:

@@ -75,12 +75,15 @@ def _add(row: Row, split: str | None, studies: ListedStudies, config: Config) ->
             study.images.append(Image(image_id, path, views[place]))
         else:
             yield Rejection(name, f"{row.place} lists it, but it is not on disk", study_id)
-    study.report = _report(row)
+    report = _report(row)
+    if study.report is not None and report is not None and report.text != study.report.text:
+        yield Rejection(row.place, "has another text than the first row of its study", study_id)
+    study.report = study.report or report
     labels = _labels(row["text_label"])
     if labels is None:
         reason = f"text_label '{row['text_label']}' is no list of observations"
         yield Rejection(row.place, reason, study_id)
-    study.labels = labels or ()
+    study.labels = study.labels or labels or ()
 
 
 def _views(row: Row, paths: Sequence[str]) -> list[View]:
