@@ -9,7 +9,6 @@ the duplicates: normal reports repeat.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 import pandas as pd
 
@@ -84,22 +83,21 @@ def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd
 def _conflicts(collection: Collection) -> Iterator[Entry]:
     """Pairs of origins of which one says positive and the other negative of the same target."""
     labels = collection.frame("labels")
-    decided = labels[labels["state"].isin((0, 1)) & (labels["target"] != "sentence")]
+    labels = labels[labels["target"] != "sentence"]
     keys = ["target", "target_id", "observation"]
-    disputed = decided[decided.groupby(keys)["state"].transform("nunique") > 1]
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for key, rows in disputed.groupby(keys):
-        _, target_id, observation = map(str, key)
-        said = sorted(zip(rows["origin"], rows["state"], strict=True))
-        pairs = {(one, other) for (one, first), (other, second) in combinations(said, 2) if first != second}
-        for one, other in sorted(pairs):
-            found.setdefault((observation, one, other), []).append(target_id)
-    for (observation, one, other), targets in sorted(found.items()):
+    positive, negative = (labels[labels["state"] == state][[*keys, "origin"]] for state in (1, 0))
+    pairs = positive.merge(negative, on=keys)
+    is_sorted = pairs["origin_x"] <= pairs["origin_y"]
+    pairs["one"] = pairs["origin_x"].where(is_sorted, pairs["origin_y"])
+    pairs["other"] = pairs["origin_y"].where(is_sorted, pairs["origin_x"])
+    disputed = pairs.drop_duplicates([*keys, "one", "other"])
+    for key, rows in disputed.groupby(["observation", "one", "other"]):
+        observation, one, other = map(str, key)
         yield {
             "kind": "label",
             "collection": collection.name,
             "observation": observation,
             "origins": [one, other],
-            "n": len(targets),
-            "ids": targets[:EXAMPLES],
+            "n": len(rows),
+            "ids": rows["target_id"].head(EXAMPLES).tolist(),
         }
