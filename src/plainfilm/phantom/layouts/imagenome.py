@@ -32,7 +32,7 @@ from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 _FILMS, _SILVER = "mimic-cxr-jpg", "silver_dataset"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
-_NO_GRAPH, _AVOIDED = 0.04, 0.12
+_NO_GRAPH, _AVOIDED = 0.07, 0.12
 _TWICE, _BEYOND, _FLAT = 0.08, 0.15, 0.05
 
 _BOTH = ("left", "right")

@@ -30,7 +30,7 @@ from plainfilm.types import Rejection, Study, View
 
 _RELEASE, _TABLES = Path("mimic-cxr", "2.1.0"), Path("mimic-cxr-jpg", "2.1.0")
 _SYNTAXES: tuple[Syntax, ...] = ("explicit", "implicit", "rle")
-_WITHDRAWN, _BLANK = 0.05, 0.05
+_WITHDRAWN, _BLANK = 0.12, 0.04
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 """Files in the archive bear the earliest date that a zip can hold."""
 
