@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.cli.main import run
-from plainfilm.sources import table
+from plainfilm.sources import mimic_cxr, table
 
 
 @pytest.fixture
@@ -47,3 +47,33 @@ def test_a_mistake_is_one_line(
 def test_unknown_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prepare", "mimic", str(tmp_path), "--out", str(tmp_path / "c")]) == 2
     assert "unknown source 'mimic': did you mean 'mimic_cxr'" in capsys.readouterr().err
+
+
+def test_the_environment_says_where_the_raw_data_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIMIC_CXR_JPG_DIR", str(mimic_cxr.make_example(tmp_path / "jpg")))
+    assert run(["prepare", "mimic_cxr", "--out", str(tmp_path / "c"), "--size", "32"]) == 0
+    assert "6 studies" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("mimic_cxr", "say where the raw data lie, or set MIMIC_CXR_JPG_DIR"),
+        ("rsna", "say where the raw data lie, as the second argument"),
+        ("mimic", "did you mean 'mimic_cxr'"),
+    ],
+)
+def test_raw_data_nobody_names(
+    source: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("MIMIC_CXR_JPG_DIR", "MIMIC_CXR_BASE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert run(["prepare", source, "--out", str(tmp_path / "c")]) == 2
+    assert message in capsys.readouterr().err

@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.plugins import names
+
 
 def command(
-    layout: Annotated[str, typer.Argument(help="The raw layout to write: mimic_cxr.")],
+    layout: Annotated[
+        str, typer.Argument(help=f"The raw layout to write: {', '.join(names('phantom layout'))}.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the corpus; new or empty.")],
     studies: Annotated[int, typer.Option(min=1, help="How many studies; each has one to three films.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,

@@ -9,12 +9,16 @@ from typing import Annotated
 import typer
 
 from plainfilm.errors import UsageError
+from plainfilm.plugins import names, resolve
 
 
 def command(
-    source: Annotated[str, typer.Argument(help="mimic_cxr, table, or a source of your own (a .py file).")],
-    raw: Annotated[Path, typer.Argument(help="Folder or file with the raw data.")],
+    source: Annotated[str, typer.Argument(help=f"{', '.join(names('source'))}, or a .py file of your own.")],
     out: Annotated[Path, typer.Option(help="Folder of the collection; new, empty, or unfinished.")],
+    raw: Annotated[
+        Path | None,
+        typer.Argument(help="Folder or file with the raw data; without it, what the environment names."),
+    ] = None,
     size: Annotated[
         int, typer.Option(help="Shortest side of stored images in pixels; never enlarged.")
     ] = 512,
@@ -45,6 +49,7 @@ def command(
     from plainfilm.config import override
 
     options = override({}, option or [])
+    raw = raw or _raw_of_environment(source)
     if column:
         options["columns"] = _columns(column)
     collection = prepare(
@@ -64,6 +69,18 @@ def command(
         f"{out}: {rows['studies']} studies, {rows['images']} images, {rows['sentences']} sentences; "
         f"{rows['rejected']} rejected\n"
     )
+
+
+def _raw_of_environment(source: str) -> Path:
+    from plainfilm.io.folders import default_raw, variable_of
+
+    resolve("source", source)
+    raw = default_raw(source)
+    if raw is None:
+        variable = variable_of(source)
+        remedy = f"or set {variable}" if variable else "as the second argument"
+        raise UsageError(f"prepare {source}: say where the raw data lie, {remedy}")
+    return raw
 
 
 def _columns(assignments: list[str]) -> dict[str, str]:
