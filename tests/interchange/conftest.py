@@ -39,7 +39,8 @@ def read(raw, config):
 
 def study(raw, number, split):
     path = raw / f"film{number}.png"
-    noise = np.random.default_rng(number).integers(0, 255, (300 + number, 250), dtype=np.uint8)
+    shape = (300 + number, 250) if number < 2 else (250, 250)
+    noise = np.random.default_rng(number).integers(0, 255, shape, dtype=np.uint8)
     PillowImage.fromarray(noise).save(path)
     edema = Label("Edema", State(number % 2), "imagenome/disease")
     region = Box("left lung", "region", 20, 30.5, 120, 200, labels=(edema,))

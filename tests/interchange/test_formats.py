@@ -24,7 +24,7 @@ ORIGIN = {"origin": "mimic-cxr/chexpert"}
 def test_every_format_keeps_its_contract(name: str, phantoms: Collection, tmp_path: Path) -> None:
     module = interchange_format(name)
     assert module.__doc__
-    options = ORIGIN if name == "chexpert" else {}
+    options = ORIGIN if name in ("chexpert", "chex_nih") else {}
     written = convert(phantoms, name, tmp_path / "out", options)
     assert all(path.is_file() and path.is_relative_to(tmp_path / "out") for path in written.files)
     assert written.rows > 0

@@ -150,6 +150,31 @@ def test_chex(boxed: Collection, there_and_back: ThereAndBack) -> None:
     assert regions[0] == regions[1] != set()
 
 
+def test_chex_nih(boxed: Collection, there_and_back: ThereAndBack) -> None:
+    back, written = there_and_back(boxed, "chex_nih", {}, "chex", {})
+    assert written.left_out == ()
+    splits = [
+        dict(zip(frame["study_id"], frame["split"], strict=True))
+        for frame in (
+            collection.frame("images")
+            .merge(collection.frame("studies"), on="study_id")
+            .assign(study_id=lambda frame: frame["image_id"])
+            for collection in (boxed, back)
+        )
+    ]
+    assert splits[0] == splits[1]
+    trained = {image for image, split in splits[0].items() if split == "train"}
+    assert states_of(back, "nih14", 1) == {
+        said for said in states_of(boxed, "reader", 1) if said[0] in trained
+    }
+    nodules = [
+        collection.frame("boxes").query("name == 'Nodule'").set_index("image_id").loc[["film 3", "film2"]]
+        for collection in (boxed, back)
+    ]
+    corners = ["x0", "y0", "x1", "y1"]
+    assert (nodules[0][corners] - nodules[1][corners]).abs().to_numpy().max() < 0.1
+
+
 def test_chex_of_phantoms(phantoms: Collection, there_and_back: ThereAndBack) -> None:
     back, written = there_and_back(
         phantoms, "chex", {"frontal": False, "origin": "mimic-cxr/negbio"}, "chex", {}

@@ -100,6 +100,7 @@ def test_no_identifier_is_in_any_table_path_or_rejection(tmp_path: Path) -> None
         (raw / "Doe_Jane" / "MRN4711" / "IM1").read_bytes()[:-900]
     )
     add(raw / "Doe_Jane" / "hand.dcm", BodyPartExamined="HAND", SOPInstanceUID="1.2.840.99.1.3")
+    add(raw / "Doe_Jane" / "odd", Modality="DOE JANE", SOPInstanceUID="1.2.840.99.1.4")
     (raw / "Doe_Jane" / "letter.docx").write_text("Dear Jane")
     (raw / "Doe.zip").write_bytes(b"no archive")
     write_report(raw / "SR", "Jane Doe, born 17.02.1929, MRN4711: no effusion. Dr House informed.")

@@ -1,8 +1,9 @@
 """ChEX: `NAME.{all,train,val,test}.csv` of one row a film, with sentences, labels and boxes as JSON in cells.
 
-    dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the film as published
+    dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the film as published;
+                                                     image_id instead of dicom_id in VinDr-CXR's tables
     report_sentences                                 ["No effusion.", ...]
-    cls/cxp/OBSERVATION                              1.0, 0.0, -1.0 or blank
+    cls/cxp/OBSERVATION                              1.0, 0.0, -1.0 or blank; cls/vindrcxr/CLASS there
     clsbbox, clsbboxphrases                          [[x0, y0, x1, y1, "SET/CLASS"], ...] and their phrases
     anatbbox/REGION, anatphrases/REGION              [x0, y0, x1, y1] and ["sentence", ...]
     anatcls/cig/{af,disease}/FINDING/REGION, anatcls/cig/{normal,abnormal}/REGION      1.0, 0.0 or blank
@@ -15,7 +16,8 @@ ChEX reads frontal films only and casts the ids of MIMIC-CXR to numbers, so that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.collection.collection import Collection
@@ -35,7 +37,6 @@ from plainfilm.types import Report, View
 _FILES = {"train": "train", "validation": "val", "test": "test"}
 _SPLITS = {"train": "train", "validation": "validate", "test": "test"}
 _MIMIC = "mimic-cxr"
-_SETS = {_MIMIC: "mscxr", "vindr_cxr": "vindrcxr", "nih14": "nih"}
 _CATEGORIES = {"imagenome/anatomicalfinding": "af", "imagenome/disease": "disease"}
 _WHOLE = ("normal", "abnormal")
 _SECTIONS = ("findings", "impression", "other")
@@ -43,10 +44,26 @@ _SECTIONS = ("findings", "impression", "other")
 Cells = dict[str, object]
 
 
+@dataclass(frozen=True)
+class _Dialect:
+    """How ChEX's tables of a corpus differ: file name, column of the image's id, sets of labels and boxes."""
+
+    name: str
+    identifier: str = "dicom_id"
+    labels: str = "cxp"
+    boxes: str = "plainfilm"
+
+
+_DIALECTS = {
+    _MIMIC: _Dialect("mimic-cxr-plainfilm", boxes="mscxr"),
+    "vindr-cxr": _Dialect("vindrcxr", "image_id", "vindrcxr", "vindrcxr"),
+}
+
+
 class Config(FormatConfig):
-    """name: what the files are called (`mimic-cxr-plainfilm` for films of MIMIC-CXR, else the corpus).
-    box_set: what the classes of boxes begin with. origin: whose labels go to `cls/cxp`. frontal: leave out
-    what ChEX does not read.
+    """name: what the files are called (`mimic-cxr-plainfilm` or `vindrcxr` for those corpora, else as the
+    corpus). box_set: what the classes of boxes begin with. origin: whose labels go to `cls/`. frontal: leave
+    out what ChEX does not read.
     """
 
     name: str | None = None
@@ -65,16 +82,17 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     origin = chosen_origin(collection, config.origin, needed=False)
     studies = list(studies_in(collection, origin))
     said = region_labels(collection)
-    prefix = config.box_set or _SETS.get(collection.corpus, collection.corpus)
+    dialect = _DIALECTS.get(collection.corpus, _Dialect(collection.corpus))
+    prefix = config.box_set or dialect.boxes
     films = [(study, film) for study in studies for film in study.films]
     kept = [(study, film) for study, film in films if film.view.is_frontal or not config.frontal]
     rows = []
     for study, film in kept:
         path = put_image(film.path, out / "images" / film.path.name, config.images)
-        cells = _film_cells(study, film, path, collection.corpus) | _label_cells(study, film)
-        rows.append((study.split, cells | _box_cells(film, prefix) | _region_cells(film, said)))
-    name = config.name or (f"{_MIMIC}-plainfilm" if collection.corpus == _MIMIC else collection.corpus)
-    files = _write_tables(out, name, rows)
+        cells = {dialect.identifier: film.image_id} | _film_cells(study, film, path, collection.corpus)
+        labels = {f"cls/{dialect.labels}/{name}": state for name, state in _label_cells(study, film)}
+        rows.append((study.split, cells | labels | _box_cells(film, prefix) | _region_cells(film, said)))
+    files = _write_tables(out, config.name or dialect.name, rows)
     stated = origins(collection)
     left_out = {
         f"origins of labels ({', '.join(stated)}): say one with origin=NAME": 0 if origin else len(stated),
@@ -109,7 +127,6 @@ def _film_cells(study: StoredStudy, film: StoredFilm, path: Path, corpus: str) -
     sentences = [sentence.text for sentence in report_sentences(Report(text, sections))]
     view = View.AP if film.view is View.AP_SUPINE else film.view
     return {
-        "dicom_id": film.image_id,
         "subject_id": _bare(study.patient_id, "p", corpus),
         "study_id": _bare(study.study_id, "s", corpus),
         "H": film.original_size[1],
@@ -127,8 +144,9 @@ def _bare(identifier: str, letter: str, corpus: str) -> str:
     return digits if corpus == _MIMIC and digits.isdigit() else identifier
 
 
-def _label_cells(study: StoredStudy, film: StoredFilm) -> Cells:
-    return {f"cls/cxp/{name}": f"{state:.1f}" for name, state in study.film_states(film).items()}
+def _label_cells(study: StoredStudy, film: StoredFilm) -> Iterator[tuple[str, str]]:
+    for name, state in study.film_states(film).items():
+        yield name, f"{state:.1f}"
 
 
 def _regions(film: StoredFilm) -> dict[str, StoredBox]:

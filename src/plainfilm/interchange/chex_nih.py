@@ -1,0 +1,77 @@
+"""ChEX's lists of ChestX-ray14: `train_list_detection.csv`, `val_...` and `test_...`, of one row a film.
+
+    file_name,labels     training: the names of the positive observations, as a Python list
+    file_name,bboxes     the others: [[x, y, width, height, class], ...] in pixels of 1024 x 1024
+
+ChEX takes 1024 x 1024 for granted, so boxes are scaled to it and films that are not square left out; it finds
+films in `images/`. The source `chex` reads the lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from plainfilm.collection.collection import Collection
+from plainfilm.geometry import box_xyxy_to_xywh, scale_boxes_xyxy
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
+
+_SIDE = (1024, 1024)
+_NOT_LISTED = "films without labels (training), without boxes, or with boxes on a film that is not square"
+
+
+class Config(FormatConfig):
+    """images: link or copy, because a list names no file of the collection. origin: whose labels."""
+
+    images: Literal["link", "copy"] = "link"
+    origin: str | None = None
+
+
+def write(collection: Collection, out: Path, config: Config) -> Written:
+    """Writes a list for every split that has films with labels (training) or boxes (the others).
+
+    Raises:
+        ConfigError: it is not clear whose labels are meant.
+        DataError: a file cannot be written.
+    """
+    origin = chosen_origin(collection, config.origin, needed=True)
+    films = [(study, film) for study in studies_in(collection, origin) for film in study.films]
+    files, rows = [], 0
+    for split, name in SPLIT_FILES.items():
+        own = [(study, film) for study, film in films if study.split == split]
+        lines = list(_labelled(own, out, config) if split == "train" else _boxed(own, out, config))
+        if lines:
+            files.append(out / f"{name}_list_detection.csv")
+            rows += write_rows(files[-1], ("file_name", "labels" if split == "train" else "bboxes"), lines)
+    return Written(tuple(files), rows, told({_NOT_LISTED: len(films) - rows}))
+
+
+def _labelled(
+    films: list[tuple[StoredStudy, StoredFilm]], out: Path, config: Config
+) -> Iterator[tuple[object, ...]]:
+    for study, film in films:
+        positive = [name for name, state in study.film_states(film).items() if state == 1]
+        if positive:
+            yield _place(film, out, config), positive
+
+
+def _boxed(
+    films: list[tuple[StoredStudy, StoredFilm]], out: Path, config: Config
+) -> Iterator[tuple[object, ...]]:
+    for _, film in films:
+        boxes = [box for box in film.boxes if box.kind == "observation"]
+        if boxes and film.original_size[0] == film.original_size[1]:
+            corners = scale_boxes_xyxy(np.array([box.corners_xyxy_px for box in boxes]), film.size, _SIDE)
+            sides = np.round(box_xyxy_to_xywh(corners), 3).tolist()
+            listed = [[*side, box.name] for side, box in zip(sides, boxes, strict=True)]
+            yield _place(film, out, config), listed
+
+
+def _place(film: StoredFilm, out: Path, config: Config) -> str:
+    """The name of a film below `images/`."""
+    name = f"{film.image_id}{film.path.suffix}"
+    return put_image(film.path, out / "images" / name, config.images).name
