@@ -274,6 +274,8 @@ def _first_reason(work: Path) -> str:
 def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
     """Moves images and tables into place; `collection.json` comes last and makes it a collection."""
     _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
+    # All that takes room is written before anything that is there goes: moving takes none.
+    write_json(meta, plan.work / META)
     try:
         (plan.out / META).unlink(missing_ok=True)
         old = plan.out / "images"
@@ -282,7 +284,7 @@ def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
         (plan.work / "images").rename(old)
         for name in TABLES:
             (plan.work / f"{name}.parquet").replace(plan.out / f"{name}.parquet")
-        write_json(meta, plan.out / META)
+        (plan.work / META).replace(plan.out / META)
         shutil.rmtree(plan.work)
     except OSError as error:
         reason = error.strerror or str(error)
