@@ -13,7 +13,7 @@ from pathlib import Path
 
 from plainfilm.sources.base import number_of, sex_of, split_of, state_of, view_of
 from plainfilm.sources.cells.columns import columns_of, headers_of
-from plainfilm.types import Label, Rejection, State, View
+from plainfilm.types import Label, Rejection, View
 
 IMAGE_KEYS = ("dicom_id", "subject_id", "study_id")
 ORIGINS = {
@@ -160,16 +160,19 @@ def _read_splits(path: Path, tables: Tables) -> Iterator[Rejection]:
 def _read_labels(path: Path, origin: str, tables: Tables) -> Iterator[Rejection]:
     headers = headers_of(path)
     observations = [name for name in headers if name not in ("", "study_id", "subject_id")]
-    states: dict[str, State | None] = {"": None}
     wrong: set[str] = set()
-    known: dict[tuple[str, ...], tuple[Label, ...]] = {}  # rows that say the same share their records
+    records: dict[tuple[str, str], Label] = {}  # one record per label, shared by all studies
+    known: dict[tuple[str, ...], tuple[Label, ...]] = {}
     for number, row in enumerate(columns_of(path, ("study_id", *observations), ("subject_id",)), start=1):
         study, cells, subject = row[0], row[1:-1], row[-1]
         if cells not in known:
-            states.update({cell: state_of(cell) for cell in cells if cell not in states})
-            wrong = {cell for cell, state in states.items() if cell and state is None}
-            said = zip(observations, (states[cell] for cell in cells), strict=True)
-            known[cells] = tuple(Label(name, state, origin) for name, state in said if state is not None)
+            said = [(name, cell) for name, cell in zip(observations, cells, strict=True) if cell]
+            new = {one: state_of(one[1]) for one in said if one not in records}
+            wrong.update(cell for (_, cell), state in new.items() if state is None)
+            records.update(
+                {one: Label(one[0], state, origin) for one, state in new.items() if state is not None}
+            )
+            known[cells] = tuple(records[one] for one in said if one in records)
         name = tables.add_study(subject, study) if subject else f"s{study}"
         tables.labels[name] = (*tables.labels.get(name, ()), *known[cells])
         for place in () if wrong.isdisjoint(cells) else range(len(cells)):
