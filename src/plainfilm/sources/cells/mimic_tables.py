@@ -169,9 +169,8 @@ def _read_labels(path: Path, origin: str, tables: Tables) -> Iterator[Rejection]
             said = [(name, cell) for name, cell in zip(observations, cells, strict=True) if cell]
             new = {one: state_of(one[1]) for one in said if one not in records}
             wrong.update(cell for (_, cell), state in new.items() if state is None)
-            records.update(
-                {one: Label(one[0], state, origin) for one, state in new.items() if state is not None}
-            )
+            found = {one: Label(one[0], state, origin) for one, state in new.items() if state is not None}
+            records.update(found)
             known[cells] = tuple(records[one] for one in said if one in records)
         name = tables.add_study(subject, study) if subject else f"s{study}"
         tables.labels[name] = (*tables.labels.get(name, ()), *known[cells])
