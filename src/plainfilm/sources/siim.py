@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from plainfilm.errors import SourceError
 from plainfilm.sources.base import SourceConfig
@@ -49,7 +50,7 @@ class Config(SourceConfig):
 
     split: Literal["drawn", "gloria"] = "drawn"
     unlabelled: bool = False
-    smallest: int = 1
+    smallest: int = Field(1, ge=1)
 
 
 @dataclass
