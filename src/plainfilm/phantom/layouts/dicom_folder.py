@@ -59,7 +59,7 @@ def write_study(
             array,
             bits_stored=(10, 12, 14)[choice % 3],
             photometric=("MONOCHROME2", "MONOCHROME1")[choice % 2],
-            preamble=choice % 5 != 0,
+            preamble=stable_hash(film.film_id, "preamble") % 3 != 0,
             spacing_mm=film.spacing_mm,
             attributes=_person(patient, study) | _about(film),
         )
