@@ -1,7 +1,7 @@
 """Pairs of films that show the same, among a million, by their perceptual hashes.
 
 Multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing", CVPR
-2012): cut into 16 pieces, two hashes that differ in at most 31 bits differ in at most one bit in some piece.
+2012): cut into 12 pieces, two hashes that differ in at most 23 bits differ in at most one bit in some piece.
 So only films that agree in a piece, or all but one bit of it, are compared, and no pair is missed.
 """
 
@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 
 from plainfilm.io.perceptual import BITS
 
-RADIUS = 31
+RADIUS = 23
 """Films that differ in at most so many of 256 bits are candidates for being the same."""
 
 MOST_PAIRS = 1 << 20
 """More pairs are not listed: a collection with more is one film over and over."""
 
-_PIECES = 16
-_VALUES = 1 << (BITS // _PIECES)
+_PIECES, _PIECE_BITS = 12, 21
+_VALUES = 1 << _PIECE_BITS
 _CHUNKS = 64
 # Neighbouring waves say nearly the same, so pieces take bits from everywhere.
 _SPREAD = np.random.default_rng(0).permutation(BITS)
-_FLIPS = np.array([0, *(1 << place for place in range(BITS // _PIECES))], dtype=np.uint16)
+_FLIPS = np.array([0, *(1 << place for place in range(_PIECE_BITS))], dtype=np.int32)
+_BLOCK = 65_536
 
 
 def alike_pairs(hashes: Sequence[str]) -> NDArray[np.int32]:
@@ -37,8 +38,8 @@ def alike_pairs(hashes: Sequence[str]) -> NDArray[np.int32]:
     if len(hashes) < 2:
         return np.empty((0, 3), np.int32)
     raw = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), BITS // 8)
-    spread = np.concatenate([_spread(raw[start : start + 65_536]) for start in range(0, len(raw), 65_536)])
-    pieces, words = spread.view(np.uint16), spread.view(np.uint64)
+    words = raw.view(np.uint64)
+    pieces = np.concatenate([_pieces(raw[start : start + _BLOCK]) for start in range(0, len(raw), _BLOCK)])
     order, starts = _buckets(pieces)
     counts = np.zeros(_CHUNKS, np.int64)
     found = np.empty((_CHUNKS, MOST_PAIRS // _CHUNKS, 3), np.int32)
@@ -47,15 +48,16 @@ def alike_pairs(hashes: Sequence[str]) -> NDArray[np.int32]:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def _spread(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(np.packbits(np.unpackbits(raw, axis=1)[:, _SPREAD], axis=1))
+def _pieces(raw: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(N, 12) pieces of hashes (N, 32) as numbers; four bits are in none."""
+    bits = np.unpackbits(raw, axis=1)[:, _SPREAD[: _PIECES * _PIECE_BITS]]
+    return bits.reshape(-1, _PIECES, _PIECE_BITS) @ (1 << np.arange(_PIECE_BITS, dtype=np.int32))
 
 
-def _buckets(pieces: NDArray[np.uint16]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _buckets(pieces: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """For each piece: the films sorted by its value, and where each value begins among them."""
-    films = len(pieces)
-    order = np.empty((_PIECES, films), np.int32)
-    starts = np.zeros((_PIECES, _VALUES + 1), np.int64)
+    order = np.empty((_PIECES, len(pieces)), np.int32)
+    starts = np.zeros((_PIECES, _VALUES + 1), np.int32)
     for piece in range(_PIECES):
         order[piece] = np.argsort(pieces[:, piece], kind="stable")
         starts[piece, 1:] = np.cumsum(np.bincount(pieces[:, piece], minlength=_VALUES))
