@@ -154,6 +154,7 @@ def _bare(pydicom: Any, data: bytes) -> bytes:
     """The elements of a file alone: no preamble, no file meta information."""
     dataset = pydicom.dcmread(BytesIO(data))
     del dataset.file_meta
+    dataset.preamble = None  # else it is written all the same
     buffer = BytesIO()
     dataset.save_as(buffer, implicit_vr=True, little_endian=True, enforce_file_format=False)
     return buffer.getvalue()
