@@ -5,13 +5,15 @@
 REPORTS.csv holds real reports. Rows are made by putting sentences of theirs together anew, as many to a row
 as the reports have, so that no report repeats and sentences repeat as they do in a real corpus. "unlike"
 rows have a number in every sentence that no other sentence has: the worst case, in which nothing that was
-labelled once can be used again. Each measurement is the command itself, start-up included.
+labelled once can be used again. Each measurement is the command itself, start-up included; "CPU" is what all
+its processes used together, which others on the machine disturb less.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import os
 import random
 import subprocess
 import sys
@@ -52,17 +54,29 @@ def write_rows(path: Path, reports: list[list[list[str]]], count: int, unlike: b
             writer.writerow([row, *(" ".join(cell(p, n)) for p, n in zip(pools, lengths, strict=True))])
 
 
-def measure(path: Path, columns: int, out: Path, vocabulary: str) -> tuple[float, float]:
-    """Seconds of the command, and its peak memory with all its processes in MB."""
+def measure(path: Path, columns: int, out: Path, vocabulary: str) -> tuple[float, float, float]:
+    """Seconds of the command, CPU seconds and peak memory in MB, both with all its processes."""
     command = [sys.executable, "-m", "plainfilm", "label", str(path), "--vocabulary", vocabulary]
     for place in range(columns):
         command += ["--text-column", f"text{place}"]
-    peak, begun = 0.0, time.perf_counter()
+    peak, used, begun = 0.0, dict[int, float](), time.perf_counter()
     with subprocess.Popen([*command, "--out", str(out)], start_new_session=True) as process:
         while process.poll() is None:
             peak = max(peak, session_megabytes(process.pid))
+            used.update(_cpu_seconds(process.pid))
             time.sleep(0.25)
-    return time.perf_counter() - begun, peak
+    return time.perf_counter() - begun, sum(used.values()), peak
+
+
+def _cpu_seconds(session: int) -> Iterator[tuple[int, float]]:
+    """What each living process of a session has used, in user and system mode."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getsid(int(process.name)) == session:
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                yield int(process.name), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            continue
 
 
 def main() -> None:
@@ -81,10 +95,12 @@ def main() -> None:
                 path = Path(folder) / "reports.csv"
                 write_rows(path, reports, rows, unlike)
                 size = path.stat().st_size / 1e6
-                seconds, peak = measure(path, len(columns), Path(folder) / "labels.csv", arguments.vocabulary)
+                out = Path(folder) / "labels.csv"
+                seconds, cpu, peak = measure(path, len(columns), out, arguments.vocabulary)
             kind = "no sentence twice" if unlike else "as they repeat"
             print(f"{rows:9,} rows ({size:.0f} MB), {kind:18} {seconds:6.1f} s", end="  ")
-            print(f"{rows / seconds:8,.0f} reports/s  peak {peak:5.0f} MB", flush=True)
+            print(f"{rows / seconds:8,.0f} reports/s  CPU {cpu:6.1f} s ({rows / cpu:7,.0f}/s)", end="  ")
+            print(f"peak {peak:5.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,10 @@ class Attributes:
     def of(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[dict[str, str]]:
         """For each mention of the sentence `text`, in small letters: attribute → values, joined by ","."""
         found = _longest(self._phrases.find(text, words))
-        return [_attributes(found, _reach(text, mention, mentions)) for mention in mentions]
+        if not found:
+            return [{} for _ in mentions]
+        breaks = [match.span() for match in _CLAUSE.finditer(text)]
+        return [_attributes(found, _reach(text, mention, mentions, breaks)) for mention in mentions]
 
 
 def _longest(found: Sequence[Match[tuple[str, str]]]) -> list[Match[tuple[str, str]]]:
@@ -65,9 +68,10 @@ def _longest(found: Sequence[Match[tuple[str, str]]]) -> list[Match[tuple[str, s
     ]
 
 
-def _reach(text: str, mention: Mention, mentions: Sequence[Mention]) -> tuple[int, int]:
-    """From where to where words belong to `mention`."""
-    breaks = [match.span() for match in _CLAUSE.finditer(text)]
+def _reach(
+    text: str, mention: Mention, mentions: Sequence[Mention], breaks: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """From where to where words belong to `mention`; no clause of `breaks` is crossed."""
     before = max((other.end for other in mentions if other.end <= mention.start), default=None)
     after = min((other.start for other in mentions if other.start >= mention.end), default=None)
     low = 0 if before is None else _border(text, before, mention.start)

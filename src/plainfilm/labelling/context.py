@@ -142,7 +142,7 @@ def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops:
         elif cue.start >= mention.end and cue.direction != "forward" and after is None:
             after = cue if _open(mention.end, cue.start, backward_stops) else None
     if after and (after.kind == "void" or _settles(after, before)):
-        return Decision(after.kind, after)
+        return _decision(after)
     nearest = before or after
     return _decision(nearest) if nearest else STATED
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Generic, NamedTuple, TypeVar
 
-from plainfilm.labelling.fragments import required_fragments
+from plainfilm.labelling.fragments import MARKS, Fragments, required_fragments
 from plainfilm.labelling.phrases import compile_phrases
 
 Key = TypeVar("Key")
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(rf"[a-z0-9]+|[{re.escape(MARKS)}]")
 _WORDS_KEPT = 50_000
+_DEMANDS = 3
+_LETTERS = frozenset(string.ascii_lowercase + string.digits)
+_BEGINS_WITH_LETTERS = re.compile(r"\(?[a-z]")
 
 
 class Match(NamedTuple, Generic[Key]):
@@ -25,7 +31,7 @@ class Match(NamedTuple, Generic[Key]):
 
 
 def words_of(text: str) -> frozenset[str]:
-    """The different words of a sentence in small letters, which `PhraseSet.find` goes by."""
+    """The different words and `MARKS` of a sentence in small letters, which `PhraseSet.find` goes by."""
     return frozenset(_WORD.findall(text))
 
 
@@ -41,47 +47,78 @@ class PhraseSet(Generic[Key]):
             ConfigError: a phrase is not a regular expression; `where` names the file.
         """
         self._phrases = [
-            (key, phrase, compile_phrases([phrase], where, strict=key in (strict or ())))
+            (key, phrase, _compiled(phrase, where, strict is not None and key in strict))
             for key, phrase in phrases
         ]
-        self._by_fragment: dict[str, list[int]] = {}
-        self._always: list[int] = []
-        for number, (_, phrase, _) in enumerate(self._phrases):
-            fragments = required_fragments(phrase.lower())
-            for fragment in fragments:
-                self._by_fragment.setdefault(fragment, []).append(number)
-            if not fragments:
-                self._always.append(number)
-        self._has_numbers = any(fragment.isdigit() for fragment in self._by_fragment)
-        self._by_word: dict[str, tuple[int, ...]] = {}
+        self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
     def find(self, text: str, words: Iterable[str]) -> list[Match[Key]]:
         """All matches in `text`, in small letters, whose `words_of` are `words`; they may overlap."""
-        numbers = set(self._always)
-        for word in words:
-            known = self._by_word.get(word)
-            numbers.update(self._learned(word) if known is None else known)
-        return [match for number in sorted(numbers) for match in self._matches(number, text)]
+        return [match for number in self._words.candidates(words) for match in self._matches(number, text)]
 
     def _matches(self, number: int, text: str) -> Iterator[Match[Key]]:
         key, phrase, pattern = self._phrases[number]
-        for found in pattern.finditer(text):
+        place = 0
+        while found := pattern.search(text, place):
             start, end = found.span()
+            if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
+                place = start + 1
+                continue
+            place = max(end, start + 1)
             words = found.group()
-            if words[-1].isspace() or words[0].isspace():  # optional words at an edge may leave a space
-                start += len(words) - len(words.lstrip())
+            if not words.isspace() and (words[-1].isspace() or words[0].isspace()):
+                start += len(words) - len(words.lstrip())  # optional words at an edge may leave a space
                 end -= len(words) - len(words.rstrip())
-            yield Match(key, phrase, start, end)
+            if start < end:
+                yield Match(key, phrase, start, end)
 
-    def _learned(self, word: str) -> tuple[int, ...]:
+
+class _Words(dict[str, int]):
+    """Word → which demands of which phrases it meets, as the bits of a number.
+
+    Bit n is for the first demand of phrase n; bits of its second and third follow at a distance of the number
+    of phrases. A demand that a phrase does not make is met from the beginning.
+    """
+
+    def __init__(self, demands: Sequence[Sequence[Fragments]]) -> None:
+        super().__init__()
+        self._count = len(demands)
+        self._met = 0
+        self._bits: dict[str, int] = {}
+        for number, demanded in enumerate(demands):
+            for rank in range(_DEMANDS):
+                bit = 1 << (rank * self._count + number)
+                if rank >= len(demanded):
+                    self._met |= bit
+                else:
+                    for fragment in demanded[rank]:
+                        self._bits[fragment] = self._bits.get(fragment, 0) | bit
+        self._has_numbers = any(fragment.strip().isdigit() for fragment in self._bits)
+
+    def candidates(self, words: Iterable[str]) -> Iterator[int]:
+        """The numbers, in order, of the phrases whose demands are all met by `words`."""
+        met = reduce(or_, map(self.__getitem__, words), self._met)
+        left = met & (1 << self._count) - 1
+        for rank in range(1, _DEMANDS):
+            left &= met >> rank * self._count
+        while left:
+            lowest = left & -left
+            yield lowest.bit_length() - 1
+            left ^= lowest
+
+    def __missing__(self, word: str) -> int:
         if word.isdigit() and not self._has_numbers:  # reports are full of numbers
-            return ()
-        numbers = tuple(
-            number for fragment, having in self._by_fragment.items() if fragment in word for number in having
-        )
-        if len(self._by_word) < _WORDS_KEPT:
-            self._by_word[word] = numbers
-        return numbers
+            return 0
+        whole = f" {word} "
+        bits = reduce(or_, (bits for fragment, bits in self._bits.items() if fragment in whole), 0)
+        if len(self) < _WORDS_KEPT:
+            self[word] = bits
+        return bits
+
+
+def _compiled(phrase: str, where: str, strict: bool) -> re.Pattern[str]:
+    anywhere = _BEGINS_WITH_LETTERS.match(phrase.lower()) is not None
+    return compile_phrases([phrase], where, strict=strict, anywhere=anywhere)
 
 
 def without_overlaps(

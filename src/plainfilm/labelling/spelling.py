@@ -27,26 +27,27 @@ class Spelling:
     """The words that are known, and what was learned about others."""
 
     def __init__(self, words: frozenset[str]) -> None:
-        self._known = words
         self._by_first: dict[str, list[str]] = {}
         for word in sorted(words):
             self._by_first.setdefault(word[0], []).append(word)
-        self._learned: dict[str, str | None] = {}
+        self._right = set(words)
+        self._learned: dict[str, str] = {}
 
     def correct(self, text: str, words: frozenset[str]) -> Corrected | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
-        slips = {word: meant for word in words if (meant := self._meant(word))}
+        slips = {word: meant for word in words - self._right if (meant := self._meant(word))}
         return _replaced(text, slips) if slips else None
 
     def _meant(self, word: str) -> str | None:
-        if len(word) < _SHORTEST - 1 or word in self._known:
-            return None
         if word in self._learned:
             return self._learned[word]
-        near = (one for one in self._by_first.get(word[0], ()) if len(one) >= _SHORTEST)
-        meant = next((one for one in near if _is_one_slip(word, one)), None)
-        if len(self._learned) < _REMEMBERED:
-            self._learned[word] = meant
+        near = self._by_first.get(word[0], ()) if len(word) >= _SHORTEST - 1 else ()
+        meant = next((one for one in near if len(one) >= _SHORTEST and _is_one_slip(word, one)), None)
+        if len(self._learned) + len(self._right) < _REMEMBERED:
+            if meant is None:
+                self._right.add(word)
+            else:
+                self._learned[word] = meant
         return meant
 
 

@@ -1,7 +1,7 @@
 """Label F1 as report generation uses it: do two texts come to the same positive findings?
 
 The number depends on the labeller, the observations and what is made of uncertain states, so all three are
-in its name (`label-f1/plainfilm-chexpert-2/micro-14/uncertain=positive`). It is not the F1 of CheXbert,
+in its name (`label-f1/plainfilm-chexpert-3/micro-14/uncertain=positive`). It is not the F1 of CheXbert,
 whose labels are a network's.
 """
 
