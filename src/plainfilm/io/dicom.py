@@ -29,7 +29,11 @@ from plainfilm.io.raster import LOOKED_AT, MAX_PIXELS, Film, colour_flag, reduce
 HEAD = 132
 _SUFFIXES = (".dcm", ".dicom", ".dic")
 # A file without preamble starts with an element of group 2 or 8, little endian, with an even small number.
-_BARE_STARTS = (b"\x08\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00", b"\x02\x00\x00\x00")
+_BARE_STARTS = (
+    b"\x02\x00\x00\x00",
+    # Group length, character set, image type, creation date, SOP class, SOP instance, study date.
+    *(b"\x08\x00" + bytes([number, 0]) for number in (0x00, 0x05, 0x08, 0x12, 0x16, 0x18, 0x20)),
+)
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _MAX_INFLATED = 1 << 30
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
