@@ -26,7 +26,6 @@ from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.collection.shard import Order, Part, Shard, part_folder, shard_fingerprint
-from plainfilm.config import Settings, build
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.tables import read_parquet, write_json
 from plainfilm.progress import SILENT, Progress
@@ -42,7 +41,6 @@ _REJECTIONS_PER_SHARD = 3_200
 class _Plan:
     """Everything that says what is prepared, from where, to where."""
 
-    options: Mapping[str, Any]
     order: Order
     out: Path
 
@@ -86,9 +84,9 @@ def prepare(
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
     out = out.absolute()
-    config = _config(source_name, options or {}, tables_only)
-    order = Order(source_name, config, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
-    plan = _Plan(dict(options or {}), order, out)
+    stated = _options(source_name, options or {}, tables_only)
+    order = Order(source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
+    plan = _Plan(order, out)
     _refuse_foreign(plan)
     present = None if replace_present else _present(plan, progress)
     if present is not None:
@@ -103,12 +101,10 @@ def prepare(
     return Collection.open(plan.out)
 
 
-def _config(source_name: str, options: Mapping[str, Any], tables_only: bool) -> Settings:
-    kind = source(source_name).Config
-    if tables_only and "tables_only" not in kind.model_fields:
+def _options(source_name: str, options: Mapping[str, Any], tables_only: bool) -> dict[str, Any]:
+    if tables_only and "tables_only" not in source(source_name).Config.model_fields:
         raise UsageError(f"--tables-only: source {source_name} cannot do without its films; leave it out")
-    stated = {**options, "tables_only": True} if tables_only else options
-    return build(kind, stated, f"options of source {source_name}")
+    return {**options, "tables_only": True} if tables_only else dict(options)
 
 
 def shards(plan: _Plan) -> Iterator[Shard]:
@@ -248,7 +244,7 @@ def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "plainfilm": plainfilm.__version__,
-        "source": {"name": plan.order.source_name, "options": _plain(plan.options)},
+        "source": {"name": plan.order.source_name, "options": _plain(plan.order.options)},
         "corpus": corpus_of(plan.order.source_name, plan.order.config),
         "pixels": not plan.order.tables_only,
         "licence": sorted(pc.unique(licences).drop_null().to_pylist()),

@@ -82,7 +82,9 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
-    stated = image.spacing_mm * pixels.original_width / width if image.spacing_mm else None
+    # Tables speak of the film as it was published, which the file may be a reduced copy of.
+    published = image.width or pixels.original_width
+    stated = image.spacing_mm * published / width if image.spacing_mm else None
     waves = spectrum(pixels.array)
     flags = [*pixels.flags, *filter(None, [contradiction(waves, image.view)])]
     return {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -20,12 +20,12 @@ from typing import Any
 
 from plainfilm.collection.rows import Rows, add_study, stated_image, stored_image
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
-from plainfilm.config import Settings
+from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
 from plainfilm.io.archives import stamp
 from plainfilm.io.processes import Crash, alone, time_limit
 from plainfilm.io.tables import read_json, write_json, write_parquet
-from plainfilm.sources.base import completed
+from plainfilm.sources.base import completed, source
 from plainfilm.types import Image, Rejection, Study
 
 STUDIES_WITH_FILMS = 32
@@ -42,17 +42,23 @@ Store = Callable[[Image], dict[str, Any]]
 class Order:
     """What every shard of a preparation is made with.
 
-    `size` is the shortest side of stored images, `raw` what the source reads and `work` the folder all shards
-    write to. With `tables_only` no pixels are read; with `keep_refused` what is no chest film is kept.
+    `options` are the source's, `size` is the shortest side of stored images, `raw` what the source reads and
+    `work` the folder all shards write to. With `tables_only` no pixels are read; with `keep_refused` what is
+    no chest film is kept.
     """
 
     source_name: str
-    config: Settings
+    options: Mapping[str, Any]
     raw: Path
     work: Path
     size: int
     tables_only: bool = False
     keep_refused: bool = False
+
+    @property
+    def config(self) -> Settings:
+        """The source's settings, built here: a process can take over options, but not a class it lacks."""
+        return build(source(self.source_name).Config, self.options, f"options of source {self.source_name}")
 
     @property
     def studies_per_shard(self) -> int:
