@@ -11,6 +11,7 @@ OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
     "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
     "pyjpegls": ("dicom", "decodes JPEG-LS DICOM pixels"),
+    "httpx2": ("download", "fetches corpora"),
     "tensorboard": ("tensorboard", "trackers: [tensorboard]"),
     "mlflow-skinny": ("mlflow", "trackers: [mlflow]"),
     "wandb": ("wandb", "trackers: [wandb]"),
