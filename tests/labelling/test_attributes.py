@@ -25,7 +25,7 @@ def attributes(text: str) -> dict[str, dict[str, str]]:
         (
             "Bibasilar atelectasis, unchanged.",
             "Atelectasis",
-            {"laterality": "bilateral", "location": "base"},
+            {"laterality": "bilateral", "location": "base", "change": "unchanged"},
         ),
         ("No change in the small right pneumothorax.", "Pneumothorax", {"laterality": "right"}),
         ("Consolidation of the left and right lower lobes.", "Consolidation", {"laterality": "bilateral"}),

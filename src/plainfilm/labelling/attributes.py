@@ -21,7 +21,8 @@ _FILE = Path(__file__).with_name("attributes.yaml")
 _CLAUSE = re.compile(r"[;:]|,? (?:but|however|although|though|while|whereas|with|without)\b")
 _TIED = re.compile(
     r"[\s,]*(?:in|on|at|of|over|overlying|within|along|involving|throughout|is|are|was|were|has|have|appears?|"
-    r"remains?|again|which|that|measuring|[a-z]*ly)\b"
+    r"remains?|again|which|that|measuring|new|unchanged|stable|(?:in|de)creas\w+|improv\w+|worse\w*|larger|smaller|"
+    r"(?:not )?(?:significantly )?changed|[a-z]*ly)\b"
 )
 _NEXT_FINDING = re.compile(r",|\band\b|\bor\b")
 

@@ -75,12 +75,9 @@ def split_sentences(text: str, start: int = 0, section: str = "other") -> list[S
 
 def _trim(text: str, low: int, high: int) -> tuple[int, int]:
     mark = _LIST_MARK.match(text, low, high)
-    low = mark.end() if mark else low
-    while low < high and text[low].isspace():
-        low += 1
-    while high > low and text[high - 1].isspace():
-        high -= 1
-    return low, high
+    piece = text[mark.end() if mark else low : high].rstrip()
+    high = (mark.end() if mark else low) + len(piece)
+    return high - len(piece.lstrip()), high
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
@@ -157,18 +154,17 @@ def _lacks_space(word: str, following: str) -> bool:
 
 
 def _is_abbreviation(word: str, following: str) -> bool:
-    folded = word.lower()
-    abbreviations = _abbreviations()
-    if folded in abbreviations["always"]:
+    groups = _abbreviations().get(word.lower(), ())
+    if "always" in groups or ("before_number" in groups and following[0].isdigit()):
         return True
-    if folded in abbreviations["before_number"] and following[0].isdigit():
-        return True
-    if re.fullmatch(r"[A-Z](?:\.[A-Z])*", word) and word != "I" and following[0].isupper():
-        return len(word) == 1
-    return folded in abbreviations["unless_capital"] and not following[0].isupper()
+    if following[0].isupper():
+        return len(word) == 1 and "A" <= word <= "Z" and word != "I"
+    return "unless_capital" in groups
 
 
 @cache
-def _abbreviations() -> dict[str, frozenset[str]]:
+def _abbreviations() -> dict[str, tuple[str, ...]]:
+    """Abbreviation → the groups of the file that it is in."""
     loaded = yaml.safe_load(_ABBREVIATIONS_FILE.read_text(encoding="utf-8"))
-    return {group: frozenset(words) for group, words in loaded.items()}
+    words = {word for group in loaded.values() for word in group}
+    return {word: tuple(group for group, members in loaded.items() if word in members) for word in words}
