@@ -1,7 +1,8 @@
 """What a score is made of: fractions per item, and how they become one number.
 
 Nearly every score of retrieval is a ratio of two sums over items (recall at k, micro precision), a mean of
-such ratios (macro), their harmonic mean (the published F1) or a median. Keeping the two terms of every
+such ratios (macro), their harmonic mean (the published F1) or a median; nearly every score of classification
+is one of those or stands on the order of the items' scores (AUROC). Keeping the two terms of every
 fraction per item (`Terms`) lets one piece of code compute values, intervals, baselines' intervals and paired
 differences, and lets two results be compared later from what they stored.
 """
@@ -14,9 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
 
-REDUCERS = ("ratio", "mean", "strict_mean", "harmonic", "median")
+RANKINGS = ("auroc", "average_precision")
+"""Reducers of what `ranked_terms` gives."""
+REDUCERS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
 """How the parts of a score become one number."""
 
 
@@ -29,6 +33,7 @@ class Score:
     strict_mean: the same with 0 for a part whose denominator is 0.
     harmonic: harmonic mean of the parts' ratios; 0 where one of them is 0.
     median: median of the one part's numerators, over the items whose denominator is not 0.
+    auroc, average_precision: mean over the parts (`ranked_terms`) that have items of both classes.
     """
 
     name: str
@@ -45,6 +50,16 @@ def terms(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray
     top = np.asarray(numerator, dtype=np.float64)
     bottom = np.ones_like(top) if denominator is None else np.asarray(denominator, dtype=np.float64)
     return np.stack([top, bottom], axis=-1)
+
+
+def ranked_terms(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """(N, 2) from N scores and their truth codes (`classification.truth_codes`): terms of `RANKINGS`.
+
+    The numerator is the score and the denominator the code; it is 0 where the score is not finite.
+    """
+    values, codes = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    kept = np.isfinite(values)
+    return terms(np.where(kept, values, 0.0), np.where(kept, codes, classification.UNKNOWN))
 
 
 def count(score: Score, values: Terms) -> int:
@@ -65,7 +80,8 @@ def differences(
 
 
 def _solve(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBootstrap) -> list[Interval]:
-    summed = [score for score in scores if score.reducer != "median"]
+    summed = [score for score in scores if score.reducer not in ("median", *RANKINGS)]
+    ranked = [score for score in scores if score.reducer in RANKINGS]
     names = sorted({part for score in summed for part in score.parts})
     found: dict[str, Interval] = {}
     if summed:
@@ -73,6 +89,8 @@ def _solve(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBo
         places = {name: place for place, name in enumerate(names)}
         solved = bootstrap.of_sums(stacked, lambda sums: _signed(summed, sums, places))
         found = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
+    if ranked:
+        found |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
     for score in scores:
         if score.reducer == "median":
             found[score.name] = _median(score, sides, bootstrap)
@@ -86,8 +104,13 @@ def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) ->
     columns = []
     for score in scores:
         reduced = _reduce(score.reducer, ratios[:, :, [places[part] for part in score.parts]])
-        columns.append(reduced[:, 0] - reduced[:, 1] if reduced.shape[1] == 2 else reduced[:, 0])
+        columns.append(_first_minus_second(reduced))
     return np.stack(columns, axis=1)
+
+
+def _first_minus_second(sides: Floats) -> Floats:
+    """(R, 1) or (R, 2) to (R,)."""
+    return sides[:, 0] - sides[:, 1] if sides.shape[1] == 2 else sides[:, 0]
 
 
 def _reduce(reducer: str, ratios: Floats) -> Floats:
@@ -96,11 +119,33 @@ def _reduce(reducer: str, ratios: Floats) -> Floats:
     if reducer == "strict_mean":
         return np.nan_to_num(ratios, nan=0.0).mean(axis=-1)
     if reducer == "mean":
-        known = np.isfinite(ratios)
-        total, parts = np.where(known, ratios, 0.0).sum(axis=-1), known.sum(axis=-1)
-        return np.divide(total, parts, out=np.full(total.shape, np.nan), where=parts > 0)
+        return _mean_of_known(ratios)
     inverse = np.divide(1.0, ratios, out=np.full(ratios.shape, np.inf), where=ratios != 0)
     return ratios.shape[-1] / inverse.sum(axis=-1)
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    total, parts = np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1)
+    return np.divide(total, parts, out=np.full(total.shape, np.nan), where=parts > 0)
+
+
+def _ranked(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBootstrap) -> list[Interval]:
+    """Scores of `RANKINGS`, all parts of all sides presorted once."""
+    names = sorted({part for score in scores for part in score.parts})
+    columns = np.stack([side[name] for side in sides for name in names], axis=1)
+    presorted = classification.rank(columns[..., 0], columns[..., 1])
+
+    def statistic(weights: Floats) -> Floats:
+        found = presorted.under(weights).reshape(len(weights), len(sides), len(names), len(RANKINGS))
+        solved = []
+        for score in scores:
+            places = [names.index(part) for part in score.parts]
+            parts = found[:, :, places, RANKINGS.index(score.reducer)]
+            solved.append(_first_minus_second(_mean_of_known(parts)))
+        return np.stack(solved, axis=1)
+
+    return bootstrap.of_weights(statistic)
 
 
 def _median(score: Score, sides: Sequence[Terms], bootstrap: PatientBootstrap) -> Interval:
