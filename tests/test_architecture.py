@@ -20,6 +20,7 @@ ORDER = (
         "io",
         "text",
         "labelling",
+        "prompts",
         "metrics",
         "phantom",
         "sources",

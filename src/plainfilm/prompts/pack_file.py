@@ -1,0 +1,134 @@
+"""Prompt packs on disk: YAML of ours (its keys are explained in docs/prompts.md), or the JSON of CXR-CLIP.
+
+CXR-CLIP's files (https://github.com/Soombit-ai/cxr-clip) are `{"Observation": {"pos": [...], "neg": [...],
+"unc": [...]}}`; a site that wrote one can go on using it. A blank in it stands for "no sentence".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from plainfilm.config import Settings, build, read_yaml
+from plainfilm.errors import ConfigError, DataError, nearest
+from plainfilm.io.tables import read_json
+from plainfilm.types import State
+
+STATES: dict[str, State] = {
+    "positive": State.POSITIVE,
+    "negative": State.NEGATIVE,
+    "uncertain": State.UNCERTAIN,
+}
+"""The keys of an observation, and the state that their sentences state."""
+
+_SHORT = {"pos": "positive", "neg": "negative", "unc": "uncertain"}
+_FOLDER = Path(__file__).parent / "packs"
+
+
+class Entry(Settings):
+    """The sentences of one observation.
+
+    words: what fills slots here, before the words of the pack do. implies: observations that are named along
+    with it, such as Lung Opacity by a sentence about pneumonia; they are never denied beside it.
+    """
+
+    words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    implies: tuple[str, ...] = ()
+
+    def patterns(self, key: str) -> tuple[str, ...]:
+        """The patterns under a key of `STATES`."""
+        return {"positive": self.positive, "negative": self.negative, "uncertain": self.uncertain}[key]
+
+
+class PackFile(Settings):
+    """A prompt pack as it is written, before its patterns are expanded.
+
+    vocabularies: which of the labeller's check it, each observation by the first that knows it. normal: the
+    observation that says nothing else is there. aliases: other names, each with the observation it means.
+    sets: named lists of its observations.
+    """
+
+    name: str
+    version: int = Field(ge=1)
+    language: str = "en"
+    vocabularies: tuple[str, ...] = ()
+    normal: str | None = None
+    aliases: dict[str, str] = Field(default_factory=dict)
+    sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    observations: dict[str, Entry] = Field(min_length=1)
+
+
+def pack_names() -> list[str]:
+    """The packs that come with the package."""
+    return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
+
+
+def pack_path(name: str | Path) -> Path:
+    """The file of a pack of the package, or `name` itself where it is a file's name.
+
+    Raises:
+        ConfigError: no such pack, with the nearest name.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml", ".json"):
+        return path
+    if str(name) not in pack_names():
+        raise ConfigError(
+            f"unknown prompt pack '{name}': {nearest(str(name), pack_names())}; or a .yaml file"
+        )
+    return _FOLDER / f"{name}.yaml"
+
+
+def read_pack_file(path: Path) -> PackFile:
+    """The pack in a file.
+
+    Raises:
+        ConfigError: no such file, or not a pack; names file and key.
+    """
+    values = _of_json(path) if path.suffix == ".json" else read_yaml(path)
+    observations = values.get("observations")
+    if isinstance(observations, dict):
+        built = {str(name): _built(path, str(name), entry) for name, entry in observations.items()}
+        values = {**values, "observations": built}
+    return build(PackFile, values, str(path))
+
+
+def _built(path: Path, name: str, entry: Any) -> Entry:
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{path}: {name} is {entry!r}: it takes the keys {', '.join(Entry.model_fields)}")
+    return build(Entry, entry, f"{path}: {name}")
+
+
+def _of_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    try:
+        loaded = read_json(path)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+    if not isinstance(loaded, dict) or not all(isinstance(entry, dict) for entry in loaded.values()):
+        raise ConfigError(
+            f'{path}: is not of the form {{"Observation": {{"pos": [], "neg": [], "unc": []}}}}'
+        )
+    observations = {name: _entry(path, name, entry) for name, entry in loaded.items()}
+    return {"name": path.stem, "version": 1, "observations": observations}
+
+
+def _entry(path: Path, name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    for key in entry:
+        if key not in _SHORT:
+            raise ConfigError(f"{path}: {name} has the key '{key}': {nearest(key, _SHORT)}")
+    return {_SHORT[key]: _without_blanks(value) for key, value in entry.items()}
+
+
+def _without_blanks(sentences: Any) -> Any:
+    if not isinstance(sentences, list):
+        return sentences
+    return [text for text in sentences if not isinstance(text, str) or text.strip()]
