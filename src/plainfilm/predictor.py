@@ -20,14 +20,20 @@ import torch
 from numpy.typing import NDArray
 
 from plainfilm.batches.transforms import fit, to_tensor
-from plainfilm.errors import ModelError, UsageError
+from plainfilm.errors import ImageError, ModelError, UsageError
 from plainfilm.io.images import read_image, reduced
+from plainfilm.metrics.calibration import sigmoid
+from plainfilm.nn.decisions import Decision, Decisions, Ensembles, read_decisions
 from plainfilm.nn.model_folder import LoadedModel, load_model
 from plainfilm.progress import SILENT, Progress
 
 Film = NDArray[np.uint8]
 """(H, W), 0 black .. 255 white."""
 Vectors = NDArray[np.float32]
+Wording = str | Sequence[str]
+"""A prompt, or the prompts of an ensemble."""
+PromptsOf = Mapping[str, tuple[Wording, Wording]]
+"""What states and what denies each observation; the latter may be empty."""
 
 BATCH_IMAGES = 32
 BATCH_TEXTS = 64
@@ -37,11 +43,20 @@ BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True)
+class PromptVectors:
+    """The ensembles of C observations as vectors (C, D); NaN in `negative` where nothing denies one."""
+
+    observations: tuple[str, ...]
+    positive: Vectors
+    negative: Vectors
+
+
+@dataclass(frozen=True)
 class ZeroShot:
     """What prompts say of N films, for C observations; all arrays (N, C).
 
-    positive, negative: cosine with the positive and the negative prompt. probability: of the positive
-    prompt in a softmax over the two at the model's temperature.
+    positive, negative: cosine with the positive and the negative ensemble. probability: of the positive one
+    in a softmax over the two at the model's temperature. NaN where nothing denies an observation.
     """
 
     observations: tuple[str, ...]
@@ -49,15 +64,46 @@ class ZeroShot:
     negative: Vectors
     probability: Vectors
 
+    @property
+    def margin(self) -> NDArray[np.float64]:
+        """Positive minus negative cosine: ranks as the probability does, without its rounding to 0 and 1."""
+        return self.positive.astype(np.float64) - self.negative
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a film's scores say of one observation.
+
+    probability: calibrated where `is_calibrated`, else the softmax at the model's temperature. is_positive:
+    by the model's threshold. abstains: the score does not decide. `None` where the model does not know.
+    """
+
+    observation: str
+    probability: float | None
+    positive_score: float
+    negative_score: float | None
+    abstains: bool | None
+    is_positive: bool | None
+    is_calibrated: bool
+
 
 class Predictor:
     """A frozen model with its preprocessing and tokenizer. Build one with `load`."""
 
-    def __init__(self, loaded: LoadedModel, name: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        name: str,
+        device: torch.device,
+        folder: Path | None = None,
+        decisions: Decisions | None = None,
+    ) -> None:
         self.config = loaded.config
         self.name = name
         self.fingerprint = loaded.config.fingerprint
         self.trained_patients = loaded.patients
+        self.folder = folder
+        self.decisions = decisions
         self._tokenizer = loaded.tokenizer
         self._device = device
         self._model = loaded.model.to(device).eval()
@@ -88,12 +134,21 @@ class Predictor:
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
     ) -> Iterator[Vectors]:
         """`encode_images` in blocks (n, D), for more films than fit into memory."""
-        total = len(images) if isinstance(images, Sequence) else None
-        preprocessing = self.config.preprocessing
-        for squares in self._decoded(progress.track(images, total, "embedding images")):
-            pixels = to_tensor(np.stack(squares), preprocessing).to(self._device)
-            with torch.inference_mode():
-                yield self._checked(self._model.encode_images(pixels))
+        for films in self._decoded(self._tracked(images, progress)):
+            for film in films:
+                if isinstance(film, ImageError):
+                    raise film
+            yield self._encode_films([film for film in films if not isinstance(film, ImageError)])
+
+    def stream_each(
+        self, images: Iterable[Path | str | Film], progress: Progress = SILENT
+    ) -> Iterator[Vectors | ImageError]:
+        """The vector (D,) of each film in turn; in the place of one that is not usable, what is wrong."""
+        for films in self._decoded(self._tracked(images, progress)):
+            usable = [film for film in films if not isinstance(film, ImageError)]
+            vectors: Iterator[Vectors] = iter(self._encode_films(usable)) if usable else iter(())
+            for film in films:
+                yield film if isinstance(film, ImageError) else next(vectors)
 
     def stream_texts(self, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_texts` in blocks (n, D)."""
@@ -102,20 +157,90 @@ class Predictor:
             yield self._encode_block(texts[start : start + SORTED_TEXTS])
 
     def zero_shot(
-        self, images: Iterable[Path | str | Film], prompts: Mapping[str, tuple[str, str]]
+        self, images: Iterable[Path | str | Film], prompts: PromptsOf, ensembles: Ensembles = "mean"
     ) -> ZeroShot:
-        """Compares films with a (positive, negative) pair of prompts per observation.
+        """Compares films with what states and what denies each observation.
 
         Raises:
             UsageError: no prompts.
         """
+        vectors = self.prompt_vectors(prompts, ensembles)
+        return self.compare(self.encode_images(images), vectors)
+
+    def prompt_vectors(self, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
+        """The vectors of all prompts, each text encoded once and each ensemble made one vector.
+
+        Raises:
+            UsageError: no prompts at all, or none that states an observation.
+        """
         if not prompts:
             raise UsageError("zero_shot: no prompts; give {observation: (positive, negative)}")
-        texts = [text for pair in prompts.values() for text in pair]
-        cosines = self.encode_images(images) @ self.encode_texts(texts).T
-        positive, negative = cosines[:, 0::2], cosines[:, 1::2]
-        probability = 1.0 / (1.0 + np.exp(-self.scale * (positive - negative).astype(np.float64)))
-        return ZeroShot(tuple(prompts), positive, negative, probability.astype(np.float32))
+        pairs = {name: (_texts(pair[0]), _texts(pair[1])) for name, pair in prompts.items()}
+        for name, (positive, _) in pairs.items():
+            if not positive:
+                raise UsageError(f"zero_shot: no prompt states '{name}'")
+        texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
+        encoded = dict(zip(texts, self.encode_texts(texts), strict=True))
+        sides = [
+            np.stack(
+                [self._ensemble([encoded[text] for text in pair[side]], ensembles) for pair in pairs.values()]
+            )
+            for side in (0, 1)
+        ]
+        return PromptVectors(tuple(prompts), *sides)
+
+    def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
+        """What prompts say of films (N, D) that are encoded already."""
+        # In double precision and then rounded, so that equal films get equal scores wherever they stand.
+        wide = films.astype(np.float64)
+        positive = (wide @ prompts.positive.T).astype(np.float32)
+        negative = (wide @ prompts.negative.T).astype(np.float32)
+        probability = sigmoid(self.scale * (positive.astype(np.float64) - negative)).astype(np.float32)
+        return ZeroShot(prompts.observations, positive, negative, probability)
+
+    def findings(
+        self,
+        images: Iterable[Path | str | Film],
+        prompts: PromptsOf | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[list[Finding] | ImageError]:
+        """For each film in turn all observations, the likeliest first; or what is wrong with the film.
+
+        Without `prompts` they are those the model's decisions were fitted with. Decisions hold only where the
+        prompts are the same, so other prompts give probabilities that are not calibrated.
+
+        Raises:
+            UsageError: no prompts, and the model has no decisions.
+        """
+        decided = self.decisions.observations if self.decisions else {}
+        asked = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
+        vectors = self.prompt_vectors(asked, self.decisions.ensembles if self.decisions else "mean")
+        valid = [_valid_for(decided.get(name), asked[name]) for name in asked]
+        for vector in self.stream_each(images, progress):
+            yield vector if isinstance(vector, ImageError) else self._findings(vector, vectors, valid)
+
+    def _findings(
+        self, vector: Vectors, prompts: PromptVectors, decisions: Sequence[Decision | None]
+    ) -> list[Finding]:
+        scores = self.compare(vector[None], prompts)
+        found = [
+            _finding(
+                name,
+                decision,
+                *(float(part[0, place]) for part in (scores.positive, scores.negative, scores.probability)),
+            )
+            for place, (name, decision) in enumerate(zip(prompts.observations, decisions, strict=True))
+        ]
+        return sorted(
+            found, key=lambda one: -1.0 if one.probability is None else one.probability, reverse=True
+        )
+
+    def _ensemble(self, vectors: Sequence[Vectors], ensembles: Ensembles) -> Vectors:
+        if not vectors:
+            return np.full(self.dimension, np.nan, dtype=np.float32)
+        mean = np.mean(np.stack(vectors), axis=0, dtype=np.float64)
+        length = max(float(np.linalg.norm(mean)), 1e-12) if ensembles == "mean" else 1.0
+        return np.asarray(mean / length, dtype=np.float32)
 
     def _encode_block(self, texts: Sequence[str]) -> Vectors:
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
@@ -129,19 +254,36 @@ class Predictor:
             vectors[places] = self._checked(encoded)
         return vectors
 
-    def _decoded(self, images: Iterable[Path | str | Film]) -> Iterator[list[Film]]:
+    def _tracked(
+        self, images: Iterable[Path | str | Film], progress: Progress
+    ) -> Iterator[Path | str | Film]:
+        total = len(images) if isinstance(images, Sequence) else None
+        return progress.track(images, total, "embedding images")
+
+    def _encode_films(self, squares: Sequence[Film]) -> Vectors:
+        pixels = to_tensor(np.stack(squares), self.config.preprocessing).to(self._device)
+        with torch.inference_mode():
+            return self._checked(self._model.encode_images(pixels))
+
+    def _decoded(self, images: Iterable[Path | str | Film]) -> Iterator[list[Film | ImageError]]:
         """Batches of squares (S, S), decoded by threads at most `BATCHES_AHEAD` batches ahead."""
         remaining = iter(images)
-        waiting: deque[list[Future[Film]]] = deque()
+        waiting: deque[list[Future[Film | ImageError]]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             while True:
-                batch = [pool.submit(self._square, image) for image in islice(remaining, BATCH_IMAGES)]
+                batch = [pool.submit(self._try_square, image) for image in islice(remaining, BATCH_IMAGES)]
                 if batch:
                     waiting.append(batch)
                 if not waiting:
                     return
                 if not batch or len(waiting) > BATCHES_AHEAD:
                     yield [future.result() for future in waiting.popleft()]
+
+    def _try_square(self, image: Path | str | Film) -> Film | ImageError:
+        try:
+            return self._square(image)
+        except ImageError as error:
+            return error
 
     def _square(self, image: Path | str | Film) -> Film:
         """As training saw films: first at the side it read them at, then at the model's."""
@@ -161,6 +303,35 @@ class Predictor:
         return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *blocks])
 
 
+def _texts(wording: Wording) -> tuple[str, ...]:
+    return (wording,) if isinstance(wording, str) else tuple(wording)
+
+
+def _valid_for(decision: Decision | None, asked: tuple[Wording, Wording]) -> Decision | None:
+    """The decision, if it was fitted with these prompts."""
+    if decision is None or (decision.positive, decision.negative) != (_texts(asked[0]), _texts(asked[1])):
+        return None
+    return decision
+
+
+def _finding(
+    name: str, decision: Decision | None, positive: float, negative: float, probability: float
+) -> Finding:
+    if not np.isfinite(negative):
+        return Finding(name, None, positive, None, None, None, False)
+    margin = positive - negative
+    calibrated = decision.probability(margin) if decision else None
+    return Finding(
+        observation=name,
+        probability=probability if calibrated is None else calibrated,
+        positive_score=positive,
+        negative_score=negative,
+        abstains=decision.abstains(margin) if decision else None,
+        is_positive=decision.is_positive(margin) if decision else None,
+        is_calibrated=calibrated is not None,
+    )
+
+
 def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
     """The model in `folder`, on `device` (by default the accelerator if there is one, else the processor).
 
@@ -168,9 +339,11 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     `trust_code`.
 
     Raises:
-        ModelError: not a model folder, or its weights do not fit its configuration.
+        ModelError: not a model folder, its weights do not fit its configuration, or its decisions were made
+            for other weights.
     """
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen))
+    decisions = read_decisions(folder, loaded.config.fingerprint)
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, decisions)
