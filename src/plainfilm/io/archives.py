@@ -109,7 +109,7 @@ def _read_member(path: Path, archive: Path, name: str) -> bytes:
             return stream.read(member.size)
     try:
         return _zip(*_state(archive)).read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: cannot be unpacked ({error}); fetch {archive.name} again") from None
     except RuntimeError as error:  # it wants a password
         raise DataError(f"{path}: cannot be unpacked ({error}); unpack {archive.name} yourself") from None
@@ -133,7 +133,7 @@ def _state(archive: Path) -> tuple[Path, int, int, int]:
 def _zip(archive: Path, size: int, changed_ns: int, process: int) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
         raise _damaged(archive, error) from None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import logging
 import struct
 import warnings
@@ -69,7 +70,7 @@ def decode(
         warnings.simplefilter("ignore")
         try:
             _refuse_bomb(stream)
-            dataset = pydicom.dcmread(stream, force=True)
+            dataset = pydicom.dcmread(_Bounded(stream), force=True)
             _refuse(dataset)
             doubt, flags = doubts(dataset)
             if doubt and not keep_refused:
@@ -80,11 +81,27 @@ def decode(
             raise ImageError(f"{path}: {error}") from None
         except RuntimeError as error:
             raise _no_decoder(path, error) from None
-        except _DAMAGE as error:
+        except (*_DAMAGE, pydicom.errors.BytesLengthException) as error:
             raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
     spacing, odd = side_of_pixel(dataset)
     flags = ((doubt,) if doubt else flags) + film.flags + odd
     return Film(film.array, film.original_width, film.original_height, spacing, flags)
+
+
+class _Bounded:
+    """A stream that reads no more than there is: a false length must not take gigabytes of memory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+        place = stream.tell()
+        self._size = stream.seek(0, io.SEEK_END)
+        stream.seek(place)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes, or as many as there are."""
+        left = max(0, self._size - self._stream.tell())
+        return self._stream.read(left if size is None or size < 0 else min(size, left))
 
 
 @functools.cache

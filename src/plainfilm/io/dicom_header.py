@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
 import struct
 from typing import Any
 
-# A value that its type does not allow raises one of these, and only when it is looked at.
-_UNREADABLE = (
-    *(ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError),
-    *(NotImplementedError, RecursionError, struct.error),
-)
+
+@functools.cache
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What a value raises that its type does not allow, and only when it is looked at."""
+    lengths: type[Exception] = importlib.import_module("pydicom.errors").BytesLengthException
+    plain = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
+    return (*plain, NotImplementedError, RecursionError, struct.error, lengths)
 
 
 def text(dataset: Any, keyword: str) -> str:
@@ -19,7 +23,7 @@ def text(dataset: Any, keyword: str) -> str:
         value = dataset.get(keyword)
         values = value if isinstance(value, (list, tuple)) or _is_multiple(value) else [value]
         return " ".join(str(part) for part in values if part is not None).strip(" \0")
-    except _UNREADABLE:
+    except _unreadable():
         return ""
 
 
@@ -29,7 +33,7 @@ def numbers(dataset: Any, keyword: str) -> list[float]:
         value = dataset.get(keyword)
         values = value if isinstance(value, (list, tuple)) or _is_multiple(value) else [value]
         found = [float(part) for part in values if part is not None and part != ""]
-    except _UNREADABLE:
+    except _unreadable():
         return []
     return found if all(map(math.isfinite, found)) else []
 
@@ -43,7 +47,7 @@ def items(dataset: Any, keyword: str) -> list[Any]:
     """The items of a sequence; none where it is absent or no sequence."""
     try:
         value = dataset.get(keyword)
-    except _UNREADABLE:
+    except _unreadable():
         return []
     return list(value) if value is not None and type(value).__name__ == "Sequence" else []
 

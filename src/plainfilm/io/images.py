@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io import appearance, archives, dicom, raster
+from plainfilm.io import archives, dicom, raster
 from plainfilm.io.files import replacing
 
 
@@ -69,8 +69,14 @@ def read_image(
         grey = film.array.min()
         raise ImageError(f"{path}: every pixel has the grey value {grey}; not a film, leave it out")
     spacing = film.spacing_mm * film.original_width / film.array.shape[1] if film.spacing_mm else None
-    flags = film.flags + (appearance.flags(film.array) if examine else ())
+    flags = film.flags + (_looked_at(film.array) if examine else ())
     return Pixels(film.array, film.original_width, film.original_height, spacing, flags)
+
+
+def _looked_at(film: NDArray[np.uint8]) -> tuple[str, ...]:
+    from plainfilm.io import appearance  # half a second of import that reading does not need
+
+    return appearance.flags(film)
 
 
 def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:

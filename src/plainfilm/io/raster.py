@@ -69,7 +69,7 @@ def decode(data: bytes, path: Path, shortest_side: int | None = None, *, examine
         raise ImageError(f"{path}: not an image that can be read ({known}, DICOM); convert it") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{path}: claims more than {MAX_PIXELS:,} pixels; refused as unsafe") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:  # what Pillow raises on damage
         raise ImageError(f"{path}: is truncated or damaged ({error}); fetch the file again") from None
 
 

@@ -168,5 +168,7 @@ def read_json(path: Path | str) -> Any:
         raise DataError(f"{path}: no such file") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}: line {error.lineno}: not valid JSON ({error.msg})") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise DataError(f"{path}: is nested too deeply to be anything that Plainfilm reads") from None
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None

@@ -65,7 +65,7 @@ def open_i_document(path: Path) -> ElementTree.Element:
         raise DataError(f"{path}: declares a document type, which no Open-i report does; not read")
     try:
         return ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # LookupError: of an unknown encoding
         raise DataError(f"{path}: not XML ({error})") from None
 
 
