@@ -15,27 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from plainfilm import __version__
 from plainfilm.bank.compose import Answers, Composition, answer
 from plainfilm.bank.items import Choice
 from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Indices
-from plainfilm.collection import Collection, check_patients_apart
-from plainfilm.collection.leaks import check_unseen
+from plainfilm.collection import Collection
 from plainfilm.errors import nearest
-from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
-from plainfilm.metrics.scores import Score, Terms, differences, intervals
+from plainfilm.metrics.scores import Score, Terms
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results, Shown
 from plainfilm.tasks.retrieving.sides import DIRECTIONS, Direction, Embedded, Queries, World
 from plainfilm.tasks.retrieving.subgroups import subgroups
-from plainfilm.tasks.retrieving.tables import examples, items_table, predictions_table
+from plainfilm.tasks.retrieving.tables import examples, predictions_table
 from plainfilm.tasks.retrieving.terms import (
     NOT_A_FINDING,
     baseline_standings,
@@ -47,8 +41,10 @@ from plainfilm.tasks.retrieving.terms import (
     model_standings,
     number_of_queries,
 )
+from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
+from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split, views_asked
 from plainfilm.text.rules import TEXT_RULES
-from plainfilm.types import SPLITS, View
+from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -98,9 +94,7 @@ class Config(Composition):
     @field_validator("split", "bank_split")
     @classmethod
     def _known_split(cls, value: str) -> str:
-        if value not in SPLITS:
-            raise ValueError(f"unknown split '{value}': {nearest(value, SPLITS)}")
-        return value
+        return known_split(value)
 
     @model_validator(mode="after")
     def _bank_is_apart(self) -> Self:
@@ -130,9 +124,9 @@ def run(
         LeakageError: patients of the queries are among those of the training split.
         DataError: no labels, or nothing to ask or to retrieve.
     """
-    check_no_leak(predictor, collections, config)
+    check_no_leak(predictor, collections, config.split)
     labels = Labels(collections, config.labels)
-    choice = Choice(text_rule=_text_rule(predictor, config), views=_views(predictor, config))
+    choice = Choice(text_rule=_text_rule(predictor, config), views=views_asked(predictor, config.views))
     world = World(predictor, collections, labels, choice, progress)
     outcomes = [_direction(DIRECTIONS[name], world, config) for name in config.directions]
     return Results(
@@ -149,26 +143,8 @@ def run(
     )
 
 
-def check_no_leak(predictor: Predictor, collections: Sequence[Collection], config: Config) -> None:
-    """Refuses queries of patients of a training split, or of those the model says it was trained on.
-
-    Raises:
-        LeakageError: there are some.
-    """
-    asked = [(collection, config.split) for collection in collections]
-    check_patients_apart([(collection, "train") for collection in collections], asked)
-    if predictor.trained_patients is not None:
-        check_unseen(predictor.trained_patients, asked)
-
-
 def _text_rule(predictor: Predictor, config: Config) -> str:
     return config.text_rule or predictor.config.text_rule or "best_section"
-
-
-def _views(predictor: Predictor, config: Config) -> tuple[str, ...] | None:
-    """The views asked for, else those the model was trained on (`None`: all)."""
-    views = config.views or predictor.config.recipe.get("data", {}).get("views")
-    return tuple(str(view) for view in views) if views else None
 
 
 def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
@@ -178,12 +154,16 @@ def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
     answers = answer(bank.vectors, queries.vectors, config)
     values, baselines = _terms(direction, queries, own, bank, answers, observations, config)
     scores = _scores(queries, observations, config.k)
-    metrics = _metrics(direction.name, scores, queries.patients, values, baselines, config)
-    metrics = [_with_support(metric, queries, observations) for metric in metrics]
+    measured = Measured(direction.name, values, baselines, queries.patients)
+    chosen = [score for score in scores if score.name.startswith(SUBGROUP_SCORES)]
+    resampling = Resampling(number_of_queries, config.resamples, config.seed)
+    metrics = [
+        _with_support(metric, queries, observations) for metric in measure(measured, scores, resampling)
+    ]
     return _Outcome(
-        metrics + _by_subgroup(direction.name, scores, queries, values, baselines, config),
+        metrics + measure_subgroups(measured, chosen, subgroups(queries.facts), resampling),
         predictions_table(direction.name, queries, bank, answers, observations),
-        items_table(direction.name, queries, values),
+        items_table(measured, queries.ids),
         examples(direction.name, queries, bank, answers, observations, config.seed),
     )
 
@@ -220,84 +200,6 @@ def _terms(
     return {**identity, **said(answers.indices)}, baselines
 
 
-def _metrics(
-    direction: str,
-    scores: Sequence[Score],
-    patients: NDArray[np.str_],
-    values: Terms,
-    baselines: dict[str, Terms],
-    config: Config,
-) -> list[Metric]:
-    bootstrap = PatientBootstrap(patients, config.resamples, config.seed)
-    found = intervals(scores, values, bootstrap)
-    trivial: dict[str, dict[str, tuple[Interval, Interval]]] = {}
-    for name, terms in baselines.items():
-        known = [score for score in scores if all(part in terms for part in score.parts)]
-        pairs = zip(
-            intervals(known, terms, bootstrap), differences(known, values, terms, bootstrap), strict=True
-        )
-        trivial[name] = {score.name: pair for score, pair in zip(known, pairs, strict=True)}
-    return [
-        _metric(direction, score, interval, number_of_queries(score, values), trivial)
-        for score, interval in zip(scores, found, strict=True)
-    ]
-
-
-def _metric(
-    direction: str,
-    score: Score,
-    interval: Interval,
-    n: int,
-    trivial: dict[str, dict[str, tuple[Interval, Interval]]],
-) -> Metric:
-    mine = {name: pairs[score.name] for name, pairs in trivial.items() if score.name in pairs}
-    return Metric(
-        name=f"{direction}/{score.name}",
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        n=n,
-        note=interval.note,
-        baselines={name: pair[0].value for name, pair in mine.items() if pair[0].value is not None},
-        baseline_intervals={
-            name: (pair[0].low, pair[0].high)
-            for name, pair in mine.items()
-            if pair[0].low is not None and pair[0].high is not None
-        },
-        over_baselines={
-            name: (pair[1].value, pair[1].low, pair[1].high)
-            for name, pair in mine.items()
-            if pair[1].value is not None and pair[1].low is not None and pair[1].high is not None
-        },
-        group=direction,
-        reducer=score.reducer,
-        parts=score.parts,
-    )
-
-
-def _by_subgroup(
-    direction: str,
-    scores: Sequence[Score],
-    queries: Queries,
-    values: Terms,
-    baselines: dict[str, Terms],
-    config: Config,
-) -> list[Metric]:
-    """A few scores for each subgroup of the queries, by the same rules and beside the same baselines."""
-    chosen = [score for score in scores if score.name.startswith(SUBGROUP_SCORES)]
-    found = []
-    for name, mine in subgroups(queries.facts).items():
-        part = {term: pairs[mine] for term, pairs in values.items()}
-        trivial: dict[str, Terms] = {
-            kind: {term: pairs[mine] for term, pairs in terms.items()} for kind, terms in baselines.items()
-        }
-        for metric in _metrics(direction, chosen, queries.patients[mine], part, trivial, config):
-            found.append(
-                replace(metric, name=f"{metric.name} [{name}]", subgroup=name, reducer=None, parts=())
-            )
-    return found
-
-
 def _with_support(metric: Metric, queries: Queries, observations: Sequence[str]) -> Metric:
     """The metric with the number of positive queries, where it is of one observation."""
     _, separator, name = metric.name.rpartition("@")[0].rpartition("_positive/")
@@ -314,7 +216,7 @@ def _protocol(
     return {
         **settings,
         "text_rule": _text_rule(predictor, config),
-        "views": _views(predictor, config),
+        "views": views_asked(predictor, config.views),
         "labels": labels.origin,
         "observations": list(labels.observations),
         "prompts": None,
@@ -325,10 +227,5 @@ def _protocol(
             "random": f"mean of {config.random_draws} draws; expected value for the ranks",
             "most_frequent": "the commonest texts, or films with the commonest set of labels",
         },
-        "interval": f"95 %, percentile bootstrap of {config.resamples} resamples of patients",
-        "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
-        "model_fingerprint": predictor.fingerprint,
-        "collection_fingerprints": [collection.fingerprint for collection in collections],
-        "training_patients_checked": predictor.trained_patients is not None,
-        "versions": {"plainfilm": __version__, "torch": torch.__version__, "numpy": np.__version__},
+        **identity(predictor, collections, config.resamples),
     }

@@ -11,12 +11,10 @@ import pandas as pd
 
 from plainfilm.bank.compose import Answers
 from plainfilm.metrics.findings import BLANK, States, agreement
-from plainfilm.metrics.scores import Terms
 from plainfilm.seeding import generator
 from plainfilm.tasks.base import Shown
 from plainfilm.tasks.retrieving.sides import Embedded, Queries
 
-NUMERATOR, DENOMINATOR = "numerator", "denominator"
 EXAMPLES = 8
 """Queries shown per direction; drawn at random, neither best nor worst."""
 
@@ -50,15 +48,6 @@ def predictions_table(
             "labels": said[rows] if len(rows) else [],
         }
     )
-
-
-def items_table(direction: str, queries: Queries, values: Terms) -> pd.DataFrame:
-    """One row per query with the numerator and denominator of every term."""
-    columns: dict[str, Any] = {"group": direction, "item_id": queries.ids, "patient_id": queries.patients}
-    for name, pair in values.items():
-        columns[f"{name}|{NUMERATOR}"] = pair[:, 0]
-        columns[f"{name}|{DENOMINATOR}"] = pair[:, 1]
-    return pd.DataFrame(columns)
 
 
 def examples(
