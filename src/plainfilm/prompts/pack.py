@@ -110,8 +110,8 @@ class PromptPack:
         `states` are what is to be said of a film. `known_absent` are observations known not to be there, such
         as the classes of ChestX-ray14 that a row does not list; names that `states` has, or that a positive
         one implies, are not drawn. Fewer are drawn where there are fewer. Where all observations of the pack,
-        or of one of its sets, are negative or absent, `normal` is said; where nothing else would be said,
-        `FEWEST_NEGATIVES` are denied.
+        or of a set with `normal` in it, are negative or absent, `normal` is said. Where nothing else would be
+        said, `FEWEST_NEGATIVES` are denied.
 
         Raises:
             ConfigError: an observation that the pack does not have, or `negatives` below 0.
@@ -184,11 +184,12 @@ class PromptPack:
         return found
 
     def _is_normal(self, resolved: Mapping[str, State], known_absent: Collection[str]) -> bool:
-        """Whether all observations of the pack, or of one of its sets, are negative or known to be absent."""
+        """Whether all observations of the pack, or of a set with `normal` in it, are negative or absent."""
         if self.normal in resolved or any(state != State.NEGATIVE for state in resolved.values()):
             return False
         denied = set(resolved) | {self.observation(name) for name in known_absent} | {self.normal}
-        return any(denied.issuperset(names) for names in (self.observations, *self.sets.values()))
+        whole = [names for names in self.sets.values() if self.normal in names]
+        return any(denied.issuperset(names) for names in (self.observations, *whole))
 
     def _deniable(self, resolved: Mapping[str, State], known_absent: Collection[str]) -> list[str]:
         """The observations of `known_absent` that a report may deny, in the order of the pack."""

@@ -32,7 +32,8 @@ class Entry(Settings):
     """The sentences of one observation.
 
     words: what fills slots here, before the words of the pack do. implies: observations that are named along
-    with it, such as Lung Opacity by a sentence about pneumonia; they are never denied beside it.
+    with it, such as Lung Opacity by a sentence about pneumonia; they are never denied beside it. labelled_as:
+    what the labeller's vocabularies call it, where they have another name for it.
     """
 
     words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -40,6 +41,7 @@ class Entry(Settings):
     negative: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
     implies: tuple[str, ...] = ()
+    labelled_as: str | None = None
 
     def patterns(self, key: str) -> tuple[str, ...]:
         """The patterns under a key of `STATES`."""
