@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.seeding import stable_hash
 
 KINDS = {
     "source": "sources",
@@ -33,6 +32,7 @@ _PARTS = {
     "text encoder": ("Config", "build"),
     "objective": ("Config", "NEEDS", "build"),
     "task": ("Config", "run"),
+    "phantom layout": ("write_study", "write_tables", "expected"),
     "interchange format": ("Config", "write"),
 }
 """What a module of a kind must have; `docs/extending.md` explains them."""
@@ -76,6 +76,8 @@ def _from_module(kind: str, name: str) -> ModuleType:
 
 
 def _from_file(kind: str, path: Path) -> ModuleType:
+    from plainfilm.seeding import stable_hash  # brings numpy, which naming what there is does without
+
     if not path.is_file():
         raise ConfigError(f"{kind} '{path}': no such file")
     module_name = f"plainfilm_plugin_{path.stem}_{stable_hash(path.resolve()):x}"
