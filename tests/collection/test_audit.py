@@ -162,3 +162,15 @@ def test_the_page_shows_the_films_it_speaks_of(films: Path, capsys: pytest.Captu
     assert page.count("data:image/jpeg;base64") >= 2
     assert "Secret" not in page
     assert "http" not in page
+
+
+def test_what_looks_like_a_persons_data_is_told_without_repeating_it(films: Path) -> None:
+    rows = ("film0.png,ann,train,Discussed with Dr. Miller on 03/14/2019.", "film1.png,bob,test,No effusion.")
+    found = audit([collection(films, "c", *rows)])
+    told = [entry for entry in found["warnings"] if entry["kind"] == "identifier"]
+    assert {entry["message"] for entry in told} == {
+        "1 report sections with what looks like a date",
+        "1 report sections with what looks like a name",
+    }
+    assert all(entry["ids"] == ["film0"] for entry in told)
+    assert "Miller" not in str(found)

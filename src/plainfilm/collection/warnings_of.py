@@ -13,17 +13,19 @@ import yaml
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.repeats import EXAMPLES, Entry
+from plainfilm.text.privacy import find_identifiers
 
 _LICENCES = Path(__file__).with_name("licences.yaml")
 
 
 def warnings_of(collection: Collection) -> Iterator[Entry]:
-    """An entry for everything of its kind: missing things, flagged films, odd boxes, licences."""
+    """An entry for everything of its kind: missing things, flagged films, odd boxes, licences, identifiers."""
     studies, images = collection.frame("studies"), collection.frame("images")
     yield from _missing(collection, studies, images)
     yield from _rejected(collection)
     yield from _flagged(collection, images)
     yield from _licences_of(collection, images)
+    yield from _identifiers(collection)
 
 
 def _missing(collection: Collection, studies: pd.DataFrame, images: pd.DataFrame) -> Iterator[Entry]:
@@ -77,6 +79,18 @@ def what_licence_forbids(licence: str) -> str | None:
 def _terms() -> list[tuple[re.Pattern[str], str]]:
     entries = yaml.safe_load(_LICENCES.read_text(encoding="utf-8"))
     return [(re.compile(entry["pattern"], re.IGNORECASE), entry["forbids"]) for entry in entries]
+
+
+def _identifiers(collection: Collection) -> Iterator[Entry]:
+    """Kinds of what looks like a person's data in reports; the text itself is not repeated."""
+    sections = collection.table("sections").select(["study_id", "text"])
+    found: dict[str, list[str]] = {}
+    for study, text in zip(sections["study_id"].to_pylist(), sections["text"].to_pylist(), strict=True):
+        for kind in sorted({span.kind for span in find_identifiers(text)}):
+            found.setdefault(kind, []).append(study)
+    for kind, studies in sorted(found.items()):
+        message = f"report sections with what looks like a {kind}"
+        yield from _entry(collection, "identifier", message, pd.Series(studies))
 
 
 def _entry(collection: Collection, kind: str, message: str, ids: pd.Series) -> Iterator[dict[str, Any]]:
