@@ -19,7 +19,7 @@ _LICENCES = Path(__file__).with_name("licences.yaml")
 
 
 def warnings_of(collection: Collection) -> Iterator[Entry]:
-    """An entry for everything of its kind: missing things, flagged films, odd boxes, licences, identifiers."""
+    """An entry for each kind of thing: missing parts, flagged films, odd boxes, licences, identifiers."""
     studies, images = collection.frame("studies"), collection.frame("images")
     yield from _missing(collection, studies, images)
     yield from _rejected(collection)
