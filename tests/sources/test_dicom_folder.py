@@ -201,6 +201,14 @@ def test_what_is_no_film_is_told(tmp_path: Path) -> None:
     ], found
 
 
+def test_files_that_plainfilm_put_there_are_passed_over(tmp_path: Path) -> None:
+    add(tmp_path / "a")
+    (tmp_path / ".plainfilm-download").write_text("journal")
+    (tmp_path / "inner/.plainfilm-other").mkdir(parents=True)
+    (tmp_path / "inner/.plainfilm-other/part").write_text("unfinished")
+    assert read(tmp_path)[1] == []
+
+
 def test_what_is_refused_by_its_header_can_be_asked_for(tmp_path: Path) -> None:
     add(tmp_path / "a", Modality="CT", BurnedInAnnotation="YES")
     assert read(tmp_path)[0] == []

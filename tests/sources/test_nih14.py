@@ -159,9 +159,9 @@ def test_one_list_of_two_is_refused(raw: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("00000004_000.png,Mass,0,4,411,F,PA,,,,,", "Patient Age is '411'"),
-        ("00000004_000.png,Mass,0,4,40,Q,PA,,,,,", "Patient Gender is 'Q'"),
-        ("00000004_000.png,Mass,first,4,40,F,PA,,,,,", "Follow-up # is 'first'"),
+        ("00000004_000.png,Mass,0,4,411,F,PA,,,,,", "Patient Age '411'"),
+        ("00000004_000.png,Mass,0,4,40,Q,PA,,,,,", "Patient Gender 'Q'"),
+        ("00000004_000.png,Mass,first,4,40,F,PA,,,,,", "Follow-up # 'first'"),
         ("00000004_000.png,Mass|Infiltrate,0,4,40,F,PA,,,,,", "did you mean 'Infiltration'"),
         ("00000004_000.png,Mass|No Finding,0,4,40,F,PA,,,,,", "the findings are kept"),
         ("00000004_000.png,,0,4,40,F,PA,,,,,", "Finding Labels is blank"),
@@ -183,7 +183,7 @@ def test_a_bad_row_is_told_with_its_place(raw: Path, row: str, reason: str) -> N
     [
         ("00000009_000.png,Mass,1,2,3,4,,,", "does not list"),
         ("00000001_000.png,Masses,1,2,3,4,,,", "none of the findings"),
-        ("00000001_000.png,Mass,1,two,3,4,,,", "expected four numbers"),
+        ("00000001_000.png,Mass,1,two,3,4,,,", "box (1, two, 3, 4) is not four numbers"),
     ],
 )
 def test_a_bad_box_is_told_with_its_place(raw: Path, row: str, reason: str) -> None:

@@ -101,11 +101,11 @@ def test_tables_and_films_in_their_zips(raw: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("aa,264.0,152.0,213.0,379.0,1", "box (264.0, 152.0, 213.0, 379.0) stands there already"),
+        ("aa,264.0,152.0,213.0,379.0,1", "its box stands there already"),
         ("aa,1,2,0,4,1", "has no area"),
-        ("aa,1,2,x,4,1", "has a number that is none"),
+        ("aa,1,2,x,4,1", "box (1, 2, x, 4) is not four numbers"),
         ("aa,,,,,1", "Target is 1 but the row has no box"),
-        ("bb,1,2,3,4,0", "a row whose Target is not 1"),
+        ("bb,1,2,3,4,0", "has a box, but its Target is not 1"),
         ("bb,,,,,2", "Target is '2': expected 1 or 0"),
         ("aa,,,,,0", "another row says otherwise; 1 is taken"),
         (",,,,,0", "names no film"),

@@ -137,7 +137,7 @@ def test_the_split_of_gloria_has_each_film_on_one_side(raw: Path) -> None:
 
 
 def test_a_folder_without_its_table(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"neither train-rle\.csv nor stage_2_train\.csv"):
+    with pytest.raises(SourceError, match=r"no stage_2_train\.csv or train-rle\.csv"):
         read(tmp_path)
 
 

@@ -26,6 +26,8 @@ from plainfilm.io.files import replacing
 
 SPLIT_FILES = {"train": "train", "validation": "val", "test": "test"}
 """How most systems call the files of the splits."""
+VALID_FILES = {**SPLIT_FILES, "validation": "valid"}
+"""How CheXpert and CXR-CLIP call them."""
 
 
 class FormatConfig(Settings):

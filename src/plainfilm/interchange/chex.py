@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
 from plainfilm.interchange.stored import (
     StoredBox,
     StoredFilm,
@@ -34,7 +34,6 @@ from plainfilm.interchange.stored import (
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Report, View
 
-_FILES = {"train": "train", "validation": "val", "test": "test"}
 _SPLITS = {"train": "train", "validation": "validate", "test": "test"}
 _MIMIC = "mimic-cxr"
 _CATEGORIES = {"imagenome/anatomicalfinding": "af", "imagenome/disease": "disease"}
@@ -109,7 +108,7 @@ def _write_tables(out: Path, name: str, rows: Sequence[tuple[str, Cells]]) -> tu
     files = [out / f"{name}.all.csv"]
     whole = ([*_in_order(cells, columns), _SPLITS[split]] for split, cells in rows)
     write_rows(files[0], [*columns, "split"], whole)
-    for split, ending in _FILES.items():
+    for split, ending in SPLIT_FILES.items():
         part = [_in_order(cells, columns) for own, cells in rows if own == split]
         if part:
             files.append(out / f"{name}.{ending}.csv")

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import VALID_FILES, FormatConfig, Written, put_image, told, write_rows
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
 from plainfilm.types import View
 
-FILES = {"train": "train", "validation": "valid", "test": "test"}
 COLUMNS = (
     *("No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema"),
     *("Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other"),
@@ -54,7 +53,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     places = dict(_places(studies))
     header = (*_PERSON, *COLUMNS, *(_IDS if config.ids else ()))
     files, rows = [], 0
-    for split, name in FILES.items():
+    for split, name in VALID_FILES.items():
         lines = [
             _row(study, film, f"{config.name}/{name}/{places[film.image_id]}", out, config)
             for study in studies

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Literal
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import VALID_FILES, FormatConfig, Written, put_image, told, write_rows
 from plainfilm.interchange.stored import States, StoredStudy, chosen_origin, studies_in
 from plainfilm.types import View
 
-FILES = {"train": "train", "validation": "valid", "test": "test"}
 COLUMN_OF_VIEW: Mapping[View, str] = {
     View.AP: "AP",
     View.AP_SUPINE: "AP",
@@ -55,7 +54,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     columns = ("text_label",) if labels else ("text",)
     ours = _OURS if labels else (*_OURS, "sections")
     files, rows = [], 0
-    for split, name in FILES.items():
+    for split, name in VALID_FILES.items():
         lines = list(_rows([study for study in usable if study.split == split], out, config))
         if lines:
             files.append(out / f"{name}.csv")

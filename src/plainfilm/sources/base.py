@@ -26,13 +26,14 @@ The readers of single cells below (`view_of`, `split_of`, ...) are shared by the
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from plainfilm import plugins
 from plainfilm.config import Settings
-from plainfilm.types import Rejection, State, Study, View
+from plainfilm.types import SPLITS, Rejection, State, Study, View
 
 
 class SourceConfig(Settings):
@@ -147,6 +148,18 @@ def split_of(cell: str) -> str | None:
     return _SPLITS.get(cell.strip().lower())
 
 
+def split_named(file: Path) -> str | None:
+    """The split that a word of a file's name means, as in `instances_val2017.json`."""
+    words = re.findall(r"[a-z]+", file.name.lower())
+    return next((split for word in words if (split := split_of(word))), None)
+
+
+def by_split(files: Iterable[Path]) -> list[tuple[Path, str]]:
+    """The files whose names mean a split, with it: those for training, then validation, then testing."""
+    named = [(file, split) for file in files if (split := split_named(file))]
+    return sorted(named, key=lambda pair: (SPLITS.index(pair[1]), pair[0]))
+
+
 def state_of(cell: str) -> State | None:
     """The state a cell holds: 1, 0, -1 (also written 1.0) or a word; `None` where it is not one.
 
@@ -158,6 +171,16 @@ def state_of(cell: str) -> State | None:
     if word is None and number in (-1.0, 0.0, 1.0):
         return State(int(number))
     return word
+
+
+def no_state(observation: str, cell: str) -> str:
+    """Why a label is refused."""
+    return f"label {observation} is '{cell}': expected 1, 0, -1 or blank"
+
+
+def not_understood(name: str, cell: str) -> str:
+    """Why something that a study can do without is left out of it."""
+    return f"{name} '{cell}' is not understood; the study is kept without it"
 
 
 def number_of(cell: str) -> float | None:

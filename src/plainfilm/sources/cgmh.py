@@ -11,17 +11,28 @@ any site can write its own tables in this form (https://github.com/porterlin/cxr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import field_validator
 
 from plainfilm.errors import SourceError, nearest
 from plainfilm.io.archives import is_file
-from plainfilm.sources.base import SourceConfig, age_of, sex_of, split_of, view_of
-from plainfilm.sources.cells import list_of
-from plainfilm.sources.cells.rows import Row, read_rows, row_states
-from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
+from plainfilm.sources.base import (
+    SourceConfig,
+    age_of,
+    by_split,
+    sex_of,
+    split_named,
+    split_of,
+    view_of,
+)
+from plainfilm.sources.cells.examples import phantom_example
+from plainfilm.sources.cells.lists import list_of
+from plainfilm.sources.cells.raw_files import bare_name
+from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells
+from plainfilm.types import SPLITS, Image, Label, Rejection, Report, State, Study, View
 
 LABELS = (
     "Endotracheal tube in place",
@@ -42,7 +53,6 @@ LABELS = (
 
 _ROLES = ("", "index", "image", "text", "text_label")
 _MORE_ROLES = ("patient_id", "study_id", "view", "age", "sex", "split")
-_ORDER = ("test", "validation", "train")
 
 
 class Config(SourceConfig):
@@ -82,24 +92,15 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 def _tables(raw: Path) -> list[tuple[Path, str | None]]:
     """The tables with the splits that their names say (`test.csv`, `cgmh_train.csv`)."""
     if raw.is_file():
-        return [(raw, _split_in(raw))]
+        return [(raw, split_named(raw))]
     if not raw.is_dir():
         raise SourceError(
             f"{raw}: no such file or folder; give the folder of train.csv, valid.csv and test.csv"
         )
-    found = [
-        path for path in sorted(raw.iterdir()) if path.name.endswith((".csv", ".csv.gz")) and _split_in(path)
-    ]
+    found = by_split(path for path in raw.iterdir() if path.name.endswith((".csv", ".csv.gz")))
     if not found:
         raise SourceError(f"{raw}: no train.csv, valid.csv or test.csv in it; give their folder or one table")
-    return sorted(
-        ((path, _split_in(path)) for path in found), key=lambda pair: (_ORDER.index(str(pair[1])), pair[0])
-    )
-
-
-def _split_in(path: Path) -> str | None:
-    words = re.split(r"[^a-z]+", path.name.partition(".")[0].lower())
-    return next((split for word in words if (split := split_of(word))), None)
+    return sorted(found, key=lambda pair: SPLITS.index(pair[1]), reverse=True)
 
 
 def _read_table(table: Path, split: str | None, config: Config) -> Iterator[Study | Rejection]:
@@ -145,14 +146,12 @@ def _study(
             images.append(item)
         else:
             yield Rejection(item.path, item.reason, study_id)
-    origin = f"cgmh/{row.table.name.partition('.')[0]}"
+    origin = f"cgmh/{bare_name(row.table)}"
     labels, refused = row_states(row, columns, origin)
     listed, unknown = _listed(row, origin, config)
-    for header, parse in _PARSED.items():
-        if row[header] and parse(row[header]) is None:
-            unknown.append(f"{header} is '{row[header]}': the study is kept without it")
-    faults = (*(item.reason for item in refused), *unknown)
-    yield from (Rejection(row.place, fault, study_id) for fault in faults)
+    yield from (replace(item, study_id=study_id) for item in refused)
+    yield from (Rejection(row.place, fault, study_id) for fault in unknown)
+    yield from unread_cells(row, {"age": age_of, "sex": sex_of, "split": split_of}, study_id)
     text = "\n".join(list_of(row["text"]))
     yield Study(
         study_id=study_id,
@@ -164,9 +163,6 @@ def _study(
         age=age_of(row["age"]),
         sex=sex_of(row["sex"]),
     )
-
-
-_PARSED: dict[str, Callable[[str], object]] = {"age": age_of, "sex": sex_of, "split": split_of}
 
 
 def _relative(path: str, prefix: str) -> str:
@@ -205,7 +201,4 @@ def _patient(row: Row, path: str, config: Config) -> str | None:
 
 def make_example(root: Path) -> Path:
     """Sixteen phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("cgmh", root, studies=16, size=96)
-    return root
+    return phantom_example("cgmh", root, studies=16)

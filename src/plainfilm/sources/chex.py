@@ -21,7 +21,7 @@ from typing import Any
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
-from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.text.structured import report_of
@@ -145,8 +145,8 @@ def _path(row: Row, ids: _Ids, is_nih: bool, raw: Path, config: Config) -> Path:
 
 
 def _split(row: Row) -> str | None:
-    words = re.split(r"[._]", row.table.name)
-    return split_of(row["split"]) or next((split for word in words if (split := split_of(word))), None)
+    found = _NIH.fullmatch(row.table.name) or _SPLIT_FILE.fullmatch(row.table.name)
+    return split_of(row["split"]) or (split_of(found[1]) if found else None)
 
 
 def _side(cell: str) -> int | None:

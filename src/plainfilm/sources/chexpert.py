@@ -16,7 +16,7 @@ Irvin et al., "CheXpert: a large chest radiograph dataset with uncertainty label
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,16 +25,17 @@ from plainfilm.io.csv_files import open_text
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.sources.base import SourceConfig, split_of
 from plainfilm.sources.cells.chexpert_tree import (
-    FILM_ENDINGS,
+    FILM_SUFFIXES,
     LICENCE,
     StudyName,
-    add_film,
+    film_id,
     film_name,
     film_view,
     patients_in,
     person,
 )
-from plainfilm.sources.cells.download import Shelf, downloaded, tables_below
+from plainfilm.sources.cells.examples import phantom_example
+from plainfilm.sources.cells.raw_files import RawFiles, bare_name, find_raw_files
 from plainfilm.sources.cells.rows import Row, read_rows, row_states
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
@@ -49,8 +50,10 @@ _LISTS = {
 _OTHER_LABELS = ("train_cheXbert", "train_visualCheXbert")
 _PLUS = "df_chexpert_plus_240401"
 _PLUS_LABELS = ("findings_fixed", "impression_fixed", "report_fixed")
-_TABLES = (*_LISTS, *_OTHER_LABELS, _PLUS, *_PLUS_LABELS)
-_TABLE_ENDINGS = (".csv", ".csv.gz", ".json")
+_TABLES = (
+    *(f"{name}.csv" for name in (*_LISTS, *_OTHER_LABELS, _PLUS)),
+    *(f"{name}.json" for name in _PLUS_LABELS),
+)
 
 
 class Config(SourceConfig):
@@ -101,39 +104,26 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no such folder, none of the tables that list films, two of one name, or a table of
             patients to leave out that names none of these.
     """
-    films = Shelf()
-    tables: list[Path] = []
-    for path in downloaded(raw, lambda name: _is_table(name) or (not config.tables_only and _is_film(name))):
-        if _is_table(path.name):
-            tables.append(path)
-        elif refused := add_film(films, path):
-            yield refused
-    yield from films.rejections
+    found = find_raw_files(raw, _TABLES, FILM_SUFFIXES, tables_only=config.tables_only, id_of=film_id)
+    for path in found.strays:
+        yield Rejection(str(path), "is not named patientN/studyN/viewN_frontal or _lateral")
+    yield from found.films.rejections
     corpus = _Corpus()
-    yield from _read_tables(raw, tables_below(tables), corpus)
+    yield from _read_tables(found, corpus)
     without = _without(config.without, corpus)
     for name in sorted(corpus.studies):
         if name.patient in without:
             reason = f"its patient is one of {config.without}, which are left out"
             yield Rejection(str(name), reason, str(name))
         else:
-            yield from _study(name, corpus.studies[name], raw, films, config)
-    for _, path in films.beside(corpus.films):
+            yield from _study(name, corpus.studies[name], found)
+    for _, path in found.films.beside(corpus.films):
         yield Rejection(str(path), "on disk but not in the tables, so its view and split are unknown")
 
 
-def _is_table(name: str) -> bool:
-    return name.endswith(_TABLE_ENDINGS) and name.partition(".")[0] in _TABLES
-
-
-def _is_film(name: str) -> bool:
-    return name.lower().endswith(FILM_ENDINGS)
-
-
-def _read_tables(raw: Path, tables: Mapping[str, Path], corpus: _Corpus) -> Iterator[Rejection]:
-    if not any(name in tables for name in (*_LISTS, _PLUS)):
-        wanted = f"train.csv, valid.csv, test_labels.csv or {_PLUS}.csv"
-        raise SourceError(f"{raw}: no {wanted} in it or below; give the folder CheXpert was unpacked to")
+def _read_tables(found: RawFiles, corpus: _Corpus) -> Iterator[Rejection]:
+    found.table(*_LISTS, _PLUS)
+    tables = found.tables
     for name, split in _LISTS.items():
         if name in tables:
             yield from _read_list(tables[name], split, corpus)
@@ -155,7 +145,7 @@ def _read_list(path: Path, split: str, corpus: _Corpus) -> Iterator[Rejection]:
             continue
         study = yield from _listed(row, _Headers(), split, corpus)
         if study:
-            yield from _add_labels(row, f"chexpert/{_stem(path)}", study, corpus)
+            yield from _add_labels(row, f"chexpert/{bare_name(path)}", study, corpus)
 
 
 def _read_plus(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
@@ -219,12 +209,12 @@ def _read_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
         if study is None:
             yield Rejection(row.place, f"Path is '{row['Path']}': no film that is listed")
         else:
-            yield from _add_labels(row, f"chexpert/{_stem(path)}", study, corpus)
+            yield from _add_labels(row, f"chexpert/{bare_name(path)}", study, corpus)
 
 
 def _read_json_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
     """Labels of CheXpert Plus: one JSON object a line, `null` for what is not mentioned."""
-    origin = f"chexpert-plus/{_stem(path).removesuffix('_fixed')}"
+    origin = f"chexpert-plus/{bare_name(path).removesuffix('_fixed')}"
     with open_text(path) as stream:
         for number, line in enumerate(stream, start=1):
             try:
@@ -258,16 +248,14 @@ def _without(path: Path | None, corpus: _Corpus) -> frozenset[str]:
     return patients
 
 
-def _study(
-    name: StudyName, listed: _Listed, raw: Path, films: Shelf, config: Config
-) -> Iterator[Study | Rejection]:
+def _study(name: StudyName, listed: _Listed, found: RawFiles) -> Iterator[Study | Rejection]:
     images = []
-    for film, view, path in listed.films:
-        place = films.get(film)
-        if place or config.tables_only:
-            images.append(Image(film, place or raw / path, view, licence=LICENCE))
+    for film, view, place in listed.films:
+        path = found.film(film, place)
+        if path is None:
+            yield Rejection(place, "listed in the tables but not on disk", str(name))
         else:
-            yield Rejection(path, "listed in the tables but not on disk", str(name))
+            images.append(Image(film, path, view, licence=LICENCE))
     yield Study(
         study_id=str(name),
         patient_id=name.patient,
@@ -281,13 +269,6 @@ def _study(
     )
 
 
-def _stem(path: Path) -> str:
-    return path.name.partition(".")[0]
-
-
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("chexpert", root, studies=6, size=128)
-    return root
+    return phantom_example("chexpert", root)

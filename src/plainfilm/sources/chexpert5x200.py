@@ -14,19 +14,19 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from plainfilm.errors import SourceError
 from plainfilm.labelling.vocabularies import FIVE
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.cells.chexpert_tree import (
-    FILM_ENDINGS,
+    FILM_SUFFIXES,
     LICENCE,
     StudyName,
-    add_film,
+    film_id,
     film_name,
     film_view,
     person,
 )
-from plainfilm.sources.cells.download import Shelf, downloaded, tables_below
+from plainfilm.sources.cells.examples import phantom_example
+from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
 from plainfilm.sources.cells.rows import Row, read_rows, row_states
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Study
@@ -48,48 +48,47 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no such folder or table.
     """
-    table = _table(raw)
-    films = Shelf()
-    if not config.tables_only:
-        for path in downloaded(
-            config.images or _folder(raw), lambda name: name.lower().endswith(FILM_ENDINGS)
-        ):
-            add_film(films, path)
+    table, found = _find(raw, config)
     studies: dict[StudyName, Study] = {}
     for row in read_rows(table, ["Path", _IMPRESSION, *FIVE]):
         if isinstance(row, Rejection):
             yield row
         else:
-            yield from _add(row, films, studies, config)
+            yield from _add(row, found, studies)
     yield from (studies[name] for name in sorted(studies))
 
 
-def _table(raw: Path) -> Path:
-    if raw.is_file() and raw.name.endswith((".csv", ".csv.gz")):
-        return raw
-    found = tables_below(downloaded(raw, lambda name: name in (f"{_TABLE}.csv", f"{_TABLE}.csv.gz")))
-    if not found:
-        raise SourceError(f"{raw}: no {_TABLE}.csv in it or below; put GLoRIA's table beside the films")
-    return found[_TABLE]
+def _find(raw: Path, config: Config) -> tuple[Path, RawFiles]:
+    """The table and the films."""
+    is_table = raw.is_file() and raw.name.endswith((".csv", ".csv.gz"))
+    beside = find_raw_files(
+        raw.parent if is_table else raw,
+        () if is_table else (f"{_TABLE}.csv",),
+        () if config.images else FILM_SUFFIXES,
+        tables_only=config.tables_only,
+        id_of=film_id,
+    )
+    table = raw if is_table else beside.table(_TABLE)
+    if config.images is None:
+        return table, beside
+    return table, find_raw_files(
+        config.images, (), FILM_SUFFIXES, tables_only=config.tables_only, id_of=film_id
+    )
 
 
-def _folder(raw: Path) -> Path:
-    return raw.parent if raw.name.endswith((".csv", ".csv.gz")) else raw
-
-
-def _add(row: Row, films: Shelf, studies: dict[StudyName, Study], config: Config) -> Iterator[Rejection]:
+def _add(row: Row, found: RawFiles, studies: dict[StudyName, Study]) -> Iterator[Rejection]:
     """Adds the film of a row to its study; what the row cannot say is yielded."""
     named = film_name(row["Path"])
     if named is None:
         yield Rejection(row.place, f"Path is '{row['Path']}': names no film of CheXpert")
         return
     name, film = named
-    path = films.get(film)
-    if path is None and not config.tables_only:
+    path = found.film(film, row["Path"])
+    if path is None:
         yield Rejection(row["Path"], f"listed in {row.place} but not on disk", str(name))
         return
     view = film_view(film, row["Frontal/Lateral"], row["AP/PA"])
-    image = Image(film, path or _folder(row.table) / row["Path"], view, licence=LICENCE)
+    image = Image(film, path, view, licence=LICENCE)
     study = yield from _stated(row, name)
     known = studies.setdefault(name, study)
     if any(other.image_id == film for other in known.images):
@@ -120,7 +119,4 @@ def _stated(row: Row, name: StudyName) -> Generator[Rejection, None, Study]:
 
 def make_example(root: Path) -> Path:
     """Some phantom studies of CheXpert, of which the table chooses a few."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("chexpert5x200", root, studies=30, size=96)
-    return root
+    return phantom_example("chexpert5x200", root, studies=30)

@@ -10,7 +10,6 @@ A file's name says its split. What `plainfilm convert C coco` adds (`film_id`, `
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,8 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_xywh_to_xyxy
 from plainfilm.io.archives import is_file
 from plainfilm.io.tables import read_json
-from plainfilm.sources.base import SourceConfig, split_of, view_of
-from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.base import SourceConfig, split_named, view_of
+from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
 from plainfilm.types import Box, Image, Rejection, Study
 
@@ -72,18 +71,12 @@ def _files(raw: Path) -> list[Path]:
     if raw.is_file():
         return [raw]
     files = sorted(raw.glob("*.json")) if raw.is_dir() else []
-    stated = [file for file in files if _split(file)]
+    stated = [file for file in files if split_named(file)]
     if not files:
         raise SourceError(
             f"{raw}: no JSON file; give one in COCO's format, or a folder of train.json, val.json, ..."
         )
     return stated or files
-
-
-def _split(file: Path) -> str | None:
-    """The split in a name such as `instances_val2017.json`."""
-    words = re.findall(r"[a-z]+", file.stem.lower())
-    return next((split for word in words if (split := split_of(word))), None)
 
 
 def _document(file: Path) -> tuple[_Document, list[Any]]:
@@ -95,7 +88,7 @@ def _document(file: Path) -> tuple[_Document, list[Any]]:
     licences = content.get("licenses") or []
     document = _Document(
         file,
-        _split(file),
+        split_named(file),
         {entry.get("id"): entry for entry in images if isinstance(entry, dict)},
         {entry.get("id"): entry for entry in categories if isinstance(entry, dict)},
         {entry.get("id"): str(entry.get("name")) for entry in licences if isinstance(entry, dict)},

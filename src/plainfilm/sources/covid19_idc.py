@@ -18,9 +18,10 @@ from typing import Literal
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, view_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.folders import find_folder
 from plainfilm.sources.cells.image_lists import ImageLists, Listed, read_lists
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, State, Study, View
 
@@ -152,7 +153,8 @@ def _study(
             yield Rejection(str(film.path), reason, study_id)
         else:
             images.append(_image(film, names[film.path.name]))
-    yield from (item for row in rows for item in _odd_cells(row, study_id))
+    for row in rows:
+        yield from unread_cells(row, {"offset": number_of, "age": age_of, "sex": sex_of}, study_id)
     notes = dict.fromkeys(row["clinical_notes"] for row in rows) if config.notes else {}
     report = report_of(("other", note) for note in notes)
     yield Study(
@@ -165,14 +167,6 @@ def _study(
         age=next((age for row in rows if (age := age_of(row["age"])) is not None), None),
         sex=next((sex for row in rows if (sex := sex_of(row["sex"]))), None),
     )
-
-
-def _odd_cells(row: Row, study_id: str) -> Iterator[Rejection]:
-    readers = {"offset": number_of, "age": age_of, "sex": sex_of}
-    for header, reader in readers.items():
-        if row[header] and reader(row[header]) is None:
-            reason = f"{header} '{row[header]}' is not understood; the study is kept without it"
-            yield Rejection(row.place, reason, study_id)
 
 
 def _image(film: _Film, image_id: str) -> Image:
@@ -209,7 +203,4 @@ def _is_film(name: str) -> bool:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("covid19_idc", root, studies=6, size=128)
-    return root
+    return phantom_example("covid19_idc", root)

@@ -18,9 +18,9 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
-from plainfilm.sources.cells import list_of
-from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.cells.lists import list_of
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View

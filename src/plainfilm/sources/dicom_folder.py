@@ -29,12 +29,15 @@ from plainfilm.sources.cells.dicom_records import (
     read_dataset,
     read_record,
 )
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.report_files import FoundReport, read_reports
 from plainfilm.sources.cells.structured_report import report_of_dataset
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Report, Study
 
-KEY_FILE = ".plainfilm-deid-key"
+_OURS = ".plainfilm-"
+"""How the names of files begin that Plainfilm puts into a raw folder: the key, the journal of a download."""
+KEY_FILE = f"{_OURS}deid-key"
 _ARCHIVES = (".zip", ".tar")
 _SUFFIXES = (
     ".dcm",
@@ -129,7 +132,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     reports = config.reports or _usual_reports(raw)
     names = _Names(raw, config)
     studies: dict[str, _Study] = {}
-    for item in _files(raw, [raw / KEY_FILE, *filter(None, [reports, config.key])]):
+    for item in _files(raw, [*filter(None, [reports, config.key])]):
         if isinstance(item, Rejection):
             yield Rejection(names.path(Path(item.path)), item.reason)
         else:
@@ -144,16 +147,23 @@ def _usual_reports(raw: Path) -> Path | None:
 
 
 def _files(raw: Path, known: Sequence[Path]) -> Iterator[Path | Rejection]:
-    """Every file below `raw` but those `known` to be something else; a damaged archive is told."""
+    """Every file below `raw` but Plainfilm's own and those `known` to be something else.
+
+    A damaged archive is told.
+    """
     if raw.is_file():
         yield from _members(raw)
         return
     others = {path.name: path.resolve() for path in known}
+
+    def is_ours_or_known(path: Path) -> bool:
+        return path.name.startswith(_OURS) or path.resolve() == others.get(path.name)
+
     for folder, folders, found in os.walk(raw):
-        folders[:] = [name for name in sorted(folders) if Path(folder, name).resolve() != others.get(name)]
+        folders[:] = [name for name in sorted(folders) if not is_ours_or_known(Path(folder, name))]
         for name in sorted(found):
             path = Path(folder, name)
-            if name not in others or path.resolve() != others[name]:
+            if not is_ours_or_known(path):
                 yield from _members(path)
 
 
@@ -292,7 +302,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies as a PACS exports them."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("dicom_folder", root, studies=6, size=128)
-    return root
+    return phantom_example("dicom_folder", root)

@@ -25,6 +25,7 @@ from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import split_of, view_of
 from plainfilm.sources.cells.columns import columns_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.folders import children, find_folder
 from plainfilm.sources.cells.mimic_overlay import (
     ListedFilm,
@@ -143,7 +144,4 @@ def _visible(graph: SceneGraph, image: Image) -> int:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("imagenome", root, studies=6, size=128)
-    return root
+    return phantom_example("imagenome", root)

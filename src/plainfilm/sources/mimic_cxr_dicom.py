@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from plainfilm.sources.cells.mimic_release import MimicConfig, find_release
-from plainfilm.sources.cells.mimic_studies import Corpus, with_report
+from plainfilm.sources.cells.examples import phantom_example
+from plainfilm.sources.cells.mimic_release import MimicConfig
+from plainfilm.sources.cells.mimic_studies import read_release, with_report
 from plainfilm.types import Rejection, Study
 
 CORPUS = "mimic-cxr"
@@ -32,9 +33,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: `raw` holds no `files/`, or with `tables_only` no table.
     """
-    corpus = Corpus(find_release(raw, ".dcm", config), config)
-    yield from corpus.read_tables()
-    yield from corpus.studies()
+    return read_release(raw, ".dcm", config)
 
 
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
@@ -44,7 +43,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("mimic_cxr_dicom", root, studies=6, size=128)
-    return root
+    return phantom_example("mimic_cxr_dicom", root)

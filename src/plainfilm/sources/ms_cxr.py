@@ -24,6 +24,7 @@ from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import number_of, split_of
 from plainfilm.sources.cells.columns import columns_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.folders import children, find_folder
 from plainfilm.sources.cells.mimic_overlay import (
     ListedFilm,
@@ -188,7 +189,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("ms_cxr", root, studies=12, size=128)
-    return root
+    return phantom_example("ms_cxr", root, studies=12)

@@ -18,18 +18,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from plainfilm.errors import SourceError, nearest
-from plainfilm.geometry import box_xywh_to_xyxy
-from plainfilm.io.archives import is_compressed_tar
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, split_of, view_of
-from plainfilm.sources.cells.download import Shelf, downloaded, tables_below
+from plainfilm.sources.cells.boxes import corners_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.held_out import train_test_split
 from plainfilm.sources.cells.image_lists import read_list
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
+from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 
 FINDINGS = (
@@ -51,7 +50,7 @@ FINDINGS = (
 NO_FINDING = "No Finding"
 LICENCE = "NIH Clinical Center: no restrictions; link, citation and acknowledgement are asked for"
 SIDE_PX = 1024
-_CORNERS = ("Bbox [x", "y", "w", "h]")
+_FRAME = ("Bbox [x", "y", "w", "h]")
 _ENTRIES = ("Data_Entry_2017_v2020", "Data_Entry_2017")
 _TRAIN, _TEST, _BOXES = "train_val_list", "test_list", "BBox_List_2017"
 _ROUNDING = 0.02
@@ -111,40 +110,29 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no such folder, no table of films, every film still in a compressed archive, or a list
             that the split needs is not there.
     """
-    films = Shelf()
-    packed: list[Path] = []
-    tables: list[Path] = []
-    for path in downloaded(raw, _is_ours):
-        if path.suffix.lower() == ".png":
-            films.add(path.name, path)
-        else:
-            (packed if is_compressed_tar(path) else tables).append(path)
-    named = tables_below(tables)
-    table = next((named[name] for name in _ENTRIES if name in named), None)
-    if table is None:
-        raise SourceError(f"{raw}: no {_ENTRIES[0]}.csv in it or below; give the folder it was downloaded to")
-    if packed and not len(films) and not config.tables_only:
-        raise SourceError(f"{packed[0]}: films in a compressed archive cannot be read; unpack it (tar -xzf)")
+    found = _find(raw, config)
+    table = found.table(*_ENTRIES)
     corpus = _Corpus()
     yield from _read_entries(table, corpus)
-    if _BOXES in named:
-        yield from _read_boxes(named[_BOXES], corpus)
-    yield from _split(named, config, corpus)
-    yield from films.rejections
+    if _BOXES in found.tables:
+        yield from _read_boxes(found.tables[_BOXES], corpus)
+    yield from _split(found.tables, config, corpus)
+    yield from found.films.rejections
     for name, entry in corpus.entries.items():
-        yield _study(name, entry, corpus, films.get(name) if not config.tables_only else _beside(table, name))
-    for _, path in films.beside(corpus.entries):
+        yield _study(name, entry, corpus, found.film(name, f"images/{name}"))
+    for _, path in found.films.beside(corpus.entries):
         yield Rejection(str(path), f"on disk but not in {table.name}, so nothing is known of it")
 
 
-def _is_ours(name: str) -> bool:
-    table = name.partition(".")[0] in (*_ENTRIES, _TRAIN, _TEST, _BOXES)
-    packed = is_compressed_tar(Path(name))
-    return packed or name.lower().endswith(".png") or (table and name.endswith((".csv", ".csv.gz", ".txt")))
-
-
-def _beside(table: Path, name: str) -> Path:
-    return table.parent / "images" / name
+def _find(raw: Path, config: Config) -> RawFiles:
+    tables = [*(f"{name}.csv" for name in (*_ENTRIES, _BOXES)), f"{_TRAIN}.txt", f"{_TEST}.txt"]
+    found = find_raw_files(
+        raw, tables, [".png"], tables_only=config.tables_only, id_of=lambda path: path.name
+    )
+    if found.packed and not len(found.films) and not config.tables_only:
+        archive = found.packed[0]
+        raise SourceError(f"{archive}: films in a compressed archive cannot be read; unpack it (tar -xzf)")
+    return found
 
 
 def _read_entries(table: Path, corpus: _Corpus) -> Iterator[Rejection]:
@@ -162,9 +150,7 @@ def _read_entries(table: Path, corpus: _Corpus) -> Iterator[Rejection]:
             continue
         labels, faults = known.setdefault(cell, _labels(cell))
         yield from (Rejection(row.place, fault) for fault in faults)
-        for header, parse in _PARSED.items():
-            if row[header] and parse(row[header]) is None:
-                yield Rejection(row.place, f"{header} is '{row[header]}': the study is kept without it")
+        yield from unread_cells(row, _PARSED)
         corpus.entries[name] = _Entry(
             patient=row["Patient ID"],
             follow_up=number_of(row["Follow-up #"]),
@@ -211,23 +197,22 @@ def _spacing_mm(row: Row) -> float | None:
 
 def _read_boxes(table: Path, corpus: _Corpus) -> Iterator[Rejection]:
     """Boxes by their film; the header of the table is "Bbox [x,y,w,h],,,": its cells are x, y, w and h."""
-    for row in read_rows(table, ["Image Index", "Finding Label", *_CORNERS]):
+    for row in read_rows(table, ["Image Index", "Finding Label", *_FRAME]):
         if isinstance(row, Rejection):
             yield row
             continue
         name, finding = row["Image Index"], row["Finding Label"]
-        corner_and_size = [number_of(row[header]) for header in _CORNERS]
-        numbers = [number for number in corner_and_size if number is not None]
+        corners = corners_of(row, _FRAME, name.rpartition(".")[0], sized=True)
         if name not in corpus.entries:
             yield Rejection(row.place, f"box of film '{name}', which the table of films does not list")
         elif finding not in (*FINDINGS, "Infiltrate"):
             yield Rejection(row.place, f"box of '{finding}', which is none of the findings")
-        elif len(numbers) < len(_CORNERS):
-            cells = ", ".join(row[header] for header in _CORNERS)
-            yield Rejection(row.place, f"box of film '{name}' is ({cells}): expected four numbers")
+        elif corners is None:
+            yield Rejection(row.place, f"film '{name}' is listed with no box")
+        elif isinstance(corners, Rejection):
+            yield corners
         else:
-            corners_xyxy_px = box_xywh_to_xyxy(np.array([numbers]))[0].tolist()
-            corpus.boxes.setdefault(name, []).append(Box(finding, "observation", *corners_xyxy_px))
+            corpus.boxes.setdefault(name, []).append(Box(finding, "observation", *corners))
 
 
 def _split(tables: Mapping[str, Path], config: Config, corpus: _Corpus) -> Iterator[Rejection]:
@@ -328,7 +313,4 @@ def _study(name: str, entry: _Entry, corpus: _Corpus, path: Path | None) -> Stud
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("nih14", root, studies=6, size=128)
-    return root
+    return phantom_example("nih14", root)

@@ -21,9 +21,11 @@ from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import is_compressed_tar
-from plainfilm.io.tables import read_csv
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.download import Shelf, downloaded
+from plainfilm.sources.cells.examples import phantom_example
+from plainfilm.sources.cells.raw_files import files_called
+from plainfilm.sources.cells.rows import read_rows
+from plainfilm.sources.cells.shelf import Shelf
 from plainfilm.text.structured import open_i_document, open_i_report, report_of, section_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
@@ -102,7 +104,7 @@ def _look(raw: Path) -> _Download:
         raise SourceError(f"{raw}: unpack it first (tar -xzf {raw.name}) and give the folder")
     found = _Download(raw)
     packed = []
-    for path in downloaded(raw, _is_wanted):
+    for path in files_called(raw, _is_wanted):
         suffix = path.suffix.lower()
         if is_compressed_tar(path):
             packed.append(path.name)
@@ -136,13 +138,16 @@ def _key(name: str) -> str:
 
 
 def _read_views(path: Path, views: dict[str, View]) -> Iterator[Rejection]:
-    frame = read_csv(path, required=["filename", "projection"])
-    for number, (name, projection) in enumerate(zip(frame["filename"], frame["projection"], strict=True), 1):
-        view = _VIEWS.get(projection.strip().lower())
-        if view is None and projection.strip():
+    for row in read_rows(path, ["filename", "projection"]):
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        projection = row["projection"]
+        view = _VIEWS.get(projection.lower())
+        if view is None and projection:
             reason = f"projection '{projection}' is neither Frontal nor Lateral; the view is unknown"
-            yield Rejection(f"{path.name} row {number}", reason)
-        views[_key(name)] = view or View.UNKNOWN
+            yield Rejection(row.place, reason)
+        views[_key(row["filename"])] = view or View.UNKNOWN
 
 
 def _told(raw: Path, download: _Download, films: Shelf) -> Iterator[Rejection]:
@@ -182,23 +187,22 @@ def _document(path: Path) -> _Entry:
     )
 
 
-def _rows(path: Path, views: Mapping[str, View], films: Shelf) -> Iterator[_Entry]:
+def _rows(path: Path, views: Mapping[str, View], films: Shelf) -> Iterator[_Entry | Rejection]:
     """Kaggle's table of reports; the films of a study are those of its number."""
-    frame = read_csv(path, required=["uid", *_TEXTS])
     known = sorted({*views, *(name for name, _ in films.beside(()))})
     of_study: dict[str, list[str]] = {}
     for key in known:
         of_study.setdefault(key.partition("_")[0], []).append(f"CXR{key}")
-    mesh = frame["MeSH"] if "MeSH" in frame else [""] * len(frame)
-    for number, (uid, headings, *texts) in enumerate(
-        zip(frame["uid"], mesh, *(frame[name] for name in _TEXTS), strict=True), 1
-    ):
+    for row in read_rows(path, ["uid", *_TEXTS]):
+        if isinstance(row, Rejection):
+            yield row
+            continue
         yield _Entry(
-            uid=f"CXR{uid.strip()}",
-            place=f"{path.name} row {number}",
-            report=report_of(zip(map(section_of, _TEXTS), texts, strict=True)),
-            films=tuple(of_study.get(uid.strip(), ())),
-            labels=tuple(_labels([heading.strip() for heading in headings.split(";")], ORIGIN)),
+            uid=f"CXR{row['uid']}",
+            place=row.place,
+            report=report_of((section_of(name), row[name]) for name in _TEXTS),
+            films=tuple(of_study.get(row["uid"], ())),
+            labels=tuple(_labels([heading.strip() for heading in row["MeSH"].split(";")], ORIGIN)),
         )
 
 
@@ -242,7 +246,4 @@ def _assumed(images: Sequence[Image]) -> tuple[Image, ...]:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("openi", root, studies=6, size=128)
-    return root
+    return phantom_example("openi", root)

@@ -18,9 +18,10 @@ from urllib.parse import unquote
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
-from plainfilm.sources.cells.example_films import write_example_film
+from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.image_lists import Listed, read_lists
 from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.nih14 import FINDINGS
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
 _CAPTIONS = re.compile(r"(\w+?)_img_captions?_patients\.txt")
@@ -28,10 +29,7 @@ _SMALL = "-small"
 _FILMS = (".jpg", ".jpeg", ".png")
 _OTHER = "other than "
 _COLUMNS = {
-    "nih14": (
-        *("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia"),
-        *("Pneumothorax", "Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia"),
-    ),
+    "nih14": FINDINGS,
     "vinbigdata": (
         *("Aortic enlargement", "Atelectasis", "Pneumothorax", "Lung Opacity", "Pleural thickening", "ILD"),
         *("Pulmonary fibrosis", "Calcification", "Pleural effusion", "Consolidation", "Cardiomegaly"),

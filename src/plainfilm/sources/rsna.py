@@ -20,13 +20,20 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from plainfilm.errors import SourceError, nearest
-from plainfilm.sources.base import SourceConfig, number_of, state_of
+from plainfilm.errors import nearest
+from plainfilm.sources.base import SourceConfig, state_of
+from plainfilm.sources.cells.boxes import Corners, corners_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.film_header import with_header
-from plainfilm.sources.cells.films_and_tables import films_and_tables, in_test_folder, unlisted_films
-from plainfilm.sources.cells.fusion import Corners
 from plainfilm.sources.cells.held_out import gloria_split
 from plainfilm.sources.cells.nih_identity import MAPPING, nih_patients
+from plainfilm.sources.cells.raw_files import (
+    COPY_SUFFIXES,
+    DICOM_SUFFIXES,
+    find_raw_files,
+    in_test_folder,
+    unlisted_films,
+)
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
@@ -64,35 +71,31 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: there is no such folder, or `stage_2_train_labels.csv` is not in it.
         DataError: a table lacks a column.
     """
-    names = (_LABELS, _DETAILS)
-    download = films_and_tables(raw, names, films=not config.tables_only, copies=True, json=MAPPING)
-    tables, films = download.tables, download.films
-    if _LABELS not in tables:
-        raise SourceError(f"{raw}: no {_LABELS}.csv in it; give the folder the challenge was unpacked to")
-    yield from films.rejections
+    tables = (f"{_LABELS}.csv", f"{_DETAILS}.csv", f"{MAPPING}.json")
+    suffixes = (*DICOM_SUFFIXES, *COPY_SUFFIXES)
+    found = find_raw_files(raw, tables, suffixes, tables_only=config.tables_only)
+    labels, details = found.table(_LABELS), found.tables.get(_DETAILS)
+    yield from found.films.rejections
     said: dict[str, _Film] = {}
-    for row in read_rows(tables[_LABELS], ("patientId", *_FRAME, "Target")):
+    for row in read_rows(labels, ("patientId", *_FRAME, "Target")):
         yield from [row] if isinstance(row, Rejection) else _read_label(row, said)
-    for row in read_rows(tables[_DETAILS], ("patientId", "class")) if _DETAILS in tables else ():
+    for row in read_rows(details, ("patientId", "class")) if details else ():
         yield from [row] if isinstance(row, Rejection) else _read_class(row, said)
-    patients = nih_patients([tables[MAPPING]] if MAPPING in tables else [], "subset_img_id")
+    patients = nih_patients(found.tables.get(MAPPING), "subset_img_id")
     splits = _gloria(said) if config.split == "gloria" else {}
-    for film, found in said.items():
-        path = films.get(film)
-        if path is None and not config.tables_only:
-            place = f"stage_2_train_images/{film}.dcm"
+    for film, stated in said.items():
+        place = f"stage_2_train_images/{film}.dcm"
+        path = found.film(film, place)
+        if path is None:
             yield Rejection(place, "listed in the label table but not on disk", film)
-            continue
-        image = _image(film, path or raw / "stage_2_train_images" / f"{film}.dcm", found)
-        files = () if path is None else (path,)
-        yield Study(film, patients.get(film, film), (image,), split=splits.get(film), files=files)
-    keep = partial(_bare_study, patients) if config.unlabelled else None
-    yield from unlisted_films(download, said, in_test_folder, keep)
+        else:
+            yield _study(film, stated, path, patients, splits.get(film), config)
+    keep = partial(_bare_study, patients, config) if config.unlabelled else None
+    yield from unlisted_films(found, said, in_test_folder, keep)
 
 
-def _bare_study(patients: Mapping[str, str], film: str, path: Path) -> Study:
-    image = _image(film, path, _Film())
-    return Study(film, patients.get(film, film), (image,), split="test", files=(path,))
+def _bare_study(patients: Mapping[str, str], config: Config, film: str, path: Path) -> Study:
+    return _study(film, _Film(), path, patients, "test", config)
 
 
 def _read_label(row: Row, said: dict[str, _Film]) -> Iterator[Rejection]:
@@ -112,24 +115,17 @@ def _read_label(row: Row, said: dict[str, _Film]) -> Iterator[Rejection]:
 
 
 def _read_box(row: Row, target: State | None, found: _Film) -> Iterator[Rejection]:
-    film, cells = row["patientId"], [row[header] for header in _FRAME]
-    if not any(cells):
-        if target is State.POSITIVE:
+    film, is_positive = row["patientId"], target is State.POSITIVE
+    corners = corners_of(row, _FRAME, film, sized=True)
+    if isinstance(corners, Rejection):
+        yield corners
+    elif corners is None:
+        if is_positive:
             yield Rejection(row.place, "Target is 1 but the row has no box", film)
-        return
-    shown = f"box ({', '.join(cells)})"
-    numbers = [number_of(cell) for cell in cells]
-    if any(number is None for number in numbers):
-        yield Rejection(row.place, f"{shown} has a number that is none", film)
-        return
-    x, y, width, height = (float(number or 0.0) for number in numbers)
-    corners = (x, y, x + width, y + height)
-    if target is not State.POSITIVE:
-        yield Rejection(row.place, f"{shown} on a row whose Target is not 1", film)
-    elif width <= 0 or height <= 0:
-        yield Rejection(row.place, f"{shown} has no area", film)
+    elif not is_positive:
+        yield Rejection(row.place, "has a box, but its Target is not 1", film)
     elif corners in found.boxes:
-        yield Rejection(row.place, f"{shown} stands there already", film)
+        yield Rejection(row.place, "its box stands there already", film)
     else:
         found.boxes[corners] = None
 
@@ -157,7 +153,9 @@ def _gloria(said: Mapping[str, _Film]) -> dict[str, str]:
     return {film: split for split, films in parts.items() for film in films}
 
 
-def _image(film: str, path: Path, found: _Film) -> Image:
+def _study(
+    film: str, found: _Film, path: Path, patients: Mapping[str, str], split: str | None, config: Config
+) -> Study:
     labels = [
         Label(name, State.POSITIVE if name == found.stated_class else State.NEGATIVE, "rsna/class")
         for name in CLASSES
@@ -166,9 +164,11 @@ def _image(film: str, path: Path, found: _Film) -> Image:
     if found.target is not None:
         labels.append(Label("Pneumonia", found.target, "rsna/target"))
     boxes = (Box(CLASSES[0], "observation", *corners) for corners in found.boxes)
-    return Image(
+    image = Image(
         film, path, labels=tuple(labels), boxes=tuple(boxes), licence=LICENCE, width=SIDE, height=SIDE
     )
+    files = () if config.tables_only else (path,)
+    return Study(film, patients.get(film, film), (image,), split=split, files=files)
 
 
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
@@ -178,7 +178,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Twelve phantom studies in this layout; those of the test have no labels."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("rsna", root, studies=12, size=96)
-    return root
+    return phantom_example("rsna", root, studies=12)

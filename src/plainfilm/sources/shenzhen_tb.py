@@ -19,9 +19,11 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import SourceConfig, age_of, sex_of
-from plainfilm.sources.cells.download import Shelf, downloaded
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.image_lists import ImageLists, read_lists
+from plainfilm.sources.cells.raw_files import files_called
 from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.shelf import Shelf
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
@@ -48,7 +50,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no film, or none of the lists that are asked for.
     """
     films, readings, tables = Shelf(), Shelf(), list[Path]()
-    for path in downloaded(raw, lambda name: bool(_NAME.fullmatch(name)) or name == _TABLE):
+    for path in files_called(raw, lambda name: bool(_NAME.fullmatch(name)) or name == _TABLE):
         found = _NAME.fullmatch(path.name)
         if found is None:
             tables.append(path)
@@ -125,7 +127,4 @@ def _impression(text: str) -> Report | None:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("shenzhen_tb", root, studies=6, size=128)
-    return root
+    return phantom_example("shenzhen_tb", root)

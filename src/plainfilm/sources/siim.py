@@ -23,12 +23,18 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from plainfilm.errors import SourceError
 from plainfilm.sources.base import SourceConfig
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.film_header import with_header
-from plainfilm.sources.cells.films_and_tables import films_and_tables, in_test_folder, unlisted_films
 from plainfilm.sources.cells.held_out import gloria_split
 from plainfilm.sources.cells.nih_identity import MAPPING, nih_patients
+from plainfilm.sources.cells.raw_files import (
+    COPY_SUFFIXES,
+    DICOM_SUFFIXES,
+    find_raw_files,
+    in_test_folder,
+    unlisted_films,
+)
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.sources.cells.run_length import MaskFault, Runs, component_boxes, relative_runs
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
@@ -77,28 +83,24 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: there is no such folder, or no table of masks is in it.
         DataError: the table lacks a column.
     """
-    download = films_and_tables(raw, _TABLES, films=not config.tables_only, copies=True, json=MAPPING)
-    table = next((download.tables[name] for name in _TABLES if name in download.tables), None)
-    if table is None:
-        raise SourceError(
-            f"{raw}: neither train-rle.csv nor stage_2_train.csv in it; give the folder of both"
-        )
-    yield from download.films.rejections
+    tables = (*(f"{name}.csv" for name in _TABLES), f"{MAPPING}.json")
+    suffixes = (*DICOM_SUFFIXES, *COPY_SUFFIXES)
+    found = find_raw_files(raw, tables, suffixes, tables_only=config.tables_only)
+    table = found.table(*_TABLES)
+    yield from found.films.rejections
     said: dict[str, _Film] = {}
     for row in read_rows(table, ("ImageId", "EncodedPixels")):
         yield from [row] if isinstance(row, Rejection) else _read_row(row, said)
-    mapping = [download.tables[MAPPING]] if MAPPING in download.tables else []
-    patients = nih_patients(mapping, "SOPInstanceUID")
+    patients = nih_patients(found.tables.get(MAPPING), "SOPInstanceUID")
     splits = _gloria(said) if config.split == "gloria" else {}
-    for film, found in said.items():
-        path = download.films.get(film)
-        if path is None and not config.tables_only:
+    for film, stated in said.items():
+        path = found.film(film, f"dicom-images-train/{film}.dcm")
+        if path is None:
             yield Rejection(f"{film}.dcm", f"listed in {table.name} but not on disk", film)
         else:
-            place = path or raw / "dicom-images-train" / f"{film}.dcm"
-            yield _study(film, found, place, patients, splits.get(film), config)
+            yield _study(film, stated, path, patients, splits.get(film), config)
     keep = partial(_bare_study, patients, config) if config.unlabelled else None
-    yield from unlisted_films(download, said, _is_test, keep)
+    yield from unlisted_films(found, said, _is_test, keep)
 
 
 def _is_test(place: Path) -> bool:
@@ -148,12 +150,7 @@ def _gloria(said: Mapping[str, _Film]) -> dict[str, str]:
 
 
 def _study(
-    film: str,
-    found: _Film,
-    path: Path,
-    patients: Mapping[str, str],
-    split: str | None,
-    config: Config,
+    film: str, found: _Film, path: Path, patients: Mapping[str, str], split: str | None, config: Config
 ) -> Study:
     parts = component_boxes(np.concatenate(found.runs)) if found.runs else []
     boxes = (
@@ -178,7 +175,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Twelve phantom studies in this layout; those of the test have no labels."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("siim", root, studies=12, size=96)
-    return root
+    return phantom_example("siim", root, studies=12)

@@ -14,16 +14,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as PillowImage
 from pydantic import Field, field_validator
 
 from plainfilm.errors import SourceError, nearest
 from plainfilm.io.archives import is_file
 from plainfilm.io.tables import read_csv
-from plainfilm.seeding import generator
-from plainfilm.sources.base import SourceConfig, age_of, is_blank, number_of, sex_of, split_of, view_of
-from plainfilm.sources.cells import columns_of_labels, join_sections, list_of, row_labels
+from plainfilm.sources.base import (
+    SourceConfig,
+    age_of,
+    by_split,
+    is_blank,
+    not_understood,
+    number_of,
+    sex_of,
+    split_of,
+    view_of,
+)
+from plainfilm.sources.cells.examples import write_example_film
+from plainfilm.sources.cells.label_columns import columns_of_labels, row_labels
+from plainfilm.sources.cells.lists import list_of
+from plainfilm.sources.cells.raw_files import bare_name
+from plainfilm.sources.cells.report_files import join_sections
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
 USUAL_HEADERS = {
@@ -134,14 +145,10 @@ def _files(raw: Path) -> list[tuple[Path, str | None]]:
     if not raw.is_dir():
         raise SourceError(f"{raw}: no such file or folder; give a CSV or a folder of CSVs")
     files = sorted(file for file in raw.iterdir() if file.name.endswith((".csv", ".csv.gz")))
-    by_split = {file: split_of(file.name.partition(".")[0]) for file in files}
-    stated = sorted((file for file in files if by_split[file]), key=lambda file: _SPLIT_ORDER[by_split[file]])
     if not files:
         raise SourceError(f"{raw}: holds no CSV; expected train.csv, val.csv and test.csv, or name one file")
-    return [(file, by_split[file]) for file in stated or files]
-
-
-_SPLIT_ORDER: dict[str | None, int] = {"train": 0, "validation": 1, "test": 2}
+    stated = by_split(file for file in files if split_of(bare_name(file)))
+    return [*stated] or [(file, None) for file in files]
 
 
 def _headers_of_roles(headers: Sequence[str], file: Path, config: Config) -> dict[str, list[str]]:
@@ -232,7 +239,7 @@ def _study_id(table: _Table, row: int, ids: dict[str, str]) -> str:
     paths = _image_paths(table, row)
     stated = table.cell("study", row) or table.cell("image_id", row)
     file, number = table.places[row]
-    return stated or (ids[paths[0]] if paths else f"{file.name.partition('.')[0]}-{number}")
+    return stated or (ids[paths[0]] if paths else f"{bare_name(file)}-{number}")
 
 
 def _study(
@@ -284,8 +291,7 @@ def _known(
         cell = table.cell(role, row)
         if cell:
             value = parse(cell)
-            reason = f"{role} '{cell}' is not understood; the study is kept without it"
-            return Rejection(table.place(row), reason) if value is None else value
+            return Rejection(table.place(row), not_understood(role, cell)) if value is None else value
     return None
 
 
@@ -319,10 +325,8 @@ def _report(table: _Table, rows: Sequence[int]) -> Report | None:
 
 def make_example(root: Path) -> Path:
     """A table with every role: three studies of two patients, one with two views, one without a film."""
-    root.mkdir(parents=True, exist_ok=True)
     for number in range(3):
-        pixels = generator("table example", number).integers(0, 255, (48 + number, 64), dtype=np.uint8)
-        PillowImage.fromarray(pixels).save(root / f"film{number}.png")
+        write_example_film(root / f"film{number}.png")
     rows = [
         "path,study_id,patient_id,report,labels,view,split,age,sex,licence",
         "film0.png,study1,alice,No effusion.,,PA,train,61,F,CC0-1.0",

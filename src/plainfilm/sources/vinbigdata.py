@@ -20,15 +20,23 @@ import numpy as np
 from PIL import Image as PillowImage
 from pydantic import Field
 
-from plainfilm.errors import DataError, SourceError, nearest
+from plainfilm.errors import DataError, nearest
 from plainfilm.geometry import scale_boxes_xyxy
 from plainfilm.io.archives import open_binary
 from plainfilm.sources.base import SourceConfig, number_of
-from plainfilm.sources.cells.download import Shelf
+from plainfilm.sources.cells.boxes import corners_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.film_header import is_dicom_film, with_header
-from plainfilm.sources.cells.films_and_tables import films_and_tables, in_test_folder, unlisted_films
 from plainfilm.sources.cells.image_lists import read_lists
-from plainfilm.sources.cells.panel import Opinion, Panel, Rule, Votes, corners_of
+from plainfilm.sources.cells.panel import CORNERS, Opinion, Panel, Rule, Votes
+from plainfilm.sources.cells.raw_files import (
+    COPY_SUFFIXES,
+    DICOM_SUFFIXES,
+    RawFiles,
+    find_raw_files,
+    in_test_folder,
+    unlisted_films,
+)
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.sources.cells.vindr_classes import NO_FINDING, vindr_classes
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
@@ -36,7 +44,7 @@ from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 CORPUS = "vindr-cxr"
 LICENCE = "rules of the VinBigData Chest X-ray Abnormalities Detection competition (Kaggle)"
 _ORIGIN = "vinbigdata"
-_TABLES = ("train", "train_meta")
+_TABLES = ("train.csv", "train_meta.csv")
 _KEYS = ("image_id", "class_name", "rad_id")
 
 
@@ -68,9 +76,8 @@ class _Film:
 class _Corpus:
     """Where things lie, and how large the originals are, (width, height), where that is known."""
 
-    raw: Path
+    files: RawFiles
     config: Config
-    films: Shelf
     sizes: Mapping[str, tuple[int, int]]
     votes: Votes
     known: dict[tuple[str, frozenset[str]], Opinion] = field(default_factory=dict)
@@ -95,16 +102,15 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: there is no such folder, `train.csv` is not in it, or the lists cannot be read.
         DataError: a table lacks a column.
     """
-    found = films_and_tables(raw, _TABLES, films=not config.tables_only, copies=True)
-    tables = found.tables
-    if "train" not in tables:
-        raise SourceError(f"{raw}: no train.csv in it; give the folder the competition was unpacked to")
+    suffixes = (*DICOM_SUFFIXES, *COPY_SUFFIXES)
+    found = find_raw_files(raw, _TABLES, suffixes, tables_only=config.tables_only)
+    table = found.table("train")
     yield from found.films.rejections
     sizes: dict[str, tuple[int, int]] = {}
-    yield from _read_sizes(tables["train_meta"], sizes) if "train_meta" in tables else ()
-    corpus = _Corpus(raw, config, found.films, sizes, Votes(config.rule, f"{_ORIGIN}/{config.rule}"))
+    yield from _read_sizes(found.tables["train_meta"], sizes) if "train_meta" in found.tables else ()
+    corpus = _Corpus(found, config, sizes, Votes(config.rule, f"{_ORIGIN}/{config.rule}"))
     said: dict[str, _Film] = {}
-    for row in read_rows(tables["train"], _KEYS):
+    for row in read_rows(table, _KEYS):
         yield from [row] if isinstance(row, Rejection) else _read_row(row, said)
     splits: dict[str, str] = {}
     yield from _read_splits(config.lists, said, splits) if config.lists else ()
@@ -142,7 +148,7 @@ def _read_row(row: Row, said: dict[str, _Film]) -> Iterator[Rejection]:
         return
     found = said.setdefault(film, _Film())
     found.named.setdefault(reader, set()).add(name)
-    corners = corners_of(row, film)
+    corners = corners_of(row, CORNERS, film)
     if isinstance(corners, Rejection):
         yield corners
     elif corners is None:
@@ -168,12 +174,13 @@ def _read_splits(folder: Path, said: Mapping[str, _Film], splits: dict[str, str]
 
 def _study(film: str, found: _Film, split: str | None, corpus: _Corpus) -> Iterator[Study | Rejection]:
     config, size = corpus.config, corpus.sizes.get(film)
-    path = corpus.films.get(film)
-    if path is None and not config.tables_only:
-        yield Rejection(f"train/{film}.dicom", "listed in train.csv but not on disk", film)
+    place = f"train/{film}.dicom"
+    path = corpus.files.film(film, place)
+    if path is None:
+        yield Rejection(place, "listed in train.csv but not on disk", film)
         return
     boxes = [*found.panel.reader_boxes(), *found.panel.fused_boxes(config.fusion_iou, config.fusion_readers)]
-    if path and boxes and not (size or config.full_size or is_dicom_film(path)):
+    if boxes and not (size or config.full_size or is_dicom_film(path)):
         reason = "a copy; no train_meta.csv says how large the original is, so where its boxes lie is unknown"
         yield Rejection(str(path), f"{reason}; the study is kept without them", film)
         boxes = []
@@ -181,7 +188,7 @@ def _study(film: str, found: _Film, split: str | None, corpus: _Corpus) -> Itera
     labels = [label for opinion in opinions for label in opinion.labels]
     image = Image(
         film,
-        path or corpus.raw / "train" / f"{film}.dicom",
+        path,
         View.PA,
         labels=(*labels, *corpus.votes.of(opinions)),
         boxes=tuple(boxes),
@@ -189,7 +196,7 @@ def _study(film: str, found: _Film, split: str | None, corpus: _Corpus) -> Itera
         width=size[0] if size else None,
         height=size[1] if size else None,
     )
-    yield Study(film, film, (image,), split=split, files=() if path is None else (path,))
+    yield Study(film, film, (image,), split=split, files=() if config.tables_only else (path,))
 
 
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
@@ -226,7 +233,4 @@ def _size_of(path: Path) -> tuple[int, int] | None:
 
 def make_example(root: Path) -> Path:
     """Twelve phantom studies in this layout; those of the test have no labels."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("vinbigdata", root, studies=12, size=96)
-    return root
+    return phantom_example("vinbigdata", root, studies=12)

@@ -22,13 +22,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from plainfilm.errors import SourceError, nearest
+from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, is_blank, state_of
-from plainfilm.sources.cells.download import Shelf
+from plainfilm.sources.cells.boxes import corners_of
+from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.film_header import with_header
-from plainfilm.sources.cells.films_and_tables import films_and_tables, unlisted_films
 from plainfilm.sources.cells.held_out import permuted, train_test_split
-from plainfilm.sources.cells.panel import Opinion, Panel, Rule, Votes, corners_of
+from plainfilm.sources.cells.panel import CORNERS, Opinion, Panel, Rule, Votes
+from plainfilm.sources.cells.raw_files import DICOM_SUFFIXES, RawFiles, find_raw_files, unlisted_films
 from plainfilm.sources.cells.rows import Row, read_rows
 from plainfilm.sources.cells.vindr_classes import VindrClasses, vindr_classes
 from plainfilm.types import Image, Label, Rejection, State, Study, View
@@ -73,9 +74,8 @@ class _Part:
 class _Corpus:
     """Where things lie, and which classes are wanted."""
 
-    raw: Path
+    files: RawFiles
     config: Config
-    films: Shelf
     classes: VindrClasses
     wanted: Container[str]
     votes: Votes
@@ -88,15 +88,14 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: there is no such folder, or none of the four tables is in it.
         DataError: a table lacks a column.
     """
-    found = films_and_tables(raw, _TABLES, films=not config.tables_only)
-    if not found.tables:
-        names = ", ".join(f"{name}.csv" for name in _TABLES)
-        raise SourceError(f"{raw}: none of {names} in it; give the folder that holds train/ and annotations/")
+    tables = [f"{name}.csv" for name in _TABLES]
+    found = find_raw_files(raw, tables, DICOM_SUFFIXES, tables_only=config.tables_only)
+    found.table(*_TABLES)
     yield from found.films.rejections
     classes = vindr_classes()
     votes = Votes(config.rule, f"{_ORIGIN}/{config.rule}")
     wanted = classes.sets.get(config.classes, classes.every)
-    corpus = _Corpus(raw, config, found.films, classes, wanted, votes)
+    corpus = _Corpus(found, config, classes, wanted, votes)
     parts = [_Part("train"), _Part("test")]
     for part in parts:
         yield from _read_part(part, found.tables, corpus)
@@ -165,7 +164,7 @@ def _read_box(row: Row, part: _Part, corpus: _Corpus) -> Iterator[Rejection]:
         yield Rejection(row.place, "the row names no image, no reader or no class", film or None)
         return
     panel = part.panels.setdefault(film, Panel())
-    corners = corners_of(row, film)
+    corners = corners_of(row, CORNERS, film)
     if name not in corpus.classes.every:
         yield Rejection(row.place, f"class '{name}': {nearest(name, corpus.classes.every)}", film)
     elif isinstance(corners, Rejection):
@@ -191,24 +190,18 @@ def _splits(train: _Part, test: _Part, config: Config) -> dict[str, str]:
 
 def _study(film: str, part: _Part, split: str, corpus: _Corpus) -> Study | Rejection:
     config = corpus.config
-    path = corpus.films.get(film)
-    if path is None and not config.tables_only:
-        return Rejection(f"{part.split}/{film}.dicom", "listed in the tables but not on disk", film)
+    place = f"{part.split}/{film}.dicom"
+    path = corpus.files.film(film, place)
+    if path is None:
+        return Rejection(place, "listed in the tables but not on disk", film)
     panel, readers = part.panels.get(film, Panel()), part.readers.get(film, {})
     labels = [label for opinion in readers.values() for label in opinion.labels]
     boxes = list(panel.reader_boxes())
     if part.split == "train":
         labels += corpus.votes.of(readers.values())
         boxes += panel.fused_boxes(config.fusion_iou, config.fusion_readers)
-    image = Image(
-        film,
-        path or corpus.raw / part.split / f"{film}.dicom",
-        View.PA,
-        labels=tuple(labels),
-        boxes=tuple(boxes),
-        licence=LICENCE,
-    )
-    return Study(film, film, (image,), split=split, files=() if path is None else (path,))
+    image = Image(film, path, View.PA, labels=tuple(labels), boxes=tuple(boxes), licence=LICENCE)
+    return Study(film, film, (image,), split=split, files=() if config.tables_only else (path,))
 
 
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
@@ -218,7 +211,4 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def make_example(root: Path) -> Path:
     """Six phantom studies in this layout."""
-    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
-
-    phantom.write("vindr_cxr", root, studies=6, size=128)
-    return root
+    return phantom_example("vindr_cxr", root)

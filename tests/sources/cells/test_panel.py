@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from plainfilm.sources.cells.panel import Opinion, Panel, Votes, corners_of, vote
-from plainfilm.sources.cells.rows import Row
-from plainfilm.types import Label, Rejection, State
+from plainfilm.sources.cells.panel import Opinion, Panel, Votes, vote
+from plainfilm.types import Label, State
 
 YES, NO, UNSURE = State.POSITIVE, State.NEGATIVE, State.UNCERTAIN
 
@@ -54,26 +51,3 @@ def test_the_same_box_counts_once() -> None:
     assert panel.add("Edema", "R1", (0, 0, 10, 10))
     assert not panel.add("Edema", "R1", (0, 0, 10, 10))
     assert panel.add("Edema", "R2", (0, 0, 10, 10))
-
-
-def row(*corners: str) -> Row:
-    names = ("x_min", "y_min", "x_max", "y_max")
-    return Row(Path("boxes.csv"), 4, dict(zip(names, corners, strict=True)))
-
-
-def test_corners_of_a_row() -> None:
-    assert corners_of(row("1.5", "2", "3", "4"), "film") == (1.5, 2, 3, 4)
-    assert corners_of(row("", " ", "nan", ""), "film") is None
-
-
-@pytest.mark.parametrize(
-    ("corners", "reason"),
-    [
-        (("1", "2", "x", "4"), "box (1, 2, x, 4) has a corner that is not a number"),
-        (("1", "2", "", "4"), "box (1, 2, , 4) has a corner that is not a number"),
-        (("5", "2", "3", "4"), "box (5, 2, 3, 4) is inverted or has no area"),
-        (("1", "2", "1", "4"), "box (1, 2, 1, 4) is inverted or has no area"),
-    ],
-)
-def test_a_row_whose_box_cannot_be_used(corners: tuple[str, ...], reason: str) -> None:
-    assert corners_of(row(*corners), "film") == Rejection("boxes.csv row 4", reason, "film")

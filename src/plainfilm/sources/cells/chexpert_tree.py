@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.sources.base import age_of, sex_of, view_of
-from plainfilm.sources.cells.download import Shelf
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
 from plainfilm.types import Rejection, View
 
 LICENCE = "Stanford University Dataset Research Use Agreement (CheXpert)"
-FILM_ENDINGS = (".jpg", ".jpeg", ".png", ".dcm")
+FILM_SUFFIXES = (".jpg", ".jpeg", ".png", ".dcm")
 _STUDY = re.compile(r"(?:^|/)(patient\d+)/study(\d+)(?:/|$)")
 _FILM = re.compile(r"/(view\d+_[a-z]+)\.[a-z]+$")
 
@@ -48,13 +47,10 @@ def film_name(path: str) -> tuple[StudyName, str] | None:
     return (study, f"{study}_{film[1]}") if study and film else None
 
 
-def add_film(films: Shelf, path: Path) -> Rejection | None:
-    """Puts a file under its film's id; a rejection where its path is none of CheXpert's."""
+def film_id(path: Path) -> str | None:
+    """The id of the film in a file, as of `film_name`."""
     name = film_name(path.as_posix())
-    if name is None:
-        return Rejection(str(path), "is not named patientN/studyN/viewN_frontal or _lateral")
-    films.add(name[1], path)
-    return None
+    return name[1] if name else None
 
 
 def film_view(film: str, plane: str, position: str) -> View:
@@ -73,13 +69,16 @@ def person(row: Row, sex: str, age: str) -> tuple[str | None, float | None, list
 
     Patients are adults and an age above 90 is given as 90; 0 stands where none is known.
     """
-    rejections = []
-    years = age_of(row[age])
-    if row[age] and not years:
-        rejections.append(Rejection(row.place, f"{age} is '{row[age]}': the study is kept without its age"))
-    if row[sex] and sex_of(row[sex]) is None and row[sex].lower() != "unknown":
-        rejections.append(Rejection(row.place, f"{sex} is '{row[sex]}': the study is kept without its sex"))
-    return sex_of(row[sex]), years or None, rejections
+    rejections = list(unread_cells(row, {age: _age, sex: _known_sex}))
+    return sex_of(row[sex]), _age(row[age]), rejections
+
+
+def _age(cell: str) -> float | None:
+    return age_of(cell) or None
+
+
+def _known_sex(cell: str) -> str | None:
+    return "" if cell.lower() == "unknown" else sex_of(cell)
 
 
 def patients_in(path: Path) -> frozenset[str]:

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from plainfilm.errors import DataError
-from plainfilm.io.csv_files import encoding_of, open_bytes, open_text, require_columns
+from plainfilm.io.csv_files import encoding_of, open_bytes, open_text
 from plainfilm.sources.base import BLANK_WORDS
+from plainfilm.sources.cells.rows import require_headers
 
 _SHOWN = 100
 """So many characters of a row that cannot be read are shown."""
@@ -31,11 +32,8 @@ def columns_of(
             many cells as the header.
     """
     headers, has_rows = _head(path)
-    require_columns(path, headers, required)
     wanted = (*required, *optional)
-    repeated = next((name for name in wanted if headers.count(name) > 1), None)
-    if repeated:
-        raise DataError(f"{path}: header '{repeated}' occurs twice; rename one of the columns")
+    require_headers(path, headers, required, wanted)
     if not has_rows:
         return
     for batch in _batches(path, headers, [name for name in wanted if name in headers]):

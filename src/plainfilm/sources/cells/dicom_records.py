@@ -8,7 +8,7 @@ import importlib
 import re
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -25,10 +25,11 @@ from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 
 _DIRECTORY = "1.2.840.10008.1.3.10"
-_DAMAGE = (
+DAMAGE = (
     *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
     *(NotImplementedError, RecursionError, struct.error, DataError),
 )
+"""What reading a damaged file may raise."""
 _PEOPLE = (
     *("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson"),
     *("ReferringPhysicianName", "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName"),
@@ -109,8 +110,8 @@ def read_record(path: Path) -> Record:
             if not is_dicom(stream.read(132), path.suffix):
                 return Record(path, reason="not a DICOM file")
             stream.seek(0)
-            return _record(path, read_dataset(stream, list(_tags())))
-    except _DAMAGE:
+            return _record(path, read_dataset(stream, _tags()))
+    except DAMAGE:
         # What the library says may quote the header.
         return Record(path, reason="the header cannot be read; the file is damaged or cut short")
 
@@ -131,12 +132,12 @@ def elements_of(dataset: Any) -> dict[str, Any]:
     keyword_for_tag = importlib.import_module("pydicom.datadict").keyword_for_tag
     elements: dict[str, Any] = {}
     for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would read its elements
-        with contextlib.suppress(*_DAMAGE):
+        with contextlib.suppress(*DAMAGE):
             elements[keyword_for_tag(tag)] = dataset[tag].value
     return elements
 
 
-def read_dataset(stream: Any, tags: list[int] | None) -> Any:
+def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
     """The elements of a DICOM file before its pixels; only `tags`, where they are given.
 
     Raises:
@@ -149,7 +150,7 @@ def read_dataset(stream: Any, tags: list[int] | None) -> Any:
         raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are none of our business here
-        return pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
+        return pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags and list(tags))
 
 
 def _record(path: Path, dataset: Any) -> Record:

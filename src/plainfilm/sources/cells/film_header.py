@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from plainfilm.errors import DataError, MissingDependency
 from plainfilm.io.archives import open_binary
 from plainfilm.io.dicom_header import text
-from plainfilm.sources.base import age_of, is_blank, sex_of, view_of
+from plainfilm.sources.base import age_of, is_blank, not_understood, sex_of, view_of
+from plainfilm.sources.cells.dicom_records import DAMAGE, read_dataset
+from plainfilm.sources.cells.raw_files import DICOM_SUFFIXES
 from plainfilm.types import Rejection, Study, View
 
-FILM_SUFFIXES = (".dcm", ".dicom")
-_DAMAGE = (ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, NotImplementedError, DataError)
+_KEYWORDS = ("PatientID", "PatientSex", "PatientAge", "ViewPosition")
 _NEITHER_SEX = frozenset({"o", "u", "other", "unknown"})
 """What else Patient's Sex may say (DICOM PS3.3 C.7.1.1): nothing that we keep, and no mistake."""
 
@@ -32,7 +31,7 @@ class FilmHeader:
 
 def is_dicom_film(path: Path) -> bool:
     """True for the name of a DICOM film."""
-    return path.suffix.lower() in FILM_SUFFIXES
+    return path.suffix.lower() in DICOM_SUFFIXES
 
 
 def read_header(path: Path) -> FilmHeader | None:
@@ -44,20 +43,13 @@ def read_header(path: Path) -> FilmHeader | None:
         MissingDependency: pydicom is not installed.
     """
     try:
-        pydicom = importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
-    keywords = ("PatientID", "PatientSex", "PatientAge", "ViewPosition")
+        with open_binary(path) as stream:
+            dataset = read_dataset(stream, _KEYWORDS)
+    except DAMAGE:
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd values, which are told by those who use them
-        try:
-            with open_binary(path) as stream:
-                dataset = pydicom.dcmread(
-                    stream, stop_before_pixels=True, force=True, specific_tags=list(keywords)
-                )
-        except _DAMAGE:
-            return None
-        return FilmHeader(*(text(dataset, keyword) for keyword in keywords))
+        return FilmHeader(*(text(dataset, keyword) for keyword in _KEYWORDS))
 
 
 def with_header(study: Study, *, patient: bool = False) -> Iterator[Study | Rejection]:
@@ -74,9 +66,9 @@ def with_header(study: Study, *, patient: bool = False) -> Iterator[Study | Reje
     place = str(study.files[0])
     age, sex = age_of(header.age), sex_of(header.sex)
     if age is None and not is_blank(header.age):
-        yield Rejection(place, _unread("age", header.age), study.study_id)
+        yield Rejection(place, not_understood("age", header.age), study.study_id)
     if sex is None and not is_blank(header.sex) and header.sex.lower() not in _NEITHER_SEX:
-        yield Rejection(place, _unread("sex", header.sex), study.study_id)
+        yield Rejection(place, not_understood("sex", header.sex), study.study_id)
     view = view_of(header.view)
     yield replace(
         study,
@@ -87,7 +79,3 @@ def with_header(study: Study, *, patient: bool = False) -> Iterator[Study | Reje
         age=study.age if study.age is not None else age or None,
         sex=study.sex or sex,
     )
-
-
-def _unread(name: str, value: str) -> str:
-    return f"{name} '{value}' in the header is not understood; the study is kept without it"

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Corners = tuple[float, float, float, float]
-"""`(x0, y0, x1, y1)`, x right and y down."""
+from plainfilm.sources.cells.boxes import Corners
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import SourceError
-from plainfilm.sources.base import number_of, split_of
+from plainfilm.sources.base import by_split, number_of, split_of
 from plainfilm.types import Rejection
 
 
@@ -47,17 +47,15 @@ def read_lists(folder: Path) -> ImageLists:
     Raises:
         SourceError: no such folder, or no list in it.
     """
-    files = sorted(folder.glob("*.txt")) if folder.is_dir() else []
-    files = [file for file in files if split_of(file.stem)]
+    found = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    files = by_split(file for file in found if split_of(file.stem))
     if not files:
         raise SourceError(
             f"{folder}: holds none of the lists train.txt, val.txt, test.txt; name their folder"
         )
     lists = ImageLists()
-    for file in sorted(
-        files, key=lambda file: ("train", "validation", "test").index(str(split_of(file.stem)))
-    ):
-        for listed in read_list(file, str(split_of(file.stem))):
+    for file, split in files:
+        for listed in read_list(file, split):
             before = lists.images.setdefault(listed.name, listed)
             if before is not listed:
                 reason = f"{listed.place} lists it again; {before.place} is taken"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plainfilm.errors import SourceError
-from plainfilm.io.folders import default_raw
+from plainfilm.io.folders import default_raw, variable_of
 from plainfilm.sources.cells.mimic_release import MimicConfig, Release, find_release, release_root, sisters
 from plainfilm.sources.cells.mimic_studies import REPORT, Corpus
 from plainfilm.sources.cells.mimic_tables import Film
@@ -54,7 +54,7 @@ def find_films(raw: Path, config: OverlayConfig) -> Corpus:
     if not config.tables_only:
         raise SourceError(
             f"{raw}: its films are those of MIMIC-CXR-JPG, which was not found; "
-            "say --option images=FOLDER or set MIMIC_CXR_JPG_DIR"
+            f"say --option images=FOLDER or set {variable_of('mimic_cxr')}"
         )
     return Corpus(Release(raw, _SUFFIXES[0], {}, (), None), config)
 

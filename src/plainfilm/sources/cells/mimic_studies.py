@@ -9,7 +9,7 @@ from pathlib import Path
 from plainfilm.errors import DataError
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.cells.folders import children
-from plainfilm.sources.cells.mimic_release import MimicConfig, Release
+from plainfilm.sources.cells.mimic_release import MimicConfig, Release, find_release
 from plainfilm.sources.cells.mimic_tables import Film, Tables, read_tables
 from plainfilm.text.overrides import Override, read_overrides
 from plainfilm.text.sections import parse_sections
@@ -129,6 +129,17 @@ class Corpus:
                 sections = parse_sections(item.report.text, _RULES, override)
                 item = replace(item, report=replace(item.report, sections=sections))
             yield replace(item, files=()) if isinstance(item, Study) else item
+
+
+def read_release(raw: Path, suffix: str, config: MimicConfig) -> Iterator[Study | Rejection]:
+    """The studies of the release at or below `raw` whose films have that suffix.
+
+    Raises:
+        SourceError: there is none.
+    """
+    corpus = Corpus(find_release(raw, suffix, config), config)
+    yield from corpus.read_tables()
+    yield from corpus.studies()
 
 
 def with_report(study: Study) -> Iterator[Study | Rejection]:

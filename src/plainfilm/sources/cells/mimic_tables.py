@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from plainfilm.sources.base import number_of, sex_of, split_of, state_of, view_of
+from plainfilm.sources.base import no_state, number_of, sex_of, split_of, state_of, view_of
 from plainfilm.sources.cells.columns import columns_of, headers_of
 from plainfilm.types import Label, Rejection, View
 
@@ -176,8 +176,9 @@ def _read_labels(path: Path, origin: str, tables: Tables) -> Iterator[Rejection]
         tables.labels[name] = (*tables.labels.get(name, ()), *known[cells])
         for place in () if wrong.isdisjoint(cells) else range(len(cells)):
             if cells[place] in wrong:
-                reason = f"label {observations[place]} is '{cells[place]}': expected 1, 0, -1 or blank"
-                yield Rejection(f"{path.name} row {number}", reason, name)
+                yield Rejection(
+                    f"{path.name} row {number}", no_state(observations[place], cells[place]), name
+                )
 
 
 def _read_people(path: Path, tables: Tables) -> Iterator[Rejection]:

@@ -8,7 +8,6 @@ file, `img_id` the file in ChestX-ray14, which begins with the number of the pat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from plainfilm.errors import SourceError
@@ -18,21 +17,20 @@ MAPPING = "pneumonia-challenge-dataset-mappings_2018"
 _NIH_FILE = re.compile(r"(\d{8})_\d{3}(\.png)?")
 
 
-def nih_patients(tables: Iterable[Path], key: str) -> dict[str, str]:
-    """Patients of ChestX-ray14 by the `key` of the mapping file among some files; empty where there is none.
+def nih_patients(path: Path | None, key: str) -> dict[str, str]:
+    """Patients of ChestX-ray14 by the `key` of the mapping file; empty where there is no such file.
 
     A patient is named as in its table: the number without leading zeros.
 
     Raises:
         SourceError: the file is no such list.
     """
+    entries = read_json(path) if path else []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise SourceError(f"{path}: expected a list of images; fetch it again from the RSNA's page")
     patients: dict[str, str] = {}
-    for path in tables:
-        entries = read_json(path)
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise SourceError(f"{path}: expected a list of images; fetch it again from the RSNA's page")
-        for entry in entries:
-            file = _NIH_FILE.fullmatch(str(entry.get("img_id", "")))
-            if file and entry.get(key):
-                patients[str(entry[key])] = str(int(file[1]))
+    for entry in entries:
+        file = _NIH_FILE.fullmatch(str(entry.get("img_id", "")))
+        if file and entry.get(key):
+            patients[str(entry[key])] = str(int(file[1]))
     return patients

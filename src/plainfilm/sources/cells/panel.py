@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from plainfilm.sources.base import number_of
-from plainfilm.sources.cells.fusion import Corners, fuse_boxes
-from plainfilm.sources.cells.rows import Row
-from plainfilm.types import Box, Label, Rejection, State
+from plainfilm.sources.cells.boxes import Corners
+from plainfilm.sources.cells.fusion import fuse_boxes
+from plainfilm.types import Box, Label, State
 
 Rule = Literal["majority", "any"]
 """How the states of several readers become one: see `vote`."""
@@ -17,6 +16,7 @@ Rule = Literal["majority", "any"]
 FUSION = "fusion"
 """The annotator of fused boxes."""
 CORNERS = ("x_min", "y_min", "x_max", "y_max")
+"""The headers of a box in VinDr's tables."""
 
 
 @dataclass
@@ -94,18 +94,3 @@ class Votes:
             for label in reader.labels:
                 said.setdefault(label.observation, []).append(label.state)
         return tuple(Label(name, vote(states, self._rule), self._origin) for name, states in said.items())
-
-
-def corners_of(row: Row, study: str) -> Corners | Rejection | None:
-    """The box of a row of `x_min, y_min, x_max, y_max`; `None` where all four are blank."""
-    cells = [row[header] for header in CORNERS]
-    if not any(cells):
-        return None
-    numbers = [number_of(cell) for cell in cells]
-    shown = f"box ({', '.join(cells)})"
-    if any(number is None for number in numbers):
-        return Rejection(row.place, f"{shown} has a corner that is not a number", study)
-    x0, y0, x1, y1 = (float(number or 0.0) for number in numbers)
-    if x1 <= x0 or y1 <= y0:
-        return Rejection(row.place, f"{shown} is inverted or has no area", study)
-    return x0, y0, x1, y1

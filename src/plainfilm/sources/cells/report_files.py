@@ -1,15 +1,15 @@
-"""Reports that a hospital exports beside its films: a table, or a folder of one text file a report."""
+"""Reports in columns of a table, or in a folder of one text file a report, as hospitals export them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import SourceError, nearest
 from plainfilm.sources.base import is_blank
-from plainfilm.sources.cells import join_sections
 from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.text.structured import report_of, section_of
 from plainfilm.types import Rejection, Report
 
 _KEYS = ("accession_number", "accession", "study_instance_uid", "study_uid", "study_id", "study")
@@ -78,3 +78,11 @@ def _report(row: Row, columns: tuple[str, tuple[str, ...]], header_rules: str) -
     if not row[key] or not parts:
         return Rejection(row.place, f"the row has no {key if not row[key] else 'text'}")
     return FoundReport(row[key], join_sections(parts, header_rules), row.place)
+
+
+def join_sections(parts: Sequence[tuple[str, str]], header_rules: str) -> Report:
+    """One report of (header, text) parts; a single column that names no section is parsed instead."""
+    names = [section_of(header) for header, _ in parts]
+    if len({header for header, _ in parts}) == 1 and names[0] == "other":
+        return Report("\n\n".join(text.strip() for _, text in parts), header_rules=header_rules)
+    return report_of(zip(names, (text for _, text in parts), strict=True), header_rules)

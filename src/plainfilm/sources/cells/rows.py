@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.errors import DataError
 from plainfilm.io.csv_files import open_text, require_columns
-from plainfilm.sources.base import is_blank, state_of
+from plainfilm.sources.base import is_blank, no_state, not_understood, state_of
 from plainfilm.types import Label, Rejection
 
 
@@ -42,7 +42,7 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
         reader = csv.reader(stream)
         try:
             headers = [header.strip() for header in next(reader, [])]
-            _check(path, headers, required)
+            require_headers(path, headers, required, headers)
             named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
             for number, cells in enumerate(filter(None, reader), start=1):
                 yield _row(path, number, headers, cells, named)
@@ -50,11 +50,18 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
             raise DataError(f"{path}: not a regular CSV after line {reader.line_num} ({error})") from None
 
 
-def _check(path: Path, headers: Sequence[str], required: Sequence[str]) -> None:
+def require_headers(
+    path: Path, headers: Sequence[str], required: Sequence[str], wanted: Sequence[str]
+) -> None:
+    """Checks that every `required` header is there, and none of the `wanted` ones twice.
+
+    Raises:
+        DataError: one is not, or is.
+    """
     require_columns(path, headers, required)
-    repeated = [header for header in headers if header and headers.count(header) > 1]
+    repeated = next((name for name in wanted if name and headers.count(name) > 1), None)
     if repeated:
-        raise DataError(f"{path}: header '{repeated[0]}' occurs twice; rename one of the columns")
+        raise DataError(f"{path}: header '{repeated}' occurs twice; rename one of the columns")
 
 
 def _row(
@@ -67,6 +74,15 @@ def _row(
     return row
 
 
+def unread_cells(
+    row: Row, parsers: Mapping[str, Callable[[str], object]], study: str | None = None
+) -> Iterator[Rejection]:
+    """The cells that are not blank and that the parser of their header makes nothing of."""
+    for header, parse in parsers.items():
+        if row[header] and parse(row[header]) is None:
+            yield Rejection(row.place, not_understood(header, row[header]), study)
+
+
 def row_states(
     row: Row, observations: Iterable[str], origin: str
 ) -> tuple[tuple[Label, ...], list[Rejection]]:
@@ -77,5 +93,5 @@ def row_states(
         if state is not None:
             labels.append(Label(name, state, origin))
         elif row[name]:
-            refused.append(Rejection(row.place, f"label {name} is '{row[name]}': expected 1, 0, -1 or blank"))
+            refused.append(Rejection(row.place, no_state(name, row[name])))
     return tuple(labels), refused

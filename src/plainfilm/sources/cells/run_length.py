@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.sources.cells.fusion import Corners
+from plainfilm.sources.cells.boxes import Corners
 
 Runs = NDArray[np.int64]
 """(N, 3): column, first row, row behind the last."""

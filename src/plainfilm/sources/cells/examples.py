@@ -1,4 +1,4 @@
-"""Films of noise for the examples of sources whose corpora have no phantoms."""
+"""The examples of sources: phantom studies where there is a layout, films of noise where there is none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import numpy as np
 from PIL import Image
 
 from plainfilm.seeding import generator
+
+
+def phantom_example(layout: str, root: Path, *, studies: int = 6, size: int = 96) -> Path:
+    """A few phantom studies in a layout; returns `root`."""
+    from plainfilm import phantom  # compiles its kernels, which readers need not wait for
+
+    phantom.write(layout, root, studies=studies, size=size)
+    return root
 
 
 def write_example_film(path: Path, width: int = 64, height: int = 72) -> None:

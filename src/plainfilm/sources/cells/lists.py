@@ -1,0 +1,36 @@
+"""Cells that hold several things: Python lists, and names joined with signs."""
+
+from __future__ import annotations
+
+import ast
+
+from plainfilm.sources.base import is_blank
+
+
+def list_of(cell: str) -> list[str]:
+    """The entries of a cell: a Python list literal, or the cell itself; none for a blank.
+
+    >>> list_of("['a.jpg', 'b.jpg']"), list_of("a.jpg"), list_of(" ")
+    (['a.jpg', 'b.jpg'], ['a.jpg'], [])
+    """
+    text = cell.strip()
+    if is_blank(text):
+        return []
+    if text[0] in "[(" and text[-1] in "])":
+        try:
+            entries = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return [text]  # a sentence may begin with a bracket
+        if isinstance(entries, list | tuple):
+            return [str(entry).strip() for entry in entries if not is_blank(str(entry))]
+    return [text]
+
+
+def names_of(cell: str) -> list[str]:
+    """The observations a list cell names: a Python list, or names joined with `|` or `;`.
+
+    >>> names_of("Mass| Edema"), names_of("['Mass', 'Edema']")
+    (['Mass', 'Edema'], ['Mass', 'Edema'])
+    """
+    parts = [part for entry in list_of(cell) for part in entry.replace(";", "|").split("|")]
+    return list(dict.fromkeys(part.strip() for part in parts if not is_blank(part)))
