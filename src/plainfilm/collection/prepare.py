@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from plainfilm.types import SPLITS, Rejection, Study
 
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
+_QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,17 @@ def _first_reason(work: Path) -> str:
     if not len(rejected):
         return "the source found none"
     path, reason = rejected["path"][0].as_py(), rejected["reason"][0].as_py()
-    return f"{path}: {reason} ({len(rejected)} rejected in all)"
+    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)} ({len(rejected)} rejected in all)"
+
+
+def _unspoken(cell: str) -> str:
+    """`cell`, unless it is as long as a sentence: where columns were mixed up, that is of a report."""
+    return cell if len(cell.split()) <= _WORDS_OF_A_CELL else f"a text of {len(cell)} characters"
+
+
+def _unquoted(quoted: re.Match[str]) -> str:
+    spoken = _unspoken(quoted[1])
+    return quoted[0] if spoken == quoted[1] else f"({spoken})"
 
 
 def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
