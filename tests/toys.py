@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from plainfilm.batches.batch import Batch, Keys
+from plainfilm.batches.batch import Batch, Keys, Needs
 from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
 from plainfilm.seeding import stable_hash
 
@@ -31,18 +31,25 @@ def toy_model(seed: int = 0, **changes: Any) -> DualEncoder:
         return build_dual_encoder(toy_architecture(**changes), VOCABULARY).train()
 
 
-def toy_batch(rows: int = 7, seed: int = 0, side: int = SIDE, dtype: torch.dtype = torch.float32) -> Batch:
+def toy_batch(
+    rows: int = 7,
+    seed: int = 0,
+    side: int = SIDE,
+    dtype: torch.dtype = torch.float32,
+    needs: Needs | None = None,
+) -> Batch:
     """Random films and texts of uneven length, all of different studies and wording."""
+    needs = needs or Needs()
     generator = torch.Generator().manual_seed(seed)
     lengths = 3 + torch.arange(rows) % (LENGTH - 2)
     mask = torch.arange(LENGTH) < lengths[:, None]
-    ids = torch.randint(5, VOCABULARY, (rows, LENGTH), generator=generator) * mask
+    ids = torch.randint(5, VOCABULARY, (rows, needs.texts, LENGTH), generator=generator) * mask[:, None]
     names = torch.tensor([stable_hash(row) for row in range(rows)])
     return Batch(
-        images=torch.randn(rows, 1, 3, side, side, generator=generator).to(dtype),
-        token_ids=ids[:, None],
-        token_mask=mask[:, None],
-        keys=Keys(study=names, text=names[:, None] ^ 1),
+        images=torch.randn(rows, needs.views, 3, side, side, generator=generator).to(dtype),
+        token_ids=ids,
+        token_mask=mask[:, None].expand(-1, needs.texts, -1),
+        keys=Keys(study=names, text=names[:, None] ^ torch.arange(1, 1 + needs.texts)),
         rows=torch.arange(rows),
     )
 

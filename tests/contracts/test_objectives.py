@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from plainfilm import plugins
-from plainfilm.batches.batch import Needs
+from plainfilm.batches.batch import Batch, Needs
 from plainfilm.config import Settings
 from plainfilm.objectives.base import Objective, objective
 from plainfilm.training.step import measure_step, train_step
@@ -19,6 +19,10 @@ NAMES = plugins.names("objective")
 def _built(name: str, model: nn.Module) -> Objective:
     module = objective(name)
     return module.build(module.Config(), model).train()
+
+
+def _batch(name: str, rows: int = 7) -> Batch:
+    return toy_batch(rows, needs=objective(name).NEEDS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +37,7 @@ def test_the_module_offers_the_three_names(name: str) -> None:
 def test_the_loss_is_finite_and_reaches_every_trained_parameter(name: str) -> None:
     model = toy_model()
     built = _built(name, model)
-    report = train_step(model, built, toy_batch(), seed=0, step=0)
+    report = train_step(model, built, _batch(name), seed=0, step=0)
     trained = {key for m in (model, built) for key, value in m.named_parameters() if value.requires_grad}
     assert report.total.isfinite()
     assert report.total.ndim == 0
@@ -42,7 +46,7 @@ def test_the_loss_is_finite_and_reaches_every_trained_parameter(name: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_features_and_targets_are_row_wise(name: str) -> None:
-    model, batch = toy_model().eval(), toy_batch(5)
+    model, batch = toy_model().eval(), _batch(name, 5)
     built = _built(name, model)
     for encode in (lambda part: built.encode(model, part), built.targets):
         whole, piece = encode(batch), encode(batch.slice(1, 3))
@@ -53,21 +57,21 @@ def test_features_and_targets_are_row_wise(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_parts_are_detached_numbers(name: str) -> None:
     model = toy_model()
-    report = train_step(model, _built(name, model), toy_batch(), seed=0, step=0)
+    report = train_step(model, _built(name, model), _batch(name), seed=0, step=0)
     assert all(value.ndim == 0 and not value.requires_grad for value in report.parts.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_of_one_has_a_finite_loss(name: str) -> None:
     model = toy_model()
-    assert train_step(model, _built(name, model), toy_batch(1), seed=0, step=0).total.isfinite()
+    assert train_step(model, _built(name, model), _batch(name, 1), seed=0, step=0).total.isfinite()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_state_comes_back(name: str) -> None:
     model = toy_model()
     built = _built(name, model)
-    train_step(model, built, toy_batch(), seed=0, step=0)
+    train_step(model, built, _batch(name), seed=0, step=0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01)
@@ -75,7 +79,7 @@ def test_its_state_comes_back(name: str) -> None:
     again = _built(name, toy_model(seed=9))
     again.load_state_dict(built.state_dict(), strict=True)
     model.eval()
-    first, second = (measure_step(model, item, toy_batch()).total for item in (built, again))
+    first, second = (measure_step(model, item, _batch(name)).total for item in (built, again))
     assert float(first) == float(second)
 
 
@@ -88,7 +92,7 @@ def test_a_few_steps_lower_the_loss(name: str) -> None:
     losses = []
     for step in range(6):
         optimizer.zero_grad()
-        losses.append(float(train_step(model, built, toy_batch(), seed=0, step=step).total))
+        losses.append(float(train_step(model, built, _batch(name), seed=0, step=step).total))
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         built.after_step(model)

@@ -22,7 +22,7 @@ from plainfilm.training.step import measure_step, train_step
 from tests.toys import CNN, COMPACT, gradients, largest_difference, toy_batch, toy_model
 
 TOLERANCE = 1e-5
-OBJECTIVES = ["infonce", "self_distillation"]
+OBJECTIVES = ["infonce", "self_distillation", "cxr_clip"]
 
 
 def _objective(name: str, model: nn.Module) -> Objective:
@@ -33,7 +33,7 @@ def _objective(name: str, model: nn.Module) -> Objective:
 def _run(name: str, sub_batch_size: int | None, rows: int = 7, step: int = 3):
     model = toy_model().double()
     built = _objective(name, model).double()
-    batch = toy_batch(rows, dtype=torch.float64)
+    batch = toy_batch(rows, dtype=torch.float64, needs=objective(name).NEEDS)
     report = train_step(model, built, batch, seed=5, step=step, sub_batch_size=sub_batch_size)
     return report, gradients(model, built)
 
@@ -54,7 +54,8 @@ def test_single_precision_is_exact_too(name: str) -> None:
     for size in (None, 3):
         model = toy_model()
         built = _objective(name, model)
-        train_step(model, built, toy_batch(), seed=5, step=0, sub_batch_size=size)
+        batch = toy_batch(needs=objective(name).NEEDS)
+        train_step(model, built, batch, seed=5, step=0, sub_batch_size=size)
         results.append(gradients(model, built))
     scale = max(float(value.abs().max()) for value in results[0].values())
     assert largest_difference(*results) < TOLERANCE * max(scale, 1.0)

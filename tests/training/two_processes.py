@@ -18,6 +18,7 @@ from plainfilm.training.step import train_step
 from tests.toys import gradients, largest_difference, toy_batch, toy_model
 
 ROWS = 6
+NAMES = ("infonce", "self_distillation", "cxr_clip")
 SHARES = {
     "even": ([0, 1, 2], [3, 4, 5]),
     "uneven": ([0, 1, 2, 3], [4, 5]),
@@ -29,15 +30,14 @@ SHARES = {
 
 
 def main(folder: Path, rank: int) -> None:
-    """Every case for both objectives."""
+    """Every case for every objective of `NAMES`."""
     torch.set_num_threads(1)
-    names = ("infonce", "self_distillation")
     kinds = ("together", "accumulated")
-    alone = {f"{kind} {name}": _steps(kind, name, None) for kind in kinds for name in names}
+    alone = {f"{kind} {name}": _steps(kind, name, None) for kind in kinds for name in NAMES}
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     found = {}
     for case, share in SHARES.items():
-        for name in names:
+        for name in NAMES:
             loss, grads = _steps(case, name, share[rank])
             kind = case if case == "accumulated" else "together"
             expected_loss, expected = alone[f"{kind} {name}"]
@@ -57,7 +57,7 @@ def _steps(case: str, name: str, rows: list[int] | None) -> tuple[float, dict[st
     built = module.build(module.Config(), model).double().train()
     count = 2 if case == "accumulated" else 1
     for step in range(count):
-        batch = toy_batch(ROWS, seed=step, dtype=torch.float64)
+        batch = toy_batch(ROWS, seed=step, dtype=torch.float64, needs=module.NEEDS)
         if rows is not None:
             batch = _share(batch, rows, trim=case == "other padding")
         report = train_step(

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from plainfilm.batches.batch import Needs
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.texts import Texts
 from plainfilm.batches.transforms import augment, fit
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
+from plainfilm.types import View
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,9 @@ class Item:
 class Dataset:
     """The items of `rows`.
 
-    With a `seed`, items are drawn anew every epoch (random crops, sampled sentences); without one they
-    are fixed: `transforms.fit`, the first views, and the whole text or its first `config.sentences`.
+    With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
+    without one they are fixed: `transforms.fit`, the first views, the whole text or its first
+    `config.sentences`, prompts that follow from the item's id.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class Dataset:
     ) -> None:
         self.rows = rows
         self._pixels = tuple(pixels)
-        self._sentences = [c.table("sentences")["text"].combine_chunks() for c in collections]
+        self._texts = Texts(rows, collections, config)
+        self._views = [c.table("images")["view"].combine_chunks() for c in collections]
         self._config = config
         self._preprocessing = preprocessing
         self._needs = needs or Needs()
@@ -61,29 +65,39 @@ class Dataset:
         return len(self.rows)
 
     def item(self, index: int, epoch: int) -> Item:
-        """Item `index` as it is in `epoch`."""
-        source = int(self.rows.source[index])
-        images, sentences = self.rows.images_of(index), self.rows.sentences_of(index)
+        """Item `index` as it is in `epoch`; beyond the number of items, another draw of an item in turn."""
+        place = index % len(self)
+        source, images = int(self.rows.source[place]), self.rows.images_of(place)
+        views, count = self._needs.views, self._needs.texts
         if self._seed is None:
-            films = [self._fixed(source, row) for row in self._first(images, self._needs.views)]
-            texts = [self._text(source, sentences[: self._config.sentences])] * self._needs.texts
+            films = [self._fixed(source, row) for row in self._first(source, images, views)]
+            texts = self._texts.fixed(place, count)
         else:
             rng = generator(self._seed, "item", epoch, index)
-            texts = [self._drawn_text(source, sentences, rng) for _ in range(self._needs.texts)]
-            chosen = self._first(rng.permutation(images), self._needs.views)
+            texts = self._texts.drawn(place, count, rng)
+            chosen = self._first(source, rng.permutation(images), views)
             films = [self._augmented(source, row, rng) for row in chosen]
-        study = int(self.rows.study_keys[index])
-        return Item(np.stack(films), tuple(texts), study, self.rows.ids[index])
+        study = int(self.rows.study_keys[place])
+        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place])
 
     def texts(self) -> Iterator[str]:
         """Every sentence of every item, for training a tokenizer."""
-        for index in range(len(self)):
-            column = self._sentences[int(self.rows.source[index])]
-            yield from (column[int(row)].as_py() for row in self.rows.sentences_of(index))
+        return self._texts.everything()
 
-    def _first(self, images: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    def _first(self, source: int, images: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """`count` images; those of a study with fewer are repeated."""
+        if count > 1 and self._config.pair_views == "frontal_lateral":
+            images = self._paired(source, images)
         return np.resize(images, count)
+
+    def _paired(self, source: int, images: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`images` with the first frontal and the first lateral one in front, where there are both."""
+        views = [View(self._views[source][int(row)].as_py()) for row in images]
+        frontal = next((place for place, view in enumerate(views) if view.is_frontal), None)
+        lateral = next((place for place, view in enumerate(views) if view == View.LATERAL), None)
+        if frontal is None or lateral is None:
+            return images
+        return np.concatenate([images[[frontal, lateral]], np.delete(images, [frontal, lateral])])
 
     def _fixed(self, source: int, row: int) -> NDArray[np.uint8]:
         return fit(self._pixels[source].film(int(row)), self._preprocessing)
@@ -95,15 +109,8 @@ class Dataset:
             self._preprocessing.size,
             self._config.crop_area,
             rotation=self._config.rotation,
+            clahe=self._config.clahe,
             brightness=self._config.brightness,
+            contrast=self._config.contrast,
             pad=self._preprocessing.fit == "pad",
         )
-
-    def _drawn_text(self, source: int, rows: NDArray[np.int64], rng: np.random.Generator) -> str:
-        if self._config.sentences is None:
-            return self._text(source, rows)
-        return self._text(source, rng.permutation(rows)[: self._config.sentences])
-
-    def _text(self, source: int, rows: NDArray[np.int64]) -> str:
-        column = self._sentences[source]
-        return " ".join(column[int(row)].as_py() for row in rows)

@@ -30,6 +30,32 @@ def epoch_order(count: int, seed: int, epoch: int) -> Ints:
     return generator(seed, "order", epoch).permutation(count).astype(np.int64)
 
 
+def balanced_order(source: Ints, balance: float, seed: int, epoch: int) -> Ints:
+    """As many draws (N,) as there are items, from each collection in proportion to its items^`balance`.
+
+    source: (N,) the collection of each item. A collection's items are gone through in one order after
+    another; the k-th draw of item i is numbered k·N + i. With 1 this is `epoch_order`.
+    """
+    count = len(source)
+    if balance == 1.0:
+        return epoch_order(count, seed, epoch)
+    members = [np.flatnonzero(source == number) for number in np.unique(source)]
+    weights = np.array([float(len(items)) ** balance for items in members])
+    ends = np.rint(np.cumsum(weights) / weights.sum() * count).astype(np.int64)
+    drawn = [
+        _draws(items, int(share), count, seed, epoch)
+        for items, share in zip(members, np.diff(ends, prepend=0), strict=True)
+    ]
+    return np.concatenate(drawn)[epoch_order(count, seed, epoch)]
+
+
+def _draws(items: Ints, share: int, count: int, seed: int, epoch: int) -> Ints:
+    rounds = -(-share // len(items))
+    orders = [generator(seed, "draws", epoch, int(items[0]), k).permutation(items) for k in range(rounds)]
+    numbered = [order + number * count for number, order in enumerate(orders)]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *numbered])[:share]
+
+
 def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
     """Which of `count` rows process `rank` of `world` makes; the slices are contiguous and differ by 1.
 
@@ -47,7 +73,8 @@ class Loader:
 
     batch_size: items per batch over all processes. drop_last: leave out a last batch that is not full;
     a last batch of a single item, which has nothing to be compared with, is always left out.
-    workers: threads; 0 makes every batch when it is asked for. limit: use only so many items.
+    workers: threads; 0 makes every batch when it is asked for. limit: use only so many items. balance: see
+    `balanced_order`.
     """
 
     dataset: Dataset
@@ -59,6 +86,7 @@ class Loader:
     world: int = 1
     workers: int = 1
     limit: int | None = None
+    balance: float = 1.0
 
     def items(self) -> int:
         """Items per epoch, before any is left out with the last batch."""
@@ -84,7 +112,8 @@ class Loader:
     def item_ids(self, epoch: int, number: int) -> list[str]:
         """The ids of batch `number` over all processes, for messages."""
         order = self._order(epoch)
-        return [self.dataset.rows.ids[index] for index in self._members(order, number)]
+        ids = self.dataset.rows.ids
+        return [ids[index % len(ids)] for index in self._members(order, number)]
 
     def _prefetched(self, pool: ThreadPoolExecutor, order: Ints, epoch: int, start: int) -> Batches:
         waiting: deque[Future[Batch]] = deque()
@@ -96,7 +125,7 @@ class Loader:
             yield waiting.popleft().result()
 
     def _order(self, epoch: int) -> Ints:
-        return epoch_order(len(self.dataset), self.seed, epoch)[: self.limit]
+        return balanced_order(self.dataset.rows.source, self.balance, self.seed, epoch)[: self.limit]
 
     def _members(self, order: Ints, number: int) -> Ints:
         return order[number * self.batch_size : (number + 1) * self.batch_size]

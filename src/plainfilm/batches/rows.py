@@ -17,12 +17,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from plainfilm.batches.labels import UNLISTED, ItemLabels, States, check_origins, item_labels, joined
 from plainfilm.collection import Collection
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, nearest
+from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.seeding import stable_hash
 from plainfilm.text.rules import TEXT_RULES, select_sections
-from plainfilm.types import Section, View
+from plainfilm.types import Section, State, View
 
 Ints = NDArray[np.int64]
 
@@ -36,9 +38,22 @@ class DataConfig(Settings):
     without replacement and in random order; `None` reads the whole text. min_letters: a shorter
     "sentence" (a number, a placeholder) is not one. item: "image" makes one item of every film,
     "study" one of every study. views: films of other views are left out; `None` takes all.
-    crop_area, rotation, brightness: see `transforms.augment`. cache: shortest side of the decoded
-    pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads,
+    crop_area, rotation, clahe, brightness, contrast: see `transforms.augment`. cache: shortest side of the
+    decoded pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads,
     0 for none beside the training one.
+
+    Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
+    lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
+    "sections" takes two sections where there are two. shuffle: sentences of a whole text in random order.
+
+    Of studies without text. prompts: the pack (a name or file) that makes texts of their labels; without
+    one they are left out. label_origin: whose labels, in order of preference; none takes the corpus' own.
+    observations: only these are read; `None` reads all. negatives: how many of the observations that are not
+    there are said of an item whose labels speak of every observation; `None` says all. unlisted: whether what
+    the labels of an item do not speak of is "unknown", or "absent" as in a table that lists what there is.
+
+    balance: how much the sizes of several collections count in what is drawn from each; 1 as they are, 0 all
+    alike.
     """
 
     text: str = "best_section"
@@ -48,16 +63,34 @@ class DataConfig(Settings):
     views: tuple[View, ...] | None = None
     crop_area: tuple[float, float] = (0.75, 1.0)
     rotation: float = Field(default=0.0, ge=0.0, le=45.0)
+    clahe: float = Field(default=0.0, ge=0.0, le=1.0)
     brightness: float = Field(default=0.0, ge=0.0, le=0.9)
+    contrast: float = Field(default=0.0, ge=0.0, le=0.9)
     cache: int | None = Field(default=256, ge=16)
     workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     drop_last: bool = False
+    pair_views: Literal["any", "frontal_lateral"] = "any"
+    text_pairs: Literal["whole", "sections"] = "whole"
+    shuffle: bool = False
+    prompts: str | None = None
+    label_origin: tuple[str, ...] = ()
+    observations: tuple[str, ...] | None = None
+    negatives: int | None = Field(default=3, ge=0)
+    unlisted: Literal["unknown", "absent"] = "unknown"
+    balance: float = Field(default=1.0, ge=0.0, le=1.0)
 
     @field_validator("text")
     @classmethod
     def _known_rule(cls, value: str) -> str:
         if value not in TEXT_RULES:
             raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
+        return value
+
+    @field_validator("prompts")
+    @classmethod
+    def _sound_pack(cls, value: str | None) -> str | None:
+        if value is not None:
+            load_pack(value)
         return value
 
     @model_validator(mode="after")
@@ -74,8 +107,9 @@ class Rows:
 
     source: (N,) which collection an item is of. images / sentences: row numbers into that collection's
     tables; item i owns `images[image_ends[i-1]:image_ends[i]]`, and the same for sentences, which are in
-    the order the text rule reads them. study_keys: (N,) hashes. ids: image or study ids.
-    without_text, without_image: studies of the split that were left out.
+    the order the text rule reads them; an item without sentences gets its text from its labels. observations
+    and states (N, C): see `batches.labels`; C is 0 without prompts. study_keys: (N,) hashes. ids: image or
+    study ids. without_text, without_image: studies of the split that were left out.
     """
 
     source: Ints
@@ -85,11 +119,18 @@ class Rows:
     sentence_ends: Ints
     study_keys: Ints
     ids: tuple[str, ...]
+    observations: tuple[str, ...]
+    states: States
     without_text: int
     without_image: int
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def from_labels(self) -> int:
+        """How many items have no text but that of their labels."""
+        return int((np.diff(self.sentence_ends, prepend=0) == 0).sum())
 
     def images_of(self, item: int) -> Ints:
         """Rows of the `images` table of one item."""
@@ -106,6 +147,8 @@ def build_rows(collections: Sequence[Collection], split: str, config: DataConfig
     Raises:
         DataError: nothing is left, with the counts of what was left out and why.
     """
+    if config.prompts is not None:
+        check_origins(collections, config.label_origin)
     parts = [_collection_items(collection, split, config) for collection in collections]
     items = [(source, *item) for source, part in enumerate(parts) for item in part.items]
     without_text = sum(part.without_text for part in parts)
@@ -115,9 +158,9 @@ def build_rows(collections: Sequence[Collection], split: str, config: DataConfig
             f"{', '.join(str(c.path) for c in collections)}: no item is left of split '{split}': "
             f"{sum(part.studies for part in parts)} studies, {without_text} without text under rule "
             f"'{config.text}', {without_image} without a film of the wanted views; "
-            "change data.text, data.views or data.min_letters"
+            "change data.text, data.views, data.min_letters or data.prompts"
         )
-    return _flatten(items, without_text, without_image)
+    return _flatten(items, joined([part.labels for part in parts]), without_text, without_image)
 
 
 _Item = tuple[str, int, list[int], list[int]]
@@ -127,12 +170,15 @@ _Item = tuple[str, int, list[int], list[int]]
 @dataclass(frozen=True)
 class _Part:
     items: list[_Item]
+    labels: ItemLabels
     studies: int
     without_text: int
     without_image: int
 
 
-def _flatten(items: Sequence[tuple[int, str, int, list[int], list[int]]], *skipped: int) -> Rows:
+def _flatten(
+    items: Sequence[tuple[int, str, int, list[int], list[int]]], labels: ItemLabels, *skipped: int
+) -> Rows:
     source, ids, keys, images, sentences = zip(*items, strict=True)
     return Rows(
         source=np.array(source, dtype=np.int64),
@@ -142,6 +188,8 @@ def _flatten(items: Sequence[tuple[int, str, int, list[int], list[int]]], *skipp
         sentence_ends=np.cumsum([len(rows) for rows in sentences], dtype=np.int64),
         study_keys=np.array(keys, dtype=np.int64),
         ids=tuple(ids),
+        observations=labels.observations,
+        states=labels.states,
         without_text=skipped[0],
         without_image=skipped[1],
     )
@@ -154,20 +202,43 @@ def _collection_items(collection: Collection, split: str, config: DataConfig) ->
     views, image_ids = films["view"].to_pylist(), films["image_id"].to_pylist()
     images_of, texts = _by_study(films, wanted), _Texts(collection, wanted, config)
     items: list[_Item] = []
-    without_text = without_image = 0
+    without_image = 0
     for position, study_id in enumerate(wanted):
         rows = [int(row) for row in images_of[position] if config.views is None or views[row] in config.views]
-        text = texts.rows(position)
         without_image += not rows
-        without_text += bool(rows) and not text
-        if not rows or not text:
-            continue
+        text = texts.rows(position) if rows else []
         key = stable_hash(collection.fingerprint, study_id)
-        if config.item == "study":
+        if config.item == "study" and rows:
             items.append((str(study_id), key, rows, text))
         else:
             items.extend((image_ids[row], key, [row], text) for row in rows)
-    return _Part(items, len(wanted), without_text, without_image)
+    kept, labels = _with_text(collection, items, config)
+    without_text = len({item[1] for item in items} - {item[1] for item in kept})
+    return _Part(kept, labels, len(wanted), without_text, without_image)
+
+
+def _with_text(
+    collection: Collection, items: list[_Item], config: DataConfig
+) -> tuple[list[_Item], ItemLabels]:
+    """The items that have text, or labels that the prompts can say; and the labels of each."""
+    has_text = np.array([bool(item[3]) for item in items], dtype=bool)
+    if config.prompts is None or has_text.all():
+        kept = [item for item in items if item[3]]
+        return kept, ItemLabels((), np.zeros((len(kept), 0), dtype=np.int8))
+    pack = load_pack(config.prompts)
+    images = [item[2] for item in items]
+    labels = item_labels(collection, images, config.label_origin, config.observations)
+    cases, case_of = np.unique(labels.states[~has_text], axis=0, return_inverse=True)
+    can_say = np.array([_can_say(pack, labels.observations, case, config) for case in cases], dtype=bool)
+    has_text[~has_text] = can_say[case_of.reshape(-1)]
+    kept = [item for item, is_kept in zip(items, has_text, strict=True) if is_kept]
+    return kept, ItemLabels(labels.observations, labels.states[has_text])
+
+
+def _can_say(pack: PromptPack, names: Sequence[str], case: States, config: DataConfig) -> bool:
+    stated = {name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > UNLISTED}
+    absent = names if config.unlisted == "absent" else ()
+    return pack.can_say(stated, [name for name in absent if name not in stated])
 
 
 class _Texts:

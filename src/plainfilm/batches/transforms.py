@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from plainfilm.batches.clahe import CLIP_LIMIT, equalise
 from plainfilm.io.preprocessing import Preprocessing
 
 Film = NDArray[np.uint8]
@@ -28,15 +29,18 @@ def augment(
     crop_area: tuple[float, float],
     *,
     rotation: float = 0.0,
+    clahe: float = 0.0,
     brightness: float = 0.0,
+    contrast: float = 0.0,
     pad: bool = False,
 ) -> Film:
     """A random square of a film (H, W), resampled to (size, size).
 
     The square covers a share of the film's area drawn from `crop_area`, but is never wider than the
     film's shorter side, at a uniform place. With `pad` the film is first padded with black to a square,
-    so that a wide film keeps its edges. `rotation` is the largest angle in degrees and `brightness` the
-    largest relative change; both are off at 0.
+    so that a wide film keeps its edges. `rotation` is the largest angle in degrees, `clahe` the probability
+    of equalising the square (`clahe.equalise`, its clip limit drawn between 1 and 4), `brightness` and
+    `contrast` the largest relative change; all are off at 0.
     """
     film = pad_to_square(array) if pad else array
     height, width = film.shape
@@ -47,8 +51,12 @@ def augment(
         centre = (left + side / 2, top + side / 2)
         image = image.rotate(rng.uniform(-rotation, rotation), Image.Resampling.BILINEAR, center=centre)
     square = _resample(image, size, (left, top, left + side, top + side))
+    if clahe and rng.random() < clahe:
+        square = equalise(square, rng.uniform(1.0, CLIP_LIMIT))
     if brightness:
-        return _brighten(square, 1.0 + rng.uniform(-brightness, brightness))
+        square = _scaled(square, 1.0 + rng.uniform(-brightness, brightness), 0.0)
+    if contrast:
+        square = _scaled(square, 1.0 + rng.uniform(-contrast, contrast), float(square.mean()))
     return square
 
 
@@ -88,5 +96,7 @@ def _resample(image: Image.Image, size: int, box: tuple[float, float, float, flo
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
-def _brighten(film: Film, factor: float) -> Film:
-    return np.clip(np.rint(film * np.float32(factor)), 0, 255).astype(np.uint8)
+def _scaled(film: Film, factor: float, middle: float) -> Film:
+    """Grey values `factor` times as far from `middle`, within 0 to 255."""
+    centre = np.float32(middle)
+    return np.clip(np.rint((film - centre) * np.float32(factor) + centre), 0, 255).astype(np.uint8)

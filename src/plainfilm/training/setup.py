@@ -18,7 +18,7 @@ from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import Loader
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
-from plainfilm.batches.rows import build_rows
+from plainfilm.batches.rows import Rows, build_rows
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError
@@ -92,8 +92,8 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
     rows = {split: build_rows(collections, split, recipe.data) for split in sorted(splits | {"train"})}
     for split, found in rows.items():
         progress.say(
-            f"{split}: {len(found)} items; left out: {found.without_text} studies without text, "
-            f"{found.without_image} without a film"
+            f"{split}: {len(found)} items{_made_of_labels(found)}; left out: {found.without_text} studies "
+            f"without text, {found.without_image} without a film"
         )
     pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
 
@@ -107,6 +107,10 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
 
     validation = dataset("validation", None) if "validation" in splits else None
     return Data(dataset("train", recipe.seed), validation)
+
+
+def _made_of_labels(found: Rows) -> str:
+    return f" ({found.from_labels} with texts made of labels)" if found.from_labels else ""
 
 
 def _pixels(recipe: Recipe, collection: Collection, run: Path, progress: Progress) -> PixelSource:
@@ -208,6 +212,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, collate: Collate) -> Loader:
         rank=rank(),
         world=world_size(),
         workers=_workers(recipe),
+        balance=recipe.data.balance,
     )
     if loader.batches() == 0:
         raise ConfigError(

@@ -21,8 +21,10 @@ class Config(EncoderConfig):
 
     `pretrained` takes the library's weights (downloaded once, unless `offline`); `weights` names a local
     file or `package:NAME` instead. `pooling` is `native` (what the backbone's own classifier sees),
-    `average` of the patches, or `token` (the class token). `image_size` is for backbones that take
-    one size only. `drop_rate` is dropout on the pooled features.
+    `average` of the patches, `token` (the class token), or `first_patch` (the top left one, which the first
+    CXR-CLIP took of a Swin for its class token). `image_size` is for backbones that take
+    one size only. `drop_rate` is dropout on the pooled features. `settings` are other arguments of the
+    backbone, such as `embed_dim` of a Swin.
     """
 
     use: str = "timm"
@@ -32,9 +34,10 @@ class Config(EncoderConfig):
     offline: bool = False
     channels: Literal[1, 3] = 3
     image_size: int | None = Field(default=None, ge=16)
-    pooling: Literal["native", "average", "token"] = "native"
+    pooling: Literal["native", "average", "token", "first_patch"] = "native"
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
+    settings: dict[str, Any] = {}
 
     def check(self) -> None:
         """Raises an error for a name timm does not know, or weights that would need a forbidden download."""
@@ -95,6 +98,8 @@ class TimmEncoder(ImageEncoder):
             return features[:, 0]
         if self.pooling == "average":
             return patches.mean(dim=1)
+        if self.pooling == "first_patch":
+            return patches[:, 0]
         return self.backbone.forward_head(features, pre_logits=True)
 
     def rebuilt_from(self) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def build(config: Config) -> TimmEncoder:
 def _create(config: Config, pretrained: bool) -> Any:
     import timm
 
-    options: dict[str, Any] = {"in_chans": config.channels, "num_classes": 0}
+    options: dict[str, Any] = {"in_chans": config.channels, "num_classes": 0, **config.settings}
     if config.image_size is not None and _takes_size(config.name):
         options["img_size"] = config.image_size
     if config.drop_path_rate:

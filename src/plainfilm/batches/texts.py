@@ -1,0 +1,128 @@
+"""The texts of an item: of its report where it has one, made of its labels where it has none.
+
+Both ways end in the same place: strings to be tokenised. Drawn texts follow from the generator that is
+handed in; fixed texts, for validation, from the item alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.batches.labels import UNLISTED
+from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.collection import Collection
+from plainfilm.prompts import PromptPack, load_pack
+from plainfilm.seeding import generator
+from plainfilm.types import State
+
+Ints = NDArray[np.int64]
+
+
+class Texts:
+    """The texts of the items of `rows`, as `config` wants them."""
+
+    def __init__(self, rows: Rows, collections: Sequence[Collection], config: DataConfig) -> None:
+        self._rows = rows
+        self._config = config
+        self._sentences = [c.table("sentences")["text"].combine_chunks() for c in collections]
+        self._sections = [c.table("sentences")["section"].combine_chunks() for c in collections]
+        self._prompts = LabelTexts(rows, load_pack(config.prompts), config) if config.prompts else None
+
+    def drawn(self, index: int, count: int, rng: np.random.Generator) -> list[str]:
+        """`count` texts of item `index`, drawn anew."""
+        if self._is_made(index):
+            return [self._made.text(index, rng) for _ in range(count)]
+        parts = self._parts(index)
+        order = rng.permutation(len(parts)) if len(parts) > 1 else np.arange(1)
+        return [self._drawn(index, parts[place], rng) for place in np.resize(order, count)]
+
+    def fixed(self, index: int, count: int) -> list[str]:
+        """`count` texts of item `index`, always the same."""
+        if self._is_made(index):
+            draws = [generator("fixed text", self._rows.ids[index], number) for number in range(count)]
+            return [self._made.text(index, rng) for rng in draws]
+        parts = self._parts(index)
+        chosen = [parts[place] for place in np.resize(np.arange(len(parts)), count)]
+        return [self._joined(index, part[: self._config.sentences]) for part in chosen]
+
+    def everything(self) -> Iterator[str]:
+        """Every sentence of every item, for training a tokenizer; those of prompts once."""
+        for index in range(len(self._rows)):
+            column = self._sentences[int(self._rows.source[index])]
+            yield from (column[int(row)].as_py() for row in self._rows.sentences_of(index))
+        if self._prompts is not None:
+            yield from self._prompts.everything()
+
+    @property
+    def _made(self) -> LabelTexts:
+        if self._prompts is None:
+            raise LookupError("an item without text and no prompts to make one of")
+        return self._prompts
+
+    def _is_made(self, index: int) -> bool:
+        return not len(self._rows.sentences_of(index))
+
+    def _parts(self, index: int) -> list[Ints]:
+        """What a text is drawn from: all sentences, or those of each section."""
+        rows = self._rows.sentences_of(index)
+        if self._config.text_pairs == "whole":
+            return [rows]
+        column = self._sections[int(self._rows.source[index])]
+        names = np.array([column[int(row)].as_py() for row in rows])
+        return [rows[names == name] for name in dict.fromkeys(names.tolist())]
+
+    def _drawn(self, index: int, rows: Ints, rng: np.random.Generator) -> str:
+        if self._config.sentences is not None or self._config.shuffle:
+            rows = rng.permutation(rows)[: self._config.sentences]
+        return self._joined(index, rows)
+
+    def _joined(self, index: int, rows: Ints) -> str:
+        column = self._sentences[int(self._rows.source[index])]
+        return " ".join(column[int(row)].as_py() for row in rows)
+
+
+class LabelTexts:
+    """Sentences of a prompt pack for the states of an item."""
+
+    def __init__(self, rows: Rows, pack: PromptPack, config: DataConfig) -> None:
+        self._rows = rows
+        self._pack = pack
+        self._config = config
+
+    def text(self, index: int, rng: np.random.Generator) -> str:
+        """A sentence for each state that is to be said of item `index`."""
+        stated, unlisted = states_of(self._rows, index)
+        wanted = self._config.negatives
+        if self._config.unlisted == "absent":
+            denied = [*(name for name, state in stated.items() if state == State.NEGATIVE), *unlisted]
+            said = {name: state for name, state in stated.items() if state != State.NEGATIVE}
+            count = len(denied) if wanted is None else wanted
+            return self._pack.report(said, rng, negatives=count, known_absent=denied)
+        if not unlisted and wanted is not None:
+            stated = self._fewer(stated, wanted, rng)
+        return self._pack.report(stated, rng)
+
+    def everything(self) -> Iterator[str]:
+        """Every sentence about every observation that items have a state of."""
+        for column, name in enumerate(self._rows.observations):
+            if np.isin(self._rows.states[:, column], list(State)).any():
+                for state in State:
+                    yield from self._pack.sentences(name, state)
+
+    def _fewer(self, stated: Mapping[str, State], wanted: int, rng: np.random.Generator) -> dict[str, State]:
+        """`stated` with at most `wanted` of what is negative; one at least where nothing else can be said."""
+        said = {name: state for name, state in stated.items() if self._pack.sentences(name, state)}
+        kept = {name: state for name, state in said.items() if state != State.NEGATIVE}
+        denied = [name for name in said if name not in kept]
+        drawn = rng.permutation(len(denied))[: wanted if kept else max(1, wanted)]
+        return kept | {denied[place]: State.NEGATIVE for place in drawn}
+
+
+def states_of(rows: Rows, index: int) -> tuple[dict[str, State], list[str]]:
+    """What the labels say of item `index`, and what they speak of elsewhere but not here."""
+    codes = dict(zip(rows.observations, rows.states[index].tolist(), strict=True))
+    stated = {name: State(code) for name, code in codes.items() if code > UNLISTED}
+    return stated, [name for name, code in codes.items() if code == UNLISTED]
