@@ -206,6 +206,8 @@ class Predictor:
     ) -> Iterator[list[Finding] | ImageError]:
         """For each film in turn all observations, the likeliest first; or what is wrong with the film.
 
+        Calibrated probabilities and others do not compare, so calibrated ones come first.
+
         Without `prompts` they are those the model's decisions were fitted with. Decisions hold only where the
         prompts are the same, so other prompts give probabilities that are not calibrated.
 
@@ -231,9 +233,7 @@ class Predictor:
             )
             for place, (name, decision) in enumerate(zip(prompts.observations, decisions, strict=True))
         ]
-        return sorted(
-            found, key=lambda one: -1.0 if one.probability is None else one.probability, reverse=True
-        )
+        return sorted(found, key=lambda one: (not one.is_calibrated, -(one.probability or 0.0)))
 
     def _ensemble(self, vectors: Sequence[Vectors], ensembles: Ensembles) -> Vectors:
         if not vectors:

@@ -22,7 +22,10 @@ from plainfilm.metrics.scores import Score, Terms, differences, intervals
 from plainfilm.results.text import interval as written_interval
 from plainfilm.results.text import number
 
-_MUST_MATCH = ("split", "bank_split", "text_rule", "labels", "collection_fingerprints", "k", "seed")
+_MUST_MATCH = (
+    *("split", "bank_split", "text_rule", "labels", "collection_fingerprints", "k", "seed"),
+    *("mode", "uncertain", "absent"),
+)
 
 
 @dataclass(frozen=True)

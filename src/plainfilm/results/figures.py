@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plainfilm.io.files import replacing
+from plainfilm.results.classification_figures import classification_figures
+from plainfilm.results.drawing import BASELINES, MODEL, axes_of, png
 from plainfilm.results.text import baseline_title
 from plainfilm.tasks.base import Metric, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, MODEL, BASELINES = "#1c2430", "#1f6f78", ("#b9bfc9", "#d9a441")
 SINGLE = "finding_f1_positive/"
 
 
@@ -33,6 +33,7 @@ def write_figures(results: Results, folder: Path) -> dict[str, bytes]:
             drawn[f"F1 per observation, {group}"] = _per_observation(metrics)
     if results.items is not None and "rank|numerator" in results.items:
         drawn["How deep one must look"] = _rank_curves(results)
+    drawn |= classification_figures(results)
     for name, data in drawn.items():
         with replacing(folder / f"{_file_name(name)}.png") as temporary:
             temporary.write_bytes(data)
@@ -41,7 +42,7 @@ def write_figures(results: Results, folder: Path) -> dict[str, bytes]:
 
 def _per_observation(metrics: Sequence[Metric]) -> bytes:
     ordered = sorted(metrics, key=lambda metric: (metric.support or 0, metric.name))
-    figure, axes = _axes(0.34 * len(ordered) + 1.0)
+    figure, axes = axes_of(0.34 * len(ordered) + 1.0)
     for place, metric in enumerate(ordered):
         for shift, (name, colour) in enumerate(zip(metric.baselines, BASELINES, strict=False)):
             low, high = metric.baseline_intervals.get(name, (np.nan, np.nan))
@@ -55,7 +56,7 @@ def _per_observation(metrics: Sequence[Metric]) -> bytes:
     axes.set_xlim(-0.02, 1.0)
     axes.set_xlabel("F1, positive only; 95 % interval by patient; (positive queries)")
     _legend(axes, metrics[0].baselines)
-    return _png(figure)
+    return png(figure)
 
 
 def _legend(axes: Axes, baselines: Mapping[str, float]) -> None:
@@ -69,7 +70,7 @@ def _legend(axes: Axes, baselines: Mapping[str, float]) -> None:
 
 def _rank_curves(results: Results) -> bytes:
     assert results.items is not None
-    figure, axes = _axes(3.2)
+    figure, axes = axes_of(3.2)
     for group, rows in results.items.groupby("group", sort=False):
         ranks = np.sort(rows.loc[rows["rank|denominator"] > 0, "rank|numerator"].to_numpy())
         if len(ranks):
@@ -80,30 +81,7 @@ def _rank_curves(results: Results) -> bytes:
     axes.set_xlabel("first item of one's own is within this rank")
     axes.set_ylabel("share of queries")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return _png(figure)
-
-
-def _axes(height: float) -> tuple:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=INK, labelsize=8)
-    axes.xaxis.label.set_fontsize(8)
-    axes.yaxis.label.set_fontsize(8)
-    axes.grid(axis="x", color="#e6e8ec", linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _png(figure) -> bytes:  # type: ignore[no-untyped-def]
-    stream = io.BytesIO()
-    # No date and no version in the file: the same results give the same bytes.
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+    return png(figure)
 
 
 def _file_name(title: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 from plainfilm.io.images import read_image
+from plainfilm.results.observations import observations_table
 from plainfilm.results.text import baseline_title, interval, is_headline, number, title
 from plainfilm.tasks.base import Metric, Results, Shown
 
@@ -35,11 +36,12 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
     overall = [metric for metric in results.metrics if metric.subgroup is None]
     parts = [
         f"<h1>{escape(heading.capitalize())}</h1>",
-        f'<p class="facts">split <b>{escape(results.split)}</b> · <b>{results.n}</b> queries at most · '
-        "95 % intervals by patient</p>",
+        f'<p class="facts">split <b>{escape(results.split)}</b> · <b>{results.n}</b> '
+        f"{_asked(results.task)} · 95 % intervals by patient</p>",
         f"<p>{NOTICE}</p>",
         "<h2>Scores</h2>",
         _table([metric for metric in results.metrics if is_headline(metric)] or results.metrics),
+        observations_table(results.metrics),
         _subgroups(results.metrics),
         _figures(figures),
         _gallery(results.shown),
@@ -48,6 +50,10 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         _protocol(results.protocol),
     ]
     return document(heading, "\n".join(parts))
+
+
+def _asked(task: str) -> str:
+    return "queries at most" if task == "retrieval" else "films"
 
 
 def document(title: str, body: str) -> str:

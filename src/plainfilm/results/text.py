@@ -16,6 +16,21 @@ _PLAIN = {
     "published_f1": "F1 (published rule)",
     "duplicates": "duplicates",
 }
+_CLASSIFICATION = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "f1": "F1",
+    "f1_at_half": "F1 at one half",
+    "recall": "sensitivity",
+    "abstains": "share abstained",
+    "coverage_positive": "positives' sets with the truth",
+    "coverage_negative": "negatives' sets with the truth",
+    "error_decided": "errors where decided",
+    "brier": "Brier score",
+    "ece_mass": "calibration error, equal mass",
+    "ece_width": "calibration error, equal width",
+}
+_MADE = {"model": "as is", "temperature": "one temperature", "calibrated": "calibrated"}
 _BASELINES = {"random": "random", "most_frequent": "most frequent"}
 _FINDING = re.compile(r"finding_(?P<kind>\w+?)_(?:(?P<mean>micro|macro)_)?positive(?:/(?P<name>.+))?$")
 
@@ -29,12 +44,25 @@ def title(metric: Metric) -> str:
     name = metric.name.removeprefix(f"{metric.group}/") if metric.group else metric.name
     body, separator, k = name.rpartition("@")
     if not separator:
-        return _PLAIN.get(name, name.replace("_", " "))
+        return _PLAIN.get(name) or _of_classification(name)
     match = _FINDING.match(body)
     if match:
         which = match["name"] or match["mean"]
         return f"finding {_KINDS[match['kind']]} (positive, {which}) @ {k}"
     return f"{_PLAIN.get(body, body.replace('_', ' '))} @ {k}"
+
+
+def _of_classification(name: str) -> str:
+    """A name without a depth, such as "auroc/Edema", "f1_macro" or "brier_model/Edema [sex F]"."""
+    kind, _, which = name.partition("/")
+    if "_macro" in kind:
+        kind, _, rest = kind.partition("_macro")
+        which = f"macro{rest}"
+    body, _, made = kind.rpartition("_")
+    said = _CLASSIFICATION.get(kind)
+    if said is None and made in _MADE and body in _CLASSIFICATION:
+        said = f"{_CLASSIFICATION[body]}, {_MADE[made]}"
+    return ", ".join(part for part in (said or kind.replace("_", " "), which) if part)
 
 
 def baseline_title(name: str) -> str:
@@ -82,4 +110,6 @@ def is_headline(metric: Metric) -> bool:
     if metric.subgroup is not None:
         return False
     body = metric.name.rpartition("/")[2] if "_positive/" not in metric.name else ""
+    if body == "accuracy" or body.endswith("_macro"):
+        return True
     return body.startswith(("recall@", "median_rank", "map", "published_f1", "finding_f1_m"))
