@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from plainfilm.errors import ConfigError
 from plainfilm.prompts import load_pack, pack_names
 from plainfilm.prompts.lint import lint
+from plainfilm.prompts.pack_file import STATES
 from plainfilm.sources.cells.vindr_classes import vindr_classes
 from plainfilm.sources.nih14 import FINDINGS
 from plainfilm.types import State
@@ -102,3 +104,14 @@ def test_the_chinese_pack_denies_and_states() -> None:
     for name in pack.observations:
         assert all(any(sign in text for sign in "無未沒") for text in pack.sentences(name, State.NEGATIVE))
         assert not any(sign in text for text in pack.sentences(name, State.POSITIVE) for sign in "無未沒")
+
+
+def test_the_documented_counts_are_those_of_the_packs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    assert len(rows) > 40
+    for name, observation, *counts in rows:
+        pack = load_pack(name)
+        assert [len(pack.sentences(observation, state)) for state in STATES.values()] == list(
+            map(int, counts)
+        )
