@@ -59,6 +59,12 @@ def test_abbreviations_keep_their_letters() -> None:
     assert all("PICC" in said for said in ways("No PICC line or pneumothorax."))
 
 
+def test_articles_fit_the_word_after_them() -> None:
+    assert not any(
+        "a unchanged" in said for said in ways("There is a stable opacity, consistent with edema.")
+    )
+
+
 def test_a_step_that_changes_a_label_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     from plainfilm.prompts import paraphrase as module
 

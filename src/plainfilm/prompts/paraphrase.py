@@ -25,6 +25,7 @@ _ATTEMPTS = 3
 _STEP_SHARE = 0.7
 """How often a step is tried that could be taken, and a synonym exchanged."""
 
+_WRONG_ARTICLE = re.compile(r"\b[Aa] (?:[aeio]|un(?!i))|\b[Aa]n (?=[b-df-gj-np-tv-wyz])")
 _VERBS = (
     "is|are|was|were|be|been|has|have|had|may|might|could|can|cannot|appears?|remains?|shows?|reveals?"
     "|demonstrates?|projects?|overl(?:y|ies)|extends?|lies|measures?|represents?|seen|identified|noted|present"
@@ -95,7 +96,8 @@ def _step(step: _Step, text: str, rng: np.random.Generator) -> str:
     if changed == body:
         return text
     said = changed[:1].upper() + changed[1:] + stop if text[:1].isupper() else changed + stop
-    return said if labels_of(said) == labels_of(text) else text
+    is_worse = len(_WRONG_ARTICLE.findall(said)) > len(_WRONG_ARTICLE.findall(text))
+    return text if is_worse or labels_of(said) != labels_of(text) else said
 
 
 def labels_of(text: str) -> frozenset[tuple[object, ...]]:
