@@ -192,6 +192,12 @@ def test_a_test_set_of_other_patients_is_refused(raw: Path) -> None:
         read(raw, without=listed)
 
 
+def test_a_row_that_leaves_out_nobody_is_refused(raw: Path) -> None:
+    listed = table(raw.parent / f"{raw.name}-5x200.csv", "Path", "train/patient00001/view1_frontal.jpg")
+    with pytest.raises(DataError, match="row 1 names no study of CheXpert"):
+        read(raw, without=listed)
+
+
 def test_the_test_set_has_its_own_table(raw: Path) -> None:
     place = "test/patient64741/study1/view1_frontal.jpg"
     table(raw / "CheXpert/test_labels.csv", "Path,Edema,No Finding", f"{place},1,0")

@@ -102,6 +102,11 @@ def test_the_table_of_the_copy_on_kaggle(tmp_path: Path) -> None:
     assert (study.sex, study.age, study.report and study.report.text, told) == ("M", 45, "normal", {})
 
 
+def test_a_row_of_the_table_that_names_no_film_is_told(raw: Path) -> None:
+    (raw / "shenzhen_metadata.csv").write_text("study_id,sex,age,findings\nfilm 7,Male,45,normal\n")
+    assert "shenzhen_metadata.csv row 1" in read(raw)[1]
+
+
 def test_lists_choose_the_films_and_their_splits(raw: Path, tmp_path: Path) -> None:
     lists = tmp_path / "lists"
     lists.mkdir()

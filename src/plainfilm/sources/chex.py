@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
@@ -66,11 +67,8 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     studies = ListedStudies()
     for file in _files(raw):
         is_nih = bool(_NIH.fullmatch(file.name))
-        for row in read_rows(file, ["file_name"] if is_nih else ["H", "W"]):
-            if isinstance(row, Rejection):
-                yield row
-            else:
-                yield from _add(row, is_nih, studies, raw, config)
+        use = partial(_add, is_nih=is_nih, studies=studies, raw=raw, config=config)
+        yield from read_each(file, ["file_name"] if is_nih else ["H", "W"], use)
     yield from studies
 
 

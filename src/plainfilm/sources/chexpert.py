@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError
@@ -36,7 +37,7 @@ from plainfilm.sources.cells.chexpert_tree import (
 )
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.raw_files import RawFiles, bare_name, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_rows, row_states
+from plainfilm.sources.cells.rows import Row, read_each, row_states
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
 CORPUS = "chexpert"
@@ -126,40 +127,34 @@ def _read_tables(found: RawFiles, corpus: _Corpus) -> Iterator[Rejection]:
     tables = found.tables
     for name, split in _LISTS.items():
         if name in tables:
-            yield from _read_list(tables[name], split, corpus)
+            use = partial(_read_film, split=split, corpus=corpus)
+            yield from read_each(tables[name], ["Path"], use)
     if _PLUS in tables:
-        yield from _read_plus(tables[_PLUS], corpus)
+        columns = [_PLUS_HEADERS.path, "report", "split"]
+        yield from read_each(tables[_PLUS], columns, lambda row: _read_report(row, corpus))
     for name in _OTHER_LABELS:
         if name in tables:
-            yield from _read_labels(tables[name], corpus)
+            yield from read_each(tables[name], ["Path"], lambda row: _read_labels(row, corpus))
     for name in _PLUS_LABELS:
         if name in tables:
             yield from _read_json_labels(tables[name], corpus)
 
 
-def _read_list(path: Path, split: str, corpus: _Corpus) -> Iterator[Rejection]:
-    """A table that lists films and has their labels; a film that an earlier table lists keeps its split."""
-    for row in read_rows(path, ["Path"]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        study = yield from _listed(row, _Headers(), split, corpus)
-        if study:
-            yield from _add_labels(row, f"chexpert/{bare_name(path)}", study, corpus)
+def _read_film(row: Row, split: str, corpus: _Corpus) -> Iterator[Rejection]:
+    """A film and its labels; one that an earlier table lists keeps its split."""
+    study = yield from _listed(row, _Headers(), split, corpus)
+    if study:
+        yield from _add_labels(row, f"chexpert/{bare_name(row.table)}", study, corpus)
 
 
-def _read_plus(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
-    """The reports of CheXpert Plus, one row a film; it lists the films that no other table does."""
-    for row in read_rows(path, [_PLUS_HEADERS.path, "report", "split"]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        study = yield from _listed(row, _PLUS_HEADERS, split_of(row["split"]), corpus)
-        if study is None or not row["report"]:
-            continue
-        study.text = study.text or row["report"]
-        if study.text != row["report"]:
-            yield Rejection(row.place, "its report is another one than that of the study's first film")
+def _read_report(row: Row, corpus: _Corpus) -> Iterator[Rejection]:
+    """A film of CheXpert Plus and its report; the table lists films that no other one does."""
+    study = yield from _listed(row, _PLUS_HEADERS, split_of(row["split"]), corpus)
+    if study is None or not row["report"]:
+        return
+    study.text = study.text or row["report"]
+    if study.text != row["report"]:
+        yield Rejection(row.place, "its report is another one than that of the study's first film")
 
 
 def _listed(
@@ -199,17 +194,13 @@ def _add_labels(row: Row, origin: str, study: _Listed, corpus: _Corpus) -> Itera
         yield Rejection(row.place, "its labels are other ones than those of the study's first film")
 
 
-def _read_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
-    """A table of another labeller for films that are listed."""
-    for row in read_rows(path, ["Path"]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        study = _known(row["Path"], corpus)
-        if study is None:
-            yield Rejection(row.place, f"Path is '{row['Path']}': no film that is listed")
-        else:
-            yield from _add_labels(row, f"chexpert/{bare_name(path)}", study, corpus)
+def _read_labels(row: Row, corpus: _Corpus) -> Iterator[Rejection]:
+    """What another labeller says of a film that is listed."""
+    study = _known(row["Path"], corpus)
+    if study is None:
+        yield Rejection(row.place, f"Path is '{row['Path']}': no film that is listed")
+    else:
+        yield from _add_labels(row, f"chexpert/{bare_name(row.table)}", study, corpus)
 
 
 def _read_json_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:

@@ -27,7 +27,7 @@ from plainfilm.sources.cells.chexpert_tree import (
 )
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_rows, row_states
+from plainfilm.sources.cells.rows import Row, read_each, row_states
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Study
 
@@ -50,11 +50,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     """
     table, found = _find(raw, config)
     studies: dict[StudyName, Study] = {}
-    for row in read_rows(table, ["Path", _IMPRESSION, *FIVE]):
-        if isinstance(row, Rejection):
-            yield row
-        else:
-            yield from _add(row, found, studies)
+    yield from read_each(table, ["Path", _IMPRESSION, *FIVE], lambda row: _add(row, found, studies))
     yield from (studies[name] for name in sorted(studies))
 
 

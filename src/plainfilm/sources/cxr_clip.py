@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from plainfilm.errors import SourceError
@@ -21,7 +22,7 @@ from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
 from plainfilm.sources.cells.lists import list_of
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
@@ -51,11 +52,8 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         raise SourceError(f"{raw}: none of train.csv, valid.csv and test.csv; name one table")
     studies = ListedStudies()
     for file in files:
-        for row in read_rows(file, ["image"]):
-            if isinstance(row, Rejection):
-                yield row
-            else:
-                yield from _add(row, split_of(file.stem), studies, config)
+        use = partial(_add, split=split_of(file.stem), studies=studies, config=config)
+        yield from read_each(file, ["image"], use)
     yield from studies
 
 

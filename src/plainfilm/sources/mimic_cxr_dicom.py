@@ -15,30 +15,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from plainfilm.sources import mimic_cxr
 from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.mimic_release import MimicConfig
-from plainfilm.sources.cells.mimic_studies import read_release, with_report
+from plainfilm.sources.cells.mimic_studies import read_release
 from plainfilm.types import Rejection, Study
 
-CORPUS = "mimic-cxr"
+CORPUS, Config, complete = mimic_cxr.CORPUS, mimic_cxr.Config, mimic_cxr.complete
 
 
-class Config(MimicConfig):
-    """Nothing beyond the options that every source of MIMIC-CXR has."""
-
-
-def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
+def read(raw: Path, config: mimic_cxr.Config) -> Iterator[Study | Rejection]:
     """The studies of a download, by patient and study number; see `cells.mimic_studies.Corpus.studies`.
 
     Raises:
         SourceError: `raw` holds no `files/`, or with `tables_only` no table.
     """
     return read_release(raw, ".dcm", config)
-
-
-def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
-    """The study with its report."""
-    return with_report(study)
 
 
 def make_example(root: Path) -> Path:

@@ -13,7 +13,8 @@ classification and localization of common thorax diseases", CVPR 2017.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -28,7 +29,7 @@ from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.held_out import train_test_split
 from plainfilm.sources.cells.image_lists import read_list
 from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
+from plainfilm.sources.cells.rows import Row, read_each, unread_cells
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 
 FINDINGS = (
@@ -51,6 +52,8 @@ NO_FINDING = "No Finding"
 LICENCE = "NIH Clinical Center: no restrictions; link, citation and acknowledgement are asked for"
 SIDE_PX = 1024
 _FRAME = ("Bbox [x", "y", "w", "h]")
+_FILM_COLUMNS = ("Image Index", "Finding Labels", "Follow-up #", "Patient ID")
+_BOX_COLUMNS = ("Image Index", "Finding Label", *_FRAME)
 _ENTRIES = ("Data_Entry_2017_v2020", "Data_Entry_2017")
 _TRAIN, _TEST, _BOXES = "train_val_list", "test_list", "BBox_List_2017"
 _ROUNDING = 0.02
@@ -113,9 +116,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     found = _find(raw, config)
     table = found.table(*_ENTRIES)
     corpus = _Corpus()
-    yield from _read_entries(table, corpus)
+    yield from read_each(table, _FILM_COLUMNS, lambda row: _read_entry(row, corpus))
     if _BOXES in found.tables:
-        yield from _read_boxes(found.tables[_BOXES], corpus)
+        yield from read_each(found.tables[_BOXES], _BOX_COLUMNS, lambda row: _read_box(row, corpus))
     yield from _split(found.tables, config, corpus)
     yield from found.films.rejections
     for name, entry in corpus.entries.items():
@@ -135,31 +138,24 @@ def _find(raw: Path, config: Config) -> RawFiles:
     return found
 
 
-def _read_entries(table: Path, corpus: _Corpus) -> Iterator[Rejection]:
-    known: dict[
-        str, tuple[tuple[Label, ...], list[str]]
-    ] = {}  # one tuple of labels for all films that share it
-    for row in read_rows(table, ["Image Index", "Finding Labels", "Follow-up #", "Patient ID"]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        name, cell = row["Image Index"], row["Finding Labels"]
-        if name in corpus.entries or not name or not row["Patient ID"]:
-            fault = "is listed for the second time" if name in corpus.entries else "has no name or patient"
-            yield Rejection(row.place, f"film '{name}' {fault}")
-            continue
-        labels, faults = known.setdefault(cell, _labels(cell))
-        yield from (Rejection(row.place, fault) for fault in faults)
-        yield from unread_cells(row, _PARSED)
-        corpus.entries[name] = _Entry(
-            patient=row["Patient ID"],
-            follow_up=number_of(row["Follow-up #"]),
-            labels=labels,
-            age=age_of(row["Patient Age"]),
-            sex=sex_of(row["Patient Gender"]),
-            view=view_of(row["View Position"]),
-            spacing_mm=_spacing_mm(row),
-        )
+def _read_entry(row: Row, corpus: _Corpus) -> Iterator[Rejection]:
+    name = row["Image Index"]
+    if name in corpus.entries or not name or not row["Patient ID"]:
+        fault = "is listed for the second time" if name in corpus.entries else "has no name or patient"
+        yield Rejection(row.place, f"film '{name}' {fault}")
+        return
+    labels, faults = _labels(row["Finding Labels"])
+    yield from (Rejection(row.place, fault) for fault in faults)
+    yield from unread_cells(row, _PARSED)
+    corpus.entries[name] = _Entry(
+        patient=row["Patient ID"],
+        follow_up=number_of(row["Follow-up #"]),
+        labels=labels,
+        age=age_of(row["Patient Age"]),
+        sex=sex_of(row["Patient Gender"]),
+        view=view_of(row["View Position"]),
+        spacing_mm=_spacing_mm(row),
+    )
 
 
 _PARSED: dict[str, Callable[[str], object]] = {
@@ -169,7 +165,8 @@ _PARSED: dict[str, Callable[[str], object]] = {
 }
 
 
-def _labels(cell: str) -> tuple[tuple[Label, ...], list[str]]:
+@functools.lru_cache(maxsize=4096)  # films that share a cell share its labels
+def _labels(cell: str) -> tuple[tuple[Label, ...], Sequence[str]]:
     """The labels of a cell such as "Mass|Nodule", and what of it cannot be one."""
     names = [name.strip() for name in cell.split("|") if name.strip()]
     known = (*FINDINGS, NO_FINDING)
@@ -195,24 +192,20 @@ def _spacing_mm(row: Row) -> float | None:
     return sum(sides) / 2 if square else None
 
 
-def _read_boxes(table: Path, corpus: _Corpus) -> Iterator[Rejection]:
-    """Boxes by their film; the header of the table is "Bbox [x,y,w,h],,,": its cells are x, y, w and h."""
-    for row in read_rows(table, ["Image Index", "Finding Label", *_FRAME]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        name, finding = row["Image Index"], row["Finding Label"]
-        corners = corners_of(row, _FRAME, name.rpartition(".")[0], sized=True)
-        if name not in corpus.entries:
-            yield Rejection(row.place, f"box of film '{name}', which the table of films does not list")
-        elif finding not in (*FINDINGS, "Infiltrate"):
-            yield Rejection(row.place, f"box of '{finding}', which is none of the findings")
-        elif corners is None:
-            yield Rejection(row.place, f"film '{name}' is listed with no box")
-        elif isinstance(corners, Rejection):
-            yield corners
-        else:
-            corpus.boxes.setdefault(name, []).append(Box(finding, "observation", *corners))
+def _read_box(row: Row, corpus: _Corpus) -> Iterator[Rejection]:
+    """The box of a film; the header of the table is "Bbox [x,y,w,h],,,": its cells are x, y, w and h."""
+    name, finding = row["Image Index"], row["Finding Label"]
+    corners = corners_of(row, _FRAME, name.rpartition(".")[0], sized=True)
+    if name not in corpus.entries:
+        yield Rejection(row.place, f"box of film '{name}', which the table of films does not list")
+    elif finding not in (*FINDINGS, "Infiltrate"):
+        yield Rejection(row.place, f"box of '{finding}', which is none of the findings")
+    elif corners is None:
+        yield Rejection(row.place, f"film '{name}' is listed with no box")
+    elif isinstance(corners, Rejection):
+        yield corners
+    else:
+        corpus.boxes.setdefault(name, []).append(Box(finding, "observation", *corners))
 
 
 def _split(tables: Mapping[str, Path], config: Config, corpus: _Corpus) -> Iterator[Rejection]:

@@ -24,7 +24,7 @@ from plainfilm.io.archives import is_compressed_tar
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.raw_files import files_called
-from plainfilm.sources.cells.rows import read_rows
+from plainfilm.sources.cells.rows import Row, read_each, read_rows
 from plainfilm.sources.cells.shelf import Shelf
 from plainfilm.text.structured import open_i_document, open_i_report, report_of, section_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
@@ -83,7 +83,8 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     """
     download = _look(raw)
     if _PROJECTIONS in download.tables:
-        yield from _read_views(download.tables[_PROJECTIONS], download.views)
+        table = download.tables[_PROJECTIONS]
+        yield from read_each(table, ["filename", "projection"], lambda row: _read_view(row, download.views))
     films = download.films_of_most()
     yield from _told(raw, download, films)
     used: set[str] = set()
@@ -137,17 +138,13 @@ def _key(name: str) -> str:
     return f"{match[1]}_{match[2]}" if match else name
 
 
-def _read_views(path: Path, views: dict[str, View]) -> Iterator[Rejection]:
-    for row in read_rows(path, ["filename", "projection"]):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        projection = row["projection"]
-        view = _VIEWS.get(projection.lower())
-        if view is None and projection:
-            reason = f"projection '{projection}' is neither Frontal nor Lateral; the view is unknown"
-            yield Rejection(row.place, reason)
-        views[_key(row["filename"])] = view or View.UNKNOWN
+def _read_view(row: Row, views: dict[str, View]) -> Iterator[Rejection]:
+    projection = row["projection"]
+    view = _VIEWS.get(projection.lower())
+    if view is None and projection:
+        reason = f"projection '{projection}' is neither Frontal nor Lateral; the view is unknown"
+        yield Rejection(row.place, reason)
+    views[_key(row["filename"])] = view or View.UNKNOWN
 
 
 def _told(raw: Path, download: _Download, films: Shelf) -> Iterator[Rejection]:

@@ -34,7 +34,7 @@ from plainfilm.sources.cells.raw_files import (
     in_test_folder,
     unlisted_films,
 )
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
 CORPUS = "nih14"
@@ -77,10 +77,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     labels, details = found.table(_LABELS), found.tables.get(_DETAILS)
     yield from found.films.rejections
     said: dict[str, _Film] = {}
-    for row in read_rows(labels, ("patientId", *_FRAME, "Target")):
-        yield from [row] if isinstance(row, Rejection) else _read_label(row, said)
-    for row in read_rows(details, ("patientId", "class")) if details else ():
-        yield from [row] if isinstance(row, Rejection) else _read_class(row, said)
+    yield from read_each(labels, ("patientId", *_FRAME, "Target"), lambda row: _read_label(row, said))
+    if details:
+        yield from read_each(details, ("patientId", "class"), lambda row: _read_class(row, said))
     patients = nih_patients(found.tables.get(MAPPING), "subset_img_id")
     splits = _gloria(said) if config.split == "gloria" else {}
     for film, stated in said.items():

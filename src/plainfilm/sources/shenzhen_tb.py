@@ -22,7 +22,7 @@ from plainfilm.sources.base import SourceConfig, age_of, sex_of
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.image_lists import ImageLists, read_lists
 from plainfilm.sources.cells.raw_files import files_called
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.sources.cells.shelf import Shelf
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
@@ -56,7 +56,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
             tables.append(path)
         elif "mask" not in path.parent.name.lower():
             (films if found[3].lower() == "png" else readings).add(found[1], path)
-    rows = _rows(tables[:1])
+    rows: dict[str, Row] = {}
+    for table in tables[:1]:
+        yield from read_each(table, ["study_id"], lambda row: _read_row(row, rows))
     known = sorted({*(name for name, _ in (*films.beside(()), *readings.beside(()))), *rows})
     if not known:
         raise SourceError(f"{raw}: no film named CHNCXR_0001_0.png at any depth; give the unpacked folder")
@@ -69,9 +71,12 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         yield from lists.unseen([f"{name}.png" for name in known], "here")
 
 
-def _rows(tables: list[Path]) -> dict[str, Row]:
-    rows = (row for table in tables for row in read_rows(table, ["study_id"]))
-    return {row["study_id"].removesuffix(".png"): row for row in rows if isinstance(row, Row)}
+def _read_row(row: Row, rows: dict[str, Row]) -> Iterator[Rejection]:
+    found = _NAME.fullmatch(f"{row['study_id'].removesuffix('.png')}.png")
+    if found:
+        rows[found[1]] = row
+    else:
+        yield Rejection(row.place, f"study_id '{row['study_id']}' is no name such as CHNCXR_0001_0")
 
 
 def _study(

@@ -35,7 +35,7 @@ from plainfilm.sources.cells.raw_files import (
     in_test_folder,
     unlisted_films,
 )
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.sources.cells.run_length import MaskFault, Runs, component_boxes, relative_runs
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
@@ -89,8 +89,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     table = found.table(*_TABLES)
     yield from found.films.rejections
     said: dict[str, _Film] = {}
-    for row in read_rows(table, ("ImageId", "EncodedPixels")):
-        yield from [row] if isinstance(row, Rejection) else _read_row(row, said)
+    yield from read_each(table, ("ImageId", "EncodedPixels"), lambda row: _read_row(row, said))
     patients = nih_patients(found.tables.get(MAPPING), "SOPInstanceUID")
     splits = _gloria(said) if config.split == "gloria" else {}
     for film, stated in said.items():

@@ -37,7 +37,7 @@ from plainfilm.sources.cells.raw_files import (
     in_test_folder,
     unlisted_films,
 )
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.sources.cells.vindr_classes import NO_FINDING, vindr_classes
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 
@@ -107,11 +107,12 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     table = found.table("train")
     yield from found.films.rejections
     sizes: dict[str, tuple[int, int]] = {}
-    yield from _read_sizes(found.tables["train_meta"], sizes) if "train_meta" in found.tables else ()
+    if "train_meta" in found.tables:
+        columns = ("image_id", "dim0", "dim1")
+        yield from read_each(found.tables["train_meta"], columns, lambda row: _read_size(row, sizes))
     corpus = _Corpus(found, config, sizes, Votes(config.rule, f"{_ORIGIN}/{config.rule}"))
     said: dict[str, _Film] = {}
-    for row in read_rows(table, _KEYS):
-        yield from [row] if isinstance(row, Rejection) else _read_row(row, said)
+    yield from read_each(table, _KEYS, lambda row: _read_row(row, said))
     splits: dict[str, str] = {}
     yield from _read_splits(config.lists, said, splits) if config.lists else ()
     for film, of_film in said.items():
@@ -124,16 +125,12 @@ def _bare_study(film: str, path: Path) -> Study:
     return Study(film, film, (Image(film, path, View.PA, licence=LICENCE),), split="test", files=(path,))
 
 
-def _read_sizes(path: Path, sizes: dict[str, tuple[int, int]]) -> Iterator[Rejection]:
-    for row in read_rows(path, ("image_id", "dim0", "dim1")):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        height, width = number_of(row["dim0"]), number_of(row["dim1"])
-        if height and width and height > 0 and width > 0:
-            sizes[row["image_id"]] = int(width), int(height)
-        else:
-            yield Rejection(row.place, f"size '{row['dim0']}' x '{row['dim1']}' is none", row["image_id"])
+def _read_size(row: Row, sizes: dict[str, tuple[int, int]]) -> Iterator[Rejection]:
+    height, width = number_of(row["dim0"]), number_of(row["dim1"])
+    if height and width and height > 0 and width > 0:
+        sizes[row["image_id"]] = int(width), int(height)
+    else:
+        yield Rejection(row.place, f"size '{row['dim0']}' x '{row['dim1']}' is none", row["image_id"])
 
 
 def _read_row(row: Row, said: dict[str, _Film]) -> Iterator[Rejection]:

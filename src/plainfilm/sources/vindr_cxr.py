@@ -30,7 +30,7 @@ from plainfilm.sources.cells.film_header import with_header
 from plainfilm.sources.cells.held_out import permuted, train_test_split
 from plainfilm.sources.cells.panel import CORNERS, Opinion, Panel, Rule, Votes
 from plainfilm.sources.cells.raw_files import DICOM_SUFFIXES, RawFiles, find_raw_files, unlisted_films
-from plainfilm.sources.cells.rows import Row, read_rows
+from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.sources.cells.vindr_classes import VindrClasses, vindr_classes
 from plainfilm.types import Image, Label, Rejection, State, Study, View
 
@@ -110,13 +110,10 @@ def _read_part(part: _Part, tables: Mapping[str, Path], corpus: _Corpus) -> Iter
     labels, boxes = tables.get(f"image_labels_{part.split}"), tables.get(f"annotations_{part.split}")
     keys = ["image_id", "rad_id"] if part.split == "train" else ["image_id"]
     known: dict[tuple[str, ...], Opinion] = {}
-    for row in read_rows(labels, keys) if labels else ():
-        if isinstance(row, Rejection):
-            yield row
-        else:
-            yield from _read_labels(row, part, corpus, known)
-    for row in read_rows(boxes, [*keys, "class_name"]) if boxes else ():
-        yield from [row] if isinstance(row, Rejection) else _read_box(row, part, corpus)
+    if labels:
+        yield from read_each(labels, keys, lambda row: _read_labels(row, part, corpus, known))
+    if boxes:
+        yield from read_each(boxes, [*keys, "class_name"], lambda row: _read_box(row, part, corpus))
 
 
 def _reader(row: Row, part: _Part) -> str:

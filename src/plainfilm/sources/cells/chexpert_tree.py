@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from plainfilm.errors import DataError
 from plainfilm.sources.base import age_of, sex_of, view_of
 from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
 from plainfilm.types import Rejection, View
@@ -85,8 +86,13 @@ def patients_in(path: Path) -> frozenset[str]:
     """The patients that a table with a column "Path" names.
 
     Raises:
-        DataError: no such table or column.
+        DataError: no such table or column, or a row that names nobody, who would be trained on unseen.
     """
-    rows = (row for row in read_rows(path, ["Path"]) if isinstance(row, Row))
-    names = (study_name(row["Path"]) for row in rows)
-    return frozenset(name.patient for name in names if name)
+    patients = set()
+    for row in read_rows(path, ["Path"]):
+        name = study_name(row["Path"]) if isinstance(row, Row) else None
+        if name is None:
+            place = row.place if isinstance(row, Row) else f"{row.path} ({row.reason})"
+            raise DataError(f"{path}: {place} names no study of CheXpert; mend or remove the row")
+        patients.add(name.patient)
+    return frozenset(patients)

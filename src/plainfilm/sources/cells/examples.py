@@ -14,7 +14,7 @@ def phantom_example(layout: str, root: Path, *, studies: int = 6, size: int = 96
     """A few phantom studies in a layout; returns `root`."""
     from plainfilm import phantom  # compiles its kernels, which readers need not wait for
 
-    phantom.write(layout, root, studies=studies, size=size)
+    phantom.write(layout, root, studies=studies, size=size, workers=1)
     return root
 
 

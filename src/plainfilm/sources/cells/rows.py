@@ -6,11 +6,14 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from plainfilm.errors import DataError
 from plainfilm.io.csv_files import open_text, require_columns
 from plainfilm.sources.base import is_blank, no_state, not_understood, state_of
 from plainfilm.types import Label, Rejection
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,17 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
                 yield _row(path, number, headers, cells, named)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path}: not a regular CSV after line {reader.line_num} ({error})") from None
+
+
+def read_each(
+    path: Path, required: Sequence[str], use: Callable[[Row], Iterable[Found]]
+) -> Iterator[Found | Rejection]:
+    """What `use` yields of every row, and the rows that do not fit the table; raises as `read_rows`."""
+    for row in read_rows(path, required):
+        if isinstance(row, Rejection):
+            yield row
+        else:
+            yield from use(row)
 
 
 def require_headers(
