@@ -297,6 +297,13 @@ def test_raw_that_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_raw_data_without_anything_leave_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(SourceError, match="source dicom_folder found none"):
+        prepare("dicom_folder", tmp_path / "raw", tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_options_and_sizes(tmp_path: Path, write_table) -> None:
     with pytest.raises(ConfigError, match="did you mean 'columns'"):
         prepare("table", write_table(1), tmp_path / "out", options={"column": {}})

@@ -95,6 +95,8 @@ def prepare(
         return present
     stream = shards(plan)
     first = list(islice(stream, 1))  # a source that cannot be read leaves no folder behind
+    if not first:
+        raise SourceError(f"{raw}: no study can be used: source {source_name} found none; give another folder")
     _begin(plan)
     parts = _run(chain(first, stream), workers, progress)
     progress.say(f"writing tables of {plan.out}")
