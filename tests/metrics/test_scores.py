@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
-from plainfilm.metrics.scores import Score, count, differences, intervals, terms
+from plainfilm.metrics.scores import Score, count, differences, intervals, ranked_terms, terms
 
 VALUES = {
     "half": terms([1, 0, 1, 0]),
@@ -61,3 +61,35 @@ def test_differences_are_paired(score):
         [score], {"x": terms(base + 1)}, {"x": terms(base)}, PatientBootstrap(np.arange(80))
     )
     assert (difference.value, difference.low, difference.high) == pytest.approx((1.0, 1.0, 1.0))
+
+
+RANKED = {
+    "score/a": ranked_terms([3.0, -1.0, 2.0, 2.0], [2, 1, 1, 2]),
+    "score/b": ranked_terms([1.0, 2.0, 3.0, np.nan], [2, 1, 0, 2]),
+    "score/one class": ranked_terms([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("score/a",), 0.875),
+        (("score/b",), 0.0),
+        (("score/a", "score/b", "score/one class"), 0.4375),
+        (("score/one class",), None),
+    ],
+)
+def test_rankings_are_the_mean_over_the_parts_of_both_classes(parts, expected):
+    score = Score("auroc", "auroc", parts)
+    [found] = intervals([score], RANKED, PatientBootstrap(np.zeros(4)))
+    assert found.value == (None if expected is None else pytest.approx(expected))
+    assert count(score, RANKED) == (2 if parts == ("score/b",) else 4)
+
+
+def test_differences_of_rankings_are_paired():
+    flipped = {name: pairs * [-1, 1] for name, pairs in RANKED.items()}
+    score = Score("auroc", "auroc", ("score/a",))
+    [found] = differences([score], RANKED, flipped, PatientBootstrap(np.zeros(4)))
+    assert found.value == pytest.approx(0.75)
+    [none] = differences([score], RANKED, RANKED, PatientBootstrap(list("abcd"), 100))
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)

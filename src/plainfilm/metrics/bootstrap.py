@@ -23,6 +23,8 @@ LEVEL = 0.95
 BLOCK_NUMBERS = 4_000_000
 """Numbers in one block of weights: 32 MB of float64."""
 
+_ROUNDING = 1e-12
+
 ONE_PATIENT = "no interval: all items are of one patient"
 NOT_COMPUTABLE = "not computable: nothing to divide by"
 
@@ -108,8 +110,11 @@ def _interval(value: float, drawn: Floats | None) -> Interval:
     tail = 50.0 * (1.0 - LEVEL)
     low, high = np.percentile(usable, [tail, 100.0 - tail])
     lost = len(drawn) - len(usable)
-    note = f"not computable in {lost} of {len(drawn)} resamples, which were left out" if lost else None
-    return Interval(float(value), float(low), float(high), note)
+    notes = [f"not computable in {lost} of {len(drawn)} resamples, which were left out"] if lost else []
+    # Drawing items twice inflates average precision and calibration error, on few items beyond the value.
+    if value < low - _ROUNDING or value > high + _ROUNDING:
+        notes.append("resamples are biased: the interval is stretched to hold the value")
+    return Interval(float(value), float(min(low, value)), float(max(high, value)), "; ".join(notes) or None)
 
 
 def weighted_median(values: ArrayLike, weights: Floats) -> Floats:

@@ -34,7 +34,8 @@ def observations_table(metrics: Sequence[Metric]) -> str:
         "<h2>Observations</h2><p>Decisions are at the threshold chosen on validation films. "
         "A dash is a score that cannot be computed; point at it for the reason.</p>"
         f'<div class="sheet"><table><thead><tr><th scope="col">observation</th>'
-        f'<th scope="col">positive</th><th scope="col">n</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col">positive</th><th scope="col">n</th>{head}</tr></thead><tbody>{rows}'
+        "</tbody></table></div>"
     )
 
 
