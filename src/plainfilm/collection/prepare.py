@@ -96,7 +96,7 @@ def prepare(
     stream = shards(plan)
     first = list(islice(stream, 1))  # a source that cannot be read leaves no folder behind
     if not first:
-        raise SourceError(f"{raw}: no study can be used: source {source_name} found none; give another folder")
+        raise SourceError(f"{raw}: no study can be used: source {source_name} found none in it")
     _begin(plan)
     parts = _run(chain(first, stream), workers, progress)
     progress.say(f"writing tables of {plan.out}")
