@@ -39,6 +39,10 @@ def test_shipped_packs_are_clean(name: str) -> None:
         ("  A: {positive: [a], negative: [b], implies: [C]}", "unknown: A implies names 'C'"),
         ("  A: {positive: [a], negative: [b], labelled_as: C}", "unknown: A: labelled_as 'C' is in no"),
         (
+            "  A: {positive: [a], negative: [b]}\n  A: {positive: [c], negative: [d]}",
+            "duplicate: key 'A' stands twice",
+        ),
+        (
             "  Edema: {positive: [No edema.], negative: [Edema is absent.]}",
             "polarity: Edema, positive: 'No edema.' is negative to the labeller",
         ),
@@ -83,6 +87,14 @@ def test_a_blank_of_the_published_form_is_told(tmp_path: Path) -> None:
     path = tmp_path / "prompts.json"
     path.write_text('{"A": {"pos": ["a"], "neg": [""], "unc": [""]}}')
     assert [str(problem) for problem in lint(path)] == ["A, negative: no sentence: it cannot be denied"]
+
+
+def test_a_key_of_the_published_form_that_stands_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text('{\n\t"A": {"pos": ["a"], "neg": ["b"]},\n\t"A": {"pos": ["c"], "neg": ["d"]}\n}')
+    assert [problem.message for problem in lint(path)] == [
+        "key 'A' stands twice in one place, and only the last counts"
+    ]
 
 
 def test_a_file_that_is_no_pack_is_refused(tmp_path: Path) -> None:

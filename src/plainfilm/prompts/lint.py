@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import yaml
 
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.labelling.labeller import Labeller
@@ -55,7 +59,8 @@ def lint(name: str | Path, labels: Sequence[str] | None = None) -> list[Problem]
     Raises:
         ConfigError: no such pack, or a file whose form is not that of a pack at all.
     """
-    file = read_pack_file(pack_path(name))
+    path = pack_path(name)
+    file = read_pack_file(path)
     items = [
         item
         for observation, entry in file.observations.items()
@@ -64,6 +69,10 @@ def lint(name: str | Path, labels: Sequence[str] | None = None) -> list[Problem]
     ]
     said = [item for item in items if isinstance(item, _Said)]
     problems = [item for item in items if isinstance(item, Problem)]
+    problems += [
+        Problem("duplicate", f"key '{key}' stands twice in one place, and only the last counts")
+        for key in _repeated_keys(path)
+    ]
     problems += _missing(file)
     problems += _unknown(file)
     problems += _duplicates(said)
@@ -84,6 +93,34 @@ def _expanded(file: PackFile, observation: str, entry: Entry, key: str) -> Itera
                 yield _Said(text, observation, key)
             else:
                 yield Problem("blank", f"a sentence of '{pattern}' is blank; leave it out", observation, key)
+
+
+def _repeated_keys(path: Path) -> list[str]:
+    """Keys that stand twice in one mapping, of which YAML and JSON keep the last without a word."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".json":
+        return list(_repeated_in(yaml.compose(text)))
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        found.extend(_repeated([key for key, _ in pairs]))
+
+    json.loads(text, object_pairs_hook=note)
+    return found
+
+
+def _repeated_in(node: yaml.Node | None) -> Iterator[str]:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_in(item)
+    if isinstance(node, yaml.MappingNode):
+        yield from _repeated([key.value for key, _ in node.value])
+        for _, value in node.value:
+            yield from _repeated_in(value)
+
+
+def _repeated(keys: Sequence[str]) -> list[str]:
+    return [key for key, count in Counter(keys).items() if count > 1]
 
 
 def _missing(file: PackFile) -> Iterator[Problem]:
