@@ -57,6 +57,20 @@ def test_the_environment_says_where_the_raw_data_lie(
     assert "6 studies" in capsys.readouterr().out
 
 
+def test_the_environment_says_where_the_reports_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = mimic_cxr.make_example(tmp_path / "jpg")
+    for report in sorted((films / "files").rglob("*.txt")):
+        place = tmp_path / "reports" / report.relative_to(films)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        report.rename(place)
+    monkeypatch.setenv("MIMIC_CXR_JPG_DIR", str(films))
+    monkeypatch.setenv("MIMIC_CXR_REPORT_DIR", str(tmp_path / "reports"))
+    assert run(["prepare", "mimic_cxr", "--out", str(tmp_path / "c"), "--size", "32"]) == 0
+    assert " 0 sentences" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

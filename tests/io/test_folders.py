@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.io.folders import default_raw, default_reports, variable_of
+from plainfilm.io.folders import default_options, default_raw, variable_of
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,8 @@ def test_folders_below_the_base_of_mimic_count_where_they_are(tmp_path: Path) ->
     (tmp_path / "mimic-cxr-jpg_2-0-0").mkdir()
     (tmp_path / "mimic-cxr_2-0-0").mkdir()
     assert default_raw("mimic_cxr", environment) == tmp_path / "mimic-cxr-jpg_2-0-0"
-    assert default_reports(environment) == tmp_path / "mimic-cxr_2-0-0"
+    assert default_options("ms_cxr", environment) == {"reports": str(tmp_path / "mimic-cxr_2-0-0")}
+    assert default_options("nih14", environment) == {}
 
 
 def test_folders_below_the_data_folder_count_where_they_are(tmp_path: Path) -> None:

@@ -47,9 +47,12 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import prepare
     from plainfilm.config import override
+    from plainfilm.io.folders import default_options
 
     options = override({}, option or [])
-    raw = raw or _raw_of_environment(source)
+    if raw is None:
+        raw = _raw_of_environment(source)
+        options = default_options(source) | options
     if column:
         options["columns"] = _columns(column)
     collection = prepare(

@@ -32,6 +32,7 @@ _PLACES = {
     "nih14": _Place("CXR14_DIR", "CXR8"),
 }
 _REPORTS = _Place("MIMIC_CXR_REPORT_DIR", "mimic-cxr_2-0-0", _MIMIC, "mimic-cxr")
+_WITH_REPORTS = ("mimic_cxr", "imagenome", "ms_cxr")
 
 
 def default_raw(source: str, environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -45,9 +46,10 @@ def default_raw(source: str, environment: Mapping[str, str] = os.environ) -> Pat
     return _folder(place, environment) if place else None
 
 
-def default_reports(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder of MIMIC-CXR's reports (option `reports` of `mimic_cxr`), found in the same way."""
-    return _folder(_REPORTS, environment)
+def default_options(source: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The options that go with `default_raw`: where MIMIC-CXR's reports lie, for those who read them."""
+    reports = _folder(_REPORTS, environment) if source in _WITH_REPORTS else None
+    return {"reports": str(reports)} if reports else {}
 
 
 def variable_of(source: str) -> str | None:

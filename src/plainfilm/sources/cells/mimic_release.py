@@ -143,7 +143,7 @@ def _reports(root: Path, config: MimicConfig) -> Iterator[Path]:
 
 def _with_groups(place: Path) -> Iterator[Path]:
     """The folder of p10/, p11/, ... in a place where one may have been unpacked, if it is there."""
-    for folder in (place, place / "files", place / "mimic-cxr-reports" / "files"):
+    for folder in (place, place / "files", *(place / name / "files" for name in _REPORTS)):
         if _has_groups(folder):
             yield folder
             return
