@@ -45,6 +45,8 @@ class DataConfig(Settings):
     Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
     lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
     "sections" takes two sections where there are two. shuffle: sentences of a whole text in random order.
+    paraphrase: how often a text is said in other words (`prompts.paraphrase`); above 0, a section that serves
+    twice is so the second time, in validation too.
 
     Of studies without text. prompts: the pack (a name or file) that makes texts of their labels; without
     one they are left out. label_origin: whose labels, in order of preference; none takes the corpus' own.
@@ -72,6 +74,7 @@ class DataConfig(Settings):
     pair_views: Literal["any", "frontal_lateral"] = "any"
     text_pairs: Literal["whole", "sections"] = "whole"
     shuffle: bool = False
+    paraphrase: float = Field(default=0.0, ge=0.0, le=1.0)
     prompts: str | None = None
     label_origin: tuple[str, ...] = ()
     observations: tuple[str, ...] | None = None

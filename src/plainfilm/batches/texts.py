@@ -15,6 +15,7 @@ from plainfilm.batches.labels import UNLISTED
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.collection import Collection
 from plainfilm.prompts import PromptPack, load_pack
+from plainfilm.prompts.paraphrase import paraphrase
 from plainfilm.seeding import generator
 from plainfilm.types import State
 
@@ -37,16 +38,18 @@ class Texts:
             return [self._made.text(index, rng) for _ in range(count)]
         parts = self._parts(index)
         order = rng.permutation(len(parts)) if len(parts) > 1 else np.arange(1)
-        return [self._drawn(index, parts[place], rng) for place in np.resize(order, count)]
+        chosen = [parts[place] for place in np.resize(order, count)]
+        return [self._drawn(index, rows, rng, number >= len(parts)) for number, rows in enumerate(chosen)]
 
     def fixed(self, index: int, count: int) -> list[str]:
         """`count` texts of item `index`, always the same."""
+        draws = [generator("fixed text", self._rows.ids[index], number) for number in range(count)]
         if self._is_made(index):
-            draws = [generator("fixed text", self._rows.ids[index], number) for number in range(count)]
             return [self._made.text(index, rng) for rng in draws]
         parts = self._parts(index)
-        chosen = [parts[place] for place in np.resize(np.arange(len(parts)), count)]
-        return [self._joined(index, part[: self._config.sentences]) for part in chosen]
+        chosen = [parts[place][: self._config.sentences] for place in np.resize(np.arange(len(parts)), count)]
+        again = [number >= len(parts) and self._config.paraphrase > 0 for number in range(count)]
+        return [self._joined(index, *options) for options in zip(chosen, draws, again, strict=True)]
 
     def everything(self) -> Iterator[str]:
         """Every sentence of every item, for training a tokenizer; those of prompts once."""
@@ -74,14 +77,18 @@ class Texts:
         names = np.array([column[int(row)].as_py() for row in rows])
         return [rows[names == name] for name in dict.fromkeys(names.tolist())]
 
-    def _drawn(self, index: int, rows: Ints, rng: np.random.Generator) -> str:
+    def _drawn(self, index: int, rows: Ints, rng: np.random.Generator, again: bool) -> str:
         if self._config.sentences is not None or self._config.shuffle:
             rows = rng.permutation(rows)[: self._config.sentences]
-        return self._joined(index, rows)
+        share = self._config.paraphrase
+        return self._joined(index, rows, rng, share > 0 and (again or rng.random() < share))
 
-    def _joined(self, index: int, rows: Ints) -> str:
+    def _joined(self, index: int, rows: Ints, rng: np.random.Generator, in_other_words: bool) -> str:
         column = self._sentences[int(self._rows.source[index])]
-        return " ".join(column[int(row)].as_py() for row in rows)
+        sentences = [column[int(row)].as_py() for row in rows]
+        return (
+            " ".join(paraphrase(text, rng) for text in sentences) if in_other_words else " ".join(sentences)
+        )
 
 
 class LabelTexts:
