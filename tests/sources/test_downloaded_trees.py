@@ -13,6 +13,7 @@ from plainfilm.download.unpack import unpack
 from plainfilm.sources.base import source
 from plainfilm.types import Rejection, Study
 
+PAGES = Path(__file__).resolve().parents[2] / "docs/corpora"
 RELEASES = {"mimic_cxr_dicom": "mimic-cxr/2.1.0"}
 """Where in its phantom layout the release lies that is downloaded; elsewhere it is the whole layout."""
 
@@ -51,6 +52,14 @@ def pack(folder: Path, inside: str, archive: Path) -> None:
 @pytest.mark.parametrize("name", corpus_names())
 def test_every_corpus_that_can_be_had_has_a_source(name: str) -> None:
     assert name in plugins.names("source")
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_the_page_of_a_corpus_names_the_place_it_is_fetched_from(name: str) -> None:
+    page = (PAGES / f"{name.removesuffix('_dicom')}.md").read_text("utf-8")
+    for part in corpus(name).parts(name, None):
+        place = part.competition or part.dataset or (part.physionet or "").partition("/")[0]
+        assert place in page
 
 
 @pytest.mark.parametrize("name", FETCHED)

@@ -240,6 +240,16 @@ def test_the_newest_of_two_releases_is_read(raw: Path, tmp_path_factory: pytest.
     assert len(read(top)[0]) == 3
 
 
+def test_a_folder_that_is_named_may_hold_the_archive_of_reports(raw: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "mimic-cxr_2-0-0"
+    elsewhere.mkdir()
+    report = raw / "files/p10/p10000001/s50000001.txt"
+    with zipfile.ZipFile(elsewhere / "mimic-cxr-reports.zip", "w") as archive:
+        archive.writestr("files/p10/p10000001/s50000001.txt", report.read_bytes())
+    report.unlink()
+    assert list(read(raw, reports=elsewhere)[0]["s50000001"].files)
+
+
 def test_reports_in_the_archive_that_physionet_publishes(raw: Path) -> None:
     with zipfile.ZipFile(raw / "mimic-cxr-reports.zip", "w") as archive:
         for text in sorted((raw / "files").rglob("*.txt")):
