@@ -1,0 +1,86 @@
+"""`plainfilm predict` as a person types it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from plainfilm.cli.main import run
+
+
+@pytest.fixture
+def films(small_world, tmp_path):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number, path in enumerate(small_world.table("images")["path"].to_pylist()[:2]):
+        (folder / f"{number}.jpg").write_bytes(small_world.image_path(path).read_bytes())
+    return folder
+
+
+def documents(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_document_has_the_fields_of_the_contract(tiny_model, films, capsys):
+    assert run(["predict", str(tiny_model), str(films), "--json"]) == 0
+    found = documents(capsys)
+    assert [entry["file"] for entry in found] == [str(films / "0.jpg"), str(films / "1.jpg")]
+    fields = {"observation", "probability", "positive_score", "negative_score", "abstains"}
+    for entry in found:
+        assert fields <= entry["findings"][0].keys()
+        assert (entry["find"], entry["boxes"], entry["report"]) == ([], [], None)
+        chances = [finding["probability"] for finding in entry["findings"]]
+        assert chances == sorted(chances, reverse=True)
+
+
+def test_a_film_that_cannot_be_read_is_an_entry_and_status_1(tiny_model, films, capsys):
+    (films / "0.jpg").write_bytes(b"junk")
+    assert run(["predict", str(tiny_model), str(films), "--json"]) == 1
+    broken, whole = documents(capsys)
+    assert "not an image" in broken["error"]
+    assert broken["findings"] == []
+    assert whole["findings"]
+
+
+def test_top_limits_the_lines_and_says_uncalibrated(tiny_model, films, capsys):
+    assert run(["predict", str(tiny_model), str(films / "0.jpg"), "--top", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all("uncalibrated" in line for line in lines[1:])
+
+
+def test_the_table_has_a_row_per_film_and_observation(tiny_model, films, tmp_path):
+    (films / "0.jpg").write_bytes(b"junk")
+    table = tmp_path / "out.csv"
+    words = ["predict", str(tiny_model), str(films), "--prompts", "cgmh", "--csv", str(table)]
+    assert run(words) == 1
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert "not an image" in rows[0]["error"]
+    assert {row["file"] for row in rows[1:]} == {str(films / "1.jpg")}
+    assert "Pneumothorax" in {row["observation"] for row in rows}
+
+
+def test_the_first_byte_of_a_folder_s_hidden_files_is_not_read(tiny_model, films, capsys):
+    (films / ".DS_Store").write_bytes(b"junk")
+    assert run(["predict", str(tiny_model), str(films), "--json"]) == 0
+    assert len(documents(capsys)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "MODEL", "EMPTY"], "no film in"),
+        (["predict", "MODEL", "FILM", "--prompts", "cxrr"], "did you mean 'cxr'"),
+        (["predict", "EMPTY", "FILM"], "not a model folder"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(words, message, tiny_model, films, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    places = {"MODEL": tiny_model, "EMPTY": tmp_path / "empty", "FILM": films / "0.jpg"}
+    assert run([str(places.get(word, word)) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
