@@ -75,6 +75,20 @@ def test_baseline_jpeg(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "a.dcm").array.astype(int) - film()).max() <= 3
 
 
+@pytest.mark.parametrize("stored", [7, 12])
+def test_a_compressed_picture_of_other_bits_than_the_header_says(tmp_path: Path, stored: int) -> None:
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import JPEG2000Lossless
+
+    Image.fromarray(film()).save(buffer := BytesIO(), "JPEG2000")
+    made = dataset(film(), BitsStored=stored, HighBit=stored - 1)
+    made.PixelData = encapsulate([buffer.getvalue()])
+    made["PixelData"].is_undefined_length = True
+    made.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert np.array_equal(read_image(tmp_path / "a.dcm").array, film())
+
+
 def test_values_that_lie_in_the_highest_bits() -> None:
     stored = stored_values(dataset(gradient() << 4, HighBit=15))
     assert np.array_equal(stored.words, gradient())

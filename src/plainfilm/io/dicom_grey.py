@@ -39,17 +39,22 @@ def grey_table(dataset: Any, stored: StoredValues, *, use_window: bool = True) -
     Without VOI LUT and window, and without `use_window`, values run from the smallest that occurs (padding
     apart) to the largest; those of 8 bits or fewer are grey values already.
     """
-    words = stored.values()
-    padding = _padding(dataset, stored, words)
-    values = _modality(dataset, words)
+    padding = _padding(dataset, stored)
+    values = _modality(dataset, stored.values())
     shown = _voi(dataset, values) if use_window else None
     if shown is None:
         shown = _whole_range(stored, values, padding, use_window and _is_plain(dataset, stored))
     grey = np.rint(255.0 * np.clip(shown, 0.0, 1.0)).astype(np.uint8)
     inverted, flags = polarity(dataset)
-    grey = 255 - grey if inverted else grey
-    grey[padding] = 0
-    return Grey(grey, flags)
+    table = np.tile(255 - grey if inverted else grey, _words(stored) // len(grey))
+    if padding is not None:
+        table[padding] = 0
+    return Grey(table, flags)
+
+
+def _words(stored: StoredValues) -> int:
+    """How many different words there can be."""
+    return 1 << (8 * stored.words.itemsize)
 
 
 def _modality(dataset: Any, words: NDArray[np.int64]) -> Values:
@@ -102,12 +107,17 @@ def window(values: Values, centre: float, width: float, function: str = "LINEAR"
     return (values - centre) / width + 0.5
 
 
-def _whole_range(stored: StoredValues, values: Values, padding: NDArray[np.bool_], is_grey: bool) -> Values:
+def _whole_range(
+    stored: StoredValues, values: Values, padding: NDArray[np.bool_] | None, is_grey: bool
+) -> Values:
     if is_grey:
         return values / ((1 << stored.bits) - 1)
     from plainfilm.io.areas import occurring  # half a second of import
 
-    seen = values[occurring(stored.words) & ~padding]
+    occurs = occurring(stored.words)
+    if padding is not None:
+        occurs &= ~padding
+    seen = values[occurs.reshape(-1, len(values)).any(axis=0)]
     low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 0.0)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
@@ -117,19 +127,20 @@ def _is_plain(dataset: Any, stored: StoredValues) -> bool:
     return stored.bits <= 8 and not stored.signed and not rescaled and "ModalityLUTSequence" not in dataset
 
 
-def _padding(dataset: Any, stored: StoredValues, values: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _padding(dataset: Any, stored: StoredValues) -> NDArray[np.bool_] | None:
     """Which words are padding, one value or a range of them; nearly those after lossy coding."""
     first = number(dataset, "PixelPaddingValue")
     if first is None:
-        return np.zeros(len(values), bool)
+        return None
     last = number(dataset, "PixelPaddingRangeLimit")
     low, high = sorted((int(first), int(first if last is None else last)))
     if stored.lossy:
         near = int(_NEAR_PADDING * (1 << stored.bits))
         low, high = low - near, high + near
-    whole = np.arange(len(values))
+    whole = np.arange(_words(stored))
+    values = np.tile(stored.values(), len(whole) >> stored.bits)
     if stored.signed:
-        whole = np.where(whole >= len(values) // 2, whole - len(values), whole)
+        whole = np.where(whole >= len(whole) // 2, whole - len(whole), whole)
     # A padding value may need more bits than are stored: then the word itself is compared.
     return ((values >= low) & (values <= high)) | ((whole >= low) & (whole <= high))
 

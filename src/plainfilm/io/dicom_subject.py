@@ -37,8 +37,16 @@ _NO_SPACES = re.compile(r"[\u0590-\u0fff\u1100-\u11ff\u3040-\u9fff\uac00-\ud7af]
 
 def doubts(dataset: Any) -> tuple[str | None, tuple[str, ...]]:
     """Why the header says that this is no chest radiograph (or `None`), and flags on what is merely odd."""
-    reason = _other_modality(dataset) or _animal(dataset) or _other_part(dataset)
-    return reason, () if reason else _odd(dataset)
+    reason = _other_modality(dataset) or _animal(dataset)
+    if reason:
+        return reason, ()
+    chest, other = _parts(dataset)
+    if other and not chest:
+        return f"{other}, not of the chest", ()
+    flags: tuple[str, ...] = (f"{other}, and of the chest as well",) if other else ()
+    if text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING":
+        flags += ("raw detector values (FOR PROCESSING), not meant to be looked at",)
+    return None, flags
 
 
 def _other_modality(dataset: Any) -> str | None:
@@ -66,19 +74,6 @@ def _animal(dataset: Any) -> str | None:
                 if kind == wanted:
                     return f"{keyword} speaks of an animal ('{word}')"
     return None
-
-
-def _other_part(dataset: Any) -> str | None:
-    chest, other = _parts(dataset)
-    return f"{other}, not of the chest" if other and not chest else None
-
-
-def _odd(dataset: Any) -> tuple[str, ...]:
-    _, other = _parts(dataset)
-    flags: tuple[str, ...] = (f"{other}, and of the chest as well",) if other else ()
-    if text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING":
-        flags += ("raw detector values (FOR PROCESSING), not meant to be looked at",)
-    return flags
 
 
 def _parts(dataset: Any) -> tuple[bool, str | None]:

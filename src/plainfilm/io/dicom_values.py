@@ -42,9 +42,8 @@ class StoredValues:
     lossy: bool
 
     def values(self) -> NDArray[np.int64]:
-        """The grey value that each word of the type stands for, by word."""
-        words = np.arange(1 << (8 * self.words.itemsize), dtype=np.int64)
-        low = words & ((1 << self.bits) - 1)
+        """The grey value of each of the 2 ** `bits` low parts of a word, by that part."""
+        low = np.arange(1 << self.bits, dtype=np.int64)
         return np.where(low >> (self.bits - 1), low - (1 << self.bits), low) if self.signed else low
 
 
@@ -71,8 +70,9 @@ def stored_values(dataset: Any) -> StoredValues:
     words = (
         _extended_12_bit(frame, dataset) if extended else _decode(dataset, allocated, _FASTEST.get(syntax))
     )
-    # Lossy coding oversteps the range of the header, within that of the picture.
-    return StoredValues(words, stored if signed else max(stored, precision), signed, lossy)
+    # Lossy coding oversteps the range of the header, within that of the picture; 8 bits come as bytes.
+    bits = min(stored if signed else max(stored, precision), 8 * words.itemsize)
+    return StoredValues(words, bits, signed, lossy)
 
 
 def _native(dataset: Any, syntax: str, allocated: int, stored: int) -> NDArray[Any]:
