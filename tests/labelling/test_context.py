@@ -97,3 +97,9 @@ def test_a_cue_inside_a_mention_counts() -> None:
     text = "heart is not enlarged"
     assert decide(text, [Mention("a", "present", 0, len(text))]) == ["negated"]
     assert decide(text, [Mention("a", "absent", 0, len(text))]) == ["stated"]
+
+
+def test_a_change_that_is_the_finding_is_denied() -> None:
+    assert decide("no fibrotic change.", [Mention("Fibrosis", "present", 3, 11)]) == ["negated"]
+    assert decide("no fibrotic change.", [Mention("Fibrosis", "present", 3, 18)]) == ["negated"]
+    assert decide("no effusion change.", [Mention("Effusion", "present", 3, 11)]) == ["stated"]

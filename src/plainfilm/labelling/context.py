@@ -6,6 +6,7 @@ The cues and where their reach ends are data (`context.yaml`); the method follow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ _STOP = "stop"
 _CLAUSE = "clause"
 _BACKWARD_STOP = "backward stop"
 _DENIALS = ("no", "not", "without")
+_CHANGE = re.compile(r"\w+(ic|ous|al) changes?")
 
 Spans = Sequence[tuple[int, int]]
 
@@ -89,7 +91,7 @@ class Context:
 
     def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
-        cues = self._find_cues(text, words)
+        cues = self._find_cues(text, words, mentions)
         if not cues:
             return [STATED] * len(mentions)
         hidden = [(cue.start, cue.end) for cue in cues]
@@ -103,19 +105,29 @@ class Context:
                 _mark_alternatives(text, cue, mentions, decisions)
         return decisions
 
-    def _find_cues(self, text: str, words: frozenset[str]) -> list[Cue]:
+    def _find_cues(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Cue]:
         """The cues of a sentence in order; of overlapping ones the longest, neutral ones before others.
 
         The same words may be a cue in both directions.
         """
-        found = self._cues.find(text, words)
-        rules = self._rules
+        rules, neutral = self._rules, self._neutral
+        matches = self._cues.find(text, words)
+        found = [one for one in matches if one.key not in neutral or not _is_finding(text, one, mentions)]
         if len(found) > 1:
             found = _longest(found, self._neutral)
         return [
             Cue(rules[number].kind, rules[number].direction, start, end, phrase)
             for number, phrase, start, end in sorted(found, key=lambda one: one.start)
         ]
+
+
+def _is_finding(text: str, cue: Match[int], mentions: Sequence[Mention]) -> bool:
+    """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied."""
+    return any(
+        mention.start < cue.end <= mention.end
+        or (cue.start < mention.start and _CHANGE.fullmatch(text, mention.start, cue.end) is not None)
+        for mention in mentions
+    )
 
 
 def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match[int]]:
