@@ -11,6 +11,7 @@ import pytest
 import plainfilm
 from plainfilm import predictor as module
 from plainfilm.errors import ImageError, ModelError, UsageError
+from plainfilm.nn.decisions import Decision, Decisions
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,64 @@ def test_importing_plainfilm_is_light():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         _ = plainfilm.lode
+
+
+def test_an_ensemble_is_the_unit_mean_of_its_prompts(predictor, films):
+    texts = ["There is an effusion.", "fluid", "no effusion"]
+    found = predictor.zero_shot(films[:2], {"Effusion": (texts[:2], texts[2])})
+    vectors = predictor.encode_texts(texts)
+    mean = vectors[:2].mean(axis=0)
+    expected = predictor.encode_images(films[:2]) @ (mean / np.linalg.norm(mean))
+    assert found.positive[:, 0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_mean_of_cosines_is_the_other_way(predictor, films):
+    texts = ["There is an effusion.", "fluid"]
+    found = predictor.zero_shot(films[:2], {"Effusion": (texts, "none")}, "mean_cosine")
+    cosines = predictor.encode_images(films[:2]) @ predictor.encode_texts(texts).T
+    assert found.positive[:, 0] == pytest.approx(cosines.mean(axis=1), abs=1e-5)
+
+
+def test_what_nothing_denies_has_a_positive_score_only(predictor, films):
+    found = predictor.zero_shot(films[:1], {"Effusion": ("effusion", ())})
+    assert np.isfinite(found.positive).all()
+    assert np.isnan(found.negative).all()
+    assert np.isnan(found.probability).all()
+    [[finding]] = predictor.findings(films[:1], {"Effusion": ("effusion", ())})
+    assert (finding.probability, finding.negative_score, finding.abstains) == (None, None, None)
+
+
+def test_what_nothing_states_is_refused(predictor, films):
+    with pytest.raises(UsageError, match="no prompt states 'Effusion'"):
+        predictor.zero_shot(films[:1], {"Effusion": ((), "no effusion")})
+
+
+def test_a_text_is_encoded_once(predictor, monkeypatch):
+    seen = []
+    encode = predictor.encode_texts
+    monkeypatch.setattr(predictor, "encode_texts", lambda texts: seen.extend(texts) or encode(texts))
+    predictor.prompt_vectors({"A": (["a", "b"], "c"), "B": ("b", ["c", "d"])})
+    assert seen == ["a", "b", "c", "d"]
+
+
+def test_films_that_cannot_be_read_keep_their_places(predictor, tmp_path, films, monkeypatch):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"junk")
+    monkeypatch.setattr(module, "BATCH_IMAGES", 2)
+    found = list(predictor.stream_each([broken, films[0], films[1], broken]))
+    assert [isinstance(one, ImageError) for one in found] == [True, False, False, True]
+    assert np.stack(found[1:3]) == pytest.approx(predictor.encode_images(films[:2]), abs=1e-5)
+
+
+def test_decisions_hold_for_their_own_prompts_only_and_come_first(predictor, films, monkeypatch):
+    decision = Decision(
+        positive=("a",), negative=("b",), slope=0.0, bias=-9.0, threshold=-2.0, positives=9, negatives=9
+    )
+    decisions = Decisions(model_fingerprint="", miss=0.1, observations={"A": decision, "B": decision})
+    monkeypatch.setattr(predictor, "decisions", decisions)
+    [found] = predictor.findings(films[:1], {"A": ("other", "b"), "B": ("a", "b")})
+    assert [one.observation for one in found] == ["B", "A"]
+    assert [one.is_calibrated for one in found] == [True, False]
+    assert (found[0].probability, found[0].is_positive) == (pytest.approx(1 / (1 + np.exp(9))), True)
+    [own] = predictor.findings(films[:1])
+    assert {one.observation for one in own} == {"A", "B"}

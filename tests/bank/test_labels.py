@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plainfilm.bank.labels import Labels, strongest
+from plainfilm.bank.labels import FILMS, Labels, strongest
 from plainfilm.collection.schema import LABELS
 from plainfilm.errors import DataError
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
@@ -68,3 +68,15 @@ def test_of_several_origins_one_must_be_chosen():
 def test_an_unknown_origin_is_answered_with_the_nearest():
     with pytest.raises(DataError, match="Known: a"):
         Labels([Labelled(STUDY, SENTENCE)], "c")
+
+
+def test_films_take_their_own_labels_or_those_of_their_study(small_world, monkeypatch):
+    table = small_world.table("labels")
+    labels = Labels([small_world], targets=FILMS)
+    own = dict.fromkeys(table.column_names) | {"target": "image", "target_id": "0PA", "state": 0}
+    own |= {"observation": "Pleural Effusion", "origin": labels.origin}
+    more = pa.concat_tables([table, pa.Table.from_pylist([own], schema=table.schema)])
+    monkeypatch.setitem(small_world._tables, "labels", more)
+    labels = Labels([small_world], targets=FILMS)
+    states = labels.of_films(0, ["0PA", "0LATERAL"], ["s0", "s0"])
+    assert states[:, labels.observations.index("Pleural Effusion")].tolist() == [0, 1]
