@@ -11,7 +11,7 @@ import torch
 from plainfilm.batches.batch import Batch, Needs
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset
-from plainfilm.batches.loader import Loader, epoch_order, slice_bounds
+from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.rows import DataConfig, build_rows
 from plainfilm.collection import Collection
@@ -108,3 +108,37 @@ def test_an_error_reaches_the_caller(parts: tuple[Dataset, Collate], monkeypatch
 def test_slices_cover_everything() -> None:
     bounds = [slice_bounds(10, rank, 4) for rank in range(4)]
     assert bounds == [(0, 3), (3, 6), (6, 8), (8, 10)]
+
+
+SOURCE = np.repeat([0, 1, 2], [80, 15, 5])
+"""Three collections of different size."""
+
+
+def test_collections_as_they_are_keep_the_plain_order() -> None:
+    assert np.array_equal(balanced_order(SOURCE, 1.0, 3, 2), epoch_order(100, 3, 2))
+
+
+@pytest.mark.parametrize(("balance", "shares"), [(0.0, [33, 34, 33]), (0.5, [59, 26, 15])])
+def test_balance_evens_out_the_sizes_of_collections(balance: float, shares: list[int]) -> None:
+    drawn = balanced_order(SOURCE, balance, 0, 0)
+    counts = np.bincount(SOURCE[drawn % 100])
+    assert len(drawn) == len(set(drawn.tolist())) == 100
+    assert np.abs(counts - shares).max() <= 1
+
+
+def test_no_item_is_drawn_again_before_all_of_its_collection_were() -> None:
+    drawn = balanced_order(SOURCE, 0.0, 0, 0)
+    times = np.bincount(drawn % 100, minlength=100)[SOURCE == 2]
+    assert times.max() - times.min() <= 1
+
+
+def test_another_draw_of_an_item_is_another_crop_of_it(parts: tuple[Dataset, Collate]) -> None:
+    dataset, _ = parts
+    first, again = dataset.item(1, 0), dataset.item(1 + len(dataset), 0)
+    assert first.item_id == again.item_id
+    assert not np.array_equal(first.pixels, again.pixels)
+
+
+def test_messages_name_items_that_are_drawn_again(parts: tuple[Dataset, Collate]) -> None:
+    again = loader(parts, balance=0.5)
+    assert set(again.item_ids(0, 0)) <= set(parts[0].rows.ids)

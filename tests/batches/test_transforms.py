@@ -90,3 +90,16 @@ def test_to_tensor_of_one_channel() -> None:
     tensor = to_tensor(np.zeros((1, 8, 8), dtype=np.uint8), Preprocessing(size=8, channels=1))
     assert tensor.shape == (1, 1, 8, 8)
     assert tensor.dtype == torch.float32
+
+
+def test_contrast_changes_the_spread_and_not_the_middle() -> None:
+    plain = augment(ramp(48, 48) // 2 + 60, generator(0), 48, (1.0, 1.0))
+    other = augment(ramp(48, 48) // 2 + 60, generator(0), 48, (1.0, 1.0), contrast=0.3)
+    assert other.mean() == pytest.approx(plain.mean(), abs=1)
+    assert other.std() != pytest.approx(plain.std(), rel=0.01)
+
+
+def test_local_contrast_is_equalised_as_often_as_asked() -> None:
+    films = [augment(ramp(48, 48), generator(n), 48, (1.0, 1.0), clahe=0.5) for n in range(60)]
+    untouched = sum(np.array_equal(film, ramp(48, 48)) for film in films)
+    assert 18 <= untouched <= 42

@@ -35,6 +35,25 @@ def test_published_settings_of_txtrayalign() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["cxr-clip-resnet50", "cxr-clip-swin", "cxr-clip-cgmh"])
+def test_published_settings_of_cxr_clip(name: str) -> None:
+    recipe = load_recipe(name)
+    weights = [recipe.objective[part] for part in ("multi_view", "image", "text", "label_smoothing")]
+    assert weights == [1.0, 1.0, 0.5, 0.0]
+    assert (recipe.training.epochs, recipe.training.batch_size, recipe.training.weight_decay) == (
+        15,
+        128,
+        1e-4,
+    )
+    assert recipe.training.rate == (1e-5 if name.endswith("cgmh") else 5e-5)
+    assert (recipe.projection.dimension, recipe.tokenizer.max_tokens, recipe.text["pooling"]) == (
+        512,
+        256,
+        "end",
+    )
+    assert f"{name}-tiny" in shipped_recipes()
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_explain_themselves(name: str) -> None:
     assert (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").startswith("# ")

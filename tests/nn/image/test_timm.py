@@ -128,3 +128,16 @@ def test_packaged_weights_are_taken_in_their_order() -> None:
 def test_what_cannot_be_built_says_why(settings: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         _build(**settings)
+
+
+def test_the_pooling_of_a_swin_is_stated_and_not_in_its_weights() -> None:
+    settings = {"embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2], "window_size": 4}
+    mean, corner = (
+        _build(name="swin_tiny_patch4_window7_224", image_size=32, pooling=pooling, settings=settings)
+        for pooling in ("native", "first_patch")
+    )
+    corner.load_state_dict(mean.state_dict(), strict=True)
+    found, other = mean(torch.ones(2, 3, 32, 32)), corner(torch.ones(2, 3, 32, 32))
+    torch.testing.assert_close(found.pooled, found.patches.mean(1))
+    torch.testing.assert_close(other.pooled, other.patches[:, 0])
+    assert corner.rebuilt_from()["pooling"] == "first_patch"
