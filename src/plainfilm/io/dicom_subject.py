@@ -68,12 +68,14 @@ def _animal(dataset: Any) -> str | None:
             return f"{keyword} is not human"
     if text(dataset, "ResponsiblePersonRole").upper() == "OWNER":
         return "ResponsiblePersonRole is OWNER, so the patient is an animal"
-    for keywords, wanted in ((_PARTS, "animal"), (_PLACES, "animal place")):
-        for keyword in keywords:
-            for kind, word in _mentions(_words_of(dataset, keyword), wanted == "animal place"):
-                if kind == wanted:
-                    return f"{keyword} speaks of an animal ('{word}')"
-    return None
+    speaking = (
+        f"{keyword} speaks of an animal ('{word}')"
+        for keywords, wanted in ((_PARTS, "animal"), (_PLACES, "animal place"))
+        for keyword in keywords
+        for kind, word in _mentions(_words_of(dataset, keyword), wanted == "animal place")
+        if kind == wanted
+    )
+    return next(speaking, None)
 
 
 def _parts(dataset: Any) -> tuple[bool, str | None]:

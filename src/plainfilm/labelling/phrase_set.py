@@ -88,11 +88,9 @@ class _Words(dict[str, int]):
         for number, demanded in enumerate(demands):
             for rank in range(_DEMANDS):
                 bit = 1 << (rank * self._count + number)
-                if rank >= len(demanded):
-                    self._met |= bit
-                else:
-                    for fragment in demanded[rank]:
-                        self._bits[fragment] = self._bits.get(fragment, 0) | bit
+                self._met |= bit if rank >= len(demanded) else 0
+                for fragment in demanded[rank] if rank < len(demanded) else ():
+                    self._bits[fragment] = self._bits.get(fragment, 0) | bit
         self._has_numbers = any(fragment.strip().isdigit() for fragment in self._bits)
 
     def candidates(self, words: Iterable[str]) -> Iterator[int]:

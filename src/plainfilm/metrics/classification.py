@@ -28,6 +28,31 @@ LANES = 16
 """Resamples scored side by side: a cache line of weights per item."""
 
 
+@njit(cache=True)
+def _add(total, weight):  # type: ignore[no-untyped-def]
+    for lane in range(len(total)):
+        total[lane] += weight[lane]
+
+
+@njit(cache=True)
+def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
+    """A negative item that ties with nothing: every hit so far stands above it."""
+    for lane in range(len(hits)):
+        misses[lane] += weight[lane]
+        pairs[lane] += 2.0 * weight[lane] * hits[lane]
+
+
+@njit(cache=True, error_model="numpy")
+def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type: ignore[no-untyped-def]
+    """Counts the items of one score: hits above them in full, hits among them by half."""
+    for lane in range(len(hits)):
+        pairs[lane] += tied_misses[lane] * (2.0 * hits[lane] + tied_hits[lane])
+        hits[lane] += tied_hits[lane]
+        misses[lane] += tied_misses[lane]
+        precision[lane] += tied_hits[lane] * hits[lane] / max(hits[lane] + misses[lane], 1.0)
+        tied_hits[lane] = tied_misses[lane] = 0.0
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def _ranking_scores(weights, order, positive, first, last, sizes, found):  # type: ignore[no-untyped-def]
     """AUROC and average precision into `found` (B, C, 2, L), in one pass over each presorted column.
@@ -45,23 +70,14 @@ def _ranking_scores(weights, order, positive, first, last, sizes, found):  # typ
             weight = weights[block, order[column, place]]
             ends = last[column, place]
             if positive[column, place]:
-                for lane in range(lanes):
-                    tied_hits[lane] += weight[lane]
+                _add(tied_hits, weight)
             elif ends and first[column, place]:
-                for lane in range(lanes):
-                    misses[lane] += weight[lane]
-                    pairs[lane] += 2.0 * weight[lane] * hits[lane]
+                _miss(weight, hits, misses, pairs)
                 continue
             else:
-                for lane in range(lanes):
-                    tied_misses[lane] += weight[lane]
+                _add(tied_misses, weight)
             if ends:
-                for lane in range(lanes):
-                    pairs[lane] += tied_misses[lane] * (2.0 * hits[lane] + tied_hits[lane])
-                    hits[lane] += tied_hits[lane]
-                    misses[lane] += tied_misses[lane]
-                    precision[lane] += tied_hits[lane] * hits[lane] / max(hits[lane] + misses[lane], 1.0)
-                    tied_hits[lane] = tied_misses[lane] = 0.0
+                _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision)
         for lane in range(lanes):
             computable = hits[lane] > 0 and misses[lane] > 0
             found[block, column, 0, lane] = (

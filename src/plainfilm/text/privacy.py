@@ -49,14 +49,12 @@ def find_identifiers(text: str) -> list[Span]:
 
 
 def _spans(text: str) -> Iterator[Span]:
-    for kind, patterns in _rules():
-        if kind in _NEEDS and not _NEEDS[kind].search(text):
-            continue
-        for pattern in patterns:
-            for match in pattern.finditer(text):
-                value = "value" if "value" in pattern.groupindex else 0
-                if not _PLACEHOLDER.search(match[value]):
-                    yield Span(match.start(value), match.end(value), kind)
+    needed = [(kind, rules) for kind, rules in _rules() if kind not in _NEEDS or _NEEDS[kind].search(text)]
+    for kind, pattern in ((kind, pattern) for kind, patterns in needed for pattern in patterns):
+        value = "value" if "value" in pattern.groupindex else 0
+        for match in pattern.finditer(text):
+            if not _PLACEHOLDER.search(match[value]):
+                yield Span(match.start(value), match.end(value), kind)
 
 
 @functools.cache

@@ -111,16 +111,16 @@ def _coco(found: Sequence[_Annotation]) -> dict[str, object]:
 
 
 def _annotations(patient: PatientTruth, study: StudyTruth) -> Iterator[_Annotation]:
-    for film in frontal_films(study):
-        for finding, box in finding_boxes(study, film):
-            category = _category(finding)
-            phrase = _phrase(study, category)
-            if phrase:
-                x, y = int(box.x0), int(box.y0)
-                w, h = max(round(box.x1) - x, 1), max(round(box.y1) - y, 1)
-                if generator("ms_cxr", film.film_id, finding.key).random() < _BEYOND:
-                    h = film.height - y + 3
-                yield _Annotation(patient, study, film, category, phrase, (x, y, w, h))
+    shown = ((film, *pair) for film in frontal_films(study) for pair in finding_boxes(study, film))
+    for film, finding, box in shown:
+        category = _category(finding)
+        phrase = _phrase(study, category)
+        if phrase:
+            x, y = int(box.x0), int(box.y0)
+            w, h = max(round(box.x1) - x, 1), max(round(box.y1) - y, 1)
+            if generator("ms_cxr", film.film_id, finding.key).random() < _BEYOND:
+                h = film.height - y + 3
+            yield _Annotation(patient, study, film, category, phrase, (x, y, w, h))
 
 
 def _category(finding: Finding) -> str:
