@@ -68,8 +68,8 @@ class Config(Settings):
     uncertain, absent: what labels that are uncertain and labels that are not there count as. ensembles: the
     unit mean of the prompts' vectors, or the mean of their cosines. threshold: what is best at a threshold.
     miss: the share of each class that may lie outside its conformal sets. views: films of other views are
-    left out; by default the model is asked about the views it was trained on. save_decisions: write
-    thresholds, calibration and bounds into the model's folder.
+    left out; by default the model is asked about the views it was trained on and those not known.
+    save_decisions: write thresholds, calibration and bounds into the model's folder.
     """
 
     mode: Literal["each", "multiclass"] = "each"
@@ -109,7 +109,7 @@ class _World:
     def films(self, split: str) -> Films:
         """The labelled films of a split."""
         config = self.config
-        views = views_asked(self.predictor, config.views)
+        views = _views(self.predictor, config)
         observations = self.asked.observations
         policies = (config.uncertain, config.absent)
         return gather_films(self.collections, split, views, self.labels, observations, *policies)
@@ -261,6 +261,12 @@ def _results(
     )
 
 
+def _views(predictor: Predictor, config: Config) -> tuple[str, ...] | None:
+    """The views asked for; else those the model was trained on, and films whose view nobody states."""
+    views = views_asked(predictor, config.views)
+    return views if config.views or views is None else tuple(dict.fromkeys([*views, str(View.UNKNOWN)]))
+
+
 def _facts(world: _World, films: Films) -> pd.DataFrame:
     place = films.frame["place"].astype(str)
     studies = (place + "/" + films.frame["study_id"]).tolist()
@@ -292,7 +298,7 @@ def _protocol(world: _World) -> dict[str, Any]:
         "observations": list(world.asked.observations),
         "labels": world.labels.origin,
         "text_rule": None,
-        "views": views_asked(predictor, config.views),
+        "views": _views(predictor, config),
         "temperature": 1.0 / predictor.scale,
         "left_out": {
             "observations without prompts": list(world.asked.without_prompts),
