@@ -28,13 +28,13 @@ LANES = 16
 """Resamples scored side by side: a cache line of weights per item."""
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _add(total, weight):  # type: ignore[no-untyped-def]
     for lane in range(len(total)):
         total[lane] += weight[lane]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
     """A negative item that ties with nothing: every hit so far stands above it."""
     for lane in range(len(hits)):
@@ -42,7 +42,7 @@ def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
         pairs[lane] += 2.0 * weight[lane] * hits[lane]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, inline="always", error_model="numpy")
 def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type: ignore[no-untyped-def]
     """Counts the items of one score: hits above them in full, hits among them by half."""
     for lane in range(len(hits)):
