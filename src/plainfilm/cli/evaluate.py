@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from plainfilm.errors import UsageError
+from plainfilm.plugins import names
 
 
 def command(
-    task: Annotated[str, typer.Argument(help="retrieval, or a task of your own (a .py file).")],
+    task: Annotated[str, typer.Argument(help=f"{', '.join(names('task'))}, or a .py file of your own.")],
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     collections: Annotated[
         list[str], typer.Argument(metavar="COLLECTION... [KEY=VALUE...]", help="Collections, then options.")
