@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import plainfilm.prompts
 from plainfilm.collection import Collection
 from plainfilm.errors import UsageError
 from plainfilm.training.recipe import Recipe
@@ -85,3 +87,17 @@ def test_claiming_clears_what_a_kill_left(tiny: Tiny, collection: Collection, cl
     (claimed.path / ".training_state.pt.abc.part").write_bytes(b"half")
     claimed.claim(tiny(), [collection])
     assert sorted(path.name for path in claimed.path.iterdir()) == ["collections.json", "recipe.yaml"]
+
+
+def test_a_prompt_pack_that_changed_is_another_run(
+    tiny: Tiny, collection: Collection, tmp_path: Path
+) -> None:
+    pack = tmp_path / "pack.yaml"
+    shutil.copy(Path(plainfilm.prompts.__file__).parent / "packs" / "siim.yaml", pack)
+    folder = RunFolder(tmp_path / "run")
+    recipe = tiny(f"data.prompts={pack}")
+    folder.claim(recipe, [collection])
+    folder.check(recipe, [collection], resume=True)
+    pack.write_text(pack.read_text().replace("pneumothorax", "collapsed lung", 1))
+    with pytest.raises(UsageError, match="another prompt pack"):
+        folder.check(recipe, [collection], resume=True)

@@ -1,7 +1,7 @@
 """The folder of a run: what lies where, and whether a run may start or go on in it.
 
 RUN/recipe.yaml          the recipe with every default written out
-RUN/collections.json     what it is trained on: names and fingerprints
+RUN/collections.json     what it is trained on, the prompt pack too: names and fingerprints
 RUN/tokenizer/           the tokenizer of the run
 RUN/log.jsonl            see `training.log`
 RUN/training_state.pt    see `training.state`
@@ -21,6 +21,7 @@ from plainfilm.collection.collection import Collection
 from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
 from plainfilm.io.tables import read_json, write_json
+from plainfilm.prompts import load_pack
 from plainfilm.training.log import flat
 from plainfilm.training.recipe import Recipe, save_recipe
 
@@ -88,9 +89,10 @@ class RunFolder:
                 raise UsageError(f"{self.path}: holds no run to resume (no recipe.yaml): choose another")
             return
         _refuse_changes(self.recipe, read_yaml(self.recipe), recipe.as_dict())
-        if self.collections.is_file() and read_json(self.collections) != described(collections):
+        if self.collections.is_file() and read_json(self.collections) != described(collections, recipe):
             raise UsageError(
-                f"{self.collections}: the run was started on other collections; resume with the same --data"
+                f"{self.collections}: the run was started on other collections or another prompt pack; "
+                "resume with the same --data and data.prompts"
             )
 
     def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
@@ -105,7 +107,7 @@ class RunFolder:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink(missing_ok=True)
-        write_json(described(collections), self.collections)
+        write_json(described(collections, recipe), self.collections)
         save_recipe(recipe, self.recipe)
 
     def _leftovers(self) -> list[Path]:
@@ -124,9 +126,12 @@ class RunFolder:
         return set(self.path.iterdir()) <= {*self._leftovers(), self.collections, self.path / "cache"}
 
 
-def described(collections: Sequence[Collection]) -> list[dict[str, str]]:
-    """Names and fingerprints."""
-    return [{"name": collection.name, "fingerprint": collection.fingerprint} for collection in collections]
+def described(collections: Sequence[Collection], recipe: Recipe) -> list[dict[str, str]]:
+    """Names and fingerprints of the collections, and of the prompt pack that makes texts of their labels."""
+    prompts = recipe.data.prompts
+    named = [(collection.name, collection.fingerprint) for collection in collections]
+    named += [(f"prompts {prompts}", load_pack(prompts).fingerprint)] if prompts else []
+    return [{"name": name, "fingerprint": fingerprint} for name, fingerprint in named]
 
 
 def _refuse_changes(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
