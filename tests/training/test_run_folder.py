@@ -98,6 +98,6 @@ def test_a_prompt_pack_that_changed_is_another_run(
     recipe = tiny(f"data.prompts={pack}")
     folder.claim(recipe, [collection])
     folder.check(recipe, [collection], resume=True)
-    pack.write_text(pack.read_text().replace("pneumothorax", "collapsed lung", 1))
+    pack.write_text(pack.read_text().replace("There is a", "One sees a"))
     with pytest.raises(UsageError, match="another prompt pack"):
         folder.check(recipe, [collection], resume=True)
