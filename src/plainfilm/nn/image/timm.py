@@ -37,7 +37,7 @@ class Config(EncoderConfig):
     pooling: Literal["native", "average", "token", "first_patch"] = "native"
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
 
     def check(self) -> None:
         """Raises an error for a name timm does not know, or weights that would need a forbidden download."""
