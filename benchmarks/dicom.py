@@ -6,12 +6,13 @@ The film is a phantom enlarged to 2544 x 3056 with detector noise, written in ev
 pydicom's `dcmread(path).pixel_array`: the file is read and decoded, nothing else, with the decoder pydicom
 takes by itself. "codec" is the same with the decoder that is fastest here. "ours" is `read_image(path, 512)`:
 the header judged, LUTs and window, polarity and padding, exact means over areas. The ways take turns; the
-fastest round counts, in CPU time of one core, since what slows a round down is other work on the machine.
+median round counts, in CPU time of one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 import time
 import warnings
@@ -75,7 +76,7 @@ def compare(path: Path, syntax: str, rounds: int) -> None:
     for _ in range(rounds + 1):
         for name, way in ways.items():
             times[name].append(milliseconds(way))
-    best = {name: min(found[1:]) for name, found in times.items()}
+    best = {name: statistics.median(found[1:]) for name, found in times.items()}
     megabytes = path.stat().st_size / 1e6
     print(
         f"{syntax:14} {megabytes:5.1f} MB  bare {best['bare']:7.1f}  codec {best['codec']:7.1f}  "

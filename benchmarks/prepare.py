@@ -7,7 +7,8 @@ Films are phantoms enlarged to 2544 x 3056 with detector noise, as grey JPEG of 
 full as RGB, shortest side resized with antialiasing, saved as JPEG, in a torch DataLoader of batch 32 with
 no worker (its default) and with two. "bare" only decodes at the JPEG scale nearest to twice the size
 wanted, in Pillow, and throws the pixels away. Each measurement is a process of its own; imports are not
-timed, starting worker processes is.
+timed, starting worker processes is. Where other work disturbs the clock, the CPU time of the ways of one
+process tells more; it is printed beside.
 """
 
 from __future__ import annotations
@@ -116,11 +117,13 @@ def bare(table: Path, _: Path, workers: int) -> float:
 def measure(way: str, table: Path, out: Path) -> None:
     """One measurement, its seconds printed."""
     name, workers = way.split("-")
-    print({"ours": ours, "published": published, "bare": bare}[name](table, out, int(workers)))
+    before = time.process_time()
+    seconds = {"ours": ours, "published": published, "bare": bare}[name](table, out, int(workers))
+    print(seconds, time.process_time() - before)
 
 
-def run(way: str, table: Path, out: Path) -> tuple[float, float]:
-    """Seconds, and the peak memory of all its processes in MB, of one measurement in its own session."""
+def run(way: str, table: Path, out: Path) -> tuple[float, float, float]:
+    """Seconds, peak memory of all processes in MB and CPU seconds of the first, of one measurement."""
     command = [sys.executable, __file__, "--measure", way, "--table", str(table), "--out", str(out)]
     peak = 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
@@ -130,7 +133,8 @@ def run(way: str, table: Path, out: Path) -> tuple[float, float]:
         assert process.stdout is not None
         answer = process.stdout.read()
     shutil.rmtree(out, ignore_errors=True)
-    return float(answer), peak
+    seconds, cpu = map(float, answer.split())
+    return seconds, peak, cpu
 
 
 def session_megabytes(session: int) -> float:
@@ -152,14 +156,14 @@ def compare(films: int, rounds: int) -> None:
         root = Path(name)
         table = write_films(root, films)
         megabytes = statistics.mean(path.stat().st_size for path in (root / "films").iterdir()) / 1e6
-        found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
         for _ in range(rounds):
             for way in WAYS:
                 found[way].append(run(way, table, root / "out"))
     report(films, megabytes, found)
 
 
-def report(films: int, megabytes: float, found: dict[str, list[tuple[float, float]]]) -> None:
+def report(films: int, megabytes: float, found: dict[str, list[tuple[float, float, float]]]) -> None:
     """Prints the figures; the fastest round counts, for what slows a round down is other work."""
     seconds = {way: min(run[0] for run in runs) for way, runs in found.items()}
     print(f"{films} films of {FULL_SIZE[0]} x {FULL_SIZE[1]}, {megabytes:.2f} MB, to {SIZE} px")
@@ -170,6 +174,10 @@ def report(films: int, megabytes: float, found: dict[str, list[tuple[float, floa
         print(f"{ours_way} is {seconds[other] / seconds[ours_way]:.2f} times as fast as {other}")
     for ours_way, other in (("ours-1", "bare-1"), ("ours-2", "bare-2")):
         print(f"{ours_way} takes {seconds[ours_way] / seconds[other]:.2f} times the time of {other}")
+    print(f"ours-2 is {seconds['ours-1'] / seconds['ours-2']:.2f} times as fast as ours-1")
+    cpu = {way: min(run[2] for run in runs) for way, runs in found.items() if way.endswith(("-1", "-0"))}
+    spent = ", ".join(f"{way} {1000 * value / films:.1f} ms" for way, value in cpu.items())
+    print(f"CPU time a film: {spent}; ours-1 takes {cpu['ours-1'] / cpu['bare-1']:.2f} times that of bare-1")
 
 
 def main() -> None:

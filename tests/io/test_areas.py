@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plainfilm.io.areas import area_mean
+from plainfilm.io.areas import Ramp, area_mean, occurring
 
 
 def matrix(length: int, wanted: int) -> NDArray[np.float64]:
@@ -38,3 +38,34 @@ def test_every_pixel_is_the_mean_over_its_area(before: tuple[int, int], after: t
 @pytest.mark.parametrize("grey", [0, 1, 128, 255])
 def test_an_even_film_stays_even(grey: int) -> None:
     assert (area_mean(np.full((777, 333), grey, np.uint8), 100, 43) == grey).all()
+
+
+WORDS = np.random.default_rng(1).integers(0, 1 << 16, (90, 70), dtype=np.uint16)
+
+
+def table_of(slope: float, offset: float, bits: int) -> NDArray[np.uint8]:
+    line = np.arange(1 << bits) * slope + offset
+    return np.tile(np.clip(line, 0, 255).astype(np.uint8), 1 << (16 - bits))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_words_are_looked_up_while_they_are_reduced(bits: int, sign: int) -> None:
+    ramp = Ramp(sign * 300.0 / (1 << bits), 60.5 if sign > 0 else 200.5, (1 << bits) - 1)
+    table = table_of(ramp.slope, ramp.offset, bits)
+    wanted = area_mean(table[WORDS], 31, 23)
+    assert np.array_equal(area_mean(WORDS, 31, 23, table), wanted)
+    assert np.array_equal(area_mean(WORDS, 31, 23, table, ramp), wanted)
+
+
+def test_a_ramp_that_is_not_what_the_table_says_is_not_used() -> None:
+    table = table_of(0.01, 0.5, 16)
+    table[77] = 200
+    assert np.array_equal(
+        area_mean(WORDS, 31, 23, table, Ramp(0.01, 0.5, 65535)), area_mean(table[WORDS], 31, 23)
+    )
+
+
+def test_which_words_occur() -> None:
+    assert np.flatnonzero(occurring(np.array([[3, 9], [3, 65535]], np.uint16))).tolist() == [3, 9, 65535]
+    assert len(occurring(np.zeros((2, 2), np.uint8))) == 256

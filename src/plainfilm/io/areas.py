@@ -6,6 +6,8 @@ reduced to 512), which was a sixth of the time that preparing a film took.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
@@ -19,7 +21,19 @@ _KEPT = 8
 _WORDS = (types.uint8, types.uint16)
 _TABLE = types.Array(types.uint8, 1, "C", readonly=True)
 _FILMS = [types.Array(word, 2, "C", readonly=True) for word in _WORDS]
+_RAMP = types.Tuple((types.float64, types.float64, types.int64))  # type: ignore[no-untyped-call]
 _NO_TABLE = np.zeros(0, np.uint8)
+
+
+class Ramp(NamedTuple):
+    """Grey values in a straight line: `(word & mask) * slope + offset`, cut at 0 and 255, for every word."""
+
+    slope: float
+    offset: float
+    mask: int
+
+
+_NO_RAMP = Ramp(0.0, 0.0, 0)
 
 
 @njit(cache=True)
@@ -43,8 +57,14 @@ def _weights(length, wanted):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _look_up(film, source, table, line):  # type: ignore[no-untyped-def]
-    if len(table):
+def _look_up(film, source, table, ramp, line):  # type: ignore[no-untyped-def]
+    slope, offset, mask = ramp
+    if mask:
+        low, high, word_mask = np.float32(0.5), np.float32(255.5), np.uint16(mask)
+        for x in range(len(line)):
+            value = np.float32(film[source, x] & word_mask) * np.float32(slope) + np.float32(offset)
+            line[x] = np.uint8(min(max(value, low), high))
+    elif len(table):
         for x in range(len(line)):
             line[x] = table[film[source, x]]
     else:
@@ -53,7 +73,7 @@ def _look_up(film, source, table, line):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _average_rows(film, table, first, weights, row, line, held):  # type: ignore[no-untyped-def]
+def _average_rows(film, table, ramp, first, weights, row, line, held):  # type: ignore[no-untyped-def]
     """Sums weighted rows into `row`; `line` holds the grey values of row `held`, the one that is returned.
 
     The last row of one area is the first of the next: it is looked up once.
@@ -65,7 +85,7 @@ def _average_rows(film, table, first, weights, row, line, held):  # type: ignore
             continue
         if first + tap != held:
             held = first + tap
-            _look_up(film, held, table, line)
+            _look_up(film, held, table, ramp, line)
         for x in range(len(row)):
             row[x] += share * line[x]
     for x in range(len(row)):
@@ -73,15 +93,18 @@ def _average_rows(film, table, first, weights, row, line, held):  # type: ignore
     return held
 
 
-@njit([types.uint8[:, ::1](film, _TABLE, types.int64, types.int64) for film in _FILMS], cache=True)
-def _reduced(film, table, height, width):  # type: ignore[no-untyped-def]
+@njit(
+    [types.uint8[:, ::1](film, _TABLE, _RAMP, types.int64, types.int64) for film in _FILMS],
+    cache=True,
+)
+def _reduced(film, table, ramp, height, width):  # type: ignore[no-untyped-def]
     top, down = _weights(film.shape[0], height)
     left, across = _weights(film.shape[1], width)
     out = np.empty((height, width), np.uint8)
     row = np.empty(film.shape[1], np.int32)
     line, held = np.empty(film.shape[1], np.uint8), -1
     for y in range(height):
-        held = _average_rows(film, table, top[y], down[y], row, line, held)
+        held = _average_rows(film, table, ramp, top[y], down[y], row, line, held)
         for x in range(width):
             total = 1 << (13 + _KEPT)
             for tap in range(across.shape[1]):
@@ -105,17 +128,28 @@ def occurring(film: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.bool_]
     return occurs
 
 
+@njit([types.boolean(_TABLE, _RAMP)], cache=True)
+def _fits(table, ramp):  # type: ignore[no-untyped-def]
+    words = np.arange(len(table)).astype(np.uint16).reshape(1, len(table))
+    line = np.empty(len(table), np.uint8)
+    _look_up(words, 0, table, ramp, line)
+    return (line == table).all()
+
+
 def area_mean(
     film: NDArray[np.uint8] | NDArray[np.uint16],
     height: int,
     width: int,
     table: NDArray[np.uint8] | None = None,
+    ramp: Ramp | None = None,
 ) -> NDArray[np.uint8]:
     """`film` (H, W) reduced to (height, width), neither larger than it was; grey values 0 to 255.
 
     With `table` the film holds words of which each stands for the grey value `table[word]`; the table has an
-    entry for every word (256 or 65,536).
+    entry for every word (256 or 65,536). Where `ramp` gives the same as the table for every word of 16 bits,
+    it is computed instead of looked up: processors do that for many pixels at once.
     """
     grey = _NO_TABLE if table is None else np.ascontiguousarray(table)
-    reduced: NDArray[np.uint8] = _reduced(np.ascontiguousarray(film), grey, height, width)
+    line = ramp if ramp is not None and film.dtype == np.uint16 and _fits(grey, tuple(ramp)) else _NO_RAMP
+    reduced: NDArray[np.uint8] = _reduced(np.ascontiguousarray(film), grey, tuple(line), height, width)
     return reduced

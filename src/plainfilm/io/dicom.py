@@ -188,10 +188,10 @@ def _grey(dataset: Any, shortest_side: int | None) -> Film:
     height, width = stored.words.shape
     size = reduced_size((width, height), shortest_side)
     grey = grey_table(dataset, stored)
-    array, flags = reduce(stored.words, size, grey.table), grey.flags
+    array, flags = reduce(stored.words, size, grey.table, grey.ramp), grey.flags
     if array.min() == array.max():
         grey = grey_table(dataset, stored, use_window=False)
-        array = reduce(stored.words, size, grey.table)
+        array = reduce(stored.words, size, grey.table, grey.ramp)
         flags += ("its window shows one grey value only, so all values are shown",)
     return Film(array, width, height, flags=flags)
 

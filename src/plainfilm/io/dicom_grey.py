@@ -26,10 +26,12 @@ _NEAR_PADDING = 0.01
 class Grey:
     """`table[word]` is the grey value, 0 black to 255 white, bones bright, of each stored word.
 
-    `flags` say what a person should look at.
+    `ramp` is the straight line (`areas.Ramp`) that the table may be where nothing bends it. `flags` say what
+    a person should look at.
     """
 
     table: NDArray[np.uint8]
+    ramp: tuple[float, float, int] | None
     flags: tuple[str, ...]
 
 
@@ -44,12 +46,14 @@ def grey_table(dataset: Any, stored: StoredValues, *, use_window: bool = True) -
     shown = _voi(dataset, values) if use_window else None
     if shown is None:
         shown = _whole_range(stored, values, padding, use_window and _is_plain(dataset, stored))
-    grey = np.rint(255.0 * np.clip(shown, 0.0, 1.0)).astype(np.uint8)
     inverted, flags = polarity(dataset)
-    table = np.tile(255 - grey if inverted else grey, _words(stored) // len(grey))
-    if padding is not None:
-        table[padding] = 0
-    return Grey(table, flags)
+    grey = 255.0 - 255.0 * shown if inverted else 255.0 * shown
+    table = np.tile(np.rint(np.clip(grey, 0.0, 255.0)).astype(np.uint8), _words(stored) // len(grey))
+    if padding is None:
+        slope = float(grey[-1] - grey[0]) / (len(grey) - 1)
+        return Grey(table, (slope, float(grey[0]) + 0.5, len(grey) - 1), flags)
+    table[padding] = 0
+    return Grey(table, None, flags)
 
 
 def _words(stored: StoredValues) -> int:

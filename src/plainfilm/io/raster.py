@@ -162,14 +162,16 @@ def reduce(
     film: NDArray[np.uint8] | NDArray[np.uint16],
     size: tuple[int, int],
     table: NDArray[np.uint8] | None = None,
+    ramp: tuple[float, float, int] | None = None,
 ) -> NDArray[np.uint8]:
     """A grey `film` (H, W) reduced to `size` (width, height) by averaging areas.
 
-    With `table` the film holds words and `table[word]` is the grey value of each.
+    With `table` the film holds words and `table[word]` is the grey value of each; `ramp` says the same faster
+    (see `areas.Ramp`).
     """
     width, height = size
     if film.shape == (height, width):
         return np.asarray(film if table is None else table[film], np.uint8)
-    from plainfilm.io.areas import area_mean  # half a second of import that small films do not need
+    from plainfilm.io.areas import Ramp, area_mean  # half a second of import that small films do not need
 
-    return area_mean(film, height, width, table)
+    return area_mean(film, height, width, table, ramp and Ramp(*ramp))
