@@ -1,0 +1,147 @@
+"""Which patients make up a share of a training split: stratified by label, nested, the same for a seed.
+
+A model that was trained on 1 % of the labels is only comparable with one trained on 10 % if the first part
+looks like the second. So there is one order of the patients for a seed, every beginning of which is balanced,
+and a share is a beginning: the 1 % is inside the 10 %. A patient is in or out with all that is theirs.
+
+What iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) does for folds of a
+fixed size, this does for every size at once:
+
+1. Patients are spread by their rarest positive observation, each group evenly over the whole order.
+2. The first patients are those it takes to see every observation: a share with room for one patient per
+   observation has a positive of each that has any, then a negative of each.
+3. From there on, the next place goes to that of the next `LOOKAHEAD` patients that brings the counts so far
+   closest to what a beginning of this length should have: of items, of positives and of known states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from plainfilm.batches.labels import States
+from plainfilm.errors import UsageError
+from plainfilm.seeding import generator
+from plainfilm.types import State
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+LOOKAHEAD = 128
+"""Patients among whom the one for the next place is chosen; more balance better and take longer."""
+CHOICES = 16
+"""Patients with a missing observation among whom the one with most missing observations is chosen: few enough
+that another seed begins with others."""
+
+
+def patient_places(patients: Sequence[str] | NDArray, states: States, seed: int) -> Ints:
+    """The place (N,) that the patient of each of N items has in the order of the P patients, from 0.
+
+    patients: (N,), told apart between corpora. states: (N, C) as in `batches.labels`. The order depends on
+    who has which states, and on nothing else: not on the order of the items, nor on the machine.
+    """
+    names, codes = np.unique(np.asarray(patients).astype(str), return_inverse=True)
+    count = len(names)
+    positive = _per_patient(codes, states == State.POSITIVE, count)
+    known = _per_patient(codes, states >= State.UNCERTAIN, count)
+    negative = _per_patient(codes, states == State.NEGATIVE, count)
+    items = np.bincount(codes, minlength=count)
+    order = _spread(_rarest(positive > 0), generator(seed, "share of patients"))
+    first = _first(order, items, positive > 0, negative > 0)
+    order = np.concatenate([first, order[~np.isin(order, first)]])
+    _balance(order, _features(items, positive, known), len(first), LOOKAHEAD)
+    places = np.empty(count, dtype=np.int64)
+    places[order] = np.arange(count)
+    return places[codes]
+
+
+def in_share(places: Ints, share: float) -> Mask:
+    """Which of N items (`patient_places`) are of a share of the patients: above 0 and at most 1.
+
+    The number of patients is rounded to the nearest, and at least one.
+
+    Raises:
+        UsageError: another share.
+    """
+    if not 0.0 < share <= 1.0:
+        raise UsageError(f"share {share}: must be above 0 and at most 1 (0.01 is 1 % of the patients)")
+    count = int(places.max()) + 1 if len(places) else 0
+    return places < max(1, int(share * count + 0.5))
+
+
+def _per_patient(codes: Ints, marks: Mask, count: int) -> Ints:
+    """How many items of each patient are marked (N, C), per column: (P, C)."""
+    counts = [np.bincount(codes[column], minlength=count) for column in marks.T]
+    return np.stack(counts, axis=1) if counts else np.zeros((count, 0), dtype=np.int64)
+
+
+def _rarest(has: Mask) -> Ints:
+    """The column (P,) of the rarest observation that each patient has, C where there is none."""
+    by_rarity = np.argsort(has.sum(axis=0), kind="stable")
+    ranked = np.column_stack([has[:, by_rarity], np.ones(len(has), dtype=bool)])
+    return ranked.argmax(axis=1).astype(np.int64)
+
+
+def _spread(groups: Ints, random: np.random.Generator) -> Ints:
+    """An order of the patients (P,) over which each group is spread evenly (systematic sampling)."""
+    shuffled = random.permutation(len(groups))
+    by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
+    own, sizes = groups[by_group], np.bincount(groups)
+    rank = np.arange(len(groups)) - (np.cumsum(sizes) - sizes)[own]
+    start = random.random(len(sizes))
+    return by_group[np.argsort((rank + start[own]) / sizes[own], kind="stable")]
+
+
+def _first(order: Ints, items: Ints, *kinds: Mask) -> Ints:
+    """Few patients, rather with few of the `items` (P,), who together have every column of each of `kinds`
+    (P, C) that anyone has."""
+    chosen: list[int] = []
+    for has in kinds:
+        missing = np.asarray(has.any(axis=0) & ~has[chosen].any(axis=0))
+        for column in np.argsort(has.sum(axis=0), kind="stable"):
+            if missing[column]:
+                able = order[has[order, column]][:CHOICES]
+                best = able[np.lexsort((items[able], -(has[able] & missing).sum(axis=1)))[0]]
+                chosen.append(int(best))
+                missing &= ~has[best]
+    return np.array(chosen, dtype=np.int64)
+
+
+def _features(items: Ints, positive: Ints, known: Ints) -> NDArray[np.float64]:
+    """What is balanced (P, F), in standard deviations from the mean: all known states together weigh as much
+    as the items, or as the positives of one observation."""
+    columns = np.column_stack([items, positive, known])
+    # In whole numbers as far as possible: these are the same on every machine.
+    centred = len(columns) * columns - columns.sum(axis=0)
+    spread = np.sqrt(len(columns) * (columns**2).sum(axis=0) - columns.sum(axis=0) ** 2)
+    share_of_known = 1.0 / np.sqrt(max(1, known.shape[1]))
+    weights = np.repeat([1.0, share_of_known], [1 + positive.shape[1], known.shape[1]])
+    varied = spread > 0
+    return np.ascontiguousarray(centred[:, varied] / spread[varied] * weights[varied])
+
+
+@njit(cache=True)
+def _imbalance(total, features):  # type: ignore[no-untyped-def]
+    found = 0.0
+    for column in range(len(total)):
+        found += (total[column] + features[column]) ** 2
+    return found
+
+
+@njit(cache=True)
+def _balance(order, features, start, lookahead):  # type: ignore[no-untyped-def]
+    """Rearranges `order` (P,) from place `start` on, so that the features (P, F) of every beginning sum to
+    little."""
+    # Sums in one fixed order, so that every machine breaks ties alike.
+    total = np.zeros(features.shape[1])
+    for place in range(len(order)):
+        best, least = place, np.inf
+        for candidate in range(place, min(place + lookahead, len(order)) if place >= start else place + 1):
+            found = _imbalance(total, features[order[candidate]])
+            if found < least:
+                best, least = candidate, found
+        order[place], order[best] = order[best], order[place]
+        total += features[order[place]]
