@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plainfilm.collection import Collection, audit, label_collection, prepare
+from plainfilm.collection import Collection, prepare
+from plainfilm.collection.audit import audit
+from plainfilm.collection.label import label_collection
 from plainfilm.errors import LeakageError, UsageError
 from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import load

@@ -8,7 +8,9 @@ from PIL import Image as PillowImage
 
 from plainfilm import phantom
 from plainfilm.cli import main
-from plainfilm.collection import Collection, audit, label_collection, prepare
+from plainfilm.collection import Collection, prepare
+from plainfilm.collection.audit import audit
+from plainfilm.collection.label import label_collection
 from plainfilm.errors import UsageError
 
 Rows = list[str]

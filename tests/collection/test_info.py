@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plainfilm.collection import info, prepare
+from plainfilm.collection import prepare
+from plainfilm.collection.info import info
 
 
 def test_numbers(tmp_path: Path, write_table) -> None:

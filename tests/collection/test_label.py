@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.collection import Collection, label_collection, prepare
+from plainfilm.collection import Collection, prepare
+from plainfilm.collection.label import label_collection
 
 REPORT = "INDICATION: Pneumonia?\n\nFINDINGS: Large   pleural\neffusion. No pneumothorax.\n"
 

@@ -20,7 +20,8 @@ def command(
     """Look for leaks between splits, films and reports that repeat (resized and recompressed copies too),
     conflicting labels, views the pixels contradict, boxes outside their image, licences and identifiers, and
     measure how far the labels' origins agree; exit 1 if any leak."""
-    from plainfilm.collection import Collection, audit
+    from plainfilm.collection import Collection
+    from plainfilm.collection.audit import audit
 
     opened = [Collection.open(path) for path in collections]
     found = audit(opened)

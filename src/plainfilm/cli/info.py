@@ -15,7 +15,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
 ) -> None:
     """Show what a collection holds: images, studies, patients, splits, views, labels, licences."""
-    from plainfilm.collection import Collection, info
+    from plainfilm.collection import Collection
+    from plainfilm.collection.info import info
 
     found = info(Collection.open(collection))
     if as_json:

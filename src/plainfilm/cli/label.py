@@ -69,7 +69,8 @@ def command(
 
 def _collection(path: Path, vocabulary: str, workers: int | None) -> None:
     from plainfilm.cli.console import console_progress
-    from plainfilm.collection import Collection, label_collection
+    from plainfilm.collection import Collection
+    from plainfilm.collection.label import label_collection
 
     opened = Collection.open(path)
     written = label_collection(opened, vocabulary, workers, console_progress())

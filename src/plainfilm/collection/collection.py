@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io.tables import read_json, read_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 META = "collection.json"
 
