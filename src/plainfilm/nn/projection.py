@@ -5,27 +5,46 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError
 
-ProjectionKind = Literal["none", "linear", "mlp"]
+ProjectionKind = Literal["none", "linear", "mlp", "residual_mlp"]
 
 
 class ProjectionConfig(Settings):
     """`kind` applies to both towers unless `text_kind` says otherwise; `dimension` is the shared space's.
 
     `none` passes features on and needs as many of them as `dimension`; `linear` is one layer with bias;
-    `mlp` is two layers with a GELU between, as wide inside as the shared space.
+    `mlp` is two layers with a GELU between, as wide inside as the shared space; `residual_mlp` adds what the
+    first gives to what the second makes of it, after `dropout`, and normalises (CXR-CLIP's).
     """
 
     kind: ProjectionKind = "linear"
     text_kind: ProjectionKind | None = None
     dimension: int = Field(default=768, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
-def build_projection(kind: ProjectionKind, features: int, dimension: int) -> nn.Module:
+class ResidualProjection(nn.Module):
+    """(N, features) → (N, dimension): normalised `x + outer(gelu(x))` of `x = inner(features)`."""
+
+    def __init__(self, features: int, dimension: int, dropout: float) -> None:
+        super().__init__()
+        self.inner = nn.Linear(features, dimension)
+        self.gelu = nn.GELU()
+        self.outer = nn.Linear(dimension, dimension)
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(dimension)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The projection of `features` (N, F)."""
+        inner = self.inner(features)
+        return self.norm(inner + self.dropout(self.outer(self.gelu(inner))))
+
+
+def build_projection(kind: ProjectionKind, features: int, dimension: int, dropout: float = 0.1) -> nn.Module:
     """A module (N, features) → (N, dimension).
 
     Raises:
@@ -35,6 +54,8 @@ def build_projection(kind: ProjectionKind, features: int, dimension: int) -> nn.
         return nn.Linear(features, dimension)
     if kind == "mlp":
         return nn.Sequential(nn.Linear(features, dimension), nn.GELU(), nn.Linear(dimension, dimension))
+    if kind == "residual_mlp":
+        return ResidualProjection(features, dimension, dropout)
     if features != dimension:
         raise ConfigError(
             f"projection 'none' needs encoders with {dimension} features, this one has {features}: "
