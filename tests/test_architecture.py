@@ -33,6 +33,7 @@ ORDER = (
     *(
         "objectives",
         "training",
+        "checkpoints",
         "predictor",
         "bank",
         "tasks",

@@ -23,6 +23,7 @@ KINDS = {
     "task": "tasks",
     "phantom layout": "phantom/layouts",
     "interchange format": "interchange",
+    "checkpoint family": "checkpoints",
 }
 """What can be added as one file, and the folder it goes to."""
 
@@ -34,6 +35,7 @@ _PARTS = {
     "task": ("Config", "run"),
     "phantom layout": ("write_study", "write_tables", "expected"),
     "interchange format": ("Config", "write"),
+    "checkpoint family": ("Config", "read"),
 }
 """What a module of a kind must have; `docs/extending.md` explains them."""
 

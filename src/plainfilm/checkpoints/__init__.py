@@ -1,0 +1,33 @@
+"""Published checkpoints of other systems as model folders, one file per family: its name is the family's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plainfilm.checkpoints.base import Imported, family
+from plainfilm.config import build
+from plainfilm.errors import UsageError
+from plainfilm.nn.model_folder import save_model
+
+__all__ = ["Imported", "import_checkpoint"]
+
+
+def import_checkpoint(
+    family_name: str, checkpoint: Path, out: Path, options: Mapping[str, Any] | None = None
+) -> Imported:
+    """Writes the model of a published checkpoint to the folder `out`, which is new or empty.
+
+    Raises:
+        ConfigError: an unknown family or option.
+        UsageError: `out` is not an empty folder.
+        ModelError: not a checkpoint of this family, a damaged one, or one that leaves a question open.
+    """
+    chosen = family(family_name)
+    config = build(chosen.Config, options or {}, f"options of {family_name}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
+    imported = chosen.read(checkpoint, config)
+    save_model(out, imported.model, imported.tokenizer, imported.config)
+    return imported

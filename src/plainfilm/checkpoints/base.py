@@ -1,0 +1,59 @@
+"""The contract of a family of checkpoints: one file that reads what one system publishes.
+
+A family module has two names:
+
+    Config              a `CheckpointConfig`: what a checkpoint does not say and a person has to
+    read(path, config)  the model of the checkpoint at `path`, as an `Imported`
+
+Every tensor of a checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an
+error. No code of a checkpoint is ever run (`reading.published_file`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from plainfilm import plugins
+from plainfilm.config import Settings
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.model_folder import ModelConfig
+from plainfilm.text.tokenizers import Tokenizer
+
+
+class CheckpointConfig(Settings):
+    """The options of every family.
+
+    tokenizer: a folder, `package:NAME/folder` or hub name; by default the name of the text encoder that the
+    checkpoint states. offline: refuse to download it.
+    """
+
+    tokenizer: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model as its checkpoint has it, what should stand in its folder, and which tensors were left out."""
+
+    model: DualEncoder
+    tokenizer: Tokenizer
+    config: ModelConfig
+    dropped: tuple[str, ...] = ()
+
+
+class Family(Protocol):
+    """What a module of this folder offers."""
+
+    Config: type[CheckpointConfig]
+
+    def read(self, path: Path, config: Any) -> Imported:
+        """The model of the checkpoint at `path`."""
+        ...
+
+
+def family(name: str) -> Family:
+    """The family called `name`, with hyphens or underscores (see `plugins.resolve`)."""
+    plain = name if name.endswith(".py") else name.replace("-", "_")
+    return cast(Family, plugins.resolve("checkpoint family", plain))

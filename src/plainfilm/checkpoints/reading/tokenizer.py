@@ -1,0 +1,50 @@
+"""The tokenizer of a text encoder whose checkpoint does not bring it along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plainfilm.errors import ModelError
+from plainfilm.io.packages import local_path
+from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
+
+VOCABULARY_FILE = "vocab.txt"
+
+
+def tokenizer_of(name: str, max_tokens: int, rows: int, *, offline: bool) -> Tokenizer:
+    """The tokenizer called `name`: a folder, `package:NAME/folder` or hub name, as BERT was published.
+
+    A folder may hold `vocab.txt` alone. Letters are made small unless `tokenizer_config.json` says otherwise,
+    as the transformers library does with such files.
+
+    Raises:
+        ModelError: none there, one that needs a download that cannot happen, or one that does not give
+            exactly `rows` different tokens and so is not this encoder's.
+    """
+    folder = local_path(name)
+    if folder is not None and folder.is_file():
+        folder = folder.parent
+    if (
+        folder is not None
+        and (folder / VOCABULARY_FILE).is_file()
+        and not (folder / TOKENIZER_FILE).is_file()
+    ):
+        found = _from_vocabulary(folder, max_tokens)
+    else:
+        found = Tokenizer.from_pretrained(name, max_tokens, offline=offline)
+    if found.vocabulary_size != rows:
+        raise ModelError(
+            f"tokenizer '{name}' has {found.vocabulary_size} tokens, the text encoder {rows}: they do not "
+            "belong together; name the right one with --tokenizer"
+        )
+    return found
+
+
+def _from_vocabulary(folder: Path, max_tokens: int) -> Tokenizer:
+    from transformers import BertTokenizerFast  # type: ignore[attr-defined]  # its stubs are out of date
+
+    try:
+        found = BertTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder}: its vocabulary cannot be read ({str(error).splitlines()[0]})") from None
+    return Tokenizer(found.backend_tokenizer, max_tokens, str(found.pad_token))

@@ -1,0 +1,48 @@
+"""`plainfilm import`: a published checkpoint as a model folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plainfilm import plugins
+
+_FAMILIES = ", ".join(name.replace("_", "-") for name in plugins.names("checkpoint family"))
+
+
+def command(
+    family: Annotated[str, typer.Argument(help=f"One of: {_FAMILIES}; or a .py file of your own.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The published file.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="What the checkpoint does not tell, e.g. pooling=first_patch."
+        ),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option(metavar="MODEL", help="Folder to write; new or empty.")],
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|NAME",
+            help="Its tokenizer; by default that of the text encoder it names, downloaded where need be.",
+        ),
+    ] = None,
+) -> None:
+    """Write a published checkpoint as a model that every other command takes.
+
+    Nothing in the file is run. Every tensor is used or named; one that is missing or unknown ends the import.
+    """
+    from plainfilm.checkpoints import import_checkpoint
+    from plainfilm.config import override
+
+    options = override({}, settings or [])
+    if tokenizer is not None:
+        options["tokenizer"] = tokenizer
+    imported = import_checkpoint(family, checkpoint, out, options)
+    tensors = len(imported.model.state_dict())
+    sys.stdout.write(f"{out}: {tensors} tensors; left out, as nothing uses them: {len(imported.dropped)}\n")
+    sys.stdout.writelines(f"  {name}\n" for name in imported.dropped)

@@ -1,0 +1,239 @@
+"""Checkpoints of CXR-CLIP: the numbers as published, every tensor accounted for, bad files in one line."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from plainfilm.checkpoints import import_checkpoint
+from plainfilm.errors import ModelError
+from plainfilm.predictor import load
+from plainfilm.seeding import generator
+from tests.checkpoints.published import (
+    Published,
+    omegaconf_list,
+    published,
+    published_tensors,
+    save,
+    settings,
+    token_ids,
+    vocabulary_folder,
+)
+
+TEXTS = ("No pleural effusion.", "There is a large pneumothorax.", "large PLEURAL effusions", "unheard of")
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return vocabulary_folder(tmp_path_factory.mktemp("tokenizer") / "words")
+
+
+def films(side: int) -> np.ndarray:
+    return generator("published films", side).integers(0, 256, (3, side, side), dtype=np.uint8)
+
+
+def check_equal(model: Published, path: Path, out: Path, side: int, **options: Any) -> None:
+    """The same vectors, similarities and scale from the imported folder as from the published model."""
+    import_checkpoint("cxr-clip", path, out, options)
+    imported = load(out)
+    images, texts = model.images(films(side)).numpy(), model.texts(token_ids(TEXTS)).numpy()
+    ours = imported.encode_images(list(films(side))), imported.encode_texts(TEXTS)
+    np.testing.assert_allclose(ours[0], images, atol=1e-5)
+    np.testing.assert_allclose(ours[1], texts, atol=1e-5)
+    np.testing.assert_allclose(ours[0] @ ours[1].T, images @ texts.T, atol=1e-5)
+    assert imported.scale == pytest.approx(model.scale, rel=1e-6)
+    assert np.ptp(images @ texts.T) > 0.01  # else everything would be equal to everything
+
+
+@pytest.fixture(scope="module")
+def swin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Swin of upstream, as a checkpoint."""
+    return save(published(encoder="swin"), tmp_path_factory.mktemp("published") / "swint_m.tar")
+
+
+def test_a_resnet_gives_the_published_numbers(tmp_path: Path, vocabulary: Path) -> None:
+    model = published()
+    path = save(model, tmp_path / "model-best.tar")
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary))
+    preprocessing = load(tmp_path / "model").config.preprocessing
+    assert (preprocessing.size, preprocessing.mean[0], preprocessing.std[0]) == (56, 0.485, 0.229)
+
+
+@pytest.mark.parametrize("pooling", ["first_patch", "average"])
+def test_a_swin_gives_the_published_numbers_in_the_pooling_asked_for(
+    tmp_path: Path, vocabulary: Path, pooling: str
+) -> None:
+    model = published(encoder="swin", swin_pooling=pooling)
+    path = save(model, tmp_path / "model-best.tar")
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling=pooling)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text_pooling": "bos", "projection": "mlp"},
+        {"text_pooling": "mean", "projection": None},
+        {"temperature": None},
+    ],
+    ids=str,
+)
+def test_every_published_setting_of_a_model_gives_its_numbers(
+    tmp_path: Path, vocabulary: Path, options: dict[str, Any]
+) -> None:
+    model = published(encoder="swin", **options)
+    path = save(model, tmp_path / "model-best.tar")
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+@pytest.mark.slow
+def test_a_resnet_of_full_size_gives_the_published_numbers(tmp_path: Path) -> None:
+    words = vocabulary_folder(tmp_path / "words", size=28_996)
+    bert = {"vocab_size": 28_996, "hidden_size": 768, "num_attention_heads": 12, "num_hidden_layers": 12}
+    model = published(bert=bert)
+    path = save(model, tmp_path / "r50_m.tar", config=settings(model, side=224))
+    check_equal(model, path, tmp_path / "model", 224, tokenizer=str(words))
+
+
+@pytest.mark.slow
+def test_a_swin_of_full_size_gives_the_published_numbers(tmp_path: Path, vocabulary: Path) -> None:
+    model = published(encoder="swin", swin={}, swin_pooling="average")
+    path = save(model, tmp_path / "model-best.tar", config=settings(model, side=224, data=["cgmh"]))
+    check_equal(model, path, tmp_path / "model", 224, tokenizer=str(vocabulary))
+
+
+def test_a_run_on_labels_of_cgmh_tells_its_pooling(tmp_path: Path, vocabulary: Path) -> None:
+    model = published(encoder="swin")
+    path = save(model, tmp_path / "model-best.tar", config=settings(model, data=["cgmh"]))
+    import_checkpoint("cxr-clip", path, tmp_path / "model", {"tokenizer": str(vocabulary)})
+    config = load(tmp_path / "model").config
+    assert config.architecture.image["pooling"] == "average"
+    assert (config.preprocessing.mean, config.preprocessing.std) == ((0.5,) * 3, (0.5,) * 3)
+
+
+def test_the_folder_says_where_the_model_comes_from(tmp_path: Path, vocabulary: Path, swin: Path) -> None:
+    options = {"tokenizer": str(vocabulary), "pooling": "first_patch"}
+    imported = import_checkpoint("cxr-clip", swin, tmp_path / "model", options)
+    said = load(tmp_path / "model").config.recipe["imported"]
+    assert (said["file"], said["epoch"], said["train_loss"]) == ("swint_m.tar", 15, 1.25)
+    assert said["data"] == ["chexpert", "mimic_cxr"]
+    assert said["sha256"] == hashlib.sha256(swin.read_bytes()).hexdigest()
+    assert len(imported.dropped) == 7  # of four windows where its tokens stand, of texts theirs, and a pooler
+    assert "text_encoder.text_encoder.pooler.dense.weight" in imported.dropped
+
+
+def test_settings_that_are_still_lists_of_omegaconf_are_read_without_it(
+    tmp_path: Path, vocabulary: Path
+) -> None:
+    model = published(encoder="swin")
+    config = settings(model)
+    with omegaconf_list([0.8, 1.1]) as scale:
+        config["transform"]["train"]["RandomResizedCrop"] = {"size": 224, "scale": scale}
+        path = save(model, tmp_path / "model-best.tar", config=config)
+    assert b"omegaconf.listconfig" in path.read_bytes()
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+def test_names_of_distributed_training_are_the_same_model(tmp_path: Path, vocabulary: Path) -> None:
+    model = published(encoder="swin")
+    tensors = {f"module.{name}": tensor for name, tensor in published_tensors(model).items()}
+    path = save(model, tmp_path / "model-best.tar", model=tensors)
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+def without(name: str) -> dict[str, Any]:
+    model = published(encoder="swin")
+    tensors = published_tensors(model)
+    del tensors[name]
+    return {"model": tensors}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    config = settings(published(encoder="swin"))
+    *above, last = path.split(".")
+    place = config
+    for part in above:
+        place = place[part]
+    place[last] = value
+    return {"config": config}
+
+
+def with_tensor(name: str, tensor: torch.Tensor) -> dict[str, Any]:
+    return {"model": published_tensors(published(encoder="swin")) | {name: tensor}}
+
+
+BLOCK = "image_encoder.image_encoder.encoder.layers.0.blocks.1"
+REFUSED = {
+    "missing": (
+        lambda: without(f"{BLOCK}.attention.self.key.weight"),
+        rf"tensor '{BLOCK}.attention.self.key.weight' is missing$",
+    ),
+    "unexpected": (
+        lambda: with_tensor("text_encoder.adapter", torch.zeros(2)),
+        r"tensor 'text_encoder.adapter' is not part of such a model",
+    ),
+    "shape": (
+        lambda: with_tensor(f"{BLOCK}.layernorm_before.bias", torch.zeros(3)),
+        r"layernorm_before.bias' is \(3,\) of float32, such a model needs \(32,\)",
+    ),
+    "whole numbers": (
+        lambda: with_tensor(f"{BLOCK}.layernorm_before.bias", torch.zeros(32, dtype=torch.int64)),
+        r"is \(32,\) of int64",
+    ),
+    "stretched": (
+        lambda: with_tensor(f"{BLOCK}.layernorm_before.bias", torch.zeros(1).expand(32)),
+        r"claims more numbers than it has",
+    ),
+    "scale": (lambda: with_tensor("logit_scale", torch.tensor(float("nan"))), r"'logit_scale' is nan"),
+    "no config": (lambda: {"config": None}, r"has no 'config' \(it holds model, optimizer"),
+    "no model": (lambda: {"model": None}, r"has no 'model'"),
+    "odd config": (lambda: {"config": 3}, r"setting 'config' is not as CXR-CLIP writes it"),
+    "no pooling": (
+        lambda: changed("model.text_encoder", {"name": "bert"}),
+        r"setting 'config.model.text_encoder.pooling' is not .* \(Field required\)",
+    ),
+    "size": (lambda: changed("base.image_size", 10**9), r"setting 'config.base.image_size' is not"),
+    "vit": (
+        lambda: changed("model.image_encoder", {"name": "google/vit-base-patch16-224"}),
+        r"image encoder is 'google/vit-base-patch16-224'; ResNet-50 and Swin",
+    ),
+    "classifier": (lambda: changed("model.name", "finetune_classification"), r"its model is a classifier"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_checkpoint_that_does_not_fit_is_refused_by_name(
+    tmp_path: Path, vocabulary: Path, case: str
+) -> None:
+    changes, message = REFUSED[case]
+    path = save(published(encoder="swin"), tmp_path / "model-best.tar", **changes())
+    with pytest.raises(ModelError, match=message) as refused:
+        import_checkpoint(
+            "cxr-clip", path, tmp_path / "model", {"tokenizer": str(vocabulary), "pooling": "average"}
+        )
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_swin_of_unknown_pooling_asks_for_it(tmp_path: Path, vocabulary: Path, swin: Path) -> None:
+    with pytest.raises(ModelError, match=r"give pooling=first_patch for .*, pooling=average for"):
+        import_checkpoint("cxr-clip", swin, tmp_path / "model", {"tokenizer": str(vocabulary)})
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path, swin: Path) -> None:
+    words = vocabulary_folder(tmp_path / "words", size=30)
+    with pytest.raises(ModelError, match=r"has 30 tokens, the text encoder 18"):
+        import_checkpoint(
+            "cxr-clip", swin, tmp_path / "model", {"tokenizer": str(words), "pooling": "average"}
+        )
+
+
+def test_a_tokenizer_that_needs_a_download_is_refused_offline(tmp_path: Path, swin: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"tokenizer 'emilyalsentzer/Bio_ClinicalBERT' is not on this machine"
+    ):
+        import_checkpoint("cxr-clip", swin, tmp_path / "model", {"offline": True, "pooling": "average"})
