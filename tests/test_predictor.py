@@ -171,3 +171,19 @@ def test_decisions_hold_for_their_own_prompts_only_and_come_first(predictor, fil
     assert (found[0].probability, found[0].is_positive) == (pytest.approx(1 / (1 + np.exp(9))), True)
     [own] = predictor.findings(films[:1])
     assert {one.observation for one in own} == {"A", "B"}
+
+
+def test_features_are_those_the_projection_starts_from(predictor, films):
+    [features] = predictor.stream_features(films[:3])
+    assert features.shape == (3, predictor._model.image.features)
+    projected = features @ predictor._model.image_projection.weight.detach().numpy().T
+    projected += predictor._model.image_projection.bias.detach().numpy()
+    projected /= np.linalg.norm(projected, axis=1, keepdims=True)
+    assert projected == pytest.approx(predictor.encode_images(films[:3]), abs=1e-5)
+
+
+def test_the_untrained_model_has_the_same_shape_and_other_weights(predictor, films):
+    first, again, other = (predictor.untrained(seed).encode_images(films[:2]) for seed in (0, 0, 7))
+    assert first.shape == (2, predictor.dimension)
+    assert first.tobytes() == again.tobytes()
+    assert np.abs(first - other).max() > 1e-3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +24,7 @@ from plainfilm.errors import ImageError, ModelError, UsageError
 from plainfilm.io.images import read_image, reduced
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.nn.decisions import Decision, Decisions, Ensembles, read_decisions
+from plainfilm.nn.dual_encoder import build_dual_encoder
 from plainfilm.nn.model_folder import LoadedModel, load_model
 from plainfilm.progress import SILENT, Progress
 
@@ -32,6 +33,8 @@ Film = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 Wording = str | Sequence[str]
 """A prompt, or the prompts of an ensemble."""
+Encode = Callable[[torch.Tensor], torch.Tensor]
+"""Pixels (N, C, H, W) to vectors (N, ...)."""
 PromptsOf = Mapping[str, tuple[Wording, Wording]]
 """What states and what denies each observation; the latter may be empty."""
 
@@ -134,11 +137,13 @@ class Predictor:
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
     ) -> Iterator[Vectors]:
         """`encode_images` in blocks (n, D), for more films than fit into memory."""
-        for films in self._decoded(self._tracked(images, progress)):
-            for film in films:
-                if isinstance(film, ImageError):
-                    raise film
-            yield self._encode_films([film for film in films if not isinstance(film, ImageError)])
+        return self._stream(images, self._model.encode_images, progress)
+
+    def stream_features(
+        self, images: Iterable[Path | str | Film], progress: Progress = SILENT
+    ) -> Iterator[Vectors]:
+        """What the image encoder makes of films before anything projects it, in blocks (n, F)."""
+        return self._stream(images, lambda pixels: self._model.image(pixels).pooled, progress)
 
     def stream_each(
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
@@ -146,7 +151,8 @@ class Predictor:
         """The vector (D,) of each film in turn; in the place of one that is not usable, what is wrong."""
         for films in self._decoded(self._tracked(images, progress)):
             usable = [film for film in films if not isinstance(film, ImageError)]
-            vectors: Iterator[Vectors] = iter(self._encode_films(usable)) if usable else iter(())
+            encoded = self._encode_films(usable, self._model.encode_images) if usable else ()
+            vectors: Iterator[Vectors] = iter(encoded)
             for film in films:
                 yield film if isinstance(film, ImageError) else next(vectors)
 
@@ -155,6 +161,15 @@ class Predictor:
         starts = range(0, len(texts), SORTED_TEXTS)
         for start in progress.track(starts, len(starts), "embedding texts"):
             yield self._encode_block(texts[start : start + SORTED_TEXTS])
+
+    def untrained(self, seed: int = 0) -> Predictor:
+        """The same architecture with the same preprocessing and random weights: how much of what it does is
+        due to training shows beside it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = build_dual_encoder(self.config.architecture, self.config.vocabulary_size)
+        config = self.config.model_copy(update={"fingerprint": ""})
+        return Predictor(LoadedModel(model, self._tokenizer, config), f"untrained {self.name}", self._device)
 
     def zero_shot(
         self, images: Iterable[Path | str | Film], prompts: PromptsOf, ensembles: Ensembles = "mean"
@@ -260,10 +275,19 @@ class Predictor:
         total = len(images) if isinstance(images, Sequence) else None
         return progress.track(images, total, "embedding images")
 
-    def _encode_films(self, squares: Sequence[Film]) -> Vectors:
+    def _stream(
+        self, images: Iterable[Path | str | Film], encode: Encode, progress: Progress
+    ) -> Iterator[Vectors]:
+        for films in self._decoded(self._tracked(images, progress)):
+            for film in films:
+                if isinstance(film, ImageError):
+                    raise film
+            yield self._encode_films([film for film in films if not isinstance(film, ImageError)], encode)
+
+    def _encode_films(self, squares: Sequence[Film], encode: Encode) -> Vectors:
         pixels = to_tensor(np.stack(squares), self.config.preprocessing).to(self._device)
         with torch.inference_mode():
-            return self._checked(self._model.encode_images(pixels))
+            return self._checked(encode(pixels))
 
     def _decoded(self, images: Iterable[Path | str | Film]) -> Iterator[list[Film | ImageError]]:
         """Batches of squares (S, S), decoded by threads at most `BATCHES_AHEAD` batches ahead."""
