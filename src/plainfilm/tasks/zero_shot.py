@@ -45,12 +45,13 @@ from plainfilm.tasks.prompting.films import (
     gather_films,
     score_films,
 )
+from plainfilm.tasks.prompting.gallery import gallery
 from plainfilm.tasks.prompting.tables import predictions_table
-from plainfilm.tasks.prompting.terms import Truth, number_of_films
-from plainfilm.tasks.prompting.trials import abstention_trial, explained, trial
-from plainfilm.tasks.retrieving.subgroups import facts_of, subgroups
+from plainfilm.tasks.prompting.trials import abstention_trial, explained
+from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
 from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
-from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split, views_asked
+from plainfilm.tasks.scoring.observations import Truth, number_of_films, trial
+from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split
 from plainfilm.types import View
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _World:
     def films(self, split: str) -> Films:
         """The labelled films of a split."""
         config = self.config
-        views = _views(self.predictor, config)
+        views = views_of_films(self.predictor, config.views)
         observations = self.asked.observations
         policies = (config.uncertain, config.absent)
         return gather_films(self.collections, split, views, self.labels, observations, *policies)
@@ -158,7 +159,7 @@ def _each(world: _World, films: Films) -> Results:
     found = world.scores(films)
     truth = Truth(world.asked.observations, films.positive, films.known)
     made = probabilities(found.margin, world.predictor.scale, fitted)
-    parts = subgroups(_facts(world, films))
+    parts = film_subgroups(world.collections, films.frame)
     metrics, items = [], []
     for group, values in group_scores(found).items():
         thresholds = fitted.thresholds[group] if fitted else None
@@ -175,7 +176,7 @@ def _each(world: _World, films: Films) -> Results:
         metrics += measure(measured, scores, world.resampling)
         items.append(items_table(measured, films.frame["image_id"].to_numpy(dtype=str)))
     reasons = explained(truth, fitted, world.asked)
-    return _results(
+    results = _results(
         world,
         films,
         [reasons(metric) for metric in metrics],
@@ -183,6 +184,7 @@ def _each(world: _World, films: Films) -> Results:
         pd.concat(items, ignore_index=True),
         {"thresholds": _thresholds(world, fitted)},
     )
+    return replace(results, shown=gallery(films, found, fitted, world.asked))
 
 
 def _fitted(world: _World) -> Fitted | None:
@@ -226,7 +228,9 @@ def _multiclass(world: _World, films: Films) -> Results:
     named = multiclass.accuracy_scores(observations)
     metrics = measure(measured, named, resampling)
     chosen = [score for score in named if score.name in SUBGROUP_SCORES]
-    metrics += measure_subgroups(measured, chosen, subgroups(_facts(world, kept.films)), resampling)
+    metrics += measure_subgroups(
+        measured, chosen, film_subgroups(world.collections, kept.films.frame), resampling
+    )
     left_out = {"films of no class": kept.none, "films of several classes": kept.several}
     return _results(
         world,
@@ -261,18 +265,6 @@ def _results(
     )
 
 
-def _views(predictor: Predictor, config: Config) -> tuple[str, ...] | None:
-    """The views asked for; else those the model was trained on, and films whose view nobody states."""
-    views = views_asked(predictor, config.views)
-    return views if config.views or views is None else tuple(dict.fromkeys([*views, str(View.UNKNOWN)]))
-
-
-def _facts(world: _World, films: Films) -> pd.DataFrame:
-    place = films.frame["place"].astype(str)
-    studies = (place + "/" + films.frame["study_id"]).tolist()
-    return facts_of(world.collections, studies, (place + "/" + films.frame["image_id"]).tolist())
-
-
 def _thresholds(world: _World, fitted: Fitted | None) -> dict[str, Any]:
     if fitted is None:
         evaluated = world.config.split == FITTED_ON
@@ -298,7 +290,7 @@ def _protocol(world: _World) -> dict[str, Any]:
         "observations": list(world.asked.observations),
         "labels": world.labels.origin,
         "text_rule": None,
-        "views": _views(predictor, config),
+        "views": views_of_films(predictor, config.views),
         "temperature": 1.0 / predictor.scale,
         "left_out": {
             "observations without prompts": list(world.asked.without_prompts),

@@ -11,8 +11,8 @@ from plainfilm.metrics.calibration import Binning, calibration_interval, sigmoid
 from plainfilm.metrics.scores import Score, terms
 from plainfilm.tasks.base import Metric
 from plainfilm.tasks.prompting.deciding import Fitted, Floats
-from plainfilm.tasks.prompting.terms import Truth, known_terms
 from plainfilm.tasks.scoring.measure import Measured, Resampling, measure
+from plainfilm.tasks.scoring.observations import Truth, known_terms
 
 GROUP = "calibration"
 MODEL, TEMPERATURE, CALIBRATED = "model", "temperature", "calibrated"

@@ -1,57 +1,16 @@
-"""The scores of one kind of prompt score beside their baselines, and why some cannot be computed."""
+"""Abstention beside its baseline, and why some scores of prompts cannot be computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from plainfilm.metrics.conformal import Bounds
-from plainfilm.metrics.scores import Score, Terms
 from plainfilm.tasks.base import Metric
 from plainfilm.tasks.prompting.deciding import GROUPS, Fitted, Floats
 from plainfilm.tasks.prompting.films import Asked
-from plainfilm.tasks.prompting.terms import (
-    ABSTENTION,
-    DECIDED,
-    HALF,
-    Truth,
-    abstention_terms,
-    decision_terms,
-    known_terms,
-    random_abstention,
-    ranking_scores,
-    ranking_terms,
-    ratio_scores,
-)
-
-Trial = tuple[list[Score], Terms, Mapping[str, Terms]]
-"""Scores, the model's terms and those of each baseline."""
-
-
-def trial(
-    is_combined: bool, scores: Floats, thresholds: Sequence[float | None] | None, truth: Truth
-) -> Trial:
-    """Rankings, decisions at `thresholds` (C,) where there are any, and of the combined score at one half."""
-    named = ranking_scores(truth.observations)
-    values = {**known_terms(truth), **ranking_terms(scores, truth)}
-    chance = np.tile(truth.prevalence, (len(scores), 1))
-    trivial = {"random": chance, "majority": (chance > 0.5).astype(np.float64)}
-    baselines: dict[str, dict[str, Floats]] = {name: {} for name in trivial}
-    baselines["random"] |= ranking_terms(np.zeros_like(scores), truth)
-    cuts: list[tuple[Floats, tuple[str, ...]]] = []
-    if thresholds is not None:
-        cuts.append((np.array([np.nan if one is None else one for one in thresholds]), DECIDED))
-    if is_combined:
-        cuts.append((np.zeros(scores.shape[1]), (HALF,)))
-    for cut, kinds in cuts:
-        decided = np.isfinite(cut) & np.isfinite(scores).any(axis=0)
-        named += ratio_scores(kinds, truth.observations)
-        values |= decision_terms((scores >= cut).astype(np.float64), truth, decided, kinds)
-        for name, said in trivial.items():
-            baselines[name] |= decision_terms(said, truth, decided, kinds)
-    return named, values, baselines
+from plainfilm.tasks.prompting.terms import ABSTENTION, abstention_terms, random_abstention
+from plainfilm.tasks.scoring.observations import Trial, Truth, known_terms, ratio_scores
 
 
 def abstention_trial(margins: Floats, bounds: Sequence[Bounds], miss: float, truth: Truth) -> Trial:
