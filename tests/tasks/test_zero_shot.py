@@ -74,28 +74,6 @@ def real(tiny_model):
 
 
 @pytest.fixture(scope="module")
-def divided(small_world, tmp_path_factory):
-    """The small world with half of its training patients for validation."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from plainfilm.collection import Collection
-
-    folder = tmp_path_factory.mktemp("divided") / "collection"
-    shutil.copytree(small_world.path, folder)
-    studies = pq.read_table(folder / "studies.parquet")
-    patients = [int(patient.removeprefix("p")) for patient in studies["patient_id"].to_pylist()]
-    splits = [
-        "validation" if split == "train" and patient % 3 else split
-        for patient, split in zip(patients, studies["split"].to_pylist(), strict=True)
-    ]
-    place = studies.schema.get_field_index("split")
-    field = studies.schema.field("split")
-    pq.write_table(studies.set_column(place, field, pa.array(splits)), folder / "studies.parquet")
-    return Collection.open(folder)
-
-
-@pytest.fixture(scope="module")
 def evaluate(pack):
     def evaluated(predictor, *worlds, **settings):
         config = build(zero_shot.Config, {"prompts": pack, "resamples": 100, **settings}, "task")

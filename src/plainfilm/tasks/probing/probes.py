@@ -1,0 +1,141 @@
+"""Probes on shares of the training films: which films, penalty and threshold, what they say of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.batches.labels import UNLISTED
+from plainfilm.batches.shares import in_share, patient_places
+from plainfilm.metrics.classification import Criterion, best_threshold, macro, rank, truth_codes
+from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_path
+from plainfilm.tasks.prompting.films import Films
+
+
+@dataclass(frozen=True)
+class Share:
+    """The training films (`kept`, (N,)) of one draw of a share of the patients."""
+
+    share: float
+    repeat: int
+    kept: Mask
+    patients: int
+    positives: tuple[int, ...]
+    negatives: tuple[int, ...]
+
+    @property
+    def learns(self) -> Mask:
+        """(C,): observations with films of both classes."""
+        return (np.array(self.positives) > 0) & (np.array(self.negatives) > 0)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features (N, F) of films, and what is true of them: positive, known (N, C)."""
+
+    features: Vectors
+    positive: Mask
+    known: Mask
+
+    def part(self, mask: Mask) -> Examples:
+        """The films of `mask` (N,) alone."""
+        return Examples(self.features[mask], self.positive[mask], self.known[mask])
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How a probe is fitted: the penalties to choose from on validation films, the one to take where there
+    are none, and what a threshold is best at."""
+
+    penalties: Sequence[float]
+    penalty: float
+    criterion: Criterion
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What one probe says: logits (N, C) of the evaluated films, NaN where it learned nothing. How it came to
+    be: its penalty, the macro AUROC of every penalty on validation films, thresholds (C,)."""
+
+    logits: Floats
+    penalty: float
+    worth: Mapping[float, float]
+    thresholds: tuple[float | None, ...] | None
+
+
+def draw_shares(films: Films, fractions: Sequence[float], repeats: int, seed: int) -> list[Share]:
+    """Every share `repeats` times, each repeat from an order of its own; all patients once.
+
+    In one repeat the smaller shares lie inside the larger.
+    """
+    states = np.where(films.known, films.positive, UNLISTED).astype(np.int8)
+    patients = films.patients
+    places = [patient_places(patients, states, seed + repeat) for repeat in range(repeats)]
+    return [
+        _share(films, fraction, repeat, in_share(places[repeat], fraction), patients)
+        for fraction in sorted(fractions)
+        for repeat in range(1 if fraction == 1.0 else repeats)
+    ]
+
+
+def by_share(shares: Sequence[Share]) -> Iterator[tuple[float, list[int]]]:
+    """Each share with the places of its repeats in `shares`."""
+    for share, members in groupby(range(len(shares)), key=lambda place: shares[place].share):
+        yield share, list(members)
+
+
+def probe(train: Examples, validation: Examples | None, asked: Vectors, fitting: Fitting) -> Probed:
+    """Trains on `train`, decides on `validation`, and says what it makes of films `asked` (N, F).
+
+    The penalty is the one whose probes rank the validation films best, in the mean over the observations; of
+    equally good ones the strongest.
+    """
+    has = [(side & train.known).any(axis=0) for side in (train.positive, ~train.positive)]
+    learned = np.asarray(has[0] & has[1])
+    logits = np.full((len(asked), len(learned)), np.nan)
+    if not learned.any():
+        return Probed(logits, fitting.penalty, {}, None if validation is None else (None,) * len(learned))
+    penalties = [fitting.penalty] if validation is None else list(fitting.penalties)
+    path = fit_path(train.features, train.positive[:, learned], train.known[:, learned], penalties)
+    penalty, worth, thresholds = fitting.penalty, {}, None
+    if validation is not None:
+        worth = {one: _worth(path[one], validation, learned) for one in sorted(penalties, reverse=True)}
+        known = {one: value for one, value in worth.items() if np.isfinite(value)}
+        penalty = max(known, key=lambda one: known[one]) if known else max(penalties)
+        thresholds = _thresholds(path[penalty], validation, learned, fitting.criterion)
+    logits[:, learned] = path[penalty].logits(asked)
+    return Probed(logits, penalty, worth, thresholds)
+
+
+def _share(films: Films, fraction: float, repeat: int, kept: Mask, patients: NDArray[np.str_]) -> Share:
+    known, positive = films.known[kept], films.positive[kept]
+    return Share(
+        share=fraction,
+        repeat=repeat,
+        kept=kept,
+        patients=len(np.unique(patients[kept])),
+        positives=tuple((positive & known).sum(axis=0).tolist()),
+        negatives=tuple((~positive & known).sum(axis=0).tolist()),
+    )
+
+
+def _worth(linear: Linear, validation: Examples, learned: Mask) -> float:
+    """The mean AUROC on validation films over the observations that have both classes there; NaN for none."""
+    codes = truth_codes(validation.positive[:, learned], validation.known[:, learned])
+    ranked = rank(linear.logits(validation.features), codes)
+    return macro(ranked.under(np.ones((1, len(codes))))[0, :, 0])
+
+
+def _thresholds(
+    linear: Linear, validation: Examples, learned: Mask, criterion: Criterion
+) -> tuple[float | None, ...]:
+    found: list[float | None] = [None] * len(learned)
+    logits = linear.logits(validation.features)
+    for place, column in enumerate(np.flatnonzero(learned)):
+        rows = validation.known[:, column]
+        found[column] = best_threshold(logits[rows, place], validation.positive[rows, column], criterion)
+    return tuple(found)
