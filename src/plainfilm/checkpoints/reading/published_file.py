@@ -7,6 +7,7 @@ ends the import, and what it names is said.
 
 Before that, the container is checked: torch writes a zip whose members are stored as they are, so a member
 that is compressed, or members that claim more than the file holds, are not torch's and could fill the memory.
+Checksums are compared, as torch does not: a weight with a wrong bit is a wrong number and no error.
 Tensors are mapped from the file, so that the optimizer's, two thirds of a checkpoint, are never read.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import re
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -60,7 +62,7 @@ class Inert:
     """Stands for an object of a class that is not let in: it has the attributes it was stored with."""
 
     def __init__(self, *arguments: object) -> None:
-        self.arguments = arguments
+        """Takes what the real class would be called with, and forgets it."""
 
     def __setstate__(self, state: object) -> None:
         if isinstance(state, dict):
@@ -86,7 +88,8 @@ def read_published(path: Path) -> dict[str, Any]:
     _check_container(path)
     inert: list[Any] = [(Inert, name) for name in INERT]
     try:
-        with torch.serialization.safe_globals(inert):
+        with torch.serialization.safe_globals(inert), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old and odd pickles; what matters is an error
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except _DAMAGED as error:
         raise ModelError(f"{path}: {_what_is_wrong(error)}") from None
@@ -110,19 +113,27 @@ def _check_container(path: Path) -> None:
         raise ModelError(f"{path}: is a folder; name the checkpoint file in it")
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path}: {_other_than_zip(path)}")
     try:
+        if not zipfile.is_zipfile(path):
+            raise ModelError(f"{path}: {_other_than_zip(path)}")
         with zipfile.ZipFile(path) as container:
-            members = container.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, UnicodeDecodeError, NotImplementedError) as error:
-        raise ModelError(f"{path}: damaged ({error}); fetch or copy it again") from None
+            problem = _problem_of(container, path.stat().st_size)
+    except (zipfile.BadZipFile, StructError, RuntimeError, EOFError, OSError, ValueError) as error:
+        problem = f"damaged ({error}); fetch or copy it again"
+    if problem is not None:
+        raise ModelError(f"{path}: {problem}")
+
+
+def _problem_of(container: zipfile.ZipFile, size: int) -> str | None:
+    members = container.infolist()
     if not any(member.filename.endswith("/data.pkl") for member in members):
-        raise ModelError(f"{path}: is a zip archive of other things, not a checkpoint of torch.save")
+        return "is a zip archive of other things, not a checkpoint of torch.save"
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise ModelError(f"{path}: its members are compressed, which torch.save never does; it is not opened")
-    if sum(member.file_size for member in members) > path.stat().st_size:
-        raise ModelError(f"{path}: claims to hold more than its size; it is not opened")
+        return "its members are compressed, which torch.save never does; it is not opened"
+    if sum(member.file_size for member in members) > size:
+        return "claims to hold more than its size; it is not opened"
+    damaged = container.testzip()
+    return None if damaged is None else f"damaged (checksum of '{damaged}'); fetch or copy it again"
 
 
 def _other_than_zip(path: Path) -> str:
