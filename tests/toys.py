@@ -8,10 +8,14 @@ import torch
 from torch import nn
 
 from plainfilm.batches.batch import Batch, Keys, Needs
+from plainfilm.nn.classifier import Classifier, ClassifierConfig, build_classifier
 from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.nn.model import Model
+from plainfilm.objectives.base import objective, trained_kind
 from plainfilm.seeding import stable_hash
 
 VOCABULARY, SIDE, LENGTH = 50, 32, 9
+OBSERVATIONS = ("Edema", "Pneumothorax", "Effusion")
 
 IMAGE = {"use": "timm", "name": "test_vit", "image_size": SIDE, "drop_rate": 0.2, "drop_path_rate": 0.2}
 CNN = {"use": "timm", "name": "test_efficientnet", "drop_rate": 0.2}
@@ -31,6 +35,19 @@ def toy_model(seed: int = 0, **changes: Any) -> DualEncoder:
         return build_dual_encoder(toy_architecture(**changes), VOCABULARY).train()
 
 
+def toy_classifier(seed: int = 0, image: dict[str, Any] = IMAGE) -> Classifier:
+    """A tiny classifier of `OBSERVATIONS` in training mode, always the same for a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_classifier(ClassifierConfig(image=image, observations=OBSERVATIONS)).train()
+
+
+def toy_model_for(name: str, seed: int = 0) -> Model:
+    """A tiny model of the kind that the objective called `name` trains."""
+    kinds = {"dual_encoder": toy_model, "classifier": toy_classifier}
+    return kinds[trained_kind(objective(name))](seed)
+
+
 def toy_batch(
     rows: int = 7,
     seed: int = 0,
@@ -38,7 +55,7 @@ def toy_batch(
     dtype: torch.dtype = torch.float32,
     needs: Needs | None = None,
 ) -> Batch:
-    """Random films and texts of uneven length, all of different studies and wording."""
+    """Random films, texts of uneven length and labels, all of different studies and wording."""
     needs = needs or Needs()
     generator = torch.Generator().manual_seed(seed)
     lengths = 3 + torch.arange(rows) % (LENGTH - 2)
@@ -51,7 +68,15 @@ def toy_batch(
         token_mask=mask[:, None].expand(-1, needs.texts, -1),
         keys=Keys(study=names, text=names[:, None] ^ torch.arange(1, 1 + needs.texts)),
         rows=torch.arange(rows),
+        labels=_labels(rows, generator) if needs.labels else None,
     )
+
+
+def _labels(rows: int, generator: torch.Generator) -> torch.Tensor:
+    """States of every kind, at least one known in each row."""
+    states = torch.randint(-3, 2, (rows, len(OBSERVATIONS)), generator=generator, dtype=torch.int8)
+    states[:, 0] = torch.arange(rows) % 2
+    return states
 
 
 def gradients(*modules: nn.Module) -> dict[str, torch.Tensor]:

@@ -11,7 +11,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -23,16 +22,30 @@ from plainfilm.batches.transforms import fit, to_tensor
 from plainfilm.errors import ImageError, ModelError, UsageError
 from plainfilm.io.images import read_image, reduced
 from plainfilm.metrics.calibration import sigmoid
+from plainfilm.nn.classifier import Classifier
 from plainfilm.nn.decisions import Decision, Decisions, Ensembles, read_decisions
-from plainfilm.nn.dual_encoder import build_dual_encoder
+from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.findings import (
+    Classification,
+    Finding,
+    PromptVectors,
+    Vectors,
+    Wording,
+    ZeroShot,
+    judged,
+    prompted,
+    ranked,
+    texts_of,
+    valid_for,
+)
+from plainfilm.nn.kinds import build_model
 from plainfilm.nn.model_folder import LoadedModel, load_model
 from plainfilm.progress import SILENT, Progress
 
+__all__ = ["Classification", "Finding", "Predictor", "PromptVectors", "Vectors", "ZeroShot", "load"]
+
 Film = NDArray[np.uint8]
 """(H, W), 0 black .. 255 white."""
-Vectors = NDArray[np.float32]
-Wording = str | Sequence[str]
-"""A prompt, or the prompts of an ensemble."""
 Encode = Callable[[torch.Tensor], torch.Tensor]
 """Pixels (N, C, H, W) to vectors (N, ...)."""
 PromptsOf = Mapping[str, tuple[Wording, Wording]]
@@ -45,53 +58,11 @@ SORTED_TEXTS = 4096
 BATCHES_AHEAD = 2
 
 
-@dataclass(frozen=True)
-class PromptVectors:
-    """The ensembles of C observations as vectors (C, D); NaN in `negative` where nothing denies one."""
-
-    observations: tuple[str, ...]
-    positive: Vectors
-    negative: Vectors
-
-
-@dataclass(frozen=True)
-class ZeroShot:
-    """What prompts say of N films, for C observations; all arrays (N, C).
-
-    positive, negative: cosine with the positive and the negative ensemble. probability: of the positive one
-    in a softmax over the two at the model's temperature. NaN where nothing denies an observation.
-    """
-
-    observations: tuple[str, ...]
-    positive: Vectors
-    negative: Vectors
-    probability: Vectors
-
-    @property
-    def margin(self) -> NDArray[np.float64]:
-        """Positive minus negative cosine: ranks as the probability does, without its rounding to 0 and 1."""
-        return self.positive.astype(np.float64) - self.negative
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a film's scores say of one observation.
-
-    probability: calibrated where `is_calibrated`, else the softmax at the model's temperature. is_positive:
-    by the model's threshold. abstains: the score does not decide. `None` where the model does not know.
-    """
-
-    observation: str
-    probability: float | None
-    positive_score: float
-    negative_score: float | None
-    abstains: bool | None
-    is_positive: bool | None
-    is_calibrated: bool
-
-
 class Predictor:
-    """A frozen model with its preprocessing and tokenizer. Build one with `load`."""
+    """A frozen model with its preprocessing and, where it reads texts, its tokenizer. Build one with `load`.
+
+    A classifier reads none: what takes texts or prompts raises a `UsageError`.
+    """
 
     def __init__(
         self,
@@ -114,7 +85,12 @@ class Predictor:
     @property
     def scale(self) -> float:
         """1 / temperature: what cosines are multiplied with before a softmax."""
-        return float(self._model.scale().detach())
+        return float(self._dual_encoder.scale().detach())
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """What a classifier answers, in the order of its logits; empty for other models."""
+        return self._model.observations if isinstance(self._model, Classifier) else ()
 
     @property
     def dimension(self) -> int:
@@ -122,7 +98,8 @@ class Predictor:
         return int(self._model.dimension)
 
     def encode_images(self, images: Iterable[Path | str | Film], progress: Progress = SILENT) -> Vectors:
-        """Unit vectors (N, D) of films, given as files or as grey arrays (H, W) of uint8.
+        """Unit vectors (N, D) of films, given as files or as grey arrays (H, W) of uint8; a classifier's are
+        its pooled features.
 
         Raises:
             ImageError: a file that is not a usable image, by name.
@@ -145,13 +122,35 @@ class Predictor:
         """What the image encoder makes of films before anything projects it, in blocks (n, F)."""
         return self._stream(images, lambda pixels: self._model.image(pixels).pooled, progress)
 
-    def stream_each(
+    def classify(self, images: Iterable[Path | str | Film], progress: Progress = SILENT) -> Classification:
+        """What a classifier says of films.
+
+        Raises:
+            UsageError: another kind of model.
+            ImageError: a file that is not a usable image, by name.
+        """
+        empty = np.empty((0, len(self.observations)), dtype=np.float32)
+        return Classification(
+            self.observations, np.concatenate([empty, *self.stream_logits(images, progress)])
+        )
+
+    def stream_logits(
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
+    ) -> Iterator[Vectors]:
+        """The logits of `classify` in blocks (n, C)."""
+        return self._stream(images, self._classifier.logits, progress)
+
+    def stream_each(
+        self,
+        images: Iterable[Path | str | Film],
+        progress: Progress = SILENT,
+        encode: Encode | None = None,
     ) -> Iterator[Vectors | ImageError]:
-        """The vector (D,) of each film in turn; in the place of one that is not usable, what is wrong."""
+        """The vector (D,) of each film in turn, or what `encode` gives; in the place of one that is not
+        usable, what is wrong."""
         for films in self._decoded(self._tracked(images, progress)):
             usable = [film for film in films if not isinstance(film, ImageError)]
-            encoded = self._encode_films(usable, self._model.encode_images) if usable else ()
+            encoded = self._encode_films(usable, encode or self._model.encode_images) if usable else ()
             vectors: Iterator[Vectors] = iter(encoded)
             for film in films:
                 yield film if isinstance(film, ImageError) else next(vectors)
@@ -167,7 +166,7 @@ class Predictor:
         due to training shows beside it."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = build_dual_encoder(self.config.architecture, self.config.vocabulary_size)
+            model = build_model(self.config.architecture, self.config.vocabulary_size)
         config = self.config.model_copy(update={"fingerprint": ""})
         return Predictor(LoadedModel(model, self._tokenizer, config), f"untrained {self.name}", self._device)
 
@@ -190,7 +189,7 @@ class Predictor:
         """
         if not prompts:
             raise UsageError("zero_shot: no prompts; give {observation: (positive, negative)}")
-        pairs = {name: (_texts(pair[0]), _texts(pair[1])) for name, pair in prompts.items()}
+        pairs = {name: (texts_of(pair[0]), texts_of(pair[1])) for name, pair in prompts.items()}
         for name, (positive, _) in pairs.items():
             if not positive:
                 raise UsageError(f"zero_shot: no prompt states '{name}'")
@@ -224,31 +223,48 @@ class Predictor:
         Calibrated probabilities and others do not compare, so calibrated ones come first.
 
         Without `prompts` they are those the model's decisions were fitted with. Decisions hold only where the
-        prompts are the same, so other prompts give probabilities that are not calibrated.
+        prompts are the same, so other prompts give probabilities that are not calibrated. A classifier is
+        asked without prompts.
 
         Raises:
-            UsageError: no prompts, and the model has no decisions.
+            UsageError: no prompts, and the model has no decisions; prompts for a classifier.
         """
+        if self.observations and prompts is None:
+            yield from self._classified(images, progress)
+            return
         decided = self.decisions.observations if self.decisions else {}
         asked = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
         vectors = self.prompt_vectors(asked, self.decisions.ensembles if self.decisions else "mean")
-        valid = [_valid_for(decided.get(name), asked[name]) for name in asked]
+        valid = [valid_for(decided.get(name), asked[name]) for name in asked]
         for vector in self.stream_each(images, progress):
             yield vector if isinstance(vector, ImageError) else self._findings(vector, vectors, valid)
+
+    def _classified(
+        self, images: Iterable[Path | str | Film], progress: Progress
+    ) -> Iterator[list[Finding] | ImageError]:
+        decided = self.decisions.observations if self.decisions else {}
+        valid = [valid_for(decided.get(name), ((), ())) for name in self.observations]
+        for logits in self.stream_each(images, progress, self._classifier.logits):
+            if isinstance(logits, ImageError):
+                yield logits
+                continue
+            chances = sigmoid(logits.astype(np.float64)).tolist()
+            rows = zip(self.observations, valid, logits.tolist(), chances, strict=True)
+            yield ranked(judged(name, one, logit, None, logit, chance) for name, one, logit, chance in rows)
 
     def _findings(
         self, vector: Vectors, prompts: PromptVectors, decisions: Sequence[Decision | None]
     ) -> list[Finding]:
         scores = self.compare(vector[None], prompts)
         found = [
-            _finding(
+            prompted(
                 name,
                 decision,
                 *(float(part[0, place]) for part in (scores.positive, scores.negative, scores.probability)),
             )
             for place, (name, decision) in enumerate(zip(prompts.observations, decisions, strict=True))
         ]
-        return sorted(found, key=lambda one: (not one.is_calibrated, -(one.probability or 0.0)))
+        return ranked(found)
 
     def _ensemble(self, vectors: Sequence[Vectors], ensembles: Ensembles) -> Vectors:
         if not vectors:
@@ -258,16 +274,38 @@ class Predictor:
         return np.asarray(mean / length, dtype=np.float32)
 
     def _encode_block(self, texts: Sequence[str]) -> Vectors:
+        model, tokenizer = self._dual_encoder, self._tokenizer
+        if tokenizer is None:
+            raise ModelError(f"{self.name}: has no tokenizer, so it cannot read texts")
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(order), BATCH_TEXTS):
             places = order[start : start + BATCH_TEXTS]
-            ids, mask = self._tokenizer.encode([texts[place] for place in places])
+            ids, mask = tokenizer.encode([texts[place] for place in places])
             token_ids, token_mask = torch.from_numpy(ids), torch.from_numpy(mask)
             with torch.inference_mode():
-                encoded = self._model.encode_texts(token_ids.to(self._device), token_mask.to(self._device))
+                encoded = model.encode_texts(token_ids.to(self._device), token_mask.to(self._device))
             vectors[places] = self._checked(encoded)
         return vectors
+
+    @property
+    def _dual_encoder(self) -> DualEncoder:
+        if isinstance(self._model, DualEncoder):
+            return self._model
+        raise UsageError(
+            f"{self.name}: is a classifier, which reads no texts or prompts: use `plainfilm evaluate "
+            "classification` or `plainfilm predict` without --prompts (in Python: classify), or a model that "
+            "was trained on texts"
+        )
+
+    @property
+    def _classifier(self) -> Classifier:
+        if isinstance(self._model, Classifier):
+            return self._model
+        raise UsageError(
+            f"{self.name}: is no classifier; make one of it with `plainfilm finetune RECIPE --init MODEL`, "
+            "or ask it with prompts (`plainfilm evaluate zero_shot`)"
+        )
 
     def _tracked(
         self, images: Iterable[Path | str | Film], progress: Progress
@@ -325,35 +363,6 @@ class Predictor:
 
     def _all(self, blocks: Iterator[Vectors]) -> Vectors:
         return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *blocks])
-
-
-def _texts(wording: Wording) -> tuple[str, ...]:
-    return (wording,) if isinstance(wording, str) else tuple(wording)
-
-
-def _valid_for(decision: Decision | None, asked: tuple[Wording, Wording]) -> Decision | None:
-    """The decision, if it was fitted with these prompts."""
-    if decision is None or (decision.positive, decision.negative) != (_texts(asked[0]), _texts(asked[1])):
-        return None
-    return decision
-
-
-def _finding(
-    name: str, decision: Decision | None, positive: float, negative: float, probability: float
-) -> Finding:
-    if not np.isfinite(negative):
-        return Finding(name, None, positive, None, None, None, False)
-    margin = positive - negative
-    calibrated = decision.probability(margin) if decision else None
-    return Finding(
-        observation=name,
-        probability=probability if calibrated is None else calibrated,
-        positive_score=positive,
-        negative_score=negative,
-        abstains=decision.abstains(margin) if decision else None,
-        is_positive=decision.is_positive(margin) if decision else None,
-        is_calibrated=calibrated is not None,
-    )
 
 
 def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:

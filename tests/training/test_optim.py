@@ -19,7 +19,7 @@ Tiny = Callable[..., Recipe]
 
 @pytest.fixture
 def model(tiny: Tiny) -> DualEncoder:
-    return build_dual_encoder(tiny().architecture, 320)
+    return build_dual_encoder(tiny().architecture(), 320)
 
 
 def ids(parameters: list[nn.Parameter]) -> set[int]:

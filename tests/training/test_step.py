@@ -19,10 +19,10 @@ from plainfilm.nn.text.transformers import TINY
 from plainfilm.objectives import infonce, self_distillation
 from plainfilm.objectives.base import Objective, objective
 from plainfilm.training.step import measure_step, train_step
-from tests.toys import CNN, COMPACT, gradients, largest_difference, toy_batch, toy_model
+from tests.toys import CNN, COMPACT, gradients, largest_difference, toy_batch, toy_model, toy_model_for
 
 TOLERANCE = 1e-5
-OBJECTIVES = ["infonce", "self_distillation", "cxr_clip"]
+OBJECTIVES = ["infonce", "self_distillation", "cxr_clip", "classification"]
 
 
 def _objective(name: str, model: nn.Module) -> Objective:
@@ -31,7 +31,7 @@ def _objective(name: str, model: nn.Module) -> Objective:
 
 
 def _run(name: str, sub_batch_size: int | None, rows: int = 7, step: int = 3):
-    model = toy_model().double()
+    model = toy_model_for(name).double()
     built = _objective(name, model).double()
     batch = toy_batch(rows, dtype=torch.float64, needs=objective(name).NEEDS)
     report = train_step(model, built, batch, seed=5, step=step, sub_batch_size=sub_batch_size)
@@ -52,7 +52,7 @@ def test_sub_batches_give_the_gradients_of_the_whole_batch_with_dropout_on(name:
 def test_single_precision_is_exact_too(name: str) -> None:
     results = []
     for size in (None, 3):
-        model = toy_model()
+        model = toy_model_for(name)
         built = _objective(name, model)
         batch = toy_batch(needs=objective(name).NEEDS)
         train_step(model, built, batch, seed=5, step=0, sub_batch_size=size)
@@ -161,8 +161,8 @@ def test_a_frozen_encoder_gets_no_gradient_and_the_rest_does() -> None:
 def test_measuring_gives_the_same_loss_in_slices_and_no_gradient() -> None:
     model = toy_model().eval()
     built = self_distillation.build(self_distillation.Config(), model)
-    whole = measure_step(model, built, toy_batch())
-    cut = measure_step(model, built, toy_batch(), sub_batch_size=2)
+    whole = measure_step(model, built, toy_batch()).report
+    cut = measure_step(model, built, toy_batch(), sub_batch_size=2).report
     assert float(cut.total) == pytest.approx(float(whole.total), abs=1e-5)
     assert not gradients(model)
     assert not whole.total.requires_grad

@@ -58,7 +58,7 @@ def test_loss_is_the_mean_over_items_of_uneven_batches(setup: Setup) -> None:
     sizes, losses = [], []
     for batch in validator.loader.epoch(0):
         sizes.append(len(batch))
-        losses.append(float(validator._loss(setup.model, setup.objective, batch).total))
+        losses.append(float(validator._measured(setup.model, setup.objective, batch).report.total))
     assert sizes == [6, 6, 4]
     assert validator(setup.model, setup.objective)["loss"] == pytest.approx(np.average(losses, weights=sizes))
 

@@ -15,10 +15,10 @@ import torch.distributed as dist
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.objectives.base import objective
 from plainfilm.training.step import train_step
-from tests.toys import gradients, largest_difference, toy_batch, toy_model
+from tests.toys import gradients, largest_difference, toy_batch, toy_model_for
 
 ROWS = 6
-NAMES = ("infonce", "self_distillation", "cxr_clip")
+NAMES = ("infonce", "self_distillation", "cxr_clip", "classification")
 SHARES = {
     "even": ([0, 1, 2], [3, 4, 5]),
     "uneven": ([0, 1, 2, 3], [4, 5]),
@@ -52,7 +52,7 @@ def main(folder: Path, rank: int) -> None:
 
 
 def _steps(case: str, name: str, rows: list[int] | None) -> tuple[float, dict[str, torch.Tensor]]:
-    model = toy_model().double()
+    model = toy_model_for(name).double()
     module = objective(name)
     built = module.build(module.Config(), model).double().train()
     count = 2 if case == "accumulated" else 1
@@ -75,13 +75,18 @@ def _steps(case: str, name: str, rows: list[int] | None) -> tuple[float, dict[st
 
 def _share(batch: Batch, rows: list[int], trim: bool) -> Batch:
     own = torch.tensor(rows, dtype=torch.int64)
-    length = int(batch.token_mask[own].sum(-1).max()) if trim else batch.token_ids.shape[-1]
+    length = (
+        int(batch.token_mask[own].sum(-1).max())
+        if trim and batch.token_mask.numel()
+        else batch.token_ids.shape[-1]
+    )
     return Batch(
         batch.images[own],
         batch.token_ids[own][..., :length],
         batch.token_mask[own][..., :length],
         Keys(batch.keys.study[own], batch.keys.text[own]),
         batch.rows[own],
+        None if batch.labels is None else batch.labels[own],
     )
 
 

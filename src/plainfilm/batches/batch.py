@@ -1,6 +1,6 @@
-"""What a model is trained on: a `Batch` of views and texts, and the `Keys` that tell items apart.
+"""What a model is trained on: a `Batch` of views, texts and labels, and the `Keys` that tell items apart.
 
-Axes: B items, V views per item, T texts per item, C channels, H and W pixels, L tokens.
+Axes: B items, V views per item, T texts per item, C channels, H and W pixels, L tokens, O observations.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Needs:
-    """What an objective asks of every item; loaders obey."""
+    """What an objective asks of every item; loaders obey. With `labels`, items that labels say nothing of are
+    left out; with `texts`, those without text."""
 
     views: int = 1
     texts: int = 1
+    labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Batch:
     token_ids: (B, T, L) int64. token_mask: (B, T, L) bool, False on padding.
     rows: (B,) int64, the position of each item in the batch of the whole run (over all processes);
     it seeds whatever is random per item inside the model.
+    labels: (B, O) int8, states as in `batches.labels`; `None` where the objective asks for none.
     """
 
     images: Tensor
@@ -46,20 +49,22 @@ class Batch:
     token_mask: Tensor
     keys: Keys
     rows: Tensor
+    labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on `device`."""
-        move = {name: getattr(self, name).to(device, non_blocking=True) for name in _ROWWISE}
+        move = {name: value.to(device, non_blocking=True) for name, value in self._row_wise()}
         keys = Keys(self.keys.study.to(device), self.keys.text.to(device))
         return replace(self, keys=keys, **move)
 
     def slice(self, start: int, stop: int) -> Self:
         """Items `start` to `stop`, sharing memory."""
-        part = {name: getattr(self, name)[start:stop] for name in _ROWWISE}
+        part = {name: value[start:stop] for name, value in self._row_wise()}
         return replace(self, keys=Keys(self.keys.study[start:stop], self.keys.text[start:stop]), **part)
 
-
-_ROWWISE = ("images", "token_ids", "token_mask", "rows")
+    def _row_wise(self) -> list[tuple[str, Tensor]]:
+        names = ("images", "token_ids", "token_mask", "rows", "labels")
+        return [(name, getattr(self, name)) for name in names if getattr(self, name) is not None]

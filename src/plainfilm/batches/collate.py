@@ -1,4 +1,4 @@
-"""Items to a `Batch`: pixels normalised, texts tokenised to the longest, keys hashed."""
+"""Items to a `Batch`: pixels normalised, texts tokenised to the longest, labels stacked, keys hashed."""
 
 from __future__ import annotations
 
@@ -29,27 +29,39 @@ class Encodes(Protocol):
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes batches as one model wants them."""
+    """Makes batches as one model wants them; one that reads no texts has no tokenizer."""
 
-    tokenizer: Encodes
+    tokenizer: Encodes | None
     preprocessing: Preprocessing
     needs: Needs
 
     def __call__(self, items: Sequence[Item], rows: NDArray[np.int64]) -> Batch:
         """B items (none for a process without a share), which are `rows` of the batch of the whole run."""
         texts = [text for item in items for text in item.texts]
-        ids, mask = self.tokenizer.encode(texts)
+        ids, mask = self._tokens(texts)
         shape = (len(items), self.needs.texts)
         return Batch(
             images=self._images(items),
             token_ids=torch.from_numpy(ids).reshape(*shape, ids.shape[1]),
             token_mask=torch.from_numpy(mask).reshape(*shape, ids.shape[1]),
+            labels=self._labels(items),
             keys=Keys(
                 study=torch.tensor([item.study for item in items], dtype=torch.int64),
                 text=torch.tensor([_key(text) for text in texts], dtype=torch.int64).reshape(shape),
             ),
             rows=torch.from_numpy(rows.astype(np.int64)),
         )
+
+    def _tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        if self.tokenizer is None:
+            return np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0), dtype=np.bool_)
+        return self.tokenizer.encode(texts)
+
+    def _labels(self, items: Sequence[Item]) -> Tensor | None:
+        if not self.needs.labels:
+            return None
+        none = np.zeros((0, 0), dtype=np.int8)
+        return torch.from_numpy(np.stack([item.labels for item in items]) if items else none)
 
     def _images(self, items: Sequence[Item]) -> Tensor:
         size, channels = self.preprocessing.size, self.preprocessing.channels

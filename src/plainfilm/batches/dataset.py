@@ -1,4 +1,4 @@
-"""Items on demand: the pixels and texts of one row, drawn for one epoch or fixed for evaluation.
+"""Items on demand: the pixels, texts and labels of one row, drawn for one epoch or fixed for evaluation.
 
 What an item looks like depends on the seed, the epoch and its index, and on nothing else: not on which
 thread makes it, in which order, or how many processes share the work.
@@ -7,12 +7,13 @@ thread makes it, in which order, or how many processes share the work.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.batches.batch import Needs
+from plainfilm.batches.labels import States
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.batches.texts import Texts
@@ -25,12 +26,14 @@ from plainfilm.types import View
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (V, S, S) uint8. texts: T strings. study: the study's hash. item_id: for messages."""
+    """pixels: (V, S, S) uint8. texts: T strings. study: the study's hash. item_id: for messages. labels: (O,)
+    states as in `batches.labels`, none where the objective asks for none."""
 
     pixels: NDArray[np.uint8]
     texts: tuple[str, ...]
     study: int
     item_id: str
+    labels: States = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
 
 
 class Dataset:
@@ -54,11 +57,11 @@ class Dataset:
     ) -> None:
         self.rows = rows
         self._pixels = tuple(pixels)
-        self._texts = Texts(rows, collections, config)
+        self._needs = needs or Needs()
+        self._texts = Texts(rows, collections, config) if self._needs.texts else None
         self._views = [c.table("images")["view"].combine_chunks() for c in collections]
         self._config = config
         self._preprocessing = preprocessing
-        self._needs = needs or Needs()
         self._seed = seed
 
     def __len__(self) -> int:
@@ -71,18 +74,19 @@ class Dataset:
         views, count = self._needs.views, self._needs.texts
         if self._seed is None:
             films = [self._fixed(source, row) for row in self._first(source, images, views)]
-            texts = self._texts.fixed(place, count)
+            texts = self._texts.fixed(place, count) if self._texts else []
         else:
             rng = generator(self._seed, "item", epoch, index)
-            texts = self._texts.drawn(place, count, rng)
+            texts = self._texts.drawn(place, count, rng) if self._texts else []
             chosen = self._first(source, rng.permutation(images), views)
             films = [self._augmented(source, row, rng) for row in chosen]
         study = int(self.rows.study_keys[place])
-        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place])
+        labels = self.rows.states[place] if self._needs.labels else self.rows.states[place, :0]
+        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place], labels)
 
     def texts(self) -> Iterator[str]:
         """Every sentence of every item, for training a tokenizer."""
-        return self._texts.everything()
+        return self._texts.everything() if self._texts else iter(())
 
     def _first(self, source: int, images: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """`count` images; those of a study with fewer are repeated."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,13 @@ States = NDArray[np.int8]
 UNASKED, UNLISTED = -3, -2
 """Beside the codes of `State`: the collection's labels never speak of it; they do, but not of this item."""
 
+Uncertain = Literal["ignore", "positive", "negative"]
+"""What an uncertain state counts as."""
+Absent = Literal["negative", "ignore"]
+"""What it counts as that labels do not speak of an observation of an item, though they do of it elsewhere."""
+
+Codes = TypeVar("Codes", bound=Any)
+
 _BY_RANK = np.array([UNLISTED, State.NEGATIVE, State.UNCERTAIN, State.POSITIVE], dtype=np.int8)
 _RANK = {int(state): rank for rank, state in enumerate(_BY_RANK.tolist())}
 _LABELLER = "plainfilm-"
@@ -35,13 +43,19 @@ class ItemLabels:
     states: States
 
 
+def origins(collection: Collection) -> list[str]:
+    """The origins of labels of studies and images, in order."""
+    labels = collection.frame("labels")
+    return sorted(labels.loc[labels["target"].isin(("study", "image")), "origin"].unique())
+
+
 def check_origins(collections: Sequence[Collection], wanted: Iterable[str]) -> None:
     """Checks that every origin of labels in `wanted` is one of some collection's.
 
     Raises:
         DataError: it is not, with the nearest.
     """
-    known = {origin for collection in collections for origin in _origins(collection)}
+    known = {origin for collection in collections for origin in origins(collection)}
     for name in wanted:
         if not any(_is_from(origin, name) for origin in known):
             raise DataError(f"no collection has labels from '{name}': {nearest(name, known)}")
@@ -73,6 +87,20 @@ def item_labels(
     return ItemLabels(tuple(names), _BY_RANK[ranks])
 
 
+def truth(states: Codes, uncertain: Uncertain, absent: Absent) -> tuple[Codes, Codes]:
+    """Which of the states (N, C), an array or a tensor, are positive, and which are known; what is not known
+    is left out of training and scores. What a collection's labels never speak of is never known."""
+    unsure, missing = states == State.UNCERTAIN, states == UNLISTED
+    positive, known = states == State.POSITIVE, states >= State.NEGATIVE
+    if uncertain != "ignore":
+        known = known | unsure
+    if uncertain == "positive":
+        positive = positive | unsure
+    if absent == "negative":
+        known = known | missing
+    return positive, known
+
+
 def joined(parts: Sequence[ItemLabels]) -> ItemLabels:
     """The items of several collections, one after another; what one does not speak of is `UNASKED`."""
     names = tuple(dict.fromkeys(name for part in parts for name in part.observations))
@@ -85,18 +113,12 @@ def joined(parts: Sequence[ItemLabels]) -> ItemLabels:
     return ItemLabels(names, states)
 
 
-def _origins(collection: Collection) -> list[str]:
-    """The origins of labels of studies and images."""
-    labels = collection.frame("labels")
-    return sorted(labels.loc[labels["target"].isin(("study", "image")), "origin"].unique())
-
-
 def _is_from(origin: str, name: str) -> bool:
     return origin == name or origin.startswith(f"{name}/")
 
 
 def _chosen(collection: Collection, wanted: Sequence[str]) -> list[str]:
-    present = _origins(collection)
+    present = origins(collection)
     for name in wanted:
         if found := [origin for origin in present if _is_from(origin, name)]:
             return found

@@ -71,8 +71,8 @@ def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
 class Loader:
     """Batches of `dataset`.
 
-    batch_size: items per batch over all processes. drop_last: leave out a last batch that is not full;
-    a last batch of a single item, which has nothing to be compared with, is always left out.
+    batch_size: items per batch over all processes. drop_last: leave out a last batch that is not full; one of
+    fewer than `least` items is always left out (a single item has nothing to be compared with).
     workers: threads; 0 makes every batch when it is asked for. limit: use only so many items. balance: see
     `balanced_order`.
     """
@@ -87,6 +87,7 @@ class Loader:
     workers: int = 1
     limit: int | None = None
     balance: float = 1.0
+    least: int = 2
 
     def items(self) -> int:
         """Items per epoch, before any is left out with the last batch."""
@@ -95,7 +96,7 @@ class Loader:
     def batches(self) -> int:
         """Batches per epoch."""
         full, rest = divmod(self.items(), self.batch_size)
-        return full + (not self.drop_last and rest >= 2)
+        return full + (not self.drop_last and rest >= self.least)
 
     def epoch(self, epoch: int, start: int = 0) -> Batches:
         """This process's slices of batches `start` and after of `epoch`."""

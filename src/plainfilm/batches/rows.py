@@ -6,29 +6,39 @@ flat arrays, so that a corpus of hundreds of thousands of films costs a few mega
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from plainfilm.batches.labels import UNLISTED, ItemLabels, States, check_origins, item_labels, joined
+from plainfilm.batches.batch import Needs
+from plainfilm.batches.labels import (
+    UNASKED,
+    UNLISTED,
+    ItemLabels,
+    States,
+    check_origins,
+    item_labels,
+    joined,
+    origins,
+)
+from plainfilm.batches.sentences import StudySentences, by_study, letters
+from plainfilm.batches.shares import in_share, patient_places
 from plainfilm.collection import Collection
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, nearest
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.seeding import stable_hash
-from plainfilm.text.rules import TEXT_RULES, select_sections
-from plainfilm.types import Section, State, View
+from plainfilm.text.rules import TEXT_RULES
+from plainfilm.types import State, View
+
+__all__ = ["DataConfig", "Rows", "build_rows", "letters"]
 
 Ints = NDArray[np.int64]
-
-_PLACEHOLDER = re.compile(r"X{2,}")
 
 
 class DataConfig(Settings):
@@ -45,17 +55,21 @@ class DataConfig(Settings):
     Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
     lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
     "sections" takes two sections where there are two. shuffle: sentences of a whole text in random order.
-    paraphrase: how often a text is said in other words (`prompts.paraphrase`); above 0, a section that serves
-    twice is so the second time, in validation too.
+    paraphrase: how often a text is said in other words; above 0, a section that serves twice is so the second
+    time, in validation too. paraphrase_by: where the words of each sentence come from, the first that knows
+    any: "rules" (`prompts.paraphrase`), or "table", the back-translations of the collection.
+
+    Of labels. label_origin: whose labels, in order of preference; none takes the corpus' own. observations:
+    only these are read; `None` reads all. For a classifier they are what it answers, in this order.
 
     Of studies without text. prompts: the pack (a name or file) that makes texts of their labels; without
-    one they are left out. label_origin: whose labels, in order of preference; none takes the corpus' own.
-    observations: only these are read; `None` reads all. negatives: how many of the observations that are not
+    one they are left out. negatives: how many of the observations that are not
     there are said of an item whose labels speak of every observation; `None` says all. unlisted: whether what
     the labels of an item do not speak of is "unknown", or "absent" as in a table that lists what there is.
 
     balance: how much the sizes of several collections count in what is drawn from each; 1 as they are, 0 all
-    alike.
+    alike. share: train on this share of the patients of the training split, stratified by label and the same
+    for a `share_seed` (`batches.shares`); `None` takes all.
     """
 
     text: str = "best_section"
@@ -75,12 +89,15 @@ class DataConfig(Settings):
     text_pairs: Literal["whole", "sections"] = "whole"
     shuffle: bool = False
     paraphrase: float = Field(default=0.0, ge=0.0, le=1.0)
+    paraphrase_by: tuple[Literal["rules", "table"], ...] = Field(default=("rules",), min_length=1)
     prompts: str | None = None
     label_origin: tuple[str, ...] = ()
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
     unlisted: Literal["unknown", "absent"] = "unknown"
     balance: float = Field(default=1.0, ge=0.0, le=1.0)
+    share: float | None = Field(default=None, gt=0.0, le=1.0)
+    share_seed: int = 0
 
     @field_validator("text")
     @classmethod
@@ -98,6 +115,8 @@ class DataConfig(Settings):
 
     @model_validator(mode="after")
     def _areas(self) -> Self:
+        if self.paraphrase_by != ("rules",) and not self.paraphrase:
+            raise ValueError("paraphrase_by says how, but paraphrase is 0; say how often, such as 0.5")
         low, high = self.crop_area
         if not 0.0 < low <= high <= 1.0:
             raise ValueError("crop_area is [low, high] with 0 < low <= high <= 1")
@@ -111,8 +130,9 @@ class Rows:
     source: (N,) which collection an item is of. images / sentences: row numbers into that collection's
     tables; item i owns `images[image_ends[i-1]:image_ends[i]]`, and the same for sentences, which are in
     the order the text rule reads them; an item without sentences gets its text from its labels. observations
-    and states (N, C): see `batches.labels`; C is 0 without prompts. study_keys: (N,) hashes. ids: image or
-    study ids. without_text, without_image: studies of the split that were left out.
+    and states (N, C): see `batches.labels`; C is 0 where labels are not read. study_keys: (N,) hashes. ids:
+    image or study ids. patients: (N,), told apart between corpora. without_text, without_labels,
+    without_image: studies of the split that were left out.
     """
 
     source: Ints
@@ -124,7 +144,9 @@ class Rows:
     ids: tuple[str, ...]
     observations: tuple[str, ...]
     states: States
+    patients: tuple[str, ...]
     without_text: int
+    without_labels: int
     without_image: int
 
     def __len__(self) -> int:
@@ -135,6 +157,41 @@ class Rows:
         """How many items have no text but that of their labels."""
         return int((np.diff(self.sentence_ends, prepend=0) == 0).sum())
 
+    @property
+    def positives(self) -> dict[str, int]:
+        """How many items are positive, by observation."""
+        return dict(zip(self.observations, (self.states == State.POSITIVE).sum(axis=0).tolist(), strict=True))
+
+    def says_of(self, observation: str) -> bool:
+        """Whether the labels of any item speak of `observation`."""
+        return bool((self.states[:, self.observations.index(observation)] > UNLISTED).any())
+
+    def asked(self, observations: Sequence[str]) -> Rows:
+        """The same items with the labels of `observations`, in their order; what is not here is `UNASKED`."""
+        states = np.full((len(self), len(observations)), UNASKED, dtype=np.int8)
+        for place, name in enumerate(observations):
+            if name in self.observations:
+                states[:, place] = self.states[:, self.observations.index(name)]
+        return replace(self, observations=tuple(observations), states=states)
+
+    def share(self, share: float, seed: int) -> Rows:
+        """The items of a share of the patients, see `batches.shares`."""
+        kept = in_share(patient_places(self.patients, self.states, seed), share)
+        images, image_ends = _cut(self.images, self.image_ends, kept)
+        sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
+        return replace(
+            self,
+            source=self.source[kept],
+            images=images,
+            image_ends=image_ends,
+            sentences=sentences,
+            sentence_ends=sentence_ends,
+            study_keys=self.study_keys[kept],
+            ids=tuple(np.array(self.ids, dtype=object)[kept]),
+            states=self.states[kept],
+            patients=tuple(np.array(self.patients, dtype=object)[kept]),
+        )
+
     def images_of(self, item: int) -> Ints:
         """Rows of the `images` table of one item."""
         return self.images[self.image_ends[item - 1] if item else 0 : self.image_ends[item]]
@@ -144,30 +201,32 @@ class Rows:
         return self.sentences[self.sentence_ends[item - 1] if item else 0 : self.sentence_ends[item]]
 
 
-def build_rows(collections: Sequence[Collection], split: str, config: DataConfig) -> Rows:
-    """The items of `split`, in the order of the collections' tables.
+def _cut(values: Ints, ends: Ints, kept: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """What the `kept` items own of `values`, and where that of each ends."""
+    counts = np.diff(ends, prepend=0)
+    return values[np.repeat(kept, counts)], np.cumsum(counts[kept], dtype=np.int64)
+
+
+def build_rows(
+    collections: Sequence[Collection], split: str, config: DataConfig, needs: Needs | None = None
+) -> Rows:
+    """The items of `split` that have what an objective `needs`, in the order of the collections' tables.
 
     Raises:
         DataError: nothing is left, with the counts of what was left out and why.
     """
-    if config.prompts is not None:
+    needs = needs or Needs()
+    if needs.labels or config.prompts is not None:
         check_origins(collections, config.label_origin)
-    parts = [_collection_items(collection, split, config) for collection in collections]
+    parts = [_collection_items(collection, split, config, needs) for collection in collections]
     items = [(source, *item) for source, part in enumerate(parts) for item in part.items]
-    without_text = sum(part.without_text for part in parts)
-    without_image = sum(part.without_image for part in parts)
     if not items:
-        raise DataError(
-            f"{', '.join(str(c.path) for c in collections)}: no item is left of split '{split}': "
-            f"{sum(part.studies for part in parts)} studies, {without_text} without text under rule "
-            f"'{config.text}', {without_image} without a film of the wanted views; "
-            "change data.text, data.views, data.min_letters or data.prompts"
-        )
-    return _flatten(items, joined([part.labels for part in parts]), without_text, without_image)
+        raise _nothing_left(collections, split, config, needs, parts)
+    return _flatten(items, parts)
 
 
-_Item = tuple[str, int, list[int], list[int]]
-"""id, study key, image rows, sentence rows."""
+_Item = tuple[str, int, list[int], list[int], str]
+"""id, study key, image rows, sentence rows, patient."""
 
 
 @dataclass(frozen=True)
@@ -176,13 +235,38 @@ class _Part:
     labels: ItemLabels
     studies: int
     without_text: int
+    without_labels: int
     without_image: int
 
 
+def _nothing_left(
+    collections: Sequence[Collection], split: str, config: DataConfig, needs: Needs, parts: Sequence[_Part]
+) -> DataError:
+    reasons = [f"{sum(part.studies for part in parts)} studies"]
+    mend = ["data.views"]
+    if needs.texts:
+        reasons.append(f"{sum(part.without_text for part in parts)} without text under rule '{config.text}'")
+        mend += ["data.text", "data.min_letters", "data.prompts"]
+    if needs.labels:
+        known = sorted({name for collection in collections for name in origins(collection)})
+        whose = (
+            f"{', '.join(config.label_origin) or 'the corpus itself'} (there are: {', '.join(known) or '-'})"
+        )
+        reasons.append(f"{sum(part.without_labels for part in parts)} without labels of {whose}")
+        mend += ["data.label_origin", "data.observations"]
+    reasons.append(f"{sum(part.without_image for part in parts)} without a film of the wanted views")
+    where = ", ".join(str(collection.path) for collection in collections)
+    return DataError(
+        f"{where}: no item is left of split '{split}': {', '.join(reasons)}; "
+        f"change {', '.join(mend[:-1])} or {mend[-1]}"
+    )
+
+
 def _flatten(
-    items: Sequence[tuple[int, str, int, list[int], list[int]]], labels: ItemLabels, *skipped: int
+    items: Sequence[tuple[int, str, int, list[int], list[int], str]], parts: Sequence[_Part]
 ) -> Rows:
-    source, ids, keys, images, sentences = zip(*items, strict=True)
+    source, ids, keys, images, sentences, patients = zip(*items, strict=True)
+    labels = joined([part.labels for part in parts])
     return Rows(
         source=np.array(source, dtype=np.int64),
         images=np.concatenate([np.array(rows, dtype=np.int64) for rows in images]),
@@ -193,31 +277,56 @@ def _flatten(
         ids=tuple(ids),
         observations=labels.observations,
         states=labels.states,
-        without_text=skipped[0],
-        without_image=skipped[1],
+        patients=tuple(patients),
+        without_text=sum(part.without_text for part in parts),
+        without_labels=sum(part.without_labels for part in parts),
+        without_image=sum(part.without_image for part in parts),
     )
 
 
-def _collection_items(collection: Collection, split: str, config: DataConfig) -> _Part:
+def _collection_items(collection: Collection, split: str, config: DataConfig, needs: Needs) -> _Part:
     studies = collection.frame("studies")
-    wanted = pd.Index(studies.loc[studies["split"] == split, "study_id"])
+    studies = studies[studies["split"] == split]
+    wanted = pd.Index(studies["study_id"])
+    patients = [f"{collection.corpus}/{patient}" for patient in studies["patient_id"]]
     films = collection.table("images")
     views, image_ids = films["view"].to_pylist(), films["image_id"].to_pylist()
-    images_of, texts = _by_study(films, wanted), _Texts(collection, wanted, config)
+    images_of = by_study(films, wanted)
+    texts = StudySentences(collection, wanted, config.text, config.min_letters) if needs.texts else None
     items: list[_Item] = []
     without_image = 0
     for position, study_id in enumerate(wanted):
         rows = [int(row) for row in images_of[position] if config.views is None or views[row] in config.views]
         without_image += not rows
-        text = texts.rows(position) if rows else []
+        text = texts.rows(position) if texts and rows else []
         key = stable_hash(collection.fingerprint, study_id)
         if config.item == "study" and rows:
-            items.append((str(study_id), key, rows, text))
+            items.append((str(study_id), key, rows, text, patients[position]))
         else:
-            items.extend((image_ids[row], key, [row], text) for row in rows)
-    kept, labels = _with_text(collection, items, config)
-    without_text = len({item[1] for item in items} - {item[1] for item in kept})
-    return _Part(kept, labels, len(wanted), without_text, without_image)
+            items.extend((image_ids[row], key, [row], text, patients[position]) for row in rows)
+    told, labels = _with_text(collection, items, config) if needs.texts else (items, _no_labels(items))
+    kept, labels = _with_labels(collection, told, config) if needs.labels else (told, labels)
+    without_text, without_labels = _fewer_studies(items, told), _fewer_studies(told, kept)
+    return _Part(kept, labels, len(wanted), without_text, without_labels, without_image)
+
+
+def _fewer_studies(before: Sequence[_Item], after: Sequence[_Item]) -> int:
+    return len({item[1] for item in before} - {item[1] for item in after})
+
+
+def _no_labels(items: Sequence[_Item]) -> ItemLabels:
+    return ItemLabels((), np.zeros((len(items), 0), dtype=np.int8))
+
+
+def _with_labels(
+    collection: Collection, items: list[_Item], config: DataConfig
+) -> tuple[list[_Item], ItemLabels]:
+    """The items that labels say something of, and what; silence does where `unlisted` is absent."""
+    labels = item_labels(collection, [item[2] for item in items], config.label_origin, config.observations)
+    least = UNLISTED if config.unlisted == "absent" else State.UNCERTAIN
+    is_kept: NDArray[np.bool_] = np.any(labels.states >= least, axis=1)
+    kept = [item for item, has in zip(items, is_kept, strict=True) if has]
+    return kept, ItemLabels(labels.observations, labels.states[is_kept])
 
 
 def _with_text(
@@ -227,7 +336,7 @@ def _with_text(
     has_text = np.array([bool(item[3]) for item in items], dtype=bool)
     if config.prompts is None or has_text.all():
         kept = [item for item in items if item[3]]
-        return kept, ItemLabels((), np.zeros((len(kept), 0), dtype=np.int8))
+        return kept, _no_labels(kept)
     pack = load_pack(config.prompts)
     images = [item[2] for item in items]
     labels = item_labels(collection, images, config.label_origin, config.observations)
@@ -242,57 +351,3 @@ def _can_say(pack: PromptPack, names: Sequence[str], case: States, config: DataC
     stated = {name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > UNLISTED}
     absent = names if config.unlisted == "absent" else ()
     return pack.can_say(stated, [name for name in absent if name not in stated])
-
-
-class _Texts:
-    """Finds the usable sentences of a study, in the order the text rule reads its sections."""
-
-    def __init__(self, collection: Collection, wanted: pd.Index, config: DataConfig) -> None:
-        sections, sentences = collection.table("sections"), collection.table("sentences")
-        self._rule = config.text
-        self._names = sections["section"].to_pylist()
-        self._section_texts = sections["text"].combine_chunks()
-        self._section_spans = _spans(sections)
-        self._spans = _spans(sentences)
-        lengths = (letters(text.as_py()) for text in sentences["text"])
-        self._is_usable = np.fromiter(lengths, np.int64, len(sentences)) >= config.min_letters
-        self._sections_of = _by_study(sections, wanted)
-        self._sentences_of = _by_study(sentences, wanted)
-
-    def rows(self, position: int) -> list[int]:
-        """Rows of the `sentences` table for the study at `position`."""
-        rows = self._sentences_of[position]
-        rows = rows[self._is_usable[rows]]
-        if not len(rows):
-            return []
-        starts, ends = self._spans[rows].T
-        chosen: list[int] = []
-        for part in select_sections([self._section(row) for row in self._sections_of[position]], self._rule):
-            chosen += rows[(starts >= part.start) & (ends <= part.end)].tolist()
-        return chosen
-
-    def _section(self, row: int) -> Section:
-        start, end = self._section_spans[row]
-        return Section(self._names[row], self._section_texts[row].as_py(), int(start), int(end))
-
-
-def _spans(table: pa.Table) -> Ints:
-    """(N, 2) first and last character of every row."""
-    return np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1).astype(np.int64)
-
-
-def _by_study(table: pa.Table, studies: pd.Index) -> list[Ints]:
-    """For every study, the rows of `table` that are its, in table order."""
-    codes = studies.get_indexer(pd.Index(table["study_id"].to_pandas()))
-    order = np.argsort(codes, kind="stable").astype(np.int64)
-    bounds = np.searchsorted(codes[order], np.arange(len(studies) + 1))
-    return [order[bounds[i] : bounds[i + 1]] for i in range(len(studies))]
-
-
-def letters(text: str) -> int:
-    """How many letters `text` has, not counting the X runs that stand for removed names.
-
-    >>> letters("XXXX 12.5"), letters("Normal.")
-    (0, 6)
-    """
-    return sum(character.isalpha() for character in _PLACEHOLDER.sub("", text))

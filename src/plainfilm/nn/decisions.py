@@ -1,10 +1,11 @@
-"""What a model was told to make of its zero-shot scores: prompts, thresholds, calibration, when to abstain.
+"""What a model was told to make of its scores: prompts, thresholds, calibration, when to abstain.
 
 decisions.json   `Decisions`, beside `config.json` in a model folder
 
-`plainfilm evaluate zero_shot ... save_decisions=true` fits them on the validation split of collections. They
-hold for these weights and these prompts only, and say where they come from. The score they speak of is the
-*margin*: the film's cosine with the positive ensemble minus that with the negative one.
+`plainfilm evaluate zero_shot` (of a classifier: `classification`) with `save_decisions=true` fits them on the
+validation split of collections. They hold for these weights and these prompts only, and say where they come
+from. The score they speak of is the *margin*: the film's cosine with the positive ensemble minus that with
+the negative one, or a classifier's logit.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ Ensembles = Literal["mean", "mean_cosine"]
 class Decision(Settings):
     """What holds for one observation.
 
-    positive, negative: its prompts. threshold: a margin of at least this is called positive. slope, bias: its
-    probability is sigmoid(slope * margin + bias). positive_from, negative_to: the margins where "positive"
-    and "negative" are plausible (`metrics.conformal`); `None` is without bound. Thresholds and calibration
-    are `None` where the validation films had one class only. positives, negatives: how many films each.
+    positive, negative: its prompts, none for a classifier. threshold: a margin of at least this is called
+    positive. slope, bias: its probability is sigmoid(slope * margin + bias). positive_from, negative_to: the
+    margins where "positive" and "negative" are plausible (`metrics.conformal`); `None` is without bound.
+    Thresholds and calibration are `None` where the validation films had one class only. positives, negatives:
+    how many films each.
     """
 
-    positive: tuple[str, ...] = Field(min_length=1)
-    negative: tuple[str, ...] = Field(min_length=1)
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
     threshold: float | None = None
     slope: float | None = None
     bias: float | None = None
@@ -102,7 +104,7 @@ def read_decisions(folder: Path, model_fingerprint: str) -> Decisions | None:
     path = folder / DECISIONS_FILE
     if not path.is_file():
         return None
-    again = "evaluate zero_shot with save_decisions=true again"
+    again = "evaluate with save_decisions=true again"
     try:
         raw = read_json(path)
     except DataError as error:

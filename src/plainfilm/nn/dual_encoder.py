@@ -7,38 +7,31 @@ similarity to a text is the dot product of their unit vectors, sharpened by a le
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from plainfilm.config import Settings
 from plainfilm.nn import base
+from plainfilm.nn.model import Architecture, Model, in_full_precision
 from plainfilm.nn.projection import ProjectionConfig, build_projection
 from plainfilm.nn.row_dropout import install_row_dropout
 
 
-class ArchitectureConfig(Settings):
-    """Everything that decides the shape of a model.
+class ArchitectureConfig(Architecture):
+    """Everything that decides the shape of a dual encoder.
 
-    `image` and `text` are the settings of an encoder; `use` in them names its file. `temperature` is
-    the initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
+    `text` are the settings of its text encoder, as `image` are of the other. `temperature` is the initial
+    1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
     """
 
-    image: dict[str, Any]
+    kind: Literal["dual_encoder"] = "dual_encoder"
     text: dict[str, Any]
     projection: ProjectionConfig = ProjectionConfig()
     temperature: float = Field(default=0.07, gt=0)
     learn_temperature: bool = True
     scale_limit: float = Field(default=100.0, gt=1)
-
-    @field_validator("image")
-    @classmethod
-    def _check_image(cls, values: dict[str, Any]) -> dict[str, Any]:
-        base.encoder_config("image encoder", values, "architecture.image").check()
-        return values
 
     @field_validator("text")
     @classmethod
@@ -47,25 +40,30 @@ class ArchitectureConfig(Settings):
         return values
 
 
-class DualEncoder(nn.Module):
+class DualEncoder(Model):
     """An image encoder and a text encoder that meet in one space of `dimension` features."""
+
+    architecture: ArchitectureConfig
 
     def __init__(
         self, image: base.ImageEncoder, text: base.TextEncoder, architecture: ArchitectureConfig
     ) -> None:
-        super().__init__()
+        super().__init__(image, architecture)
         projection = architecture.projection
-        self.architecture = architecture
         self.dimension = projection.dimension
-        self.image = image
         self.text = text
-        self.image_projection = build_projection(projection.kind, image.features, self.dimension)
+        shape = (self.dimension, projection.dropout)
+        self.image_projection = build_projection(projection.kind, image.features, *shape)
         text_kind = projection.text_kind or projection.kind
-        self.text_projection = build_projection(text_kind, text.features, self.dimension)
+        self.text_projection = build_projection(text_kind, text.features, *shape)
         start = torch.tensor(-math.log(architecture.temperature))
         self.log_scale = nn.Parameter(start, requires_grad=architecture.learn_temperature)
-        self._frozen: list[str] = []
         install_row_dropout(self)
+
+    @property
+    def text_encoder(self) -> base.TextEncoder:
+        """What reads texts."""
+        return self.text
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of normalised `images` (N, C, H, W)."""
@@ -86,37 +84,6 @@ class DualEncoder(nn.Module):
         limit = math.log(self.architecture.scale_limit)
         self.log_scale.clamp_(-limit, limit)
 
-    def image_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the image encoder, without its projection."""
-        return list(self.image.parameters())
-
-    def text_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the text encoder, without its projection."""
-        return list(self.text.parameters())
-
-    def other_parameters(self) -> list[nn.Parameter]:
-        """Projections and temperature."""
-        parts = (self.image_projection, self.text_projection)
-        return [self.log_scale, *(parameter for part in parts for parameter in part.parameters())]
-
-    def encoder_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters of both encoders, without projections and temperature."""
-        yield from self.image_parameters()
-        yield from self.text_parameters()
-
-    def keep_frozen(self, parts: Sequence[nn.Module]) -> None:
-        """Hold `parts` (modules below this one) in evaluation mode from now on; see `nn.freezing`."""
-        wanted = {id(part) for part in parts}
-        self._frozen = [name for name, module in self.named_modules() if id(module) in wanted]
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> DualEncoder:
-        """Training or evaluation mode for everything that is not frozen."""
-        super().train(mode)
-        for name in self._frozen:
-            self.get_submodule(name).eval()
-        return self
-
     def rebuilt_from(self) -> ArchitectureConfig:
         """The architecture that builds this model again without weights, downloads or paths."""
         return self.architecture.model_copy(
@@ -127,8 +94,7 @@ class DualEncoder(nn.Module):
 def unit_vectors(vectors: Tensor) -> Tensor:
     """Rows of `vectors` (N, D) at length 1, in at least float32 whatever autocast says."""
     with torch.autocast(vectors.device.type, enabled=False):
-        wide = vectors if vectors.dtype == torch.float64 else vectors.float()
-        return nn.functional.normalize(wide, dim=-1)
+        return nn.functional.normalize(in_full_precision(vectors), dim=-1)
 
 
 def build_dual_encoder(config: ArchitectureConfig, vocabulary_size: int) -> DualEncoder:

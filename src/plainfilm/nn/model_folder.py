@@ -2,7 +2,7 @@
 
 model.safetensors   every tensor of the model
 config.json         `ModelConfig`
-tokenizer files     see `text.tokenizers`
+tokenizer files     see `text.tokenizers`; of a model that reads texts
 patients.npy        who it was trained on, as hashes (`collection.leaks.patient_keys`); where it is known
 README.md           the model card, written from the settings
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -30,7 +30,9 @@ from plainfilm.config import build as build_settings
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.io.tables import read_json, write_json
-from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.nn.classifier import ClassifierConfig
+from plainfilm.nn.kinds import architecture_of, build_model
+from plainfilm.nn.model import Architecture, Model
 from plainfilm.nn.model_card import model_card
 from plainfilm.nn.packaged_weights import load_strictly
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
@@ -60,7 +62,7 @@ class ModelConfig(Settings):
     """
 
     format_version: int = FORMAT_VERSION
-    architecture: ArchitectureConfig
+    architecture: SerializeAsAny[Architecture]
     preprocessing: Preprocessing = Preprocessing()
     vocabulary_size: int = 0
     text_rule: str | None = None
@@ -71,21 +73,27 @@ class ModelConfig(Settings):
     package_version: str = __version__
     fingerprint: str = ""
 
+    @field_validator("architecture", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any) -> Any:
+        return architecture_of(value, "architecture") if isinstance(value, Mapping) else value
+
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its tokenizer, its settings, and whom it was trained on, if known."""
+    """A model in evaluation mode, its tokenizer (`None` where it reads no texts), its settings, and whom it
+    was trained on, if known."""
 
-    model: DualEncoder
-    tokenizer: Tokenizer
+    model: Model
+    tokenizer: Tokenizer | None
     config: ModelConfig
     patients: PatientKeys | None = None
 
 
 def save_model(
     folder: Path,
-    model: DualEncoder,
-    tokenizer: Tokenizer,
+    model: Model,
+    tokenizer: Tokenizer | None,
     config: ModelConfig,
     patients: PatientKeys | None = None,
 ) -> None:
@@ -106,17 +114,18 @@ def save_model(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(part: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelConfig) -> None:
+def _write(part: Path, model: Model, tokenizer: Tokenizer | None, config: ModelConfig) -> None:
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     try:
         save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
     except SafetensorError as error:
         raise DataError(f"{part / WEIGHTS_FILE}: cannot be written ({error}); make room") from None
     (part / WEIGHTS_FILE).chmod(0o644)
-    tokenizer.save(part)
+    if tokenizer is not None:
+        tokenizer.save(part)
     facts = {
         "architecture": model.rebuilt_from(),
-        "vocabulary_size": tokenizer.vocabulary_size,
+        "vocabulary_size": 0 if tokenizer is None else tokenizer.vocabulary_size,
         "fingerprint": _fingerprint(part),
     }
     written = config.model_copy(update=facts)
@@ -128,8 +137,10 @@ def _write(part: Path, model: DualEncoder, tokenizer: Tokenizer, config: ModelCo
 
 def _fingerprint(part: Path) -> str:
     digest = hashlib.sha256()
-    for name in (WEIGHTS_FILE, TOKENIZER_FILE):
-        with (part / name).open("rb") as file:
+    for path in (part / WEIGHTS_FILE, part / TOKENIZER_FILE):
+        if not path.exists():
+            continue
+        with path.open("rb") as file:
             while block := file.read(2**20):
                 digest.update(block)
     return digest.hexdigest()[:16]
@@ -213,9 +224,10 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
-    tokenizer = Tokenizer.load(folder)
+    reads_texts = not isinstance(settings.architecture, ClassifierConfig)
+    tokenizer = Tokenizer.load(folder) if reads_texts else None
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-        model = build_dual_encoder(settings.architecture, settings.vocabulary_size)
+        model = build_model(settings.architecture, settings.vocabulary_size)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:

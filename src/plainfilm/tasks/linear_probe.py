@@ -21,6 +21,7 @@ import pandas as pd
 from pydantic import AliasChoices, Field, field_validator
 
 from plainfilm.bank.labels import FILMS, Labels
+from plainfilm.batches.labels import Absent, Uncertain
 from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, nearest
@@ -30,7 +31,7 @@ from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.probing import repeats, tables
 from plainfilm.tasks.probing.logistic import Vectors
 from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
-from plainfilm.tasks.prompting.films import Absent, Films, Uncertain, gather_films
+from plainfilm.tasks.prompting.films import Films, gather_films
 from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
 from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
 from plainfilm.tasks.scoring.observations import Truth, number_of_films

@@ -24,6 +24,7 @@ import pandas as pd
 from pydantic import AliasChoices, Field, field_validator
 
 from plainfilm.bank.labels import FILMS, Labels
+from plainfilm.batches.labels import Absent, Uncertain
 from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, UsageError
@@ -36,15 +37,7 @@ from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.prompting import multiclass
 from plainfilm.tasks.prompting.calibrating import calibration_metrics, probabilities
 from plainfilm.tasks.prompting.deciding import COMBINED, Fitted, as_decisions, fit, group_scores
-from plainfilm.tasks.prompting.films import (
-    Absent,
-    Asked,
-    Films,
-    Uncertain,
-    choose_prompts,
-    gather_films,
-    score_films,
-)
+from plainfilm.tasks.prompting.films import Asked, Films, choose_prompts, gather_films, score_films
 from plainfilm.tasks.prompting.gallery import gallery
 from plainfilm.tasks.prompting.tables import predictions_table
 from plainfilm.tasks.prompting.trials import abstention_trial, explained

@@ -63,6 +63,8 @@ class Gathering:
         """Rows of all processes (B, ...) from this process's rows (b, ...), detached, in row order."""
         if world_size() == 1:
             return own.detach()
+        if 0 in own.shape[1:]:  # nothing a row, which not every backend gathers
+            return own.new_zeros((sum(self.counts), *own.shape[1:]))
         return _collect(own.detach(), self.counts)[self.order]
 
     def whole_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ class Journal:
         self._accelerator = accelerator
         self._progress = progress
         self._total = total
-        self._epoch_loss: list[float] = []
+        self._round_loss: list[float] = []
         self._items = 0
         self._validation: Mapping[str, float] = {}
         self._closing = ExitStack()
@@ -42,7 +42,7 @@ class Journal:
         if position.step:
             self._progress.say(f"resuming after step {position.step} of {self._total}")
         self._write("start", position, facts)
-        self._began = self._epoch_began = self._before = time.monotonic()
+        self._began = self._round_began = self._before = time.monotonic()
         self._first_step = position.step
 
     def step(
@@ -58,7 +58,7 @@ class Journal:
         speed = items / max(1e-9, now - self._before)
         self._before = now
         self._items += items
-        self._epoch_loss.append(means["loss"])
+        self._round_loss.append(means["loss"])
         facts = {**means, "rates": dict(rates), "gradient_norm": norm, "items_per_second": round(speed, 2)}
         self._write("step", position, facts)
         tracked = {f"train/{name}": value for name, value in means.items()}
@@ -73,16 +73,16 @@ class Journal:
         self._write("validation", position, facts)
         self._accelerator.log({f"validation/{k}": v for k, v in values.items()}, step=position.step)
 
-    def epoch(self, position: Position) -> None:
-        """An epoch, or training, is over: one line for a person."""
+    def round(self, position: Position) -> None:
+        """An epoch, a number of steps, or training, is over: one line for a person."""
         now = time.monotonic()
-        loss = sum(self._epoch_loss) / max(1, len(self._epoch_loss))
-        speed = self._items / max(1e-9, now - self._epoch_began)
+        loss = sum(self._round_loss) / max(1, len(self._round_loss))
+        speed = self._items / max(1e-9, now - self._round_began)
         steps = max(1, position.step - self._first_step)
         left = (now - self._began) / steps * (self._total - position.step)
         line = f"step {position.step} of {self._total}: loss {loss:.3f}{self._measured(position)}"
         self._progress.say(f"{line}, {speed:.0f} items/s, {_duration(left)} left")
-        self._epoch_loss, self._items, self._epoch_began = [], 0, now
+        self._round_loss, self._items, self._round_began = [], 0, now
 
     def end(self, position: Position) -> None:
         """Training is over."""

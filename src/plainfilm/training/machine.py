@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from plainfilm.batches.batch import Batch
-from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.model import Model
 from plainfilm.training.recipe import TrainingConfig
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -71,7 +71,7 @@ def _write_attention_out(module: nn.Module) -> None:
             choose("eager")
 
 
-def choose_machine(config: TrainingConfig, model: DualEncoder, device: torch.device) -> Machine:
+def choose_machine(config: TrainingConfig, model: Model, device: torch.device) -> Machine:
     """The precision and memory format `config` asks for, or on "auto" the fastest that was measured."""
     precision, memory_format = config.precision, config.memory_format
     if precision == "auto":
@@ -97,15 +97,15 @@ def _processor_flags(file: Path = Path("/proc/cpuinfo")) -> set[str]:
     return set(flags.partition(":")[2].split())
 
 
-def gains_from_bf16(model: DualEncoder) -> bool:
+def gains_from_bf16(model: Model) -> bool:
     """False where most of the work is depthwise convolution: such a backbone with a smaller text encoder."""
     if not any(type(module).__name__ in _WITHOUT_GAIN for module in model.image.modules()):
         return True
-    return _size(model.text) > _size(model.image)
+    return _size(model.text_parameters()) > _size(model.image_parameters())
 
 
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _size(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def is_convolutional(encoder: nn.Module) -> bool:

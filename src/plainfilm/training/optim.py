@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.model import Model
 from plainfilm.objectives.base import Objective
 from plainfilm.training.recipe import TrainingConfig
 
 
-def build_optimizer(config: TrainingConfig, model: DualEncoder, objective: Objective) -> Optimizer:
+def build_optimizer(config: TrainingConfig, model: Model, objective: Objective) -> Optimizer:
     """AdamW or SGD over what is not frozen.
 
-    Groups are named image, text and rest (projections, temperature, the objective's own) and keep their
+    Groups are named image, text and rest (what follows the encoders, the objective's own) and keep their
     peak rate under `peak`. Weight decay reaches weights of two or more axes only: biases,
     normalisations and the temperature are no matter of size.
     """

@@ -7,7 +7,7 @@ and not the hours until the key is first read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,9 +22,11 @@ from plainfilm.errors import ConfigError, nearest
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.nn.base import encoder_config
+from plainfilm.nn.classifier import ClassifierConfig
 from plainfilm.nn.dual_encoder import ArchitectureConfig
+from plainfilm.nn.model import Architecture
 from plainfilm.nn.projection import ProjectionConfig
-from plainfilm.objectives.base import ObjectiveModule, objective
+from plainfilm.objectives.base import ObjectiveModule, objective, trained_kind
 from plainfilm.training.log import Tracker
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -43,10 +45,12 @@ class TokenizerConfig(Settings):
 class TrainingConfig(Settings):
     """How weights are changed.
 
+    epochs: how often all items are seen. max_steps ends training (and the schedule) before `epochs` do; where
+    these are `None` it is the number of optimizer steps, the same for any share of the data.
     batch_size is over all processes; sub_batch_size is how many items pass through the encoders at once
     (`None`: all; the gradients are the same). accumulate: batches per optimizer step. rate: peak
-    learning rate of projections and temperature, and of the encoders where image_rate and text_rate are
-    `None`. clip: largest gradient norm. max_steps ends training (and the schedule) before `epochs` do.
+    learning rate of what follows the encoders, and of the encoders where image_rate and text_rate are
+    `None`. warmup_steps: optimizer steps in place of `warmup_epochs`. clip: largest gradient norm.
     batch_norm: what layers of batch normalisation, if there are any, take their statistics from: the whole
     batch (which must then pass at once and in one process), what they were stored with ("frozen"), or each
     slice by itself ("slices": not the gradients of the whole batch).
@@ -55,7 +59,7 @@ class TrainingConfig(Settings):
     many steps.
     """
 
-    epochs: int = Field(default=50, ge=1)
+    epochs: int | None = Field(default=50, ge=1)
     max_steps: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=2)
     sub_batch_size: int | None = Field(default=None, ge=1)
@@ -64,6 +68,7 @@ class TrainingConfig(Settings):
     image_rate: float | None = Field(default=None, gt=0)
     text_rate: float | None = Field(default=None, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
+    warmup_steps: int | None = Field(default=None, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(default=1e-6, ge=0)
@@ -77,6 +82,12 @@ class TrainingConfig(Settings):
     checkpoint_minutes: float = Field(default=10.0, gt=0)
     checkpoint_steps: int | None = Field(default=None, ge=1)
 
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.epochs is None and self.max_steps is None:
+            raise ValueError("epochs and max_steps are both null: training would never end; set one")
+        return self
+
     @property
     def frozen_text(self) -> bool | int:
         """As `nn.freezing.freeze` takes it: all, nothing, or a number of blocks."""
@@ -89,7 +100,8 @@ class ValidationConfig(Settings):
     """When and by what the best model is chosen.
 
     every: "epoch", or a number of optimizer steps. metric: "loss", another part of the loss by its name,
-    or "recall@K" (share of films whose own text is among the K most similar). patience: validations
+    "recall@K" (share of films whose own text is among the K most similar), or "auroc_macro" of a classifier
+    (mean over the observations that have films of both classes). patience: validations
     without a better value before training stops. sentences: how many first sentences of an item's text
     are read; `None` reads all. items: at most so many items, always the same.
     """
@@ -110,15 +122,24 @@ class ValidationConfig(Settings):
 
     @property
     def higher_is_better(self) -> bool:
-        """True for recall; a loss is better when lower."""
+        """True for recall and AUROC; a loss is better when lower."""
+        return self.ranks_pairs or self.metric.startswith("auroc")
+
+    @property
+    def ranks_pairs(self) -> bool:
+        """True for a metric of films and their texts."""
         return self.metric.startswith("recall@")
 
 
 class Recipe(Settings):
-    """One training run. `image`, `text` and `objective` name a file by `use` and hold its settings."""
+    """One training run. `image`, `text` and `objective` name a file by `use` and hold its settings.
 
-    image: dict[str, Any]
-    text: dict[str, Any]
+    A classifier has no `text`. What a run starts from (`training.start`) brings `image` and `preprocessing`,
+    and its fingerprint as `init`.
+    """
+
+    image: dict[str, Any] = Field(default_factory=dict)
+    text: dict[str, Any] = Field(default_factory=dict)
     tokenizer: TokenizerConfig = TokenizerConfig()
     projection: ProjectionConfig = ProjectionConfig()
     temperature: float = Field(default=0.07, gt=0)
@@ -129,6 +150,7 @@ class Recipe(Settings):
     validation: ValidationConfig = ValidationConfig()
     trackers: tuple[Tracker, ...] = ()
     seed: int = 0
+    init: str | None = None
 
     @field_validator("image")
     @classmethod
@@ -149,6 +171,24 @@ class Recipe(Settings):
         return {"use": values["use"], **settings.model_dump(mode="json", exclude={"use"})}
 
     @model_validator(mode="after")
+    def _parts_are_there(self) -> Self:
+        if not self.image:
+            raise ConfigError(
+                "key 'image' is missing: name an image encoder, or take a model's with "
+                "`plainfilm finetune ... --init MODEL`"
+            )
+        if self.is_classifier and self.text:
+            raise ConfigError(f"objective '{self.objective['use']}' trains a classifier: leave 'text' out")
+        if not self.is_classifier and not self.text:
+            raise ConfigError("key 'text' is missing: name a text encoder")
+        if self.validation.ranks_pairs and not self.text:
+            raise ConfigError(
+                f"validation.metric is '{self.validation.metric}', but a classifier reads no texts: set "
+                "validation.metric=auroc_macro"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if self.needs.views > 1 and self.data.item == "image":
             raise ConfigError(f"data.item is 'image': objective '{self.objective['use']}' needs item: study")
@@ -167,12 +207,18 @@ class Recipe(Settings):
             )
         return self
 
-    @property
-    def architecture(self) -> ArchitectureConfig:
-        """The part that decides the model's shape."""
+    def architecture(self, observations: Sequence[str] = ()) -> Architecture:
+        """The part that decides the model's shape; a classifier's is of the `observations` it answers."""
+        if self.is_classifier:
+            return ClassifierConfig(image=self.image, observations=tuple(observations))
         return ArchitectureConfig(
             image=self.image, text=self.text, projection=self.projection, temperature=self.temperature
         )
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the objective trains a classifier."""
+        return trained_kind(self.objective_module) == "classifier"
 
     @property
     def needs(self) -> Needs:
@@ -195,6 +241,8 @@ class Recipe(Settings):
 
 
 def _checked_encoder(part: str, values: dict[str, Any]) -> dict[str, Any]:
+    if not values:
+        return values
     settings = encoder_config(f"{part} encoder", values, part)
     check = getattr(settings, "check", None)
     if check is not None:
@@ -211,14 +259,20 @@ def shipped_recipes() -> list[str]:
     return sorted(file.stem for file in SHIPPED.glob("*.yaml"))
 
 
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe of a shipped name or a YAML file, with `key=value` overrides, wholly checked.
+def load_recipe(
+    name_or_path: str | Path, overrides: Sequence[str] = (), given: Mapping[str, Any] | None = None
+) -> Recipe:
+    """The recipe of a shipped name or a YAML file, with `key=value` overrides, wholly checked; `given` are
+    values for keys it does not state.
 
     Raises:
         ConfigError: no such recipe, or a key, name or value in it that is not right.
     """
     path = _find(str(name_or_path))
-    values = config.override(config.read_yaml(path), overrides)
+    stated = config.override(config.read_yaml(path), overrides)
+    values = {**(given or {}), **stated}
+    if given and isinstance(values.get("data"), Mapping):
+        values["data"] = {**given.get("data", {}), **values["data"]}
     try:
         return config.build(Recipe, values, str(name_or_path))
     except ConfigError as error:

@@ -13,9 +13,11 @@ from plainfilm.batches.batch import Batch, Keys
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.setup import build_model, build_objective, longest_text
-from plainfilm.training.validation import named
+from plainfilm.training.step import Measurement
+from plainfilm.training.validation import kept, named
 
 _ITEMS, _TOKENS, _VOCABULARY = 2, 8, 64
+_OBSERVATIONS = ("first", "second", "third")
 
 
 def rehearse(recipe: Recipe) -> None:
@@ -25,17 +27,20 @@ def rehearse(recipe: Recipe) -> None:
         ConfigError: parts that do not fit together, or an unknown metric, with the nearest.
         ModelError: weights that are not here or do not fit.
     """
-    model = build_model(recipe, _VOCABULARY, longest_text(recipe))
+    model = build_model(recipe, _VOCABULARY, longest_text(recipe), _OBSERVATIONS)
     objective = build_objective(recipe, model)
     model.eval()
     objective.eval()
     batch = _random_batch(recipe)
     with torch.no_grad():
         features, targets = objective.encode(model, batch), objective.targets(batch)
-        known = named(objective.loss(model, features, targets, batch.keys))
+        report = objective.loss(model, features, targets, batch.keys)
+    found = Measurement(report, features, targets)
+    known = named(found.report) | objective.score(kept(objective, found))
     metric = recipe.validation.metric
-    if not recipe.validation.higher_is_better and metric not in known:
-        raise ConfigError(f"unknown validation.metric '{metric}': {nearest(metric, [*known, 'recall@5'])}")
+    others = ["recall@5"] if recipe.text else []
+    if not recipe.validation.ranks_pairs and metric not in known:
+        raise ConfigError(f"unknown validation.metric '{metric}': {nearest(metric, [*known, *others])}")
 
 
 def _random_batch(recipe: Recipe) -> Batch:
@@ -48,4 +53,5 @@ def _random_batch(recipe: Recipe) -> Batch:
         token_mask=torch.ones(_ITEMS, needs.texts, _TOKENS, dtype=torch.bool),
         keys=Keys(numbers, numbers[:, None].expand(-1, needs.texts)),
         rows=numbers,
+        labels=(numbers[:, None] % 2).expand(-1, len(_OBSERVATIONS)).to(torch.int8),
     )

@@ -98,6 +98,15 @@ def train_step(
     return report
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """The loss of a batch over all processes, and the features and targets of all its rows."""
+
+    report: LossReport
+    features: Features
+    targets: Features
+
+
 @torch.no_grad()
 def measure_step(
     model: nn.Module,
@@ -106,15 +115,16 @@ def measure_step(
     *,
     sub_batch_size: int | None = None,
     autocast: Autocast = nullcontext,
-) -> LossReport:
-    """The loss of a batch over all processes, without gradients; for validation, model in eval mode."""
+) -> Measurement:
+    """What a batch gives over all processes, without gradients; for validation, model in eval mode."""
     way = Pass(model, objective, autocast, seed=0)
     slices = cut(batch, sub_batch_size)
     gathering = Gathering.of(batch.rows)
     device = batch.rows.device
     features = gathering.whole_by_name(joined([way.features(part) for part in slices]), device)
     targets = gathering.whole_by_name(joined([way.targets(part) for part in slices]), device)
-    return objective.loss(model, features, targets, _whole_keys(gathering, batch))
+    report = objective.loss(model, features, targets, _whole_keys(gathering, batch))
+    return Measurement(report, features, targets)
 
 
 def cut(batch: Batch, size: int | None) -> list[Batch]:

@@ -1,6 +1,6 @@
 """The one training loop.
 
-    read the recipe's data → build the model → for every epoch: batches → gradients → step → validate → save
+    read the recipe's data → build the model → for every round: batches → gradients → step → validate → save
 
 A run repeats exactly from its seed on the same machine and thread count, and a run that was killed and
 resumed ends in the same bits: batches, crops and dropout follow from seed and position alone, and the
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, islice
+from itertools import count as count_from
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, broad
 
 from plainfilm.batches.batch import Batch
 from plainfilm.collection.collection import Collection
-from plainfilm.collection.leaks import check_patients_apart
+from plainfilm.collection.leaks import check_patients_apart, check_unseen
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.nn.model_folder import save_model
 from plainfilm.objectives.base import LossReport
@@ -33,10 +34,11 @@ from plainfilm.training.journal import Journal
 from plainfilm.training.log import check_trackers
 from plainfilm.training.machine import repeatable
 from plainfilm.training.optim import rate_factor, set_rates
-from plainfilm.training.recipe import Recipe
+from plainfilm.training.recipe import Recipe, TrainingConfig
 from plainfilm.training.rehearsal import rehearse
 from plainfilm.training.run_folder import RunFolder
 from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
+from plainfilm.training.start import Start
 from plainfilm.training.state import Position, load_state, save_state
 from plainfilm.training.step import train_step
 from plainfilm.training.validation import Validator
@@ -49,25 +51,34 @@ def train(
     *,
     resume: bool = False,
     progress: Progress = SILENT,
+    start: Start | None = None,
 ) -> Path:
     """Train what `recipe` says on the training splits of `collections`; the folder of the best model.
 
+    With `start` the recipe is one of its own (`Start.recipe`), and the run begins with its image encoder.
+
     Raises:
         UsageError: `run` is taken, or is to be resumed with another recipe or other data.
-        LeakageError: training patients are in the validation or test split.
+        LeakageError: training patients, or those `start` was trained on, are in the validation or test split.
         ModelError: the loss is no longer a number; what was saved before stays good.
     """
     if not collections:
         raise UsageError("no collection to train on: give at least one --data")
+    if recipe.init != (start.fingerprint if start else None):
+        raise UsageError(
+            f"the recipe starts from model {recipe.init}: train it with `plainfilm finetune ... --init MODEL`"
+        )
     check_trackers(recipe.trackers)
     folder = RunFolder(Path(run))
     folder.check(recipe, collections, resume)
     held_out = [(c, split) for split in ("validation", "test") for c in collections]
     check_patients_apart([(c, "train") for c in collections], held_out)
+    if start is not None and start.patients is not None:
+        check_unseen(start.patients, held_out)
     accelerator = _accelerator(recipe, folder)
     rehearse(recipe)
     with repeatable():
-        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress))
+        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress), start)
         return _Run(setup, folder, accelerator, _on_main(accelerator, progress)).go()
 
 
@@ -93,6 +104,7 @@ def _set_up(
     folder: RunFolder,
     accelerator: Accelerator,
     progress: Progress,
+    start: Start | None,
 ) -> Setup:
     accelerator.wait_for_everyone()  # all have looked at the folder before one changes it
     if accelerator.is_main_process:
@@ -101,10 +113,10 @@ def _set_up(
         data = build_data(recipe, collections, folder.path, progress)
     tokenizer = build_tokenizer(recipe, data, folder.tokenizer)
     accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
+    if accelerator.is_main_process and tokenizer is not None:
         folder.tokenizer.mkdir(exist_ok=True)
         tokenizer.save(folder.tokenizer)
-    return build_setup(recipe, collections, data, tokenizer, accelerator.device)
+    return build_setup(recipe, collections, data, tokenizer, accelerator.device, start)
 
 
 class _Run:
@@ -118,9 +130,10 @@ class _Run:
         self._progress = progress
         self._batches = setup.loader.batches()
         self._steps_per_epoch = math.ceil(self._batches / self._training.accumulate)
-        planned = self._steps_per_epoch * self._training.epochs
-        self._total = min(planned, self._training.max_steps or planned)
-        self._warmup = min(round(self._training.warmup_epochs * self._steps_per_epoch), self._total)
+        ends = [self._training.max_steps] if self._training.max_steps else []
+        ends += [self._steps_per_epoch * self._training.epochs] if self._training.epochs else []
+        self._total = min(ends)
+        self._warmup = min(_warmup(self._training, self._steps_per_epoch), self._total)
         self._journal = Journal(setup.recipe, folder.log, accelerator, progress, self._total)
         self._saved_at = time.monotonic()
 
@@ -132,8 +145,7 @@ class _Run:
     def _go(self) -> Path:
         position = self._begin()
         while not self._is_done(position):
-            position = self._epoch(position)
-            self._journal.epoch(position)
+            position = self._round(position)
         self._write_model(self._folder.last, position)
         if self._setup.validator is None:
             self._write_model(self._folder.model, position)
@@ -147,6 +159,9 @@ class _Run:
             position = load_state(self._folder.state, self._setup.parts)
         facts = self._setup.machine.describe() | {"processes": self._accelerator.num_processes}
         facts |= {"items": self._setup.loader.items(), "steps": self._total}
+        rows = self._setup.loader.dataset.rows
+        if self._setup.recipe.needs.labels:
+            facts |= {"patients": len(set(rows.patients)), "positives": rows.positives}
         self._journal.start(position, facts)
         return position
 
@@ -154,13 +169,14 @@ class _Run:
         patience = self._setup.recipe.validation.patience
         return position.step >= self._total or (patience is not None and position.worse >= patience)
 
-    def _epoch(self, position: Position) -> Position:
-        """Train from `position` to the end of its epoch, or of training."""
-        what = f"epoch {position.epoch + 1} of {self._training.epochs}"
-        epoch, reports = position.epoch, []
-        with closing(self._setup.loader.epoch(epoch, position.batch)) as batches:
-            shown = self._progress.track(batches, self._batches - position.batch, what)
-            for number, batch in enumerate(shown, position.batch):
+    def _round(self, position: Position) -> Position:
+        """Train from `position` to the end of its round, or of training."""
+        stop = self._round_ends(position)
+        count = self._batches_until(stop) - (position.epoch * self._batches + position.batch)
+        reports = []
+        with closing(self._batches_from(position)) as batches:
+            shown = self._progress.track(islice(batches, count), count, self._named(position, stop))
+            for epoch, number, batch in shown:
                 reports.append(self._gradients(batch, epoch, number))
                 if number + 1 != self._group(number).stop:
                     continue
@@ -169,6 +185,32 @@ class _Run:
                 if self._is_done(position):
                     break
         return position
+
+    def _round_ends(self, position: Position) -> int:
+        """The optimizer step that ends the round of `position`: its epoch, or without epochs the next
+        validation."""
+        every, stop = self._setup.recipe.validation.every, (position.epoch + 1) * self._steps_per_epoch
+        if self._training.epochs is None and every != "epoch":
+            stop = (position.step // every + 1) * every
+        return min(stop, self._total)
+
+    def _named(self, position: Position, stop: int) -> str:
+        if self._training.epochs is None:
+            return f"steps to {stop} of {self._total}"
+        return f"epoch {position.epoch + 1} of {self._training.epochs}"
+
+    def _batches_until(self, step: int) -> int:
+        """How many batches the first `step` optimizer steps take."""
+        epochs, steps = divmod(step, self._steps_per_epoch)
+        return epochs * self._batches + min(steps * self._training.accumulate, self._batches)
+
+    def _batches_from(self, position: Position) -> Generator[tuple[int, int, Batch], None, None]:
+        """Epoch, number in it and batch, from `position` on without end."""
+        start = position.batch
+        for epoch in count_from(position.epoch):
+            with closing(self._setup.loader.epoch(epoch, start)) as batches:
+                yield from ((epoch, number, batch) for number, batch in enumerate(batches, start))
+            start = 0
 
     def _group(self, number: int) -> range:
         """The batches of the optimizer step with batch `number`; the last one of an epoch has fewer."""
@@ -202,7 +244,7 @@ class _Run:
         optimizer.zero_grad(set_to_none=True)
         self._share_statistics()
         self._setup.objective.after_step(self._setup.model)
-        ends_epoch = number + 1 == self._batches
+        ends_epoch, round_ends = number + 1 == self._batches, self._round_ends(position)
         position = replace(
             position,
             epoch=position.epoch + ends_epoch,
@@ -210,7 +252,10 @@ class _Run:
             step=position.step + 1,
         )
         self._journal.step(position, _means(reports), rates, norm, self._items(group))
-        return self._validate_and_save(position, ends_epoch)
+        position = self._validate_and_save(position, ends_epoch, position.step == round_ends)
+        if position.step == round_ends or self._is_done(position):
+            self._journal.round(position)
+        return position
 
     def _limit_gradients(self, position: Position, group: range) -> float:
         trained = [p for entry in self._setup.optimizer.param_groups for p in entry["params"]]
@@ -237,7 +282,7 @@ class _Run:
         for buffer in own:
             buffer.copy_(self._accelerator.reduce(buffer, reduction="mean"))
 
-    def _validate_and_save(self, position: Position, ends_epoch: bool) -> Position:
+    def _validate_and_save(self, position: Position, ends_epoch: bool, ends_round: bool) -> Position:
         every, validator = self._setup.recipe.validation.every, self._setup.validator
         is_last = position.step >= self._total
         due = ends_epoch if every == "epoch" else position.step % every == 0
@@ -246,8 +291,8 @@ class _Run:
         steps = self._training.checkpoint_steps
         minutes = (time.monotonic() - self._saved_at) / 60
         by_count = steps is not None and position.step % steps == 0
-        if ends_epoch or is_last or by_count or minutes >= self._training.checkpoint_minutes:
-            self._save(position, whole=ends_epoch or is_last)
+        if ends_round or is_last or by_count or minutes >= self._training.checkpoint_minutes:
+            self._save(position, whole=ends_round or is_last)
         return position
 
     def _validate(self, validator: Validator, position: Position) -> Position:
@@ -286,6 +331,12 @@ class _Run:
     def _items(self, batches: range) -> int:
         size, items = self._setup.loader.batch_size, self._setup.loader.items()
         return min(batches.stop * size, items) - batches.start * size
+
+
+def _warmup(training: TrainingConfig, steps_per_epoch: int) -> int:
+    if training.warmup_steps is not None:
+        return training.warmup_steps
+    return round(training.warmup_epochs * steps_per_epoch)
 
 
 def _means(reports: Sequence[LossReport]) -> dict[str, float]:

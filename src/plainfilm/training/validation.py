@@ -15,27 +15,35 @@ from torch import Tensor
 
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.batches.loader import Loader
+from plainfilm.errors import DataError
 from plainfilm.metrics.retrieval import join, standings
 from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.model import Model
 from plainfilm.objectives.base import Features, LossReport, Objective
 from plainfilm.training.distributed import Gathering
 from plainfilm.training.machine import Machine
-from plainfilm.training.step import cut, joined, measure_step
+from plainfilm.training.step import Measurement, cut, joined, measure_step
 
 _BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Validator:
-    """Measures `metric` ("loss", a part of the loss, or "recall@K") over the batches of `loader`."""
+    """Measures `metric` ("loss", a part of the loss, a score of the objective, or "recall@K") over the
+    batches of `loader`."""
 
     loader: Loader
     machine: Machine
     metric: str
     sub_batch_size: int | None = None
 
-    def __call__(self, model: DualEncoder, objective: Objective) -> dict[str, float]:
-        """The loss, its parts and the metric, each a mean over the items; leaves training mode as it was."""
+    def __call__(self, model: Model, objective: Objective) -> dict[str, float]:
+        """The loss and its parts, each a mean over the items, the objective's scores and the metric; leaves
+        training mode as it was.
+
+        Raises:
+            DataError: these films do not give the metric.
+        """
         modes = model.training, objective.training
         model.eval()
         objective.eval()
@@ -45,26 +53,35 @@ class Validator:
             model.train(modes[0])
             objective.train(modes[1])
 
-    def _measure(self, model: DualEncoder, objective: Objective) -> dict[str, float]:
+    def _measure(self, model: Model, objective: Objective) -> dict[str, float]:
         sums: dict[str, float] = defaultdict(float)
-        count, pairs = 0, _Pairs()
+        count, pairs, collected = 0, _Pairs(), []
+        recall_at = self._recall_at()
         for batch in self.loader.epoch(0):
             batch = self.machine.take(batch)
             size = int(_world_sum(len(batch), batch.rows.device))
-            for name, value in named(self._loss(model, objective, batch)).items():
+            found = self._measured(model, objective, batch)
+            for name, value in named(found.report).items():
                 sums[name] += value * size
             count += size
-            if self._recall_at() is not None:
+            collected.append(kept(objective, found))
+            if recall_at is not None and isinstance(model, DualEncoder):
                 pairs.add(*self._encoded(model, batch))
-        means = {name: total / count for name, total in sums.items()}
-        recall_at = self._recall_at()
-        return means if recall_at is None else means | {self.metric: pairs.recall(recall_at)}
+        values = {name: total / count for name, total in sums.items()} | objective.score(joined(collected))
+        if recall_at is not None:
+            values[self.metric] = pairs.recall(recall_at)
+        if self.metric not in values:
+            raise DataError(
+                f"validation.metric '{self.metric}' cannot be computed on the validation split (AUROC takes "
+                "an observation with films of both classes): set validation.metric=loss"
+            )
+        return values
 
     def _recall_at(self) -> int | None:
         name, _, number = self.metric.partition("@")
         return int(number) if name == "recall" else None
 
-    def _loss(self, model: DualEncoder, objective: Objective, batch: Batch) -> LossReport:
+    def _measured(self, model: Model, objective: Objective, batch: Batch) -> Measurement:
         return measure_step(
             model,
             objective,
@@ -86,6 +103,12 @@ class Validator:
             image = model.encode_images(part.images[:, 0])
             text = model.encode_texts(part.token_ids[:, 0], part.token_mask[:, 0])
         return {"image": image, "text": text}
+
+
+def kept(objective: Objective, found: Measurement) -> Features:
+    """What `objective.score` wants of a batch."""
+    features = {**found.features, **found.targets}
+    return {name: features[name].detach().cpu() for name in objective.collected}
 
 
 def named(report: LossReport) -> dict[str, float]:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.bank.labels import Labels
+from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError, nearest
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import BLANK
 from plainfilm.progress import Progress
 from plainfilm.prompts import PromptPack, Prompts
-from plainfilm.types import State
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor, PromptVectors, ZeroShot
 
-Uncertain = Literal["ignore", "positive", "negative"]
-Absent = Literal["negative", "ignore"]
 Mask = NDArray[np.bool_]
 
 
@@ -123,7 +121,7 @@ def gather_films(
     labelled = (every != BLANK).any(axis=1)
     kept = every[labelled][:, columns]
     frame = pd.concat(frames, ignore_index=True)[labelled].reset_index(drop=True)
-    positive, known = _truth(kept, uncertain, absent)
+    positive, known = truth(kept, uncertain, absent)
     return Films(frame, positive, known, int((~labelled).sum()))
 
 
@@ -137,18 +135,6 @@ def _films_of(collection: Collection, place: int, split: str, views: Sequence[st
     return frame.drop(columns=["path", "split", "view"]).assign(
         image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus
     )
-
-
-def _truth(states: States, uncertain: Uncertain, absent: Absent) -> tuple[Mask, Mask]:
-    positive = states == State.POSITIVE
-    known = positive | (states == State.NEGATIVE)
-    if uncertain != "ignore":
-        known |= states == State.UNCERTAIN
-    if uncertain == "positive":
-        positive |= states == State.UNCERTAIN
-    if absent == "negative":
-        known |= states == BLANK
-    return positive, known
 
 
 def score_films(predictor: Predictor, films: Films, prompts: PromptVectors, progress: Progress) -> ZeroShot:
