@@ -88,6 +88,25 @@ def test_texts_are_escaped(results):
     assert "<script" not in text
 
 
+def test_films_shown_for_their_score_say_how_they_were_called(results, small_world):
+    image = str(small_world.image_path(small_world.table("images")["path"][0].as_py()))
+    film = {
+        "rank": 1,
+        "score": 0.25,
+        "image": image,
+        "name": "<f>",
+        "kind": "labelled negative",
+        "text": None,
+    }
+    film |= {"labels": {"Edema": 0}, "called": "positive", "agrees": False}
+    example = Shown("Edema: 1 of 2", None, "for: edema", {}, (film,), "The worst & the best.")
+    text = page(dataclasses.replace(results, shown=(example,)), {})
+    assert checked(text).images[-1]["alt"] == "film <f>, labelled negative"
+    assert "called positive · score 0.250" in text
+    assert "The worst &amp; the best." in text
+    assert "Drawn at random" not in text
+
+
 def test_a_query_without_an_answer_says_so(results):
     empty = dataclasses.replace(shown(), answers=())
     assert "Nothing was retrieved." in page(dataclasses.replace(results, shown=(empty,)), {})

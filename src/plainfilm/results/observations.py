@@ -33,7 +33,7 @@ def observations_table(metrics: Sequence[Metric]) -> str:
     return (
         "<h2>Observations</h2><p>Decisions are at the threshold chosen on validation films. "
         "A dash is a score that cannot be computed; point at it for the reason.</p>"
-        f'<div class="sheet"><table><thead><tr><th scope="col">observation</th>'
+        f'<div class="sheet observations"><table><thead><tr><th scope="col">observation</th>'
         f'<th scope="col">positive</th><th scope="col">n</th>{head}</tr></thead><tbody>{rows}'
         "</tbody></table></div>"
     )

@@ -26,7 +26,13 @@ NOTICE = (
     "Scores are of this model on this collection under the protocol below; they say nothing about any other. "
     "Not a medical device."
 )
+_DRAWN = (
+    'Drawn at random, neither best nor worst. <span class="chip good">✓ the query states the same</span>'
+    '<span class="chip bad">✗ the query states the opposite, or does not mention a positive</span>'
+    '<span class="chip">· open</span>'
+)
 _STATES = {1: "", 0: "no ", -1: "possible "}
+_CLASSES = {True: "good", False: "bad", None: ""}
 _VERDICTS = {1: ("good", "✓"), -1: ("bad", "✗"), 0: ("", "·")}
 
 
@@ -139,12 +145,8 @@ def _figures(figures: Mapping[str, bytes]) -> str:
 def _gallery(shown: Sequence[Shown]) -> str:
     if not shown:
         return ""
-    parts = [
-        "<h2>Examples</h2><p>Drawn at random, neither best nor worst. "
-        '<span class="chip good">✓ the query states the same</span>'
-        '<span class="chip bad">✗ the query states the opposite, or does not mention a positive</span>'
-        '<span class="chip">· open</span></p>'
-    ]
+    introduction = shown[0].introduction
+    parts = [f"<h2>Examples</h2><p>{_DRAWN if introduction is None else escape(introduction)}</p>"]
     direction = None
     for example in shown:
         first = example.title.partition(":")[0]
@@ -161,16 +163,33 @@ def _case(example: Shown) -> str:
     if example.query_text:
         query += f"<blockquote>{escape(example.query_text)}</blockquote>"
     labels = "".join(_chip(name, state, None) for name, state in _positives_first(example.query_labels))
-    answers = "".join(_answer(answer) for answer in example.answers)
-    body = f'<ol class="answers">{answers}</ol>' if answers else '<p class="none">Nothing was retrieved.</p>'
+    answers = "".join(_film(one) if "kind" in one else _answer(one) for one in example.answers)
+    films = " films" if example.introduction is not None else ""
+    body = (
+        f'<ol class="answers{films}">{answers}</ol>'
+        if answers
+        else '<p class="none">Nothing was retrieved.</p>'
+    )
     return (
         f'<article class="case"><div class="query">{query}<div class="name">{escape(name)}</div>'
         f"{labels}</div>{body}</article>"
     )
 
 
+def _film(answer: Mapping[str, Any]) -> str:
+    """A film that is shown for its score."""
+    called = f"called {answer['called']} · " if answer["called"] else ""
+    picture = film_picture(answer["image"], f"film {answer['name']}, {answer['kind']}")
+    chips = "".join(_chip(name, state, None) for name, state in answer["labels"].items())
+    return (
+        f'<li class="answer {_CLASSES[answer["agrees"]]}"><b>{escape(answer["kind"])}</b>{picture}'
+        f'<span class="score">{called}score {answer["score"]:.3f}</span>'
+        f'<div class="name">{escape(answer["name"])}</div>{chips}</li>'
+    )
+
+
 def _answer(answer: Mapping[str, Any]) -> str:
-    verdict = {True: "good", False: "bad", None: ""}[answer["agrees"]]
+    verdict = _CLASSES[answer["agrees"]]
     body = f"<p>{escape(answer['text'])}</p>" if answer["text"] else ""
     if answer["image"]:
         body += film_picture(answer["image"], f"retrieved film, rank {answer['rank']}")

@@ -5,6 +5,8 @@ A task module has two names:
     Config                                          a `config.Settings`: the protocol's options
     run(predictor, collections, config, progress)   a `Results`
 
+and a third, `MODEL`, where it evaluates another kind of model than a dual encoder (`nn.kinds`).
+
 A task computes and returns; writing `results.json`, tables, figures and the page is done by `results/`.
 The same model, collections and config give the same bytes: no random crops, no sampled sentences,
 every generator seeded from `config.seed`.
@@ -63,7 +65,9 @@ class Shown:
 
     `query_image` is a path or `None`; every answer is a dictionary with `rank`, `score`, `text` or
     `image`, `labels` ({observation: state}), `agreement` ({observation: 1 agrees, -1 contradicts, 0 open})
-    and `agrees` (True, False, or None where nothing is known).
+    and `agrees` (True, False, or None where nothing is known). Where films are shown for their score,
+    `introduction` says which, and answers have the `name` of the film, the `kind` of choice it was shown by
+    and what it was `called` ("positive", "negative", or None).
     """
 
     title: str
@@ -71,6 +75,7 @@ class Shown:
     query_text: str | None
     query_labels: dict[str, int]
     answers: tuple[dict[str, Any], ...]
+    introduction: str | None = None
 
 
 @dataclass(frozen=True)
