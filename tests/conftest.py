@@ -54,6 +54,28 @@ def small_world(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_classifier(tmp_path_factory) -> Path:
+    """The folder of an untrained classifier of what the small world's labels speak of, and of a hernia."""
+    import torch
+
+    from plainfilm.io.preprocessing import Preprocessing
+    from plainfilm.nn.classifier import ClassifierConfig, build_classifier
+    from plainfilm.nn.model_folder import ModelConfig, save_model
+
+    architecture = ClassifierConfig(
+        image={"use": "compact", "width": 4, "grid": 2},
+        observations=("Pneumothorax", "Hernia", "Cardiomegaly", "Pleural Effusion"),
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_classifier(architecture)
+    config = ModelConfig(architecture=architecture, preprocessing=Preprocessing(size=64, channels=1))
+    folder = tmp_path_factory.mktemp("classifiers") / "tiny"
+    save_model(folder, model, None, config)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory, small_world) -> Path:
     """The folder of an untrained model with a tokenizer of the small world's texts."""
     import torch

@@ -19,9 +19,16 @@ def name(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def results(name, tiny_model, small_world) -> Results:
+def model(name, request):
+    """The folder of a tiny model of the kind that the task evaluates."""
+    kind = getattr(task(name), "MODEL", "dual_encoder")
+    return request.getfixturevalue({"dual_encoder": "tiny_model", "classifier": "tiny_classifier"}[kind])
+
+
+@pytest.fixture(scope="module")
+def results(name, model, small_world) -> Results:
     module = task(name)
-    return module.run(load(tiny_model), [small_world], build(module.Config, {"split": "test"}, name))
+    return module.run(load(model), [small_world], build(module.Config, {"split": "test"}, name))
 
 
 def test_has_settings_with_a_default_for_every_key(name):
@@ -40,9 +47,9 @@ def test_says_what_it_is_of(name, results, small_world):
     assert (results.collection, results.split) == (small_world.name, "test")
 
 
-def test_runs_again_to_the_same_results(name, results, tiny_model, small_world):
+def test_runs_again_to_the_same_results(name, results, model, small_world):
     module = task(name)
-    again = module.run(load(tiny_model), [small_world], build(module.Config, {"split": "test"}, name))
+    again = module.run(load(model), [small_world], build(module.Config, {"split": "test"}, name))
     assert as_document(again) == as_document(results)
     assert again.predictions.equals(results.predictions)
 

@@ -61,6 +61,16 @@ def check_origins(collections: Sequence[Collection], wanted: Iterable[str]) -> N
             raise DataError(f"no collection has labels from '{name}': {nearest(name, known)}")
 
 
+def origins_asked(collection: Collection, wanted: Sequence[str]) -> list[str]:
+    """The origins of the labels that are read: of the first of `wanted` that the collection has, without one
+    all that are not from Plainfilm's labeller."""
+    present = origins(collection)
+    for name in wanted:
+        if found := [origin for origin in present if _is_from(origin, name)]:
+            return found
+    return [origin for origin in present if not origin.startswith(_LABELLER)]
+
+
 def item_labels(
     collection: Collection,
     images: Sequence[Sequence[int]],
@@ -75,7 +85,7 @@ def item_labels(
     are read.
     """
     labels = collection.frame("labels")[["target", "target_id", "observation", "state", "origin"]]
-    labels = labels[labels["origin"].isin(_chosen(collection, wanted))]
+    labels = labels[labels["origin"].isin(origins_asked(collection, wanted))]
     if observations is not None:
         labels = labels[labels["observation"].isin(observations)]
     said = _targets(collection, images).merge(labels, on=["target", "target_id"])
@@ -115,14 +125,6 @@ def joined(parts: Sequence[ItemLabels]) -> ItemLabels:
 
 def _is_from(origin: str, name: str) -> bool:
     return origin == name or origin.startswith(f"{name}/")
-
-
-def _chosen(collection: Collection, wanted: Sequence[str]) -> list[str]:
-    present = origins(collection)
-    for name in wanted:
-        if found := [origin for origin in present if _is_from(origin, name)]:
-            return found
-    return [origin for origin in present if not origin.startswith(_LABELLER)]
 
 
 def _targets(collection: Collection, images: Sequence[Sequence[int]]) -> pd.DataFrame:

@@ -16,106 +16,50 @@ validation, into the model's folder, for `plainfilm predict`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
-from pydantic import AliasChoices, Field, field_validator
 
 from plainfilm.bank.labels import FILMS, Labels
-from plainfilm.batches.labels import Absent, Uncertain
-from plainfilm.collection import Collection, check_patients_apart
-from plainfilm.config import Settings
-from plainfilm.errors import DataError, UsageError
-from plainfilm.metrics.classification import Criterion
+from plainfilm.collection import Collection
+from plainfilm.errors import UsageError
 from plainfilm.metrics.scores import count
-from plainfilm.nn.decisions import Ensembles, write_decisions
+from plainfilm.nn.decisions import Ensembles
 from plainfilm.progress import SILENT, Progress
-from plainfilm.prompts import PromptPack, load_pack
-from plainfilm.tasks.base import Metric, Results
+from plainfilm.prompts import load_pack
+from plainfilm.tasks.base import Results
 from plainfilm.tasks.prompting import multiclass
-from plainfilm.tasks.prompting.calibrating import calibration_metrics, probabilities
-from plainfilm.tasks.prompting.deciding import COMBINED, Fitted, as_decisions, fit, group_scores
-from plainfilm.tasks.prompting.films import Asked, Films, choose_prompts, gather_films, score_films
+from plainfilm.tasks.prompting.deciding import GROUPS, prompted
+from plainfilm.tasks.prompting.films import Films, choose_prompts, score_films
 from plainfilm.tasks.prompting.gallery import gallery
-from plainfilm.tasks.prompting.tables import predictions_table
-from plainfilm.tasks.prompting.trials import abstention_trial, explained
-from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
-from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
-from plainfilm.tasks.scoring.observations import Truth, number_of_films, trial
-from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split
-from plainfilm.types import View
+from plainfilm.tasks.prompting.judging import (
+    SUBGROUP_SCORES,
+    JudgingConfig,
+    World,
+    decide,
+    judge,
+    results_of,
+)
+from plainfilm.tasks.scoring.films import film_subgroups
+from plainfilm.tasks.scoring.measure import Measured, items_table, measure, measure_subgroups
+from plainfilm.tasks.scoring.protocol import check_no_leak
 
 if TYPE_CHECKING:
-    from plainfilm.predictor import Predictor, PromptVectors, ZeroShot
-
-FITTED_ON = "validation"
-SUBGROUP_SCORES = ("auroc_macro", "f1_macro", "accuracy")
+    from plainfilm.predictor import Predictor, ZeroShot
 
 
-class Config(Settings):
+class Config(JudgingConfig):
     """The protocol.
 
-    prompts: a prompt pack, by name or file. observations: which to ask about; by default all that labels and
-    pack share. labels (or label_origin): the origin of the labels, needed where a collection has several.
-    uncertain, absent: what labels that are uncertain and labels that are not there count as. ensembles: the
-    unit mean of the prompts' vectors, or the mean of their cosines. threshold: what is best at a threshold.
-    miss: the share of each class that may lie outside its conformal sets. views: films of other views are
-    left out; by default the model is asked about the views it was trained on and those not known.
-    save_decisions: write thresholds, calibration and bounds into the model's folder.
+    prompts: a prompt pack, by name or file. ensembles: the unit mean of the prompts' vectors, or the mean of
+    their cosines. observations: by default all that labels and pack share. labels: needed where a collection
+    has several origins. The rest: see `judging.JudgingConfig`.
     """
 
     mode: Literal["each", "multiclass"] = "each"
     prompts: str = "cxr"
-    observations: tuple[str, ...] | None = None
-    labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
-    uncertain: Uncertain = "ignore"
-    absent: Absent = "negative"
     ensembles: Ensembles = "mean"
-    threshold: Criterion = "f1"
-    miss: float = Field(default=0.1, gt=0, lt=1)
-    split: str = "test"
-    views: tuple[View, ...] | None = None
-    resamples: int = Field(default=1000, ge=100)
-    seed: int = 0
-    save_decisions: bool = False
-
-    @field_validator("split")
-    @classmethod
-    def _known_split(cls, value: str) -> str:
-        return known_split(value)
-
-
-@dataclass(frozen=True)
-class _World:
-    """What an evaluation works on."""
-
-    predictor: Predictor
-    collections: Sequence[Collection]
-    labels: Labels
-    pack: PromptPack
-    asked: Asked
-    vectors: PromptVectors
-    config: Config
-    progress: Progress
-
-    def films(self, split: str) -> Films:
-        """The labelled films of a split."""
-        config = self.config
-        views = views_of_films(self.predictor, config.views)
-        observations = self.asked.observations
-        policies = (config.uncertain, config.absent)
-        return gather_films(self.collections, split, views, self.labels, observations, *policies)
-
-    def scores(self, films: Films) -> ZeroShot:
-        """What the prompts say of them."""
-        return score_films(self.predictor, films, self.vectors, self.progress)
-
-    @property
-    def resampling(self) -> Resampling:
-        """How intervals are made."""
-        return Resampling(number_of_films, self.config.resamples, self.config.seed)
 
 
 def run(
@@ -136,85 +80,36 @@ def run(
         if names:
             progress.say(f"left out, for there are no {what} of them: {', '.join(names)}")
     vectors = predictor.prompt_vectors(asked.prompts, config.ensembles)
-    world = _World(predictor, collections, labels, pack, asked, vectors, config, progress)
-    films = world.films(config.split)
-    if not len(films):
-        raise DataError(
-            f"{'+'.join(c.name for c in collections)}: no labelled film in split '{config.split}' "
-            f"({films.unlabelled} without labels); choose another with --split, or views="
-        )
-    return _multiclass(world, films) if config.mode == "multiclass" else _each(world, films)
 
+    def compare(films: Films) -> ZeroShot:
+        return score_films(predictor, films, vectors, progress)
 
-def _each(world: _World, films: Films) -> Results:
-    config = world.config
-    fitted = _fitted(world)
-    found = world.scores(films)
-    truth = Truth(world.asked.observations, films.positive, films.known)
-    made = probabilities(found.margin, world.predictor.scale, fitted)
-    parts = film_subgroups(world.collections, films.frame)
-    metrics, items = [], []
-    for group, values in group_scores(found).items():
-        thresholds = fitted.thresholds[group] if fitted else None
-        scores, values_of, baselines = trial(group == COMBINED, values, thresholds, truth)
-        measured = Measured(group, values_of, baselines, films.patients)
-        metrics += measure(measured, scores, world.resampling)
-        chosen = [score for score in scores if score.name in SUBGROUP_SCORES] if group == COMBINED else []
-        metrics += measure_subgroups(measured, chosen, parts, world.resampling)
-        items.append(items_table(measured, films.frame["image_id"].to_numpy(dtype=str)))
-    metrics += calibration_metrics(made, truth, fitted, films.patients, world.resampling)
-    if fitted:
-        scores, values_of, baselines = abstention_trial(found.margin, fitted.bounds, config.miss, truth)
-        measured = Measured("abstention", values_of, baselines, films.patients)
-        metrics += measure(measured, scores, world.resampling)
-        items.append(items_table(measured, films.frame["image_id"].to_numpy(dtype=str)))
-    reasons = explained(truth, fitted, world.asked)
-    results = _results(
-        world,
-        films,
-        [reasons(metric) for metric in metrics],
-        predictions_table(films, found, made, fitted),
-        pd.concat(items, ignore_index=True),
-        {"thresholds": _thresholds(world, fitted)},
+    world = World(
+        *("zero_shot", predictor, collections, labels, asked.observations, config, progress),
+        says=lambda films: prompted(compare(films), predictor.scale, asked),
+        prompts=asked.prompts,
+        ensembles=config.ensembles,
+        facts={
+            "prompts": {"pack": pack.name, "version": pack.version, "fingerprint": pack.fingerprint},
+            "temperature": 1.0 / predictor.scale,
+        },
+        left_out={
+            "observations without prompts": list(asked.without_prompts),
+            "observations without labels": list(asked.without_labels),
+        },
     )
-    return replace(results, shown=gallery(films, found, fitted, world.asked))
+    films = world.asked()
+    if config.mode == "multiclass":
+        return _multiclass(world, films)
+    fitted, found = decide(world), compare(films)
+    results = judge(world, films, prompted(found, predictor.scale, asked), fitted)
+    return replace(results, shown=gallery(films, found, fitted, asked))
 
 
-def _fitted(world: _World) -> Fitted | None:
-    """What validation films give, or `None` where there are none or they are themselves evaluated."""
-    config, fitted = world.config, None
-    if config.split != FITTED_ON:
-        films = world.films(FITTED_ON)
-        if len(films):
-            check_no_leak(world.predictor, world.collections, FITTED_ON)
-            check_patients_apart(
-                *([(c, split) for c in world.collections] for split in (FITTED_ON, config.split))
-            )
-            fitted = fit(world.scores(films), films, config.threshold, config.miss)
-    if config.save_decisions:
-        _save_decisions(world, fitted)
-    return fitted
-
-
-def _save_decisions(world: _World, fitted: Fitted | None) -> None:
-    folder = world.predictor.folder
-    if fitted is None or folder is None:
-        raise DataError(
-            f"save_decisions=true: nothing to decide by; it takes labelled films in split '{FITTED_ON}' "
-            f"beside those of split '{world.config.split}'"
-        )
-    config = world.config
-    protocol = {**_protocol(world), "split": FITTED_ON}
-    decisions = as_decisions(
-        fitted, world.asked.prompts, config.ensembles, config.miss, world.predictor.fingerprint, protocol
-    )
-    world.progress.say(f"decisions: {write_decisions(folder, decisions)}")
-
-
-def _multiclass(world: _World, films: Films) -> Results:
+def _multiclass(world: World, films: Films) -> Results:
     kept = multiclass.exclusive(films)
-    observations = world.asked.observations
-    scores = world.scores(kept.films).positive.astype(np.float64)
+    observations = world.observations
+    scores = world.says(kept.films).groups[GROUPS[0]]
     values, baselines = multiclass.all_terms(scores, kept.classes, observations)
     measured = Measured(multiclass.GROUP, values, baselines, kept.films.patients)
     resampling = replace(world.resampling, count=count)
@@ -225,76 +120,11 @@ def _multiclass(world: _World, films: Films) -> Results:
         measured, chosen, film_subgroups(world.collections, kept.films.frame), resampling
     )
     left_out = {"films of no class": kept.none, "films of several classes": kept.several}
-    return _results(
+    return results_of(
         world,
         kept.films,
         metrics,
-        multiclass.predictions_table(kept, scores, observations),
+        multiclass.predictions_table(kept, np.asarray(scores), observations),
         items_table(measured, kept.films.frame["image_id"].to_numpy(dtype=str)),
         {"thresholds": {"chosen_on": "none", "why": "the class of the highest score"}, "left_out": left_out},
     )
-
-
-def _results(
-    world: _World,
-    films: Films,
-    metrics: Sequence[Metric],
-    predictions: pd.DataFrame,
-    items: pd.DataFrame,
-    more: dict[str, Any],
-) -> Results:
-    protocol = _protocol(world)
-    left_out = {**protocol["left_out"], "films without labels": films.unlabelled, **more.pop("left_out", {})}
-    return Results(
-        task="zero_shot",
-        model=world.predictor.name,
-        collection="+".join(collection.name for collection in world.collections),
-        split=world.config.split,
-        n=len(films),
-        protocol={**protocol, **more, "left_out": left_out},
-        metrics=tuple(metrics),
-        predictions=predictions,
-        items=items,
-    )
-
-
-def _thresholds(world: _World, fitted: Fitted | None) -> dict[str, Any]:
-    if fitted is None:
-        evaluated = world.config.split == FITTED_ON
-        why = "the validation films are evaluated" if evaluated else "no labelled films for validation"
-        return {"chosen_on": "none", "why": why}
-    names = world.asked.observations
-    return {
-        "chosen_on": FITTED_ON,
-        "best": world.config.threshold,
-        "values": {group: dict(zip(names, one, strict=True)) for group, one in fitted.thresholds.items()},
-        "temperature": 1.0 / fitted.scale if fitted.scale else None,
-        "positives": dict(zip(names, fitted.positives, strict=True)),
-        "negatives": dict(zip(names, fitted.negatives, strict=True)),
-    }
-
-
-def _protocol(world: _World) -> dict[str, Any]:
-    """Everything that decides the numbers."""
-    predictor, config, pack = world.predictor, world.config, world.pack
-    return {
-        **config.model_dump(mode="json", exclude={"save_decisions"}),
-        "prompts": {"pack": pack.name, "version": pack.version, "fingerprint": pack.fingerprint},
-        "observations": list(world.asked.observations),
-        "labels": world.labels.origin,
-        "text_rule": None,
-        "views": views_of_films(predictor, config.views),
-        "temperature": 1.0 / predictor.scale,
-        "left_out": {
-            "observations without prompts": list(world.asked.without_prompts),
-            "observations without labels": list(world.asked.without_labels),
-        },
-        "ties": "count half",
-        "macro": "mean over the observations that have films of both classes",
-        "baselines": {
-            "random": "the same score for all films; positive with the chance of its prevalence",
-            "majority": "the commoner answer of the evaluated films for every film",
-            "prevalence": "the share of positives among the validation films, for every film",
-        },
-        **identity(predictor, world.collections, config.resamples),
-    }

@@ -16,7 +16,7 @@ from plainfilm.metrics.conformal import Bounds, fit_bounds
 from plainfilm.nn.decisions import Decision, Decisions, Ensembles
 from plainfilm.predictor import ZeroShot
 from plainfilm.prompts import Prompts
-from plainfilm.tasks.prompting.films import Films
+from plainfilm.tasks.prompting.films import Asked, Films
 
 GROUPS = ("positive prompt", "negative prompt", "combined")
 """Scores by the positive ensemble alone, by the negative one alone (the less alike the more positive), and by
@@ -27,12 +27,34 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a model says of N films and C observations.
+
+    groups: scores (N, C), higher is more positive, by what they are made of. main: the group that decisions
+    are made on, its scores being margins: 0 is one half, and `scale` times the margin goes into a sigmoid.
+    kept: arrays (N, C) by name that predictions keep of every film. undenied: observations without a margin.
+    """
+
+    observations: tuple[str, ...]
+    groups: Mapping[str, Floats]
+    main: str
+    scale: float
+    kept: Mapping[str, NDArray]
+    undenied: frozenset[str] = frozenset()
+
+    @property
+    def margin(self) -> Floats:
+        """(N, C)."""
+        return self.groups[self.main]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """One entry per observation, `None` where the validation films have one class only.
 
-    thresholds: by group. platt: the probability of a margin. scale: what margins are multiplied with before
-    a sigmoid, the same for all observations. bounds: where labels stay plausible. positives, negatives: how
-    many films.
+    thresholds: by group, `main` that of the margins. platt: the probability of a margin. scale: what margins
+    are multiplied with before a sigmoid, the same for all observations. bounds: where labels stay plausible.
+    positives, negatives: how many films.
     """
 
     thresholds: Mapping[str, Sequence[float | None]]
@@ -42,18 +64,25 @@ class Fitted:
     prevalence: Sequence[float | None]
     positives: Sequence[int]
     negatives: Sequence[int]
+    main: str = COMBINED
 
 
-def group_scores(found: ZeroShot) -> dict[str, Floats]:
-    """The scores (N, C) of each group, higher is more positive."""
+def prompted(found: ZeroShot, scale: float, asked: Asked) -> Said:
+    """What prompts say."""
     positive, negative = found.positive.astype(np.float64), found.negative.astype(np.float64)
-    return dict(zip(GROUPS, (positive, -negative, found.margin), strict=True))
+    return Said(
+        observations=found.observations,
+        groups=dict(zip(GROUPS, (positive, -negative, found.margin), strict=True)),
+        main=COMBINED,
+        scale=scale,
+        kept={"positive_score": found.positive, "negative_score": found.negative},
+        undenied=frozenset(name for name, prompts in asked.prompts.items() if not prompts.negative),
+    )
 
 
-def fit(found: ZeroShot, films: Films, criterion: Criterion, miss: float) -> Fitted:
+def fit(said: Said, films: Films, criterion: Criterion, miss: float) -> Fitted:
     """Fits on validation films (N) what `Fitted` holds."""
-    scores = group_scores(found)
-    margins = scores[COMBINED]
+    scores, margins = said.groups, said.margin
     known = films.known & np.isfinite(margins)
     columns = range(known.shape[1])
     rows = [known[:, column] for column in columns]
@@ -74,22 +103,24 @@ def fit(found: ZeroShot, films: Films, criterion: Criterion, miss: float) -> Fit
         prevalence=[float(truth.mean()) if len(truth) else None for truth in truths],
         positives=[int(truth.sum()) for truth in truths],
         negatives=[int((~truth).sum()) for truth in truths],
+        main=said.main,
     )
 
 
 def as_decisions(
     fitted: Fitted,
+    observations: Sequence[str],
     prompts: Mapping[str, Prompts],
     ensembles: Ensembles,
     miss: float,
     model_fingerprint: str,
     protocol: Mapping[str, Any],
 ) -> Decisions:
-    """What a model folder keeps; observations that nothing denies have no margin and are left out."""
+    """What a model folder keeps of those of the `observations` (C) that have `prompts`, if only none."""
     decided = {
-        name: _decision(fitted, place, asked)
-        for place, (name, asked) in enumerate(prompts.items())
-        if asked.negative
+        name: _decision(fitted, place, prompts[name])
+        for place, name in enumerate(observations)
+        if name in prompts
     }
     return Decisions(
         model_fingerprint=model_fingerprint,
@@ -106,7 +137,7 @@ def _decision(fitted: Fitted, place: int, prompts: Prompts) -> Decision:
     return Decision(
         positive=prompts.positive,
         negative=prompts.negative,
-        threshold=fitted.thresholds[COMBINED][place],
+        threshold=fitted.thresholds[fitted.main][place],
         slope=platt.slope if platt else None,
         bias=platt.bias if platt else None,
         positive_from=_finite(bounds.positive_from),

@@ -1,4 +1,4 @@
-"""Abstention beside its baseline, and why some scores of prompts cannot be computed."""
+"""Abstention beside its baseline, and why some scores cannot be computed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from plainfilm.metrics.conformal import Bounds
 from plainfilm.tasks.base import Metric
-from plainfilm.tasks.prompting.deciding import GROUPS, Fitted, Floats
-from plainfilm.tasks.prompting.films import Asked
+from plainfilm.tasks.prompting.deciding import GROUPS, Fitted, Floats, Said
 from plainfilm.tasks.prompting.terms import ABSTENTION, abstention_terms, random_abstention
 from plainfilm.tasks.scoring.observations import Trial, Truth, known_terms, ratio_scores
 
@@ -19,7 +18,7 @@ def abstention_trial(margins: Floats, bounds: Sequence[Bounds], miss: float, tru
     return ratio_scores(ABSTENTION, truth.observations), values, {"random": random_abstention(miss, truth)}
 
 
-def explained(truth: Truth, fitted: Fitted | None, asked: Asked) -> Callable[[Metric], Metric]:
+def explained(truth: Truth, fitted: Fitted | None, said: Said) -> Callable[[Metric], Metric]:
     """Gives metrics of one observation their number of positives, and says why a score is not computable."""
     positives = (truth.positive & truth.known).sum(axis=0)
     negatives = truth.known.sum(axis=0) - positives
@@ -30,7 +29,7 @@ def explained(truth: Truth, fitted: Fitted | None, asked: Asked) -> Callable[[Me
         if not positives[place] or not negatives[place]:
             only = "negative" if negatives[place] else "positive" if positives[place] else "unlabelled"
             return f"not computable: all films are {only}"
-        if not asked.prompts[name].negative and metric.group != GROUPS[0]:
+        if name in said.undenied and metric.group != GROUPS[0]:
             return "not computable: the prompt pack has no prompt that denies it"
         if fitted is not None and not (fitted.positives[place] and fitted.negatives[place]):
             return "not computable: the validation films are of one class"

@@ -1,0 +1,100 @@
+"""Classification: what a classifier says of films, observation by observation, against labels.
+
+Judged exactly as zero-shot classification is (`tasks.prompting.judging`): AUROC and average precision; F1,
+precision, recall and specificity at thresholds chosen on the validation split of the same collections;
+calibration and abstention fitted there; subgroups; every score with its interval by patient and baselines.
+
+What the model answers and the labels do not have is left out and named, and the other way round. With
+`save_decisions=true` what was fitted on validation goes into the model's folder, for `plainfilm predict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from plainfilm.bank.labels import FILMS, Labels
+from plainfilm.batches.labels import origins_asked
+from plainfilm.collection import Collection
+from plainfilm.errors import DataError, nearest
+from plainfilm.progress import SILENT, Progress
+from plainfilm.tasks.base import Results
+from plainfilm.tasks.prompting.deciding import Said
+from plainfilm.tasks.prompting.films import Films
+from plainfilm.tasks.prompting.judging import JudgingConfig, World, decide, judge
+from plainfilm.tasks.scoring.protocol import check_no_leak
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+MODEL = GROUP = "classifier"
+
+
+class Config(JudgingConfig):
+    """The protocol, see `judging.JudgingConfig`.
+
+    observations: by default all that model and labels share. labels: by default those of the origin that the
+    model was trained with, where the collections have it.
+    """
+
+
+def run(
+    predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
+) -> Results:
+    """Evaluates a classifier; see the module.
+
+    Raises:
+        UsageError: the model is no classifier.
+        LeakageError: patients of the films are among those of the training split.
+        DataError: no labels, no films, or nothing that labels and model share.
+    """
+    answered = predictor.classify([]).observations
+    check_no_leak(predictor, collections, config.split)
+    labels = Labels(collections, config.labels or _trained_with(predictor, collections), FILMS)
+    observations = _observations(predictor, labels, config.observations)
+    left_out = {
+        "observations without labels": [name for name in answered if name not in labels.stated],
+        "labels the model does not answer": sorted(labels.stated - set(answered)),
+    }
+    for what, names in left_out.items():
+        if names:
+            progress.say(f"left out, {what}: {', '.join(names)}")
+    places = [answered.index(name) for name in observations]
+
+    def says(films: Films) -> Said:
+        logits = predictor.classify(films.frame["image"].tolist(), progress).logits[:, places]
+        return Said(observations, {GROUP: logits.astype(np.float64)}, GROUP, 1.0, {"logit": logits})
+
+    world = World(
+        *("classification", predictor, collections, labels, observations, config, progress, says),
+        left_out=left_out,
+    )
+    films = world.asked()
+    return judge(world, films, says(films), decide(world))
+
+
+def _trained_with(predictor: Predictor, collections: Sequence[Collection]) -> str | None:
+    """The origin of the labels that the model learned from, where all collections have one such."""
+    wanted = predictor.config.recipe.get("data", {}).get("label_origin", ())
+    found = [set(origins_asked(collection, wanted)) for collection in collections]
+    shared = set.intersection(*found)
+    return shared.pop() if len(shared) == 1 else None
+
+
+def _observations(predictor: Predictor, labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    for name in wanted or ():
+        if name not in predictor.observations:
+            raise DataError(
+                f"{predictor.name} does not answer '{name}': {nearest(name, predictor.observations)}"
+            )
+        if name not in labels.stated:
+            raise DataError(f"no labels of '{name}' from {labels.origin}: {nearest(name, labels.stated)}")
+    chosen = tuple(wanted or (name for name in predictor.observations if name in labels.stated))
+    if not chosen:
+        raise DataError(
+            f"labels of {labels.origin} ({', '.join(sorted(labels.stated))}) and {predictor.name} "
+            f"({', '.join(predictor.observations)}) share no observation; choose other labels with labels="
+        )
+    return chosen
