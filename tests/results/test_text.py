@@ -17,6 +17,7 @@ def metric(name, **changes):
     [
         ("recall@5", "recall @ 5"),
         ("median_rank", "median rank"),
+        ("mean_rank", "mean rank"),
         ("published_f1@2", "F1 (published rule) @ 2"),
         ("finding_f1_micro_positive@2", "finding F1 (positive, micro) @ 2"),
         ("finding_recall_positive/Lung Opacity@3", "finding recall (positive, Lung Opacity) @ 3"),

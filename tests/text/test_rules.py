@@ -22,6 +22,7 @@ def sections(*names: str) -> list[Section]:
         ("impression_findings", ["impression 2.", "findings 1.", "findings 3."]),
         ("findings_impression", ["findings 1.", "findings 3.", "impression 2."]),
         ("best_section", ["impression 2."]),
+        ("longest_section", ["findings 1.", "findings 3."]),
         ("all", ["comparison 0.", "findings 1.", "impression 2.", "findings 3."]),
     ],
 )
@@ -43,6 +44,21 @@ def test_what_each_rule_takes(rule: str, expected: list[str]) -> None:
 )
 def test_best_section_falls_back_in_the_published_order(names: list[str], expected: list[str]) -> None:
     assert [section.text for section in select_sections(sections(*names), "best_section")] == expected
+
+
+@pytest.mark.parametrize(
+    ("findings", "impression", "expected"),
+    [
+        ("Zones clear.", "A normal heart and clear lungs.", ["A normal heart and clear lungs."]),
+        ("Zones are clear.", "A normal.", ["Zones are clear."]),
+        ("White        space.", "Is not a text.", ["Is not a text."]),
+    ],
+)
+def test_longest_section_counts_characters_and_does_not_sort_them(
+    findings: str, impression: str, expected: list[str]
+) -> None:
+    given = [Section("findings", findings, 0, 9), Section("impression", impression, 10, 19)]
+    assert [section.text for section in select_sections(given, "longest_section")] == expected
 
 
 def test_best_section_of_a_report_without_findings_is_its_last_paragraph() -> None:

@@ -61,6 +61,16 @@ def answer(vectors: Vectors, queries: Vectors, composition: Composition) -> Answ
     )
 
 
+def answer_apart(vectors: Vectors, rows: Indices, composition: Composition) -> Answers:
+    """Answers rows (Q,) of `vectors` (N, D) from the others: no item answers itself. By score alone."""
+    scores, indices = search(vectors, vectors[rows], composition.k + 1)
+    # One too many was looked for: drop the item itself or, where copies of it crowd it out, the last.
+    itself = np.where((indices == rows[:, None]).any(axis=1), (indices == rows[:, None]).argmax(axis=1), -1)
+    kept = np.arange(scores.shape[1]) != np.where(itself < 0, scores.shape[1] - 1, itself)[:, None]
+    shape = (len(rows), scores.shape[1] - 1)
+    return Answers(scores[kept].reshape(shape), indices[kept].reshape(shape))
+
+
 def _allowed(scores: Vectors, composition: Composition) -> NDArray[np.bool_]:
     allowed = np.ones(scores.shape, dtype=bool)
     if composition.threshold is not None:

@@ -50,11 +50,15 @@ class Items:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which part of the collections: a split (`None`: all), views (`None`: all) and a text rule."""
+    """Which part of the collections: a split (`None`: all), views (`None`: all), and a text rule.
+
+    first_film: of the films of a study only the first.
+    """
 
     split: str | None = None
     text_rule: str = "best_section"
     views: tuple[str, ...] | None = None
+    first_film: bool = False
 
 
 def gather(
@@ -106,11 +110,19 @@ Row = tuple[str, str, str | None, str | None]
 def _films(collection: Collection, patients: dict[str, str], choice: Choice) -> list[Row]:
     collection.require_pixels()
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
-    return [
+    found: list[Row] = [
         (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
         for row in table.to_pylist()
         if row["study_id"] in patients and (choice.views is None or row["view"] in choice.views)
     ]
+    return _first_of_each_study(found) if choice.first_film else found
+
+
+def _first_of_each_study(rows: list[Row]) -> list[Row]:
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row[1], row)
+    return list(first.values())
 
 
 def _texts(collection: Collection, patients: dict[str, str], what: What, choice: Choice) -> list[Row]:

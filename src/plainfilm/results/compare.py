@@ -23,7 +23,7 @@ from plainfilm.results.text import interval as written_interval
 from plainfilm.results.text import number
 
 _MUST_MATCH = (
-    *("split", "bank_split", "text_rule", "labels", "collection_fingerprints", "k", "seed"),
+    *("split", "bank_split", "text_rule", "first_film", "labels", "collection_fingerprints", "k", "seed"),
     *("mode", "uncertain", "absent"),
 )
 

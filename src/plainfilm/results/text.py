@@ -9,6 +9,7 @@ from plainfilm.tasks.base import Metric
 _KINDS = {"f1": "F1", "precision": "precision", "recall": "recall"}
 _PLAIN = {
     "median_rank": "median rank",
+    "mean_rank": "mean rank",
     "map": "mean average precision",
     "published_flat_hit": "flat hit (published rule)",
     "published_precision": "precision (published rule)",
@@ -112,4 +113,4 @@ def is_headline(metric: Metric) -> bool:
     body = metric.name.rpartition("/")[2] if "_positive/" not in metric.name else ""
     if body == "accuracy" or body.endswith("_macro"):
         return True
-    return body.startswith(("recall@", "median_rank", "map", "published_f1", "finding_f1_m"))
+    return body.startswith(("recall@", "median_rank", "mean_rank", "map", "published_f1", "finding_f1_m"))

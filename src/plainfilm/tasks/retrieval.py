@@ -1,8 +1,8 @@
 """Retrieval: films to sentences and reports, reports to films, films to films, scored two ways.
 
 *Identity*: among the items of the evaluated split, where does the query's own text or film stand? Recall at
-1, 5 and 10, median rank, mean average precision. *Findings*: do the `k` items retrieved from another split
-(the training split: what a user would retrieve from) state what the query's own report states? By
+1, 5 and 10, median and mean rank, mean average precision. *Findings*: do the `k` items retrieved from another
+split (the training split: what a user would retrieve from) state what the query's own report states? By
 TxtRayAlign's published rule, and positive-only per observation, micro and macro (see `metrics.findings`).
 
 Every score stands beside the same score of a random answer and of the commonest answer, all with intervals
@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from plainfilm.bank.compose import Answers, Composition, answer
+from plainfilm.bank.compose import Answers, Composition, answer, answer_apart
 from plainfilm.bank.items import Choice
 from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Indices
 from plainfilm.collection import Collection
-from plainfilm.errors import nearest
+from plainfilm.errors import DataError, nearest
 from plainfilm.metrics.scores import Score, Terms
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results, Shown
-from plainfilm.tasks.retrieving.sides import DIRECTIONS, Direction, Embedded, Queries, World
+from plainfilm.tasks.retrieving.sides import ALL, DIRECTIONS, Direction, Embedded, Queries, World
 from plainfilm.tasks.retrieving.subgroups import subgroups
 from plainfilm.tasks.retrieving.tables import examples, predictions_table
 from plainfilm.tasks.retrieving.terms import (
@@ -56,20 +56,22 @@ SUBGROUP_SCORES = ("recall@10", "finding_f1_micro_positive")
 class Config(Composition):
     """The protocol.
 
-    directions: which of `DIRECTIONS`. split: where the queries come from. bank_split: what the finding
-    scores retrieve from. text_rule: which sections are a report's text; by default the rule the model was
-    trained with. views: films of other views are left out; by default the model
-    is asked about the views it was trained on. labels: the origin of the labels, needed
-    where a collection has several. max_queries: at most this many queries per direction, drawn by `seed`.
-    random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of
-    a ranking, see `bank.compose.Composition`.
+    directions: which of `DIRECTIONS`. split: where the queries come from; "all" asks about every study.
+    bank_split: what the finding scores retrieve from; `None` leaves them out, and needs no labels. text_rule:
+    which sections are a report's text; by default the rule the model was trained with. views: films of other
+    views are left out; by default the model is asked about the views it was trained on. first_film: of a
+    study's films only the first of those. labels: the origin of the labels, needed where a collection has
+    several. max_queries: at most this many queries per direction, drawn by `seed`. random_draws: draws the
+    random baseline is the mean of. The remaining keys say how an answer is made of a ranking, see
+    `bank.compose.Composition`.
     """
 
     directions: tuple[str, ...] = tuple(DIRECTIONS)
     split: str = "test"
-    bank_split: str = "train"
+    bank_split: str | None = "train"
     text_rule: str | None = None
     views: tuple[View, ...] | None = None
+    first_film: bool = False
     labels: str | None = None
     max_queries: int | None = Field(default=None, ge=1)
     resamples: int = Field(default=1000, ge=100)
@@ -91,18 +93,34 @@ class Config(Composition):
             raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
         return value
 
-    @field_validator("split", "bank_split")
+    @field_validator("split")
     @classmethod
     def _known_split(cls, value: str) -> str:
-        return known_split(value)
+        return value if value == ALL else known_split(value)
+
+    @field_validator("bank_split")
+    @classmethod
+    def _known_bank_split(cls, value: str | None) -> str | None:
+        return None if value is None else known_split(value)
 
     @model_validator(mode="after")
     def _bank_is_apart(self) -> Self:
-        if self.split == self.bank_split:
+        if self.bank_split is None:
+            self._refuse_unused()
+        elif self.split == ALL:
+            raise ValueError("split is 'all': nothing is left to retrieve from; set bank_split=null")
+        elif self.split == self.bank_split:
             raise ValueError(
                 f"split and bank_split are both '{self.split}': a query would find its own report"
             )
         return self
+
+    def _refuse_unused(self) -> None:
+        for name in ("labels", "threshold", "margin", "diversity"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} is of the finding scores, which bank_split=null leaves out: unset it"
+                )
 
 
 @dataclass(frozen=True)
@@ -124,9 +142,14 @@ def run(
         LeakageError: patients of the queries are among those of the training split.
         DataError: no labels, or nothing to ask or to retrieve.
     """
-    check_no_leak(predictor, collections, config.split)
-    labels = Labels(collections, config.labels)
-    choice = Choice(text_rule=_text_rule(predictor, config), views=views_asked(predictor, config.views))
+    check_no_leak(predictor, collections, None if config.split == ALL else config.split)
+    _check_parts(collections, config)
+    labels = Labels(collections, config.labels) if config.bank_split else None
+    choice = Choice(
+        text_rule=_text_rule(predictor, config),
+        views=views_asked(predictor, config.views),
+        first_film=config.first_film,
+    )
     world = World(predictor, collections, labels, choice, progress)
     outcomes = [_direction(DIRECTIONS[name], world, config) for name in config.directions]
     return Results(
@@ -143,17 +166,37 @@ def run(
     )
 
 
+def _check_parts(collections: Sequence[Collection], config: Config) -> None:
+    where = ", ".join(str(collection.path) for collection in collections)
+    directions = [DIRECTIONS[name] for name in config.directions]
+    of_texts = any(kind != "images" for way in directions for kind in (way.query, way.bank))
+    if of_texts and not any(len(collection.table("sections")) for collection in collections):
+        raise DataError(
+            f"{where}: no reports, so no text to ask for; directions=[image->image] asks films only"
+        )
+    splits = {split for collection in collections for split in collection.frame("studies")["split"]}
+    if config.bank_split is not None and config.bank_split not in splits:
+        raise DataError(
+            f"{where}: no studies in split '{config.bank_split}' to retrieve from; bank_split=null asks only "
+            "where a query's own text or film stands"
+        )
+
+
 def _text_rule(predictor: Predictor, config: Config) -> str:
     return config.text_rule or predictor.config.text_rule or "best_section"
 
 
 def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
     queries = world.queries(direction.query, config.split, config.max_queries, config.seed)
-    own, bank = world.part(direction.bank, config.split), world.part(direction.bank, config.bank_split)
-    observations = world.labels.observations
-    answers = answer(bank.vectors, queries.vectors, config)
+    own = world.part(direction.bank, config.split)
+    bank = own if config.bank_split is None else world.part(direction.bank, config.bank_split)
+    observations = world.observations
+    if bank is queries.side:
+        answers = answer_apart(bank.vectors, queries.rows, config)
+    else:
+        answers = answer(bank.vectors, queries.vectors, config)
     values, baselines = _terms(direction, queries, own, bank, answers, observations, config)
-    scores = _scores(queries, observations, config.k)
+    scores = _scores(queries, observations, config)
     measured = Measured(direction.name, values, baselines, queries.patients)
     chosen = [score for score in scores if score.name.startswith(SUBGROUP_SCORES)]
     resampling = Resampling(number_of_queries, config.resamples, config.seed)
@@ -168,10 +211,12 @@ def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
     )
 
 
-def _scores(queries: Queries, observations: Sequence[str], k: int) -> list[Score]:
+def _scores(queries: Queries, observations: Sequence[str], config: Config) -> list[Score]:
+    if config.bank_split is None:
+        return identity_scores()
     findings = [name for name in observations if name != NOT_A_FINDING]
     supported = [name for name in findings if (queries.states[:, observations.index(name)] == 1).any()]
-    return [*identity_scores(), *finding_scores(k, findings, supported)]
+    return [*identity_scores(), *finding_scores(config.k, findings, supported)]
 
 
 def _terms(
@@ -191,6 +236,8 @@ def _terms(
     relevant = queries.relevant(own)
     identity = identity_terms(model_standings(queries, own, relevant))
     trivial = baseline_standings(queries, own, relevant)
+    if config.bank_split is None:
+        return identity, {name: identity_terms(found) for name, found in trivial.items()}
     seed = (config.seed, "random", direction.name, config.random_draws)
     findings = baseline_terms(queries, bank, answers, said, seed)
     baselines: dict[str, Terms] = {
@@ -209,7 +256,7 @@ def _with_support(metric: Metric, queries: Queries, observations: Sequence[str])
 
 
 def _protocol(
-    predictor: Predictor, collections: Sequence[Collection], labels: Labels, config: Config
+    predictor: Predictor, collections: Sequence[Collection], labels: Labels | None, config: Config
 ) -> dict[str, Any]:
     """Everything that decides the numbers."""
     settings = config.model_dump(mode="json", exclude={"directions"})
@@ -217,8 +264,8 @@ def _protocol(
         **settings,
         "text_rule": _text_rule(predictor, config),
         "views": views_asked(predictor, config.views),
-        "labels": labels.origin,
-        "observations": list(labels.observations),
+        "labels": labels.origin if labels else None,
+        "observations": list(labels.observations) if labels else [],
         "prompts": None,
         "identical_texts": "one item, compared with case and white space folded",
         "ties": "mean over all orders of tied items",

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.types import SECTIONS, Section
 
-TEXT_RULES = ("impression", "findings", "impression_findings", "findings_impression", "best_section", "all")
+TEXT_RULES = (
+    *("impression", "findings", "impression_findings", "findings_impression"),
+    *("best_section", "longest_section", "all"),
+)
 """The rules; `best_section` is TxtRayAlign's default.
 
     impression            the impressions
@@ -16,6 +19,7 @@ TEXT_RULES = ("impression", "findings", "impression_findings", "findings_impress
     findings_impression   findings, then impressions
     best_section          the last section of the best kind there is: impression, findings, text under no
                           known header (in MIMIC-CXR the last paragraph), comparison
+    longest_section       the findings or the impressions, whichever is the longer text; CXR-CLIP's test texts
     all                   every section, in the order of the report
 """
 
@@ -35,13 +39,20 @@ def select_sections(sections: Sequence[Section], rule: str) -> list[Section]:
     if rule == "best_section":
         kinds = ([section for section in sections if section.name == name] for name in _BEST_FIRST)
         return next((kind[-1:] for kind in kinds if kind), [])
+    if rule == "longest_section":
+        either = [select_sections(sections, name) for name in ("findings", "impression")]
+        return max(either, key=lambda kind: len(_joined(kind)))
     wanted = [name for name in rule.split("_") if name in SECTIONS]
     return [section for name in wanted for section in sections if section.name == name]
 
 
+def _joined(sections: Sequence[Section]) -> str:
+    return "\n".join(" ".join(section.text.split()) for section in sections)
+
+
 def report_text(sections: Sequence[Section], rule: str) -> str:
     """The text that `rule` takes, white space made single spaces, sections set apart by a line break."""
-    return "\n".join(" ".join(section.text.split()) for section in select_sections(sections, rule))
+    return _joined(select_sections(sections, rule))
 
 
 def normalise(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,10 @@ from plainfilm.tasks.retrieving.subgroups import facts_of
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
+
+
+ALL = "all"
+"""In the place of a split: every study of the collections."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,8 @@ class Embedded:
 
     @property
     def states(self) -> States:
-        """(N, C)."""
-        assert self.items.states is not None
-        return self.items.states
+        """(N, C); C is 0 where labels were not asked for."""
+        return _unlabelled(len(self.items)) if self.items.states is None else self.items.states
 
     def rows_by_study(self) -> dict[str, Indices]:
         """Study → rows of its items, rising."""
@@ -66,14 +69,21 @@ class Embedded:
         }
 
 
+def _unlabelled(count: int) -> States:
+    return np.zeros((count, 0), dtype=np.int8)
+
+
 class World:
-    """Everything of some collections that a retrieval evaluation embeds, each part once."""
+    """Everything of some collections that a retrieval evaluation embeds, each part once.
+
+    Its splits are those of the collections and `ALL`.
+    """
 
     def __init__(
         self,
         predictor: Predictor,
         collections: Sequence[Collection],
-        labels: Labels,
+        labels: Labels | None,
         choice: Choice,
         progress: Progress,
     ) -> None:
@@ -84,10 +94,15 @@ class World:
         self._parts: dict[tuple[What, str], Embedded] = {}
         self.labels = labels
 
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """The columns of all states."""
+        return self.labels.observations if self.labels else ()
+
     def part(self, what: What, split: str) -> Embedded:
         """The `what` of `split`, embedded."""
         if (what, split) not in self._parts:
-            choice = Choice(split, self._choice.text_rule, self._choice.views)
+            choice = replace(self._choice, split=None if split == ALL else split)
             items = gather(self._collections, what, choice, self.labels)
             vectors = as_matrix(embed_items(self._predictor, items, self._progress), len(items))
             self._parts[what, split] = Embedded(items, vectors)
@@ -115,7 +130,9 @@ class World:
 
     def _study_states(self, parts: pd.DataFrame) -> States:
         """States (Q, C) of the studies the queries are of: column 0 is the collection, column 2 the id."""
-        states = np.full((len(parts), len(self.labels.observations)), BLANK, dtype=np.int8)
+        if self.labels is None:
+            return _unlabelled(len(parts))
+        states = np.full((len(parts), len(self.observations)), BLANK, dtype=np.int8)
         for place in range(len(self._collections)):
             mine = (parts[0] == str(place)).to_numpy()
             states[mine] = self.labels.states(place, "study", parts.loc[mine, 2].tolist())

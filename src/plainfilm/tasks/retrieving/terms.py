@@ -25,7 +25,8 @@ BLOCK_NUMBERS = 16_000_000
 def identity_scores() -> list[Score]:
     """Where the query's own items stand."""
     recalls = [Score(f"recall@{k}", "ratio", (f"recall@{k}",)) for k in RECALL_AT]
-    return [*recalls, Score("median_rank", "median", ("rank",)), Score("map", "ratio", ("map",))]
+    ranks = [Score("median_rank", "median", ("rank",)), Score("mean_rank", "ratio", ("rank",))]
+    return [*recalls, *ranks, Score("map", "ratio", ("map",))]
 
 
 def identity_terms(found: Standings) -> Terms:

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
 
-def check_no_leak(predictor: Predictor, collections: Sequence[Collection], split: str) -> None:
+def check_no_leak(predictor: Predictor, collections: Sequence[Collection], split: str | None) -> None:
     """Refuses to ask about patients of a training split, or those the model says it was trained on.
+
+    With `None` all splits are asked about, so that only the model can say whom it was trained on.
 
     Raises:
         LeakageError: there are some.
     """
-    asked = [(collection, split) for collection in collections]
-    check_patients_apart([(collection, "train") for collection in collections], asked)
+    splits = SPLITS if split is None else (split,)
+    asked = [(collection, name) for collection in collections for name in splits]
+    if split is not None:
+        check_patients_apart([(collection, "train") for collection in collections], asked)
     if predictor.trained_patients is not None:
         check_unseen(predictor.trained_patients, asked)
 
