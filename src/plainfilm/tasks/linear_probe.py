@@ -59,7 +59,7 @@ class Config(Settings):
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)
     repeats: int = Field(default=3, ge=1)
     features: Literal["pooled", "projected"] = "pooled"
-    penalties: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
+    penalties: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
     penalty: float = Field(default=100.0, gt=0)
     untrained: bool = True
     observations: tuple[str, ...] | None = None

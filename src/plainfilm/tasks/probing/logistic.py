@@ -7,7 +7,7 @@ For each label the minimum of
 with y of ±1 and the features x standardised over the training films: what scikit-learn solves behind a
 `StandardScaler` with C = 1/penalty. The minimum is unique, so nothing depends on a start, an order of the
 films or a number of epochs. The solver is Newton's method; each step is found by conjugate gradients, for
-all labels at once, in double precision. The features stay in single precision and are widened block by block.
+all labels at once, in double precision.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 BLOCK = 4096
 """Films whose features are widened at a time."""
 EXAMPLES = 4
-"""Films, as a multiple of the features, that suffice to tell how the features vary together."""
+"""Films, as a multiple of the features, that suffice to tell along which axes features vary."""
 NEWTON_STEPS, CONJUGATE_STEPS, HALVINGS = 60, 500, 40
 LAST_STEP = 1e-4
 """The search ends with a Newton step that moves no weight by more, relative to the largest; what is then left
@@ -61,7 +61,7 @@ def fit_path(
         DataError: no convergence, with what to do.
     """
     design = _Design(features)
-    weights = np.zeros((features.shape[1] + 1, positive.shape[1]))
+    weights = np.zeros((design.turned.shape[1] + 1, positive.shape[1]))
     weights[-1] = np.log((positive & known).sum(axis=0) / (~positive & known).sum(axis=0))
     found: dict[float, Linear] = {}
     for penalty in sorted(penalties, reverse=True):  # from the strongest: each solution starts the next
@@ -71,46 +71,58 @@ def fit_path(
 
 
 class _Design:
-    """Features standardised on the fly, and a constant 1 after them: an (N, F + 1) matrix X."""
+    """Features as the solver sees them: standardised, turned to their principal axes, a constant 1 as last.
+
+    The penalty does not care how features are turned, and turned so their correlations are gone: few
+    conjugate steps suffice. Where there are fewer films N than features F, there are only R = N axes.
+    """
 
     def __init__(self, features: Vectors) -> None:
-        self.features = features
-        count = len(features)
+        count, width = features.shape
         self.mean: Floats = np.sum([block.sum(axis=0) for block in _blocks(features)], axis=0) / count
         squares = np.sum([((block - self.mean) ** 2).sum(axis=0) for block in _blocks(features)], axis=0)
         spread = np.sqrt(squares / count)
         varied = spread > np.finfo(np.float32).eps * np.abs(self.mean)
         self.inverse: Floats = np.where(varied, 1.0 / np.where(varied, spread, 1.0), 0.0)
-        self.values, self.directions = self._variation()
+        some = self._standard(features[:: max(1, count // (EXAMPLES * width))])
+        self.values, self.axes = _few_axes(some) if count < width else _all_axes(some)
+        self.turned: Floats = np.concatenate(
+            [self._standard(block) @ self.axes for block in _blocks(features)]
+        )
 
     def times(self, weights: Floats) -> Floats:
-        """X times weights (F + 1, C): (N, C)."""
-        return self.linear(weights).logits(self.features)
+        """The features times weights (R + 1, C): (N, C)."""
+        return self.turned @ weights[:-1] + weights[-1]
 
     def transposed(self, values: Floats) -> Floats:
-        """The transpose of X times values (N, C): (F + 1, C)."""
-        starts = range(0, len(values), BLOCK)
-        pairs = zip(_blocks(self.features), starts, strict=True)
-        products = [block.T @ values[start : start + BLOCK] for block, start in pairs]
-        sums = values.sum(axis=0)
-        centred = np.sum(products, axis=0) - self.mean[:, None] * sums
-        return np.vstack([centred * self.inverse[:, None], sums])
+        """The features, transposed, times values (N, C): (R + 1, C)."""
+        return np.vstack([self.turned.T @ values, values.sum(axis=0)])
 
     def linear(self, weights: Floats) -> Linear:
-        """The same function of features that are not standardised."""
-        own = weights[:-1] * self.inverse[:, None]
+        """The same function of features as they come."""
+        own = (self.axes @ weights[:-1]) * self.inverse[:, None]
         return Linear(own, weights[-1] - self.mean @ own)
 
-    def _variation(self) -> tuple[Floats, Floats]:
-        """How the features vary together, per film: eigenvalues (F,) and eigenvectors (F, F)."""
-        step = max(1, len(self.features) // (EXAMPLES * self.features.shape[1]))
-        some = (self.features[::step].astype(np.float64) - self.mean) * self.inverse
-        values, vectors = np.linalg.eigh(some.T @ some / len(some))
-        return np.maximum(values, 0.0), vectors
+    def _standard(self, features: Vectors | Floats) -> Floats:
+        return (features.astype(np.float64) - self.mean) * self.inverse
+
+
+def _all_axes(features: Floats) -> tuple[Floats, Floats]:
+    """Variances (F,) along principal axes (F, F)."""
+    values, axes = np.linalg.eigh(features.T @ features / len(features))
+    return np.maximum(values, 0.0), axes
+
+
+def _few_axes(features: Floats) -> tuple[Floats, Floats]:
+    """Variances (R,) along the principal axes (F, R) that fewer films than features span."""
+    values, films = np.linalg.eigh(features @ features.T / len(features))
+    spanned = values > 1e-12 * max(float(values[-1]), 1e-300)
+    values, films = values[spanned], films[:, spanned]
+    return values, features.T @ films / np.sqrt(len(features) * values)
 
 
 def _solve(design: _Design, signs: Floats, known: Floats, penalty: float, start: Floats) -> Floats:
-    """The minima (F + 1, C) for `signs` (N, C) of ±1 and weights `known` (N, C) of 0 and 1."""
+    """The minima (R + 1, C) for `signs` (N, C) of ±1 and weights `known` (N, C) of 0 and 1."""
     weights = start.copy()
     penalties = np.append(np.full(len(weights) - 1, penalty), 0.0)[:, None]
     logits = design.times(weights)
@@ -150,14 +162,10 @@ def _newton_step(design: _Design, curvature: Floats, gradient: Floats, penalties
     They are preconditioned with the matrix that it would be if all films of a label were equally curved.
     """
     total = curvature.sum(axis=0)
-    scale = design.values[:, None] * total + penalties[:-1]
-
-    def precondition(residual: Floats) -> Floats:
-        turned = design.directions.T @ residual[:-1]
-        return np.vstack([design.directions @ (turned / scale), residual[-1] / total])
-
+    scale = np.vstack([design.values[:, None] * total, np.maximum(total, np.finfo(np.float64).tiny)])
+    scale += penalties
     step, residual = np.zeros_like(gradient), -gradient
-    better = precondition(residual)
+    better = residual / scale
     direction, size = better, (residual * better).sum(axis=0)
     goal = size * RESIDUAL**2
     for _ in range(CONJUGATE_STEPS):
@@ -165,7 +173,7 @@ def _newton_step(design: _Design, curvature: Floats, gradient: Floats, penalties
         bend = (direction * product).sum(axis=0)
         length = np.divide(size, bend, out=np.zeros_like(size), where=bend > 0)
         step, residual = step + length * direction, residual - length * product
-        better = precondition(residual)
+        better = residual / scale
         new = (residual * better).sum(axis=0)
         if (new <= goal).all():
             break
