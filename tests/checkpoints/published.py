@@ -122,17 +122,19 @@ class Published(nn.Module):
         return math.exp(self.logit_scale.item()) if hasattr(self, "logit_scale") else math.e
 
     @torch.no_grad()
-    def images(self, films: np.ndarray) -> Tensor:
-        """Unit vectors of grey films (N, S, S) of uint8."""
+    def features(self, films: np.ndarray) -> Tensor:
+        """What the image encoder makes of grey films (N, S, S) of uint8, pooled."""
         colours = torch.from_numpy(films).float()[:, None].expand(-1, 3, -1, -1) / 255
         if self.encoder == "resnet":
             mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-            features = self.image_encoder.resnet((colours - mean[:, None, None]) / deviation[:, None, None])
-        else:
-            output = self.image_encoder.image_encoder(pixel_values=(colours - 0.5) / 0.5)
-            first = output.last_hidden_state[:, 0]
-            features = first if self.swin_pooling == "first_patch" else output.pooler_output
-        vectors = self.image_projection(features)
+            return self.image_encoder.resnet((colours - mean[:, None, None]) / deviation[:, None, None])
+        output = self.image_encoder.image_encoder(pixel_values=(colours - 0.5) / 0.5)
+        return output.last_hidden_state[:, 0] if self.swin_pooling == "first_patch" else output.pooler_output
+
+    @torch.no_grad()
+    def images(self, films: np.ndarray) -> Tensor:
+        """Unit vectors of grey films (N, S, S) of uint8."""
+        vectors = self.image_projection(self.features(films))
         return vectors / vectors.norm(dim=1, keepdim=True)
 
     @torch.no_grad()

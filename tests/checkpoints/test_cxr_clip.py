@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from plainfilm.checkpoints import import_checkpoint
+from plainfilm.checkpoints.cxr_clip import OBSERVATIONS
 from plainfilm.errors import ModelError
 from plainfilm.predictor import load
+from plainfilm.prompts import load_pack
 from plainfilm.seeding import generator
 from tests.checkpoints.published import (
     Published,
@@ -199,9 +201,10 @@ REFUSED = {
     "size": (lambda: changed("base.image_size", 10**9), r"setting 'config.base.image_size' is not"),
     "vit": (
         lambda: changed("model.image_encoder", {"name": "google/vit-base-patch16-224"}),
-        r"image encoder is 'google/vit-base-patch16-224'; ResNet-50 and Swin",
+        r"image encoder is 'google/vit-base-patch16-224'; ResNet-50 and Swin, as published",
     ),
-    "classifier": (lambda: changed("model.name", "finetune_classification"), r"its model is a classifier"),
+    "other model": (lambda: changed("model.name", "clip"), r"its model is 'clip'; CXR-CLIP has clip_custom,"),
+    "lost scale": (lambda: without("logit_scale"), r"tensor 'logit_scale' is missing"),
 }
 
 
@@ -237,3 +240,48 @@ def test_a_tokenizer_that_needs_a_download_is_refused_offline(tmp_path: Path, sw
         ModelError, match=r"tokenizer 'emilyalsentzer/Bio_ClinicalBERT' is not on this machine"
     ):
         import_checkpoint("cxr-clip", swin, tmp_path / "model", {"offline": True, "pooling": "average"})
+
+
+def classifier_file(
+    model: Published, head: torch.nn.Linear, path: Path, table: str = "rsna_pneumonia"
+) -> Path:
+    """A checkpoint of the published linear probe on the image encoder of `model`."""
+    tensors = {k: v for k, v in published_tensors(model).items() if k.startswith("image_encoder.")}
+    tensors |= {f"classifier.classification_head.{k}": v for k, v in head.state_dict().items()}
+    config = settings(model)
+    config["data_train"] = {"base": {"name": table, "n_class": head.out_features}}
+    config["model"] = {
+        "name": "finetune_classification",
+        "load_backbone_weights": "model-best.tar",
+        "image_encoder": config["model"]["image_encoder"],
+        "classifier": {"config": {"name": "linear", "n_class": head.out_features}},
+    }
+    return save(model, path, model=tensors, config=config)
+
+
+@pytest.mark.parametrize(("encoder", "features"), [("resnet", 2048), ("swin", 64)])
+def test_a_classifier_gives_the_published_logits(tmp_path: Path, encoder: str, features: int) -> None:
+    model, head = published(encoder=encoder), torch.nn.Linear(features, 1)
+    imported = import_checkpoint(
+        "cxr-clip", classifier_file(model, head, tmp_path / "model-best.tar"), tmp_path / "model"
+    )
+    assert imported.tokenizer is None
+    said = load(tmp_path / "model").classify(list(films(56)))
+    assert said.observations == ("Pneumonia",)
+    with torch.no_grad():
+        expected = head(model.features(films(56))).numpy()
+    np.testing.assert_allclose(said.logits, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_outputs_of_a_classifier_that_have_no_names_are_asked_for(tmp_path: Path) -> None:
+    path = classifier_file(
+        published(encoder="swin"), torch.nn.Linear(64, 2), tmp_path / "model-best.tar", table="ours"
+    )
+    with pytest.raises(ModelError, match=r"has 2 outputs, trained on ours, and 0 names for them; name them"):
+        import_checkpoint("cxr-clip", path, tmp_path / "model")
+    import_checkpoint("cxr-clip", path, tmp_path / "model", {"observations": ["Edema", "Hernia"]})
+    assert load(tmp_path / "model").observations == ("Edema", "Hernia")
+
+
+def test_a_classifier_of_vindr_has_the_observations_that_cxr_clip_scores() -> None:
+    assert set(OBSERVATIONS["vindr_cxr"]) == set(load_pack("vindr_cxr").sets["cxr_clip"])

@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 
 from plainfilm import plugins
 from plainfilm.config import Settings
-from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.nn.model import Model
 from plainfilm.nn.model_folder import ModelConfig
 from plainfilm.text.tokenizers import Tokenizer
 
@@ -35,10 +35,11 @@ class CheckpointConfig(Settings):
 
 @dataclass(frozen=True)
 class Imported:
-    """A model as its checkpoint has it, what should stand in its folder, and which tensors were left out."""
+    """A model as its checkpoint has it, its tokenizer (`None` where it reads no texts), what should stand in
+    its folder, and which tensors were left out."""
 
-    model: DualEncoder
-    tokenizer: Tokenizer
+    model: Model
+    tokenizer: Tokenizer | None
     config: ModelConfig
     dropped: tuple[str, ...] = ()
 
