@@ -11,6 +11,7 @@ OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
     "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
     "pyjpegls": ("dicom", "decodes JPEG-LS DICOM pixels"),
+    "sentencepiece": ("augment", "translates texts there and back"),
     "httpx2": ("download", "fetches corpora"),
     "tensorboard": ("tensorboard", "trackers: [tensorboard]"),
     "mlflow-skinny": ("mlflow", "trackers: [mlflow]"),

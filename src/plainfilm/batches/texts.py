@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plainfilm.batches.labels import UNLISTED
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.collection import Collection
+from plainfilm.errors import DataError
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.prompts.paraphrase import paraphrase
 from plainfilm.seeding import generator
@@ -31,6 +33,7 @@ class Texts:
         self._sentences = [c.table("sentences")["text"].combine_chunks() for c in collections]
         self._sections = [c.table("sentences")["section"].combine_chunks() for c in collections]
         self._prompts = LabelTexts(rows, load_pack(config.prompts), config) if config.prompts else None
+        self._variants = _variants(collections) if "table" in config.paraphrase_by else ()
 
     def drawn(self, index: int, count: int, rng: np.random.Generator) -> list[str]:
         """`count` texts of item `index`, drawn anew."""
@@ -52,10 +55,12 @@ class Texts:
         return [self._joined(index, *options) for options in zip(chosen, draws, again, strict=True)]
 
     def everything(self) -> Iterator[str]:
-        """Every sentence of every item, for training a tokenizer; those of prompts once."""
+        """Every sentence of every item, in other words too, for training a tokenizer; prompts once."""
         for index in range(len(self._rows)):
-            column = self._sentences[int(self._rows.source[index])]
-            yield from (column[int(row)].as_py() for row in self._rows.sentences_of(index))
+            source = int(self._rows.source[index])
+            for row in self._rows.sentences_of(index):
+                yield self._sentences[source][int(row)].as_py()
+                yield from self._variants[source].of(int(row)) if self._variants else ()
         if self._prompts is not None:
             yield from self._prompts.everything()
 
@@ -84,11 +89,55 @@ class Texts:
         return self._joined(index, rows, rng, share > 0 and (again or rng.random() < share))
 
     def _joined(self, index: int, rows: Ints, rng: np.random.Generator, in_other_words: bool) -> str:
-        column = self._sentences[int(self._rows.source[index])]
-        sentences = [column[int(row)].as_py() for row in rows]
-        return (
-            " ".join(paraphrase(text, rng) for text in sentences) if in_other_words else " ".join(sentences)
+        source = int(self._rows.source[index])
+        if in_other_words:
+            return " ".join(self._in_other_words(source, int(row), rng) for row in rows)
+        return " ".join(self._sentences[source][int(row)].as_py() for row in rows)
+
+    def _in_other_words(self, source: int, row: int, rng: np.random.Generator) -> str:
+        """A sentence in words of the first of `paraphrase_by` that knows others, or as it is."""
+        text = str(self._sentences[source][row].as_py())
+        for way in self._config.paraphrase_by:
+            if way == "rules":
+                said = paraphrase(text, rng)
+            else:
+                variants = self._variants[source].of(row)
+                said = variants[int(rng.integers(len(variants)))] if variants else text
+            if said != text:
+                return said
+        return text
+
+
+class Variants:
+    """The table `text_variants` of a collection, by the rows of its table of sentences; it may have none."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._rows, self._texts = np.zeros(0, dtype=np.int64), None
+        if collection.has_table("text_variants"):
+            table = collection.table("text_variants")
+            sentences = collection.table("sentences")["sentence_id"].combine_chunks()
+            places = pc.index_in(table["sentence_id"].combine_chunks(), value_set=sentences)
+            rows = places.to_numpy(zero_copy_only=False).astype(np.int64)
+            order = np.argsort(rows, kind="stable")
+            self._rows, self._texts = rows[order], table["text"].combine_chunks().take(order)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def of(self, row: int) -> list[str]:
+        """The sentence of that row in other words, in every way that the table knows."""
+        start, stop = np.searchsorted(self._rows, [row, row + 1])
+        return self._texts.slice(start, stop - start).to_pylist() if self._texts is not None else []
+
+
+def _variants(collections: Sequence[Collection]) -> tuple[Variants, ...]:
+    found = tuple(Variants(collection) for collection in collections)
+    if not any(found):
+        raise DataError(
+            f"{', '.join(str(collection.path) for collection in collections)}: no text in other words, which "
+            "data.paraphrase_by=[table] asks for; make them with `plainfilm augment`, or use [rules]"
         )
+    return found
 
 
 class LabelTexts:

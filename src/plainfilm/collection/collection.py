@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION
 from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io.tables import read_json, read_parquet
 
@@ -79,16 +79,22 @@ class Collection:
         return list(self.meta["licence"])
 
     def table(self, name: str) -> pa.Table:
-        """One of the tables of `schema.TABLES`, read once.
+        """One of the tables of `schema.ALL_TABLES`, read once.
 
         Raises:
             CollectionError: no such table, or its file is missing or damaged.
         """
-        if name not in TABLES:
-            raise CollectionError(f"a collection has no table '{name}': {nearest(name, TABLES)}")
+        if name not in ALL_TABLES:
+            raise CollectionError(f"a collection has no table '{name}': {nearest(name, ALL_TABLES)}")
+        if not self.has_table(name):
+            raise CollectionError(f"{self.path}: has no table '{name}'; make it with `plainfilm augment`")
         if name not in self._tables:
-            self._tables[name] = read_parquet(self.table_path(name), TABLES[name])
+            self._tables[name] = read_parquet(self.table_path(name), ALL_TABLES[name])
         return self._tables[name]
+
+    def has_table(self, name: str) -> bool:
+        """Whether the collection has this table; those of `schema.TABLES` it always has."""
+        return name in self.meta["tables"]
 
     def frame(self, name: str) -> pd.DataFrame:
         """A table as a pandas frame of its own."""

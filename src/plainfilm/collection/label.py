@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, write_stream
-from plainfilm.collection.schema import LABELS
+from plainfilm.collection.schema import ALL_TABLES, LABELS
 from plainfilm.io.processes import in_processes
 from plainfilm.io.tables import write_json
 from plainfilm.labelling.explain import READ_SECTIONS
@@ -68,9 +68,9 @@ def label_collection(
             written[0] += len(rows)
             yield pa.Table.from_pylist(rows, schema=LABELS)
 
-    kept = _others(collection.table_path("labels"), origin)
+    kept = other_rows(collection, "labels", origin)
     rows, digest = write_stream("labels", chain(kept, new()), collection.table_path("labels"))
-    _note(collection, {"rows": rows, "digest": digest})
+    note_table(collection, "labels", {"rows": rows, "digest": digest})
     return written[0]
 
 
@@ -80,18 +80,20 @@ def _labelled(chunks: Iterable[_Chunk], workers: int | None) -> Iterator[list[Ro
         yield from studies
 
 
-def _note(collection: Collection, labels: dict[str, Any]) -> None:
-    tables = {**collection.meta["tables"], "labels": labels}
+def note_table(collection: Collection, name: str, stated: dict[str, Any]) -> None:
+    """Writes what is to be said of a table that was rewritten, and the new fingerprint."""
+    tables = {**collection.meta["tables"], name: stated}
     digests = {name: table["digest"] for name, table in tables.items()}
     meta = {**collection.meta, "tables": tables, "fingerprint": content_fingerprint(digests)}
     write_json(meta, collection.path / META)
-    collection.renew(meta, "labels")
+    collection.renew(meta, name)
 
 
-def _others(path: Path, origin: str) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
+def other_rows(collection: Collection, name: str, origin: str) -> Iterator[pa.Table]:
+    """The rows of a table that are not from `origin`."""
+    with pq.ParquetFile(collection.table_path(name)) as file:
         for batch in file.iter_batches():
-            table = pa.Table.from_batches([batch]).cast(LABELS)
+            table = pa.Table.from_batches([batch]).cast(ALL_TABLES[name])
             yield table.filter(pc.not_equal(table["origin"], origin))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from plainfilm.collection.schema import TABLES
+from plainfilm.collection.schema import ALL_TABLES, OPTIONAL_TABLES, TABLES
 from plainfilm.io.files import replacing
 from plainfilm.io.tables import read_parquet
 
@@ -46,7 +46,8 @@ class ContentDigest:
 
 def content_fingerprint(digests: Mapping[str, str]) -> str:
     """What a collection is, in 64 hexadecimal digits: the digests of all its tables but `rejected`."""
-    stated = [f"{name} {digests[name]}" for name in TABLES if name != "rejected"]
+    present = [*TABLES, *(name for name in OPTIONAL_TABLES if name in digests)]
+    stated = [f"{name} {digests[name]}" for name in present if name != "rejected"]
     return hashlib.sha256("\n".join(stated).encode()).hexdigest()
 
 
@@ -61,7 +62,7 @@ def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int
     Raises:
         DataError: it cannot be written.
     """
-    schema = TABLES[name]
+    schema = ALL_TABLES[name]
     digest = ContentDigest(schema)
     rows = 0
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:

@@ -25,7 +25,7 @@ import plainfilm
 from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
-from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.collection.schema import FORMAT_VERSION, OPTIONAL_TABLES, TABLES
 from plainfilm.collection.shard import Order, Part, Shard, part_folder, shard_fingerprint
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.tables import read_parquet, write_json
@@ -294,6 +294,8 @@ def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
         (plan.work / "images").rename(old)
         for name in TABLES:
             (plan.work / f"{name}.parquet").replace(plan.out / f"{name}.parquet")
+        for name in OPTIONAL_TABLES:
+            (plan.out / f"{name}.parquet").unlink(missing_ok=True)
         (plan.work / META).replace(plan.out / META)
         shutil.rmtree(plan.work)
     except OSError as error:

@@ -10,6 +10,7 @@ A collection is a folder:
     labels.parquet       statements about studies, images, sentences or regions, each with its origin
     boxes.parquet        rectangles on stored images
     rejected.parquet     what of the raw layout could not be used, and why
+    text_variants.parquet  sentences in other words; only where `plainfilm augment` made it
     images/              stored films, 8-bit grey
 """
 
@@ -111,6 +112,15 @@ REJECTED = pa.schema(
     ]
 )
 
+TEXT_VARIANTS = pa.schema(
+    [
+        pa.field("study_id", pa.string(), nullable=False),
+        pa.field("sentence_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),  # the sentence in other words
+        pa.field("origin", pa.string(), nullable=False),  # what made it, and with which settings
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "studies": STUDIES,
     "images": IMAGES,
@@ -120,3 +130,8 @@ TABLES: dict[str, pa.Schema] = {
     "boxes": BOXES,
     "rejected": REJECTED,
 }
+
+OPTIONAL_TABLES: dict[str, pa.Schema] = {"text_variants": TEXT_VARIANTS}
+"""Those that only some collections have; `collection.json` says which."""
+
+ALL_TABLES = TABLES | OPTIONAL_TABLES

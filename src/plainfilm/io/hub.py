@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -40,6 +43,23 @@ def not_here(what: str, problem: str) -> ModelError:
         f"{what} is not on this machine and cannot be downloaded ({reason}): run once with a network so "
         "that it is kept, or copy its files here and name their path instead"
     )
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No progress bar and no table of unused tensors while transformers reads weights of this machine."""
+    from transformers.utils import logging as library_logging
+
+    library: Any = library_logging
+    shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
+    library.disable_progress_bar()
+    library.set_verbosity_error()
+    try:
+        yield
+    finally:
+        library.set_verbosity(level)
+        if shown:
+            library.enable_progress_bar()
 
 
 def _unreachable() -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.hub import before_download, not_here, quietly
 from plainfilm.io.packages import local_path
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
 from plainfilm.nn.pooling import POOLING, TextPooling
@@ -177,7 +176,7 @@ def _without_weights(described: Any) -> Any:
 def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -> Any:
     folder = local_path(config.name)
     name, what = str(folder or config.name), f"text model '{config.name}'"
-    with _quietly():
+    with quietly():
         try:
             return read(name, local_files_only=True, **options)
         except (OSError, ValueError) as error:
@@ -188,23 +187,6 @@ def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -
         return read(name, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise not_here(what, str(error)) from None
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """No progress bar and no table of unused tensors while weights of this machine are read."""
-    from transformers.utils import logging
-
-    library: Any = logging
-    shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
-    library.disable_progress_bar()
-    library.set_verbosity_error()
-    try:
-        yield
-    finally:
-        library.set_verbosity(level)
-        if shown:
-            library.enable_progress_bar()
 
 
 def _set_dropout(described: Any, hidden: float | None) -> None:

@@ -1,0 +1,296 @@
+"""Says the sentences of a collection in other words, by translating them there and back.
+
+Back-translation (Sennrich et al. 2016, arXiv:1511.06709; used so by CXR-CLIP, arXiv:2310.13292) as a job that
+is done once: different sentences are translated once each, every translation is checked
+(`prompts.faithful`), and what passes becomes rows of the table `text_variants`. Finished work is kept in a
+journal beside the tables, so that a killed job goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from plainfilm.collection.collection import Collection
+from plainfilm.collection.label import note_table, other_rows
+from plainfilm.collection.merge import write_stream
+from plainfilm.collection.schema import TEXT_VARIANTS
+from plainfilm.errors import DataError
+from plainfilm.io.files import replacing
+from plainfilm.io.processes import in_processes
+from plainfilm.labelling.explain import READ_SECTIONS
+from plainfilm.progress import SILENT, Progress
+from plainfilm.prompts.faithful import UNREAD, can_be_checked, why_unfaithful
+from plainfilm.text.translation import Translator
+
+TABLE = "text_variants"
+JOURNAL = ".text_variants.partial.jsonl"
+BATCHES_PER_CHUNK = 8
+KEPT = "kept"
+UNFINISHED = "too long to be translated"
+
+
+@dataclass(frozen=True)
+class BackTranslation:
+    """How texts are translated: the models' folders or names, and how their words are drawn.
+
+    into: the language code for a first model that knows several. temperatures: there and back; 1 is the
+    model's own distribution, less is closer to what it deems likeliest. batch_size: texts at once; it changes
+    no text but for what rounding may.
+    """
+
+    there: str
+    back: str
+    into: str | None = None
+    temperatures: tuple[float, float] = (1.0, 1.0)
+    beams: int = 5
+    batch_size: int = 32
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a job: different texts looked at, those said in other words, the sentences of the
+    collection that they are, and why the others were left as they are.
+    """
+
+    texts: int
+    kept: int
+    sentences: int
+    reasons: dict[str, int]
+
+
+class Outcome(NamedTuple):
+    """What came back for one text, if anything did, and `KEPT` or why it may not stand for the text."""
+
+    said: str | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    job: BackTranslation
+    texts: list[str]
+
+
+def augment_collection(
+    collection: Collection,
+    job: BackTranslation,
+    splits: Sequence[str] = ("train",),
+    *,
+    workers: int | None = None,
+    rejected: Path | None = None,
+    progress: Progress = SILENT,
+) -> Summary:
+    """Adds the back-translations of the sentences of `splits` to the table `text_variants`.
+
+    Read are findings, impression and text under no known header. Rows of other origins stay; a job that is
+    done already returns at once. `rejected` is a file of JSON lines for the translations that were not
+    kept. The collection's fingerprint changes with the table. Memory grows with the number of different
+    sentences, some 0.2 kB each.
+
+    Raises:
+        ModelError, UsageError, MissingDependency: a model that cannot be used (see `Translator.load`).
+        DataError: `rejected` is asked of a job that is done.
+    """
+    origin = origin_of(job)
+    stated = collection.meta["tables"].get(TABLE, {}).get("origins", {})
+    done = stated.get(origin)
+    if done is not None and done["splits"] == sorted(splits):
+        if rejected is not None:
+            raise DataError(
+                f"{collection.path}: these translations are made already, and what was rejected is not kept "
+                "with them; leave --rejected out, or take another --seed"
+            )
+        return Summary(**{name: done[name] for name in Summary.__dataclass_fields__})
+    texts = _different_texts(collection, splits)
+    journal = collection.path / JOURNAL
+    identity = {"origin": origin, "splits": sorted(splits), "batch_size": job.batch_size}
+    identity |= {name: collection.meta["tables"][name]["digest"] for name in ("studies", "sentences")}
+    _run(job, texts, journal, identity, workers, progress)
+    outcomes = _Outcomes(texts, journal)
+    if rejected is not None:
+        _write_rejected(outcomes, rejected)
+    summary = _write(collection, origin, sorted(splits), outcomes, stated)
+    journal.unlink()
+    return summary
+
+
+def origin_of(job: BackTranslation) -> str:
+    """What a row of the table says of its making; everything that decides its text is in it."""
+    there, back = _translators(job)
+    names = "+".join(f"{one.name}@{one.fingerprint[:16]}" for one in (there, back))
+    drawn = "temperature={},{} beams={} seed={}".format(*job.temperatures, job.beams, job.seed)
+    return f"back-translation {names} {drawn}"
+
+
+@lru_cache(maxsize=1)
+def _loaded(there: str, back: str, into: str | None) -> tuple[Translator, Translator]:
+    return Translator.load(there, into), Translator.load(back)
+
+
+def _translators(job: BackTranslation) -> tuple[Translator, Translator]:
+    return _loaded(job.there, job.back, job.into)
+
+
+def translated(job: BackTranslation, texts: Sequence[str]) -> list[str | None]:
+    """Each text there and back; `None` where one of the ways is too long."""
+    there, back = _translators(job)
+    options = [{"temperature": one, "beams": job.beams, "seed": job.seed} for one in job.temperatures]
+    abroad = there.translate(texts, **options[0])
+    places = [place for place, text in enumerate(abroad) if text]
+    home = back.translate([abroad[place] or "" for place in places], **options[1])
+    said: list[str | None] = [None] * len(texts)
+    for place, text in zip(places, home, strict=True):
+        said[place] = text or None
+    return said
+
+
+def answer(chunk: _Chunk) -> list[Outcome]:
+    """The outcome of each text; what could not be checked anyway is not translated."""
+    found = [Outcome(None, UNREAD)] * len(chunk.texts)
+    places = [place for place, text in enumerate(chunk.texts) if can_be_checked(text)]
+    for start in range(0, len(places), chunk.job.batch_size):
+        batch = places[start : start + chunk.job.batch_size]
+        for place, said in zip(batch, translated(chunk.job, [chunk.texts[p] for p in batch]), strict=True):
+            why = UNFINISHED if said is None else why_unfaithful(chunk.texts[place], said)
+            found[place] = Outcome(said, why or KEPT)
+    return found
+
+
+def _different_texts(collection: Collection, splits: Sequence[str]) -> pa.Array:
+    """The different sentences of the studies of `splits`, the longest first: too little memory shows soon."""
+    found = pa.array([], pa.string())
+    for table in _sentences(collection, splits):
+        found = pc.unique(pa.chunked_array([found, table["text"].combine_chunks()]))
+    table = pa.table({"text": found, "length": pc.utf8_length(found)})
+    return table.sort_by([("length", "descending"), ("text", "ascending")])["text"].combine_chunks()
+
+
+def _sentences(collection: Collection, splits: Sequence[str]) -> Iterator[pa.Table]:
+    studies = collection.table("studies")
+    wanted = studies.filter(pc.is_in(studies["split"], pa.array(list(splits))))["study_id"].combine_chunks()
+    sections = pa.array(READ_SECTIONS)
+    with pq.ParquetFile(collection.table_path("sentences")) as file:
+        for batch in file.iter_batches():
+            table = pa.Table.from_batches([batch])
+            is_read = pc.is_in(table["section"], sections)
+            yield table.filter(pc.and_(is_read, pc.is_in(table["study_id"], wanted)))
+
+
+def _run(
+    job: BackTranslation,
+    texts: pa.Array,
+    journal: Path,
+    identity: dict[str, Any],
+    workers: int | None,
+    progress: Progress,
+) -> None:
+    """Writes the outcomes of all texts to the journal, a line for each chunk, after those that are there."""
+    size = job.batch_size * BATCHES_PER_CHUNK
+    finished = _begin(journal, identity)
+    starts = range(finished * size, len(texts), size)
+    chunks = (_Chunk(job, texts.slice(start, size).to_pylist()) for start in starts)
+    if finished:
+        progress.say(f"going on after {starts.start} of {len(texts)} different sentences")
+
+    def each() -> Iterator[Outcome]:
+        with journal.open("a", encoding="utf-8") as stream:
+            for outcomes in in_processes(answer, chunks, workers):
+                stream.write(json.dumps(outcomes, ensure_ascii=False) + "\n")
+                stream.flush()
+                yield from outcomes
+
+    for _ in progress.track(each(), len(texts) - min(starts.start, len(texts)), "translating sentences"):
+        pass
+
+
+def _begin(journal: Path, identity: dict[str, Any]) -> int:
+    """How many whole lines the journal of this very job has; a new one is begun where there is none."""
+    lines = journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
+    first = json.dumps(identity, ensure_ascii=False).encode() + b"\n"
+    if whole[:1] != [first]:
+        whole = [first]
+    if whole != lines:
+        with replacing(journal) as temporary:
+            temporary.write_bytes(b"".join(whole))
+    return len(whole) - 1
+
+
+class _Outcomes:
+    """The outcomes of a finished journal beside their texts, as Arrow arrays."""
+
+    def __init__(self, texts: pa.Array, journal: Path) -> None:
+        with journal.open(encoding="utf-8") as stream:
+            next(stream)
+            pairs = [pa.array(json.loads(line), pa.list_(pa.string(), 2)) for line in stream]
+        flat = pa.concat_arrays([pa.array([], pa.string()), *(pair.flatten() for pair in pairs)])
+        self.texts = texts
+        self.said = flat.take(pa.array(np.arange(0, len(flat), 2)))
+        self.verdict = flat.take(pa.array(np.arange(1, len(flat), 2)))
+
+    def kept(self) -> pa.Array:
+        """The texts in other words; null where they stay as they are."""
+        return pc.if_else(pc.equal(self.verdict, KEPT), self.said, pa.scalar(None, pa.string()))
+
+    def reasons(self) -> dict[str, int]:
+        """How often texts were left as they are, and why, the most frequent first."""
+        counts = Counter(self.verdict.to_pylist())
+        counts.pop(KEPT, None)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _write_rejected(outcomes: _Outcomes, path: Path) -> None:
+    """A JSON object a line: the text, what came back, and why that may not stand for it."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        for text, said, verdict in zip(outcomes.texts, outcomes.said, outcomes.verdict, strict=True):
+            if said.is_valid and verdict.as_py() != KEPT:
+                line = {"text": text.as_py(), "said": said.as_py(), "reason": verdict.as_py()}
+                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _write(
+    collection: Collection, origin: str, splits: list[str], outcomes: _Outcomes, stated: dict[str, Any]
+) -> Summary:
+    """Writes the table and notes what it is made of."""
+    kept = outcomes.kept()
+    sentences = [0]
+
+    def new() -> Iterator[pa.Table]:
+        for table in _sentences(collection, splits):
+            rows = _rows(table, outcomes.texts, kept, origin)
+            sentences[0] += len(rows)
+            yield rows
+
+    others: Iterable[pa.Table] = other_rows(collection, TABLE, origin) if collection.has_table(TABLE) else ()
+    rows, digest = write_stream(TABLE, chain(others, new()), collection.table_path(TABLE))
+    number = len(kept) - kept.null_count
+    summary = Summary(len(outcomes.texts), number, sentences[0], outcomes.reasons())
+    origins = {**stated, origin: {"splits": splits, **asdict(summary)}}
+    note_table(collection, TABLE, {"rows": rows, "digest": digest, "origins": origins})
+    return summary
+
+
+def _rows(sentences: pa.Table, texts: pa.Array, kept: pa.Array, origin: str) -> pa.Table:
+    said = kept.take(pc.index_in(sentences["text"].combine_chunks(), value_set=texts))
+    table = pa.table(
+        {
+            "study_id": sentences["study_id"].combine_chunks(),
+            "sentence_id": sentences["sentence_id"].combine_chunks(),
+            "text": said,
+            "origin": pa.repeat(pa.scalar(origin), len(said)),
+        }
+    )
+    return table.filter(table["text"].is_valid()).cast(TEXT_VARIANTS)

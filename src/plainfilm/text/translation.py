@@ -1,0 +1,202 @@
+"""Translates texts with MarianMT models, sampled so that a text's translation depends on the text alone.
+
+Sampling a batch from one stream of random numbers would make every translation depend on its neighbours.
+Here each text draws from a generator of its own, seeded by the text; the model's arithmetic on a padded
+batch still differs in its last bits, which can only matter where a draw falls on the very edge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from plainfilm.errors import MissingDependency, ModelError, UsageError, nearest
+from plainfilm.io.hub import before_download, not_here, quietly
+from plainfilm.io.packages import local_path
+from plainfilm.seeding import stable_hash
+
+LONGEST = 256
+"""Tokens of the longest text that is translated, and of the longest translation."""
+
+_PARTS = ("config.json", "source.spm", "target.spm", "vocab.json")
+
+
+class Translator:
+    """A MarianMT model (Junczys-Dowmunt et al. 2018, arXiv:1804.00344) and its tokenizer.
+
+    name: what the model is called, without the folder it lies in. fingerprint: identifies weights and
+    vocabulary, 64 hexadecimal digits, however they are stored.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, into: str | None = None) -> None:
+        self.name = name if into is None else f"{name}>{into}"
+        self.fingerprint = _fingerprint(model, tokenizer)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self._device).eval()
+        self._tokenizer = tokenizer
+        self._code = f">>{into}<< " if into else ""
+
+    @staticmethod
+    def load(name: str, into: str | None = None) -> Translator:
+        """The model in a folder, or that of a hub name; one not in the local cache is downloaded.
+
+        `into` is the language code of a model that knows several, such as cmn_Hant.
+
+        Raises:
+            ModelError: nothing there, another kind of model, or weights that do not fit.
+            UsageError: the model needs to be told its language, or does not know that one.
+            MissingDependency: sentencepiece is not installed.
+        """
+        model, tokenizer = _locally_or_downloaded(name)
+        _check_language(name, tokenizer, into)
+        return Translator(model, tokenizer, Path(name).name, into)
+
+    def translate(
+        self, texts: Sequence[str], *, temperature: float = 1.0, beams: int = 5, seed: int = 0
+    ) -> list[str | None]:
+        """A translation of each text, sampled with `beams` beams; `None` where the text or its translation is
+        longer than `LONGEST` tokens. On a processor one thread works, so that its number changes nothing.
+        """
+        asked = [f"{self._code}{text}" for text in texts]
+        lengths = [len(ids) for ids in self._tokenizer(asked).input_ids] if asked else []
+        usable = [place for place, length in enumerate(lengths) if length <= LONGEST]
+        said: list[str | None] = [None] * len(texts)
+        if usable:
+            draws = [self._generator(seed, texts[place]) for place in usable]
+            found = self._sampled([asked[place] for place in usable], draws, temperature, beams)
+            for place, translation in zip(usable, found, strict=True):
+                said[place] = translation
+        return said
+
+    def _sampled(
+        self, texts: list[str], draws: list[torch.Generator], temperature: float, beams: int
+    ) -> list[str | None]:
+        given = self._tokenizer(texts, return_tensors="pt", padding=True).to(self._device)
+        with _one_thread(), torch.inference_mode(), _OwnDraws(draws):
+            tokens = self._model.generate(
+                **given,
+                do_sample=True,
+                temperature=temperature,
+                top_k=0,
+                num_beams=beams,
+                max_new_tokens=LONGEST,
+                max_length=None,
+            )
+        lengths = (tokens != self._tokenizer.pad_token_id).sum(dim=1)
+        decoded = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [
+            " ".join(text.split()) if length < LONGEST else None
+            for text, length in zip(decoded, lengths.tolist(), strict=True)
+        ]
+
+    def _generator(self, seed: int, text: str) -> torch.Generator:
+        return torch.Generator(self._device).manual_seed(stable_hash("translation", seed, text))
+
+
+class _OwnDraws(TorchFunctionMode):
+    """Makes `torch.multinomial` draw every row from its own generator, by the same race of exponentials."""
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self._generators = generators
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.multinomial:
+            return self._drawn(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _drawn(self, probabilities: Tensor, num_samples: int) -> Tensor:
+        waits = [
+            torch.empty_like(row).exponential_(generator=own)
+            for row, own in zip(probabilities, self._generators, strict=True)
+        ]
+        return (probabilities / torch.stack(waits)).topk(num_samples).indices
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _locally_or_downloaded(name: str) -> tuple[Any, Any]:
+    folder, what = local_path(name), f"translation model '{name}'"
+    lacks = [part for part in _PARTS if folder is not None and not (folder / part).is_file()]
+    if lacks:
+        raise ModelError(f"{what}: its folder holds no {lacks[0]}, so that it is no MarianMT model")
+    try:
+        with quietly():
+            return _read(folder or name)
+    except (OSError, ValueError, RuntimeError) as error:
+        if folder is not None:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f"{what}: cannot be read ({reason})") from None
+    before_download(what, offline=False)
+    try:
+        return _read(name, local=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_here(what, str(error)) from None
+
+
+def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
+    from transformers import AutoConfig, MarianMTModel
+
+    kind = AutoConfig.from_pretrained(name, local_files_only=local).model_type
+    if kind != "marian":
+        raise ModelError(f"{name}: is a model of type '{kind}', not a MarianMT translation model")
+    model, told = MarianMTModel.from_pretrained(
+        name, local_files_only=local, dtype=torch.float32, output_loading_info=True
+    )
+    wrong = sorted(told["missing_keys"]) + sorted(str(key) for key in told["mismatched_keys"])
+    if wrong:
+        raise ModelError(f"{name}: its weights do not fit its configuration: '{wrong[0]}'")
+    return model, _read_tokenizer(name, local)
+
+
+def _read_tokenizer(name: Path | str, local: bool) -> Any:
+    try:
+        import sentencepiece  # noqa: F401 (transformers asks for it much later, in many words)
+    except ImportError:
+        raise MissingDependency(
+            "translation needs sentencepiece, which is not installed; try: pip install 'plainfilm[augment]'"
+        ) from None
+    from transformers import MarianTokenizer
+
+    with warnings.catch_warnings():
+        # Without sacremoses curly quotes stay curly; the labeller reads every translation anyway.
+        warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
+        return MarianTokenizer.from_pretrained(name, local_files_only=local)
+
+
+def _check_language(name: str, tokenizer: Any, into: str | None) -> None:
+    codes = [code.removeprefix(">>").removesuffix("<<") for code in tokenizer.supported_language_codes]
+    if into is not None and into not in codes:
+        raise UsageError(f"{name}: does not translate into '{into}': {nearest(into, codes)}")
+    if into is None and len(codes) > 1:
+        raise UsageError(
+            f"{name}: translates into several languages, so say which: {', '.join(sorted(codes))}"
+        )
+
+
+def _fingerprint(model: Any, tokenizer: Any) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    digest.update(json.dumps(sorted(tokenizer.get_vocab().items()), ensure_ascii=False).encode())
+    for pieces in (tokenizer.spm_source, tokenizer.spm_target):
+        digest.update(pieces.serialized_model_proto())
+    return digest.hexdigest()
