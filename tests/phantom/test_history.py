@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from plainfilm.phantom.history import PRESENT, draw_visits
+from plainfilm.phantom.truth import placement
 from plainfilm.seeding import generator
 from plainfilm.types import View
 
@@ -12,6 +13,13 @@ def visits(patients=300, studies=3):
 def test_about_a_third_of_studies_are_without_findings():
     told = [visit for patient in visits() for visit in patient]
     assert 0.25 < sum(not visit.findings for visit in told) / len(told) < 0.45
+
+
+def test_a_layout_may_have_patients_of_its_own():
+    drawn = [draw_visits(1, generator("history", n), {"bedside": 1.0})[0] for n in range(200)]
+    assert {visit.story for visit in drawn} == {"bedside"}
+    placed = [placement(finding) for visit in drawn for finding in visit.findings]
+    assert 0.25 < placed.count("malposition") / (len(placed) - placed.count(None)) < 0.45
 
 
 def test_a_finding_keeps_its_shape_from_study_to_study():

@@ -59,8 +59,8 @@ def test_a_row_is_a_study_and_its_table_is_its_split(raw: Path) -> None:
 def test_negatives_are_known_in_the_test_table_only(raw: Path) -> None:
     studies, _ = read(raw)
     assert studies["p1/a"].labels == (
-        Label("Pneumothorax", State.POSITIVE, "cgmh/train"),
-        Label("Pigtail malpositon", State.POSITIVE, "cgmh/train"),
+        Label("Pneumothorax", State.POSITIVE, "cgmh"),
+        Label("Pigtail malpositon", State.POSITIVE, "cgmh"),
     )
     assert studies["p2/c"].labels == ()
     tested = {label.observation: label.state for label in studies["p4/e"].labels}
@@ -70,6 +70,33 @@ def test_negatives_are_known_in_the_test_table_only(raw: Path) -> None:
     ]
     assert len(tested) == 13
     assert {label.state for label in studies["p5/f"].labels} == {State.NEGATIVE}
+
+
+def test_lists_may_be_complete(raw: Path) -> None:
+    table(raw / "valid.csv", "image,text_label", "['p3/d.jpg'],['Foreign body']", "['p2/c.jpg'],")
+    studies, _ = read(raw / "valid.csv", unlisted="absent")
+    states = {label.observation: label.state for label in studies["p3/d"].labels}
+    assert [name for name, state in states.items() if state is State.POSITIVE] == ["Foreign body"]
+    assert set(states) == set(cgmh.LABELS)
+    assert studies["p2/c"].labels == ()
+
+
+def test_an_empty_list_is_a_film_without_any(raw: Path) -> None:
+    empty = read(raw, unlisted="absent")[0]["p2/c"]
+    assert {label.state for label in empty.labels} == {State.NEGATIVE}
+
+
+def test_labels_of_all_tables_are_of_one_origin(raw: Path) -> None:
+    studies, _ = read(raw)
+    assert {label.origin for study in studies.values() for label in study.labels} == {"cgmh"}
+
+
+def test_the_order_of_columns_a_byte_order_mark_and_other_columns_do_not_matter(raw: Path) -> None:
+    rows = ["ward,text_label,no,image", "\"5A\",['Foreign body'],7,['p3/d.jpg']"]
+    (raw / "valid.csv").write_text("\r\n".join([*rows, ""]), encoding="utf-8-sig")
+    studies, rejections = read(raw)
+    assert [label.observation for label in studies["p3/d"].labels] == ["Foreign body"]
+    assert [item.reason.split(" is")[0] for item in rejections] == ["column 'ward'", "column 'no'"]
 
 
 def test_the_text_of_a_test_row_is_its_report(raw: Path) -> None:
@@ -101,7 +128,7 @@ def test_other_labels_can_be_named(raw: Path) -> None:
     with pytest.raises(SourceError, match="no column for labels"):
         read(raw)
     labels = read(raw, labels=["Port-A in place", "Foreign body"])[0]["p4/e"].labels
-    assert labels == (Label("Port-A in place", State.POSITIVE, "cgmh/test"),)
+    assert labels == (Label("Port-A in place", State.POSITIVE, "cgmh"),)
 
 
 def test_a_column_that_is_not_read_is_told_with_the_nearest_label(raw: Path) -> None:

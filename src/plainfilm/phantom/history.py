@@ -5,6 +5,7 @@ Each patient follows one of `stories.STORIES`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,14 +29,23 @@ class Visit:
     first: bool
 
 
-_AT_BEDSIDE = {"critical": 0.95, "after_surgery": 0.65, "heart_failure": 0.5, "injury": 0.5, "infection": 0.3}
+_AT_BEDSIDE = {
+    "bedside": 0.97,
+    "critical": 0.95,
+    "after_surgery": 0.65,
+    "heart_failure": 0.5,
+    "injury": 0.5,
+    "infection": 0.3,
+}
 
 
-def draw_visits(count: int, rng: np.random.Generator) -> list[Visit]:
-    """The `count` studies of one patient, in time."""
-    names = list(STORIES)
-    shares = np.array([STORIES[name][0] for name in names])
-    story = str(rng.choice(names, p=shares / shares.sum()))
+def draw_visits(
+    count: int, rng: np.random.Generator, stories: Mapping[str, float] | None = None
+) -> list[Visit]:
+    """The `count` studies of one patient, in time; `stories` are the shares of the stories there are."""
+    chances = stories or {name: share for name, (share, _) in STORIES.items()}
+    shares = np.array(list(chances.values()))
+    story = str(rng.choice(list(chances), p=shares / shares.sum()))
     chart = Chart(count, rng)
     STORIES[story][1](chart)
     visits: list[Visit] = []

@@ -15,6 +15,8 @@ from plainfilm.phantom.truth import Finding
 
 _LOST_DRAINS = ("outside", "pigtail_outside")
 """Variants of a chest tube that has come out of the pleural space."""
+_ASTRAY = 1 / 3
+"""How often a tube at the bedside is not where it should be."""
 
 
 @dataclass(frozen=True)
@@ -331,6 +333,37 @@ def _tuberculosis(chart: Chart) -> None:
         chart.add("pleural_thickening", "lasting", side, severity=(0.3, 0.9))
 
 
+def _bedside(chart: Chart) -> None:
+    """Films taken to see where tubes and lines end: each of them often, and a third of them astray."""
+    if chart.maybe(0.55):
+        placed = chart.placed(("good",), ("high", "low", "bronchial"), _ASTRAY)
+        chart.add("tracheal_tube", "lasting", variant=placed)
+    if chart.maybe(0.55):
+        placed = chart.placed(("good",), ("high", "coiled", "bronchial"), _ASTRAY)
+        chart.add("feeding_tube", "lasting", variant=placed)
+    if chart.maybe(0.45):
+        variant = chart.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
+        chart.add("central_line", "lasting", chart.one("right", "right", "left"), variant=variant)
+    side = chart.side()
+    if chart.maybe(0.5):
+        well, badly = chart.one("tube", "pigtail"), _LOST_DRAINS
+        placed = ("apical", "basal") if well == "tube" else ("pigtail",)
+        variant = chart.placed(placed, (badly[well == "pigtail"],), _ASTRAY)
+        chart.add("chest_tube", "lasting", side, variant=variant)
+    if chart.maybe(0.3):
+        chart.add("pneumothorax", chart.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0))
+    if chart.maybe(0.25):
+        chart.add("subcutaneous_emphysema", chart.one("waning", "lasting"), side, severity=(0.3, 1.0))
+    if chart.maybe(0.15):
+        chart.add("pneumomediastinum", "waning", severity=(0.3, 1.0))
+    if chart.maybe(0.12):
+        _foreign_body(chart, side)
+    if chart.maybe(0.3):
+        chart.add("effusion", "passing", chart.side(), severity=(0.1, 0.6))
+    if chart.maybe(0.3):
+        chart.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
+
+
 def _basal_collapse(chart: Chart) -> None:
     kind = chart.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
     chart.add(
@@ -351,5 +384,6 @@ STORIES: dict[str, tuple[float, Callable[[Chart], None]]] = {
     "tumour": (0.05, _tumour),
     "old_age": (0.08, _old_age),
     "chronic_lung": (0.075, _chronic_lung),
+    "bedside": (0.0, _bedside),
 }
-"""Each story's share of patients, and how it is told."""
+"""Each story's share of patients, and how it is told; a layout may have shares of its own."""

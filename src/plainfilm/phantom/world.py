@@ -6,7 +6,7 @@ order and by any number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +24,16 @@ MOST_STUDIES = 8
 _TEST, _VALIDATION = 0.15, 0.08
 _LOST_REPORTS = 0.015
 _IDS = 10_000_000
+_DAILY = ("bedside", "critical", "after_surgery")
+"""Stories whose studies are days apart, not months."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One patient to make: their number, how many studies, the number of the first, and their split."""
+    """One patient to make: their number, how many studies, the number of the first, and their split.
+
+    stories: the shares of `stories.STORIES` among all patients, where they are not those of a whole hospital.
+    """
 
     seed: int
     patient: int
@@ -36,9 +41,10 @@ class Job:
     first_study: int
     split: str
     size: int
+    stories: Mapping[str, float] | None = None
 
 
-def plan(studies: int, seed: int, size: int) -> list[Job]:
+def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None = None) -> list[Job]:
     """The patients that together have exactly `studies` studies, about 15 % to test, 8 % to validation."""
     counts: list[int] = []
     while sum(counts) < studies:
@@ -46,7 +52,7 @@ def plan(studies: int, seed: int, size: int) -> list[Job]:
         counts.append(min(int(rng.geometric(0.5)), MOST_STUDIES, studies - sum(counts)))
     splits = _splits(len(counts), seed)
     first = np.concatenate([[0], np.cumsum(counts)]).tolist()
-    return [Job(seed, n, count, first[n], splits[n], size) for n, count in enumerate(counts)]
+    return [Job(seed, n, count, first[n], splits[n], size, stories) for n, count in enumerate(counts)]
 
 
 def _splits(patients: int, seed: int) -> list[str]:
@@ -70,7 +76,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
     patient = draw_patient(job.seed, job.patient)
     rng = generator(job.seed, "patient", job.patient, "history")
     days = 0
-    for index, visit in enumerate(draw_visits(job.studies, rng)):
+    for index, visit in enumerate(draw_visits(job.studies, rng, job.stories)):
         number = job.first_study + index
         words = generator(job.seed, "study", number, "report")
         age = patient.age + days // 365
@@ -78,9 +84,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
         lost = bool(generator(job.seed, "study", number, "lost").random() < _LOST_REPORTS)
         films, arrays = _make_films(patient, visit, job, number)
         yield _study_truth(job, number, index, days, age, written, lost, films), arrays
-        days += int(
-            rng.integers(1, 6) if visit.story in ("critical", "after_surgery") else rng.integers(10, 420)
-        )
+        days += int(rng.integers(1, 6) if visit.story in _DAILY else rng.integers(10, 420))
 
 
 def _study_truth(

@@ -4,8 +4,8 @@
     test.csv                 image (list of paths), a column of 0 or 1 for each label, text
 
 Each row is a study. Lists are written as Python does (`['a.jpg', 'b.jpg']`). What a row for training does not
-name is unknown, not negative: negatives are known in the test table only. These films are not public; but
-any site can write its own tables in this form (https://github.com/porterlin/cxr-clip-cgmh).
+name is unknown, not negative, unless the option `unlisted` says that lists are complete. These films are not
+public; but any site can write its own tables in this form (https://github.com/porterlin/cxr-clip-cgmh).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import field_validator
 
@@ -30,7 +31,6 @@ from plainfilm.sources.base import (
 )
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.lists import list_of
-from plainfilm.sources.cells.raw_files import bare_name
 from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells
 from plainfilm.types import SPLITS, Image, Label, Rejection, Report, State, Study, View
 
@@ -51,6 +51,9 @@ LABELS = (
 )
 """The labels as they are published, the spelling of the fourth too."""
 
+ORIGIN = "cgmh"
+"""Whose labels these are, of whichever table: thresholds of one split are for labels of another."""
+
 _ROLES = ("", "index", "image", "text", "text_label")
 _MORE_ROLES = ("patient_id", "study_id", "view", "age", "sex", "split")
 
@@ -58,13 +61,16 @@ _MORE_ROLES = ("patient_id", "study_id", "view", "age", "sex", "split")
 class Config(SourceConfig):
     """images: the folder that the paths of the tables are relative to, that of the tables by default; prefix:
     the beginning that is taken off each path first. patient: a regular expression whose first group is the
-    patient in a path. labels: names of other labels. licence: the terms of the films.
+    patient in a path. labels: names of other labels. unlisted: what a list of labels leaves out is "unknown",
+    or "absent" where every film was read for all of them; a blank cell is no list. licence: the terms of the
+    films.
     """
 
     images: Path | None = None
     prefix: str = ""
     patient: str | None = None
     labels: tuple[str, ...] = LABELS
+    unlisted: Literal["unknown", "absent"] = "unknown"
     licence: str | None = None
 
     @field_validator("patient")
@@ -146,9 +152,8 @@ def _study(
             images.append(item)
         else:
             yield Rejection(item.path, item.reason, study_id)
-    origin = f"cgmh/{bare_name(row.table)}"
-    labels, refused = row_states(row, columns, origin)
-    listed, unknown = _listed(row, origin, config)
+    labels, refused = row_states(row, columns, ORIGIN)
+    listed, unknown = _listed(row, columns, config)
     yield from (replace(item, study_id=study_id) for item in refused)
     yield from (Rejection(row.place, fault, study_id) for fault in unknown)
     yield from unread_cells(row, {"age": age_of, "sex": sex_of, "split": split_of}, study_id)
@@ -185,10 +190,13 @@ def _images(row: Row, paths: Sequence[str], config: Config) -> Iterator[Image | 
         yield Image(_id_of(path), root / path, view, licence=config.licence)
 
 
-def _listed(row: Row, origin: str, config: Config) -> tuple[list[Label], list[str]]:
-    """The labels that the list of a row names, and why others are none."""
+def _listed(row: Row, columns: Sequence[str], config: Config) -> tuple[list[Label], list[str]]:
+    """The labels that the list of a row gives, and why others are none; `columns` speak for themselves."""
     names = list(dict.fromkeys(list_of(row["text_label"])))
-    labels = [Label(name, State.POSITIVE, origin) for name in names if name in config.labels]
+    labels = [Label(name, State.POSITIVE, ORIGIN) for name in names if name in config.labels]
+    if config.unlisted == "absent" and row["text_label"]:
+        left = [name for name in config.labels if name not in (*names, *columns)]
+        labels += [Label(name, State.NEGATIVE, ORIGIN) for name in left]
     unknown = [name for name in names if name not in config.labels]
     return labels, [f"label '{name}' is unknown: {nearest(name, config.labels)}" for name in unknown]
 

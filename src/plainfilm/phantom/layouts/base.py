@@ -8,6 +8,11 @@ A layout module has three functions, all called with the corpus folder:
                                                 studies as the source of the same name should yield them,
                                                 and a `Rejection` for whatever cannot be used
 
+and may have
+
+    STORIES                                     {story: share}: who its patients are (`phantom.stories`);
+                                                those of a whole hospital otherwise
+
 `expected` is what the readers are tested against (ids, views, splits, labels, boxes in pixels of the raw
 image), so it is made from the truth and not from the files. `phantom.publishing` has what layouts share.
 """

@@ -5,7 +5,8 @@
     test.csv                 index, image, a column of 0 or 1 for each label, text
 
 Quirks kept: "Pigtail malpositon", rows with several labels, with none, with one that is none of the 13, no
-word of who the patient is, test rows without text where the report is lost.
+word of who the patient is, test rows without text where the report is lost. Most films are taken at the
+bedside, to see where tubes and lines end.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from plainfilm.phantom.truth import Finding, PatientTruth, StudyTruth, placement
 from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
+STORIES = {"bedside": 0.75, "healthy": 0.1, "heart_failure": 0.1, "injury": 0.05}
 _DEVICES = {
     ("tracheal_tube", "in place"): "Endotracheal tube in place",
     ("tracheal_tube", "malposition"): "Endotracheal tube malposition",
@@ -107,7 +109,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
             images = [Image(path.removesuffix(".jpg"), root / path) for path in _paths(study)]
             positive = positive_labels(study)
             labels = [
-                Label(name, State.POSITIVE if name in positive else State.NEGATIVE, f"cgmh/{table}")
+                Label(name, State.POSITIVE if name in positive else State.NEGATIVE, "cgmh")
                 for name in (LABELS if tested else positive)
             ]
             yield Study(
