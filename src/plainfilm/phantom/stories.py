@@ -346,9 +346,11 @@ def _bedside(chart: Chart) -> None:
         chart.add("central_line", "lasting", chart.one("right", "right", "left"), variant=variant)
     side = chart.side()
     if chart.maybe(0.5):
-        well, badly = chart.one("tube", "pigtail"), _LOST_DRAINS
-        placed = ("apical", "basal") if well == "tube" else ("pigtail",)
-        variant = chart.placed(placed, (badly[well == "pigtail"],), _ASTRAY)
+        lost_tube, lost_pigtail = _LOST_DRAINS
+        if chart.one("tube", "pigtail") == "tube":
+            variant = chart.placed(("apical", "basal"), (lost_tube,), _ASTRAY)
+        else:
+            variant = chart.placed(("pigtail",), (lost_pigtail,), _ASTRAY)
         chart.add("chest_tube", "lasting", side, variant=variant)
     if chart.maybe(0.3):
         chart.add("pneumothorax", chart.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0))
