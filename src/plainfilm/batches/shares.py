@@ -8,8 +8,8 @@ What iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808
 fixed size, this does for every size at once:
 
 1. Patients are spread by their rarest positive observation, each group evenly over the whole order.
-2. The first patients are those it takes to see every observation: a share with room for one patient per
-   observation has a positive of each that has any, then a negative of each.
+2. The first patients are those it takes to see every observation, the commonest first: a share with room for
+   one patient per observation has a positive of each that has any, then a negative of each.
 3. From there on, the next place goes to that of the next `LOOKAHEAD` patients that brings the counts so far
    closest to what a beginning of this length should have: of items, of positives and of known states.
 """
@@ -32,8 +32,8 @@ Mask = NDArray[np.bool_]
 
 LOOKAHEAD = 128
 """Patients among whom the one for the next place is chosen; more balance better and take longer."""
-CHOICES = 16
-"""Patients with a missing observation among whom the one with most missing observations is chosen: few enough
+CHOICES = 8
+"""Patients with a missing observation among whom the one with most missing observations is chosen: few, so
 that another seed begins with others."""
 
 
@@ -101,7 +101,7 @@ def _first(order: Ints, items: Ints, *kinds: Mask) -> Ints:
     chosen: list[int] = []
     for has in kinds:
         missing = np.asarray(has.any(axis=0) & ~has[chosen].any(axis=0))
-        for column in np.argsort(has.sum(axis=0), kind="stable"):
+        for column in np.argsort(-has.sum(axis=0), kind="stable"):
             if missing[column]:
                 able = order[has[order, column]][:CHOICES]
                 best = able[np.lexsort((items[able], -(has[able] & missing).sum(axis=1)))[0]]
