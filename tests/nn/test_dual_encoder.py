@@ -24,6 +24,16 @@ def test_vectors_have_length_one_and_single_precision_under_autocast() -> None:
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(4))
 
 
+def test_texts_of_very_different_length_pass_apart_in_training_alone() -> None:
+    model, passed = toy_model(text=TEXT | {"dropout": 0.0, "max_tokens": 20}), []
+    ids = torch.randint(5, 20, (9, 20), generator=torch.Generator().manual_seed(0))
+    mask = torch.arange(20) < torch.tensor([[20], *[[2]] * 8])
+    model.text.register_forward_pre_hook(lambda _, inputs: passed.append(inputs[0].shape[1]))
+    trained = model.train().encode_texts(ids, mask)
+    torch.testing.assert_close(model.eval().encode_texts(ids, mask), trained)
+    assert passed == [2, 20, 20]
+
+
 @torch.no_grad()
 def test_the_temperature_starts_at_the_published_value_and_is_limited() -> None:
     model = toy_model()

@@ -7,6 +7,7 @@ similarity to a text is the dot product of their unit vectors, sharpened by a le
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -14,6 +15,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from plainfilm.nn import base
+from plainfilm.nn.length_groups import by_length
 from plainfilm.nn.model import Architecture, Model, in_full_precision
 from plainfilm.nn.projection import ProjectionConfig, build_projection
 from plainfilm.nn.row_dropout import install_row_dropout
@@ -71,7 +73,13 @@ class DualEncoder(Model):
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of `token_ids` and `token_mask` (N, L)."""
-        return unit_vectors(self.text_projection(self.text(token_ids, token_mask).pooled))
+        # An accelerator is done with the padding sooner than with starting further groups.
+        in_groups = self.training and token_ids.device.type == "cpu"
+        encode = partial(by_length, self.text, self._pooled) if in_groups else self._pooled
+        return unit_vectors(self.text_projection(encode(token_ids, token_mask)))
+
+    def _pooled(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        return self.text(token_ids, token_mask).pooled
 
     def scale(self) -> Tensor:
         """What similarities are multiplied with before a softmax: 1/temperature, a scalar."""

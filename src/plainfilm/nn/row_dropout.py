@@ -14,9 +14,9 @@ sub-batches only with its dropout at 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +31,14 @@ class Drawing:
     """What masks are drawn from during one pass: a seed and the numbers of the rows passing through.
 
     rows: (B,) int64. `calls` counts how often the layer was used in this pass, so that a layer used
-    twice draws twice.
+    twice draws twice. part: where not all that passes through comes at once, which entries of a first axis
+    of what length do.
     """
 
     seed: int
     rows: Tensor
-    calls: int = field(default=0)
+    calls: int = 0
+    part: tuple[Tensor, int] | None = None
 
 
 class RowDropout(nn.Module):
@@ -78,6 +80,11 @@ class RowDropout(nn.Module):
 
 def _row_keys(drawing: Drawing, count: int) -> Tensor:
     """One 32-bit key per row (count,); a row that is cut into several (its windows, texts) gets several."""
+    if drawing.part is not None:
+        entries, length = drawing.part
+        windows = count // max(len(entries), 1)
+        keys = _row_keys(replace(drawing, part=None), length * windows)
+        return keys.reshape(length, windows)[entries].reshape(-1)
     if count % max(len(drawing.rows), 1):
         raise ConfigError(f"dropout of {count} rows for a batch of {len(drawing.rows)}: not a multiple")
     pieces = count // max(len(drawing.rows), 1)
@@ -148,3 +155,22 @@ def drawing_rows(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.drawing = None
+
+
+def in_parts(module: nn.Module, parts: Sequence[Tensor], length: int) -> Iterator[Tensor]:
+    """Each of `parts` in turn: the entries of a first axis of `length` that pass through `module` next.
+
+    They draw what they would if all passed at once.
+    """
+    layers = [
+        (layer, layer.drawing)
+        for layer in module.modules()
+        if isinstance(layer, RowDropout) and layer.drawing is not None
+    ]
+    for part in parts:
+        for layer, drawing in layers:
+            layer.drawing = replace(drawing, part=(part, length))
+        yield part
+    for layer, drawing in layers:
+        if layer.drawing is not None:
+            layer.drawing = replace(drawing, calls=layer.drawing.calls)
