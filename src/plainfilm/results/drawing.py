@@ -3,8 +3,41 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 INK, MODEL, BASELINES = "#1c2430", "#1f6f78", ("#b9bfc9", "#d9a441")
+
+_USUAL = "DejaVu Sans"
+"""Matplotlib's own font: Latin, Greek and Cyrillic letters, no Chinese ones."""
+_PLACEHOLDERS = "Last Resort"
+"""A font that comes with matplotlib and has a box for every letter there is."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """How names are written in a figure: `texts` in the fonts `families`; numbers where no font has them."""
+
+    texts: tuple[str, ...]
+    families: tuple[str, ...] = (_USUAL,)
+    are_numbers: bool = False
+
+
+def legible(names: Sequence[str]) -> Names:
+    """`names` in fonts of this machine that have all their letters, else their places, from 1 on."""
+    from matplotlib import font_manager
+
+    def letters(path: str) -> set[int]:
+        return set(font_manager.get_font(path).get_charmap())
+
+    missing = {ord(letter) for name in names for letter in name}
+    missing -= letters(font_manager.findfont(_USUAL))
+    if not missing:
+        return Names(tuple(names))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.name, font.fname)):
+        if not font.name.startswith(_PLACEHOLDERS) and missing <= letters(font.fname):
+            return Names(tuple(names), (_USUAL, font.name))
+    return Names(tuple(str(place) for place in range(1, len(names) + 1)), are_numbers=True)
 
 
 def axes_of(height: float, width: float = 7.2) -> tuple:
