@@ -185,14 +185,18 @@ class Predictor:
         """The vectors of all prompts, each text encoded once and each ensemble made one vector.
 
         Raises:
-            UsageError: no prompts at all, or none that states an observation.
+            UsageError: no prompts at all, none that states an observation, or a blank one.
         """
         if not prompts:
-            raise UsageError("zero_shot: no prompts; give {observation: (positive, negative)}")
+            raise UsageError(
+                "zero_shot: no prompts; give {observation: (positive, negative)}, or another pack"
+            )
         pairs = {name: (texts_of(pair[0]), texts_of(pair[1])) for name, pair in prompts.items()}
-        for name, (positive, _) in pairs.items():
+        for name, (positive, negative) in pairs.items():
             if not positive:
                 raise UsageError(f"zero_shot: no prompt states '{name}'")
+            if not all(text.strip() for text in (*positive, *negative)):
+                raise UsageError(f"zero_shot: a prompt of '{name}' is blank; leave it out")
         texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
         encoded = dict(zip(texts, self.encode_texts(texts), strict=True))
         sides = [

@@ -30,7 +30,7 @@ from plainfilm.sources.base import (
     view_of,
 )
 from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.lists import list_of
+from plainfilm.sources.cells.lists import is_broken_list, list_of
 from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells
 from plainfilm.types import SPLITS, Image, Label, Rejection, Report, State, Study, View
 
@@ -141,6 +141,11 @@ def _unknown_columns(row: Row, config: Config) -> Iterator[Rejection]:
 def _study(
     row: Row, split: str | None, columns: Sequence[str], config: Config
 ) -> Iterator[Study | Rejection]:
+    broken = [column for column in ("image", "text_label") if is_broken_list(row[column])]
+    if broken:
+        reason = f"{broken[0]} '{row[broken[0]]}' is no Python list: is it cut short?"
+        yield Rejection(row.place, reason, row["study_id"] or None)
+        return
     paths = [_relative(path, config.prefix) for path in list_of(row["image"])]
     if not paths:
         yield Rejection(row.place, "the row names no image")

@@ -21,7 +21,7 @@ from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.lists import list_of
+from plainfilm.sources.cells.lists import is_broken_list, list_of
 from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
@@ -58,6 +58,10 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 
 def _add(row: Row, split: str | None, studies: ListedStudies, config: Config) -> Iterator[Rejection]:
+    if is_broken_list(row["image"]):
+        reason = f"image '{row['image']}' is no Python list: is it cut short?"
+        yield Rejection(row.place, reason, row["study_id"] or None)
+        return
     paths = list_of(row["image"])
     if not paths:
         yield Rejection(row.place, "the row names no image")

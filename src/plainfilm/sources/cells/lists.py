@@ -26,6 +26,17 @@ def list_of(cell: str) -> list[str]:
     return [text]
 
 
+def is_broken_list(cell: str) -> bool:
+    """Whether a cell begins as a Python list does and is none: cut short, or a quote too many.
+
+    >>> is_broken_list("['a.jpg', 'b.j"), is_broken_list("['a.jpg']"), is_broken_list("[scan] a.jpg")
+    (True, False, False)
+    """
+    text = cell.strip()
+    begins = text.startswith(("['", '["')) or (text.startswith("[") and text.endswith("]"))
+    return begins and list_of(text) == [text]
+
+
 def names_of(cell: str) -> list[str]:
     """The observations a list cell names: a Python list, or names joined with `|` or `;`.
 
