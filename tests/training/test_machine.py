@@ -98,4 +98,6 @@ def test_processor_flags_are_read(tmp_path: Path) -> None:
 def test_repeatable_brings_back_what_was_set() -> None:
     with repeatable():
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
