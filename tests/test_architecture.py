@@ -40,6 +40,7 @@ ORDER = (
         "results",
         "dicom",
         "serve",
+        "finetuning",
         "doctor",
         "demo",
         "cli",

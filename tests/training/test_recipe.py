@@ -15,9 +15,32 @@ from plainfilm.training.recipe import SHIPPED, Recipe, load_recipe, save_recipe,
 Tiny = Callable[..., Recipe]
 
 
+GIVEN = {"image": {"use": "compact"}, "preprocessing": {"channels": 1}}
+"""What a model brings to the recipes that start from one."""
+
+
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_load(name: str) -> None:
-    assert load_recipe(name).seed == 0
+    assert load_recipe(name, given=GIVEN if name.startswith("finetune") else None).seed == 0
+
+
+def test_a_recipe_without_an_image_encoder_says_where_one_comes_from() -> None:
+    with pytest.raises(ConfigError, match=r"finetune-full: key 'image' is missing.*--init MODEL"):
+        load_recipe("finetune-full")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("text={use: compact}", "trains a classifier: leave 'text' out"),
+        ("validation.metric=recall@5", "a classifier reads no texts: set validation.metric=auroc_macro"),
+        ("training.epochs=null", "would never end; set one"),
+        ("objective.use=infonce", "objective: unknown key 'uncertain'"),
+    ],
+)
+def test_a_classifier_is_checked_too(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("classifier-tiny", [override])
 
 
 def test_there_are_the_two_of_txtrayalign() -> None:

@@ -49,6 +49,36 @@ def origins(collection: Collection) -> list[str]:
     return sorted(labels.loc[labels["target"].isin(("study", "image")), "origin"].unique())
 
 
+def check_observations(
+    collections: Sequence[Collection], wanted: Sequence[str], observations: Iterable[str]
+) -> None:
+    """Checks that the labels of the origins that are read (`origins_asked`) speak of all `observations`.
+
+    Raises:
+        DataError: they do not, with the nearest.
+    """
+    known: set[str] = set()
+    for collection in collections:
+        labels = collection.frame("labels")[["observation", "origin"]]
+        known |= set(labels.loc[labels["origin"].isin(origins_asked(collection, wanted)), "observation"])
+    for name in observations:
+        if name not in known:
+            raise DataError(f"data.observations: no label of '{name}': {nearest(name, known)}")
+
+
+def main_origin(collection: Collection, wanted: Sequence[str] = ()) -> str | None:
+    """Of the origins that are read (`origins_asked`) the one that labels most studies and images."""
+    labels = collection.frame("labels")[["target_id", "origin"]]
+    asked = labels[labels["origin"].isin(origins_asked(collection, wanted))]
+    return next(iter(_by_size(asked)), None)
+
+
+def _by_size(labels: pd.DataFrame) -> list[str]:
+    """Origins, that of most labelled studies and images first."""
+    counts = labels.groupby("origin")["target_id"].nunique().sort_index()
+    return [str(name) for name in counts.sort_values(ascending=False, kind="stable").index]
+
+
 def check_origins(collections: Sequence[Collection], wanted: Iterable[str]) -> None:
     """Checks that every origin of labels in `wanted` is one of some collection's.
 
@@ -139,8 +169,6 @@ def _targets(collection: Collection, images: Sequence[Sequence[int]]) -> pd.Data
 
 def _of_one_origin(said: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """The rows of `said` that come, for each item, from the origin that labels most studies and images."""
-    counts = labels.groupby("origin")["target_id"].nunique()
-    order = counts.sort_index().sort_values(ascending=False, kind="stable")
-    rank = said["origin"].map({origin: place for place, origin in enumerate(order.index)})
+    rank = said["origin"].map({origin: place for place, origin in enumerate(_by_size(labels))})
     first = rank.groupby([said["item"], said["target"]]).transform("min")
     return said[rank == first]

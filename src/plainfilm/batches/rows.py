@@ -21,6 +21,7 @@ from plainfilm.batches.labels import (
     UNLISTED,
     ItemLabels,
     States,
+    check_observations,
     check_origins,
     item_labels,
     joined,
@@ -213,11 +214,13 @@ def build_rows(
     """The items of `split` that have what an objective `needs`, in the order of the collections' tables.
 
     Raises:
-        DataError: nothing is left, with the counts of what was left out and why.
+        DataError: nothing is left, with the counts of what was left out and why; or no collection has a label
+            of an observation that is asked for.
     """
     needs = needs or Needs()
     if needs.labels or config.prompts is not None:
         check_origins(collections, config.label_origin)
+        check_observations(collections, config.label_origin, config.observations or ())
     parts = [_collection_items(collection, split, config, needs) for collection in collections]
     items = [(source, *item) for source, part in enumerate(parts) for item in part.items]
     if not items:

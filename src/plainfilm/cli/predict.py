@@ -34,8 +34,9 @@ def command(
 ) -> int:
     """Rank the findings of films: probability, positive and negative prompt score, whether to abstain.
 
-    Probabilities are calibrated where the model carries decisions for these prompts (evaluate zero_shot
-    save_decisions=true); those come first. Exit status 1 if a file is not a usable film.
+    A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated where the
+    model carries decisions for these prompts (evaluate zero_shot or classification, save_decisions=true);
+    those come first. Exit status 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.errors import ImageError
@@ -45,7 +46,7 @@ def command(
     films = _films(files)
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
-    if pack is None and predictor.decisions is None:
+    if pack is None and predictor.decisions is None and not predictor.observations:
         pack = load_pack(DEFAULT_PACK)
     asked = None
     if pack is not None:

@@ -11,8 +11,9 @@ _PURPOSES = {
 }
 
 _USE = """\
-For research on chest radiographs: {purpose}. It is not a medical device and has not been validated for
-diagnosis, triage or any decision about a person's care."""
+For research on chest radiographs: {purpose}.
+It is not a medical device and has not been validated for diagnosis, triage or any decision about a person's
+care."""
 
 _LIMITS = """\
 - It was trained on the collections above and may do worse on other sites, scanners, views and ages; no

@@ -192,7 +192,8 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     try:
         return build_settings(ModelConfig, raw, str(path))
     except ConfigError as error:
-        raise ModelError(str(error)) from None
+        is_named = str(error).startswith(str(path))
+        raise ModelError(str(error) if is_named else f"{path}: {error}") from None
 
 
 def _refuse_code(raw: Mapping[str, Any], path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plainfilm.bank.labels import FILMS, Labels
-from plainfilm.batches.labels import origins_asked
+from plainfilm.batches.labels import main_origin
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError, nearest
 from plainfilm.progress import SILENT, Progress
@@ -76,11 +76,10 @@ def run(
 
 
 def _trained_with(predictor: Predictor, collections: Sequence[Collection]) -> str | None:
-    """The origin of the labels that the model learned from, where all collections have one such."""
+    """The origin of most of the labels that the model learned from, where all collections have the same."""
     wanted = predictor.config.recipe.get("data", {}).get("label_origin", ())
-    found = [set(origins_asked(collection, wanted)) for collection in collections]
-    shared = set.intersection(*found)
-    return shared.pop() if len(shared) == 1 else None
+    found = {main_origin(collection, wanted) for collection in collections}
+    return found.pop() if len(found) == 1 else None
 
 
 def _observations(predictor: Predictor, labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:

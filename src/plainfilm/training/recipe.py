@@ -269,15 +269,26 @@ def load_recipe(
         ConfigError: no such recipe, or a key, name or value in it that is not right.
     """
     path = _find(str(name_or_path))
-    stated = config.override(config.read_yaml(path), overrides)
-    values = {**(given or {}), **stated}
-    if given and isinstance(values.get("data"), Mapping):
-        values["data"] = {**given.get("data", {}), **values["data"]}
+    values = _filled(config.override(config.read_yaml(path), overrides), given or {})
     try:
         return config.build(Recipe, values, str(name_or_path))
     except ConfigError as error:
         named = str(error).startswith(f"{name_or_path}:")
         raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
+
+
+def _filled(stated: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`stated` with what it leaves out of `given`; settings of another `use` are not mixed."""
+    found = {**given, **stated}
+    for key, value in given.items():
+        own = stated.get(key)
+        if (
+            isinstance(own, Mapping)
+            and isinstance(value, Mapping)
+            and own.get("use") in (None, value.get("use"))
+        ):
+            found[key] = {**value, **own}
+    return found
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:

@@ -22,7 +22,7 @@ from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
 from plainfilm.batches.rows import Rows, build_rows
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
-from plainfilm.errors import ConfigError, DataError, nearest
+from plainfilm.errors import ConfigError
 from plainfilm.nn import kinds
 from plainfilm.nn.freezing import freeze
 from plainfilm.nn.model import Model
@@ -107,7 +107,7 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
     if recipe.needs.labels:
         observations = _observations(recipe, rows["train"])
         rows = {split: found.asked(observations) for split, found in rows.items()}
-    if recipe.data.share is not None:
+    if recipe.data.share is not None and recipe.data.share < 1:
         rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
     for split, found in rows.items():
         progress.say(f"{split}: {_told(found, recipe)}")
@@ -127,11 +127,7 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
 
 def _observations(recipe: Recipe, rows: Rows) -> tuple[str, ...]:
     """What labels are asked for: those the recipe names, or all that are spoken of in training."""
-    wanted = recipe.data.observations
-    for name in wanted or ():
-        if name not in rows.observations:
-            raise DataError(f"data.observations: no label of '{name}': {nearest(name, rows.observations)}")
-    return wanted or tuple(name for name in rows.observations if rows.says_of(name))
+    return recipe.data.observations or tuple(name for name in rows.observations if rows.says_of(name))
 
 
 def _told(found: Rows, recipe: Recipe) -> str:
@@ -205,7 +201,9 @@ def build_model(
         ConfigError: texts longer than it takes, more frozen blocks than it has, or batch normalisation in
             a batch that is cut.
     """
-    with seeded_torch(recipe.seed, "weights"):
+    # Not the numbers that a head the encoder was trained with may have begun from.
+    origin = () if start is None else (start.fingerprint,)
+    with seeded_torch(recipe.seed, "weights", *origin):
         model = kinds.build_model(recipe.architecture(observations), vocabulary_size)
     if start is not None:
         start.give(model)

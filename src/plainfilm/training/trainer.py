@@ -146,6 +146,7 @@ class _Run:
         position = self._begin()
         while not self._is_done(position):
             position = self._round(position)
+            self._journal.round(position)
         self._write_model(self._folder.last, position)
         if self._setup.validator is None:
             self._write_model(self._folder.model, position)
@@ -252,10 +253,7 @@ class _Run:
             step=position.step + 1,
         )
         self._journal.step(position, _means(reports), rates, norm, self._items(group))
-        position = self._validate_and_save(position, ends_epoch, position.step == round_ends)
-        if position.step == round_ends or self._is_done(position):
-            self._journal.round(position)
-        return position
+        return self._validate_and_save(position, ends_epoch, position.step == round_ends)
 
     def _limit_gradients(self, position: Position, group: range) -> float:
         trained = [p for entry in self._setup.optimizer.param_groups for p in entry["params"]]

@@ -1,0 +1,70 @@
+"""`plainfilm finetune`: a classifier from a model's image encoder, on shares of the labels."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plainfilm.errors import UsageError
+
+if TYPE_CHECKING:
+    from plainfilm.finetuning import Shares
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. training.max_steps=500."),
+    ] = None,
+    *,
+    init: Annotated[
+        Path, typer.Option("--init", metavar="MODEL", help="The model whose image encoder is taken.")
+    ],
+    data: Annotated[
+        list[Path], typer.Option("--data", metavar="COLLECTION", help="A labelled collection; repeatable.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the runs.")],
+    fractions: Annotated[
+        str | None,
+        typer.Option(metavar="SHARES", help="Shares of the training patients, e.g. 0.01,0.1,1."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="How often each share is drawn and trained.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on in --out where it was stopped.")] = False,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+    ] = False,
+) -> None:
+    """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
+
+    How films are pooled, sized and normalised comes with the weights. With --fractions or --repeats there is
+    a run for each share and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results.
+    RUN/summary.json holds the mean and spread of every share. A stopped command goes on with --resume.
+    """
+    from plainfilm.cli.console import console_progress
+    from plainfilm.collection.collection import Collection
+    from plainfilm.finetuning import finetune, table
+    from plainfilm.training.distributed import rank
+    from plainfilm.training.start import read_start
+
+    start = read_start(init, trust_code)
+    checked = start.recipe(recipe, overrides or ())
+    collections = [Collection.open(path) for path in data]
+    shares = _shares(fractions, repeats)
+    summary = finetune(checked, collections, out, start, shares, resume=resume, progress=console_progress())
+    if rank() == 0:
+        sys.stdout.writelines(f"{line}\n" for line in table(summary))
+
+
+def _shares(fractions: str | None, repeats: int) -> Shares | None:
+    from plainfilm.finetuning import Shares
+
+    if fractions is None and repeats == 1:
+        return None
+    try:
+        return Shares(tuple(float(word) for word in (fractions or "1").split(",")), repeats)
+    except ValueError:
+        raise UsageError(f"--fractions '{fractions}': numbers with commas between, e.g. 0.01,0.1,1") from None

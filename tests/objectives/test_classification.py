@@ -1,0 +1,108 @@
+"""The loss of classification against scikit-learn and by hand, the policies, the weights, the AUROC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss, roc_auc_score
+
+from plainfilm.batches.batch import Keys
+from plainfilm.batches.labels import UNASKED, UNLISTED
+from plainfilm.errors import ConfigError
+from plainfilm.objectives import classification
+from tests.toys import toy_classifier, toy_model
+
+STATES = [[1, 0, -1], [0, 0, UNLISTED], [1, UNASKED, 0], [0, 1, 1]]
+LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]
+
+
+def _built(training: bool = False, **options: Any) -> classification.Classification:
+    config = classification.Config(**options)
+    return classification.build(config, toy_classifier()).train(training).double()
+
+
+def _loss(built: classification.Classification) -> float:
+    features = {"logits": torch.tensor(LOGITS, dtype=torch.float64)}
+    targets = {"states": torch.tensor(STATES, dtype=torch.int8)}
+    return float(built.loss(toy_classifier(), features, targets, Keys(torch.zeros(4), torch.zeros(4))).total)
+
+
+def _expected(truths: dict[tuple[int, int], int]) -> float:
+    places = list(truths)
+    chances = [1 / (1 + np.exp(-LOGITS[row][column])) for row, column in places]
+    return float(log_loss([truths[place] for place in places], chances, labels=[0, 1]))
+
+
+CERTAIN = {(r, c): s for r, row in enumerate(STATES) for c, s in enumerate(row) if s in (0, 1)}
+ABSENT, UNSURE = (1, 2), (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({"absent": "ignore"}, {}),
+        ({"absent": "negative"}, {ABSENT: 0}),
+        ({"absent": "ignore", "uncertain": "positive"}, {UNSURE: 1}),
+        ({"absent": "negative", "uncertain": "negative"}, {ABSENT: 0, UNSURE: 0}),
+    ],
+)
+def test_the_loss_is_the_mean_log_loss_of_what_is_known(options: dict, more: dict) -> None:
+    assert _loss(_built(**options)) == pytest.approx(_expected(CERTAIN | more), abs=1e-12)
+
+
+def test_what_labels_never_speak_of_is_never_known() -> None:
+    built = _built(absent="negative")
+    states = torch.full((2, 3), UNASKED, dtype=torch.int8)
+    report = built.loss(toy_classifier(), {"logits": torch.ones(2, 3)}, {"states": states}, None)
+    assert float(report.total) == 0.0
+    assert float(report.parts["known"]) == 0.0
+
+
+def test_smoothing_draws_targets_to_one_half_in_training_alone() -> None:
+    plain = _loss(_built(absent="ignore"))
+    assert _loss(_built(absent="ignore", label_smoothing=0.2)) == plain
+    costs = []
+    for (row, column), truth in CERTAIN.items():
+        target, chance = truth * 0.8 + 0.1, 1 / (1 + np.exp(-LOGITS[row][column]))
+        costs.append(-target * np.log(chance) - (1 - target) * np.log(1 - chance))
+    smoothed = _loss(_built(training=True, absent="ignore", label_smoothing=0.2))
+    assert smoothed == pytest.approx(np.mean(costs), abs=1e-12)
+
+
+def test_balanced_positives_weigh_as_much_as_the_negatives() -> None:
+    built = _built(balance="positives", absent="ignore")
+    states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, UNLISTED]], dtype=torch.int8)
+    built.before_training(states)
+    assert built.positive_weights.tolist() == [3.0, 1.0, 1.0]  # one class only has nothing to weigh
+    assert "positive_weights" in built.state_dict()
+
+
+def test_without_balance_all_weigh_the_same() -> None:
+    built = _built()
+    built.before_training(torch.tensor([[1, 0, 0], [0, 0, 0], [0, 0, 0]], dtype=torch.int8))
+    assert built.positive_weights.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_auroc_macro_is_the_mean_over_what_can_be_computed() -> None:
+    collected = {"logits": torch.tensor(LOGITS), "states": torch.tensor(STATES, dtype=torch.int8)}
+    found = _built(absent="ignore").score(collected)["auroc_macro"]
+    logits = np.array(LOGITS)
+    each = [
+        roc_auc_score([1, 0, 1, 0], logits[:, 0]),
+        roc_auc_score([0, 0, 1], logits[[0, 1, 3], 1]),
+        roc_auc_score([0, 1], logits[[2, 3], 2]),
+    ]
+    assert found == pytest.approx(np.mean(each))
+
+
+def test_auroc_of_one_class_is_no_score() -> None:
+    collected = {"logits": torch.tensor(LOGITS), "states": torch.zeros(4, 3, dtype=torch.int8)}
+    assert _built().score(collected) == {}
+
+
+def test_a_dual_encoder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="trains a classifier, not a DualEncoder"):
+        classification.build(classification.Config(), toy_model())
