@@ -1,0 +1,86 @@
+"""What the pages on other systems say of ours: every option, recipe key and setting they name is there.
+
+`tests/test_docs.py` checks their commands. Here stands what is named in a table or a sentence: `--option`,
+`recipe.key=value`, `setting=value`, `plainfilm verb`. The first column of a table is theirs, and left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from plainfilm import plugins
+from plainfilm.cli.main import build_app, verbs
+from plainfilm.training.recipe import load_recipe, shipped_recipes
+
+PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("cxr-clip*.md"))
+PROGRAMS = ("torchrun", "pip", "python")
+SETTING = re.compile(r"(data|training|preprocessing|projection|tokenizer|validation)\.\w+=")
+
+
+def ours(page: Path) -> list[list[str]]:
+    """The words of everything set as code outside the blocks and the column of theirs."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    kept = []
+    for line in text.splitlines():
+        cells = line.strip().strip("|").split(" | ")
+        kept += cells[1:] if line.startswith("|") else [line]
+    spans = [re.sub("['\"]", "", span).split() for line in kept for span in re.findall(r"`([^`]+)`", line)]
+    return [span for span in spans if span[0] not in PROGRAMS]
+
+
+@cache
+def options() -> set[str]:
+    group: Any = typer.main.get_command(build_app())
+    return {option for verb in group.commands.values() for part in verb.params for option in part.opts}
+
+
+@cache
+def keys() -> set[str]:
+    """Every recipe key with its dots, and every setting of a task, source, format, family or objective."""
+
+    def below(values: dict[str, Any], prefix: str) -> set[str]:
+        found = {f"{prefix}{key}" for key in values}
+        inner = {key: value for key, value in values.items() if isinstance(value, dict)}
+        return found.union(*(below(value, f"{prefix}{key}.") for key, value in inner.items()))
+
+    def fields(kind: str, name: str) -> set[str]:
+        return set(plugins.resolve(kind, name).Config.model_fields)
+
+    kinds = ("task", "source", "interchange format", "checkpoint family")
+    named = {field for kind in kinds for name in plugins.names(kind) for field in fields(kind, name)}
+    for part, kind in (("image", "image encoder"), ("text", "text encoder"), ("objective", "objective")):
+        named |= {f"{part}.{field}" for name in plugins.names(kind) for field in fields(kind, name)}
+    return named | below(load_recipe("cxr-clip-resnet50").as_dict(), "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_options_and_keys_that_are_named_exist(page: Path) -> None:
+    named = [word for span in ours(page) for word in span]
+    dashed = {word.split("=")[0] for word in named if word.startswith("--")}
+    assigned = {word.split("=")[0] for word in named if "=" in word and not word.startswith("--")}
+    assert len(dashed) + len(assigned) > 20
+    assert (dashed - options(), assigned - keys()) == (set(), set())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_verbs_and_recipes_that_are_named_exist(page: Path) -> None:
+    commands = [span[1:3] for span in ours(page) if span[0] == "plainfilm"]
+    assert {verb for verb, *_ in commands} <= set(verbs())
+    recipes = {rest[0] for verb, *rest in commands if verb in ("train", "finetune") and rest}
+    recipes |= {span[0] for span in ours(page) if re.fullmatch(r"(cxr-clip|finetune)-[\w-]+", span[0])}
+    assert recipes <= set(shipped_recipes())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_values_that_recipes_are_given_are_accepted(page: Path) -> None:
+    for word in {word for span in ours(page) for word in span if SETTING.match(word)}:
+        if word.startswith("data.prompts="):
+            continue  # a file of the reader's
+        beside = {"data.paraphrase_by": ["data.paraphrase=0.5"]}.get(word.split("=")[0], [])
+        load_recipe("cxr-clip-resnet50", [*beside, word])
