@@ -10,6 +10,7 @@ from plainfilm.results.classification_figures import classification_figures
 from plainfilm.results.compare import as_rows, compare, read
 from plainfilm.results.folder import write
 from plainfilm.results.observations import observations_table
+from plainfilm.results.share_figures import share_figures
 from plainfilm.results.text import is_headline, title
 from plainfilm.tasks import zero_shot
 from plainfilm.tasks.base import Metric
@@ -45,6 +46,27 @@ def test_a_score_that_cannot_be_computed_is_a_dash_with_its_reason():
         for name in names
     ]
     assert '<td title="not computable: why">–</td>' in observations_table(metrics)
+
+
+def of_shares(*shares):
+    return [
+        Metric(f"{group}/auroc/Edema", 0.7, 0.6, 0.8, 9, baselines={"random": 0.5}, support=4, group=group)
+        for group in shares
+    ] + [
+        Metric(f"{group}/auroc_macro", 0.7, 0.6, 0.8, 9, baselines={"random": 0.5}, group=group)
+        for group in shares
+    ]
+
+
+def test_shares_of_the_labels_are_columns_side_by_side():
+    table = observations_table(of_shares("share_0.01", "share_1"))
+    assert "AUROC, 1 % of the patients" in table
+    assert "AUROC, 100 % of the patients" in table
+
+
+def test_a_curve_is_drawn_of_several_shares():
+    assert set(share_figures(of_shares("share_0.1", "share_1"))) == {"AUROC by share of the labels"}
+    assert share_figures(of_shares("share_1")) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from PIL import Image
 
 from plainfilm.io.images import read_image
 from plainfilm.results.observations import observations_table
-from plainfilm.results.text import baseline_title, interval, is_headline, number, title
+from plainfilm.results.text import baseline_title, group_title, interval, is_headline, number, title
 from plainfilm.tasks.base import Metric, Results, Shown
 
 FILM_PX = 256
@@ -82,7 +82,8 @@ def _table(metrics: Sequence[Metric]) -> str:
         if metric.group and metric.group != group:
             group = metric.group
             width = 4 + len(baselines)
-            rows.append(f'<tr class="group"><th colspan="{width}" scope="rowgroup">{_arrow(group)}</th></tr>')
+            named = _arrow(group_title(group))
+            rows.append(f'<tr class="group"><th colspan="{width}" scope="rowgroup">{named}</th></tr>')
         rows.append(_row(metric, baselines))
     return (
         '<div class="sheet"><table><thead><tr><th scope="col">score</th><th scope="col">model</th>'

@@ -20,6 +20,8 @@ _PLAIN = {
 _CLASSIFICATION = {
     "auroc": "AUROC",
     "average_precision": "average precision",
+    "auroc_common": "AUROC of what every share could learn",
+    "average_precision_common": "average precision of what every share could learn",
     "f1": "F1",
     "f1_at_half": "F1 at one half",
     "recall": "sensitivity",
@@ -66,6 +68,18 @@ def _of_classification(name: str) -> str:
     return ", ".join(part for part in (said or kind.replace("_", " "), which) if part)
 
 
+def group_title(group: str) -> str:
+    """What a group of scores is called; of a share of the labels, which.
+
+    >>> group_title("share_0.01"), group_title("image->text")
+    ('1 % of the patients', 'image->text')
+    """
+    name, separator, share = group.partition("_")
+    if name == "share" and separator:
+        return f"{100 * float(share):g} % of the patients"
+    return group
+
+
 def baseline_title(name: str) -> str:
     """What a baseline is called in a table."""
     return _BASELINES.get(name, name.replace("_", " "))
@@ -96,7 +110,7 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 def line(metric: Metric) -> str:
     """One line of a summary: direction, score, value, interval, n and baselines with their intervals."""
     parts = [
-        f"{metric.group or '':<16} {title(metric):<36}",
+        f"{group_title(metric.group or ''):<18} {title(metric):<36}",
         f"{number(metric.value)} {interval(metric.low, metric.high)}",
         f"n={metric.n}",
     ]

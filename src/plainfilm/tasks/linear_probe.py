@@ -173,6 +173,12 @@ def _world(
         progress.say(f"no films to decide on: penalty {config.penalty:g}, and no thresholds")
     shares = draw_shares(train, config.fractions, config.repeats, config.seed)
     used = np.any([share.kept for share in shares], axis=0)
+    for share in shares:
+        missing = [name for name, learns in zip(observations, share.learns, strict=True) if not learns]
+        if missing and len(missing) < len(observations):
+            progress.say(f"{_told(share)} cannot teach {', '.join(missing)}")
+        elif missing:
+            progress.say(f"{_told(share)} can teach nothing: no observation has films of both classes")
     return _World(
         *(predictor, collections, labels, observations, config, progress),
         train=replace(train.part(used), unlabelled=train.unlabelled),
@@ -180,6 +186,10 @@ def _world(
         asked=asked,
         shares=[replace(share, kept=share.kept[used]) for share in shares],
     )
+
+
+def _told(share: Share) -> str:
+    return f"{100 * share.share:g} % ({share.patients} patients), repeat {share.repeat + 1}:"
 
 
 def _observations(labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:
