@@ -246,10 +246,14 @@ def table(summary: Mapping[str, Any]) -> list[str]:
         spread = share["standard_deviation"]
         shown = number(share["mean"]) + (f" ± {number(spread)}" if spread is not None else "")
         where = f"  {share['collection']}" if share["collection"] else ""
-        lines.append(f"share {share['share']:<6g} {shown:<16} {share['repeats']} run(s){where}")
+        lines.append(f"share {share['share']:<6g} {shown:<16} {_counted(share['repeats'])}{where}")
         runs = [run for run in summary["runs"] if run["share"] == share["share"]]
         lines += [_line(run, share["collection"]) for run in runs]
     return lines
+
+
+def _counted(runs: int) -> str:
+    return f"{runs} run" if runs == 1 else f"{runs} runs"
 
 
 def _line(run: Mapping[str, Any], name: str | None) -> str:
