@@ -65,10 +65,16 @@ def test_documented_commands_are_accepted(page: Path, line: str) -> None:
 def check_settings(verb: str, given: dict[str, Any]) -> None:
     """Keys of recipes and tasks are checked too, where the recipe or the task is one we ship."""
     if verb == "train" and given["recipe"] in shipped_recipes():
-        load_recipe(given["recipe"], given["overrides"] or [])
+        keys = [word for word in given["overrides"] or [] if not _names_a_pack_of_ones_own(word)]
+        load_recipe(given["recipe"], keys)
     if verb == "evaluate" and given["task"] in plugins.names("task"):
         settings = [word for word in given["collections"] if "=" in word]
         build(task(given["task"]).Config, override({}, settings), "docs")
+
+
+def _names_a_pack_of_ones_own(word: str) -> bool:
+    """A pack is opened where a recipe names it; that of a reader of the page is not here."""
+    return word.startswith("data.prompts=") and word.endswith((".yaml", ".json"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
