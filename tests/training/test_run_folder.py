@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 import plainfilm.prompts
 from plainfilm.collection import Collection
+from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.run_folder import RunFolder
@@ -101,3 +103,13 @@ def test_a_prompt_pack_that_changed_is_another_run(
     pack.write_text(pack.read_text().replace("There is a", "One sees a"))
     with pytest.raises(UsageError, match="another prompt pack"):
         folder.check(recipe, [collection], resume=True)
+
+
+def test_a_run_of_a_version_with_fewer_keys_may_go_on(
+    claimed: RunFolder, tiny: Tiny, collection: Collection
+) -> None:
+    stated = read_yaml(claimed.recipe)
+    del stated["data"]["share_seed"], stated["training"]["warmup_steps"], stated["init"]
+    claimed.recipe.write_text(yaml.safe_dump(stated))
+    claimed.state.touch()
+    claimed.check(tiny(), [collection], resume=True)

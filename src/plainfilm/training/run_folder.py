@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.collection.collection import Collection
-from plainfilm.config import read_yaml
+from plainfilm.config import build, read_yaml
 from plainfilm.errors import UsageError
 from plainfilm.io.tables import read_json, write_json
 from plainfilm.prompts import load_pack
@@ -88,7 +88,9 @@ class RunFolder:
             if self.log.exists() or not self._holds_only_leftovers():
                 raise UsageError(f"{self.path}: holds no run to resume (no recipe.yaml): choose another")
             return
-        _refuse_changes(self.recipe, read_yaml(self.recipe), recipe.as_dict())
+        # Keys that an older version did not know had what is now their default.
+        before = build(Recipe, read_yaml(self.recipe), str(self.recipe))
+        _refuse_changes(self.recipe, before.as_dict(), recipe.as_dict())
         if self.collections.is_file() and read_json(self.collections) != described(collections, recipe):
             raise UsageError(
                 f"{self.collections}: the run was started on other collections or another prompt pack; "
