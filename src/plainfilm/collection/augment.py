@@ -147,10 +147,11 @@ def _translators(job: BackTranslation) -> tuple[Translator, Translator]:
 def translated(job: BackTranslation, texts: Sequence[str]) -> list[str | None]:
     """Each text there and back; `None` where one of the ways is too long."""
     there, back = _translators(job)
-    options = [{"temperature": one, "beams": job.beams, "seed": job.seed} for one in job.temperatures]
-    abroad = there.translate(texts, **options[0])
+    outward, homeward = job.temperatures
+    abroad = there.translate(texts, temperature=outward, beams=job.beams, seed=job.seed)
     places = [place for place, text in enumerate(abroad) if text]
-    home = back.translate([abroad[place] or "" for place in places], **options[1])
+    travelled = [abroad[place] or "" for place in places]
+    home = back.translate(travelled, temperature=homeward, beams=job.beams, seed=job.seed)
     said: list[str | None] = [None] * len(texts)
     for place, text in zip(places, home, strict=True):
         said[place] = text or None

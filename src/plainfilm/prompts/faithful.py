@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from plainfilm.prompts.paraphrase import labels_of
 from plainfilm.text.rules import normalise
@@ -63,7 +63,7 @@ def _other_labels(text: str, said: str) -> str | None:
 def _read(text: str) -> dict[tuple[str, str], tuple[State, Any]]:
     found: dict[tuple[str, str], tuple[State, Any]] = {}
     for origin, observation, state, attributes in labels_of(text):
-        found[str(origin), str(observation)] = (State(state), attributes)
+        found[str(origin), str(observation)] = (State(cast(int, state)), attributes)
     return found
 
 

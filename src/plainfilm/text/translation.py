@@ -157,9 +157,10 @@ def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
     kind = AutoConfig.from_pretrained(name, local_files_only=local).model_type
     if kind != "marian":
         raise ModelError(f"{name}: is a model of type '{kind}', not a MarianMT translation model")
-    model, told = MarianMTModel.from_pretrained(
+    loaded: Any = MarianMTModel.from_pretrained(
         name, local_files_only=local, dtype=torch.float32, output_loading_info=True
     )
+    model, told = loaded
     wrong = sorted(told["missing_keys"]) + sorted(str(key) for key in told["mismatched_keys"])
     if wrong:
         raise ModelError(f"{name}: its weights do not fit its configuration: '{wrong[0]}'")
