@@ -1,7 +1,8 @@
 """Runs cases in a process of its own, which may die: `python -m tests.fuzz.worker KIND FIRST COUNT FOLDER`.
 
 Before a case its number is written down, so that whoever finds the process dead knows of what. A case has
-SECONDS; the alarm then ends the process, whatever a C library is doing. Memory is limited.
+SECONDS of computing and PATIENCE in all; an alarm then ends the process, whatever a C library does. Memory
+is limited. What is compiled at first use is compiled before the first case.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.fuzz.readers import READERS, SUFFIXES, TEXT
 from tests.fuzz.seeds import KINDS
 
 SECONDS = 30.0
+PATIENCE = 600.0
 SLOW = 10.0
 MORE_MEMORY = 3 << 30
 
@@ -57,12 +59,17 @@ def main() -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MORE_MEMORY, used + MORE_MEMORY))
     path = folder / f"case{SUFFIXES.get(kind, '.' + kind)}"
+    for seed in seeds[:2]:
+        path.write_bytes(seed)
+        finding(kind, path)
     for number in range(first, first + count):
         path.write_bytes(case(kind, seeds, number))
         (folder / "number").write_text(str(number))
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         found = finding(kind, path)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         if found:
             sys.stdout.write(json.dumps([number, found]) + "\n")
             sys.stdout.flush()
