@@ -210,3 +210,22 @@ def test_one_film_is_cropped_twice(labelled: Collection, studies: Collection, pa
     data = dataset([studies], 0, text="all")
     first, second = data.item(data.rows.ids.index("s6"), 0).pixels
     assert not np.array_equal(first, second)
+
+
+def test_items_whose_labels_say_the_same_are_known_in_any_words(
+    labelled: Collection, studies: Collection, pack: str
+) -> None:
+    data = dataset([labelled, studies], 0, prompts=pack, text="all", observations=["Effusion", "Nodule"])
+    said = {data.rows.ids[index]: data.item(index, 0).said for index in range(len(data))}
+    assert said["complete"] == data.item(data.rows.ids.index("complete"), 1).said
+    assert len(set(said.values())) == len(said)
+    nodules = dataset([labelled], 0, prompts=pack, observations=["Nodule"])
+    states = {data_id: nodules.item(index, 0).said for index, data_id in enumerate(nodules.rows.ids)}
+    assert states["complete"] == states["denied"] == states["partial"] != states["unsure"]
+
+
+def test_what_is_absent_by_silence_is_absent(labelled: Collection, pack: str) -> None:
+    data = dataset([labelled], 0, prompts=pack, unlisted="absent")
+    said = {data_id: data.item(index, 0).said for index, data_id in enumerate(data.rows.ids)}
+    assert said["complete"] == said["pair"]
+    assert said["denied"] == said["partial"] == said["blank"]

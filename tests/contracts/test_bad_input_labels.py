@@ -154,6 +154,13 @@ def test_a_label_that_the_pack_lacks_is_named(
     assert train(recipe, collection, tmp_path / "run", pack, "data.observations=[Pneumothorax]") == 0
 
 
+def test_a_label_that_the_data_lack_is_named(
+    recipe: Path, collection: Collection, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(recipe, collection, tmp_path / "run", "data.observations=[Pneumothorx]") == 2
+    assert "no label of 'Pneumothorx': did you mean 'Pneumothorax'" in one_line(capsys)
+
+
 @pytest.mark.parametrize("sentences", ['["  "]', '[""]'])
 def test_blank_sentences_of_a_pack_are_refused(
     recipe: Path, collection: Collection, tmp_path: Path, sentences: str, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -170,3 +171,14 @@ def test_only_the_parts_with_a_weight_are_encoded_and_logged() -> None:
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(cxr_clip.Config, options, "objective")
+
+
+@pytest.mark.parametrize("contrast", ["softmax", "sigmoid"])
+def test_items_that_say_the_same_labels_are_negatives_until_told_otherwise(contrast: str) -> None:
+    features, said = _features(), [0, 0, *range(2, ROWS)]
+    keys = replace(_keys(), said=torch.tensor(said))
+    plain = _loss(features, _keys(), contrast=contrast)
+    assert _loss(features, keys, contrast=contrast) == plain
+    off = {"contrast": contrast, "same_label_negatives": False}
+    assert _loss(features, keys, **off) == _loss(features, _keys(study=said), contrast=contrast) != plain
+    assert _loss(features, _keys(), **off) == plain

@@ -5,6 +5,7 @@ Axes: B items, V views per item, T texts per item, C channels, H and W pixels, L
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -26,11 +27,18 @@ class Needs:
 class Keys:
     """Which items are the same thing: 63-bit hashes, equal exactly where study or text are equal.
 
-    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded.
+    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded. said: (B,) int64, of
+    what the labels say, where they are what the text is made of; else of the item alone.
     """
 
     study: Tensor
     text: Tensor
+    said: Tensor | None = None
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Keys:
+        """The keys with `function` done to every tensor."""
+        said = None if self.said is None else function(self.said)
+        return Keys(function(self.study), function(self.text), said)
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,12 @@ class Batch:
     def to(self, device: torch.device | str) -> Self:
         """The same batch on `device`."""
         move = {name: value.to(device, non_blocking=True) for name, value in self._row_wise()}
-        keys = Keys(self.keys.study.to(device), self.keys.text.to(device))
-        return replace(self, keys=keys, **move)
+        return replace(self, keys=self.keys.each(lambda key: key.to(device)), **move)
 
     def slice(self, start: int, stop: int) -> Self:
         """Items `start` to `stop`, sharing memory."""
         part = {name: value[start:stop] for name, value in self._row_wise()}
-        return replace(self, keys=Keys(self.keys.study[start:stop], self.keys.text[start:stop]), **part)
+        return replace(self, keys=self.keys.each(lambda key: key[start:stop]), **part)
 
     def _row_wise(self) -> list[tuple[str, Tensor]]:
         names = ("images", "token_ids", "token_mask", "rows", "labels")

@@ -48,6 +48,7 @@ class Collate:
             keys=Keys(
                 study=torch.tensor([item.study for item in items], dtype=torch.int64),
                 text=torch.tensor([_key(text) for text in texts], dtype=torch.int64).reshape(shape),
+                said=torch.tensor([item.said for item in items], dtype=torch.int64),
             ),
             rows=torch.from_numpy(rows.astype(np.int64)),
         )

@@ -27,13 +27,14 @@ from plainfilm.types import View
 @dataclass(frozen=True)
 class Item:
     """pixels: (V, S, S) uint8. texts: T strings. study: the study's hash. item_id: for messages. labels: (O,)
-    states as in `batches.labels`, none where the objective asks for none."""
+    states as in `batches.labels`, none where the objective asks for none. said: see `Texts.said`."""
 
     pixels: NDArray[np.uint8]
     texts: tuple[str, ...]
     study: int
     item_id: str
     labels: States = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    said: int = 0
 
 
 class Dataset:
@@ -82,7 +83,8 @@ class Dataset:
             films = [self._augmented(source, row, rng) for row in chosen]
         study = int(self.rows.study_keys[place])
         labels = self.rows.states[place] if self._needs.labels else self.rows.states[place, :0]
-        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place], labels)
+        said = self._texts.said(place) if self._texts else 0
+        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place], labels, said)
 
     def texts(self) -> Iterator[str]:
         """Every sentence of every item, for training a tokenizer."""

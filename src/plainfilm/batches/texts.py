@@ -18,7 +18,7 @@ from plainfilm.collection import Collection
 from plainfilm.errors import DataError
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.prompts.paraphrase import paraphrase
-from plainfilm.seeding import generator
+from plainfilm.seeding import generator, stable_hash
 from plainfilm.types import State
 
 Ints = NDArray[np.int64]
@@ -53,6 +53,12 @@ class Texts:
         chosen = [parts[place][: self._config.sentences] for place in np.resize(np.arange(len(parts)), count)]
         again = [number >= len(parts) and self._config.paraphrase > 0 for number in range(count)]
         return [self._joined(index, *options) for options in zip(chosen, draws, again, strict=True)]
+
+    def said(self, index: int) -> int:
+        """A hash of what the labels say of item `index`, where its text is made of them; else of the item."""
+        if self._is_made(index):
+            return self._made.said(index)
+        return stable_hash("item", int(self._rows.source[index]), self._rows.ids[index])
 
     def everything(self) -> Iterator[str]:
         """Every sentence of every item, in other words too, for training a tokenizer; prompts once."""
@@ -160,6 +166,14 @@ class LabelTexts:
         if not unlisted and wanted is not None:
             stated = self._fewer(stated, wanted, rng)
         return self._pack.report(stated, rng)
+
+    def said(self, index: int) -> int:
+        """A hash of the states of item `index`: equal where only wording and drawn denials can differ."""
+        stated, unlisted = states_of(self._rows, index)
+        if self._config.unlisted == "absent":
+            stated |= dict.fromkeys(unlisted, State.NEGATIVE)
+        named = {(self._pack.observation(name), int(state)) for name, state in stated.items()}
+        return stable_hash("labels", *sorted(named))
 
     def everything(self) -> Iterator[str]:
         """Every sentence about every observation that items have a state of."""

@@ -13,7 +13,8 @@ row of A with its own row of B against the other rows,
                of its own for each kind of contrast (SigLIP: Zhai et al. 2023, arXiv:2303.15343)
 
 Items of the same study, or that share one of their texts, are not each other's wrong answers, as in
-`infonce`; published they are. A part whose weight is 0 is neither encoded nor logged.
+`infonce`; published they are. Two films of which labels say the same, in any words and with any denials, are
+until `same_label_negatives` is off. A part whose weight is 0 is neither encoded nor logged.
 """
 
 from __future__ import annotations
@@ -120,10 +121,7 @@ def not_negatives(keys: Keys, config: infonce.Config) -> Tensor:
 
     Items share a text where any of the one's is any of the other's.
     """
-    study, text = keys.study, keys.text
-    ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
-    if not config.same_study_negatives:
-        ignored |= study[:, None] == study[None, :]
+    ignored, text = infonce.alike(keys, config), keys.text
     if not config.same_text_negatives:
         ignored |= (text[:, None, :, None] == text[None, :, None, :]).flatten(2).any(dim=2)
     return ignored.fill_diagonal_(False)

@@ -26,11 +26,14 @@ NEEDS = Needs(views=1, texts=1)
 
 
 class Config(Settings):
-    """Whether items of the same study, or with the same text, push each other away (as published)."""
+    """Whether items of the same study, or with the same text, push each other away (as published); and items
+    whose texts are made of the same labels, in whatever words.
+    """
 
     use: str = "infonce"
     same_study_negatives: bool = False
     same_text_negatives: bool = False
+    same_label_negatives: bool = True
 
 
 class InfoNCE(Objective):
@@ -67,13 +70,21 @@ def encode_pairs(model: DualEncoder, batch: Batch) -> Features:
 
 def not_negatives(keys: Keys, config: Config) -> Tensor:
     """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric."""
-    study, text = keys.study, keys.text[:, 0]
-    ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
-    if not config.same_study_negatives:
-        ignored |= study[:, None] == study[None, :]
+    ignored, text = alike(keys, config), keys.text[:, 0]
     if not config.same_text_negatives:
         ignored |= text[:, None] == text[None, :]
     return ignored.fill_diagonal_(False)
+
+
+def alike(keys: Keys, config: Config) -> Tensor:
+    """(B, B) bool: True where items are of one study, or say the same labels, and so are no negatives."""
+    study, said = keys.study, keys.said
+    ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
+    if not config.same_study_negatives:
+        ignored |= study[:, None] == study[None, :]
+    if not config.same_label_negatives and said is not None:
+        ignored |= said[:, None] == said[None, :]
+    return ignored
 
 
 def contrastive_loss(logits: Tensor, ignored: Tensor) -> Tensor:

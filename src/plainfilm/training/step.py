@@ -179,7 +179,7 @@ def _add_loss_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[
 
 
 def _whole_keys(gathering: Gathering, batch: Batch) -> Keys:
-    return Keys(gathering.whole(batch.keys.study), gathering.whole(batch.keys.text))
+    return batch.keys.each(gathering.whole)
 
 
 def _second_pass(way: Pass, slices: Sequence[Batch], gradients: Features) -> None:
