@@ -36,7 +36,7 @@ def test_the_whole_way_in_thin(tmp_path: Path, monkeypatch, capsys) -> None:
     assert command(["demo", "--out", str(tmp_path / "demo"), "--studies", "60"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(demo.HEADLINES)
-    assert lines[2].startswith("image->sentence  finding F1 (positive, micro) @ 2")
+    assert " ".join(lines[2].split()).startswith("image->sentence finding F1 (positive, micro) @ 2")
     assert (tmp_path / "demo" / "results" / "index.html").stat().st_size > 10_000
 
 
