@@ -33,6 +33,14 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """A job in the background is deaf to interrupts, and what it starts would be."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(raw: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "plainfilm", "download", "vindr_cxr", "--out", str(raw), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -145,6 +153,7 @@ def test_killed_at_once_it_goes_on(server: Server, tmp_path: Path) -> None:
     assert json.loads(out)["received"] <= sum(map(len, FILES.values())) - left
 
 
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_interrupted_it_says_so_and_goes_on(server: Server, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     server.slowly = 0.05
@@ -160,6 +169,7 @@ def test_interrupted_it_says_so_and_goes_on(server: Server, tmp_path: Path) -> N
     assert_complete(raw)
 
 
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_an_interrupt_does_not_wait_for_a_silent_server(server: Server, tmp_path: Path) -> None:
     for number in range(4):
         server.trouble[f"/files/vindr-cxr/1.0.0/train/{number}.dicom"].silent = True
