@@ -115,6 +115,15 @@ def test_so_many_negatives_are_said_of_a_complete_row(
     assert {len(sentences(text)) for text in drawn(fixed, "complete")} == {count}
 
 
+def test_a_text_of_labels_may_be_one_of_its_sentences(labelled: Collection, pack: str) -> None:
+    whole = drawn(dataset([labelled], 0, prompts=pack, negatives=1), "unsure")
+    single = drawn(dataset([labelled], 0, prompts=pack, negatives=1, sentences=1), "unsure")
+    assert {len(sentences(text)) for text in single} == {1}
+    assert {piece for text in single for piece in sentences(text)} <= {
+        piece for text in whole for piece in sentences(text)
+    }
+
+
 def test_what_a_partial_row_denies_is_said(labelled: Collection, pack: str) -> None:
     assert drawn(dataset([labelled], 0, prompts=pack, negatives=0), "partial") == {"No nodule."}
 

@@ -95,6 +95,16 @@ def test_what_a_positive_implies_is_never_denied(cxr: PromptPack) -> None:
         assert not any(sentence in report for sentence in denied)
 
 
+def test_a_report_may_be_so_many_sentences_of_what_there_is_to_say(cgmh: PromptPack) -> None:
+    states = {"Pneumomediastinum": POSITIVE, "Pneumothorax": POSITIVE}
+    absent = ["Foreign body"]
+    reports = {cgmh.report(states, generator(seed), 1, absent, sentences=1) for seed in range(40)}
+    assert {report.count(".") for report in reports} == {1}
+    named = [(name, state) for name in (*states, *absent) for state in (POSITIVE, NEGATIVE)]
+    said = {pair for pair in named if reports & set(cgmh.sentences(*pair))}
+    assert said == {("Pneumomediastinum", POSITIVE), ("Pneumothorax", POSITIVE), ("Foreign body", NEGATIVE)}
+
+
 def test_a_normal_row_is_no_finding(cxr: PromptPack) -> None:
     assert cxr.fixed({}, known_absent=cxr.sets["nih14"]) == cxr.sentences("No Finding", POSITIVE)[0]
 

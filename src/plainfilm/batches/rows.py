@@ -45,10 +45,10 @@ Ints = NDArray[np.int64]
 class DataConfig(Settings):
     """The `data` part of a recipe: what an item is and how it is drawn.
 
-    text: the rule that says which sections are read. sentences: how many sentences are drawn per item,
-    without replacement and in random order; `None` reads the whole text. min_letters: a shorter
-    "sentence" (a number, a placeholder) is not one. item: "image" makes one item of every film,
-    "study" one of every study. views: films of other views are left out; `None` takes all.
+    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
+    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
+    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
+    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
     crop_area, rotation, clahe, brightness, contrast: see `transforms.augment`. cache: shortest side of the
     decoded pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads,
     0 for none beside the training one.

@@ -155,17 +155,17 @@ class LabelTexts:
         self._config = config
 
     def text(self, index: int, rng: np.random.Generator) -> str:
-        """A sentence for each state that is to be said of item `index`."""
+        """A sentence for each state that is to be said of item `index`; or so many of them as are drawn."""
         stated, unlisted = states_of(self._rows, index)
         wanted = self._config.negatives
         if self._config.unlisted == "absent":
             denied = [*(name for name, state in stated.items() if state == State.NEGATIVE), *unlisted]
             said = {name: state for name, state in stated.items() if state != State.NEGATIVE}
             count = len(denied) if wanted is None else wanted
-            return self._pack.report(said, rng, negatives=count, known_absent=denied)
+            return self._pack.report(said, rng, count, denied, self._config.sentences)
         if not unlisted and wanted is not None:
             stated = self._fewer(stated, wanted, rng)
-        return self._pack.report(stated, rng)
+        return self._pack.report(stated, rng, sentences=self._config.sentences)
 
     def said(self, index: int) -> int:
         """A hash of the states of item `index`: equal where only wording and drawn denials can differ."""

@@ -104,8 +104,11 @@ class PromptPack:
         rng: np.random.Generator,
         negatives: int = 0,
         known_absent: Collection[str] = (),
+        sentences: int | None = None,
     ) -> str:
         """One drawn sentence for each state, and for `negatives` drawn from `known_absent`; in any order.
+
+        With `sentences`, so many of these are drawn: texts then are as long for a film with much to say.
 
         `states` are what is to be said of a film. `known_absent` are observations known not to be there, such
         as the classes of ChestX-ray14 that a row does not list; names that `states` has, or that a positive
@@ -119,7 +122,7 @@ class PromptPack:
         """
         chosen = self._statements(states, negatives, known_absent, rng)
         drawn = [pool[int(rng.integers(len(pool)))] for pool in chosen]
-        return self._joined([drawn[place] for place in rng.permutation(len(drawn))])
+        return self._joined([drawn[place] for place in rng.permutation(len(drawn))[:sentences]])
 
     def fixed(
         self,
