@@ -1,6 +1,6 @@
 """A training step of CXR-CLIP: Plainfilm's recipes against the published way, at equal batch.
 
-    python benchmarks/cxr_clip_step.py [--encoder resnet50] [--texts reports] [--batch 16] [--rounds 2]
+    python benchmarks/cxr_clip_step.py [--encoder resnet50] [--texts reports] [--batch 8] [--rounds 2]
 
 Both ways take the same batches from the recipe's own data path: phantom studies in the layout of MIMIC-CXR
 (`--texts reports`: two sections or films of a study) or ChestX-ray14 (`--texts labels`: prompts), or any
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--encoder", choices=sorted(BACKBONES), help="both, where it is not given")
     parser.add_argument("--texts", choices=sorted(LAYOUTS), default="reports")
     parser.add_argument("--data", type=Path, help="a collection to take the studies from")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--fp32", action="store_true", help="our step in fp32 as well")
     given = parser.parse_args()

@@ -37,8 +37,9 @@ def measure(ways: Mapping[str, Way], rounds: int, warm_up: int = 1) -> dict[str,
     processes = []
     for name, way in ways.items():
         pipes[name], theirs = context.Pipe()
-        process = context.Process(target=_work, args=(way, theirs))
+        process = context.Process(target=_work, args=(way, theirs), daemon=True)
         process.start()
+        theirs.close()  # so that reading from a process that has died fails instead of waiting
         processes.append(process)
     notes = {name: pipe.recv() for name, pipe in pipes.items()}
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}

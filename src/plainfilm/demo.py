@@ -15,7 +15,7 @@ from plainfilm.errors import LeakageError, UsageError
 from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
-from plainfilm.results.text import line
+from plainfilm.results.text import lines
 from plainfilm.tasks.base import Results, task
 
 FILM_SIZE = 192
@@ -87,4 +87,4 @@ def headline(results: Results) -> list[str]:
     """One line per headline score: value, 95 % interval, n, and each baseline with its interval."""
     wanted = tuple(f"{direction}/{score}" for direction, score in HEADLINES)
     whole = [metric for metric in results.metrics if metric.subgroup is None]
-    return [line(metric) for metric in whole if metric.name.startswith(wanted)]
+    return lines([metric for metric in whole if metric.name.startswith(wanted)])

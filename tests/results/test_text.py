@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plainfilm.results.text import is_headline, line, title
+from plainfilm.results.text import is_headline, lines, title
 from plainfilm.tasks.base import Metric
 
 
@@ -34,11 +34,17 @@ def test_a_line_says_everything():
         baselines={"random": 0.1, "most_frequent": 0.21},
         baseline_intervals={"random": (0.08, 0.12)},
     )
-    words = " ".join(line(found).split())
-    assert words == (
-        "image->sentence finding F1 (positive, micro) @ 2 0.412 [0.380, 0.443] n=312 "
-        "random 0.100 [0.080, 0.120] most frequent 0.210 [–]"
-    )
+    assert lines([found]) == [
+        "image->sentence  finding F1 (positive, micro) @ 2  0.412 [0.380, 0.443]  n=312  "
+        "random 0.100 [0.080, 0.120]  most frequent 0.210 [–]"
+    ]
+
+
+def test_lines_are_aligned_by_the_longest_name():
+    probe = Metric("share_1/auroc_macro", 0.6, 0.5, 0.7, 9, group="share_1")
+    first, second = lines([probe, metric("recall@5")])
+    assert first.index("0.600") == second.index("0.412")
+    assert first.index("AUROC") == second.index("recall")
 
 
 def test_headlines_are_the_overall_scores():

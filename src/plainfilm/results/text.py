@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from plainfilm.tasks.base import Metric
 
@@ -107,17 +108,19 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def line(metric: Metric) -> str:
-    """One line of a summary: direction, score, value, interval, n and baselines with their intervals."""
-    parts = [
-        f"{group_title(metric.group or ''):<18} {title(metric):<36}",
-        f"{number(metric.value)} {interval(metric.low, metric.high)}",
-        f"n={metric.n}",
-    ]
+def lines(metrics: Sequence[Metric]) -> list[str]:
+    """A summary, a line for each: group, score, value, interval, n and baselines with their intervals."""
+    columns = [[group_title(metric.group or "") for metric in metrics], [title(metric) for metric in metrics]]
+    aligned = [[f"{cell:<{max(map(len, column))}}" for cell in column] for column in columns if any(column)]
+    return ["  ".join((*cells, *_values(metric))) for metric, *cells in zip(metrics, *aligned, strict=True)]
+
+
+def _values(metric: Metric) -> Iterator[str]:
+    yield f"{number(metric.value)} {interval(metric.low, metric.high)}"
+    yield f"n={metric.n}"
     for name, value in metric.baselines.items():
         bounds = metric.baseline_intervals.get(name, (None, None))
-        parts.append(f"{baseline_title(name)} {number(value)} {interval(*bounds)}")
-    return "  ".join(parts)
+        yield f"{baseline_title(name)} {number(value)} {interval(*bounds)}"
 
 
 def is_headline(metric: Metric) -> bool:
