@@ -13,6 +13,7 @@ from plainfilm.errors import ConfigError
 from plainfilm.training.recipe import SHIPPED, Recipe, load_recipe, save_recipe, shipped_recipes
 
 Tiny = Callable[..., Recipe]
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 GIVEN = {"image": {"use": "compact"}, "preprocessing": {"channels": 1}}
@@ -22,6 +23,11 @@ GIVEN = {"image": {"use": "compact"}, "preprocessing": {"channels": 1}}
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_load(name: str) -> None:
     assert load_recipe(name, given=GIVEN if name.startswith("finetune") else None).seed == 0
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_example_recipes_load(path: Path) -> None:
+    assert load_recipe(path).seed == 0
 
 
 def test_a_recipe_without_an_image_encoder_says_where_one_comes_from() -> None:

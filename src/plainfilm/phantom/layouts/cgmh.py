@@ -5,8 +5,9 @@
     test.csv                 index, image, a column of 0 or 1 for each label, text
 
 Quirks kept: "Pigtail malpositon", rows with several labels, with none, with one that is none of the 13, no
-word of who the patient is, test rows without text where the report is lost. Most films are taken at the
-bedside, to see where tubes and lines end.
+word of who the patient is, test rows without text where the report is lost. All patients are those whose
+films are taken at the bedside, to see where tubes and lines end: among others the projection alone would
+tell that there are none.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from plainfilm.phantom.truth import Finding, PatientTruth, StudyTruth, placement
 from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
-STORIES = {"bedside": 0.75, "healthy": 0.1, "heart_failure": 0.1, "injury": 0.05}
+STORIES = {"bedside": 1.0}
 _DEVICES = {
     ("tracheal_tube", "in place"): "Endotracheal tube in place",
     ("tracheal_tube", "malposition"): "Endotracheal tube malposition",
