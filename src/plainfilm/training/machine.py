@@ -124,7 +124,7 @@ def repeatable() -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
-    # A guard for code that reads what it never wrote, at an eighth of a step's time; we have none.
+    # A guard for code that reads what it never wrote, which takes time; we have none (docs/log.md).
     guards.fill_uninitialized_memory = False
     try:
         yield
