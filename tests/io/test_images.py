@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import ImageError
-from plainfilm.io import raster
+from plainfilm.io import raster_images
 from plainfilm.io.images import read_image, write_jpeg
 
 
@@ -190,13 +190,13 @@ def test_several_frames(tmp_path: Path) -> None:
 
 def test_a_switch_that_hides_damage_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(gradient(), tmp_path / "a.png")
-    monkeypatch.setattr(raster.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(raster_images.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     fails(path, "LOAD_TRUNCATED_IMAGES is on")
 
 
 def test_infinite_values_do_not_decide_the_scale() -> None:
     values = np.array([0.0, 1.0, np.inf, np.nan])
-    assert raster.scale_to_8bit(values).tolist() == [0, 255, 0, 0]
+    assert raster_images.scale_to_8bit(values).tolist() == [0, 255, 0, 0]
 
 
 def test_jpeg_is_written_with_its_checksum(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io import archives, dicom, raster
+from plainfilm.io import archives, raster_images
+from plainfilm.io.dicom import read as dicom
 from plainfilm.io.files import replacing
 
 
@@ -44,15 +45,15 @@ def read_image(
     shortest_side: int | None = None,
     *,
     keep_refused: bool = False,
-    examine: bool = False,
+    flag_colours: bool = False,
 ) -> Pixels:
     """The film in `path`: JPEG, PNG, TIFF, BMP, WebP or DICOM, told by content and not by name.
 
     With `shortest_side` the film is reduced so that its shortest side is that many pixels; it is never
     enlarged. Grey of 16 bit without a window runs from its smallest value (black) to its largest (white).
     With `keep_refused`, a file whose header says that it is no chest radiograph is opened all the same, and
-    what the header says becomes a flag. With `examine` the pixels are looked at too (`io.appearance`):
-    colours, burned-in text and a film that looks inverted become flags; the film stays the same.
+    what the header says becomes a flag. With `flag_colours`, coloured pixels become a flag; the
+    film stays the same (what else its pixels show, `image_analysis` says).
 
     Raises:
         ImageError: empty, truncated or damaged, not an image, too many pixels, or one grey value only.
@@ -64,25 +65,18 @@ def read_image(
             film = dicom.decode(stream, path, shortest_side, keep_refused)
         else:
             stream.seek(0)
-            film = raster.decode(stream.read(), path, shortest_side, examine=examine)
+            film = raster_images.decode(stream.read(), path, shortest_side, flag_colours=flag_colours)
     if film.array.min() == film.array.max():
         grey = film.array.min()
         raise ImageError(f"{path}: every pixel has the grey value {grey}; not a film, leave it out")
     spacing = film.spacing_mm * film.original_width / film.array.shape[1] if film.spacing_mm else None
-    flags = film.flags + (_looked_at(film.array) if examine else ())
-    return Pixels(film.array, film.original_width, film.original_height, spacing, flags)
-
-
-def _looked_at(film: NDArray[np.uint8]) -> tuple[str, ...]:
-    from plainfilm.io import appearance  # half a second of import that reading does not need
-
-    return appearance.flags(film)
+    return Pixels(film.array, film.original_width, film.original_height, spacing, film.flags)
 
 
 def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:
     """`film` (H, W) with its shortest side at most `shortest_side`, proportions kept."""
     height, width = film.shape
-    return raster.reduce(film, raster.reduced_size((width, height), shortest_side))
+    return raster_images.reduce(film, raster_images.reduced_size((width, height), shortest_side))
 
 
 @contextmanager
