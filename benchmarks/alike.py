@@ -18,7 +18,7 @@ import numpy as np
 
 from plainfilm import phantom
 from plainfilm.collection.alike import RADIUS, alike_pairs
-from plainfilm.io.perceptual import BITS, spectrum
+from plainfilm.image_analysis.perceptual_hash import BITS, spectrum
 
 LEARNT_FROM, PLANTED, QUERIES = 600, 1000, 2000
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from plainfilm.io import appearance
-from plainfilm.io.areas import area_mean
+from plainfilm.image_analysis import appearance
+from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
 from plainfilm.seeding import generator
 

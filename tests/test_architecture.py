@@ -18,6 +18,7 @@ ORDER = (
     *(
         "foundation",
         "io",
+        "image_analysis",
         "text",
         "labelling",
         "prompts",

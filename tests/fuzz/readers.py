@@ -20,7 +20,7 @@ from plainfilm.types import Report
 
 def image(path: Path) -> None:
     """A film, whatever it is."""
-    pixels = read_image(path, 64, keep_refused=True, examine=True)
+    pixels = read_image(path, 64, keep_refused=True, flag_colours=True)
     assert pixels.array.dtype == np.uint8
     assert pixels.array.ndim == 2
     assert min(pixels.array.shape) <= 64

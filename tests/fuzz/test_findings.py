@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io import archives, dicom
+from plainfilm.io import archives
+from plainfilm.io.dicom import read as dicom
 from plainfilm.io.images import read_image
 from plainfilm.io.tables import read_json
 from plainfilm.labelling import Labeller
@@ -19,7 +20,7 @@ from plainfilm.text.structured import read_open_i
 
 
 def dicom_bytes() -> bytes:
-    from tests.io.dicom_maker import dataset, gradient
+    from tests.io.dicom.maker import dataset, gradient
 
     dataset(gradient()).save_as(buffer := io.BytesIO(), enforce_file_format=True)
     return buffer.getvalue()

@@ -3,15 +3,16 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from plainfilm.errors import ImageError
-from plainfilm.io import raster
-from plainfilm.io.images import read_image, write_jpeg
+from plainfilm.errors import ImageError, UsageError
+from plainfilm.io import raster_images
+from plainfilm.io.images import as_film, one_or_many, read_image, write_jpeg
 
 
 def gradient(height: int = 60, width: int = 80) -> NDArray[np.uint8]:
@@ -190,13 +191,13 @@ def test_several_frames(tmp_path: Path) -> None:
 
 def test_a_switch_that_hides_damage_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(gradient(), tmp_path / "a.png")
-    monkeypatch.setattr(raster.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(raster_images.ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     fails(path, "LOAD_TRUNCATED_IMAGES is on")
 
 
 def test_infinite_values_do_not_decide_the_scale() -> None:
     values = np.array([0.0, 1.0, np.inf, np.nan])
-    assert raster.scale_to_8bit(values).tolist() == [0, 255, 0, 0]
+    assert raster_images.scale_to_8bit(values).tolist() == [0, 255, 0, 0]
 
 
 def test_jpeg_is_written_with_its_checksum(tmp_path: Path) -> None:
@@ -218,3 +219,95 @@ def test_real_films_are_upright_in_grey_value(real_data: Path) -> None:
         spine = array[rows, int(0.47 * width) : int(0.53 * width)].mean()
         lung = array[rows, int(0.2 * width) : int(0.35 * width)].mean()
         assert spine > lung + 20, name
+
+
+def toned() -> NDArray[np.uint8]:
+    """(40, 50) grey values from 10 to 187, so that a stretch to the whole range would show."""
+    rows, columns = np.mgrid[0:40, 0:50]
+    return (10 + rows * 2 + columns * 2).astype(np.uint8)
+
+
+FILM_LIKE = {
+    "uint8": lambda film: film,
+    "float": lambda film: film / 255.0,
+    "float16": lambda film: (film / 255.0).astype(np.float16),
+    "one channel last": lambda film: film[..., None],
+    "RGB": lambda film: np.stack([film] * 3, axis=-1),
+    "RGB of floats, channels first": lambda film: np.stack([film] * 3).astype(np.float32) / 255,
+    "RGBA": lambda film: np.dstack([film, film, film, np.full_like(film, 255)]),
+    "PIL": Image.fromarray,
+    "PIL in colour": lambda film: Image.fromarray(film).convert("RGB"),
+    "Fortran order": np.asfortranarray,
+    "list of lists": lambda film: (film / 255.0).tolist(),
+}
+
+
+@pytest.mark.parametrize("given", FILM_LIKE.values(), ids=FILM_LIKE.keys())
+def test_anything_film_like_is_the_same_film(given: Any) -> None:
+    film = as_film(given(toned()))
+    assert film.dtype == np.uint8
+    assert np.array_equal(film, toned())
+    assert as_film(given(toned()), 20).shape == (20, 25)
+
+
+def test_tensors_are_films(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    film = torch.from_numpy(toned())
+    for tensor in (film, film[None], (film / 255).requires_grad_(), (film / 255).expand(3, -1, -1)):
+        assert np.array_equal(as_film(tensor), toned())
+
+
+def test_a_film_in_memory_is_the_film_of_its_file(tmp_path: Path) -> None:
+    clear = np.dstack([toned()] * 3 + [np.full_like(toned(), 128)])
+    for name, picture in (
+        ("a.png", Image.fromarray(clear)),
+        ("b.png", Image.fromarray(toned() * np.uint16(257))),
+    ):
+        picture.save(tmp_path / name)
+        of_file = read_image(tmp_path / name).array
+        assert np.array_equal(as_film(tmp_path / name), of_file)
+        assert np.array_equal(as_film(picture), of_file)
+    assert np.array_equal(as_film(clear), read_image(tmp_path / "a.png").array)
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        (toned().astype(np.uint16) * 257, "uint16 does not say which value is white"),
+        (toned().astype(np.int64), "int64 does not say"),
+        (toned().astype(np.float32), "from 10 to 186; films run from 0 to 1"),
+        (np.where(toned() == 10, np.nan, 0.5), "films run from 0 to 1"),
+        (np.zeros((2, 3, 40, 50), np.uint8), "2 x 3 x 40 x 50"),
+        (np.zeros((5, 40, 50), np.uint8), "neither 1, 3 nor 4 channels"),
+        (np.zeros((0, 4), np.uint8), "0 x 4"),
+        (np.array([["a", "b"]]), "does not say which value is white"),
+        (None, "NoneType"),
+        (b"film.png", "bytes"),
+    ],
+)
+def test_what_is_no_film_is_one_line(given: Any, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as raised:
+        as_film(given)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_blank_array_is_refused_as_a_blank_file_is() -> None:
+    with pytest.raises(ImageError, match="the grey value 7"):
+        as_film(np.full((4, 4), 7, np.uint8))
+
+
+def test_read_image_takes_a_path() -> None:
+    with pytest.raises(UsageError, match=r"not ndarray of 40 x 50 of uint8"):
+        read_image(toned())  # type: ignore[arg-type]
+
+
+def test_one_film_where_films_belong_is_one_film() -> None:
+    film = toned()
+    for one in ("a.png", Path("a.png"), film, np.dstack([film] * 3), Image.fromarray(film)):
+        assert [item is one for item in one_or_many(one)] == [True]
+    assert len(list(one_or_many(np.stack([film] * 5)))) == 5
+    assert one_or_many(["a.png", film])[1] is film  # type: ignore[index]
+    with pytest.raises(UsageError, match="one film or 3"):
+        one_or_many(np.stack([film] * 3))
+    with pytest.raises(UsageError, match="not int"):
+        one_or_many(3)

@@ -31,7 +31,7 @@ from plainfilm.collection import Collection
 from plainfilm.errors import CollectionError, DataError, ImageError
 from plainfilm.io.files import replacing, sweep
 from plainfilm.io.images import read_image
-from plainfilm.io.raster import reduced_size
+from plainfilm.io.raster_images import reduced_size
 from plainfilm.progress import SILENT, Progress
 
 Film = NDArray[np.uint8]

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from plainfilm.io.perceptual import BITS
+from plainfilm.image_analysis.perceptual_hash import BITS
 
 RADIUS = 23
 """Films that differ in at most so many of 256 bits are candidates for being the same."""
@@ -33,7 +33,7 @@ _BLOCK = 65_536
 def alike_pairs(hashes: Sequence[str]) -> NDArray[np.int32]:
     """(N, 3) rows: two positions in `hashes`, the first smaller, and in how many bits they differ; sorted.
 
-    `hashes` are those of `io.perceptual`. At most `MOST_PAIRS` pairs are returned.
+    `hashes` are those of `image_analysis.perceptual_hash`. At most `MOST_PAIRS` pairs are returned.
     """
     if len(hashes) < 2:
         return np.empty((0, 3), np.int32)

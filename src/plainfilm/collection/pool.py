@@ -12,4 +12,4 @@ from plainfilm.io.processes import in_processes
 def run_shards(shards: Iterable[Shard], workers: int | None) -> Iterator[Part]:
     """The part of every shard, in order (see `shard.prepare_shard`), whatever a film does to its decoder."""
     careful = partial(prepare_shard, is_careful=True)
-    return in_processes(prepare_shard, shards, workers, ("plainfilm.io.appearance",), careful)
+    return in_processes(prepare_shard, shards, workers, ("plainfilm.image_analysis.appearance",), careful)

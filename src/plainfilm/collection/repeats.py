@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plainfilm.collection.alike import alike_pairs
 from plainfilm.collection.collection import Collection
-from plainfilm.io.areas import area_mean
+from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
 
 EXAMPLES = 5

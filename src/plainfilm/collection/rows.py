@@ -12,10 +12,11 @@ import numpy as np
 from plainfilm.collection.names import drawn_split, stored_path
 from plainfilm.errors import ImageError
 from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy, scale_boxes_xyxy
+from plainfilm.image_analysis import appearance
+from plainfilm.image_analysis.perceptual_hash import perceptual_hash, spectrum
+from plainfilm.image_analysis.view_prediction import contradiction
 from plainfilm.io.images import read_image, write_jpeg
-from plainfilm.io.perceptual import perceptual_hash, spectrum
-from plainfilm.io.projection import contradiction
-from plainfilm.io.raster import reduced_size
+from plainfilm.io.raster_images import reduced_size
 from plainfilm.text.sections import parse_sections
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Box, Image, Label, Report, State, Study
@@ -78,7 +79,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     Raises:
         ImageError: the image cannot be used.
     """
-    pixels = read_image(image.path, size, keep_refused=keep_refused, examine=True)
+    pixels = read_image(image.path, size, keep_refused=keep_refused, flag_colours=True)
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
@@ -86,7 +87,8 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     published = image.width or pixels.original_width
     stated = image.spacing_mm * published / width if image.spacing_mm else None
     waves = spectrum(pixels.array)
-    flags = [*pixels.flags, *filter(None, [contradiction(waves, image.view)])]
+    shown = (*appearance.flags(pixels.array), contradiction(waves, image.view))
+    flags = [*pixels.flags, *filter(None, shown)]
     return {
         "path": path,
         "width": width,

@@ -45,7 +45,7 @@ IMAGES = pa.schema(
         pa.field("pixel_spacing_mm", pa.float64()),  # of the stored image
         pa.field("licence", pa.string()),
         pa.field("flags", pa.string()),  # what a person should look at, separated by "; "
-        pa.field("perceptual_hash", pa.string()),  # of what the film shows (io.perceptual), hexadecimal
+        pa.field("perceptual_hash", pa.string()),  # image_analysis.perceptual_hash, hexadecimal
         pa.field("sha256", pa.string()),  # of the stored file
     ]
 )

@@ -1,26 +1,31 @@
 """Opens a film from any file it comes in as upright 8-bit grey, and stores it as JPEG.
 
-`read_image` is the only way pixels enter Plainfilm, so that training, evaluation, command line and
-workbench see the same film the same way.
+`read_image` is the only way files enter Plainfilm, so that training, evaluation, command line and workbench
+see the same film the same way; `as_film` is the only way of what is in memory already.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
-from plainfilm.errors import DataError, ImageError
-from plainfilm.io import archives, dicom, raster
+from plainfilm.errors import DataError, ImageError, UsageError
+from plainfilm.io import archives, raster_images
+from plainfilm.io.dicom import read as dicom
 from plainfilm.io.files import replacing
+
+_CHANNELS = (1, 3, 4)
+"""Grey, RGB and RGBA."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +49,141 @@ def read_image(
     shortest_side: int | None = None,
     *,
     keep_refused: bool = False,
-    examine: bool = False,
+    flag_colours: bool = False,
 ) -> Pixels:
     """The film in `path`: JPEG, PNG, TIFF, BMP, WebP or DICOM, told by content and not by name.
 
     With `shortest_side` the film is reduced so that its shortest side is that many pixels; it is never
     enlarged. Grey of 16 bit without a window runs from its smallest value (black) to its largest (white).
     With `keep_refused`, a file whose header says that it is no chest radiograph is opened all the same, and
-    what the header says becomes a flag. With `examine` the pixels are looked at too (`io.appearance`):
-    colours, burned-in text and a film that looks inverted become flags; the film stays the same.
+    what the header says becomes a flag. With `flag_colours`, coloured pixels become a flag; the
+    film stays the same (what else its pixels show, `image_analysis` says).
 
     Raises:
         ImageError: empty, truncated or damaged, not an image, too many pixels, or one grey value only.
         MissingDependency: a DICOM file without the packages that read it.
+        UsageError: `path` is no path; an array is made a film by `as_film`.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"read_image takes the path of a file, not {_described(path)}")
     path = Path(path)
     with _opened(path) as stream:
         if dicom.is_dicom(stream.read(dicom.HEAD), path.suffix):
             film = dicom.decode(stream, path, shortest_side, keep_refused)
         else:
             stream.seek(0)
-            film = raster.decode(stream.read(), path, shortest_side, examine=examine)
+            film = raster_images.decode(stream.read(), path, shortest_side, flag_colours=flag_colours)
     if film.array.min() == film.array.max():
         grey = film.array.min()
         raise ImageError(f"{path}: every pixel has the grey value {grey}; not a film, leave it out")
     spacing = film.spacing_mm * film.original_width / film.array.shape[1] if film.spacing_mm else None
-    flags = film.flags + (_looked_at(film.array) if examine else ())
-    return Pixels(film.array, film.original_width, film.original_height, spacing, flags)
-
-
-def _looked_at(film: NDArray[np.uint8]) -> tuple[str, ...]:
-    from plainfilm.io import appearance  # half a second of import that reading does not need
-
-    return appearance.flags(film)
+    return Pixels(film.array, film.original_width, film.original_height, spacing, film.flags)
 
 
 def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:
     """`film` (H, W) with its shortest side at most `shortest_side`, proportions kept."""
     height, width = film.shape
-    return raster.reduce(film, raster.reduced_size((width, height), shortest_side))
+    return raster_images.reduce(film, raster_images.reduced_size((width, height), shortest_side))
+
+
+def as_film(image: Any, shortest_side: int | None = None) -> NDArray[np.uint8]:
+    """Anything film-like as a grey film (H, W) uint8, 0 black to 255 white, as `read_image` would give it.
+
+    A path is read. A PIL image is turned grey as its file would be. An array or tensor has the shape (H, W),
+    or with colours (H, W, C) or (C, H, W), C being 1, 3 (RGB) or 4 (RGBA); its values are uint8, boolean, or
+    floating point from 0 (black) to 1 (white). With `shortest_side` it is reduced to that, never enlarged.
+
+    Raises:
+        ImageError: a file that cannot be used, or a film of one grey value only.
+        UsageError: an array of another shape or with other values. Other integers do not say which of them
+            is white: 12 bits in 16 would be a black film.
+    """
+    if isinstance(image, str | os.PathLike):
+        return read_image(Path(image), shortest_side).array
+    film = _grey_picture(image) if isinstance(image, Image.Image) else _grey_array(image)
+    if film.min() == film.max():
+        raise ImageError(f"every pixel of {_described(image)} has the grey value {film.min()}; not a film")
+    return reduced(film, shortest_side)
+
+
+def one_or_many(images: Any) -> Iterable[Any]:
+    """`images` as something to iterate over: one path, PIL image or array of one film becomes its only item.
+
+    Raises:
+        UsageError: one array of three axes that could be three films or one film in colour.
+    """
+    if isinstance(images, str | os.PathLike | Image.Image):
+        return [images]
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) == 2 or (len(shape) == 3 and shape[-1] in _CHANNELS):
+        return [images]
+    if len(shape) == 3 and shape[0] in _CHANNELS:
+        raise UsageError(f"an array of shape {shape} is one film or {shape[0]}: put it, or them, into a list")
+    if not hasattr(images, "__iter__"):
+        raise UsageError(f"films are paths, PIL images or arrays, not {_described(images)}")
+    iterable: Iterable[Any] = images
+    return iterable
+
+
+def _described(image: Any) -> str:
+    """What was given, in a short phrase: its type, and its size and type of values where it has them."""
+    facts = {name: getattr(image, name, None) for name in ("shape", "size", "dtype")}
+    shape = facts["shape"] if facts["shape"] is not None else facts["size"]
+    of = "" if shape is None else f" of {' x '.join(map(str, shape)) or 'no axes'}"
+    return f"{type(image).__name__}{of}" + (f" of {facts['dtype']}" if facts["dtype"] is not None else "")
+
+
+def _grey_picture(image: Image.Image) -> NDArray[np.uint8]:
+    if image.width * image.height > raster_images.MAX_PIXELS:
+        raise ImageError(f"{image.width} x {image.height} pixels; refused as unsafe")
+    try:
+        return np.asarray(raster_images.to_grey(ImageOps.exif_transpose(image)))
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:  # it reads its file only now
+        raise ImageError(f"a PIL image cannot be read ({error})") from None
+
+
+def _grey_array(image: Any) -> NDArray[np.uint8]:
+    if hasattr(image, "detach"):  # a tensor of torch
+        image = image.detach().cpu()
+        image = image.float() if image.is_floating_point() else image
+    try:
+        array = np.asarray(image)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UsageError(f"{_described(image)} cannot be made an array ({error})") from None
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise UsageError(f"a film is an array (H, W), (H, W, C) or (C, H, W), not {_described(image)}")
+    if array.ndim == 3:
+        array = _channels_last(array)
+    array = _eight_bits(array)
+    return array if array.ndim == 2 else np.asarray(raster_images.to_grey(Image.fromarray(array)))
+
+
+def _channels_last(array: NDArray[Any]) -> NDArray[Any]:
+    if array.shape[-1] not in _CHANNELS:
+        if array.shape[0] not in _CHANNELS:
+            raise UsageError(
+                f"an array of shape {array.shape} has neither 1, 3 nor 4 channels; give one film"
+            )
+        array = np.moveaxis(array, 0, -1)
+    return np.ascontiguousarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise UsageError(
+            f"an array of {array.dtype} does not say which value is white; "
+            "give uint8 (0 to 255), floating point (0 to 1), or the file itself"
+        )
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):  # NaN is neither
+        raise UsageError(
+            f"an array of {array.dtype} from {low:g} to {high:g}; films run from 0 to 1, or are uint8"
+        )
+    return np.rint(array.astype(np.float32) * 255.0).astype(np.uint8)
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from typing import Any
 from plainfilm.errors import DataError, MissingDependency
 from plainfilm.io.archives import open_binary
 from plainfilm.io.deidentify import kept_header
-from plainfilm.io.dicom import is_dicom
-from plainfilm.io.dicom_header import items, text
-from plainfilm.io.dicom_spacing import side_of_pixel
-from plainfilm.io.dicom_subject import RADIOGRAPHS, doubts
+from plainfilm.io.dicom.header import items, text
+from plainfilm.io.dicom.read import is_dicom
+from plainfilm.io.dicom.spacing import side_of_pixel
+from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
 from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 

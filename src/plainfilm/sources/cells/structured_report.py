@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plainfilm.io.dicom_header import items, text
+from plainfilm.io.dicom.header import items, text
 from plainfilm.text.structured import report_of, section_of
 from plainfilm.types import Report
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plainfilm.io.areas import Ramp, area_mean, occurring
+from plainfilm.io.area_resize import Ramp, area_mean, occurring
 
 
 def matrix(length: int, wanted: int) -> NDArray[np.float64]:

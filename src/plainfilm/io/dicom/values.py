@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.errors import ImageError
-from plainfilm.io.dicom_header import number
+from plainfilm.io.dicom.header import number
 
 _FASTEST = {
     "1.2.840.10008.1.2.4.80": "pyjpegls",

@@ -1,8 +1,8 @@
 """Whether a film looks frontal or lateral, to find those whose stated view cannot be right.
 
-A linear classifier of a film's slowest waves, learnt from phantoms (`benchmarks/projection.py`). On 848 real
-films it ranks 0.985 of pairs right (AUROC). At the thresholds it finds 19 of 28 lateral films and errs on no
-frontal film of 700 adults; of 120 children, who are built otherwise, it takes 7 for lateral.
+A linear classifier of a film's slowest waves, learnt from phantoms (`benchmarks/view_prediction.py`). On 848
+real films it ranks 0.985 of pairs right (AUROC). At the thresholds it finds 19 of 28 lateral films and errs
+on no frontal film of 700 adults; of 120 children, who are built otherwise, it takes 7 for lateral.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plainfilm.types import View
 
-WEIGHTS = Path(__file__).with_name("projection.yaml")
+WEIGHTS = Path(__file__).with_suffix(".yaml")
 LOOKS_LATERAL, LOOKS_FRONTAL = 3.0, -4.0
 
 

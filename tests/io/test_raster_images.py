@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import ImageError
-from plainfilm.io.areas import area_mean
+from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
-from plainfilm.io.raster import colour_flag
+from plainfilm.io.raster_images import colour_flag
 
 
 def gradient(height: int = 60, width: int = 80) -> NDArray[np.uint8]:
@@ -89,7 +89,9 @@ def test_a_jpeg_of_every_colour_space_is_the_same_film(
     film = np.kron(gradient(40, 50), np.ones((8, 8), np.uint8))
     Image.fromarray(film).convert("RGB").convert(mode).save(tmp_path / "a.jpg", quality=97, **kept_as)
     for side in (None, 100):
-        plain, examined = (read_image(tmp_path / "a.jpg", side, examine=look).array for look in (False, True))
+        plain, examined = (
+            read_image(tmp_path / "a.jpg", side, flag_colours=look).array for look in (False, True)
+        )
         assert np.array_equal(plain, examined)
         assert np.abs(plain.astype(int) - area_mean(film, *plain.shape)).mean() < 1
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.io.dicom_header import items, number, text
-from plainfilm.io.dicom_values import StoredValues
+from plainfilm.io.dicom.header import items, number, text
+from plainfilm.io.dicom.values import StoredValues
 
 Values = NDArray[np.float64]
 
@@ -26,8 +26,8 @@ _NEAR_PADDING = 0.01
 class Grey:
     """`table[word]` is the grey value, 0 black to 255 white, bones bright, of each stored word.
 
-    `ramp` is the straight line (`areas.Ramp`) that the table may be where nothing bends it. `flags` say what
-    a person should look at.
+    `ramp` is the straight line (`area_resize.Ramp`) that the table may be where nothing bends it. `flags` say
+    what a person should look at.
     """
 
     table: NDArray[np.uint8]
@@ -116,7 +116,7 @@ def _whole_range(
 ) -> Values:
     if is_grey:
         return values / ((1 << stored.bits) - 1)
-    from plainfilm.io.areas import occurring  # half a second of import
+    from plainfilm.io.area_resize import occurring  # half a second of import
 
     occurs = occurring(stored.words)
     if padding is not None:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from plainfilm.errors import ImageError
-from plainfilm.io.dicom_values import picture_size, stored_values
+from plainfilm.io.dicom.values import picture_size, stored_values
 from plainfilm.io.images import read_image
 from plainfilm.phantom.dicom_files import Syntax, write_dicom
-from tests.io.dicom_maker import dataset, gradient, write
+from tests.io.dicom.maker import dataset, gradient, write
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 

@@ -1,8 +1,4 @@
-"""DICOM radiographs to 8-bit grey: what is refused, and the way from the file to a film.
-
-The parts: `dicom_subject` (is it a chest film?), `dicom_values` (decoding), `dicom_grey` (LUTs, window,
-polarity, padding as one table), `dicom_spacing` (the side of a pixel).
-"""
+"""DICOM radiographs to 8-bit grey: what is refused, and the way from the file to a film."""
 
 from __future__ import annotations
 
@@ -20,12 +16,20 @@ import numpy as np
 from PIL import Image
 
 from plainfilm.errors import ImageError, MissingDependency
-from plainfilm.io.dicom_grey import grey_table
-from plainfilm.io.dicom_header import number, text
-from plainfilm.io.dicom_spacing import side_of_pixel
-from plainfilm.io.dicom_subject import doubts
-from plainfilm.io.dicom_values import colour_samples, stored_values
-from plainfilm.io.raster import LOOKED_AT, MAX_PIXELS, Film, colour_flag, reduce, reduced_size, scale_to_8bit
+from plainfilm.io.dicom.grey import grey_table
+from plainfilm.io.dicom.header import number, text
+from plainfilm.io.dicom.spacing import side_of_pixel
+from plainfilm.io.dicom.subject import doubts
+from plainfilm.io.dicom.values import colour_samples, stored_values
+from plainfilm.io.raster_images import (
+    LOOKED_AT,
+    MAX_PIXELS,
+    Film,
+    colour_flag,
+    reduce,
+    reduced_size,
+    scale_to_8bit,
+)
 
 HEAD = 132
 _SUFFIXES = (".dcm", ".dicom", ".dic")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from plainfilm.io.dicom_spacing import side_of_pixel
-from tests.io.dicom_maker import dataset, gradient
+from plainfilm.io.dicom.spacing import side_of_pixel
+from tests.io.dicom.maker import dataset, gradient
 
 pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 

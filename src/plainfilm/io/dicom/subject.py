@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from plainfilm.io.dicom_header import items, text
+from plainfilm.io.dicom.header import items, text
 
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
 """Modalities that may be a plain film; a file that states none is given the benefit of the doubt."""

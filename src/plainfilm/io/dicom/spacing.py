@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from plainfilm.io.dicom_header import number, numbers
+from plainfilm.io.dicom.header import number, numbers
 
 _SMALLEST_MM, _LARGEST_MM = 0.005, 10.0
 """No detector and no scanner has pixels outside; a header that says so has another unit or a zero."""

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from plainfilm.io.areas import area_mean
-from plainfilm.io.raster import reduced_size
+from plainfilm.io.area_resize import area_mean
+from plainfilm.io.raster_images import reduced_size
 
 TEXT, INVERTED = "burned-in text", "looks inverted (black and white exchanged)"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from plainfilm.errors import ImageError
-from plainfilm.io.dicom_subject import doubts
+from plainfilm.io.dicom.subject import doubts
 from plainfilm.io.images import read_image
-from tests.io.dicom_maker import dataset, gradient, write
+from tests.io.dicom.maker import dataset, gradient, write
 
 pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 

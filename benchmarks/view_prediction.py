@@ -1,9 +1,9 @@
 """Learns from phantoms which films are lateral, and measures it on real films whose view is published.
 
-    python benchmarks/projection.py [REAL_FILMS]
+    python benchmarks/view_prediction.py [REAL_FILMS]
 
-Writes the weights to `src/plainfilm/io/projection.yaml`. REAL_FILMS is the folder of a pack with
-`metadata.csv` (columns image, view_group, source).
+Writes the weights to `src/plainfilm/image_analysis/view_prediction.yaml`. REAL_FILMS is the folder of a pack
+with `metadata.csv` (columns image, view_group, source).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from plainfilm import phantom
+from plainfilm.image_analysis.perceptual_hash import spectrum
+from plainfilm.image_analysis.view_prediction import LOOKS_FRONTAL, LOOKS_LATERAL, WEIGHTS, lateral_score
 from plainfilm.io.images import read_image
-from plainfilm.io.perceptual import spectrum
-from plainfilm.io.projection import LOOKS_FRONTAL, LOOKS_LATERAL, WEIGHTS, lateral_score
 
 STUDIES, SEED, STRENGTH = 700, 3, 0.01
 
@@ -42,7 +42,7 @@ def learn() -> tuple[np.ndarray, float]:
 def write(weights: np.ndarray, offset: float) -> None:
     """The weights as YAML, eight to a line."""
     lines = [
-        f"# Written by benchmarks/projection.py from {STUDIES} phantom studies (seed {SEED}).",
+        f"# Written by benchmarks/view_prediction.py from {STUDIES} phantom studies (seed {SEED}).",
         f"offset: {offset:.4f}",
         "weights: [",
     ]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plainfilm.io.dicom_grey import grey_table, polarity, window
-from plainfilm.io.dicom_values import StoredValues
+from plainfilm.io.dicom.grey import grey_table, polarity, window
+from plainfilm.io.dicom.values import StoredValues
 from plainfilm.io.images import read_image
-from tests.io.dicom_maker import dataset, gradient, look_up_table, write
+from tests.io.dicom.maker import dataset, gradient, look_up_table, write
 
 pixels = pytest.importorskip("pydicom.pixels", reason="DICOM needs plainfilm[dicom]")
 
@@ -225,7 +225,7 @@ def test_an_extended_jpeg_of_12_bits(tmp_path: Path) -> None:
     import pydicom
     from pydicom.data import get_testdata_file
 
-    from plainfilm.io.dicom_values import stored_values
+    from plainfilm.io.dicom.values import stored_values
 
     path = get_testdata_file("JPGExtended.dcm", download=False)
     if path is None:

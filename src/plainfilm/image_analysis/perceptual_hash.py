@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.io.areas import area_mean
+from plainfilm.io.area_resize import area_mean
 
 BITS = 256
 """Bits of a perceptual hash."""

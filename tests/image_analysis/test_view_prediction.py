@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from plainfilm import phantom
+from plainfilm.image_analysis.perceptual_hash import spectrum
+from plainfilm.image_analysis.view_prediction import (
+    LOOKS_FRONTAL,
+    LOOKS_LATERAL,
+    contradiction,
+    lateral_score,
+)
 from plainfilm.io.images import read_image
-from plainfilm.io.perceptual import spectrum
-from plainfilm.io.projection import LOOKS_FRONTAL, LOOKS_LATERAL, contradiction, lateral_score
 from plainfilm.types import View
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from plainfilm.io.appearance import INVERTED, TEXT, flags, likeness, longest_line
+from plainfilm.image_analysis.appearance import INVERTED, TEXT, flags, likeness, longest_line
 from plainfilm.io.images import read_image
 
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
@@ -70,16 +70,15 @@ def test_films_too_small_or_even_are_like_nothing() -> None:
     assert likeness(np.eye(5, dtype=np.uint8)) == 0.0
 
 
-def test_examining_changes_nothing_but_the_flags(tmp_path: Path, phantom_film: NDArray[np.uint8]) -> None:
+def test_flagging_colours_changes_no_pixel(tmp_path: Path, phantom_film: NDArray[np.uint8]) -> None:
     colours = Image.fromarray(255 - phantom_film).convert("RGB")
     ImageDraw.Draw(colours).rectangle([20, 20, 60, 60], fill=(255, 0, 0))
     for name in ("a.jpg", "a.png"):
         colours.save(tmp_path / name)
-        plain, examined = (read_image(tmp_path / name, 256, examine=look) for look in (False, True))
+        plain, examined = (read_image(tmp_path / name, 256, flag_colours=look) for look in (False, True))
         assert plain.flags == ()
         assert np.array_equal(plain.array, examined.array)
         assert examined.flags[0].startswith("coloured pixels (")
-        assert INVERTED in examined.flags
 
 
 @pytest.mark.parametrize(
@@ -94,7 +93,8 @@ def test_examining_changes_nothing_but_the_flags(tmp_path: Path, phantom_film: N
     ],
 )
 def test_real_films(real_data: Path, name: str, flagged: str | None) -> None:
-    found = read_image(real_data / name, 512, examine=True).flags
+    pixels = read_image(real_data / name, 512, flag_colours=True)
+    found = pixels.flags + flags(pixels.array)
     assert any(flag.startswith(flagged) for flag in found) if flagged else found == ()
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from plainfilm.errors import ImageError, MissingDependency
-from plainfilm.io import dicom
+from plainfilm.io.dicom import read as dicom
 from plainfilm.io.images import read_image
-from tests.io.dicom_maker import gradient, write
+from tests.io.dicom.maker import gradient, write
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 

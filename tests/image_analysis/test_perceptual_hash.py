@@ -8,8 +8,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 from plainfilm import phantom
-from plainfilm.io.areas import area_mean
-from plainfilm.io.perceptual import perceptual_hash, spectrum
+from plainfilm.image_analysis.perceptual_hash import perceptual_hash, spectrum
+from plainfilm.io.area_resize import area_mean
 
 
 def bits(film: np.ndarray) -> np.ndarray:

@@ -42,11 +42,11 @@ class Film:
     flags: tuple[str, ...] = ()
 
 
-def decode(data: bytes, path: Path, shortest_side: int | None = None, *, examine: bool = False) -> Film:
+def decode(data: bytes, path: Path, shortest_side: int | None = None, *, flag_colours: bool = False) -> Film:
     """The grey film in `data`, upright by its EXIF orientation, its shortest side at most `shortest_side`.
 
     A JPEG is decoded at a fraction of its size (libjpeg's scaled inverse DCT) where that allows: never below
-    twice the size that is wanted. With `examine`, coloured pixels become a flag; the film is the same.
+    twice the size that is wanted. With `flag_colours`, coloured pixels become a flag; the film is the same.
 
     Raises:
         ImageError: not an image, truncated, damaged, or too many pixels.
@@ -57,9 +57,9 @@ def decode(data: bytes, path: Path, shortest_side: int | None = None, *, examine
             orientation = image.getexif().get(_ORIENTATION, 1)
             width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
             if image.format in _JPEG:
-                _draft(image, shortest_side, examine)
+                _draft(image, shortest_side, flag_colours)
             image.load()
-            flags = _colour_flag(image) if examine else ()
+            flags = _colour_flag(image) if flag_colours else ()
             # Even where nothing is to be turned, exif_transpose would copy every pixel.
             upright = image if orientation == 1 else ImageOps.exif_transpose(image)
             array = reduce(np.asarray(to_grey(upright)), reduced_size((width, height), shortest_side))
@@ -167,11 +167,14 @@ def reduce(
     """A grey `film` (H, W) reduced to `size` (width, height) by averaging areas.
 
     With `table` the film holds words and `table[word]` is the grey value of each; `ramp` says the same faster
-    (see `areas.Ramp`).
+    (see `area_resize.Ramp`).
     """
     width, height = size
     if film.shape == (height, width):
         return np.asarray(film if table is None else table[film], np.uint8)
-    from plainfilm.io.areas import Ramp, area_mean  # half a second of import that small films do not need
+    from plainfilm.io.area_resize import (  # half a second of import that small films do not need
+        Ramp,
+        area_mean,
+    )
 
     return area_mean(film, height, width, table, ramp and Ramp(*ramp))
