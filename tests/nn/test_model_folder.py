@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from plainfilm.errors import DataError, ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.nn import model_folder
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn, load_model, save_model
+from plainfilm.nn.model_folder import ModelConfig, TrainedOn, TrainingCollection, load_model, save_model
 from plainfilm.text.tokenizers import Tokenizer
 from tests.toys import IMAGE, TEXT, toy_architecture
 
@@ -38,9 +38,9 @@ def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
     config = ModelConfig(
         architecture=toy_architecture(),
         preprocessing=Preprocessing(size=32),
-        text_rule="impression",
+        trained_on=TrainedOn(text_rule="impression"),
         observations=("Edema",),
-        collections=(TrainedOn(name="phantom", fingerprint="abc", licence="CC0-1.0"),),
+        collections=(TrainingCollection(name="phantom", fingerprint="abc", licence="CC0-1.0"),),
         recipe={"objective": {"use": "infonce"}, "seed": 3},
         scores={"recall@5": 0.25},
     )

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.batches.batch import Needs
-from plainfilm.batches.labels import States
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.batches.texts import Texts
 from plainfilm.batches.transforms import augment, fit
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.metrics.findings import States
 from plainfilm.seeding import generator
 from plainfilm.types import View
 

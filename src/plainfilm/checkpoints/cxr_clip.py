@@ -42,7 +42,7 @@ from plainfilm.nn.classifier import ClassifierConfig
 from plainfilm.nn.dual_encoder import ArchitectureConfig
 from plainfilm.nn.kinds import build_model
 from plainfilm.nn.model import Architecture, Model
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn
+from plainfilm.nn.model_folder import ModelConfig, TrainedOn, TrainingCollection
 from plainfilm.nn.projection import ProjectionConfig, ProjectionKind
 
 OBSERVATIONS = {
@@ -248,9 +248,10 @@ def _model_config(checkpoint: CxrClipFile[Stated], architecture: Architecture, o
     return ModelConfig(
         architecture=architecture,
         preprocessing=Preprocessing(size=size, mean=mean, std=deviation, read_side=max(_SIDE, size)),
-        text_rule="findings_impression" if objective == "cxr_clip" else None,
+        trained_on=TrainedOn(text_rule="findings_impression") if objective == "cxr_clip" else None,
         collections=tuple(
-            TrainedOn(name=name, fingerprint="none, named by the checkpoint") for name in stated.trained_on
+            TrainingCollection(name=name, fingerprint="none, named by the checkpoint")
+            for name in stated.trained_on
         ),
         recipe={"objective": {"use": objective}, "imported": checkpoint.facts()},
     )

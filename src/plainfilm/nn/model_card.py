@@ -80,7 +80,7 @@ def _texts(config: Mapping[str, Any]) -> dict[str, Any]:
         "text encoder": _encoder(text),
         "text pooling": text.get("pooling", "the encoder's own"),
         "shared space": f"{projection['dimension']} dimensions",
-        "text of a report": config["text_rule"] or "not stated",
+        "text of a report": (config["trained_on"] or {}).get("text_rule") or "not stated",
     }
 
 

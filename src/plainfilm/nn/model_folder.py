@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -36,6 +36,7 @@ from plainfilm.nn.model import Architecture, Model
 from plainfilm.nn.model_card import model_card
 from plainfilm.nn.packaged_weights import load_strictly
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
+from plainfilm.types import View
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
@@ -45,7 +46,7 @@ PatientKeys = NDArray[np.int64]
 """(P,) sorted hashes of the patients a model was trained on."""
 
 
-class TrainedOn(Settings):
+class TrainingCollection(Settings):
     """A collection a model was trained on."""
 
     name: str
@@ -53,25 +54,52 @@ class TrainedOn(Settings):
     licence: str | None = None
 
 
+class TrainedOn(Settings):
+    """What evaluation must know of training; `None` where it is not known, and then restricts nothing.
+
+    views: of the films (`None`: all). label_origin: whose labels the model learned from, in order of
+    preference, none for the corpus' own (`collection.label_origins.preferred_origins`); `None` where it
+    learned from no labels. text_rule: which part of a report it was trained to read.
+    """
+
+    views: tuple[View, ...] | None = None
+    label_origin: tuple[str, ...] | None = None
+    text_rule: str | None = None
+
+
 class ModelConfig(Settings):
     """What a model is and where it comes from.
 
-    `text_rule` says which part of a report the model was trained to read; `recipe` is the run's recipe
-    as resolved; `scores` are the run's own validation scores. `fingerprint` identifies weights and
-    tokenizer; `save_model` fills it in, as it does `architecture` and `vocabulary_size`.
+    `trained_on` is `None` where nobody says how the model was trained, as in older folders; `recipe` is the
+    run's recipe as resolved; `scores` are the run's own validation scores. `fingerprint` identifies weights
+    and tokenizer; `save_model` fills it in, as it does `architecture` and `vocabulary_size`.
     """
 
     format_version: int = FORMAT_VERSION
     architecture: SerializeAsAny[Architecture]
     preprocessing: Preprocessing = Preprocessing()
     vocabulary_size: int = 0
-    text_rule: str | None = None
+    trained_on: TrainedOn | None = None
     observations: tuple[str, ...] = ()
-    collections: tuple[TrainedOn, ...] = ()
+    collections: tuple[TrainingCollection, ...] = ()
     recipe: dict[str, Any] = Field(default_factory=dict)
     scores: dict[str, float] = Field(default_factory=dict)
     package_version: str = __version__
     fingerprint: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_rule_of_older_folders(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "text_rule" in values:
+            values = dict(values)
+            rule = values.pop("text_rule")
+            values.setdefault("trained_on", None if rule is None else {"text_rule": rule})
+        return values
+
+    @property
+    def training_facts(self) -> TrainedOn:
+        """`trained_on`, or that nothing is known."""
+        return self.trained_on or TrainedOn()
 
     @field_validator("architecture", mode="before")
     @classmethod

@@ -26,7 +26,7 @@ from plainfilm.errors import ConfigError
 from plainfilm.nn import kinds
 from plainfilm.nn.freezing import freeze
 from plainfilm.nn.model import Model
-from plainfilm.nn.model_folder import ModelConfig, PatientKeys, TrainedOn
+from plainfilm.nn.model_folder import ModelConfig, PatientKeys, TrainedOn, TrainingCollection
 from plainfilm.objectives.base import Objective
 from plainfilm.progress import Progress
 from plainfilm.text.tokenizers import Tokenizer
@@ -69,18 +69,28 @@ class Setup:
     def model_config(self, scores: dict[str, float]) -> ModelConfig:
         """What the model folder should say of this run."""
         before = self.start.collections if self.start else ()
-        trained_on = tuple(
-            TrainedOn(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
+        collections = tuple(
+            TrainingCollection(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
             for c in self.collections
         )
         return ModelConfig(
             architecture=self.model.architecture,
             preprocessing=self.recipe.preprocessing.model_copy(update={"read_side": self.recipe.data.cache}),
-            text_rule=self.recipe.data.text if self.tokenizer else None,
-            collections=tuple(dict.fromkeys((*before, *trained_on))),
+            trained_on=_trained_on(self.recipe),
+            collections=tuple(dict.fromkeys((*before, *collections))),
             recipe=self.recipe.as_dict(),
             scores=scores,
         )
+
+
+def _trained_on(recipe: Recipe) -> TrainedOn:
+    data = recipe.data
+    reads_labels = recipe.needs.labels or data.prompts is not None
+    return TrainedOn(
+        views=data.views,
+        label_origin=data.label_origin if reads_labels else None,
+        text_rule=data.text if recipe.text else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from plainfilm.errors import ConfigError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.nn.model import Model
-from plainfilm.nn.model_folder import PatientKeys, TrainedOn, load_model
+from plainfilm.nn.model_folder import PatientKeys, TrainingCollection, load_model
 from plainfilm.nn.packaged_weights import load_strictly
 from plainfilm.training.recipe import Recipe, load_recipe
 
@@ -34,7 +34,7 @@ class Start:
     image: Mapping[str, Any]
     preprocessing: Preprocessing
     weights: Mapping[str, Tensor]
-    collections: tuple[TrainedOn, ...]
+    collections: tuple[TrainingCollection, ...]
     patients: PatientKeys | None
 
     def give(self, model: Model) -> None:
