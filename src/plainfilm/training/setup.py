@@ -76,14 +76,15 @@ class Setup:
         return ModelConfig(
             architecture=self.model.architecture,
             preprocessing=self.recipe.preprocessing.model_copy(update={"read_side": self.recipe.data.cache}),
-            trained_on=_trained_on(self.recipe),
+            trained_on=trained_on(self.recipe),
             collections=tuple(dict.fromkeys((*before, *collections))),
             recipe=self.recipe.as_dict(),
             scores=scores,
         )
 
 
-def _trained_on(recipe: Recipe) -> TrainedOn:
+def trained_on(recipe: Recipe) -> TrainedOn:
+    """What evaluation must know of the training that a recipe asks for."""
     data = recipe.data
     reads_labels = recipe.needs.labels or data.prompts is not None
     return TrainedOn(
