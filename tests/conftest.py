@@ -82,7 +82,7 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
 
     from plainfilm.io.preprocessing import Preprocessing
     from plainfilm.nn.dual_encoder import ArchitectureConfig, build_dual_encoder
-    from plainfilm.nn.model_folder import ModelConfig, save_model
+    from plainfilm.nn.model_folder import ModelConfig, TrainedOn, save_model
     from plainfilm.text.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), vocabulary_size=300)
@@ -95,7 +95,9 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
         torch.manual_seed(0)
         model = build_dual_encoder(architecture, tokenizer.vocabulary_size)
     config = ModelConfig(
-        architecture=architecture, preprocessing=Preprocessing(size=64, channels=1), text_rule="findings"
+        architecture=architecture,
+        preprocessing=Preprocessing(size=64, channels=1),
+        trained_on=TrainedOn(text_rule="findings"),
     )
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_model(folder, model, tokenizer, config)

@@ -57,7 +57,7 @@ def test_a_film_finds_itself_among_films(predictor, small_world, tmp_path):
 
 
 def test_reports_without_labels_make_a_bank_without_labels(predictor, small_world, tmp_path, monkeypatch):
-    monkeypatch.setattr("plainfilm.bank.build._labels", lambda collection: None)
+    monkeypatch.setitem(small_world._tables, "labels", small_world.table("labels").slice(0, 0))
     bank = build_bank(predictor, small_world, "reports", tmp_path, Choice(text_rule="findings"))
     assert bank.labels(0) == {}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from plainfilm.bank.items import Choice, gather
-from plainfilm.bank.labels import Labels
+from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
 
 
@@ -40,7 +40,7 @@ def test_reports_are_the_text_of_the_rule(small_world):
 
 
 def test_sentences_carry_their_own_labels_and_films_those_of_their_study(small_world):
-    labels = Labels([small_world])
+    labels = Labels([small_world], ("images", "sentences"))
     sentences = gather([small_world], "sentences", Choice(), labels)
     place = sentences.frame.index[sentences.frame["text"] == "Large left pleural effusion."][0]
     said = dict(zip(sentences.observations, sentences.states[place].tolist(), strict=True))
@@ -59,6 +59,8 @@ def test_two_collections_share_texts_but_not_studies(small_world):
 
 
 def test_states_and_members_fit_the_items(small_world):
-    items = gather([small_world], "sentences", Choice("train"), Labels([small_world]))
+    items = gather(
+        [small_world], "sentences", Choice("train"), Labels([small_world], ("sentences",), ("train",))
+    )
     assert items.states.shape == (len(items), 14)
     assert sorted(np.unique(items.members["item"])) == list(range(len(items)))

@@ -41,3 +41,19 @@ def test_patients_a_model_has_seen_are_found_by_their_keys(collection: Collectio
 
 def test_patients_a_model_has_not_seen_pass(collection: Collection) -> None:
     check_unseen(patient_keys([(collection, "test")]), [(collection, "validation")])
+
+
+def test_the_same_number_in_two_corpora_is_two_patients(tmp_path: Path, write_table) -> None:
+    raw = write_table(2)
+    here, elsewhere = (
+        prepare("table", raw, tmp_path / name, size=32, workers=1, options={"corpus": name})
+        for name in ("here", "elsewhere")
+    )
+    (split,) = {*here.table("studies")["split"].to_pylist()}
+    assert patients_of([(here, split)]) == patients_of([(elsewhere, split)])
+    keys = [patient_keys([(one, split)]) for one in (here, elsewhere)]
+    assert not {*keys[0].tolist()} & {*keys[1].tolist()}
+    check_patients_apart([(here, split)], [(elsewhere, split)])
+    check_unseen(keys[0], [(elsewhere, split)])
+    with pytest.raises(LeakageError):
+        check_unseen(keys[0], [(here, split)])

@@ -108,3 +108,25 @@ def test_report_of_marks_only_is_no_usable_text() -> None:
 def test_split_is_drawn_where_none_is_stated() -> None:
     splits = {rows_of(study(patient_id="same", study_id=str(n)))["studies"][0]["split"] for n in range(5)}
     assert len(splits) == 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "fits"),
+    [
+        ((400, 200), True),  # the stored film is 50 x 25
+        ((401, 200), True),
+        ((203, 100), True),  # 1.5 % off: a rounded side
+        ((200, 103), False),
+        ((210, 100), False),
+        ((200, 118), False),  # 15 % off: another crop
+        ((100, 200), False),
+    ],
+)
+def test_boxes_of_a_film_of_other_proportions_are_refused(stated: tuple[int, int], fits: bool) -> None:
+    boxes = (Box("Mass", "observation", 40, 20, 80, 60),)
+    image = Image("i", Path("/raw/i.jpg"), boxes=boxes, width=stated[0], height=stated[1])
+    tables = rows_of(study(images=(image,)))
+    assert ("boxes" in tables) == fits
+    if not fits:
+        reason = f"belongs to an image of ({stated[0]}, {stated[1]}), which this one of (50, 25)"
+        assert reason in tables["rejected"][0]["reason"]

@@ -103,3 +103,9 @@ def test_a_change_that_is_the_finding_is_denied() -> None:
     assert decide("no fibrotic change.", [Mention("Fibrosis", "present", 3, 11)]) == ["negated"]
     assert decide("no fibrotic change.", [Mention("Fibrosis", "present", 3, 18)]) == ["negated"]
     assert decide("no effusion change.", [Mention("Effusion", "present", 3, 11)]) == ["stated"]
+
+
+@pytest.mark.parametrize("before", ["no", "possible", "probable", "without", "no definite"])
+@pytest.mark.parametrize("after", ["could be missed", "may be obscured", "might be radiographically occult"])
+def test_a_void_cue_after_a_mention_wins_over_any_before_it(before: str, after: str) -> None:
+    assert statuses(f"{before} X {after}") == ["void"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -39,16 +41,32 @@ def test_repeating_the_films_of_every_patient_does_not_narrow_the_interval():
     assert [once[0].low, once[0].high] == pytest.approx([tenfold[0].low, tenfold[0].high])
 
 
-def test_sums_agree_with_a_plain_loop_over_resampled_items():
-    random = np.random.default_rng(3)
-    groups, values = random.integers(0, 8, 40), random.normal(size=40)
-    boot = PatientBootstrap(groups, resamples=200, seed=5)
-    [interval] = boot.of_sums(counts_of(values), mean)
-    drawn = [
-        np.mean(np.repeat(values, weights[boot.codes].astype(int)))
-        for weights in np.concatenate(list(boot._weights()))
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_interval_is_that_of_all_resamples_there_are(seed):
+    # Of 5 patients there are 5 ** 5 resamples, all equally likely: they can be written down.
+    random = np.random.default_rng(seed)
+    groups, values = np.repeat(np.arange(5), [3, 1, 4, 2, 5]), random.normal(size=15)
+    every = [
+        np.mean(np.concatenate([values[groups == patient] for patient in drawn]))
+        for drawn in itertools.product(range(5), repeat=5)
     ]
-    assert [interval.low, interval.high] == pytest.approx(list(np.percentile(drawn, [2.5, 97.5])))
+    low, high = np.percentile(every, [2.5, 97.5])
+    [found] = PatientBootstrap(groups, resamples=40_000).of_sums(counts_of(values), mean)
+    assert [found.low, found.high] == pytest.approx([low, high], abs=0.02 * (high - low))
+
+
+@pytest.mark.parametrize("patients", [2, 3, 7])
+def test_a_resample_has_as_many_patients_as_there_are(patients):
+    boot = PatientBootstrap(np.arange(patients), resamples=200)
+    [drawn] = boot.of_weights(lambda weights: weights.sum(axis=1))
+    assert (drawn.low, drawn.value, drawn.high) == (patients, patients, patients)
+
+
+def test_all_items_of_a_patient_are_drawn_together():
+    groups = np.array([0, 1, 1, 1, 2, 2])
+    boot = PatientBootstrap(groups, resamples=200)
+    [apart] = boot.of_weights(lambda weights: np.abs(weights[:, 1:3] - weights[:, [3]]).sum(axis=1))
+    assert (apart.low, apart.high) == (0, 0)
 
 
 def test_weights_of_items_give_the_same_as_sums():

@@ -52,3 +52,15 @@ def test_neither_label_abstains():
 
 def test_nothing_to_fit_on_abstains_always():
     assert fit_bounds([], []).abstains([-1e9, 1e9]).all()
+
+
+def test_a_film_at_a_bound_is_within_it():
+    bounds = Bounds(positive_from=0.25, negative_to=0.75)
+    assert bounds.holds([0.25, 0.75]).tolist() == [[True, True], [True, True]]
+    assert bounds.holds(np.nextafter([0.25, 0.75], [0.0, 1.0])).tolist() == [[True, False], [False, True]]
+
+
+def test_tied_scores_are_covered_as_asked():
+    # All films of a class with one score: the bound is that score, and holds every one of them.
+    found = fit_bounds([0.5] * 40, np.arange(40) < 20, 0.1)
+    assert found.holds([0.5]).all()

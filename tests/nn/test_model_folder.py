@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from plainfilm.errors import DataError, ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.nn import model_folder
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn, load_model, save_model
+from plainfilm.nn.model_folder import ModelConfig, TrainedOn, TrainingCollection, load_model, save_model
 from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.types import View
 from tests.toys import IMAGE, TEXT, toy_architecture
 
 TEXTS = ["No effusion.", "Small left effusion."]
@@ -38,9 +39,9 @@ def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
     config = ModelConfig(
         architecture=toy_architecture(),
         preprocessing=Preprocessing(size=32),
-        text_rule="impression",
+        trained_on=TrainedOn(text_rule="impression"),
         observations=("Edema",),
-        collections=(TrainedOn(name="phantom", fingerprint="abc", licence="CC0-1.0"),),
+        collections=(TrainingCollection(name="phantom", fingerprint="abc", licence="CC0-1.0"),),
         recipe={"objective": {"use": "infonce"}, "seed": 3},
         scores={"recall@5": 0.25},
     )
@@ -219,3 +220,26 @@ def test_a_damaged_list_of_patients_is_named(folder: Path, model, tokenizer: Tok
     (folder / "patients.npy").write_bytes(b"no array")
     with pytest.raises(ModelError, match=r"patients.npy: damaged"):
         load_model(folder)
+
+
+def test_what_evaluation_must_know_of_training_comes_back(folder: Path) -> None:
+    _edit(folder, trained_on={"views": ["PA"], "label_origin": [], "text_rule": "impression"})
+    found = model_folder.read_model_config(folder).trained_on
+    assert found == TrainedOn(views=(View.PA,), label_origin=(), text_rule="impression")
+
+
+@pytest.mark.parametrize("rule", ["impression", None])
+def test_an_older_folder_says_which_text_it_read_and_restricts_nothing_else(folder: Path, rule) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["trained_on"]
+    (folder / "config.json").write_text(json.dumps(settings | {"text_rule": rule}))
+    found = load_model(folder).config
+    assert found.training_facts == TrainedOn(text_rule=rule)
+    assert (found.trained_on is None) == (rule is None)
+
+
+def test_a_folder_that_says_nothing_of_its_training_restricts_nothing(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    del settings["trained_on"]
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert load_model(folder).config.training_facts == TrainedOn()

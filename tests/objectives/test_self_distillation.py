@@ -156,3 +156,28 @@ def test_the_teacher_has_its_own_text_projection() -> None:
     with torch.no_grad():
         model.text_projection.weight.zero_()
     assert torch.equal(built.targets(batch)["texts"], before)
+
+
+def test_the_texts_targets_are_of_each_text_over_the_images() -> None:
+    generator = torch.Generator().manual_seed(5)
+    images, texts = (unit_vectors(torch.randn(6, 16, generator=generator)) for _ in range(2))
+    built = self_distillation.build(self_distillation.Config(epsilon=0.2), toy_model())
+    by_image, by_text = built._log_targets({"images": images, "texts": texts})
+    one, other = images.double().numpy(), texts.double().numpy()
+    for found, own, their in ((by_image, one, other), (by_text, other, one)):
+        # How alike image i and text j are is worth as much to text j as to image i.
+        similarity = one @ one.T + other @ other.T + own @ their.T
+        expected = _published_sinkhorn(similarity, 0.2, built.config.iterations)
+        np.testing.assert_allclose(found.exp().numpy(), expected, atol=1e-4)
+
+
+def test_swapping_images_and_texts_swaps_their_targets() -> None:
+    generator = torch.Generator().manual_seed(6)
+    images, texts = (unit_vectors(torch.randn(5, 16, generator=generator)) for _ in range(2))
+    for config in (self_distillation.Config(), self_distillation.Config(targets="kl")):
+        built = self_distillation.build(config, toy_model())
+        by_image, by_text = built._log_targets({"images": images, "texts": texts})
+        as_texts, as_images = built._log_targets({"images": texts, "texts": images})
+        torch.testing.assert_close(by_image, as_images)
+        torch.testing.assert_close(by_text, as_texts)
+        assert not torch.allclose(by_image, by_text, atol=1e-2)

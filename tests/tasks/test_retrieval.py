@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from plainfilm.bank.labels import Labels
+from plainfilm.collection.labels import Labels
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError
@@ -141,7 +141,7 @@ def test_a_threshold_above_everything_answers_nothing(real, small_world):
 def test_the_protocol_says_what_decides_the_numbers(knowing, small_world):
     expected = {"split": "test", "bank_split": "train", "text_rule": "findings", "k": 2, "seed": 0}
     assert expected.items() <= knowing.protocol.items()
-    assert knowing.protocol["labels"] == Labels([small_world]).origin
+    assert knowing.protocol["labels"] == Labels([small_world], ("sentences",)).origin
     assert knowing.protocol["collection_fingerprints"] == [small_world.fingerprint]
     json.dumps(knowing.protocol)
 

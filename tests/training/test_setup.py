@@ -10,9 +10,11 @@ import torch
 
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError
+from plainfilm.nn.model_folder import TrainedOn
 from plainfilm.progress import SILENT
-from plainfilm.training.recipe import Recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
+from plainfilm.training.recipe import Recipe, load_recipe
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer, trained_on
+from plainfilm.types import View
 
 Tiny = Callable[..., Recipe]
 
@@ -65,3 +67,23 @@ def test_without_a_cache_films_are_decoded_each_time(
     cached = build(tiny("data.cache=64"), collection, tmp_path).loader
     decoded = build(tiny("data.cache=null"), collection, tmp_path).loader
     assert torch.equal(next(iter(cached.epoch(0))).images, next(iter(decoded.epoch(0))).images)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ((), TrainedOn(text_rule="all")),
+        (("data.views=[PA]", "data.text=findings"), TrainedOn(views=(View.PA,), text_rule="findings")),
+        (("data.label_origin=[mine]",), TrainedOn(text_rule="all")),
+        (("data.prompts=cxr",), TrainedOn(label_origin=(), text_rule="all")),
+    ],
+)
+def test_the_model_says_what_evaluation_must_know(
+    tiny: Tiny, overrides: tuple[str, ...], expected: TrainedOn
+) -> None:
+    assert trained_on(tiny(*overrides)) == expected
+
+
+def test_a_classifier_says_whose_labels_it_learned_from() -> None:
+    recipe = load_recipe("classifier-tiny", ["data.label_origin=[mine, yours]", "data.views=[AP]"])
+    assert trained_on(recipe) == TrainedOn(views=(View.AP,), label_origin=("mine", "yours"))

@@ -12,9 +12,9 @@ import pandas as pd
 
 from plainfilm.bank.bank import LABEL_PREFIX, Bank
 from plainfilm.bank.items import Choice, Items, What, gather
-from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Vectors
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
 from plainfilm.metrics.findings import BLANK
 from plainfilm.progress import SILENT, Progress
@@ -40,10 +40,10 @@ def build_bank(
 ) -> Bank:
     """Embeds the `what` of `collection` into a new bank at `folder`; vectors are written as they come.
 
-    Labels go with the items where the collection has them (see `bank.labels.Labels`).
+    Labels go with the items where the collection has them and it is clear whose (see `choose_origins`).
     """
     chosen = choice or Choice()
-    items = gather([collection], what, chosen, _labels(collection))
+    items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
     meta: dict[str, Any] = {
         "kind": items.frame["kind"].iloc[0],
         "model": predictor.name,
@@ -68,11 +68,14 @@ def with_labels(items: Items) -> pd.DataFrame:
     return pd.concat([frame, states.astype("Int8").mask(blank)], axis=1)
 
 
-def _labels(collection: Collection) -> Labels | None:
+def _labels(
+    predictor: Predictor, collection: Collection, what: What, split: str | None, progress: Progress
+) -> Labels | None:
     try:
-        return Labels([collection])
-    except DataError:
-        return None  # a bank without labels can be searched all the same
+        return Labels([collection], (what,), (split,), learned=predictor.config.training_facts.label_origin)
+    except DataError as error:  # a bank without labels can be searched all the same
+        progress.say(f"a bank without labels: {error}")
+        return None
 
 
 def as_matrix(blocks: Iterator[Vectors], count: int) -> Vectors:

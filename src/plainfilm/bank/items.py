@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plainfilm.bank.labels import Labels, strongest
 from plainfilm.batches.rows import letters
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels, strongest
 from plainfilm.errors import DataError
-from plainfilm.metrics.findings import States
+from plainfilm.metrics.findings import BLANK, States
 from plainfilm.text.rules import normalise, report_text, select_sections
 from plainfilm.types import Section
 
@@ -98,9 +98,8 @@ def _part(
     frame["patient"] = frame["patient_id"].astype(str)
     if labels is None:
         return frame, None
-    if what == "sentences":
-        return frame, labels.states(place, "sentence", frame["item_id"].tolist())
-    return frame, labels.states(place, "study", frame["study_id"].tolist())
+    read = {"images": labels.images, "sentences": labels.sentences, "reports": labels.reports}[what]
+    return frame, np.maximum(read(place, choice.split, frame["item_id"].tolist()), BLANK)
 
 
 Row = tuple[str, str, str | None, str | None]

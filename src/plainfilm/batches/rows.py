@@ -19,18 +19,17 @@ from plainfilm.batches.labels import (
     UNASKED,
     UNLISTED,
     ItemLabels,
-    States,
     check_observations,
-    check_origins,
     item_labels,
     joined,
-    origins,
 )
 from plainfilm.batches.sentences import StudySentences, by_study, letters
 from plainfilm.batches.shares import in_share, patient_places
 from plainfilm.collection import Collection
+from plainfilm.collection.label_origins import check_origins, origins
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, nearest
+from plainfilm.metrics.findings import States
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.seeding import stable_hash
 from plainfilm.text.rules import TEXT_RULES

@@ -22,8 +22,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from plainfilm.batches.labels import States
 from plainfilm.errors import UsageError
+from plainfilm.metrics.findings import States
 from plainfilm.seeding import generator
 from plainfilm.types import State
 

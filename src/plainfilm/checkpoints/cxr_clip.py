@@ -38,7 +38,7 @@ from plainfilm.checkpoints.reading.tensors import fill, shape_of
 from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from plainfilm.model_folder import ModelConfig, TrainedOn
+from plainfilm.model_folder import ModelConfig, TrainedOn, TrainingCollection
 from plainfilm.models import classifier, dual_encoder
 from plainfilm.models.base import Facts, KindConfig, Model, TokenizerFacts, build_model
 from plainfilm.nn.projection import ProjectionConfig, ProjectionKind
@@ -246,9 +246,10 @@ def _model_config(checkpoint: CxrClipFile[Stated], architecture: KindConfig, obj
     return ModelConfig(
         architecture=architecture,
         preprocessing=Preprocessing(size=size, mean=mean, std=deviation, read_side=max(_SIDE, size)),
-        text_rule="findings_impression" if objective == "cxr_clip" else None,
+        trained_on=TrainedOn(text_rule="findings_impression") if objective == "cxr_clip" else None,
         collections=tuple(
-            TrainedOn(name=name, fingerprint="none, named by the checkpoint") for name in stated.trained_on
+            TrainingCollection(name=name, fingerprint="none, named by the checkpoint")
+            for name in stated.trained_on
         ),
         recipe={"objective": {"use": objective}, "imported": checkpoint.facts()},
     )

@@ -43,6 +43,6 @@ def command(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
     opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
-    choice = Choice(split, text_rule or predictor.config.text_rule or "best_section")
+    choice = Choice(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
     bank = build_bank(predictor, opened, what.value, out, choice, console_progress())
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from plainfilm.collection.agreements import agreements
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.repeats import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.warnings_of import warnings_of
 from plainfilm.errors import UsageError
@@ -45,7 +45,7 @@ def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
         ],
         "duplicates": [*films, *reports],
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
-        "agreement": [entry for collection in collections for entry in agreements(collection)],
+        "agreement": [entry for collection in collections for entry in label_agreement(collection)],
         "warnings": [entry for collection in collections for entry in warnings_of(collection)],
     }
 

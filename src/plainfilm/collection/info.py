@@ -7,20 +7,19 @@ from typing import Any
 import pandas as pd
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.labels import count_states
 from plainfilm.collection.schema import TABLES
-from plainfilm.types import State
 
 
 def info(collection: Collection) -> dict[str, Any]:
     """Counts of everything; `splits`, `views` and `licences` count images.
 
-    `labels` counts, for each observation and state, the studies and images of which some origin says so;
-    `origins` counts label rows, those of sentences included.
+    `labels` counts, for each observation and state, the studies and images whose own labels of some origin
+    say so; `origins` counts label rows, those of sentences included.
     """
     rows = {name: len(collection.table(name)) for name in TABLES}
     studies, images = collection.frame("studies"), collection.frame("images")
     split = images["study_id"].map(studies.set_index("study_id")["split"])
-    labels = collection.frame("labels")
     return {
         "name": collection.name,
         "images": rows["images"],
@@ -32,8 +31,8 @@ def info(collection: Collection) -> dict[str, Any]:
         "splits": _counts(split),
         "studies_by_split": _counts(studies["split"]),
         "views": _counts(images["view"]),
-        "labels": _labels(labels),
-        "origins": _counts(labels["origin"]),
+        "labels": count_states(collection),
+        "origins": _counts(collection.table("labels")["origin"].to_pandas()),
         "boxes": _counts(collection.frame("boxes")["name"]),
         "licences": _counts(images["licence"].fillna("not stated")),
         "image_size": collection.meta["image_size"],
@@ -46,14 +45,4 @@ def _counts(values: pd.Series) -> dict[str, int]:
     counts = values.value_counts()
     return {
         str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], name))
-    }
-
-
-def _labels(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
-    keys = ["target", "target_id", "observation", "state"]
-    distinct = labels.loc[labels["target"] != "sentence", keys].drop_duplicates()
-    counts = distinct.groupby(["observation", "state"]).size()
-    return {
-        observation: {state.name.lower(): int(counts.get((observation, int(state)), 0)) for state in State}
-        for observation in sorted(distinct["observation"].unique())
     }

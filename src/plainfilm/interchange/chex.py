@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.label_origins import origins
 from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
 from plainfilm.interchange.stored import (
     StoredBox,
     StoredFilm,
     StoredStudy,
     chosen_origin,
-    origins,
     region_labels,
     studies_in,
 )
@@ -89,7 +89,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     for study, film in kept:
         path = put_image(film.path, out / "images" / film.path.name, config.images)
         cells = {dialect.identifier: film.image_id} | _film_cells(study, film, path, collection.corpus)
-        labels = {f"cls/{dialect.labels}/{name}": state for name, state in _label_cells(study, film)}
+        labels = {f"cls/{dialect.labels}/{name}": state for name, state in _label_cells(film)}
         rows.append((study.split, cells | labels | _box_cells(film, prefix) | _region_cells(film, said)))
     files = _write_tables(out, config.name or dialect.name, rows)
     stated = origins(collection)
@@ -143,8 +143,8 @@ def _bare(identifier: str, letter: str, corpus: str) -> str:
     return digits if corpus == _MIMIC and digits.isdigit() else identifier
 
 
-def _label_cells(study: StoredStudy, film: StoredFilm) -> Iterator[tuple[str, str]]:
-    for name, state in study.film_states(film).items():
+def _label_cells(film: StoredFilm) -> Iterator[tuple[str, str]]:
+    for name, state in film.states.items():
         yield name, f"{state:.1f}"
 
 

@@ -53,8 +53,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
 def _labelled(
     films: list[tuple[StoredStudy, StoredFilm]], out: Path, config: Config
 ) -> Iterator[tuple[object, ...]]:
-    for study, film in films:
-        positive = [name for name, state in study.film_states(film).items() if state == 1]
+    for _, film in films:
+        positive = [name for name, state in film.states.items() if state == 1]
         if positive:
             yield _place(film, out, config), positive
 

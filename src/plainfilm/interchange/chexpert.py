@@ -64,7 +64,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
             files.append(out / f"{name}.csv")
             rows += write_rows(files[-1], header, lines)
     films = [(study, film) for study in studies for film in study.films]
-    named = [name for study, film in films for name in study.film_states(film)]
+    named = [name for _, film in films for name in film.states]
     left_out = {
         "labels of observations that CheXpert does not have": sum(name not in COLUMNS for name in named),
         "films of unknown view, whose plane is blank": sum(film.view is View.UNKNOWN for _, film in films),
@@ -95,7 +95,7 @@ def _plane(film: StoredFilm) -> str:
 
 def _row(study: StoredStudy, film: StoredFilm, place: str, out: Path, config: Config) -> tuple[object, ...]:
     put_image(film.path, out / place, config.images)
-    states = study.film_states(film)
+    states = film.states
     age = "" if study.age is None else round(study.age)
     cells = (f"{states[name]:.1f}" if name in states else "" for name in COLUMNS)
     ids = (film.image_id, study.study_id, study.patient_id, str(film.view)) if config.ids else ()

@@ -80,9 +80,9 @@ def _name(film: StoredFilm) -> str:
 
 
 def _finetuning(studies: list[StoredStudy], out: Path, config: Config) -> Written:
-    labelled = [(study, film) for study in studies for film in study.films if study.film_states(film)]
+    labelled = [(study, film) for study in studies for film in study.films if film.states]
     stated = [name.strip() for name in (config.observations or "").split(",") if name.strip()]
-    names = stated or sorted({name for study, film in labelled for name in study.film_states(film)})
+    names = stated or sorted({name for _, film in labelled for name in film.states})
     files, rows = [], 0
     for split, split_name in SPLIT_FILES.items():
         films = [(study, film) for study, film in labelled if study.split == split]
@@ -92,7 +92,7 @@ def _finetuning(studies: list[StoredStudy], out: Path, config: Config) -> Writte
             rows += len(lines)
     columns = [f"other than {names[0]}", names[0]] if _is_one_hot(names, config) else names
     files.append(_write_lines(out / LABELS, columns))
-    cells = [study.film_states(film).get(name) for study, film in labelled for name in names]
+    cells = [film.states.get(name) for _, film in labelled for name in names]
     left_out = {
         "films without labels": sum(len(study.films) for study in studies) - len(labelled),
         f"uncertain labels, written as {config.uncertain}": cells.count(-1),
@@ -106,7 +106,7 @@ def _labelled(study: StoredStudy, film: StoredFilm, names: Sequence[str], out: P
     place = "/".join(quote(part, _SAFE.replace("/", "")) for part in (study.patient_id, study.study_id))
     path = f"{place}/{_name(film)}.jpg"
     put_image(film.path, out / "images" / path, config.images)
-    values = [_value(study.film_states(film).get(name), config) for name in names]
+    values = [_value(film.states.get(name), config) for name in names]
     if _is_one_hot(names, config):
         values = [1 - values[0], values[0]]
     return " ".join([path, *map(str, values)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plainfilm.model_folder.config import ModelConfig, TrainedOn
+from plainfilm.model_folder.config import ModelConfig, TrainedOn, TrainingCollection
 from plainfilm.model_folder.folder import (
     PATIENTS_FILE,
     LoadedModel,
@@ -18,6 +18,7 @@ __all__ = [
     "ModelConfig",
     "PatientKeys",
     "TrainedOn",
+    "TrainingCollection",
     "load_model",
     "read_model_config",
     "save_model",

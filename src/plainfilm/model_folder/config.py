@@ -11,16 +11,30 @@ from plainfilm import __version__
 from plainfilm.config import Settings
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.models.base import Facts, KindConfig, kind_config
+from plainfilm.types import View
 
 FORMAT_VERSION = 2
 
 
-class TrainedOn(Settings):
+class TrainingCollection(Settings):
     """A collection a model was trained on."""
 
     name: str
     fingerprint: str
     licence: str | None = None
+
+
+class TrainedOn(Settings):
+    """What evaluation must know of training; `None` where it is not known, and then restricts nothing.
+
+    views: of the films (`None`: all). label_origin: whose labels the model learned from, in order of
+    preference, none for the corpus' own (`collection.label_origins.preferred_origins`); `None` where it
+    learned from no labels. text_rule: which part of a report it was trained to read.
+    """
+
+    views: tuple[View, ...] | None = None
+    label_origin: tuple[str, ...] | None = None
+    text_rule: str | None = None
 
 
 class ModelConfig(Settings):
@@ -36,12 +50,17 @@ class ModelConfig(Settings):
     architecture: SerializeAsAny[KindConfig]
     facts: Facts = Facts()
     preprocessing: Preprocessing = Preprocessing()
-    text_rule: str | None = None
-    collections: tuple[TrainedOn, ...] = ()
+    trained_on: TrainedOn | None = None
+    collections: tuple[TrainingCollection, ...] = ()
     recipe: dict[str, Any] = Field(default_factory=dict)
     scores: dict[str, float] = Field(default_factory=dict)
     package_version: str = __version__
     fingerprint: str = ""
+
+    @property
+    def training_facts(self) -> TrainedOn:
+        """`trained_on`, or that nothing is known."""
+        return self.trained_on or TrainedOn()
 
     @field_validator("architecture", mode="before")
     @classmethod
@@ -57,8 +76,12 @@ def of_format_1(raw: Mapping[str, Any], max_tokens: int) -> dict[str, Any]:
     rows = raw.get("vocabulary_size", 0)
     if rows:
         facts["tokenizers"] = {"text": {"vocabulary_size": rows, "max_tokens": max_tokens}}
-    kept = {key: value for key, value in raw.items() if key not in ("vocabulary_size", "observations")}
+    data, rule = dict(raw.get("recipe") or {}).get("data") or {}, raw.get("text_rule")
+    known = {"views": data.get("views"), "label_origin": data.get("label_origin"), "text_rule": rule}
+    of_old = ("vocabulary_size", "observations", "text_rule")
+    kept = {key: value for key, value in raw.items() if key not in of_old}
     return kept | {
+        "trained_on": known if data or rule else None,
         "format_version": FORMAT_VERSION,
         "architecture": {"use": kind, **stated},
         "facts": facts,

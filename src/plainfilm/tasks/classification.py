@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plainfilm.bank.labels import FILMS, Labels
-from plainfilm.batches.labels import main_origin
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Results
 from plainfilm.tasks.prompting.deciding import Said
 from plainfilm.tasks.prompting.films import Films
-from plainfilm.tasks.prompting.judging import JudgingConfig, World, decide, judge
+from plainfilm.tasks.prompting.judging import FITTED_ON, JudgingConfig, World, decide, judge
+from plainfilm.tasks.scoring.label_choice import labels_asked
 from plainfilm.tasks.scoring.protocol import check_no_leak
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ MODEL = GROUP = "classifier"
 class Config(JudgingConfig):
     """The protocol, see `judging.JudgingConfig`.
 
-    observations: by default all that model and labels share. labels: by default those of the origin that the
-    model was trained with, where the collections have it.
+    observations: by default all that model and labels share. labels: by default those that the model learned
+    from, where the collections have them.
     """
 
 
@@ -52,7 +52,8 @@ def run(
     """
     answered = predictor.classify([]).observations
     check_no_leak(predictor, collections, config.split)
-    labels = Labels(collections, config.labels or _trained_with(predictor, collections), FILMS)
+    splits = (config.split, FITTED_ON)
+    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(predictor, labels, config.observations)
     left_out = {
         "observations without labels": [name for name in answered if name not in labels.stated],
@@ -73,13 +74,6 @@ def run(
     )
     films = world.asked()
     return judge(world, films, says(films), decide(world))
-
-
-def _trained_with(predictor: Predictor, collections: Sequence[Collection]) -> str | None:
-    """The origin of most of the labels that the model learned from, where all collections have the same."""
-    wanted = predictor.config.recipe.get("data", {}).get("label_origin", ())
-    found = {main_origin(collection, wanted) for collection in collections}
-    return found.pop() if len(found) == 1 else None
 
 
 def _observations(predictor: Predictor, labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:

@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from pydantic import AliasChoices, Field, field_validator
 
-from plainfilm.bank.labels import FILMS, Labels
 from plainfilm.batches.labels import Absent, Uncertain
 from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError, nearest
 from plainfilm.metrics.classification import Criterion
@@ -33,6 +33,7 @@ from plainfilm.tasks.probing.logistic import Vectors
 from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
 from plainfilm.tasks.prompting.films import Films, gather_films
 from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
+from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
 from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
 from plainfilm.tasks.scoring.observations import Truth, number_of_films
 from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split
@@ -149,7 +150,8 @@ def _world(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress
 ) -> _World:
     check_no_leak(predictor, collections, config.split)
-    labels = Labels(collections, config.labels, FILMS)
+    splits = (config.split, TRAINED_ON, DECIDED_ON)
+    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(labels, config.observations)
 
     def films(split: str) -> Films:
@@ -281,7 +283,7 @@ def _protocol(
         "prompts": None,
         "text_rule": None,
         "observations": list(world.observations),
-        "labels": world.labels.origin,
+        **label_facts(world.labels),
         "views": views_of_films(predictor, config.views),
         "classifier": "logistic regression per observation, L2, features standardised over the training "
         "films of the share, solved to convergence in double precision",

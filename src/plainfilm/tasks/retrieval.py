@@ -20,9 +20,9 @@ from pydantic import Field, field_validator, model_validator
 
 from plainfilm.bank.compose import Answers, Composition, answer, answer_apart
 from plainfilm.bank.items import Choice
-from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Indices
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
 from plainfilm.metrics.scores import Score, Terms
 from plainfilm.progress import SILENT, Progress
@@ -41,6 +41,7 @@ from plainfilm.tasks.retrieving.terms import (
     model_standings,
     number_of_queries,
 )
+from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
 from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
 from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split, views_asked
 from plainfilm.text.rules import TEXT_RULES
@@ -60,10 +61,10 @@ class Config(Composition):
     bank_split: what the finding scores retrieve from; `None` leaves them out, and needs no labels. text_rule:
     which sections are a report's text; by default the rule the model was trained with. views: films of other
     views are left out; by default the model is asked about the views it was trained on. first_film: of a
-    study's films only the first of those. labels: the origin of the labels, needed where a collection has
-    several. max_queries: at most this many queries per direction, drawn by `seed`. random_draws: draws the
-    random baseline is the mean of. The remaining keys say how an answer is made of a ranking, see
-    `bank.compose.Composition`.
+    study's films only the first of those. labels: the origin of the labels; by default that of
+    `scoring.label_choice`. max_queries: at most this many queries per direction, drawn by `seed`.
+    random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of a
+    ranking, see `bank.compose.Composition`.
     """
 
     directions: tuple[str, ...] = tuple(DIRECTIONS)
@@ -144,7 +145,7 @@ def run(
     """
     check_no_leak(predictor, collections, None if config.split == ALL else config.split)
     _check_parts(collections, config)
-    labels = Labels(collections, config.labels) if config.bank_split else None
+    labels = _labels(predictor, collections, config, progress) if config.bank_split else None
     choice = Choice(
         text_rule=_text_rule(predictor, config),
         views=views_asked(predictor, config.views),
@@ -182,8 +183,18 @@ def _check_parts(collections: Sequence[Collection], config: Config) -> None:
         )
 
 
+def _labels(
+    predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress
+) -> Labels:
+    ways = [DIRECTIONS[name] for name in config.directions]
+    kinds = tuple(dict.fromkeys(kind for way in ways for kind in (way.query, way.bank)))
+    return labels_asked(
+        predictor, collections, kinds, (config.split, config.bank_split), config.labels, progress
+    )
+
+
 def _text_rule(predictor: Predictor, config: Config) -> str:
-    return config.text_rule or predictor.config.text_rule or "best_section"
+    return config.text_rule or predictor.config.training_facts.text_rule or "best_section"
 
 
 def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
@@ -264,7 +275,7 @@ def _protocol(
         **settings,
         "text_rule": _text_rule(predictor, config),
         "views": views_asked(predictor, config.views),
-        "labels": labels.origin if labels else None,
+        **(label_facts(labels) if labels else {"labels": None}),
         "observations": list(labels.observations) if labels else [],
         "prompts": None,
         "identical_texts": "one item, compared with case and white space folded",

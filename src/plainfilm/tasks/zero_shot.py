@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from plainfilm.bank.labels import FILMS, Labels
 from plainfilm.collection import Collection
 from plainfilm.errors import UsageError
 from plainfilm.metrics.scores import count
@@ -34,6 +33,7 @@ from plainfilm.tasks.prompting.deciding import GROUPS, prompted
 from plainfilm.tasks.prompting.films import Films, choose_prompts, score_films
 from plainfilm.tasks.prompting.gallery import gallery
 from plainfilm.tasks.prompting.judging import (
+    FITTED_ON,
     SUBGROUP_SCORES,
     JudgingConfig,
     World,
@@ -42,6 +42,7 @@ from plainfilm.tasks.prompting.judging import (
     results_of,
 )
 from plainfilm.tasks.scoring.films import film_subgroups
+from plainfilm.tasks.scoring.label_choice import labels_asked
 from plainfilm.tasks.scoring.measure import Measured, items_table, measure, measure_subgroups
 from plainfilm.tasks.scoring.protocol import check_no_leak
 
@@ -53,8 +54,8 @@ class Config(JudgingConfig):
     """The protocol.
 
     prompts: a prompt pack, by name or file. ensembles: the unit mean of the prompts' vectors, or the mean of
-    their cosines. observations: by default all that labels and pack share. labels: needed where a collection
-    has several origins. The rest: see `judging.JudgingConfig`.
+    their cosines. observations: by default all that labels and pack share. labels: by default those of the
+    one origin that has some. The rest: see `judging.JudgingConfig`.
     """
 
     mode: Literal["each", "multiclass"] = "each"
@@ -74,7 +75,9 @@ def run(
     if config.save_decisions and config.mode == "multiclass":
         raise UsageError("save_decisions=true goes with mode=each: classes of one film have no thresholds")
     check_no_leak(predictor, collections, config.split)
-    labels, pack = Labels(collections, config.labels, FILMS), load_pack(config.prompts)
+    splits = (config.split, FITTED_ON)
+    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
+    pack = load_pack(config.prompts)
     asked = choose_prompts(pack, labels, config.observations)
     for what, names in (("prompts", asked.without_prompts), ("labels", asked.without_labels)):
         if names:

@@ -19,7 +19,7 @@ from plainfilm.model_folder import (
     LoadedModel,
     ModelConfig,
     PatientKeys,
-    TrainedOn,
+    TrainingCollection,
     load_model,
     read_model_config,
 )
@@ -44,7 +44,7 @@ class PretrainedParts:
         return tuple(dict.fromkeys(one.config.fingerprint for one in self.models.values()))
 
     @property
-    def collections(self) -> tuple[TrainedOn, ...]:
+    def collections(self) -> tuple[TrainingCollection, ...]:
         """What they were trained on."""
         return tuple(dict.fromkeys(c for one in self.models.values() for c in one.config.collections))
 

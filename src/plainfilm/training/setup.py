@@ -24,7 +24,7 @@ from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorContext
-from plainfilm.model_folder import ModelConfig, PatientKeys, TrainedOn
+from plainfilm.model_folder import ModelConfig, PatientKeys, TrainedOn, TrainingCollection
 from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import Facts, Model
 from plainfilm.models.base import build_model as build_kind
@@ -68,18 +68,29 @@ class Setup:
 
     def model_config(self, scores: dict[str, float]) -> ModelConfig:
         """What the model folder should say of this run."""
-        trained_on = tuple(
-            TrainedOn(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
+        collections = tuple(
+            TrainingCollection(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
             for c in self.collections
         )
         return ModelConfig(
             architecture=self.model.config,
             preprocessing=self.recipe.preprocessing.model_copy(update={"read_side": self.recipe.data.cache}),
-            text_rule=self.recipe.data.text if self.tokenizers else None,
-            collections=tuple(dict.fromkeys((*self.pretrained.collections, *trained_on))),
+            trained_on=trained_on(self.recipe),
+            collections=tuple(dict.fromkeys((*self.pretrained.collections, *collections))),
             recipe=self.recipe.as_dict(),
             scores=scores,
         )
+
+
+def trained_on(recipe: Recipe) -> TrainedOn:
+    """What evaluation must know of the training that a recipe asks for."""
+    data = recipe.data
+    reads_labels = recipe.reads("labels") or data.prompts is not None
+    return TrainedOn(
+        views=data.views,
+        label_origin=data.label_origin if reads_labels else None,
+        text_rule=data.text if recipe.reads("text") else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -243,3 +243,26 @@ def test_reading_looks_up_and_reduces_at_once(tmp_path: Path) -> None:
     )
     small = write(tmp_path / "b.dcm", gradient(), WindowCenter="900", WindowWidth="900")
     assert np.array_equal(read_image(path, shortest_side=40).array, read_image(small).array)
+
+
+@pytest.mark.parametrize(
+    ("promised", "largest", "white"),
+    [
+        (12, 4095, 4095),  # as it promises
+        (12, 2048, 4095),
+        (12, 2047, 4095),  # one bit fewer: a film without a white place
+        (12, 1024, 4095),
+        (12, 1023, 1023),  # two bits fewer: the promise is wrong
+        (16, 32_767, 65_535),
+        (16, 16_383, 16_383),
+        (8, 255, 255),
+        (8, 64, 255),
+        (8, 63, 63),
+    ],
+)
+def test_a_voi_look_up_table_may_need_one_bit_less_than_it_promises(
+    promised: int, largest: int, white: int
+) -> None:
+    words = np.array([[0, 1]], np.uint16)
+    shown = table(words, VOILUTSequence=[look_up_table(0, [0, largest], promised)])[words]
+    assert shown[0, 1] == pytest.approx(255 * largest / white, abs=1)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.label_origins import origins
+from plainfilm.collection.labels import LabelReader
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.geometry import scale_boxes_xyxy
+from plainfilm.metrics.findings import BLANK
 from plainfilm.text.rules import report_text
 from plainfilm.types import Section, View
 
@@ -36,7 +41,7 @@ class StoredBox:
 
 @dataclass(frozen=True)
 class StoredFilm:
-    """A row of `images`, with its boxes, its own labels and those of its regions."""
+    """A row of `images`, with its boxes and what labels say of it (by the rule of `collection.labels`)."""
 
     image_id: str
     path: Path
@@ -55,7 +60,7 @@ class StoredFilm:
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A row of `studies` with its films, sections and labels."""
+    """A row of `studies` with its films, sections and what labels say of it (`collection.labels`)."""
 
     study_id: str
     patient_id: str
@@ -70,10 +75,6 @@ class StoredStudy:
     def text(self, rule: str) -> str:
         """The text that a rule of `text.rules` takes."""
         return report_text(self.sections, rule)
-
-    def film_states(self, film: StoredFilm) -> States:
-        """What is said of a film: by itself, else of its study."""
-        return {**self.states, **film.states}
 
 
 def chosen_origin(collection: Collection, origin: str | None, *, needed: bool) -> str | None:
@@ -93,19 +94,13 @@ def chosen_origin(collection: Collection, origin: str | None, *, needed: bool) -
     return origin or (found[0] if len(found) == 1 else None)
 
 
-def origins(collection: Collection) -> list[str]:
-    """The origins of labels of studies and images."""
-    labels = collection.table("labels")
-    of_films = labels.filter(pc.is_in(labels["target"], pa.array(["study", "image"])))
-    return sorted(pc.unique(of_films["origin"]).to_pylist())
-
-
 def studies_in(collection: Collection, origin: str | None = None) -> Iterator[StoredStudy]:
     """Every study with its labels of one origin (none without), in the order of the collection."""
     collection.require_pixels()
-    films = _films(collection, origin)
+    reader = None if origin is None else LabelReader(collection, [origin])
+    films = _films(collection, reader)
     sections = _sections(collection)
-    states = _states(collection, "study", origin)
+    states = _states(reader, None if reader is None else reader.studies())
     for row in _rows(collection.table("studies")):
         key = row["study_id"]
         yield StoredStudy(
@@ -117,7 +112,7 @@ def studies_in(collection: Collection, origin: str | None = None) -> Iterator[St
             order=row["order"],
             films=tuple(films.get(key, ())),
             sections=tuple(sections.get(key, ())),
-            states=states.get(key, {}),
+            states=next(states),
         )
 
 
@@ -138,9 +133,9 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _films(collection: Collection, origin: str | None) -> dict[str, list[StoredFilm]]:
+def _films(collection: Collection, reader: LabelReader | None) -> dict[str, list[StoredFilm]]:
     boxes = _boxes(collection)
-    states = _states(collection, "image", origin)
+    states = _states(reader, None if reader is None else reader.images())
     found: dict[str, list[StoredFilm]] = {}
     for row in _rows(collection.table("images")):
         key = row["image_id"]
@@ -152,7 +147,7 @@ def _films(collection: Collection, origin: str | None) -> dict[str, list[StoredF
             (row["original_width"], row["original_height"]),
             row["licence"],
             tuple(boxes.get(key, ())),
-            states.get(key, {}),
+            next(states),
         )
         found.setdefault(row["study_id"], []).append(film)
     return found
@@ -176,12 +171,12 @@ def _sections(collection: Collection) -> dict[str, list[Section]]:
     return found
 
 
-def _states(collection: Collection, target: str, origin: str | None) -> dict[str, dict[str, int]]:
-    if origin is None:
-        return {}
-    labels = collection.table("labels")
-    wanted = pc.and_(pc.equal(labels["target"], target), pc.equal(labels["origin"], origin))
-    found: dict[str, dict[str, int]] = {}
-    for row in _rows(labels.filter(wanted)):
-        found.setdefault(row["target_id"], {})[row["observation"]] = row["state"]
-    return found
+def _states(reader: LabelReader | None, matrix: NDArray[np.int8] | None) -> Iterator[States]:
+    """What each row of `matrix` states, in the order in which the table speaks of the observations; without
+    labels nothing, for ever."""
+    if reader is None or matrix is None:
+        yield from repeat({})
+        return
+    columns = [(name, reader.observations.index(name)) for name in reader.first_stated]
+    for row in matrix:
+        yield {name: int(row[column]) for name, column in columns if row[column] != BLANK}

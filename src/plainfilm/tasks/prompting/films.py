@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from plainfilm.bank.labels import Labels
 from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
 from plainfilm.metrics.findings import BLANK
 from plainfilm.progress import Progress
@@ -106,8 +106,8 @@ def gather_films(
 ) -> Films:
     """The films of a split that something is said of, with their truths under the two policies.
 
-    A film takes its own labels, else those of its study. Uncertain: left out, or counted as positive or
-    negative. Absent (not mentioned): negative, or left out.
+    What holds for a film is read by the rule of `collection.labels`. Uncertain: left out, or counted as
+    positive or negative. Absent (not mentioned): negative, or left out.
     """
     frames, states = [], []
     columns = [labels.observations.index(name) for name in observations]
@@ -115,12 +115,11 @@ def gather_films(
         collection.require_pixels()
         frame = _films_of(collection, place, split, views)
         frames.append(frame)
-        ids = (frame["image_id"].tolist(), frame["study_id"].tolist())
-        states.append(labels.of_films(place, *ids))
-    every = np.concatenate(states)
-    labelled = (every != BLANK).any(axis=1)
+        states.append(labels.images(place, split, frame["image_id"].tolist()))
+    every: NDArray[Any] = np.concatenate(states)
+    labelled = (every > BLANK).any(axis=1)
     kept = every[labelled][:, columns]
-    frame = pd.concat(frames, ignore_index=True)[labelled].reset_index(drop=True)
+    frame = pd.concat(frames, ignore_index=True).iloc[np.flatnonzero(labelled)].reset_index(drop=True)
     positive, known = truth(kept, uncertain, absent)
     return Films(frame, positive, known, int((~labelled).sum()))
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pydantic import AliasChoices, Field, field_validator
 
-from plainfilm.bank.labels import Labels
 from plainfilm.batches.labels import Absent, Uncertain
 from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
@@ -29,6 +29,7 @@ from plainfilm.tasks.prompting.films import Films, gather_films
 from plainfilm.tasks.prompting.tables import predictions_table
 from plainfilm.tasks.prompting.trials import abstention_trial, explained
 from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
+from plainfilm.tasks.scoring.label_choice import label_facts
 from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
 from plainfilm.tasks.scoring.observations import Truth, number_of_films, trial
 from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split
@@ -45,11 +46,11 @@ class JudgingConfig(Settings):
     """The protocol that all share.
 
     observations: which to ask about; by default all that can be asked. labels (or label_origin): the origin
-    of the labels. uncertain, absent: what labels that are uncertain and labels that are not there count as.
-    threshold: what is best at a threshold. miss: the share of each class that may lie outside its conformal
-    sets. views: films of other views are left out; by default the model is asked about the views it was
-    trained on and those not known. save_decisions: write thresholds, calibration and bounds into the model's
-    folder.
+    of the labels; by default that of `scoring.label_choice`. uncertain, absent: what labels that are
+    uncertain and labels that are not there count as. threshold: what is best at a threshold. miss: the share
+    of each class that may lie outside its conformal sets. views: films of other views are left out; by
+    default the model is asked about the views it was trained on and those not known. save_decisions: write
+    thresholds, calibration and bounds into the model's folder.
     """
 
     observations: tuple[str, ...] | None = None
@@ -245,7 +246,7 @@ def protocol_of(world: World) -> dict[str, Any]:
         "prompts": None,
         **world.facts,
         "observations": list(world.observations),
-        "labels": world.labels.origin,
+        **label_facts(world.labels),
         "text_rule": None,
         "views": views_of_films(predictor, config.views),
         "left_out": dict(world.left_out),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from plainfilm.bank.build import as_matrix, embed_items
 from plainfilm.bank.items import Choice, Items, What, gather
-from plainfilm.bank.labels import Labels
 from plainfilm.bank.search import Indices, Vectors
 from plainfilm.collection import Collection
+from plainfilm.collection.labels import Labels
 from plainfilm.metrics.findings import BLANK, States
 from plainfilm.progress import Progress
 from plainfilm.seeding import generator
@@ -124,24 +124,27 @@ class World:
             patients=members["patient"].to_numpy(dtype=str),
             rows=members["item"].to_numpy(),
             side=side,
-            states=self._study_states(parts),
+            states=self._states(parts, split, films),
             facts=facts_of(self._collections, members["study"].tolist(), keys),
         )
 
-    def _study_states(self, parts: pd.DataFrame) -> States:
-        """States (Q, C) of the studies the queries are of: column 0 is the collection, column 2 the id."""
+    def _states(self, parts: pd.DataFrame, split: str, films: Sequence[str] | None) -> States:
+        """States (Q, C) of the queried films, or of reports without `films`; column 0 of `parts` is the
+        collection, column 2 the study."""
         if self.labels is None:
             return _unlabelled(len(parts))
         states = np.full((len(parts), len(self.observations)), BLANK, dtype=np.int8)
+        read = self.labels.reports if films is None else self.labels.images
+        ids = parts[2].to_numpy() if films is None else np.array(films, dtype=object)
         for place in range(len(self._collections)):
             mine = (parts[0] == str(place)).to_numpy()
-            states[mine] = self.labels.states(place, "study", parts.loc[mine, 2].tolist())
+            states[mine] = np.maximum(read(place, split, ids[mine].tolist()), BLANK)
         return states
 
 
 @dataclass(frozen=True)
 class Queries:
-    """Q queries: ids and patients (Q,), their `rows` in `side`, what their studies state (Q, C), and
+    """Q queries: ids and patients (Q,), their `rows` in `side`, what is true of them (Q, C), and
     sex, age and view where known (`facts`, one row per query).
     """
 

@@ -47,7 +47,7 @@ def known_split(value: str) -> str:
 
 def views_asked(predictor: Predictor, views: Sequence[str] | None) -> tuple[str, ...] | None:
     """The views asked for, else those the model was trained on (`None`: all)."""
-    chosen = views or predictor.config.recipe.get("data", {}).get("views")
+    chosen = views or predictor.config.training_facts.views
     return tuple(str(view) for view in chosen) if chosen else None
 
 

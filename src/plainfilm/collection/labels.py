@@ -1,0 +1,350 @@
+"""The one reader of labels: what a collection's labels say of its images, studies, reports and sentences.
+
+Training, evaluation, banks, exports and agreement read labels here, and so by one rule:
+
+1. Where an image or study has labels of several of the origins that are read, that of most labelled images
+   and studies speaks for it (of origins alike in size the first by name); the others are not read for it.
+2. Where several rows speak of one observation of one target, the strongest state holds: positive before
+   uncertain, uncertain before negative.
+3. Of an image, its own label of an observation goes before the label of its study.
+4. Of a study (or of some of its images taken together), the strongest of what holds for its images; of a
+   study without images, its own label.
+5. Of a report, the label of the study; of a sentence, its own: no image changes what a text says.
+
+What is read, whose (origins, `collection.label_origins`) and of which observations, is the caller's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Names
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from plainfilm.collection.collection import Collection
+from plainfilm.collection.label_origins import (
+    ItemKind,
+    choose_origins,
+    labelled_studies,
+    labels_of_target,
+    origins,
+    positions,
+    target_ids,
+    targets_of,
+)
+from plainfilm.errors import DataError
+from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
+from plainfilm.metrics.findings import BLANK, States
+from plainfilm.types import State
+
+Ints = NDArray[np.int64]
+Ranks = NDArray[np.uint8]
+
+NEVER_LABELLED = -3
+"""The code of an observation that no label which is read speaks of, in a whole collection."""
+
+_STATE_OF_RANK = np.array([BLANK, State.NEGATIVE, State.UNCERTAIN, State.POSITIVE], dtype=np.int8)
+_RANK_OF_STATE = np.zeros(256, dtype=np.uint8)
+_RANK_OF_STATE[_STATE_OF_RANK] = np.arange(4)  # a negative code counts from the end
+_BLOCK = 1 << 20
+
+
+class LabelReader:
+    """What the labels of one collection from `origins` say; states are int8 codes (`State`, `BLANK`).
+
+    observations: which are read; `None` reads all. targets: whose labels are read. The attribute
+    `observations` names the columns of every matrix: those that labels speak of, in alphabetical order.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        origins: Sequence[str],
+        observations: Names[str] | None = None,
+        targets: Sequence[str] = ("study", "image"),
+    ) -> None:
+        self._collection = collection
+        tables = {target: labels_of_target(collection, target, origins) for target in targets}
+        if observations is not None:
+            wanted = pa.array(list(observations), pa.string())
+            tables = {
+                target: table.filter(pc.is_in(table["observation"], wanted))
+                for target, table in tables.items()
+            }
+        named = pa.concat_tables(tables.values())["observation"].unique().to_pylist()
+        self.first_stated = tuple(named)
+        """The observations in the order in which the table first speaks of them."""
+        self.observations = tuple(sorted(named))
+        self._statements = {target: self._read(target, table, origins) for target, table in tables.items()}
+        self._order_origins(len(origins))
+        self._whole: dict[str, Ranks] = {}
+
+    def images(self, rows: Ints | None = None) -> States:
+        """States (N, C) of the images in `rows` (N,) of the table `images` (`None`: all; -1: of nothing)."""
+        rows = np.arange(len(self._study_of_image)) if rows is None else rows
+        return _STATE_OF_RANK[self._of_images(rows)]
+
+    def items(self, rows: Ints, items: Ints, count: int) -> States:
+        """States (count, C) of items that consist of one or several images of one study: the image in `rows`
+        (N,) belongs to the item of the number in `items` (N,). `BLANK` for an item without images."""
+        item_of = np.full(len(self._study_of_image), -1, dtype=np.int64)
+        item_of[rows] = items
+        return _STATE_OF_RANK[_strongest_rank(self._of_images(rows, item_of), items, count)]
+
+    def studies(self) -> States:
+        """States (N, C) of all studies, in the order of the table `studies`."""
+        own = self._own("study")
+        rows = np.flatnonzero(self._study_of_image >= 0)
+        study_of = self._study_of_image[rows]
+        has_images = np.isin(np.arange(len(own)), study_of)[:, None]
+        of_images = _strongest_rank(self._of_images(rows), study_of, len(own))
+        return _STATE_OF_RANK[np.where(has_images, of_images, own)]
+
+    def own(self, target: str, observation: str) -> States:
+        """States (N,) of one observation of all studies or images (`target`) by their own labels alone."""
+        return _STATE_OF_RANK[self._own(target)[:, self.observations.index(observation)]]
+
+    def texts(self, target: str, rows: Ints) -> States:
+        """States (N, C) of reports (`target` "study") or sentences ("sentence"), by rows of the table of
+        studies or sentences; -1: of nothing."""
+        return _STATE_OF_RANK[_taken(self._own(target), rows)]
+
+    @cached_property
+    def _study_of_image(self) -> Ints:
+        return target_ids(self._collection, "image")[1]
+
+    def _read(self, target: str, table: pa.Table, origins: Sequence[str]) -> _Statements:
+        ids, _ = target_ids(self._collection, target)
+        rows = positions(table["target_id"], ids)
+        known = rows >= 0
+        columns = positions(table["observation"], pa.array(self.observations, pa.string()))
+        places = positions(table["origin"], pa.array(list(origins), pa.string()))
+        states = table["state"].to_numpy()
+        return _Statements(
+            len(ids),
+            rows[known].astype(np.int32),
+            columns[known].astype(np.int32),
+            _RANK_OF_STATE[states[known]],
+            places[known].astype(np.int32),
+        )
+
+    def _order_origins(self, count: int) -> None:
+        """Numbers the origins of the statements by how many targets they label, the most first."""
+        self._several = count > 1
+        if not self._several:
+            return
+        labelled = np.zeros(count, dtype=np.int64)
+        for said in self._statements.values():
+            has = np.zeros((count, said.count), dtype=bool)
+            has[said.origins, said.rows] = True
+            labelled += has.sum(axis=1)
+        number = np.empty(count, dtype=np.int32)
+        number[np.argsort(-labelled, kind="stable")] = np.arange(count)
+        for said in self._statements.values():
+            said.origins[:] = number[said.origins]
+
+    def _own(self, target: str) -> Ranks:
+        """Ranks (N, C) of what labels of `target` alone say of all N."""
+        if target not in self._whole:
+            self._whole[target] = self._strongest(self._statements[target])
+        return self._whole[target]
+
+    def _of_images(self, rows: Ints, groups: Ints | None = None) -> Ranks:
+        own = self._own("image") if groups is None else self._strongest(self._statements["image"], groups)
+        images = _taken(own, rows)
+        of_study = _taken(self._own("study"), _taken(self._study_of_image, rows, missing=-1))
+        return np.where(images > 0, images, of_study)
+
+    def _strongest(self, said: _Statements, groups: Ints | None = None) -> Ranks:
+        """Ranks (N, C): of each target, or of the targets of each group, the first origin that says anything
+        speaks; of what it says, the strongest holds."""
+        ranks = np.zeros(said.count * len(self.observations), dtype=np.uint8)
+        speaker = self._speakers(said, groups)
+        for part in said.blocks():
+            keep = slice(None)
+            if speaker is not None:
+                keep = speaker[part.rows] == part.origins
+            places = part.rows[keep].astype(np.int64) * len(self.observations) + part.columns[keep]
+            for rank in (1, 2, 3):
+                same = places[part.ranks[keep] == rank]
+                ranks[same] = np.maximum(ranks[same], rank)
+        return ranks.reshape(said.count, len(self.observations))
+
+    def _speakers(self, said: _Statements, groups: Ints | None) -> NDArray[np.int32] | None:
+        """(N,) the number of the origin that speaks for each target; `None` where there is but one."""
+        if not self._several:
+            return None
+        group = np.arange(said.count) if groups is None else groups
+        first = np.full(int(group.max(initial=-1)) + 2, np.iinfo(np.int32).max, dtype=np.int32)
+        for part in said.blocks():
+            np.minimum.at(first, group[part.rows], part.origins)
+        return first[group]
+
+
+class Labels:
+    """What labels say of the items of several collections: one choice of origins for each split that is used.
+
+    The origins of the first of `splits` are those `choose_origins` gives. They serve the other splits too,
+    except where they have no label of one: there the choice is made anew. `observations` names the columns of
+    every matrix: the CheXpert classes in their published order where there are no other names, all names in
+    alphabetical order otherwise. `stated` are those that labels of the first split's origins speak of.
+
+    Raises:
+        DataError: see `choose_origins`.
+    """
+
+    def __init__(
+        self,
+        collections: Sequence[Collection],
+        kinds: Sequence[ItemKind],
+        splits: Sequence[str | None] = (None,),
+        wanted: str | None = None,
+        learned: Sequence[str] | None = None,
+    ) -> None:
+        self._collections = collections
+        self._targets = targets_of(kinds)
+        main = choose_origins(collections, kinds, splits[0], wanted, learned)
+        self._chosen = {splits[0]: main}
+        for split in splits[1:]:
+            is_stated = wanted is not None or self._are_of(main, split)
+            self._chosen[split] = main if is_stated else self._other(main, kinds, split, learned)
+        self._readers = {
+            (place, names): LabelReader(collection, names, targets=self._targets)
+            for chosen in self._chosen.values()
+            for place, (collection, names) in enumerate(zip(collections, chosen, strict=True))
+        }
+        named = _named(tuple(self._readers.values()))
+        is_chexpert = set(named) <= set(CHEXPERT_OBSERVATIONS)
+        self.observations = tuple(CHEXPERT_OBSERVATIONS if is_chexpert else named)
+        self.stated = set(_named([self._readers[place, names] for place, names in enumerate(main)]))
+
+    @property
+    def origin(self) -> str:
+        """The origins of the labels of the first split, with commas between them."""
+        return next(iter(self.origins.values()))
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """By split (of `None`: "all") the origins of its labels, with commas between them."""
+        return {
+            split or "all": ", ".join(dict.fromkeys(name for names in chosen for name in names))
+            for split, chosen in self._chosen.items()
+        }
+
+    def images(self, place: int, split: str | None, ids: Sequence[str]) -> States:
+        """States (N, C) of images of collection `place`; `NEVER_LABELLED` in the columns of observations that
+        no label of the collection speaks of."""
+        reader, rows = self._found(place, split, "image", ids)
+        return self._in_columns(reader, reader.images(rows))
+
+    def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
+        """States (N, C) of the reports of studies of collection `place`."""
+        reader, rows = self._found(place, split, "study", study_ids)
+        return np.maximum(self._in_columns(reader, reader.texts("study", rows)), BLANK)
+
+    def sentences(self, place: int, split: str | None, ids: Sequence[str]) -> States:
+        """States (N, C) of sentences of collection `place`."""
+        reader, rows = self._found(place, split, "sentence", ids)
+        return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), BLANK)
+
+    def _found(
+        self, place: int, split: str | None, target: str, ids: Sequence[str]
+    ) -> tuple[LabelReader, Ints]:
+        names = self._chosen[split][place]
+        known, _ = target_ids(self._collections[place], target)
+        return self._readers[place, names], positions(pa.array(ids, pa.string()), known)
+
+    def _in_columns(self, reader: LabelReader, states: States) -> States:
+        found = np.full((len(states), len(self.observations)), NEVER_LABELLED, dtype=np.int8)
+        found[:, [self.observations.index(name) for name in reader.observations]] = states
+        return found
+
+    def _are_of(self, chosen: Sequence[tuple[str, ...]], split: str | None) -> bool:
+        """Whether the chosen origins have labels of a split."""
+        return any(
+            counts[name]
+            for collection, names in zip(self._collections, chosen, strict=True)
+            for counts in [labelled_studies(collection, split, self._targets)]
+            for name in names
+        )
+
+    def _other(
+        self,
+        main: list[tuple[str, ...]],
+        kinds: Sequence[ItemKind],
+        split: str | None,
+        learned: Sequence[str] | None,
+    ) -> list[tuple[str, ...]]:
+        """The origins of a split that the main ones do not label; the main ones where that is not clear."""
+        try:
+            return choose_origins(self._collections, kinds, split, learned=learned)
+        except DataError:
+            return main
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """The labels of one kind of target: of how many targets (`count`) they could be, and of each label the
+    row of its target, the column of its observation, the rank of its state and the number of its origin."""
+
+    count: int
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    ranks: Ranks
+    origins: NDArray[np.int32]
+
+    def blocks(self) -> Iterator[_Statements]:
+        """A part after another, so that what is computed of each stays small."""
+        for start in range(0, len(self.rows), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            yield _Statements(
+                self.count, self.rows[part], self.columns[part], self.ranks[part], self.origins[part]
+            )
+
+
+def _taken(values: NDArray, rows: Ints, missing: int = 0) -> NDArray:
+    """`values` of `rows`, `missing` of row -1."""
+    if not len(values):
+        return np.full((len(rows), *values.shape[1:]), missing, dtype=values.dtype)
+    found = values[rows]
+    found[rows < 0] = missing
+    return found
+
+
+def count_states(collection: Collection) -> dict[str, dict[str, int]]:
+    """By observation and state how many studies and images have it by their own labels of some origin."""
+    names = origins(collection)
+    readers = [LabelReader(collection, [name]) for name in names]
+    found = {name: dict.fromkeys((state.name.lower() for state in State), 0) for name in _named(readers)}
+    for name, counts in found.items():
+        for target in ("study", "image"):
+            own = [reader.own(target, name) for reader in readers if name in reader.observations]
+            for state in State:
+                counts[state.name.lower()] += int(np.any([one == state for one in own], axis=0).sum())
+    return found
+
+
+def _named(readers: Sequence[LabelReader]) -> list[str]:
+    return sorted({name for reader in readers for name in reader.observations})
+
+
+def strongest(states: States, groups: Ints, count: int) -> States:
+    """States (N, C) of N statements as one row per group: the strongest of each, (count, C).
+
+    groups: (N,) the number of each statement's group, below `count`; a group without statements is `BLANK`.
+    """
+    return _STATE_OF_RANK[_strongest_rank(_RANK_OF_STATE[states], groups, count)]
+
+
+def _strongest_rank(ranks: Ranks, groups: Ints, count: int) -> Ranks:
+    order = np.argsort(groups, kind="stable")
+    found = np.zeros((count, ranks.shape[1]), dtype=np.uint8)
+    if len(order):
+        filled, starts = np.unique(groups[order], return_index=True)
+        found[filled] = np.maximum.reduceat(ranks[order], starts, axis=0)
+    return found
