@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from plainfilm.batches.batch import Needs
 from plainfilm.batches.labels import States
 from plainfilm.batches.pixel_cache import PixelSource
+from plainfilm.batches.resampling import Square
+from plainfilm.batches.resizing import resize_to
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.batches.texts import Texts
-from plainfilm.batches.transforms import augment, fit
+from plainfilm.batches.transforms import augment
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
@@ -26,10 +28,11 @@ from plainfilm.types import View
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (V, S, S) uint8. texts: T strings. study: the study's hash. item_id: for messages. labels: (O,)
-    states as in `batches.labels`, none where the objective asks for none. said: see `Texts.said`."""
+    """pixels: (V, S, S), grey 0 to 255. texts: T strings. study: the study's hash. item_id: for messages.
+    labels: (O,) states as in `batches.labels`, none where the objective asks for none. said: see
+    `Texts.said`."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Square
     texts: tuple[str, ...]
     study: int
     item_id: str
@@ -41,7 +44,7 @@ class Dataset:
     """The items of `rows`.
 
     With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
-    without one they are fixed: `transforms.fit`, the first views, the whole text or its first
+    without one they are fixed: `resize_to`, the first views, the whole text or its first
     `config.sentences`, prompts that follow from the item's id.
     """
 
@@ -105,8 +108,8 @@ class Dataset:
             return images
         return np.concatenate([images[[frontal, lateral]], np.delete(images, [frontal, lateral])])
 
-    def _fixed(self, source: int, row: int) -> NDArray[np.uint8]:
-        return fit(self._pixels[source].film(int(row)), self._preprocessing)
+    def _fixed(self, source: int, row: int) -> Square:
+        return resize_to(self._pixels[source].film(int(row)), self._preprocessing)
 
     def _augmented(self, source: int, row: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         return augment(

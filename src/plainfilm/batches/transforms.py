@@ -1,4 +1,4 @@
-"""Films to squares: the random crop of training, the fixed fit of evaluation, and normalisation.
+"""Films to squares by the random crop of training, and normalisation; the fixed square is in `resizing`.
 
 Everything geometric happens on 8-bit pixels in one resampling (Pillow's `resize` with a box), which is
 several times cheaper than cropping, resizing and converting one after another. Films are never
@@ -11,15 +11,13 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from plainfilm.batches.clahe import CLIP_LIMIT, equalise
+from plainfilm.batches.resampling import Film, Square
+from plainfilm.batches.resizing import pad_to_square
 from plainfilm.io.preprocessing import Preprocessing
-
-Film = NDArray[np.uint8]
-"""(H, W), 0 black .. 255 white."""
 
 
 def augment(
@@ -60,35 +58,14 @@ def augment(
     return square
 
 
-def fit(array: Film, preprocessing: Preprocessing) -> Film:
-    """The fixed square of evaluation: (H, W) → (S, S), S = `preprocessing.size`.
-
-    "crop" keeps the middle square of the shorter side; "pad" keeps the whole film on black.
-    """
-    film = pad_to_square(array) if preprocessing.fit == "pad" else array
-    height, width = film.shape
-    side = min(height, width)
-    left, top = (width - side) / 2, (height - side) / 2
-    return _resample(Image.fromarray(film), preprocessing.size, (left, top, left + side, top + side))
-
-
-def pad_to_square(array: Film) -> Film:
-    """A film (H, W) in the middle of a black square of its longer side."""
-    height, width = array.shape
-    side = max(height, width)
-    if height == width:
-        return array
-    square = np.zeros((side, side), dtype=np.uint8)
-    top, left = (side - height) // 2, (side - width) // 2
-    square[top : top + height, left : left + width] = array
-    return square
-
-
-def to_tensor(films: Film, preprocessing: Preprocessing) -> Tensor:
-    """Squares (N, S, S) uint8 → normalised (N, C, S, S) float32; grey is repeated over the channels."""
+def to_tensor(films: Square, preprocessing: Preprocessing) -> Tensor:
+    """Squares (N, S, S) of grey 0 to 255 → normalised (N, C, S, S) float32; grey is repeated over the
+    channels."""
     grey = torch.from_numpy(np.ascontiguousarray(films)).to(torch.float32).unsqueeze(1)
-    mean = torch.tensor(preprocessing.channel_mean, dtype=torch.float32).view(1, -1, 1, 1) * 255.0
-    std = torch.tensor(preprocessing.channel_std, dtype=torch.float32).view(1, -1, 1, 1) * 255.0
+    black, white = preprocessing.value_range
+    levels = 255.0 / (white - black)
+    mean = (torch.tensor(preprocessing.channel_mean, dtype=torch.float32).view(1, -1, 1, 1) - black) * levels
+    std = torch.tensor(preprocessing.channel_std, dtype=torch.float32).view(1, -1, 1, 1) * levels
     return (grey - mean) / std
 
 
