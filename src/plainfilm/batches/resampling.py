@@ -19,7 +19,7 @@ from plainfilm.io.preprocessing import Resampling
 
 Film: TypeAlias = "NDArray[np.uint8]"
 """(H, W), 0 black .. 255 white."""
-Square: TypeAlias = "NDArray[np.uint8] | NDArray[np.float32]"
+Square: TypeAlias = "NDArray[np.uint8 | np.float32]"
 """(H, W) on the same scale; floats may lie between grey values and, of bicubic filters, beyond 0 and 255."""
 Box: TypeAlias = "tuple[float, float, float, float]"
 """(x0, y0, x1, y1) in pixels from the top left corner of a film."""
@@ -58,8 +58,9 @@ def resample(
 
 
 def _rounded(film: Square) -> Film:
-    whole: Film = film if film.dtype == np.uint8 else np.clip(np.rint(film), 0, 255).astype(np.uint8)
-    return whole
+    if film.dtype == np.uint8:
+        return film.view(np.uint8)
+    return np.clip(np.rint(film), 0, 255).astype(np.uint8)
 
 
 def _by_torch(film: Square, width: int, height: int, how: Resampling) -> Square:

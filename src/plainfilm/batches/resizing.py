@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ _BEGINS: dict[str, Callable[[int, int], int]] = {
 }
 """Where the middle `part` pixels of `whole` begin."""
 
+Pixels = TypeVar("Pixels", Film, Square)
 _Steps: TypeAlias = "tuple[_Window | _Scaling, ...]"
 
 
@@ -95,8 +96,7 @@ def pad_to_square(array: Film) -> Film:
     height, width = array.shape
     if height == width:
         return array
-    padded: Film = _windowed(array, _padding(width, height))
-    return padded
+    return _windowed(array, _padding(width, height))
 
 
 def _steps(width: int, height: int, preprocessing: Preprocessing) -> _Steps:
@@ -173,7 +173,7 @@ def _padding(width: int, height: int) -> _Window:
     return _Window(-((side - width) // 2), -((side - height) // 2), side, side)
 
 
-def _windowed(film: Square, window: _Window) -> Square:
+def _windowed(film: Pixels, window: _Window) -> Pixels:
     height, width = film.shape
     left, top = max(window.left, 0), max(window.top, 0)
     right, bottom = min(window.left + window.width, width), min(window.top + window.height, height)
