@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from plainfilm.batches.transforms import fit, to_tensor
+from plainfilm.batches.resampling import Film, Square
+from plainfilm.batches.resizing import resize_to
+from plainfilm.batches.transforms import to_tensor
 from plainfilm.errors import ImageError, ModelError, UsageError
 from plainfilm.io.images import read_image, reduced
 from plainfilm.metrics.calibration import sigmoid
@@ -42,8 +43,6 @@ from plainfilm.progress import SILENT, Progress
 
 __all__ = ["Classification", "Finding", "Predictor", "PromptVectors", "Vectors", "ZeroShot", "load"]
 
-Film = NDArray[np.uint8]
-"""(H, W), 0 black .. 255 white."""
 Encode = Callable[[torch.Tensor], torch.Tensor]
 """Pixels (N, C, H, W) to vectors (N, ...)."""
 PromptsOf = Mapping[str, tuple[Wording, Wording]]
@@ -329,15 +328,15 @@ class Predictor:
                     raise film
             yield self._encode_films([film for film in films if not isinstance(film, ImageError)], encode)
 
-    def _encode_films(self, squares: Sequence[Film], encode: Encode) -> Vectors:
+    def _encode_films(self, squares: Sequence[Square], encode: Encode) -> Vectors:
         pixels = to_tensor(np.stack(squares), self.config.preprocessing).to(self._device)
         with torch.inference_mode():
             return self._checked(encode(pixels))
 
-    def _decoded(self, images: Iterable[Path | str | Film]) -> Iterator[list[Film | ImageError]]:
+    def _decoded(self, images: Iterable[Path | str | Film]) -> Iterator[list[Square | ImageError]]:
         """Batches of squares (S, S), decoded by threads at most `BATCHES_AHEAD` batches ahead."""
         remaining = iter(images)
-        waiting: deque[list[Future[Film | ImageError]]] = deque()
+        waiting: deque[list[Future[Square | ImageError]]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             while True:
                 batch = [pool.submit(self._try_square, image) for image in islice(remaining, BATCH_IMAGES)]
@@ -348,19 +347,19 @@ class Predictor:
                 if not batch or len(waiting) > BATCHES_AHEAD:
                     yield [future.result() for future in waiting.popleft()]
 
-    def _try_square(self, image: Path | str | Film) -> Film | ImageError:
+    def _try_square(self, image: Path | str | Film) -> Square | ImageError:
         try:
             return self._square(image)
         except ImageError as error:
             return error
 
-    def _square(self, image: Path | str | Film) -> Film:
+    def _square(self, image: Path | str | Film) -> Square:
         """As training saw films: first at the side it read them at, then at the model's."""
         preprocessing = self.config.preprocessing
         side = preprocessing.read_side
         if not isinstance(image, np.ndarray):
             image = read_image(image, shortest_side=side).array
-        return fit(reduced(image, side), preprocessing)
+        return resize_to(reduced(image, side), preprocessing)
 
     def _checked(self, vectors: torch.Tensor) -> Vectors:
         found = vectors.float().cpu().numpy()

@@ -7,15 +7,16 @@ of a Swin differently since its version 5; checkpoints have the older names (`OL
 from __future__ import annotations
 
 import math
-import sys
-import types
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torchvision.transforms as tv
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet50
 from transformers import BertConfig, BertModel, SwinConfig, SwinModel
@@ -31,6 +32,7 @@ OLDER_SWIN = {
     "mlp.fc1": "intermediate.dense",
     "mlp.fc2": "output.dense",
 }
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = (
     "no",
@@ -122,19 +124,22 @@ class Published(nn.Module):
         return math.exp(self.logit_scale.item()) if hasattr(self, "logit_scale") else math.e
 
     @torch.no_grad()
-    def features(self, films: np.ndarray) -> Tensor:
-        """What the image encoder makes of grey films (N, S, S) of uint8, pooled."""
-        colours = torch.from_numpy(films).float()[:, None].expand(-1, 3, -1, -1) / 255
-        if self.encoder == "resnet":
-            mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-            return self.image_encoder.resnet((colours - mean[:, None, None]) / deviation[:, None, None])
-        output = self.image_encoder.image_encoder(pixel_values=(colours - 0.5) / 0.5)
+    def features(self, films: Sequence[np.ndarray], side: int) -> Tensor:
+        """What the image encoder makes of grey films (H, W) of uint8 in any shape, pooled."""
+        is_resnet = self.encoder == "resnet"
+        mean, deviation = (IMAGENET_MEAN, IMAGENET_STD) if is_resnet else ((0.5,) * 3, (0.5,) * 3)
+        steps = [tv.Resize(side), tv.CenterCrop(side), tv.ToTensor(), tv.Normalize(mean, deviation)]
+        seen = tv.Compose(steps)
+        pixels = torch.stack([seen(Image.fromarray(film).convert("RGB")) for film in films])
+        if is_resnet:
+            return self.image_encoder.resnet(pixels)
+        output = self.image_encoder.image_encoder(pixel_values=pixels)
         return output.last_hidden_state[:, 0] if self.swin_pooling == "first_patch" else output.pooler_output
 
     @torch.no_grad()
-    def images(self, films: np.ndarray) -> Tensor:
-        """Unit vectors of grey films (N, S, S) of uint8."""
-        vectors = self.image_projection(self.features(films))
+    def images(self, films: Sequence[np.ndarray], side: int) -> Tensor:
+        """Unit vectors of grey films (H, W) of uint8."""
+        vectors = self.image_projection(self.features(films, side))
         return vectors / vectors.norm(dim=1, keepdim=True)
 
     @torch.no_grad()
@@ -167,7 +172,9 @@ def token_ids(texts: Sequence[str]) -> list[list[int]]:
     numbers = {word: number for number, word in enumerate(SPECIAL + WORDS)}
     rows = []
     for text in texts:
-        words = text.lower().replace(".", " .").replace("effusions", "effusion ##s").split()
+        words = (
+            text.lower().replace(".", " .").replace(",", " ,").replace("effusions", "effusion ##s").split()
+        )
         rows.append([2, *(numbers.get(word, 1) for word in words), 3])
     return rows
 
@@ -217,7 +224,12 @@ def settings(
         "data_train": {name: {"name": name, "num_negs": 0} for name in data},
         "model": stated,
         "optimizer": {"name": "adamw", "config": {"lr": 5e-5, "weight_decay": 1e-4}},
-        "transform": {"train": {"CLAHE": {"clip_limit": 4.0}}},
+        "transform": {
+            "train": {
+                "RandomResizedCrop": {"size": 224, "scale": [0.8, 1.1]},
+                "CLAHE": {"clip_limit": 4.0},
+            },
+        },
     }
 
 
@@ -230,7 +242,7 @@ def save(network: Published, path: Path, **changes: Any) -> Path:
             "param_groups": [],
         },
         "scheduler": {"last_epoch": 3, "_last_lr": [1e-5]},
-        "config": settings(network),
+        "config": as_trainers_save(settings(network)),
         "epoch": 15,
         "train_loss": 1.25,
         **changes,
@@ -239,41 +251,26 @@ def save(network: Published, path: Path, **changes: Any) -> Path:
     return path
 
 
-@contextmanager
-def omegaconf_list(values: Sequence[Any]) -> Iterator[object]:
-    """`values` as omegaconf 2.3 stores a list among settings, made of classes that are gone afterwards."""
-    made = {
-        name: types.ModuleType(name)
-        for name in ("omegaconf", "omegaconf.listconfig", "omegaconf.nodes", "omegaconf.base")
-    }
+def hydra_settings(values: dict[str, Any]) -> Any:
+    """`values` as omegaconf holds them in a program of Hydra: below a root whose resolver `now` was asked.
 
-    def kind(module: str, name: str) -> Any:
-        found = type(name, (), {"__module__": module})
-        setattr(made[module], name, found)
-        return found
+    Hydra keeps the answers of `now` in the root; every list and dictionary below leads there by its parent.
+    """
+    if not OmegaConf.has_resolver("now"):
+        OmegaConf.register_new_resolver(
+            "now", lambda form: datetime(2023, 5, 1).strftime(form), use_cache=True
+        )
+    root = OmegaConf.create({"output": "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}", "stated": values})
+    assert root.output == "outputs/2023-05-01/00-00-00"
+    return root.stated
 
-    node, metadata = kind("omegaconf.nodes", "AnyNode"), kind("omegaconf.base", "Metadata")
-    containers, lists = (
-        kind("omegaconf.base", "ContainerMetadata"),
-        kind("omegaconf.listconfig", "ListConfig"),
-    )
 
-    def with_state(found: Any, **state: Any) -> Any:
-        one = found()
-        one.__dict__.update(state)
-        return one
+def as_trainers_save(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` as CXR-CLIP's trainers put them into a checkpoint: dictionaries are plain, lists are not."""
+    return _plain_dictionaries(hydra_settings(values))
 
-    result = with_state(lists, _parent=None)
-    result._metadata = with_state(containers, ref_type=Any, object_type=list, key_type=int, element_type=Any)
-    said = [
-        with_state(node, _metadata=with_state(metadata, object_type=None), _val=value) for value in values
-    ]
-    for one in said:
-        one._parent = result
-    result._content = said
-    sys.modules.update(made)
-    try:
-        yield result
-    finally:
-        for name in made:
-            del sys.modules[name]
+
+def _plain_dictionaries(value: Any) -> Any:
+    if not isinstance(value, DictConfig):
+        return value
+    return {key: _plain_dictionaries(value[key]) for key in value}

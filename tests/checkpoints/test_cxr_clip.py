@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from plainfilm.checkpoints import import_checkpoint
 from plainfilm.checkpoints.cxr_clip import OBSERVATIONS
@@ -18,7 +20,7 @@ from plainfilm.prompts import load_pack
 from plainfilm.seeding import generator
 from tests.checkpoints.published import (
     Published,
-    omegaconf_list,
+    hydra_settings,
     published,
     published_tensors,
     save,
@@ -27,7 +29,12 @@ from tests.checkpoints.published import (
     vocabulary_folder,
 )
 
-TEXTS = ("No pleural effusion.", "There is a large pneumothorax.", "large PLEURAL effusions", "unheard of")
+TEXTS = (
+    *("No pleural effusion.", "There is a large pneumothorax.", "large PLEURAL effusions", "unheard of"),
+    *("pneumothorax", "No pneumothorax. No effusion.", "a large effusion of the pleural", "the, the, the."),
+)
+SHAPES = ((512, 624), (56, 56), (80, 101), (101, 80), (57, 91), (301, 200), (40, 63), (224, 224))
+"""(H, W) of films: square and not, odd and even margins of the crop, reduced and enlarged."""
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +42,17 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return vocabulary_folder(tmp_path_factory.mktemp("tokenizer") / "words")
 
 
-def films(side: int) -> np.ndarray:
-    return generator("published films", side).integers(0, 256, (3, side, side), dtype=np.uint8)
+def films() -> list[np.ndarray]:
+    rng = generator("published films")
+    return [rng.integers(0, 256, shape, dtype=np.uint8) for shape in SHAPES]
 
 
 def check_equal(model: Published, path: Path, out: Path, side: int, **options: Any) -> None:
     """The same vectors, similarities and scale from the imported folder as from the published model."""
     import_checkpoint("cxr-clip", path, out, options)
     imported = load(out)
-    images, texts = model.images(films(side)).numpy(), model.texts(token_ids(TEXTS)).numpy()
-    ours = imported.encode_images(list(films(side))), imported.encode_texts(TEXTS)
+    images, texts = model.images(films(), side).numpy(), model.texts(token_ids(TEXTS)).numpy()
+    ours = imported.encode_images(films()), imported.encode_texts(TEXTS)
     np.testing.assert_allclose(ours[0], images, atol=1e-5)
     np.testing.assert_allclose(ours[1], texts, atol=1e-5)
     np.testing.assert_allclose(ours[0] @ ours[1].T, images @ texts.T, atol=1e-5)
@@ -128,23 +136,87 @@ def test_the_folder_says_where_the_model_comes_from(tmp_path: Path, vocabulary: 
     assert "text_encoder.text_encoder.pooler.dense.weight" in imported.dropped
 
 
-def test_settings_that_are_still_lists_of_omegaconf_are_read_without_it(
-    tmp_path: Path, vocabulary: Path
-) -> None:
+def test_settings_are_as_the_trainers_of_hydra_leave_them(swin: Path) -> None:
+    content = swin.read_bytes()
+    for name in (
+        b"omegaconf.listconfig",
+        b"omegaconf.dictconfig",
+        b"collections\ndefaultdict",
+        b"2023-05-01",
+    ):
+        assert name in content
+
+
+def test_settings_that_refer_to_others_are_followed(tmp_path: Path, vocabulary: Path) -> None:
     model = published(encoder="swin")
     config = settings(model)
-    with omegaconf_list([0.8, 1.1]) as scale:
-        config["transform"]["train"]["RandomResizedCrop"] = {"size": 224, "scale": scale}
-        path = save(model, tmp_path / "model-best.tar", config=config)
-    assert b"omegaconf.listconfig" in path.read_bytes()
+    config["tokenizer"] = {"name": config["model"]["text_encoder"]["name"]}
+    config["model"]["text_encoder"]["name"] = "${tokenizer.name}"
+    config["base"] |= {"side": 56, "image_size": "${base.side}"}
+    path = save(model, tmp_path / "model-best.tar", config=OmegaConf.create(config))
     check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+    assert load(tmp_path / "model").config.architecture.text["name"] == "emilyalsentzer/Bio_ClinicalBERT"
 
 
-def test_names_of_distributed_training_are_the_same_model(tmp_path: Path, vocabulary: Path) -> None:
+def test_settings_that_refer_in_a_circle_are_missing(tmp_path: Path, vocabulary: Path) -> None:
+    config = settings(published(encoder="swin"))
+    config["base"] |= {"image_size": "${base.text_max_length}", "text_max_length": "${base.image_size}"}
+    path = save(published(encoder="swin"), tmp_path / "model-best.tar", config=config)
+    with pytest.raises(ModelError, match=r"its setting 'config.base.image_size' is not"):
+        import_checkpoint("cxr-clip", path, tmp_path / "model", {"tokenizer": str(vocabulary)})
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "net.model."])
+def test_names_that_a_wrapper_made_longer_are_the_same_model(
+    tmp_path: Path, vocabulary: Path, prefix: str
+) -> None:
     model = published(encoder="swin")
-    tensors = {f"module.{name}": tensor for name, tensor in published_tensors(model).items()}
+    tensors = {f"{prefix}{name}": tensor for name, tensor in published_tensors(model).items()}
     path = save(model, tmp_path / "model-best.tar", model=tensors)
     check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+def test_a_checkpoint_of_lightning_is_the_same_model(tmp_path: Path, vocabulary: Path) -> None:
+    model = published(encoder="swin")
+    tensors = {f"model.{name}": tensor for name, tensor in published_tensors(model).items()}
+    path = tmp_path / "last.ckpt"
+    stated = argparse.Namespace(**hydra_settings(settings(model)))
+    torch.save({"state_dict": tensors, "hyper_parameters": stated, "epoch": 3, "global_step": 9}, path)
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+def test_the_average_of_the_weights_is_had_by_asking(tmp_path: Path, vocabulary: Path) -> None:
+    trained, average = published(encoder="swin"), published(seed=1, encoder="swin")
+    path = save(trained, tmp_path / "model-best.tar", model_ema={"module": published_tensors(average)})
+    options = {"tokenizer": str(vocabulary), "pooling": "first_patch"}
+    check_equal(trained, path, tmp_path / "trained", 56, **options)
+    check_equal(average, path, tmp_path / "average", 56, weights="ema", **options)
+    assert load(tmp_path / "average").config.recipe["imported"]["weights"] == "ema"
+
+
+def test_weights_of_half_precision_become_whole(tmp_path: Path, vocabulary: Path) -> None:
+    model = published(encoder="swin").half().float()
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in published_tensors(model).items()}
+    path = save(model, tmp_path / "model-best.tar", model=tensors)
+    check_equal(model, path, tmp_path / "model", 56, tokenizer=str(vocabulary), pooling="first_patch")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "loss"),
+    [
+        (np.int64(15), np.float64(1.25)),
+        (torch.tensor(15), torch.tensor([1.25])),
+        (np.int32(15), np.float32(1.25)),
+        (15.0, torch.tensor(1.25, dtype=torch.float16)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_numbers_of_any_library_come_along(tmp_path: Path, vocabulary: Path, epoch: Any, loss: Any) -> None:
+    path = save(published(encoder="swin"), tmp_path / "model-best.tar", epoch=epoch, train_loss=loss)
+    options = {"tokenizer": str(vocabulary), "pooling": "first_patch"}
+    import_checkpoint("cxr-clip", path, tmp_path / "model", options)
+    said = load(tmp_path / "model").config.recipe["imported"]
+    assert (said["epoch"], said["train_loss"]) == (15, 1.25)
 
 
 def without(name: str) -> dict[str, Any]:
@@ -266,10 +338,10 @@ def test_a_classifier_gives_the_published_logits(tmp_path: Path, encoder: str, f
         "cxr-clip", classifier_file(model, head, tmp_path / "model-best.tar"), tmp_path / "model"
     )
     assert imported.tokenizer is None
-    said = load(tmp_path / "model").classify(list(films(56)))
+    said = load(tmp_path / "model").classify(films())
     assert said.observations == ("Pneumonia",)
     with torch.no_grad():
-        expected = head(model.features(films(56))).numpy()
+        expected = head(model.features(films(), 56)).numpy()
     np.testing.assert_allclose(said.logits, expected, atol=1e-5, rtol=1e-5)
 
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from plainfilm.batches.batch import FilmsPerItem
 from plainfilm.batches.pixel_cache import PixelSource
+from plainfilm.batches.resampling import Square
+from plainfilm.batches.resizing import input_geometry, resize_to
 from plainfilm.batches.rows import DataConfig, Rows
 from plainfilm.batches.targets.base import ItemFilms, TargetReader, TargetSource, target
 from plainfilm.batches.texts import Texts
-from plainfilm.batches.transforms import cut, draw_geometry, fixed_geometry, recolour
+from plainfilm.batches.transforms import cut, draw_geometry, recolour
 from plainfilm.collection import Collection
 from plainfilm.geometry import Geometry
 from plainfilm.io.preprocessing import Preprocessing
@@ -31,10 +33,10 @@ VIEWS = tuple(View)
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (F, S, S) uint8 of F films. projections: of each film, a place in `VIEWS`. values: what each
-    target reads of the item. study: the study's hash. item_id: for messages."""
+    """pixels: (F, S, S) of F films, grey 0 to 255. projections: of each film, a place in `VIEWS`. values:
+    what each target reads of the item. study: the study's hash. item_id: for messages."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Square
     projections: tuple[int, ...]
     values: Mapping[str, Any]
     study: int
@@ -53,7 +55,7 @@ class Dataset:
     """The items of `rows`.
 
     With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
-    without one they are fixed: `transforms.fixed_geometry`, the first films, the whole text or its first
+    without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
     `config.sentences`, prompts that follow from the item's id.
     """
 
@@ -133,18 +135,19 @@ class Dataset:
 
     def _squares(
         self, source: int, images: NDArray[np.int64], rng: np.random.Generator | None
-    ) -> tuple[NDArray[np.uint8], tuple[Geometry, ...]]:
+    ) -> tuple[Square, tuple[Geometry, ...]]:
         mirrored = rng is not None and self.config.flip > 0 and bool(rng.random() < self.config.flip)
-        squares, geometries = [], []
+        squares: list[Square] = []
+        geometries = []
         for row in images:
             film = self._pixels[source].film(int(row))
             size = (film.shape[1], film.shape[0])
             if rng is None:
-                geometry = fixed_geometry(size, self._preprocessing)
-                square = cut(film, geometry)
+                geometry = input_geometry(*size, self._preprocessing)
+                square = resize_to(film, self._preprocessing)
             else:
                 geometry = draw_geometry(size, rng, self._preprocessing, self.config, mirrored=mirrored)
-                square = recolour(cut(film, geometry), rng, self.config)
+                square = recolour(cut(film, geometry, self._preprocessing), rng, self.config)
             squares.append(square)
             geometries.append(geometry)
         return np.stack(squares), tuple(geometries)

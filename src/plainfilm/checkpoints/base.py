@@ -6,7 +6,7 @@ A family module has two names:
     read(path, config)  the model of the checkpoint at `path`, as an `Imported`
 
 Every tensor of a checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an
-error. No code of a checkpoint is ever run (`reading.published_file`).
+error. No code of a checkpoint is ever run (`io.torch_files`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from plainfilm import plugins
+from plainfilm.checkpoints.reading.published_file import Weights
 from plainfilm.config import Settings
 from plainfilm.model_folder import ModelConfig
 from plainfilm.models.base import Model
@@ -27,11 +28,13 @@ class CheckpointConfig(Settings):
     """The options of every family.
 
     tokenizer: a folder, `package:NAME/folder` or hub name; by default the name of the text encoder that the
-    checkpoint states. offline: refuse to download it.
+    checkpoint states. offline: refuse to download it. weights: those that training ended with, or the moving
+    average of them ("ema") where the checkpoint has one.
     """
 
     tokenizer: str | None = None
     offline: bool = False
+    weights: Weights = "model"
 
 
 @dataclass(frozen=True)

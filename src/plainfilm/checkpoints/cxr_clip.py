@@ -2,7 +2,7 @@
 
 A checkpoint is the `.tar` that their trainers write with `torch.save` (no archive, whatever its name says): a
 dictionary of `model`, `optimizer`, `scheduler`, `config`, `epoch` and `train_loss`. `config` is a plain
-dictionary in which lists are still omegaconf's `ListConfig`; see `reading.published_file` for how those are
+dictionary in which lists are still omegaconf's `ListConfig`; see `io.torch_files` for how those are
 read without running anything.
 
 An image-text model is ResNet-50 (torchvision) or Swin (transformers), BERT, and a linear or residual
@@ -55,8 +55,6 @@ OBSERVATIONS = {
 }
 """What the outputs of a classifier mean, by the table it was trained on; a checkpoint has no names."""
 
-_SIDE = 512
-"""The shortest side that films were stored at before training."""
 _TEXT = "text_encoder.text_encoder."
 _RESNET, _SWIN = "image_encoder.resnet.", "image_encoder.image_encoder."
 _HEAD = "classifier.classification_head."
@@ -91,7 +89,7 @@ def read(path: Path, config: Config) -> Imported:
         ModelError: not such a checkpoint, a damaged one, or a question that is left open: the pooling of a
             Swin, the observations of a classifier.
     """
-    checkpoint, settings = open_checkpoint(path)
+    checkpoint, settings = open_checkpoint(path, config.weights)
     kind = checkpoint.stated.model.name.lower()
     if kind == "clip_custom":
         return _image_text_model(as_pair(checkpoint, settings), config)
@@ -211,7 +209,7 @@ def _build(
 ) -> tuple[Model, tuple[str, ...]]:
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
         model = build_model(architecture, facts)
-    return model.eval(), _fill(model, checkpoint)
+    return model.eval(), (*_fill(model, checkpoint), *checkpoint.left_out)
 
 
 def _fill(model: Model, checkpoint: CxrClipFile[Stated]) -> tuple[str, ...]:
@@ -245,7 +243,8 @@ def _model_config(checkpoint: CxrClipFile[Stated], architecture: KindConfig, obj
     size = stated.base.image_size
     return ModelConfig(
         architecture=architecture,
-        preprocessing=Preprocessing(size=size, mean=mean, std=deviation, read_side=max(_SIDE, size)),
+        # torchvision's Resize and CenterCrop on Pillow's images.
+        preprocessing=Preprocessing(size=size, mean=mean, std=deviation, order="resize_first"),
         trained_on=TrainedOn(text_rule="findings_impression") if objective == "cxr_clip" else None,
         collections=tuple(
             TrainingCollection(name=name, fingerprint="none, named by the checkpoint")

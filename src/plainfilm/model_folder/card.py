@@ -69,7 +69,11 @@ def _encoder(settings: Mapping[str, Any]) -> str:
 def _read_and_answered(config: Mapping[str, Any]) -> dict[str, str]:
     facts = config["facts"]
     answered = {"observations": ", ".join(facts["observations"])} if facts["observations"] else {}
-    read = {"text of a report": (config["trained_on"] or {}).get("text_rule") or "not stated"} if facts["tokenizers"] else {}
+    read = (
+        {"text of a report": (config["trained_on"] or {}).get("text_rule") or "not stated"}
+        if facts["tokenizers"]
+        else {}
+    )
     return answered | read
 
 

@@ -60,14 +60,14 @@ class Classification(PerItem):
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """`cross_entropy`: how many pairs of film and observation are known."""
-        _, known = self._truth(batch.targets["labels"].states)
+        _, known = self._of(batch)
         return {"cross_entropy": known.sum()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """`cross_entropy` of the first film of every item, over the known pairs."""
         features = encoded.films(1)
         logits: Tensor = encoded.model("logits", features)
-        positive, known = self._truth(encoded.batch.targets["labels"].states)
+        positive, known = self._of(encoded.batch)
         smoothing = self.config.label_smoothing if self.training else 0.0
         wanted = positive.to(logits.dtype) * (1 - smoothing) + smoothing / 2
         with torch.autocast(logits.device.type, enabled=False):
@@ -75,6 +75,12 @@ class Classification(PerItem):
                 logits, wanted, reduction="none", pos_weight=self.positive_weights.to(logits.dtype)
             )
         return {"cross_entropy": costs.masked_fill(~known, 0.0).sum()}
+
+    def _of(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is positive and what is known of items; nothing of those that have no labels."""
+        target = batch.targets["labels"]
+        positive, known = self._truth(target.states)
+        return positive, known & target.present[:, None]
 
     def _truth(self, states: Tensor) -> tuple[Tensor, Tensor]:
         return truth(states, self.config.uncertain, self.config.absent)

@@ -1,180 +1,21 @@
-"""Opening a file of `torch.save` that may be anything: nothing of it runs, one line says what is wrong."""
+"""The tensors of a model from what trainers wrap round it, and which of several copies."""
 
 from __future__ import annotations
 
-import io
-import pickle
-import tarfile
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
+import argparse
 
 import pytest
 import torch
 
-from plainfilm.checkpoints.reading.published_file import (
-    INERT,
-    Inert,
-    named_tensors,
-    plain,
-    read_published,
-)
+from plainfilm.checkpoints.reading.published_file import model_tensors, named_tensors, settings_of
 from plainfilm.errors import ModelError
-from plainfilm.seeding import generator
-from tests.checkpoints.published import omegaconf_list
+
+ROOTS = ("image", "text")
+MODEL = {"image.weight": torch.zeros(2), "text.module_list.0": torch.ones(3)}
 
 
-class Bomb:
-    """Writes a file when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
-        return open, (str(self.target), "w")
-
-
-def saved(folder: Path, value: object) -> Path:
-    torch.save(value, folder / "model.tar")
-    return folder / "model.tar"
-
-
-def with_pickle(folder: Path, pickled: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
-    """A file of `torch.save` whose pickle is another."""
-    original, changed = saved(folder, {"a": torch.zeros(2)}), folder / "changed.tar"
-    with zipfile.ZipFile(original) as source, zipfile.ZipFile(changed, "w", compression) as target:
-        for member in source.infolist():
-            is_pickle = member.filename.endswith("data.pkl")
-            target.writestr(member.filename, pickled if is_pickle else source.read(member))
-    return changed
-
-
-def test_a_file_that_asks_for_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"model": {"a": torch.zeros(2)}, "config": Bomb(tmp_path / "ran")})
-    with pytest.raises(ModelError, match=r"asks to run 'io.open', which a file of weights has no need of"):
-        read_published(path)
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("name", INERT)
-def test_a_name_that_is_let_in_is_never_the_real_one(tmp_path: Path, name: str) -> None:
-    module, _, attribute = name.rpartition(".")
-    # {"a": module.attribute("x")}, then given a state
-    pickled = b"\x80\x02}X\x01\x00\x00\x00ac" + f"{module}\n{attribute}\n".encode()
-    pickled += b"X\x01\x00\x00\x00x\x85R}X\x04\x00\x00\x00_valK\x07sbs."
-    found = read_published(with_pickle(tmp_path, pickled))["a"]
-    assert type(found) is Inert
-    assert plain(found) == 7
-
-
-def test_settings_that_hold_each_other_are_read(tmp_path: Path) -> None:
-    with omegaconf_list([0.8, 1.1]) as scale:
-        path = saved(tmp_path, {"config": {"scale": scale}})
-    found = plain(read_published(path)["config"]["scale"])
-    assert [plain(value) for value in found] == [0.8, 1.1]
-
-
-def test_a_file_that_is_cut_off_at_any_place_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"model": {"a": torch.arange(5000.0)}, "config": {"b": "c" * 500}})
-    whole = path.read_bytes()
-    for length in (1, 3, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
-        with pytest.raises(ModelError, match=r"(is cut off|is not a checkpoint|damaged)") as refused:
-            read_published(path)
-        assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_pickle_with_any_byte_changed_ends_in_an_answer_or_one_line(tmp_path: Path, seed: int) -> None:
-    with zipfile.ZipFile(
-        saved(tmp_path, {"model": {"a": torch.zeros(2)}, "config": {"b": [1, "c"]}})
-    ) as file:
-        pickled = bytearray(file.read("model/data.pkl"))
-    rng = generator("changed pickle", seed)
-    for place in rng.integers(2, len(pickled), 3):
-        pickled[place] = rng.integers(256)
-    said = ""
-    try:
-        read_published(with_pickle(tmp_path, bytes(pickled)))
-    except ModelError as error:
-        said = str(error)
-    assert "\n" not in said
-
-
-def test_a_weight_with_a_wrong_bit_is_noticed(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"model": {"a": torch.full((100,), 3.5)}})
-    content = path.read_bytes()
-    place = content.index(torch.tensor(3.5).numpy().tobytes() * 50)
-    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-    with pytest.raises(ModelError, match=r"damaged \(checksum of 'model/data/0'\)"):
-        read_published(path)
-
-
-def archive(folder: Path) -> Path:
-    with tarfile.open(folder / "model.tar", "w") as tar:
-        tar.addfile(tarfile.TarInfo("model-best.tar"), io.BytesIO())
-    return folder / "model.tar"
-
-
-def other_zip(folder: Path) -> Path:
-    with zipfile.ZipFile(folder / "model.tar", "w") as file:
-        file.writestr("films/1.png", b"")
-    return folder / "model.tar"
-
-
-def bytes_of(content: bytes) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
-        (folder / "model.tar").write_bytes(content)
-        return folder / "model.tar"
-
-    return write
-
-
-def overlapping(folder: Path) -> Path:
-    """A member that says it is a thousand times as long as the file."""
-    path = saved(folder, {"a": torch.zeros(2)})
-    content = path.read_bytes()
-    start = content.rindex(b"PK\x01\x02")
-    path.write_bytes(content[: start + 24] + (10**9).to_bytes(4, "little") + content[start + 28 :])
-    return path
-
-
-REFUSED = {
-    "missing": (lambda folder: folder / "nowhere.tar", r"nowhere.tar: no such file"),
-    "folder": (lambda folder: folder, r"is a folder; name the checkpoint file in it"),
-    "empty": (bytes_of(b""), r"is empty; fetch it again"),
-    "text": (
-        bytes_of(b"<html>not found</html>"),
-        r"is not a checkpoint of torch.save \(PyTorch 1.6 or later",
-    ),
-    "pickle": (bytes_of(pickle.dumps({"model": {}})), r"is not a checkpoint of torch.save"),
-    "real archive": (archive, r"is an archive of files \(tar\), .*; unpack it and name the file in it"),
-    "other zip": (other_zip, r"is a zip archive of other things"),
-    "list": (lambda folder: saved(folder, [1, 2]), r"holds list, a checkpoint is a dictionary"),
-    "compressed": (
-        lambda folder: with_pickle(folder, b"\x80\x02}.", zipfile.ZIP_DEFLATED),
-        r"its members are compressed, which torch.save never does",
-    ),
-    "overlapping": (overlapping, r"claims to hold more than its size"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_a_checkpoint_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
-    make, message = REFUSED[case]
-    with pytest.raises(ModelError, match=message) as refused:
-        read_published(make(tmp_path))
-    assert "\n" not in str(refused.value)
-
-
-def test_tensors_that_claim_more_than_the_file_has_are_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path, {"model": {"a": torch.zeros(1000)}})
-    with zipfile.ZipFile(path) as file:
-        pickled = file.read("model/data.pkl")
-    more = pickled.replace((1000).to_bytes(2, "little"), (60000).to_bytes(2, "little"))
-    assert more != pickled
-    with pytest.raises(ModelError):
-        read_published(with_pickle(tmp_path, more))
+def below(prefix: str, add: float = 0.0) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor + add for name, tensor in MODEL.items()}
 
 
 def test_only_plain_tensors_are_taken_by_name() -> None:
@@ -182,3 +23,108 @@ def test_only_plain_tensors_are_taken_by_name() -> None:
     for values in ([1], {}, {"a": 1}, {3: torch.zeros(1)}, {"a": torch.zeros(2).to_sparse()}):
         with pytest.raises(ModelError, match=r"^here: "):
             named_tensors(values, "here")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "_fsdp_wrapped_module."),
+        *("model.", "net.", "clip.model.", "model._orig_mod.", "module.model.", "a.b._orig_mod.module."),
+    ],
+)
+def test_what_a_model_is_wrapped_in_is_not_part_of_its_names(prefix: str) -> None:
+    found = model_tensors({"model": below(prefix)}, ROOTS, "model", "here")
+    assert list(found.tensors) == list(MODEL)
+    assert found.left_out == ()
+
+
+def test_a_part_that_is_wrapped_alone_has_its_name() -> None:
+    values = {"image._orig_mod.module.weight": MODEL["image.weight"], "text.module_list.0": torch.ones(3)}
+    assert list(model_tensors({"model": values}, ROOTS, "model", "here").tensors) == list(MODEL)
+
+
+def test_two_tensors_of_one_name_are_refused() -> None:
+    with pytest.raises(
+        ModelError, match=r"^here: has two tensors 'image.weight', one of them as 'module.image"
+    ):
+        named_tensors({**MODEL, **below("module.")}, "here")
+
+
+@pytest.mark.parametrize("key", ["model", "state_dict", "model_state_dict", "net"])
+@pytest.mark.parametrize("inner", [None, "state_dict", "module"])
+def test_tensors_are_found_under_the_names_of_trainers(key: str, inner: str | None) -> None:
+    value = MODEL if inner is None else {inner: MODEL, "step": 3}
+    assert list(model_tensors({key: value, "epoch": 1}, ROOTS, "model", "here").tensors) == list(MODEL)
+
+
+AVERAGES = (
+    {"model": MODEL, "model_ema": below("module.", 1)},
+    {"state_dict": MODEL, "ema": {"decay": 0.999, "module": below("", 1)}},
+    {"state_dict": {**below("model."), **below("ema_model.", 1)}},
+    {"state_dict": {**MODEL, **below("model_ema.module.", 1), "n_averaged": torch.tensor(3)}},
+    {"state_dict": {**below("online_model."), **below("ema_model.", 1), "initted": torch.tensor(True)}},
+)
+
+
+@pytest.mark.parametrize("loaded", AVERAGES, ids="-".join)
+def test_the_average_is_taken_where_it_is_asked_for(loaded: dict) -> None:
+    trained = model_tensors(loaded, ROOTS, "model", "here")
+    average = model_tensors(loaded, ROOTS, "ema", "here")
+    assert (trained.weights, average.weights) == ("model", "ema")
+    assert trained.tensors["image.weight"].tolist() == [0, 0]
+    assert average.tensors["image.weight"].tolist() == [1, 1]
+    assert set(trained.tensors) == set(average.tensors) == set(MODEL)
+    assert any("weights=ema takes them instead" in line for line in trained.left_out)
+    assert any("weights=model takes them instead" in line for line in average.left_out)
+
+
+@pytest.mark.parametrize("loaded", [{"ema": MODEL}, {"state_dict": below("ema_model.")}], ids=str)
+def test_an_average_alone_is_taken_and_said(loaded: dict) -> None:
+    for weights in ("model", "ema"):
+        found = model_tensors(loaded, ROOTS, weights, "here")
+        assert (found.weights, set(found.tensors), found.left_out) == ("ema", set(MODEL), ())
+
+
+def test_an_average_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ModelError, match=r"has no moving average of its weights: leave out weights=ema"):
+        model_tensors({"model": MODEL}, ROOTS, "ema", "here")
+
+
+def test_what_stands_beside_a_model_is_left_out_by_name() -> None:
+    found = model_tensors(
+        {"state_dict": {**below("model."), "loss.scale": torch.ones(1)}}, ROOTS, "model", "here"
+    )
+    assert found.left_out == ("loss.scale",)
+
+
+def test_a_tensor_beside_the_parts_of_a_model_stays() -> None:
+    found = model_tensors({"model": {**MODEL, "adapter.scale": torch.ones(1)}}, ROOTS, "model", "here")
+    assert "adapter.scale" in found.tensors
+
+
+def test_two_models_are_a_question() -> None:
+    loaded = {"state_dict": {**below("first."), **below("second.")}}
+    with pytest.raises(ModelError, match=r"holds 2 models, below 'first.', 'second.'"):
+        model_tensors(loaded, ROOTS, "model", "here")
+
+
+@pytest.mark.parametrize(
+    ("loaded", "message"),
+    [
+        ({"epoch": 3}, r"has no 'model' \(it holds epoch\)"),
+        ({}, r"has no 'model' \(it holds nothing\)"),
+        ({"model": {"a": 1}}, r"its 'model' is dict without: have state_dict\(\) of the model saved"),
+        ({"model": 3}, r"its 'model' is int without"),
+    ],
+)
+def test_a_file_without_tensors_says_what_it_holds(loaded: dict, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        model_tensors(loaded, ROOTS, "model", "here")
+
+
+def test_settings_are_found_under_the_names_of_trainers() -> None:
+    stated = {"model": {"name": "a"}}
+    assert settings_of({"config": stated}) == stated
+    assert settings_of({"hyper_parameters": {"config": stated}}) == stated
+    assert settings_of({"args": argparse.Namespace(model=1)}) == argparse.Namespace(model=1)
+    assert settings_of({"epoch": 1}) is None

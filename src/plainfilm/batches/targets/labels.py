@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.batch import RowWise
-from plainfilm.batches.labels import UNASKED, UNLISTED, States
+from plainfilm.batches.labels import UNASKED, UNLISTED
 from plainfilm.batches.targets.base import ItemFilms, TargetSource
+from plainfilm.metrics.findings import States
 from plainfilm.text.laterality import mirrored
+from plainfilm.types import State
 
 REQUIRES = "labels"
 
@@ -29,6 +31,8 @@ class LabelReader:
 
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
+        # What labels do not mention is known to be absent, or says nothing of the item.
+        self._least = UNLISTED if source.config.unlisted == "absent" else int(State.UNCERTAIN)
         self._mirrored = _mirrored_columns(source.rows.observations)
 
     def read(self, item: int, rng: np.random.Generator | None) -> States:
@@ -47,7 +51,7 @@ class LabelReader:
         """The states (B, O)."""
         none = np.zeros((0, len(self._rows.observations)), dtype=np.int8)
         states = torch.from_numpy(np.stack(values) if values else none)
-        return Labels(present=(states > UNLISTED).any(dim=1), states=states)
+        return Labels(present=(states >= self._least).any(dim=1), states=states)
 
 
 def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from torch import Tensor
 
-from plainfilm.checkpoints.reading.published_file import named_tensors, plain, read_published
+from plainfilm.checkpoints.reading.published_file import Weights, model_tensors, settings_of
 from plainfilm.checkpoints.reading.tensors import shape_of
 from plainfilm.config import Settings
 from plainfilm.errors import ModelError
+from plainfilm.io.torch_files import number, plain, read_published
+
+ROOTS = ("image_encoder", "text_encoder", "image_projection", "text_projection", "logit_scale", "classifier")
+"""What the names of its tensors begin with."""
 
 _LARGEST_LOGARITHM = 20.0
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.]*)\}")
+_REFERENCES = 8
+"""References that may lead to one another before they are taken for a circle."""
 
 
 class Part(Settings):
@@ -27,11 +35,25 @@ class Part(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_named(cls, values: Any) -> Any:
-        values = plain(values)
+    def _only_named(cls, values: Any, info: ValidationInfo) -> Any:
+        values = resolved(values, info.context)
         if not isinstance(values, Mapping):
             return values
-        return {key: plain(values[key]) for key in cls.model_fields if key in values}
+        return {key: resolved(values[key], info.context) for key in cls.model_fields if key in values}
+
+
+def resolved(value: object, settings: object) -> object:
+    """`value` as a plain one, one level deep; "${a.b}" is what stands at a.b of `settings`."""
+    for _ in range(_REFERENCES):
+        value = plain(value)
+        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if reference is None:
+            return value
+        value = settings
+        for key in reference[1].split("."):
+            inner = plain(value)
+            value = inner.get(key) if isinstance(inner, Mapping) else None
+    return None
 
 
 class ImageEncoderStated(Part):
@@ -115,6 +137,8 @@ class CxrClipFile(Generic[StatedTypeOut]):
     stated: StatedTypeOut
     epoch: int | None
     train_loss: float | None
+    weights: Weights = "model"
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_resnet(self) -> bool:
@@ -137,31 +161,35 @@ class CxrClipFile(Generic[StatedTypeOut]):
             "epoch": self.epoch,
             "train_loss": self.train_loss,
             "data": list(self.stated.trained_on),
+            "weights": self.weights,
         }
 
 
-def open_checkpoint(path: Path) -> tuple[CxrClipFile[Stated], object]:
+def open_checkpoint(path: Path, weights: Weights = "model") -> tuple[CxrClipFile[Stated], object]:
     """The checkpoint at `path`, and its settings as they are, for `as_pair`.
 
     Raises:
-        ModelError: not a checkpoint of this trainer, or a damaged one.
+        ModelError: not a checkpoint of this trainer, a damaged one, or no such `weights`.
     """
     loaded = read_published(path)
-    lacking = [key for key in ("model", "config") if key not in loaded]
-    if lacking:
-        found = ", ".join(str(key)[:40] for key in list(loaded)[:8]) or "nothing"
+    found = model_tensors(loaded, ROOTS, weights, str(path))
+    settings = settings_of(loaded)
+    if settings is None:
+        held = ", ".join(str(key)[:40] for key in list(loaded)[:8])
         raise ModelError(
-            f"{path}: has no '{lacking[0]}' (it holds {found}), so it is no checkpoint of CXR-CLIP's trainer"
+            f"{path}: has no 'config' (it holds {held}), so it is no checkpoint of CXR-CLIP's trainer"
         )
-    epoch, loss = loaded.get("epoch"), loaded.get("train_loss")
+    epoch, loss = number(loaded.get("epoch")), number(loaded.get("train_loss"))
     checkpoint = CxrClipFile(
         path=path,
-        stated=_stated(Stated, loaded["config"], path),
-        tensors=named_tensors(loaded["model"], str(path)),
-        epoch=epoch if isinstance(epoch, int) else None,
-        train_loss=loss if isinstance(loss, float) else None,
+        stated=_stated(Stated, settings, path),
+        tensors=found.tensors,
+        epoch=None if epoch is None or not math.isfinite(epoch) else int(epoch),
+        train_loss=None if loss is None or not math.isfinite(loss) else float(loss),
+        weights=found.weights,
+        left_out=found.left_out,
     )
-    return checkpoint, loaded["config"]
+    return checkpoint, settings
 
 
 def as_pair(checkpoint: CxrClipFile[Stated], settings: object) -> CxrClipFile[StatedPair]:
@@ -171,12 +199,13 @@ def as_pair(checkpoint: CxrClipFile[Stated], settings: object) -> CxrClipFile[St
         ModelError: it lacks one of them.
     """
     stated = _stated(StatedPair, settings, checkpoint.path)
-    return CxrClipFile(checkpoint.path, checkpoint.tensors, stated, checkpoint.epoch, checkpoint.train_loss)
+    facts = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
+    return CxrClipFile(**{**facts, "stated": stated})
 
 
 def _stated(kind: type[StatedType], settings: object, path: Path) -> StatedType:
     try:
-        return kind.model_validate(settings)
+        return kind.model_validate(settings, context=settings)
     except ValidationError as error:
         # Not the value: it may be of any size.
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]

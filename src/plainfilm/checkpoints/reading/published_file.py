@@ -1,167 +1,184 @@
-"""A file of `torch.save`, opened without running anything in it.
+"""What the dictionary of a trainer holds: the tensors of its model by their own names, and its settings.
 
-Loading is `weights_only`: tensors, numbers, texts and plain containers. Trainers that use Hydra leave objects
-of omegaconf among their settings, which that refuses. The real classes are not let in: each of `INERT`
-becomes an `Inert`, which keeps the state it is given and can do nothing. Any other name that a file asks for
-ends the import, and what it names is said.
-
-Before that, the container is checked: torch writes a zip whose members are stored as they are, so a member
-that is compressed, or members that claim more than the file holds, are not torch's and could fill the memory.
-Checksums are compared, as torch does not: a weight with a wrong bit is a wrong number and no error.
-Tensors are mapped from the file, so that the optimizer's, two thirds of a checkpoint, are never read.
+Trainers wrap a model before they save it (several processes, compilation), keep it below a name (`model.`,
+Lightning's modules), and keep a moving average of its weights beside it (EMA). None of it changes what the
+model is.
 """
 
 from __future__ import annotations
 
-import re
-import tarfile
-import warnings
-import zipfile
-from pathlib import Path
-from pickle import UnpicklingError
-from struct import error as StructError
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from plainfilm.errors import ModelError
+from plainfilm.io.torch_files import Inert, plain
 
-INERT = (
-    "omegaconf.dictconfig.DictConfig",
-    "omegaconf.listconfig.ListConfig",
-    "omegaconf.nodes.AnyNode",
-    "omegaconf.nodes.BooleanNode",
-    "omegaconf.nodes.FloatNode",
-    "omegaconf.nodes.IntegerNode",
-    "omegaconf.nodes.StringNode",
-    "omegaconf.base.Metadata",
-    "omegaconf.base.ContainerMetadata",
-    "collections.defaultdict",
-    "typing.Any",
-    "builtins.bool",
-    "builtins.dict",
-    "builtins.float",
-    "builtins.int",
-    "builtins.list",
-    "builtins.str",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-    "numpy.dtype",
-)
-"""Names a trainer's settings and counters bring along; none of them is needed to know what a model is."""
+WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+"""What DistributedDataParallel, compile, FSDP and activation checkpointing put into the names of tensors."""
 
-_DAMAGED = (
-    *(UnpicklingError, StructError, RuntimeError, EOFError, OSError, MemoryError),
-    *(AssertionError, AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError),
-)
-"""What torch raises for a pickle whose bytes make no sense."""
+Weights = Literal["model", "ema"]
+"""The weights that training ended with, or the moving average of them."""
+
+_TENSORS: dict[Weights, tuple[str, ...]] = {
+    "model": ("model", "state_dict", "model_state_dict", "module", "network", "net", "weights"),
+    "ema": (
+        *("model_ema", "ema", "ema_model", "ema_state_dict", "state_dict_ema", "model_ema_state_dict"),
+        *("model_state_dict_ema", "ema_weights", "shadow"),
+    ),
+}
+"""The names under which trainers keep the tensors of a model, the usual first."""
+_SETTINGS = ("config", "hyper_parameters", "cfg", "hparams", "args")
+_AVERAGES = ("ema", "average", "averaged", "shadow", "teacher")
+_COUNTERS = ("n_averaged", "initted", "step", "num_updates", "decay")
+"""What classes of averages store beside the weights."""
+_DEPTH = 3
 
 
-class Inert:
-    """Stands for an object of a class that is not let in: it has the attributes it was stored with."""
+@dataclass(frozen=True)
+class ModelTensors:
+    """tensors: by their names in the model. weights: which of the two they are. left_out: what else there
+    is."""
 
-    def __init__(self, *arguments: object) -> None:
-        """Takes what the real class would be called with, and forgets it."""
-
-    def __setstate__(self, state: object) -> None:
-        if isinstance(state, dict):
-            self.__dict__.update(state)
-
-
-def plain(value: object) -> object:
-    """`value`; of an inert omegaconf object what it holds, one level deep."""
-    for _ in range(4):
-        if not isinstance(value, Inert):
-            return value
-        state = vars(value)
-        value = state.get("_content", state.get("_val"))
-    return None
+    tensors: dict[str, Tensor]
+    weights: Weights = "model"
+    left_out: tuple[str, ...] = ()
 
 
-def read_published(path: Path) -> dict[str, Any]:
-    """What the dictionary of `torch.save` at `path` holds; settings may be `Inert`.
+def model_tensors(
+    loaded: Mapping[str, object], roots: Sequence[str], weights: Weights, where: str
+) -> ModelTensors:
+    """The tensors of a model whose parts are called `roots`, from the dictionary of a trainer.
+
+    A file that holds nothing but an average gives that.
 
     Raises:
-        ModelError: no such file, not one of `torch.save`, damaged, or one that asks for code.
+        ModelError: none there, no average where it is asked for, or what `named_tensors` refuses.
     """
-    _check_container(path)
-    inert: list[Any] = [(Inert, name) for name in INERT]
-    try:
-        with torch.serialization.safe_globals(inert), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about old and odd pickles; what matters is an error
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _DAMAGED as error:
-        raise ModelError(f"{path}: {_what_is_wrong(error)}") from None
-    if not isinstance(loaded, dict):
-        raise ModelError(f"{path}: holds {type(loaded).__name__}, a checkpoint is a dictionary")
-    return loaded
+    groups = {kind: _group(loaded, keys) for kind, keys in _TENSORS.items()}
+    kind: Weights = weights if groups[weights] else _other(weights)
+    group = groups[kind]
+    if group is None:
+        raise ModelError(f"{where}: {_without_tensors(loaded)}")
+    found = _one_copy(named_tensors(group[1], where), roots, weights, where)
+    is_average = kind == "ema" or found.weights == "ema"
+    if weights == "ema" and not is_average:
+        raise ModelError(f"{where}: has no moving average of its weights: leave out weights=ema")
+    beside = groups[_other(kind)]
+    other = () if beside is None else (_copy_told(beside[0], len(beside[1]), kind),)
+    return ModelTensors(found.tensors, "ema" if is_average else "model", (*found.left_out, *other))
 
 
-def _what_is_wrong(error: BaseException) -> str:
-    asked = re.search(r"GLOBAL (\S+)", str(error))
-    if asked:
-        return (
-            f"asks to run '{asked[1]}', which a file of weights has no need of; nothing of it was run. "
-            "Do not open it with torch.load either unless you trust its maker"
-        )
-    return f"damaged, or not of torch.save ({type(error).__name__}); fetch or copy it again"
+def _other(weights: Weights) -> Weights:
+    return "ema" if weights == "model" else "model"
 
 
-def _check_container(path: Path) -> None:
-    if path.is_dir():
-        raise ModelError(f"{path}: is a folder; name the checkpoint file in it")
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
-    try:
-        if not zipfile.is_zipfile(path):
-            raise ModelError(f"{path}: {_other_than_zip(path)}")
-        with zipfile.ZipFile(path) as container:
-            problem = _problem_of(container, path.stat().st_size)
-    except (zipfile.BadZipFile, StructError, RuntimeError, EOFError, OSError, ValueError) as error:
-        problem = f"damaged ({error}); fetch or copy it again"
-    if problem is not None:
-        raise ModelError(f"{path}: {problem}")
-
-
-def _problem_of(container: zipfile.ZipFile, size: int) -> str | None:
-    members = container.infolist()
-    if not any(member.filename.endswith("/data.pkl") for member in members):
-        return "is a zip archive of other things, not a checkpoint of torch.save"
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        return "its members are compressed, which torch.save never does; it is not opened"
-    if sum(member.file_size for member in members) > size:
-        return "claims to hold more than its size; it is not opened"
-    damaged = container.testzip()
-    return None if damaged is None else f"damaged (checksum of '{damaged}'); fetch or copy it again"
-
-
-def _other_than_zip(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(8)
-    if not start:
-        return "is empty; fetch it again"
-    if start.startswith(b"PK"):
-        return "is cut off; fetch it again"
-    if tarfile.is_tarfile(path):
-        return (
-            "is an archive of files (tar), not a checkpoint of torch.save; unpack it and name the file in it"
-        )
-    return "is not a checkpoint of torch.save (PyTorch 1.6 or later)"
+def _without_tensors(loaded: Mapping[str, object]) -> str:
+    held = ", ".join(str(key)[:40] for key in list(loaded)[:8]) or "nothing"
+    key = next((key for names in _TENSORS.values() for key in names if key in loaded), None)
+    if key is None:
+        return f"has no 'model' (it holds {held}), so it is no checkpoint of this trainer"
+    kind = "a whole module" if isinstance(loaded[key], Inert) else type(loaded[key]).__name__
+    return f"expected tensors by name, its '{key}' is {kind} without: have state_dict() of the model saved"
 
 
 def named_tensors(values: object, where: str) -> dict[str, Tensor]:
-    """`values` as tensors by name, without the `module.` that distributed training puts before each.
+    """`values` as tensors by name, without what `WRAPPERS` put into the names.
 
     Raises:
-        ModelError: not a dictionary of tensors, or one that claims more numbers than it has.
+        ModelError: not a dictionary of tensors, one that claims more numbers than it has, or two tensors of
+        one
+            name.
     """
     if not isinstance(values, dict) or not values:
         raise ModelError(f"{where}: expected tensors by name, found {type(values).__name__}")
+    found: dict[str, Tensor] = {}
     for key, value in values.items():
         if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             raise ModelError(f"{where}: '{str(key)[:80]}' is not a plain tensor")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{where}: tensor '{key}' claims more numbers than it has")
-    prefix = "module." if all(key.startswith("module.") for key in values) else ""
-    return {key.removeprefix(prefix): value.detach() for key, value in values.items()}
+        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
+        if name in found:
+            raise ModelError(f"{where}: has two tensors '{name}', one of them as '{key}'")
+        found[name] = value.detach()
+    return found
+
+
+def settings_of(loaded: Mapping[str, object]) -> object:
+    """The settings of a trainer, as they are, or `None`: under the names that trainers and Lightning use."""
+    for _ in range(_DEPTH):
+        key = next((key for key in _SETTINGS if key in loaded), None)
+        found = None if key is None else loaded[key]
+        inner = plain(found)
+        if not isinstance(inner, Mapping) or "model" in inner or not any(name in inner for name in _SETTINGS):
+            return found
+        loaded = inner
+    return None
+
+
+def _group(loaded: Mapping[str, object], keys: Sequence[str]) -> tuple[str, dict[str, object]] | None:
+    """The first of `keys` that holds tensors, itself or in a dictionary below it, and these."""
+    for key in keys:
+        value: object = loaded.get(key)
+        for _ in range(_DEPTH):
+            if not isinstance(value, dict):
+                break
+            if any(isinstance(tensor, Tensor) for tensor in value.values()):
+                return key, value
+            inner = (value[name] for names in _TENSORS.values() for name in names if name in value)
+            value = next(inner, None)
+    return None
+
+
+def _one_copy(tensors: dict[str, Tensor], roots: Sequence[str], weights: Weights, where: str) -> ModelTensors:
+    """The tensors of one copy of the model, without what stands before their names.
+
+    Where the model is part of something larger, the rest of that is left out by name. A tensor beside a model
+    that is not part of anything stays, so that nobody overlooks it.
+    """
+    above = {name: _above(name, roots) for name in tensors}
+    counts = Counter(prefix for prefix in above.values() if prefix is not None)
+    averages = {prefix for prefix in counts if _is_average(prefix)}
+    models = averages if weights == "ema" and averages else set(counts) - averages or averages
+    largest = max((counts[prefix] for prefix in models), default=0)
+    wanted = sorted(prefix for prefix in models if counts[prefix] == largest) or [""]
+    if len(wanted) > 1:
+        names = ", ".join(f"'{prefix}'" for prefix in wanted[:4])
+        raise ModelError(f"{where}: holds {len(wanted)} models, below {names}; have one of them saved alone")
+    prefix, kind = wanted[0], _kind_of(wanted[0])
+    kept = {name for name, before in above.items() if before == prefix or _stays(name, before, prefix)}
+    copies = [other for other in counts if other != prefix and _kind_of(other) != kind]
+    left_out = [_copy_told(other, counts[other], kind) for other in copies]
+    left_out += [name for name in tensors if name not in kept and above[name] not in copies]
+    return ModelTensors(
+        {name.removeprefix(prefix): tensors[name] for name in tensors if name in kept}, kind, tuple(left_out)
+    )
+
+
+def _kind_of(prefix: str) -> Weights:
+    return "ema" if _is_average(prefix) else "model"
+
+
+def _stays(name: str, before: str | None, prefix: str) -> bool:
+    """Whether a tensor that is not below `prefix` is one of its model all the same, for all one knows."""
+    return prefix == "" and name not in _COUNTERS and not (before and _is_average(before))
+
+
+def _above(name: str, roots: Sequence[str]) -> str | None:
+    """What stands before the first of `roots` in a dotted name, with its dot."""
+    parts = name.split(".")
+    place = next((place for place, part in enumerate(parts) if part in roots), None)
+    return None if place is None else "".join(f"{part}." for part in parts[:place])
+
+
+def _is_average(prefix: str) -> bool:
+    return any(word in _AVERAGES for word in prefix.replace(".", "_").split("_"))
+
+
+def _copy_told(name: str, count: int, taken: Weights) -> str:
+    return f"{name.rstrip('.')} ({count} tensors; weights={_other(taken)} takes them instead)"

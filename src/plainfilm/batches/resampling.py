@@ -1,0 +1,135 @@
+"""Changes of a film's size in the arithmetic of Pillow, torch, OpenCV and scikit-image.
+
+Pillow and torch are called, torch for OpenCV's filters without antialiasing too. The others are not installed
+with Plainfilm: what they do is stated here as a matrix of weights for each axis, (pixels afterwards, pixels
+before), and `tests/batches` holds it to the libraries.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from plainfilm.io.preprocessing import Resampling
+
+Film: TypeAlias = "NDArray[np.uint8]"
+"""(H, W), 0 black .. 255 white."""
+Square: TypeAlias = "NDArray[np.uint8 | np.float32]"
+"""(H, W) on the same scale; floats may lie between grey values and, of bicubic filters, beyond 0 and 255."""
+Box: TypeAlias = "tuple[float, float, float, float]"
+"""(x0, y0, x1, y1) in pixels from the top left corner of a film."""
+
+_PILLOW = {
+    "area": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_GAUSSIAN_REACH = 4.0
+"""Standard deviations at which scipy, and with it scikit-image, cuts a Gaussian off."""
+
+
+def resample(
+    film: Square, width: int, height: int, how: Resampling, box: Box | None = None, beyond: float = 0.0
+) -> Square:
+    """The part `box` of a film (H, W), by default all of it, as (height, width).
+
+    Only Pillow samples a box that begins or ends between two pixels; for the others it is rounded to whole
+    ones. `beyond` is the grey value beyond the edges, where a library has one.
+    """
+    rows, columns = film.shape
+    left, top, right, bottom = box or (0.0, 0.0, float(columns), float(rows))
+    if how.library == "pillow":
+        image = Image.fromarray(_rounded(film))
+        return np.asarray(image.resize((width, height), _PILLOW[how.filter], box=(left, top, right, bottom)))
+    part = film[
+        round(top) : max(round(bottom), round(top) + 1), round(left) : max(round(right), round(left) + 1)
+    ]
+    if how.library == "scikit_image" or how.filter == "area":
+        values: Square = _by_weights(part, width, height, how, beyond)
+    else:
+        values = _by_torch(_rounded(part) if how.library == "torch_uint8" else part, width, height, how)
+    return _rounded(values) if how.rounded else values.astype(np.float32)
+
+
+def _rounded(film: Square) -> Film:
+    if film.dtype == np.uint8:
+        return film.view(np.uint8)
+    return np.clip(np.rint(film), 0, 255).astype(np.uint8)
+
+
+def _by_torch(film: Square, width: int, height: int, how: Resampling) -> Square:
+    pixels = torch.from_numpy(np.array(film))[None, None]  # a copy: films of a cache cannot be written to
+    scaled = torch.nn.functional.interpolate(
+        pixels if how.library == "torch_uint8" else pixels.float(),
+        size=(height, width),
+        mode=how.filter,
+        align_corners=False,
+        antialias=how.antialias,
+    )
+    values: Square = scaled[0, 0].numpy()
+    return values
+
+
+def _by_weights(film: Square, width: int, height: int, how: Resampling, beyond: float) -> NDArray[np.float32]:
+    rows, columns = film.shape
+    weights = _blurred if how.antialias else _linear
+    if how.library == "opencv":
+        weights = _area if rows >= height and columns >= width else _enlarged
+    down, across = weights(rows, height), weights(columns, width)
+    values = down @ (film.astype(np.float64) - beyond) @ across.T + beyond
+    return np.clip(values, film.min(), film.max()).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _area(before: int, after: int) -> NDArray[np.float64]:
+    """Means over exact areas, as OpenCV's INTER_AREA where neither side grows."""
+    edges = np.arange(after + 1) * (before / after)
+    pixels = np.arange(before)
+    low, high = np.maximum(edges[:-1, None], pixels), np.minimum(edges[1:, None], pixels + 1)
+    return np.clip(high - low, 0.0, None) * (after / before)
+
+
+@lru_cache(maxsize=16)
+def _enlarged(before: int, after: int) -> NDArray[np.float64]:
+    """What OpenCV's INTER_AREA is where a side grows: two neighbours, the second by how far a pixel reaches
+    into it."""
+    weights = np.zeros((after, before))
+    for place in range(after):
+        first = int(place * before / after)
+        reach = place + 1 - (first + 1) * after / before
+        share = reach - np.floor(reach) if reach > 0 else 0.0
+        weights[place, first] += 1 - share
+        weights[place, min(first + 1, before - 1)] += share
+    return weights
+
+
+@lru_cache(maxsize=16)
+def _linear(before: int, after: int) -> NDArray[np.float64]:
+    """Between the two nearest centres; what lies beyond the outermost ones has no weight."""
+    places = (np.arange(after) + 0.5) * (before / after) - 0.5
+    first = np.floor(places).astype(int)
+    weights = np.zeros((after, before + 2))  # with a pixel beyond either edge
+    rows = np.arange(after)
+    weights[rows, first + 1] = 1 - (places - first)
+    weights[rows, np.minimum(first + 2, before + 1)] += places - first
+    return weights[:, 1:-1]
+
+
+@lru_cache(maxsize=16)
+def _blurred(before: int, after: int) -> NDArray[np.float64]:
+    """`_linear` after a Gaussian of (before / after - 1) / 2 pixels, as scikit-image reduces."""
+    sigma = (before / after - 1) / 2
+    if sigma <= 0:
+        return _linear(before, after)
+    reach = int(_GAUSSIAN_REACH * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    distance = np.arange(before)[:, None] - np.arange(before)
+    near = np.abs(distance) <= reach
+    blur = np.where(near, kernel[np.clip(distance + reach, 0, 2 * reach)], 0.0) / kernel.sum()
+    return _linear(before, after) @ blur
