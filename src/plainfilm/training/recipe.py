@@ -227,7 +227,7 @@ class Recipe(Settings):
             if tokenizer is not None and tokenizer not in known:
                 raise ConfigError(
                     f"target '{name}' is text for tokenizer '{tokenizer}', and model '{self.model['use']}' "
-                    f"reads with {', '.join(known) or 'none'}: choose another objective or metric, or another model"
+                    f"reads with {', '.join(known) or 'none'}: choose another objective, metric or model"
                 )
         return self
 
