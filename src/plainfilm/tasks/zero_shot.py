@@ -24,7 +24,7 @@ import numpy as np
 from plainfilm.collection import Collection
 from plainfilm.errors import UsageError
 from plainfilm.metrics.scores import count
-from plainfilm.nn.decisions import Ensembles
+from plainfilm.predictor.decisions import Ensembles
 from plainfilm.progress import SILENT, Progress
 from plainfilm.prompts import load_pack
 from plainfilm.tasks.base import Results

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from plainfilm.metrics.calibration import Platt, fit_platt, fit_scale
 from plainfilm.metrics.classification import Criterion, best_threshold
 from plainfilm.metrics.conformal import Bounds, fit_bounds
-from plainfilm.nn.decisions import Decision, Decisions, Ensembles
 from plainfilm.predictor import ZeroShot
+from plainfilm.predictor.decisions import Decision, Decisions, Ensembles
 from plainfilm.prompts import Prompts
 from plainfilm.tasks.prompting.films import Asked, Films
 

@@ -19,7 +19,7 @@ from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
-from plainfilm.nn.decisions import Ensembles, write_decisions
+from plainfilm.predictor.decisions import Ensembles, write_decisions
 from plainfilm.progress import Progress
 from plainfilm.prompts import Prompts
 from plainfilm.tasks.base import Metric, Results
