@@ -283,7 +283,7 @@ def build_tokenizers(
             found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
-            found[name] = Tokenizer.train(data.train.texts(), pieces, longest)
+            found[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
     return found
 
 
