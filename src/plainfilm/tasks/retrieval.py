@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from plainfilm.bank.compose import Answers, Composition, answer, answer_apart
 from plainfilm.bank.items import Choice
@@ -73,7 +73,7 @@ class Config(Composition):
     text_rule: str | None = None
     views: tuple[View, ...] | None = None
     first_film: bool = False
-    labels: str | None = None
+    labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
     max_queries: int | None = Field(default=None, ge=1)
     resamples: int = Field(default=1000, ge=100)
     random_draws: int = Field(default=10, ge=1)

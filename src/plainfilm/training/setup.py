@@ -89,6 +89,7 @@ def trained_on(recipe: Recipe) -> TrainedOn:
     return TrainedOn(
         views=data.views,
         label_origin=data.label_origin if reads_labels else None,
+        observations=data.observations if reads_labels else None,
         text_rule=data.text if recipe.reads("text") else None,
     )
 
