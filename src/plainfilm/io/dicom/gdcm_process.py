@@ -21,9 +21,13 @@ import time
 from typing import IO, Any
 
 from plainfilm.errors import ImageError, MissingDependency
+from plainfilm.io.processes import keep_memory
 
 SECONDS = 120.0
 """A picture that takes longer is given up."""
+
+_PIPE_BYTES = 1 << 20
+"""As much as Linux allows: a film has 16 times as much."""
 
 _LENGTHS = struct.Struct("<II")
 
@@ -111,6 +115,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                pipesize=_PIPE_BYTES,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         return self._running
@@ -148,6 +153,7 @@ def _read(stream: IO[bytes], length: int) -> bytes:
 
 def _serve() -> None:
     """Answers what comes in until there is no more."""
+    keep_memory()
     questions = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the answers

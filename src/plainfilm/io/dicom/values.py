@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.io.dicom.bit_depth import Reading, Words, believed
+from plainfilm.io.dicom.bit_depth import Reading, Words, believed, is_doubtful
 from plainfilm.io.dicom.header import number
 
 _MOST = 65535
@@ -51,6 +51,8 @@ def read_words(
     More bits are thought of up to the whole word, and first the `width` that a picture states; never those
     that an overlay lies in (PS3.5 8.1.2, retired).
     """
+    if not is_doubtful(words, stated):
+        return StoredValues(words, stated.bits, stated.signed, lossy), ()
     whole = 8 * words.itemsize
     limit = min([whole, *(place for place in _overlays(dataset) if place >= stated.bits)])
     widths = [stated.bits, *(bits for bits in (width, whole) if stated.bits < bits <= limit)]
@@ -63,9 +65,9 @@ def read_words(
 
 
 def _overlays(dataset: Any) -> list[int]:
-    """The bits of a word that overlays lie in."""
-    places = [number(dataset, f"{group:04x}0102") for group in range(0x6000, 0x6020, 2)]
-    return [int(place) for place in places if place]
+    """The bits of a word that overlays lie in (OverlayBitPosition)."""
+    elements = [dataset.get((group, 0x0102)) for group in range(0x6000, 0x6020, 2)]
+    return [int(element.value) for element in elements if element is not None and element.value]
 
 
 def quantised(values: NDArray[Any], padding: float | None = None) -> StoredValues:
