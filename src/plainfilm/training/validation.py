@@ -16,7 +16,7 @@ from torch import Tensor
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.batches.loader import Loader
 from plainfilm.errors import DataError
-from plainfilm.metrics.retrieval import join, standings
+from plainfilm.metrics.retrieval import join, tie_aware_ranks
 from plainfilm.nn.dual_encoder import DualEncoder
 from plainfilm.nn.model import Model
 from plainfilm.objectives.base import Features, LossReport, Objective
@@ -138,5 +138,5 @@ class _Pairs:
         for start in range(0, len(images), _BLOCK):
             block = slice(start, start + _BLOCK)
             right = (study[block, None] == study) | (text[block, None] == text)
-            found.append(standings(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
+            found.append(tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
         return float(join(found).recall_at(k).mean())
