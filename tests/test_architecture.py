@@ -18,6 +18,7 @@ ORDER = (
     *(
         "foundation",
         "io",
+        "pages",
         "text",
         "labelling",
         "prompts",

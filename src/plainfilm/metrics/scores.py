@@ -42,7 +42,7 @@ class Score:
 
 
 Statistics = Mapping[str, NDArray[np.float64]]
-"""Sufficient statistics: per name an array (N, 2), what each item adds to the numerator and the denominator."""
+"""Sufficient statistics: per name an array (N, 2), what each item adds to numerator and denominator."""
 
 
 def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ class FilmPicture:
 
 
 def film_picture(path: Path | str, longest_side: int = SMALL) -> FilmPicture:
-    """The film in `path`, of at most `longest_side` pixels a side; an empty picture where it cannot be opened."""
+    """The film in `path`, of at most `longest_side` pixels; an empty picture where it cannot be opened."""
     try:
         pixels = read_image(Path(path), shortest_side=longest_side)
     except ImageError:

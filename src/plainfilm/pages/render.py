@@ -14,7 +14,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that `template` (a path below the package, such as "results/page.html") gives with `values`."""
+    """The page of `template`, a path below the package such as "results/page.html", filled with `values`."""
     return _environment().get_template(template).render(**values)
 
 

@@ -1,8 +1,8 @@
 """Compares results: the same items under two models, paired, with the interval of the difference.
 
 Two intervals that overlap say little; the difference over the same patients' items says whether one model
-is better. Every score is computed again from the statistics its results stored per item, so what is compared is
-exactly what was scored.
+is better. Every score is computed again from the statistics its results stored per item, so what is compared
+is exactly what was scored.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Names:
 
 
 def legible(names: Sequence[str], numbers: Sequence[int] = ()) -> Names:
-    """`names` in fonts of this machine that have all their letters, else their `numbers` (by default from 1)."""
+    """`names` in fonts of this machine that have all their letters, else `numbers` (default: from 1)."""
     from matplotlib import font_manager
 
     def letters(path: str) -> set[int]:

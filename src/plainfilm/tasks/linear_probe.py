@@ -29,7 +29,7 @@ from plainfilm.metrics.classification import Criterion
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.film_classification.abstention import reliability_figure
-from plainfilm.tasks.film_classification.evaluate import MUST_MATCH, Films, gather_films
+from plainfilm.tasks.film_classification.evaluate import Films, gather_films
 from plainfilm.tasks.film_classification.thresholds import (
     FITTED_ON,
     auroc_figure,
@@ -159,7 +159,7 @@ def run(
         predictions=predictions,
         items=pd.concat(items, ignore_index=True),
         counted="films",
-        must_match=(*MUST_MATCH, "features"),
+        must_match=("uncertain", "absent", "features"),
         tables=(observations_table(metrics, list(headings), context.observations, headings),),
         figures=(
             *auroc_figure(metrics, list(headings), context.observations, headings),

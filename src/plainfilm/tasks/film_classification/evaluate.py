@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 SUBGROUP_SCORES = ("auroc_macro", "f1_macro", "accuracy")
 MUST_MATCH = ("mode", "uncertain", "absent")
-"""Keys of the protocol without whose equality results do not compare."""
+"""Keys of the protocol, where it has them, without whose equality results do not compare."""
 
 
 class ClassificationConfig(Settings):
@@ -348,7 +348,7 @@ def results_of(
         predictions=predictions,
         items=items,
         counted="films",
-        must_match=MUST_MATCH,
+        must_match=tuple(key for key in MUST_MATCH if key in protocol),
         **shown,
     )
 
