@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from plainfilm.tasks.retrieving.subgroups import facts_of, subgroups
+from plainfilm.tasks.scoring.measure import facts_of, subgroups
 
 
 def facts(**columns):

@@ -1,4 +1,4 @@
-"""What is asked of what: embedded films, sentences and reports, queries, and which items are theirs."""
+"""Embeddings of films, sentences and reports, the queries, and which items are relevant to each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainfilm.collection.labels import Labels
 from plainfilm.metrics.findings import BLANK, States
 from plainfilm.progress import Progress
 from plainfilm.seeding import generator
-from plainfilm.tasks.retrieving.subgroups import facts_of
+from plainfilm.tasks.scoring.measure import facts_of
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -73,7 +73,7 @@ def _unlabelled(count: int) -> States:
     return np.zeros((count, 0), dtype=np.int8)
 
 
-class World:
+class EmbeddedCollections:
     """Everything of some collections that a retrieval evaluation embeds, each part once.
 
     Its splits are those of the collections and `ALL`.
