@@ -56,11 +56,11 @@ def recipe_of(encoder: str, batch: int, *changes: str) -> Recipe:
     return load_recipe(
         f"cxr-clip-{encoder}",
         [
-            "image.pretrained=false",
-            "text.name=''",
-            "text.pretrained=false",
-            "text.settings={model_type: bert}",
-            f"tokenizer.name={TOKENIZER}",
+            "model.image.pretrained=false",
+            "model.text.name=''",
+            "model.text.pretrained=false",
+            "model.text.settings={model_type: bert}",
+            f"tokenizers.text.name={TOKENIZER}",
             f"training.batch_size={batch}",
             "data.workers=0",
             *changes,

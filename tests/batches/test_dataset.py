@@ -10,7 +10,8 @@ import pytest
 from plainfilm.batches.batch import Needs
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 

@@ -13,7 +13,8 @@ from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.text.tokenizers import Tokenizer

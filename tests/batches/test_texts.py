@@ -14,7 +14,8 @@ from plainfilm.batches.batch import Needs
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.labels import UNASKED, UNLISTED
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.rows import build_rows
 from plainfilm.batches.texts import states_of
 from plainfilm.collection import Collection, prepare
 from plainfilm.config import build

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.batches.batch import FilmsPerItem
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.resampling import Square
 from plainfilm.batches.resizing import input_geometry, resize_to
-from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.rows import Rows
 from plainfilm.batches.targets.base import (
     ItemFilms,
     TargetReader,

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from plainfilm.batches.batch import RowWise
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.labels import UNLISTED
-from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.rows import Rows
 from plainfilm.batches.targets.base import Encodes, ItemFilms, TargetSource
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError

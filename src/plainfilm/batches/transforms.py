@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 
 from plainfilm.batches.clahe import CLIP_LIMIT, equalise
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.resampling import Film, Square, resample
 from plainfilm.batches.resizing import pad_to_square, stretched
-from plainfilm.batches.rows import DataConfig
 from plainfilm.geometry import Geometry
 from plainfilm.io.preprocessing import Preprocessing, Resampling
 

@@ -16,8 +16,9 @@ from pydantic import Field, field_validator, model_validator
 
 from plainfilm import config
 from plainfilm.batches.batch import FilmsPerItem
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import ItemNeeds
-from plainfilm.batches.rows import DataConfig, Requirement
+from plainfilm.batches.rows import Requirement
 from plainfilm.batches.targets.base import requires, tokenizer_of
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, nearest
@@ -174,8 +175,7 @@ class Recipe(Settings):
     @field_validator("model")
     @classmethod
     def _model_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = {"use": "dual_encoder", **values}
-        if "image" not in values:
+        if "use" in values and "image" not in values:
             raise ConfigError(
                 "key 'model.image' is missing: name an image encoder, or take a model's with "
                 "parts.image.from=MODEL (`plainfilm finetune ... --init MODEL` does)"
