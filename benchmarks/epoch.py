@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import epoch_order
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
-from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.io.preprocessing import Preprocessing

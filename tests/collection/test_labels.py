@@ -13,8 +13,8 @@ import pytest
 from plainfilm import phantom
 from plainfilm.bank.items import Choice, gather
 from plainfilm.batches.batch import Needs
-from plainfilm.batches.labels import UNASKED, UNLISTED, item_labels, joined, truth
 from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.labels import UNASKED, UNLISTED, item_labels, joined, truth
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.info import info

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from plainfilm.collection import repeats
-from plainfilm.collection.repeats import near_duplicates
+from plainfilm.collection.duplicates import near_duplicates
 from plainfilm.seeding import generator
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.data_warnings import warnings_of
+from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
-from plainfilm.collection.repeats import EXAMPLES, Entry, by_name, near_duplicates, repeated
-from plainfilm.collection.warnings_of import warnings_of
 from plainfilm.errors import UsageError
 from plainfilm.text.rules import normalise
 

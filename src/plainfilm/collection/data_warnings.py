@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from plainfilm.collection.collection import Collection
-from plainfilm.collection.repeats import EXAMPLES, Entry
+from plainfilm.collection.duplicates import EXAMPLES, Entry
 from plainfilm.text.privacy import find_identifiers
 
 _LICENCES = Path(__file__).with_name("licences.yaml")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from plainfilm.collection.alike import alike_pairs
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.near_duplicates import near_duplicate_pairs
 from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
 
@@ -65,7 +65,7 @@ def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection])
     compared pixel by pixel.
     """
     films = images[images["perceptual_hash"].notna()].drop_duplicates("sha256").reset_index(drop=True)
-    pairs = _confirmed(alike_pairs(films["perceptual_hash"].tolist()), films, collections)
+    pairs = _confirmed(near_duplicate_pairs(films["perceptual_hash"].tolist()), films, collections)
     groups = films.groupby(_groups(pairs, len(films)))
     for group in sorted((group for _, group in groups if len(group) > 1), key=lambda group: -len(group)):
         yield _entry(group, "near-duplicate image", "image_id")

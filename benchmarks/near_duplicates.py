@@ -1,6 +1,6 @@
 """Finds near-duplicates among a million films, and compares with looking at every pair.
 
-    python benchmarks/alike.py [--films 1000000]
+    python benchmarks/near_duplicates.py [--films 1000000]
 
 Hashes are drawn with the spread and the dependence between bits that hashes of phantom films have; a thousand
 copies that differ in up to 23 bits are planted and must all be found. Looking at every pair is faiss's exact
@@ -17,7 +17,7 @@ import faiss
 import numpy as np
 
 from plainfilm import phantom
-from plainfilm.collection.alike import RADIUS, alike_pairs
+from plainfilm.collection.near_duplicates import RADIUS, near_duplicate_pairs
 from plainfilm.image_analysis.perceptual_hash import BITS, spectrum
 
 LEARNT_FROM, PLANTED, QUERIES = 600, 1000, 2000
@@ -58,9 +58,9 @@ def main() -> None:
     packed = hashes(films)
     planted = plant(packed)
     texts = [row.tobytes().hex() for row in packed]
-    alike_pairs(texts[:1000])  # compiles
+    near_duplicate_pairs(texts[:1000])  # compiles
     began, used = time.monotonic(), os.times()
-    found = alike_pairs(texts)
+    found = near_duplicate_pairs(texts)
     ours, processor = time.monotonic() - began, sum(os.times()[:2]) - sum(used[:2])
     missed = planted - {(int(one), int(other)) for one, other, _ in found}
     print(f"{films:,} films: {ours:.0f} s ({processor:.0f} s of processor)")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plainfilm.collection.alike import RADIUS, alike_pairs
+from plainfilm.collection.near_duplicates import RADIUS, near_duplicate_pairs
 from plainfilm.seeding import generator
 
 
@@ -25,12 +25,12 @@ def many() -> np.ndarray:
 @pytest.mark.parametrize("bits", [0, 1, 15, RADIUS])
 def test_pairs_within_the_radius_are_found(many: np.ndarray, bits: int) -> None:
     planted = np.vstack([many, *(changed(many[row], bits, row) for row in range(0, 3000, 100))])
-    found = alike_pairs(hashes(*planted))
+    found = near_duplicate_pairs(hashes(*planted))
     assert found.tolist() == [[row, 3000 + place, bits] for place, row in enumerate(range(0, 3000, 100))]
 
 
 def test_pairs_beyond_the_radius_are_not(many: np.ndarray) -> None:
-    assert len(alike_pairs(hashes(many[0], changed(many[0], RADIUS + 1, 1)))) == 0
+    assert len(near_duplicate_pairs(hashes(many[0], changed(many[0], RADIUS + 1, 1)))) == 0
 
 
 def test_it_agrees_with_comparing_every_pair() -> None:
@@ -39,13 +39,13 @@ def test_it_agrees_with_comparing_every_pair() -> None:
     distance = (rows[:, None] != rows[None]).sum(axis=2)
     first, second = np.nonzero(np.triu(distance <= RADIUS, 1))
     expected = np.stack([first, second, distance[first, second]], axis=1)
-    assert alike_pairs(hashes(*rows)).tolist() == expected.tolist()
+    assert near_duplicate_pairs(hashes(*rows)).tolist() == expected.tolist()
 
 
 def test_one_film_over_and_over_is_every_pair_once() -> None:
-    assert len(alike_pairs(["0f" * 32] * 20)) == 190
+    assert len(near_duplicate_pairs(["0f" * 32] * 20)) == 190
 
 
 def test_none_and_one() -> None:
-    assert alike_pairs([]).shape == (0, 3)
-    assert alike_pairs(["00" * 32]).shape == (0, 3)
+    assert near_duplicate_pairs([]).shape == (0, 3)
+    assert near_duplicate_pairs(["00" * 32]).shape == (0, 3)
