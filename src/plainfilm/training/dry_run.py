@@ -32,7 +32,7 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
         UsageError: an objective asks for what this kind of model cannot do.
         ModelError: weights that are not here or do not fit.
     """
-    model = build_model(recipe, _facts(recipe, pretrained), pretrained)
+    model = build_model(recipe, facts_of(recipe, pretrained), pretrained)
     objective = build_objective(recipe, model)
     known = directions(recipe, objective.metrics())
     metric = recipe.validation.metric
@@ -45,7 +45,8 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
     return model
 
 
-def _facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
+def facts_of(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Facts:
+    """Facts that fit the recipe's model before any data is read."""
     rows = {name: one.vocabulary_size for name, one in pretrained.tokenizers.items()}
     tokenizers = {
         name: TokenizerFacts(
@@ -57,14 +58,14 @@ def _facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
     return Facts(observations=observations, tokenizers=tokenizers)
 
 
-def made_up_batch(recipe: Recipe) -> Batch:
-    """Two items of noise with an example of every target that the recipe reads."""
+def made_up_batch(recipe: Recipe, items: int = _ITEMS) -> Batch:
+    """Items of noise with an example of every target that the recipe reads."""
     shape, needs = recipe.preprocessing, recipe.needs
-    films = Ragged.even(_ITEMS, 1 if needs.films == "one" else 2)
+    films = Ragged.even(items, 1 if needs.films == "one" else 2)
     draw = torch.Generator().manual_seed(0)
     source = TargetSource(observations=_OBSERVATIONS)
-    targets = {name: target(name).example(_ITEMS, source) for name in needs.targets}
-    numbers = torch.arange(_ITEMS)
+    targets = {name: target(name).example(items, source) for name in needs.targets}
+    numbers = torch.arange(items)
     return Batch(
         films=Films(
             pixels=torch.randn(films.entries, shape.channels, shape.size, shape.size, generator=draw),
