@@ -9,7 +9,6 @@ from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.readable import is_english
-from plainfilm.pages import render
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Label, Report, Sentence, State
 
@@ -62,6 +61,8 @@ def to_terminal(explained: Explained, *, colours: bool) -> str:
 
 def to_html(explained: Explained, title: str) -> str:
     """A page with the report, its words marked, and a table of the labels."""
+
+    from plainfilm.pages import render  # brings Pillow, which labelling does without
 
     return render(
         "labelling/explained.html",

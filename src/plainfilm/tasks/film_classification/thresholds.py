@@ -72,7 +72,7 @@ class Truth:
     def one_class(self) -> dict[str, str]:
         """Why the observations without films of both classes have no score."""
         found = {}
-        for column in np.flatnonzero(~self.usable):
+        for column in np.flatnonzero(~self.usable).tolist():
             values = self.positive[self.known[:, column], column]
             only = "unlabelled" if not len(values) else "positive" if values.all() else "negative"
             found[self.observations[int(column)]] = f"not computable: all films are {only}"
