@@ -58,7 +58,7 @@ def make_data(folder: Path, queries: int, sentences: int) -> None:
 
 def ours(folder: Path, queries: int) -> dict[str, Any]:
     """Search and both kinds of finding scores with intervals, for all queries."""
-    from plainfilm.bank.compose import Composition, answer
+    from plainfilm.bank.selection import SelectionConfig, answer
     from plainfilm.metrics.bootstrap import PatientBootstrap
     from plainfilm.metrics.scores import intervals
     from plainfilm.tasks.retrieving.statistics import finding_scores, finding_statistics
@@ -67,7 +67,7 @@ def ours(folder: Path, queries: int) -> dict[str, Any]:
     bank, states = np.load(folder / "bank.npy", mmap_mode="r"), np.load(folder / "bank_states.npy")
     asked = np.load(folder / "queries.npy")[:queries]
     wanted = np.load(folder / "queries_states.npy")[:queries]
-    answers = answer(bank, asked, Composition(k=K))
+    answers = answer(bank, asked, SelectionConfig(k=K))
     values = finding_statistics(wanted, states[answers.indices], answers.kept, names)
     scores = finding_scores(K, names, names)
     found = intervals(scores, values, PatientBootstrap(np.arange(queries)))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
 from plainfilm.objectives import infonce
-from plainfilm.training.machine import choose_machine, has_bf16
+from plainfilm.training.machine import choose_device_config, has_bf16
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.recipe import TrainingConfig
 from plainfilm.training.step import train_step
@@ -56,7 +56,7 @@ def make_batch(items: int, size: int, tokens: int) -> Batch:
 def plainfilm_step(config: TrainingConfig, items: int, size: int, tokens: int) -> tuple[Step, str]:
     """The trainer's step as `config` says."""
     batch, model = make_batch(items, size, tokens), make_model()
-    machine = choose_machine(config, model, torch.device("cpu"))
+    machine = choose_device_config(config, model, torch.device("cpu"))
     machine.place(model)
     objective = infonce.build(infonce.Config(), model)
     optimizer = build_optimizer(config, model, objective)

@@ -1,5 +1,4 @@
 """The models of docs/extending.md hold in slices, on two processes, under kills, and in folders."""
-folders."""
 
 from __future__ import annotations
 

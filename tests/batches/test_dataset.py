@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from plainfilm.batches.batch import Needs
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing

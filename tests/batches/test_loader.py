@@ -10,10 +10,10 @@ import torch
 
 from plainfilm.batches.batch import Batch, Needs
 from plainfilm.batches.collate import Collate
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing

@@ -11,16 +11,17 @@ import pytest
 from PIL import Image
 
 from plainfilm.batches.batch import Needs
-from plainfilm.batches.dataset import Dataset
-from plainfilm.batches.labels import UNASKED, UNLISTED
-from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.rows import build_rows
 from plainfilm.batches.texts import states_of
 from plainfilm.collection import Collection, prepare
+from plainfilm.collection.labels import NOT_LABELLED
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.types import State
 
 PACK = """
@@ -156,7 +157,7 @@ def test_reports_and_labels_train_together(studies: Collection, labelled: Collec
     data = dataset([studies, labelled], 0, prompts=pack, text="all")
     assert (len(data), data.rows.from_labels) == (9, 5)
     assert data.rows.observations == ("Effusion", "Hernia", "Nodule")
-    assert set(data.rows.states[:4].reshape(-1).tolist()) <= {UNASKED, UNLISTED}
+    assert set(data.rows.states[:4].reshape(-1).tolist()) <= {NOT_LABELLED, NOT_MENTIONED}
     assert drawn(data, "s2") == {"Clear lungs."}
     assert "An effusion?" in set(data.texts()) > {"Clear lungs.", "No hernia."}
 

@@ -10,12 +10,13 @@ import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
 from plainfilm.batches.batch import Keys
-from plainfilm.batches.labels import UNASKED, UNLISTED
+from plainfilm.collection.labels import NOT_LABELLED
 from plainfilm.errors import ConfigError
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.objectives import classification
 from tests.toys import toy_classifier, toy_model
 
-STATES = [[1, 0, -1], [0, 0, UNLISTED], [1, UNASKED, 0], [0, 1, 1]]
+STATES = [[1, 0, -1], [0, 0, NOT_MENTIONED], [1, NOT_LABELLED, 0], [0, 1, 1]]
 LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]
 
 
@@ -55,7 +56,7 @@ def test_the_loss_is_the_mean_log_loss_of_what_is_known(options: dict, more: dic
 
 def test_what_labels_never_speak_of_is_never_known() -> None:
     built = _built(absent="negative")
-    states = torch.full((2, 3), UNASKED, dtype=torch.int8)
+    states = torch.full((2, 3), NOT_LABELLED, dtype=torch.int8)
     report = built.loss(toy_classifier(), {"logits": torch.ones(2, 3)}, {"states": states}, None)
     assert float(report.total) == 0.0
     assert float(report.parts["known"]) == 0.0
@@ -74,7 +75,7 @@ def test_smoothing_draws_targets_to_one_half_in_training_alone() -> None:
 
 def test_balanced_positives_weigh_as_much_as_the_negatives() -> None:
     built = _built(balance="positives", absent="ignore")
-    states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, UNLISTED]], dtype=torch.int8)
+    states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, NOT_MENTIONED]], dtype=torch.int8)
     built.before_training(states)
     assert built.positive_weights.tolist() == [3.0, 1.0, 1.0]  # one class only has nothing to weigh
     assert "positive_weights" in built.state_dict()

@@ -43,7 +43,7 @@ class DataConfig(Settings):
 
     balance: how much the sizes of several collections count in what is drawn from each; 1 as they are, 0 all
     alike. share: train on this share of the patients of the training split, stratified by label and the same
-    for a `share_seed` (`batches.shares`); `None` takes all.
+    for a `share_seed` (`batches.label_fractions`); `None` takes all.
     """
 
     text: str = "best_section"

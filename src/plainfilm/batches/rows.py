@@ -14,20 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.label_fractions import in_share, patient_places
 from plainfilm.batches.labels import (
-    UNASKED,
-    UNLISTED,
     ItemLabels,
     check_observations,
     item_labels,
     joined,
 )
 from plainfilm.batches.sentences import StudySentences, by_study, letters
-from plainfilm.batches.shares import in_share, patient_places
 from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import check_origins, origins
+from plainfilm.collection.labels import NOT_LABELLED
 from plainfilm.errors import DataError
-from plainfilm.metrics.findings import States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.seeding import stable_hash
 from plainfilm.types import State
@@ -85,18 +84,19 @@ class Rows:
 
     def says_of(self, observation: str) -> bool:
         """Whether the labels of any item speak of `observation`."""
-        return bool((self.states[:, self.observations.index(observation)] > UNLISTED).any())
+        return bool((self.states[:, self.observations.index(observation)] > NOT_MENTIONED).any())
 
     def asked(self, observations: Sequence[str]) -> Rows:
-        """The same items with the labels of `observations`, in their order; what is not here is `UNASKED`."""
-        states = np.full((len(self), len(observations)), UNASKED, dtype=np.int8)
+        """The same items with the labels of `observations`, in their order; what is not here is
+        `NOT_LABELLED`."""
+        states = np.full((len(self), len(observations)), NOT_LABELLED, dtype=np.int8)
         for place, name in enumerate(observations):
             if name in self.observations:
                 states[:, place] = self.states[:, self.observations.index(name)]
         return replace(self, observations=tuple(observations), states=states)
 
     def share(self, share: float, seed: int) -> Rows:
-        """The items of a share of the patients, see `batches.shares`."""
+        """The items of a share of the patients, see `batches.label_fractions`."""
         kept = in_share(patient_places(self.patients, self.states, seed), share)
         images, image_ends = _cut(self.images, self.image_ends, kept)
         sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
@@ -287,7 +287,7 @@ def _with_labels(
 ) -> tuple[list[_Item], ItemLabels]:
     """The items that labels say something of, and what; silence does where `unlisted` is absent."""
     labels = item_labels(collection, [item[2] for item in items], config.label_origin, config.observations)
-    least = UNLISTED if config.unlisted == "absent" else State.UNCERTAIN
+    least = NOT_MENTIONED if config.unlisted == "absent" else State.UNCERTAIN
     is_kept: NDArray[np.bool_] = np.any(labels.states >= least, axis=1)
     kept = [item for item, has in zip(items, is_kept, strict=True) if has]
     return kept, ItemLabels(labels.observations, labels.states[is_kept])
@@ -312,6 +312,8 @@ def _with_text(
 
 
 def _can_say(pack: PromptPack, names: Sequence[str], case: States, config: DataConfig) -> bool:
-    stated = {name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > UNLISTED}
+    stated = {
+        name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > NOT_MENTIONED
+    }
     absent = names if config.unlisted == "absent" else ()
     return pack.can_say(stated, [name for name in absent if name not in stated])

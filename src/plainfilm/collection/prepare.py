@@ -26,7 +26,7 @@ from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.schema import FORMAT_VERSION, OPTIONAL_TABLES, TABLES
-from plainfilm.collection.shard import Order, Part, Shard, part_folder, shard_fingerprint
+from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.tables import read_parquet, write_json
 from plainfilm.progress import SILENT, Progress
@@ -40,10 +40,10 @@ _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 
 @dataclass(frozen=True)
-class _Plan:
+class PreparePlan:
     """Everything that says what is prepared, from where, to where."""
 
-    order: Order
+    order: PrepareConfig
     out: Path
 
     @property
@@ -87,8 +87,10 @@ def prepare(
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
     out = out.absolute()
     stated = _options(source_name, options or {}, tables_only)
-    order = Order(source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
-    plan = _Plan(order, out)
+    order = PrepareConfig(
+        source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused
+    )
+    plan = PreparePlan(order, out)
     _refuse_foreign(plan)
     present = None if replace_present else _present(plan, progress)
     if present is not None:
@@ -111,7 +113,7 @@ def _options(source_name: str, options: Mapping[str, Any], tables_only: bool) ->
     return {**options, "tables_only": True} if tables_only else dict(options)
 
 
-def shards(plan: _Plan) -> Iterator[Shard]:
+def shards(plan: PreparePlan) -> Iterator[Shard]:
     """The studies of a plan in shards, refused ones as rejections; the same shards every time."""
     studies: list[Study] = []
     rejections: list[Rejection] = []
@@ -170,14 +172,14 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
     return known
 
 
-def _refuse_foreign(plan: _Plan) -> None:
+def _refuse_foreign(plan: PreparePlan) -> None:
     """Protects a folder that Plainfilm did not make, whatever is to be replaced."""
     ours = (plan.out / META).exists() or plan.work.is_dir()
     if plan.out.is_file() or (plan.out.is_dir() and not ours and any(plan.out.iterdir())):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
 
 
-def _present(plan: _Plan, progress: Progress) -> Collection | None:
+def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
     """The collection that is already there, if it is the one asked for.
 
     Raises:
@@ -196,14 +198,14 @@ def _present(plan: _Plan, progress: Progress) -> Collection | None:
     return collection
 
 
-def _inputs(plan: _Plan, fingerprints: Iterable[str]) -> str:
+def _inputs(plan: PreparePlan, fingerprints: Iterable[str]) -> str:
     digest = hashlib.sha256(plan.order.source_name.encode())
     for fingerprint in fingerprints:
         digest.update(fingerprint.encode())
     return digest.hexdigest()
 
 
-def _begin(plan: _Plan) -> None:
+def _begin(plan: PreparePlan) -> None:
     """Makes the work folder, or takes over the one of a preparation that was killed.
 
     A work folder without images is one whose publication had begun: where it had ended, the rest is
@@ -222,8 +224,8 @@ def _begin(plan: _Plan) -> None:
         raise CollectionError(f"{plan.out}: cannot be written ({error.strerror or error})") from None
 
 
-def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> list[Part]:
-    parts: list[Part] = []
+def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> list[ShardOutput]:
+    parts: list[ShardOutput] = []
 
     def studies() -> Iterator[int]:
         for part in run_shards(stream, workers):
@@ -235,7 +237,7 @@ def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> li
     return parts
 
 
-def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
+def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
     """Merges all parts into tables in the work folder and returns what `collection.json` will say."""
     folders = [part_folder(plan.work, part.number) for part in parts]
     tables: dict[str, dict[str, Any]] = {}
@@ -281,7 +283,7 @@ def _unquoted(quoted: re.Match[str]) -> str:
     return quoted[0] if spoken == quoted[1] else f"({spoken})"
 
 
-def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
+def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
     """Moves images and tables into place; `collection.json` comes last and makes it a collection."""
     _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
     # All that takes room is written before anything that is there goes: moving takes none.

@@ -59,14 +59,14 @@ class Cue(NamedTuple):
     phrase: str
 
 
-class Decision(NamedTuple):
+class OperatingPoint(NamedTuple):
     """What is said of a mention, and the cue that decided it; none for what is plainly stated."""
 
     status: Status
     cue: Cue | None = None
 
 
-STATED = Decision("stated")
+STATED = OperatingPoint("stated")
 
 
 class Context:
@@ -89,7 +89,7 @@ class Context:
         """The rules in `context.yaml`."""
         return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Decision]:
+    def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[OperatingPoint]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
         cues = self._find_cues(text, words, mentions)
         if not cues:
@@ -140,7 +140,7 @@ def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match
     return kept
 
 
-def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops: Spans) -> Decision:
+def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops: Spans) -> OperatingPoint:
     """The nearest cue wins: one inside the mention, then one before it, then one after it."""
     before: Cue | None = None
     after: Cue | None = None
@@ -164,8 +164,8 @@ def _settles(after: Cue, before: Cue | None) -> bool:
     return after.kind == "negated" and before is not None and before.kind in ("uncertain", "likely")
 
 
-def _decision(cue: Cue) -> Decision:
-    return STATED if cue.kind == "neutral" else Decision(cue.kind, cue)
+def _decision(cue: Cue) -> OperatingPoint:
+    return STATED if cue.kind == "neutral" else OperatingPoint(cue.kind, cue)
 
 
 def _within(cue: Cue, mention: Mention) -> bool:
@@ -194,7 +194,9 @@ def _is_denied(text: str, alternative: Cue, cues: Sequence[Cue], stops: Spans) -
     )
 
 
-def _mark_alternatives(text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]) -> None:
+def _mark_alternatives(
+    text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[OperatingPoint]
+) -> None:
     """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
     before = [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)]
     after = [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
 from plainfilm.labelling.attributes import Attributes
-from plainfilm.labelling.context import Context, Decision, Status
+from plainfilm.labelling.context import Context, OperatingPoint, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
@@ -43,7 +43,7 @@ class _Statement(NamedTuple):
 
     state: State
     mention: Mention
-    decision: Decision
+    decision: OperatingPoint
     attributes: dict[str, str]
 
     def rule(self) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 from plainfilm import plugins
 from plainfilm.errors import ConfigError, UsageError
 from plainfilm.phantom.layouts.base import layout as resolve_layout
+from plainfilm.phantom.population import Job, make_studies, patient_truth, plan
 from plainfilm.phantom.truth import PatientTruth, StudyTruth
 from plainfilm.phantom.truth_tables import write_truth
-from plainfilm.phantom.world import Job, make_studies, patient_truth, plan
 from plainfilm.progress import SILENT, Progress
 
 _ALONE = 16

@@ -29,9 +29,9 @@ from plainfilm.sources.base import (
     split_of,
     view_of,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.lists import is_broken_list, list_of
-from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.list_cells import is_broken_list, list_of
+from plainfilm.sources.common.rows import Row, read_rows, row_states, unread_cells
 from plainfilm.types import SPLITS, Image, Label, Rejection, Report, State, Study, View
 
 LABELS = (

@@ -22,9 +22,9 @@ from typing import Any
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.rows import Row, read_each
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 

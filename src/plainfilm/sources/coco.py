@@ -22,8 +22,8 @@ from plainfilm.geometry import box_xywh_to_xyxy
 from plainfilm.io.archives import is_file
 from plainfilm.io.tables import read_json
 from plainfilm.sources.base import SourceConfig, split_named, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.types import Box, Image, Rejection, Study
 
 _KINDS = ("observation", "region", "phrase")

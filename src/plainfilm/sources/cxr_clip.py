@@ -19,10 +19,10 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.lists import is_broken_list, list_of
-from plainfilm.sources.cells.rows import Row, read_each
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.list_cells import is_broken_list, list_of
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 

@@ -22,16 +22,16 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import files_below, is_compressed_tar, open_binary
 from plainfilm.io.deidentify import OLDEST, Pseudonymiser, load_key, scrub
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.dicom_records import (
+from plainfilm.sources.common.dicom_records import (
     Record,
     elements_of,
     identifiers_of,
     read_dataset,
     read_record,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.report_files import FoundReport, read_reports
-from plainfilm.sources.cells.structured_report import report_of_dataset
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.report_files import FoundReport, read_reports
+from plainfilm.sources.common.structured_report import report_of_dataset
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Report, Study
 

@@ -18,9 +18,9 @@ from urllib.parse import unquote
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.image_lists import Listed, read_lists
-from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.split_files import Listed, read_lists
 from plainfilm.sources.nih14 import FINDINGS
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 

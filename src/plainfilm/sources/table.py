@@ -30,11 +30,11 @@ from plainfilm.sources.base import (
     split_of,
     view_of,
 )
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.label_columns import columns_of_labels, row_labels
-from plainfilm.sources.cells.lists import list_of
-from plainfilm.sources.cells.raw_files import bare_name
-from plainfilm.sources.cells.report_files import join_sections
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.label_columns import columns_of_labels, row_labels
+from plainfilm.sources.common.list_cells import list_of
+from plainfilm.sources.common.raw_files import bare_name
+from plainfilm.sources.common.report_files import join_sections
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
 USUAL_HEADERS = {

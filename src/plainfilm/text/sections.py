@@ -17,7 +17,7 @@ import yaml
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.text.overrides import Override
+from plainfilm.text.section_overrides import Override
 from plainfilm.types import Section
 
 _RULES_FILE = Path(__file__).with_name("header_rules.yaml")

@@ -33,7 +33,7 @@ from plainfilm.progress import Progress
 from plainfilm.text.tokenizers import Tokenizer
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.freezing import freeze
-from plainfilm.training.machine import Machine, choose_machine
+from plainfilm.training.machine import DeviceConfig, choose_device_config
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
 from plainfilm.training.recipe import Recipe, TokenizerConfig, directions, objective_config
@@ -50,7 +50,7 @@ class Setup:
     split. pretrained: what parts of the model were taken from."""
 
     recipe: Recipe
-    machine: Machine
+    machine: DeviceConfig
     model: Model
     objective: ObjectiveSum
     optimizer: torch.optim.Optimizer
@@ -170,7 +170,7 @@ def build_setup(
     """Model, objective, optimizer and loaders of a run."""
     facts = Facts(observations=data.observations, tokenizers=tokenizer_facts(tokenizers))
     model = build_model(recipe, facts, pretrained)
-    machine = choose_machine(recipe.training, model, device)
+    machine = choose_device_config(recipe.training, model, device)
     machine.place(model)
     objective = build_objective(recipe, model)
     if recipe.reads("labels"):
@@ -320,7 +320,7 @@ def _validator(
     recipe: Recipe,
     dataset: Dataset | None,
     tokenizers: Mapping[str, Tokenizer],
-    machine: Machine,
+    machine: DeviceConfig,
     objective: ObjectiveSum,
 ) -> Validator | None:
     if dataset is None:

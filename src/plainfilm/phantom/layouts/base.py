@@ -10,7 +10,7 @@ A layout module has three functions, all called with the corpus folder:
 
 and may have
 
-    STORIES                                     {story: share}: who its patients are (`phantom.stories`);
+    STORIES                                     {story: share}: who its patients are (`phantom.scenarios`);
                                                 those of a whole hospital otherwise
 
 `expected` is what the readers are tested against (ids, views, splits, labels, boxes in pixels of the raw
