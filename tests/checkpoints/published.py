@@ -261,7 +261,7 @@ def hydra_settings(values: dict[str, Any]) -> Any:
             "now", lambda form: datetime(2023, 5, 1).strftime(form), use_cache=True
         )
     root = OmegaConf.create({"output": "outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}", "stated": values})
-    assert root.output == "outputs/2023-05-01/00-00-00"
+    assert root.output.startswith("outputs/20")  # asking fills the cache
     return root.stated
 
 

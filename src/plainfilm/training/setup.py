@@ -6,6 +6,7 @@ same thing.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from plainfilm.nn.model import Model
 from plainfilm.nn.model_folder import ModelConfig, PatientKeys, TrainedOn
 from plainfilm.objectives.base import Objective
 from plainfilm.progress import Progress
-from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.machine import Machine, choose_machine
 from plainfilm.training.optim import build_optimizer
@@ -37,6 +38,8 @@ from plainfilm.training.recipe import Recipe
 from plainfilm.training.start import Start
 from plainfilm.training.state import Parts, seeded_torch
 from plainfilm.training.validation import Validator
+
+logger = logging.getLogger(__name__)
 
 VALIDATION_SEED = 0
 """Orders validation items; the same for every recipe, so that runs are measured on the same batches."""
@@ -251,7 +254,11 @@ def build_tokenizer(recipe: Recipe, data: Data, saved: Path) -> Tokenizer | None
     longest = longest_text(recipe)
     name = settings.name or recipe.text.get("name")
     if name:
-        return Tokenizer.from_pretrained(name, longest, offline=bool(recipe.text.get("offline")))
+        tokenizer = Tokenizer.from_pretrained(name, longest, offline=bool(recipe.text.get("offline")))
+        alarm = unknown_tokens_alarm(tokenizer, data.train.texts())
+        if alarm:
+            logger.warning("tokenizer '%s': %s", name, alarm)
+        return tokenizer
     return Tokenizer.train(data.train.texts(), settings.vocabulary, longest)
 
 
