@@ -59,7 +59,8 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
         "image encoder": _encoder(architecture["image"]),
         **(_answers(architecture) if "observations" in architecture else _texts(config)),
         "parameters": f"{parameters:,}",
-        "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}",
+        "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}, "
+        f"{preprocessing['filter']} as in {preprocessing['library']}",
         "objective": config["recipe"].get("objective", {}).get("use", "not stated"),
         "written by": f"plainfilm {config['package_version']}",
         "fingerprint": config["fingerprint"],
