@@ -161,7 +161,7 @@ def test_settings_that_refer_to_others_are_followed(tmp_path: Path, vocabulary: 
 def test_settings_that_refer_in_a_circle_are_missing(tmp_path: Path, vocabulary: Path) -> None:
     config = settings(published(encoder="swin"))
     config["base"] |= {"image_size": "${base.text_max_length}", "text_max_length": "${base.image_size}"}
-    path = save(published(encoder="swin"), tmp_path / "model-best.tar", config=config)
+    path = save(published(encoder="swin"), tmp_path / "model-best.tar", config=OmegaConf.create(config))
     with pytest.raises(ModelError, match=r"its setting 'config.base.image_size' is not"):
         import_checkpoint("cxr-clip", path, tmp_path / "model", {"tokenizer": str(vocabulary)})
 

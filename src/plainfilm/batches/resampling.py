@@ -112,13 +112,7 @@ def _enlarged(before: int, after: int) -> NDArray[np.float64]:
 @lru_cache(maxsize=16)
 def _linear(before: int, after: int) -> NDArray[np.float64]:
     """Between the two nearest centres; what lies beyond the outermost ones has no weight."""
-    places = (np.arange(after) + 0.5) * (before / after) - 0.5
-    first = np.floor(places).astype(int)
-    weights = np.zeros((after, before + 2))  # with a pixel beyond either edge
-    rows = np.arange(after)
-    weights[rows, first + 1] = 1 - (places - first)
-    weights[rows, np.minimum(first + 2, before + 1)] += places - first
-    return weights[:, 1:-1]
+    return _between(before, after, np.ones(1))
 
 
 @lru_cache(maxsize=16)
@@ -129,7 +123,18 @@ def _blurred(before: int, after: int) -> NDArray[np.float64]:
         return _linear(before, after)
     reach = int(_GAUSSIAN_REACH * sigma + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    distance = np.arange(before)[:, None] - np.arange(before)
-    near = np.abs(distance) <= reach
-    blur = np.where(near, kernel[np.clip(distance + reach, 0, 2 * reach)], 0.0) / kernel.sum()
-    return _linear(before, after) @ blur
+    return _between(before, after, kernel / kernel.sum())
+
+
+def _between(before: int, after: int, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Between the two nearest centres of pixels that `kernel` (odd length) was applied to."""
+    reach = len(kernel) // 2
+    places = (np.arange(after) + 0.5) * (before / after) - 0.5
+    first = np.floor(places).astype(int)
+    weights = np.zeros((after, before))
+    for pixel, share in ((first, first + 1 - places), (first + 1, places - first)):
+        share = np.where((pixel >= 0) & (pixel < before), share, 0.0)
+        distance = np.arange(before) - pixel[:, None]
+        near = np.abs(distance) <= reach
+        weights += np.where(near, kernel[np.clip(distance + reach, 0, 2 * reach)], 0.0) * share[:, None]
+    return weights
