@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -73,11 +73,13 @@ def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
 def _fields_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
     for part in path:
         field = kind.model_fields.get(part)
-        inner = field.annotation if field else None
+        inner = field.annotation if field else kind
+        if get_origin(inner) is dict:
+            inner = get_args(inner)[1]  # the next part of the path is a key of the mapping
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         kind = inner
-    return list(kind.model_fields)
+    return [field.alias or name for name, field in kind.model_fields.items()]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -18,23 +18,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plainfilm.batches.batch import Needs
-from plainfilm.batches.rows import build_rows
+from plainfilm.batches.rows import LABELS, build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError
 from plainfilm.io.tables import read_json, write_json
-from plainfilm.nn.model_folder import read_model_config
+from plainfilm.model_folder import read_model_config
+from plainfilm.models.base import Classifies, ability
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
 from plainfilm.results.text import interval, number
 from plainfilm.tasks import classification
 from plainfilm.training.distributed import rank
+from plainfilm.training.dry_run import dry_run
 from plainfilm.training.log import read_log
+from plainfilm.training.pretrained import read_pretrained
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.run_folder import RunFolder
-from plainfilm.training.start import Start
 from plainfilm.training.trainer import train
 
 METRIC = f"{classification.GROUP}/auroc_macro"
@@ -92,23 +93,25 @@ def finetune(
     recipe: Recipe,
     collections: Sequence[Collection],
     out: Path,
-    start: Start,
     shares: Shares | None = None,
     *,
     resume: bool = False,
     progress: Progress = SILENT,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Trains and evaluates every run; the summary, as it is written.
 
     Raises:
-        UsageError: `out` is taken, or `recipe` trains no classifier.
-        LeakageError: training patients, or those `start` was trained on, are in the validation or test split.
+        UsageError: `out` is taken, or the recipe's model does not classify.
+        LeakageError: training patients, or those of a model that parts are taken from, are in the validation
+            or test split.
     """
-    if not recipe.is_classifier:
-        raise UsageError(
-            f"objective '{recipe.objective['use']}' trains no classifier: fine-tune with a recipe of "
-            "objective 'classification', such as finetune-linear, or use `plainfilm train`"
-        )
+    ability(
+        dry_run(recipe, read_pretrained(recipe.sources(), trust_code)),
+        Classifies,
+        "finetune",
+        "use a recipe such as finetune-linear, or train with `plainfilm train`",
+    )
     if out.is_dir() and any(out.iterdir()) and not resume:
         raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
     tested = {name: one for name, one in _named(collections).items() if _has_labels(one, recipe)}
@@ -118,11 +121,13 @@ def finetune(
     for run in planned(recipe, shares):
         if run.place:
             progress.say(f"share {run.share:g}, repeat {run.repeat}: {out / run.place}")
-        model = train(run.recipe, collections, out / run.place, resume=resume, progress=progress, start=start)
+        model = train(
+            run.recipe, collections, out / run.place, resume=resume, progress=progress, trust_code=trust_code
+        )
         if rank() == 0:
             _evaluate(run, model, tested, out, progress)
             told.append(_told(run, out, tested))
-    summary = _summary(recipe, start, collections, told)
+    summary = _summary(recipe, collections, told)
     if rank() == 0:
         write_json(summary, out / SUMMARY_FILE)
     return summary
@@ -139,7 +144,7 @@ def _named(collections: Sequence[Collection]) -> dict[str, Collection]:
 
 def _has_labels(collection: Collection, recipe: Recipe) -> bool:
     try:
-        build_rows([collection], EVALUATED_ON, recipe.data, Needs(views=1, texts=0, labels=True))
+        build_rows([collection], EVALUATED_ON, recipe.data, LABELS)
     except DataError:
         return False
     return True
@@ -152,8 +157,8 @@ def _results_folder(run: Run, out: Path, name: str, tested: Mapping[str, Collect
 
 def _evaluate(run: Run, model: Path, tested: Mapping[str, Collection], out: Path, progress: Progress) -> None:
     """Writes the results of the best model of a run, where they are not there yet."""
-    objective = run.recipe.objective
-    settings = {key: objective[key] for key in ("uncertain", "absent") if key in objective}
+    stated = [objective for objective in run.recipe.objectives if "uncertain" in objective]
+    settings = {key: stated[0][key] for key in ("uncertain", "absent")} if stated else {}
     config = build(classification.Config, settings | {"split": EVALUATED_ON}, "task classification")
     for name, collection in tested.items():
         folder = _results_folder(run, out, name, tested)
@@ -206,7 +211,7 @@ def _tested(folder: Path, out: Path) -> dict[str, Any]:
 
 
 def _summary(
-    recipe: Recipe, start: Start, collections: Sequence[Collection], told: Sequence[dict[str, Any]]
+    recipe: Recipe, collections: Sequence[Collection], told: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     shares = dict.fromkeys(one["share"] for one in told)
     return {
@@ -214,7 +219,11 @@ def _summary(
         "interval": "95 %, by resampling patients of the test films, of each run by itself",
         "standard_deviation": "of the values of the repeats",
         "split": EVALUATED_ON,
-        "init": {"model": start.name, "fingerprint": start.fingerprint},
+        "init": {
+            name: {"model": part.source, "fingerprint": part.fingerprint}
+            for name, part in recipe.parts.items()
+            if part.source is not None
+        },
         "collections": [{"name": one.name, "fingerprint": one.fingerprint} for one in collections],
         "recipe": recipe.as_dict(),
         "shares": [

@@ -1,6 +1,10 @@
-"""Box formats and the scaling of boxes between a raw and a stored image. Formats are in the names."""
+"""Boxes, and where the pixels of a film lie in what a model sees. Formats of boxes are in the names."""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +54,85 @@ def box_iou_xyxy(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float64]:
     inter = np.prod(np.clip(high - low, 0.0, None), axis=-1)
     union = box_area_xyxy(first[:, 0])[:, None] + box_area_xyxy(second[0])[None, :] - inter
     return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the pixels of a film lie in the square that a model sees.
+
+    The film is padded, turned, cut, scaled and mirrored, in this order. Coordinates are those of pixel
+    edges: the first pixel reaches from 0 to 1, its centre is at 0.5.
+
+    film: width and height in pixels. size: side of the square in pixels. box: (left, top, right, bottom) of
+    the padded film, what becomes the square. padding: columns and rows of black before the film. angle:
+    degrees counter-clockwise about the middle of the box. mirrored: left and right have changed places.
+    """
+
+    film: tuple[int, int]
+    size: int
+    box: tuple[float, float, float, float]
+    padding: tuple[int, int] = (0, 0)
+    angle: float = 0.0
+    mirrored: bool = False
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """(3, 3): takes (x, y, 1) of the film to (x, y, 1) of the square."""
+        left, top, right, bottom = self.box
+        middle = ((left + right) / 2, (top + bottom) / 2)
+        turn = math.radians(self.angle)
+        cos, sin = math.cos(turn), math.sin(turn)
+        padded = _shift(*self.padding)
+        turned = _shift(*middle) @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+        turned = turned @ _shift(-middle[0], -middle[1])
+        scale = np.diag([self.size / (right - left), self.size / (bottom - top), 1.0])
+        flip = np.array([[-1, 0, self.size], [0, 1, 0], [0, 0, 1]]) if self.mirrored else np.eye(3)
+        return flip @ scale @ _shift(-left, -top) @ turned @ padded
+
+    def boxes_to_square(self, boxes_xyxy: Boxes) -> Boxes:
+        """Boxes of the film (N, 4) in pixels as boxes of the square in pixels, cut to it; one that lies
+        wholly outside gets zero area."""
+        return clip_boxes_xyxy(_moved(boxes_xyxy, self.matrix), (self.size, self.size))
+
+    def boxes_to_film(self, boxes_xyxy: Boxes) -> Boxes:
+        """Boxes of the square (N, 4) in pixels as boxes of the film in pixels, cut to it."""
+        return clip_boxes_xyxy(_moved(boxes_xyxy, np.linalg.inv(self.matrix).astype(np.float64)), self.film)
+
+    def visible(self, boxes_xyxy: Boxes) -> NDArray[np.float64]:
+        """(N,) the share, 0 to 1, of each box of the film that lies inside the square."""
+        whole = box_area_xyxy(_moved(boxes_xyxy, self.matrix))
+        kept = box_area_xyxy(self.boxes_to_square(boxes_xyxy))
+        return np.divide(kept, whole, out=np.zeros_like(kept), where=whole > 0)
+
+    def of_larger(self, width: int, height: int) -> Geometry:
+        """The geometry of the same film before it was scaled from (`width`, `height`) to `film`; exact where
+        both sides were scaled alike."""
+        return _Scaled(
+            (width, height), self.size, self.box, self.padding, self.angle, self.mirrored, self.film
+        )
+
+
+@dataclass(frozen=True)
+class _Scaled(Geometry):
+    """A geometry whose film is first scaled to `scaled`."""
+
+    scaled: tuple[int, int] = (1, 1)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """(3, 3): takes (x, y, 1) of the film to (x, y, 1) of the square."""
+        inner = Geometry(self.scaled, self.size, self.box, self.padding, self.angle, self.mirrored)
+        factors = [small / large for small, large in zip(self.scaled, self.film, strict=True)]
+        return inner.matrix @ np.diag([*factors, 1.0])
+
+
+def _shift(x: float, y: float) -> NDArray[np.float64]:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def _moved(boxes_xyxy: Boxes, matrix: NDArray[np.float64]) -> Boxes:
+    """The boxes around what `matrix` makes of boxes (N, 4)."""
+    boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+    corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    moved = corners @ matrix[:2, :2].T + matrix[:2, 2]
+    return np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1)

@@ -19,7 +19,10 @@ KINDS = {
     "source": "sources",
     "image encoder": "nn/image",
     "text encoder": "nn/text",
+    "model": "models",
+    "target": "batches/targets",
     "objective": "objectives",
+    "evaluator": "evaluators",
     "task": "tasks",
     "phantom layout": "phantom/layouts",
     "interchange format": "interchange",
@@ -31,7 +34,10 @@ _PARTS = {
     "source": ("Config", "read"),
     "image encoder": ("Config", "build"),
     "text encoder": ("Config", "build"),
+    "model": ("Config", "TINY", "PURPOSE", "LIMITS", "build"),
+    "target": ("open_target", "example"),
     "objective": ("Config", "NEEDS", "build"),
+    "evaluator": ("Config", "NEEDS", "metrics", "build"),
     "task": ("Config", "run"),
     "phantom layout": ("write_study", "write_tables", "expected"),
     "interchange format": ("Config", "write"),
@@ -46,6 +52,11 @@ def names(kind: str) -> list[str]:
     """The names a recipe or command may use for `kind`, read from the folder without importing."""
     files = (_ROOT / KINDS[kind]).glob("*.py")
     return sorted(file.stem for file in files if file.stem not in ("__init__", "base"))
+
+
+def is_foreign(name: str) -> bool:
+    """Whether `name` stands for code that does not come with Plainfilm: a file, or a module of the user's."""
+    return name.endswith(".py") or "." in name
 
 
 def resolve(kind: str, name: str) -> ModuleType:

@@ -23,9 +23,9 @@ from plainfilm.batches.transforms import to_tensor
 from plainfilm.errors import ImageError, ModelError, UsageError
 from plainfilm.io.images import read_image, reduced
 from plainfilm.metrics.calibration import sigmoid
-from plainfilm.nn.classifier import Classifier
+from plainfilm.model_folder import LoadedModel, load_model
+from plainfilm.models.base import Classifies, EncodesTexts, abilities, ability, build_model
 from plainfilm.nn.decisions import Decision, Decisions, Ensembles, read_decisions
-from plainfilm.nn.dual_encoder import DualEncoder
 from plainfilm.nn.findings import (
     Classification,
     Finding,
@@ -39,8 +39,6 @@ from plainfilm.nn.findings import (
     texts_of,
     valid_for,
 )
-from plainfilm.nn.kinds import build_model
-from plainfilm.nn.model_folder import LoadedModel, load_model
 from plainfilm.progress import SILENT, Progress
 
 __all__ = ["Classification", "Finding", "Predictor", "PromptVectors", "Vectors", "ZeroShot", "load"]
@@ -77,19 +75,24 @@ class Predictor:
         self.trained_patients = loaded.patients
         self.folder = folder
         self.decisions = decisions
-        self._tokenizer = loaded.tokenizer
+        self._tokenizers = loaded.tokenizers
         self._device = device
         self._model = loaded.model.to(device).eval()
 
     @property
     def scale(self) -> float:
         """1 / temperature: what cosines are multiplied with before a softmax."""
-        return float(self._dual_encoder.scale().detach())
+        return float(self._reads_texts.scale().detach())
 
     @property
     def observations(self) -> tuple[str, ...]:
         """What a classifier answers, in the order of its logits; empty for other models."""
-        return self._model.observations if isinstance(self._model, Classifier) else ()
+        return self._model.facts.observations if "classifies" in self.abilities else ()
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What the model can do, by the names in `models.base.ABILITIES`."""
+        return abilities(self._model)
 
     @property
     def dimension(self) -> int:
@@ -119,7 +122,7 @@ class Predictor:
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
     ) -> Iterator[Vectors]:
         """What the image encoder makes of films before anything projects it, in blocks (n, F)."""
-        return self._stream(images, lambda pixels: self._model.image(pixels).pooled, progress)
+        return self._stream(images, lambda pixels: self._model.film_features(pixels).pooled, progress)
 
     def classify(self, images: Iterable[Path | str | Film], progress: Progress = SILENT) -> Classification:
         """What a classifier says of films.
@@ -137,7 +140,7 @@ class Predictor:
         self, images: Iterable[Path | str | Film], progress: Progress = SILENT
     ) -> Iterator[Vectors]:
         """The logits of `classify` in blocks (n, C)."""
-        return self._stream(images, self._classifier.logits, progress)
+        return self._stream(images, self._logits, progress)
 
     def stream_each(
         self,
@@ -165,9 +168,9 @@ class Predictor:
         due to training shows beside it."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = build_model(self.config.architecture, self.config.vocabulary_size)
+            model = build_model(self.config.architecture, self._model.facts)
         config = self.config.model_copy(update={"fingerprint": ""})
-        return Predictor(LoadedModel(model, self._tokenizer, config), f"untrained {self.name}", self._device)
+        return Predictor(LoadedModel(model, self._tokenizers, config), f"untrained {self.name}", self._device)
 
     def zero_shot(
         self, images: Iterable[Path | str | Film], prompts: PromptsOf, ensembles: Ensembles = "mean"
@@ -247,7 +250,7 @@ class Predictor:
     ) -> Iterator[list[Finding] | ImageError]:
         decided = self.decisions.observations if self.decisions else {}
         valid = [valid_for(decided.get(name), ((), ())) for name in self.observations]
-        for logits in self.stream_each(images, progress, self._classifier.logits):
+        for logits in self.stream_each(images, progress, self._logits):
             if isinstance(logits, ImageError):
                 yield logits
                 continue
@@ -277,9 +280,7 @@ class Predictor:
         return np.asarray(mean / length, dtype=np.float32)
 
     def _encode_block(self, texts: Sequence[str]) -> Vectors:
-        model, tokenizer = self._dual_encoder, self._tokenizer
-        if tokenizer is None:
-            raise ModelError(f"{self.name}: has no tokenizer, so it cannot read texts")
+        model, tokenizer = self._reads_texts, self._tokenizers["text"]
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(order), BATCH_TEXTS):
@@ -292,23 +293,25 @@ class Predictor:
         return vectors
 
     @property
-    def _dual_encoder(self) -> DualEncoder:
-        if isinstance(self._model, DualEncoder):
-            return self._model
-        raise UsageError(
-            f"{self.name}: is a classifier, which reads no texts or prompts: use `plainfilm evaluate "
-            "classification` or `plainfilm predict` without --prompts (in Python: classify), or a model that "
-            "was trained on texts"
+    def _reads_texts(self) -> EncodesTexts:
+        found: EncodesTexts = ability(
+            self._model,
+            EncodesTexts,
+            self.name,
+            "use `plainfilm evaluate classification` or `plainfilm predict` without --prompts (in Python: "
+            "classify), or a model that was trained on texts",
         )
+        return found
 
-    @property
-    def _classifier(self) -> Classifier:
-        if isinstance(self._model, Classifier):
-            return self._model
-        raise UsageError(
-            f"{self.name}: is no classifier; make one of it with `plainfilm finetune RECIPE --init MODEL`, "
-            "or ask it with prompts (`plainfilm evaluate zero_shot`)"
+    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        model: Classifies = ability(
+            self._model,
+            Classifies,
+            self.name,
+            "make a classifier of it with `plainfilm finetune RECIPE --init MODEL`, or ask it with prompts "
+            "(`plainfilm evaluate zero_shot`)",
         )
+        return model.logits(self._model.film_features(pixels))
 
     def _tracked(
         self, images: Iterable[Path | str | Film], progress: Progress

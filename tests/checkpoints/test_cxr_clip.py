@@ -337,7 +337,7 @@ def test_a_classifier_gives_the_published_logits(tmp_path: Path, encoder: str, f
     imported = import_checkpoint(
         "cxr-clip", classifier_file(model, head, tmp_path / "model-best.tar"), tmp_path / "model"
     )
-    assert imported.tokenizer is None
+    assert not imported.tokenizers
     said = load(tmp_path / "model").classify(films())
     assert said.observations == ("Pneumonia",)
     with torch.no_grad():

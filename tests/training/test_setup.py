@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,19 +44,6 @@ def test_tokenizer_is_the_one_of_the_run(tiny: Tiny, collection: Collection, tmp
     first.save(tmp_path / "tokenizer")
     again = build_tokenizer(tiny("tokenizer.vocabulary=400"), data, tmp_path / "tokenizer")
     assert again.vocabulary_size == first.vocabulary_size
-
-
-def test_a_tokenizer_that_does_not_know_the_texts_is_said(
-    tiny: Tiny, collection: Collection, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "derrame"]))
-    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    data = build_data(tiny(), [collection], tmp_path, SILENT)
-    with caplog.at_level(logging.WARNING):
-        build_tokenizer(tiny(f"tokenizer.name={tmp_path}"), data, tmp_path / "none")
-    said = [line for line in caplog.messages if "unknown to the tokenizer" in line]
-    assert len(said) == 1
-    assert said[0].startswith(f"tokenizer '{tmp_path}': 100 % of the tokens")
 
 
 def test_text_longer_than_the_encoder_takes_is_refused(

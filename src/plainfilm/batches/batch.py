@@ -1,77 +1,151 @@
-"""What a model is trained on: a `Batch` of views, texts and labels, and the `Keys` that tell items apart.
+"""What a model is trained on: a `Batch` of films and targets, and the `Keys` that tell items apart.
 
-Axes: B items, V views per item, T texts per item, C channels, H and W pixels, L tokens, O observations.
+Axes: B items, F films, T texts per item, C channels, H and W pixels, L tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.ragged import Ragged
 
-@dataclass(frozen=True)
-class Needs:
-    """What an objective asks of every item; loaders obey. With `labels`, items that labels say nothing of are
-    left out; with `texts`, those without text."""
+FilmsPerItem = Literal["one", "pair", "all"]
+"""How many films of an item are read: the first; two views, of one film in two crops where it has no second;
+or each film once."""
 
-    views: int = 1
-    texts: int = 1
-    labels: bool = False
+
+class Target(Protocol):
+    """What is to be learned of B items. present: (B,) bool, which items have any of it."""
+
+    present: Tensor
+
+    def slice(self, start: int, stop: int) -> Self:
+        """Items `start` to `stop`, sharing memory."""
+        ...
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on `device`."""
+        ...
 
 
 @dataclass(frozen=True)
 class Keys:
     """Which items are the same thing: 63-bit hashes, equal exactly where study or text are equal.
 
-    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded. said: (B,) int64, of
-    what the labels say, where they are what the text is made of; else of the item alone.
+    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded; T is 0 where no texts
+    are read. labels: (B,) int64, of what the labels say, where they are what the text is made of; else of the
+    item alone.
     """
 
     study: Tensor
     text: Tensor
-    said: Tensor | None = None
+    labels: Tensor
 
     def each(self, function: Callable[[Tensor], Tensor]) -> Keys:
         """The keys with `function` done to every tensor."""
-        said = None if self.said is None else function(self.said)
-        return Keys(function(self.study), function(self.text), said)
+        return Keys(function(self.study), function(self.text), function(self.labels))
+
+
+@dataclass(frozen=True)
+class Films:
+    """The F films of B items.
+
+    pixels: (F, C, H, W) float32, normalised as the model's preprocessing says. of: how they belong to the
+    items. projections: (F,) int64, codes of `types.View` in its order. features: in place of `pixels`,
+    where what the frozen encoder makes of them is kept.
+    """
+
+    pixels: Tensor
+    of: Ragged
+    projections: Tensor
+    features: ImageFeatures | None = None
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def slice(self, start: int, stop: int) -> Self:
+        """The films of items `start` to `stop`."""
+        first, last = self.of.bounds(start, stop)
+        kept = self.features
+        return replace(
+            self,
+            pixels=self.pixels[first:last],
+            of=self.of.slice(start, stop),
+            projections=self.projections[first:last],
+            features=kept and kept.each(lambda values: values[first:last]),
+        )
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on `device`."""
+        kept = self.features
+        return replace(
+            self,
+            pixels=self.pixels.to(device, non_blocking=True),
+            of=self.of.to(device),
+            projections=self.projections.to(device, non_blocking=True),
+            features=kept and kept.each(lambda values: values.to(device, non_blocking=True)),
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
     """B items.
 
-    images: (B, V, C, H, W) float32, normalised as the model's preprocessing says.
-    token_ids: (B, T, L) int64. token_mask: (B, T, L) bool, False on padding.
-    rows: (B,) int64, the position of each item in the batch of the whole run (over all processes);
-    it seeds whatever is random per item inside the model.
-    labels: (B, O) int8, states as in `batches.labels`; `None` where the objective asks for none.
+    targets: by name, see `batches.targets`. rows: (B,) int64, the position of each item in the batch of the
+    whole run (over all processes); it seeds whatever is random per item inside the model.
     """
 
-    images: Tensor
-    token_ids: Tensor
-    token_mask: Tensor
+    films: Films
     keys: Keys
     rows: Tensor
-    labels: Tensor | None = None
+    targets: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on `device`."""
-        move = {name: value.to(device, non_blocking=True) for name, value in self._row_wise()}
-        return replace(self, keys=self.keys.each(lambda key: key.to(device)), **move)
+        return self._each(lambda part: part.to(device))
 
     def slice(self, start: int, stop: int) -> Self:
         """Items `start` to `stop`, sharing memory."""
-        part = {name: value[start:stop] for name, value in self._row_wise()}
-        return replace(self, keys=self.keys.each(lambda key: key[start:stop]), **part)
+        return self._each(
+            lambda part: part[start:stop] if isinstance(part, Tensor) else part.slice(start, stop)
+        )
 
-    def _row_wise(self) -> list[tuple[str, Tensor]]:
-        names = ("images", "token_ids", "token_mask", "rows", "labels")
-        return [(name, getattr(self, name)) for name in names if getattr(self, name) is not None]
+    def _each(self, function: Callable[[Any], Any]) -> Self:
+        return replace(
+            self,
+            films=function(self.films),
+            keys=self.keys.each(function),
+            rows=function(self.rows),
+            targets={name: function(target) for name, target in self.targets.items()},
+        )
+
+
+RowWiseType = TypeVar("RowWiseType", bound="RowWise")
+
+
+@dataclass(frozen=True)
+class RowWise:
+    """Base of targets whose fields are all tensors (B, ...)."""
+
+    present: Tensor
+
+    def slice(self: RowWiseType, start: int, stop: int) -> RowWiseType:
+        """Items `start` to `stop`, sharing memory."""
+        return self._each(lambda values: values[start:stop])
+
+    def to(self: RowWiseType, device: torch.device | str) -> RowWiseType:
+        """The same on `device`."""
+        return self._each(lambda values: values.to(device, non_blocking=True))
+
+    def _each(self: RowWiseType, function: Callable[[Tensor], Tensor]) -> RowWiseType:
+        fields = {name: function(getattr(self, name)) for name in self.__dataclass_fields__}
+        return replace(self, **fields)

@@ -1,4 +1,4 @@
-"""Items on demand: the pixels, texts and labels of one row, drawn for one epoch or fixed for evaluation.
+"""Items on demand: the films and targets of one row, drawn for one epoch or fixed for evaluation.
 
 What an item looks like depends on the seed, the epoch and its index, and on nothing else: not on which
 thread makes it, in which order, or how many processes share the work.
@@ -6,45 +6,56 @@ thread makes it, in which order, or how many processes share the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.batches.batch import Needs
-from plainfilm.batches.labels import States
+from plainfilm.batches.batch import FilmsPerItem
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.resampling import Square
-from plainfilm.batches.resizing import resize_to
+from plainfilm.batches.resizing import fixed_geometry, resize_to
 from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.targets.base import ItemFilms, TargetReader, TargetSource, target
 from plainfilm.batches.texts import Texts
-from plainfilm.batches.transforms import augment
+from plainfilm.batches.transforms import cut, draw_geometry, recolour
 from plainfilm.collection import Collection
+from plainfilm.geometry import Geometry
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
 from plainfilm.types import View
 
+VIEWS = tuple(View)
+"""The codes of projections are places in this."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (V, S, S), grey 0 to 255. texts: T strings. study: the study's hash. item_id: for messages.
-    labels: (O,) states as in `batches.labels`, none where the objective asks for none. said: see
-    `Texts.said`."""
+    """pixels: (F, S, S) grey values of F films. projections: of each film, a place in `VIEWS`. values: what
+    each target reads of the item. study: the study's hash. item_id: for messages."""
 
     pixels: Square
-    texts: tuple[str, ...]
+    projections: tuple[int, ...]
+    values: Mapping[str, Any]
     study: int
     item_id: str
-    labels: States = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
-    said: int = 0
+
+
+@dataclass(frozen=True)
+class ItemNeeds:
+    """What an objective asks of every item: how many films, and which targets."""
+
+    films: FilmsPerItem = "one"
+    targets: tuple[str, ...] = ()
 
 
 class Dataset:
     """The items of `rows`.
 
     With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
-    without one they are fixed: `resize_to`, the first views, the whole text or its first
+    without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
     `config.sentences`, prompts that follow from the item's id.
     """
 
@@ -56,70 +67,93 @@ class Dataset:
         config: DataConfig,
         preprocessing: Preprocessing,
         *,
-        needs: Needs | None = None,
         seed: int | None = None,
     ) -> None:
         self.rows = rows
+        self.config = config
+        self._collections = tuple(collections)
         self._pixels = tuple(pixels)
-        self._needs = needs or Needs()
-        self._texts = Texts(rows, collections, config) if self._needs.texts else None
-        self._views = [c.table("images")["view"].combine_chunks() for c in collections]
-        self._config = config
+        self._views = [_codes(collection) for collection in collections]
         self._preprocessing = preprocessing
         self._seed = seed
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def item(self, index: int, epoch: int) -> Item:
+    def readers(self, needs: ItemNeeds, tokenizers: Mapping[str, Any]) -> dict[str, TargetReader]:
+        """The readers of what an objective needs."""
+        source = TargetSource(self.rows, self._collections, self.config, tokenizers, self.rows.observations)
+        return {name: target(name).open_target(source) for name in needs.targets}
+
+    def item(
+        self,
+        index: int,
+        epoch: int,
+        readers: Mapping[str, TargetReader] | None = None,
+        films: FilmsPerItem = "one",
+    ) -> Item:
         """Item `index` as it is in `epoch`; beyond the number of items, another draw of an item in turn."""
         place = index % len(self)
+        rng = None if self._seed is None else generator(self._seed, "item", epoch, index)
+        readers = readers or {}
+        values = {name: reader.read(place, rng) for name, reader in readers.items()}
         source, images = int(self.rows.source[place]), self.rows.images_of(place)
-        views, count = self._needs.views, self._needs.texts
-        if self._seed is None:
-            films = [self._fixed(source, row) for row in self._first(source, images, views)]
-            texts = self._texts.fixed(place, count) if self._texts else []
-        else:
-            rng = generator(self._seed, "item", epoch, index)
-            texts = self._texts.drawn(place, count, rng) if self._texts else []
-            chosen = self._first(source, rng.permutation(images), views)
-            films = [self._augmented(source, row, rng) for row in chosen]
-        study = int(self.rows.study_keys[place])
-        labels = self.rows.states[place] if self._needs.labels else self.rows.states[place, :0]
-        said = self._texts.said(place) if self._texts else 0
-        return Item(np.stack(films), tuple(texts), study, self.rows.ids[place], labels, said)
+        chosen = self._chosen(source, images if rng is None else rng.permutation(images), films)
+        squares, geometries = self._squares(source, chosen, rng)
+        shown = ItemFilms(tuple(int(row) for row in chosen), geometries)
+        return Item(
+            pixels=squares,
+            projections=tuple(int(self._views[source][row]) for row in chosen),
+            values={name: reader.move(values[name], shown) for name, reader in readers.items()},
+            study=int(self.rows.study_keys[place]),
+            item_id=self.rows.ids[place],
+        )
 
     def texts(self) -> Iterator[str]:
         """Every sentence of every item, for training a tokenizer."""
-        return self._texts.everything() if self._texts else iter(())
+        return Texts(self.rows, self._collections, self.config).everything()
 
-    def _first(self, source: int, images: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-        """`count` images; those of a study with fewer are repeated."""
-        if count > 1 and self._config.pair_views == "frontal_lateral":
+    def _chosen(self, source: int, images: NDArray[np.int64], films: FilmsPerItem) -> NDArray[np.int64]:
+        """Which of the images of an item are shown: the first; two, of which the second is another crop of
+        the first where there is one only; or all that the configuration lets in."""
+        if films == "one":
+            return images[:1]
+        if films == "all":
+            return images[: self.config.max_films]
+        if self.config.pair_views == "frontal_lateral":
             images = self._paired(source, images)
-        return np.resize(images, count)
+        return np.resize(images, 2)
 
     def _paired(self, source: int, images: NDArray[np.int64]) -> NDArray[np.int64]:
         """`images` with the first frontal and the first lateral one in front, where there are both."""
-        views = [View(self._views[source][int(row)].as_py()) for row in images]
+        views = [VIEWS[self._views[source][row]] for row in images]
         frontal = next((place for place, view in enumerate(views) if view.is_frontal), None)
         lateral = next((place for place, view in enumerate(views) if view == View.LATERAL), None)
         if frontal is None or lateral is None:
             return images
         return np.concatenate([images[[frontal, lateral]], np.delete(images, [frontal, lateral])])
 
-    def _fixed(self, source: int, row: int) -> Square:
-        return resize_to(self._pixels[source].film(int(row)), self._preprocessing)
+    def _squares(
+        self, source: int, images: NDArray[np.int64], rng: np.random.Generator | None
+    ) -> tuple[Square, tuple[Geometry, ...]]:
+        mirrored = rng is not None and self.config.flip > 0 and bool(rng.random() < self.config.flip)
+        squares: list[Square] = []
+        geometries = []
+        for row in images:
+            film = self._pixels[source].film(int(row))
+            size = (film.shape[1], film.shape[0])
+            if rng is None:
+                geometry = fixed_geometry(size, self._preprocessing)
+                square: Square = resize_to(film, self._preprocessing)
+            else:
+                geometry = draw_geometry(size, rng, self._preprocessing, self.config, mirrored=mirrored)
+                square = recolour(cut(film, geometry, self._preprocessing), rng, self.config)
+            squares.append(square)
+            geometries.append(geometry)
+        return np.stack(squares), tuple(geometries)
 
-    def _augmented(self, source: int, row: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        return augment(
-            self._pixels[source].film(int(row)),
-            rng,
-            self._preprocessing.size,
-            self._config.crop_area,
-            rotation=self._config.rotation,
-            clahe=self._config.clahe,
-            brightness=self._config.brightness,
-            contrast=self._config.contrast,
-            pad=self._preprocessing.fit == "pad",
-        )
+
+def _codes(collection: Collection) -> NDArray[np.int8]:
+    views = collection.table("images")["view"].to_pylist()
+    places = {str(view): place for place, view in enumerate(VIEWS)}
+    return np.array([places[view] for view in views], dtype=np.int8)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.batches.batch import Batch
 from plainfilm.batches.collate import Collate
-from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.seeding import generator
 
 Ints = NDArray[np.int64]
@@ -88,6 +88,7 @@ class Loader:
     limit: int | None = None
     balance: float = 1.0
     least: int = 2
+    needs: ItemNeeds = field(default_factory=ItemNeeds)
 
     def items(self) -> int:
         """Items per epoch, before any is left out with the last batch."""
@@ -134,5 +135,6 @@ class Loader:
     def _make(self, order: Ints, epoch: int, number: int) -> Batch:
         members = self._members(order, number)
         start, stop = slice_bounds(len(members), self.rank, self.world)
-        items = [self.dataset.item(int(index), epoch) for index in members[start:stop]]
+        readers, films = self.collate.readers, self.needs.films
+        items = [self.dataset.item(int(index), epoch, readers, films) for index in members[start:stop]]
         return self.collate(items, np.arange(start, stop, dtype=np.int64))

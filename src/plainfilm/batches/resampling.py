@@ -45,7 +45,7 @@ def resample(
     rows, columns = film.shape
     left, top, right, bottom = box or (0.0, 0.0, float(columns), float(rows))
     if how.library == "pillow":
-        image = Image.fromarray(_rounded(film))
+        image = Image.fromarray(whole_grey(film))
         return np.asarray(image.resize((width, height), _PILLOW[how.filter], box=(left, top, right, bottom)))
     part = film[
         round(top) : max(round(bottom), round(top) + 1), round(left) : max(round(right), round(left) + 1)
@@ -53,11 +53,12 @@ def resample(
     if how.library == "scikit_image" or how.filter == "area":
         values: Square = _by_weights(part, width, height, how, beyond)
     else:
-        values = _by_torch(_rounded(part) if how.library == "torch_uint8" else part, width, height, how)
-    return _rounded(values) if how.rounded else values.astype(np.float32)
+        values = _by_torch(whole_grey(part) if how.library == "torch_uint8" else part, width, height, how)
+    return whole_grey(values) if how.rounded else values.astype(np.float32)
 
 
-def _rounded(film: Square) -> Film:
+def whole_grey(film: Square) -> Film:
+    """`film` in uint8, rounded and within 0 to 255."""
     if film.dtype == np.uint8:
         return film.view(np.uint8)
     return np.clip(np.rint(film), 0, 255).astype(np.uint8)

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from plainfilm.batches.batch import Needs
 from plainfilm.batches.labels import (
     UNASKED,
     UNLISTED,
@@ -42,6 +41,13 @@ __all__ = ["DataConfig", "Rows", "build_rows", "letters"]
 Ints = NDArray[np.int64]
 
 
+Requirement = frozenset[str]
+"""What an item must have for one part of an objective: any of "text" and "labels"."""
+
+TEXT: tuple[Requirement, ...] = (frozenset({"text"}),)
+LABELS: tuple[Requirement, ...] = (frozenset({"labels"}),)
+
+
 class DataConfig(Settings):
     """The `data` part of a recipe: what an item is and how it is drawn.
 
@@ -49,9 +55,11 @@ class DataConfig(Settings):
     report or of what its labels give, without replacement and in random order; `None` reads the whole text.
     min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
     every film, "study" one of every study. views: films of other views are left out; `None` takes all.
-    crop_area, rotation, clahe, brightness, contrast: see `transforms.augment`. cache: shortest side of the
-    decoded pixels kept on disk; `None` decodes the stored files again and again. workers: loading threads,
-    0 for none beside the training one.
+    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
+    an item are mirrored, and left and right in its words with them; never by default, as the heart then
+    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
+    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
+    again. workers: loading threads, 0 for none beside the training one.
 
     Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
     lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
@@ -80,6 +88,8 @@ class DataConfig(Settings):
     views: tuple[View, ...] | None = None
     crop_area: tuple[float, float] = (0.75, 1.0)
     rotation: float = Field(default=0.0, ge=0.0, le=45.0)
+    flip: float = Field(default=0.0, ge=0.0, le=1.0)
+    max_films: int = Field(default=4, ge=1)
     clahe: float = Field(default=0.0, ge=0.0, le=1.0)
     brightness: float = Field(default=0.0, ge=0.0, le=0.9)
     contrast: float = Field(default=0.0, ge=0.0, le=0.9)
@@ -209,22 +219,25 @@ def _cut(values: Ints, ends: Ints, kept: NDArray[np.bool_]) -> tuple[Ints, Ints]
 
 
 def build_rows(
-    collections: Sequence[Collection], split: str, config: DataConfig, needs: Needs | None = None
+    collections: Sequence[Collection],
+    split: str,
+    config: DataConfig,
+    required: Sequence[Requirement] = TEXT,
 ) -> Rows:
-    """The items of `split` that have what an objective `needs`, in the order of the collections' tables.
+    """The items of `split` that have all that one of `required` asks for, in the order of the collections'
+    tables.
 
     Raises:
         DataError: nothing is left, with the counts of what was left out and why; or no collection has a label
             of an observation that is asked for.
     """
-    needs = needs or Needs()
-    if needs.labels or config.prompts is not None:
+    if _asked_for("labels", required) or config.prompts is not None:
         check_origins(collections, config.label_origin)
         check_observations(collections, config.label_origin, config.observations or ())
-    parts = [_collection_items(collection, split, config, needs) for collection in collections]
+    parts = [_collection_items(collection, split, config, required) for collection in collections]
     items = [(source, *item) for source, part in enumerate(parts) for item in part.items]
     if not items:
-        raise _nothing_left(collections, split, config, needs, parts)
+        raise _nothing_left(collections, split, config, required, parts)
     return _flatten(items, parts)
 
 
@@ -243,14 +256,18 @@ class _Part:
 
 
 def _nothing_left(
-    collections: Sequence[Collection], split: str, config: DataConfig, needs: Needs, parts: Sequence[_Part]
+    collections: Sequence[Collection],
+    split: str,
+    config: DataConfig,
+    required: Sequence[Requirement],
+    parts: Sequence[_Part],
 ) -> DataError:
     reasons = [f"{sum(part.studies for part in parts)} studies"]
     mend = ["data.views"]
-    if needs.texts:
+    if _asked_for("text", required):
         reasons.append(f"{sum(part.without_text for part in parts)} without text under rule '{config.text}'")
         mend += ["data.text", "data.min_letters", "data.prompts"]
-    if needs.labels:
+    if _asked_for("labels", required):
         known = sorted({name for collection in collections for name in origins(collection)})
         whose = (
             f"{', '.join(config.label_origin) or 'the corpus itself'} (there are: {', '.join(known) or '-'})"
@@ -287,7 +304,13 @@ def _flatten(
     )
 
 
-def _collection_items(collection: Collection, split: str, config: DataConfig, needs: Needs) -> _Part:
+def _asked_for(what: str, required: Sequence[Requirement]) -> bool:
+    return any(what in one for one in required)
+
+
+def _collection_items(
+    collection: Collection, split: str, config: DataConfig, required: Sequence[Requirement]
+) -> _Part:
     studies = collection.frame("studies")
     studies = studies[studies["split"] == split]
     wanted = pd.Index(studies["study_id"])
@@ -295,7 +318,11 @@ def _collection_items(collection: Collection, split: str, config: DataConfig, ne
     films = collection.table("images")
     views, image_ids = films["view"].to_pylist(), films["image_id"].to_pylist()
     images_of = by_study(films, wanted)
-    texts = StudySentences(collection, wanted, config.text, config.min_letters) if needs.texts else None
+    texts = (
+        StudySentences(collection, wanted, config.text, config.min_letters)
+        if _asked_for("text", required)
+        else None
+    )
     items: list[_Item] = []
     without_image = 0
     for position, study_id in enumerate(wanted):
@@ -307,10 +334,34 @@ def _collection_items(collection: Collection, split: str, config: DataConfig, ne
             items.append((str(study_id), key, rows, text, patients[position]))
         else:
             items.extend((image_ids[row], key, [row], text, patients[position]) for row in rows)
-    told, labels = _with_text(collection, items, config) if needs.texts else (items, _no_labels(items))
-    kept, labels = _with_labels(collection, told, config) if needs.labels else (told, labels)
+    told, labels = items, _no_labels(items)
+    if _asked_for("text", required):
+        told, labels = _with_text(collection, items, config)
+    # Items are kept for any part of the objective that they have all of; most objectives have one part.
+    both = all(one >= {"text"} for one in required)
+    kept = told if both else items
+    if _asked_for("labels", required):
+        kept, labels = _with_labels(collection, kept, config)
+        if not all(one >= {"labels"} for one in required):
+            kept, labels = _with_either(collection, items, told, kept, config)
+    elif not both:
+        kept, labels = items, _no_labels(items)
     without_text, without_labels = _fewer_studies(items, told), _fewer_studies(told, kept)
     return _Part(kept, labels, len(wanted), without_text, without_labels, without_image)
+
+
+def _with_either(
+    collection: Collection,
+    items: list[_Item],
+    with_text: list[_Item],
+    with_labels: list[_Item],
+    config: DataConfig,
+) -> tuple[list[_Item], ItemLabels]:
+    """The items that have text or labels, and what labels say of them."""
+    wanted = {(item[0], item[1]) for item in (*with_text, *with_labels)}
+    kept = [item for item in items if (item[0], item[1]) in wanted]
+    images = [item[2] for item in kept]
+    return kept, item_labels(collection, images, config.label_origin, config.observations)
 
 
 def _fewer_studies(before: Sequence[_Item], after: Sequence[_Item]) -> int:

@@ -1,27 +1,95 @@
 """The texts of an item: of its report where it has one, made of its labels where it has none.
 
-Both ways end in the same place: strings to be tokenised. Drawn texts follow from the generator that is
-handed in; fixed texts, for validation, from the item alone.
+Both ways end in the same place: strings to be tokenised, of which targets are made. Drawn texts follow from
+the generator that is handed in; fixed texts, for validation, from the item alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from plainfilm.batches.batch import RowWise
 from plainfilm.batches.labels import UNLISTED
 from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.targets.base import Encodes, ItemFilms, TargetSource
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.prompts.paraphrase import paraphrase
 from plainfilm.seeding import generator, stable_hash
+from plainfilm.text.laterality import mirrored
+from plainfilm.text.rules import normalise
 from plainfilm.types import State
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TextTarget(RowWise):
+    """T texts of every item.
+
+    token_ids: (B, T, L) int64. token_mask: (B, T, L) bool, False on padding. keys: (B, T) int64, hashes of
+    the texts with case and white space folded. label_hash: (B,) int64, see `Texts.label_hash`.
+    """
+
+    token_ids: Tensor
+    token_mask: Tensor
+    keys: Tensor
+    label_hash: Tensor
+
+
+class TextReader:
+    """Reads `count` texts of every item and turns them into tokens."""
+
+    def __init__(self, source: TargetSource, count: int, tokenizer: Encodes) -> None:
+        self._texts = Texts(source.rows, source.collections, source.config)
+        self._count = count
+        self._tokenizer = tokenizer
+
+    def read(self, item: int, rng: np.random.Generator | None) -> tuple[list[str], int]:
+        """The texts of an item, and the hash of its labels."""
+        texts = self._texts
+        found = texts.fixed(item, self._count) if rng is None else texts.drawn(item, self._count, rng)
+        return found, texts.label_hash(item)
+
+    def move(self, value: tuple[list[str], int], films: ItemFilms) -> tuple[list[str], int]:
+        """On mirrored films the words left and right change places."""
+        texts, label_hash = value
+        return ([mirrored(text) for text in texts] if films.mirrored else texts), label_hash
+
+    def collate(self, values: Sequence[tuple[list[str], int]]) -> TextTarget:
+        """The texts of B items, padded to the longest."""
+        texts = [text for one, _ in values for text in one]
+        ids, mask = self._tokenizer.encode(texts)
+        shape = (len(values), self._count)
+        keys = [stable_hash(normalise(text)) for text in texts]
+        return TextTarget(
+            present=torch.tensor([any(one) for one, _ in values], dtype=torch.bool),
+            token_ids=torch.from_numpy(ids).reshape(*shape, ids.shape[1]),
+            token_mask=torch.from_numpy(mask).reshape(*shape, ids.shape[1]),
+            keys=torch.tensor(keys, dtype=torch.int64).reshape(shape),
+            label_hash=torch.tensor([number for _, number in values], dtype=torch.int64),
+        )
+
+
+def example_texts(items: int, count: int, tokens: int = 8) -> TextTarget:
+    """Made-up texts, all of different wording."""
+    numbers = torch.arange(items)
+    shape = (items, count, tokens)
+    return TextTarget(
+        present=torch.ones(items, dtype=torch.bool),
+        token_ids=torch.zeros(shape, dtype=torch.int64),
+        token_mask=torch.ones(shape, dtype=torch.bool),
+        keys=numbers[:, None].expand(-1, count),
+        label_hash=numbers,
+    )
 
 
 class Texts:
@@ -38,7 +106,7 @@ class Texts:
     def drawn(self, index: int, count: int, rng: np.random.Generator) -> list[str]:
         """`count` texts of item `index`, drawn anew."""
         if self._is_made(index):
-            return [self._made.text(index, rng) for _ in range(count)]
+            return self._of_labels(index, [rng] * count)
         parts = self._parts(index)
         order = rng.permutation(len(parts)) if len(parts) > 1 else np.arange(1)
         chosen = [parts[place] for place in np.resize(order, count)]
@@ -48,16 +116,16 @@ class Texts:
         """`count` texts of item `index`, always the same."""
         draws = [generator("fixed text", self._rows.ids[index], number) for number in range(count)]
         if self._is_made(index):
-            return [self._made.text(index, rng) for rng in draws]
+            return self._of_labels(index, draws)
         parts = self._parts(index)
         chosen = [parts[place][: self._config.sentences] for place in np.resize(np.arange(len(parts)), count)]
         again = [number >= len(parts) and self._config.paraphrase > 0 for number in range(count)]
         return [self._joined(index, *options) for options in zip(chosen, draws, again, strict=True)]
 
-    def said(self, index: int) -> int:
+    def label_hash(self, index: int) -> int:
         """A hash of what the labels say of item `index`, where its text is made of them; else of the item."""
-        if self._is_made(index):
-            return self._made.said(index)
+        if self._prompts is not None and self._is_made(index):
+            return self._prompts.label_hash(index)
         return stable_hash("item", int(self._rows.source[index]), self._rows.ids[index])
 
     def everything(self) -> Iterator[str]:
@@ -70,11 +138,11 @@ class Texts:
         if self._prompts is not None:
             yield from self._prompts.everything()
 
-    @property
-    def _made(self) -> LabelTexts:
+    def _of_labels(self, index: int, draws: Sequence[np.random.Generator]) -> list[str]:
+        """Texts made of labels; nothing where there are neither, of an item kept for another target."""
         if self._prompts is None:
-            raise LookupError("an item without text and no prompts to make one of")
-        return self._prompts
+            return [""] * len(draws)
+        return [self._prompts.text(index, rng) for rng in draws]
 
     def _is_made(self, index: int) -> bool:
         return not len(self._rows.sentences_of(index))
@@ -167,7 +235,7 @@ class LabelTexts:
             stated = self._fewer(stated, wanted, rng)
         return self._pack.report(stated, rng, sentences=self._config.sentences)
 
-    def said(self, index: int) -> int:
+    def label_hash(self, index: int) -> int:
         """A hash of the states of item `index`: equal where only wording and drawn denials can differ."""
         stated, unlisted = states_of(self._rows, index)
         if self._config.unlisted == "absent":

@@ -1,8 +1,9 @@
 """Films to squares by the random crop of training, and normalisation; the fixed square is in `resizing`.
 
 Everything geometric happens on 8-bit pixels in one resampling (Pillow's `resize` with a box), which is
-several times cheaper than cropping, resizing and converting one after another. Films are never
-mirrored: left and right are findings.
+several times cheaper than cropping, resizing and converting one after another. What happens to a film is
+drawn once, as a `Geometry`, and done to everything that lies on it too. Films are mirrored only where a
+recipe asks for it, and then words for left and right change places: they are findings.
 """
 
 from __future__ import annotations
@@ -15,47 +16,78 @@ from PIL import Image
 from torch import Tensor
 
 from plainfilm.batches.clahe import CLIP_LIMIT, equalise
-from plainfilm.batches.resampling import Film, Square
-from plainfilm.batches.resizing import pad_to_square
+from plainfilm.batches.resampling import Film, Square, resample, whole_grey
+from plainfilm.batches.resizing import pad_to_square, stretched, zero_of
+from plainfilm.batches.rows import DataConfig
+from plainfilm.geometry import Geometry
 from plainfilm.io.preprocessing import Preprocessing
 
 
-def augment(
-    array: Film,
+def draw_geometry(
+    film: tuple[int, int],
     rng: np.random.Generator,
-    size: int,
-    crop_area: tuple[float, float],
+    preprocessing: Preprocessing,
+    config: DataConfig,
     *,
-    rotation: float = 0.0,
-    clahe: float = 0.0,
-    brightness: float = 0.0,
-    contrast: float = 0.0,
-    pad: bool = False,
-) -> Film:
-    """A random square of a film (H, W), resampled to (size, size).
+    mirrored: bool = False,
+) -> Geometry:
+    """A random square of a film of (width, height) pixels.
 
-    The square covers a share of the film's area drawn from `crop_area`, but is never wider than the
-    film's shorter side, at a uniform place. With `pad` the film is first padded with black to a square,
-    so that a wide film keeps its edges. `rotation` is the largest angle in degrees, `clahe` the probability
-    of equalising the square (`clahe.equalise`, its clip limit drawn between 1 and 4), `brightness` and
-    `contrast` the largest relative change; all are off at 0.
+    The square covers a share of the film's area drawn from `crop_area`, but is never wider than the film's
+    shorter side, at a uniform place. Where the preprocessing pads, the film is first padded with black to a
+    square, so that a wide film keeps its edges; where it squashes, what becomes a square has the proportions
+    of the film. `rotation` is the largest angle in degrees.
     """
-    film = pad_to_square(array) if pad else array
-    height, width = film.shape
-    side = min(math.sqrt(rng.uniform(*crop_area) * height * width), height, width)
-    left, top = rng.uniform(0.0, width - side), rng.uniform(0.0, height - side)
-    image = Image.fromarray(film)
-    if rotation:
-        centre = (left + side / 2, top + side / 2)
-        image = image.rotate(rng.uniform(-rotation, rotation), Image.Resampling.BILINEAR, center=centre)
-    square = _resample(image, size, (left, top, left + side, top + side))
-    if clahe and rng.random() < clahe:
+    padding, (width, height) = _padding(film) if preprocessing.fit == "pad" else ((0, 0), film)
+    area = rng.uniform(*config.crop_area)
+    wide = high = min(math.sqrt(area * height * width), height, width)
+    if preprocessing.fit == "squash":
+        wide, high = min(1.0, math.sqrt(area)) * width, min(1.0, math.sqrt(area)) * height
+    left, top = rng.uniform(0.0, width - wide), rng.uniform(0.0, height - high)
+    angle = rng.uniform(-config.rotation, config.rotation) if config.rotation else 0.0
+    box = (left, top, left + wide, top + high)
+    if preprocessing.library != "pillow":  # the others take whole pixels
+        box = (round(left), round(top), round(left + wide), round(top + high))
+    return Geometry(film, preprocessing.size, box, padding, angle, mirrored)
+
+
+def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Film:
+    """The square (S, S) that a random `geometry` makes of a film (H, W), scaled as `preprocessing` says, in
+    whole grey values."""
+    film = stretched(array) if preprocessing.stretch else array
+    if geometry.padding != (0, 0):
+        film = pad_to_square(film)
+    left, top, right, bottom = geometry.box
+    if geometry.angle:
+        centre = ((left + right) / 2, (top + bottom) / 2)
+        image = Image.fromarray(film).rotate(geometry.angle, Image.Resampling.BILINEAR, center=centre)
+        film = np.asarray(image)
+    side, zero = preprocessing.side if preprocessing.second else geometry.size, zero_of(preprocessing)
+    square = resample(film, side, side, preprocessing, geometry.box, zero)
+    if preprocessing.second:
+        square = resample(square, geometry.size, geometry.size, preprocessing.second, None, zero)
+    whole = whole_grey(square)
+    return whole[:, ::-1] if geometry.mirrored else whole
+
+
+def recolour(square: Film, rng: np.random.Generator, config: DataConfig) -> Film:
+    """A square (S, S) with other contrast: `clahe` is the probability of equalising it (`clahe.equalise`, its
+    clip limit drawn between 1 and 4), `brightness` and `contrast` the largest relative change; all are off at
+    0."""
+    if config.clahe and rng.random() < config.clahe:
         square = equalise(square, rng.uniform(1.0, CLIP_LIMIT))
-    if brightness:
-        square = _scaled(square, 1.0 + rng.uniform(-brightness, brightness), 0.0)
-    if contrast:
-        square = _scaled(square, 1.0 + rng.uniform(-contrast, contrast), float(square.mean()))
+    if config.brightness:
+        square = _scaled(square, 1.0 + rng.uniform(-config.brightness, config.brightness), 0.0)
+    if config.contrast:
+        factor = 1.0 + rng.uniform(-config.contrast, config.contrast)
+        square = _scaled(square, factor, float(square.mean()))
     return square
+
+
+def _padding(film: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Columns and rows of black before a film of (width, height), and the size of the square they make."""
+    side = max(film)
+    return ((side - film[0]) // 2, (side - film[1]) // 2), (side, side)
 
 
 def to_tensor(films: Square, preprocessing: Preprocessing) -> Tensor:
@@ -67,10 +99,6 @@ def to_tensor(films: Square, preprocessing: Preprocessing) -> Tensor:
     mean = (torch.tensor(preprocessing.channel_mean, dtype=torch.float32).view(1, -1, 1, 1) - black) * levels
     std = torch.tensor(preprocessing.channel_std, dtype=torch.float32).view(1, -1, 1, 1) * levels
     return (grey - mean) / std
-
-
-def _resample(image: Image.Image, size: int, box: tuple[float, float, float, float]) -> Film:
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
 
 
 def _scaled(film: Film, factor: float, middle: float) -> Film:

@@ -9,7 +9,7 @@ from typing import Any
 from plainfilm.checkpoints.base import Imported, family
 from plainfilm.config import build
 from plainfilm.errors import UsageError
-from plainfilm.nn.model_folder import save_model
+from plainfilm.model_folder import save_model
 
 __all__ = ["Imported", "import_checkpoint"]
 
@@ -29,5 +29,5 @@ def import_checkpoint(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
     imported = chosen.read(checkpoint, config)
-    save_model(out, imported.model, imported.tokenizer, imported.config)
+    save_model(out, imported.model, imported.tokenizers, imported.config)
     return imported

@@ -11,6 +11,7 @@ error. No code of a checkpoint is ever run (`io.torch_files`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -18,8 +19,8 @@ from typing import Any, Protocol, cast
 from plainfilm import plugins
 from plainfilm.checkpoints.reading.published_file import Weights
 from plainfilm.config import Settings
-from plainfilm.nn.model import Model
-from plainfilm.nn.model_folder import ModelConfig
+from plainfilm.model_folder import ModelConfig
+from plainfilm.models.base import Model
 from plainfilm.text.tokenizers import Tokenizer
 
 
@@ -38,11 +39,11 @@ class CheckpointConfig(Settings):
 
 @dataclass(frozen=True)
 class Imported:
-    """A model as its checkpoint has it, its tokenizer (`None` where it reads no texts), what should stand in
-    its folder, and what was left out, by name."""
+    """A model as its checkpoint has it, its tokenizers by name, what should stand in its folder, and what was
+    left out, by name."""
 
     model: Model
-    tokenizer: Tokenizer | None
+    tokenizers: Mapping[str, Tokenizer]
     config: ModelConfig
     dropped: tuple[str, ...] = ()
 

@@ -38,11 +38,9 @@ from plainfilm.checkpoints.reading.tensors import fill, shape_of
 from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from plainfilm.nn.classifier import ClassifierConfig
-from plainfilm.nn.dual_encoder import ArchitectureConfig
-from plainfilm.nn.kinds import build_model
-from plainfilm.nn.model import Architecture, Model
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn
+from plainfilm.model_folder import ModelConfig, TrainedOn
+from plainfilm.models import classifier, dual_encoder
+from plainfilm.models.base import Facts, KindConfig, Model, TokenizerFacts, build_model
 from plainfilm.nn.projection import ProjectionConfig, ProjectionKind
 
 OBSERVATIONS = {
@@ -116,26 +114,26 @@ def _image_text_model(checkpoint: CxrClipFile[StatedPair], config: Config) -> Im
     _refuse_option(checkpoint, "observations", config.observations, "an image-text model has no classes")
     architecture = _pair_architecture(checkpoint, config)
     rows = int(architecture.text["settings"]["vocab_size"])
-    _check(architecture, rows, checkpoint)
+    longest = stated.base.text_max_length
+    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=rows, max_tokens=longest)})
+    _check(architecture, facts, checkpoint)
     name = config.tokenizer or stated.model.text_encoder.name
-    tokenizer = tokenizer_of(name, stated.base.text_max_length, rows, offline=config.offline)
-    model, dropped = _build(architecture, rows, checkpoint)
-    return Imported(model, tokenizer, _model_config(checkpoint, architecture, "cxr_clip"), dropped)
+    tokenizer = tokenizer_of(name, longest, rows, offline=config.offline)
+    model, dropped = _build(architecture, facts, checkpoint)
+    return Imported(model, {"text": tokenizer}, _model_config(checkpoint, architecture, "cxr_clip"), dropped)
 
 
 def _classifier(checkpoint: CxrClipFile[Stated], config: Config) -> Imported:
     _refuse_option(checkpoint, "tokenizer", config.tokenizer, "a classifier reads no texts")
     outputs, _ = shape_of(checkpoint.tensors, f"{_HEAD}weight", 2, str(checkpoint.path))
-    architecture = ClassifierConfig(
-        image=_image(checkpoint, config, "first_patch"),
-        observations=_observations(checkpoint, outputs, config.observations),
-    )
-    _check(architecture, 0, checkpoint)
-    model, dropped = _build(architecture, 0, checkpoint)
-    return Imported(model, None, _model_config(checkpoint, architecture, "classification"), dropped)
+    architecture = classifier.Config(image=_image(checkpoint, config, "first_patch"))
+    facts = Facts(observations=_observations(checkpoint, outputs, config.observations))
+    _check(architecture, facts, checkpoint)
+    model, dropped = _build(architecture, facts, checkpoint)
+    return Imported(model, {}, _model_config(checkpoint, architecture, "classification"), dropped)
 
 
-def _pair_architecture(checkpoint: CxrClipFile[StatedPair], config: Config) -> ArchitectureConfig:
+def _pair_architecture(checkpoint: CxrClipFile[StatedPair], config: Config) -> dual_encoder.Config:
     stated, scale = checkpoint.stated.model, learned_scale(checkpoint)
     where = str(checkpoint.path)
     text = {
@@ -146,7 +144,7 @@ def _pair_architecture(checkpoint: CxrClipFile[StatedPair], config: Config) -> A
         "pooling": _POOLING[stated.text_encoder.pooling],
     }
     told = "average" if "cgmh" in checkpoint.stated.trained_on else None
-    return ArchitectureConfig(
+    return dual_encoder.Config(
         image=_image(checkpoint, config, told),
         text=text,
         projection=_projection(checkpoint),
@@ -211,22 +209,22 @@ def _refuse_option(checkpoint: CxrClipFile[Stated], key: str, value: object, rea
         raise ModelError(f"{checkpoint.path}: leave out {key}, {reason}")
 
 
-def _check(architecture: Architecture, rows: int, checkpoint: CxrClipFile[Stated]) -> None:
+def _check(architecture: KindConfig, facts: Facts, checkpoint: CxrClipFile[Stated]) -> None:
     # First without memory for weights, so that a lie about shapes costs none.
     with torch.device("meta"):
-        _fill(build_model(architecture, rows), checkpoint)
+        _fill(build_model(architecture, facts), checkpoint)
 
 
 def _build(
-    architecture: Architecture, rows: int, checkpoint: CxrClipFile[Stated]
+    architecture: KindConfig, facts: Facts, checkpoint: CxrClipFile[Stated]
 ) -> tuple[Model, tuple[str, ...]]:
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-        model = build_model(architecture, rows)
+        model = build_model(architecture, facts)
     return model.eval(), (*_fill(model, checkpoint), *checkpoint.left_out)
 
 
 def _fill(model: Model, checkpoint: CxrClipFile[Stated]) -> tuple[str, ...]:
-    learned = getattr(model.architecture, "learn_temperature", False)
+    learned = getattr(model.config, "learn_temperature", False)
 
     def names(name: str) -> tuple[str, ...]:
         if name == "log_scale":
@@ -250,7 +248,7 @@ def _published_names(name: str, is_resnet: bool) -> tuple[str, ...]:
     return (f"{part}.{_IN_PROJECTION[stem]}.{kind}",)
 
 
-def _model_config(checkpoint: CxrClipFile[Stated], architecture: Architecture, objective: str) -> ModelConfig:
+def _model_config(checkpoint: CxrClipFile[Stated], architecture: KindConfig, objective: str) -> ModelConfig:
     stated = checkpoint.stated
     mean, deviation = (IMAGENET_MEAN, IMAGENET_STD) if checkpoint.is_resnet else ((0.5,) * 3, (0.5,) * 3)
     size = stated.base.image_size

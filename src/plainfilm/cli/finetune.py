@@ -48,13 +48,15 @@ def command(
     from plainfilm.collection.collection import Collection
     from plainfilm.finetuning import finetune, table
     from plainfilm.training.distributed import rank
-    from plainfilm.training.start import read_start
+    from plainfilm.training.recipe import load_recipe
 
-    start = read_start(init, trust_code)
-    checked = start.recipe(recipe, overrides or ())
+    checked = load_recipe(recipe, overrides or (), init, trust_code=trust_code)
     collections = [Collection.open(path) for path in data]
     shares = _shares(fractions, repeats)
-    summary = finetune(checked, collections, out, start, shares, resume=resume, progress=console_progress())
+    progress = console_progress()
+    summary = finetune(
+        checked, collections, out, shares, resume=resume, progress=progress, trust_code=trust_code
+    )
     if rank() == 0:
         sys.stdout.writelines(f"{line}\n" for line in table(summary))
 

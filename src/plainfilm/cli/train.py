@@ -22,6 +22,9 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out where it was stopped.")
     ] = False,
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run Python files that models to start from name.")
+    ] = False,
 ) -> None:
     """Train a model as RECIPE says on the training split of each COLLECTION.
 
@@ -34,8 +37,8 @@ def command(
     from plainfilm.training.recipe import load_recipe
     from plainfilm.training.trainer import train
 
-    checked = load_recipe(recipe, overrides or ())
+    checked = load_recipe(recipe, overrides or (), trust_code=trust_code)
     collections = [Collection.open(path) for path in data]
     progress = console_progress()
-    model = train(checked, collections, out, resume=resume, progress=progress)
+    model = train(checked, collections, out, resume=resume, progress=progress, trust_code=trust_code)
     progress.say(f"model: {model}")

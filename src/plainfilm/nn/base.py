@@ -13,7 +13,7 @@ Axes: N rows, C channels, H and W pixels, P patches, L tokens, F features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -29,6 +29,13 @@ class ImageFeatures:
 
     pooled: Tensor
     patches: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> ImageFeatures:
+        """The features with `function` done to both tensors."""
+        return ImageFeatures(function(self.pooled), function(self.patches))
 
 
 @dataclass(frozen=True)

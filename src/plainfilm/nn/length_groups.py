@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from plainfilm.nn.row_dropout import in_parts
 
@@ -42,20 +42,16 @@ def length_groups(lengths: NDArray[np.int64], cost: int = GROUP_COST) -> list[ND
     return groups[::-1]
 
 
-def by_length(
-    encoder: nn.Module, encode: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, token_mask: Tensor
-) -> Tensor:
-    """`encode` of token_ids and token_mask (N, L), one row per text, called for a group of texts at a time.
-
-    `encoder` is the module whose dropout is to draw as if all texts passed at once.
-    """
+def by_length(encode: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, token_mask: Tensor) -> Tensor:
+    """`encode` of token_ids and token_mask (N, L), one row per text, called for a group of texts at a time;
+    dropout draws as if all texts passed at once."""
     positions = torch.arange(1, token_mask.shape[1] + 1, device=token_mask.device)
     lengths = (token_mask * positions).amax(dim=1).clamp(min=1)
     groups = [torch.from_numpy(rows).to(token_ids.device) for rows in length_groups(lengths.cpu().numpy())]
     if len(groups) < 2:
         return encode(token_ids, token_mask)
     encoded = []
-    for rows in in_parts(encoder, groups, len(token_ids)):
+    for rows in in_parts(groups):
         longest = int(lengths[rows].max())
         encoded.append(encode(token_ids[rows, :longest], token_mask[rows, :longest]))
     return torch.cat(encoded)[torch.cat(groups).argsort()]

@@ -1,106 +1,132 @@
-"""Dropout whose mask for a row depends on the step, the row and the layer, and on nothing else.
+"""Dropout whose mask for an entry depends on the step, the row, its place in the row and the layer only.
 
 Ordinary dropout draws from one stream, so the mask of a row changes with how a batch is cut into
 sub-batches or spread over processes, and a second pass over the same rows sees other masks. That breaks
-gradient caching, whose two passes must agree. Here each mask is a hash of (seed, layer, row, position):
-no state, no stream, the same on every device, and a text that is padded further keeps its mask.
+gradient caching, whose two passes must agree. Here each mask is a hash of (seed, layer, row, place,
+position): no state, no stream, the same on every device, and a text that is padded further keeps its mask.
 
-Encoders are written with ordinary `nn.Dropout`; `install_row_dropout` replaces it (and stochastic
-depth). A training step says which rows it is passing through with `drawing_rows`; without it the layers
-draw as ordinary dropout does. Out of reach are models that draw inside functions rather than layers
-(BART does) and recomputation of activations during the backward pass: such a model is exact in
-sub-batches only with its dropout at 0.
+Encoders are written with ordinary `nn.Dropout`; `install_row_dropout` replaces it (and stochastic depth). A
+training step opens `per_row_dropout` for the rows that pass through; where these rows have a different
+number of entries each (films of a study, boxes of a film), `dropout_entries` says which row and place each
+entry has. Outside of both the layers draw as ordinary dropout does.
+
+Layers of other libraries that draw inside functions (`torch.nn.functional.dropout`, attention with a
+`dropout_p`) are reached through torch's function mode while `per_row_dropout` is open. Out of reach is
+recomputation of activations during the backward pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
+from torch.overrides import TorchFunctionMode
 
 from plainfilm.errors import ConfigError
+from plainfilm.nn.ragged import Ragged
 from plainfilm.seeding import stable_hash
 
 
 @dataclass
-class Drawing:
-    """What masks are drawn from during one pass: a seed and the numbers of the rows passing through.
+class DropoutContext:
+    """What masks are drawn from during one pass.
 
-    rows: (B,) int64. `calls` counts how often the layer was used in this pass, so that a layer used
-    twice draws twice. part: where not all that passes through comes at once, which entries of a first axis
-    of what length do.
+    seed: of the step. rows: (E,) int64, the row of the whole batch that each entry passing through belongs
+    to. places: (E,) int64, its place among the entries of its row. part: where not all entries pass at
+    once, which of them do. calls: how often each layer was used, so that a layer used twice draws twice.
     """
 
     seed: int
     rows: Tensor
-    calls: int = 0
-    part: tuple[Tensor, int] | None = None
+    places: Tensor
+    part: Tensor | None = None
+    calls: dict[object, int] = field(default_factory=dict)
+    functions: int = 0
+
+    def keys(self, layer: object, count: int) -> Tensor:
+        """One 32-bit key for each of `count` entries (count,), which are a whole number of pieces of the
+        entries (windows of a film, say), entry by entry.
+
+        Raises:
+            ConfigError: not a whole number.
+        """
+        call = self.calls.get(layer, 0)
+        self.calls[layer] = call + 1
+        rows, places = (self.rows, self.places) if self.part is None else self._passing()
+        pieces, rest = divmod(count, max(len(rows), 1))
+        if rest:
+            raise ConfigError(
+                f"dropout of {count} entries where {len(rows)} pass: say which rows they belong to with "
+                "nn.row_dropout.dropout_entries"
+            )
+        piece = places[:, None] * pieces + torch.arange(pieces, device=rows.device)
+        numbers = rows[:, None] * 0x9E3779B1 + piece * 0x85EBCA6B + call * 0xC2B2AE3D
+        mixed = (numbers.reshape(-1) ^ stable_hash(self.seed, "dropout", layer)) * 0x2545F4914F6CDD1D
+        mixed = (mixed ^ _shifted(mixed, 29)) * 0x369DEA0F31A53F85
+        return (mixed >> 32).to(torch.int32)
+
+    def _passing(self) -> tuple[Tensor, Tensor]:
+        return self.rows[self.part], self.places[self.part]
+
+
+_CONTEXT: ContextVar[DropoutContext | None] = ContextVar("dropout", default=None)
 
 
 class RowDropout(nn.Module):
     """Sets entries of its input to zero with probability `p` in training, scaling the rest by 1/(1-p).
 
     `shared` is the number of leading axes with a mask value of their own; the axes after them share it
-    (1 drops whole rows, as stochastic depth does; 2 drops channels). `None` draws for every entry.
+    (1 drops whole rows, as stochastic depth does; 2 drops channels). `None` draws for every element.
+    `number` tells the layers of a model apart.
     """
 
-    def __init__(self, p: float, shared: int | None = None) -> None:
+    def __init__(self, p: float, shared: int | None = None, number: int = 0) -> None:
         super().__init__()
         self.p = p
         self.shared = shared
-        self.drawing: Drawing | None = None
+        self.number = number
 
     def forward(self, values: Tensor) -> Tensor:
-        """`values` (N, ...) with dropout; N is a multiple of the rows being drawn for, row by row."""
+        """`values` (N, ...) with dropout; N is a multiple of the entries that pass, entry by entry."""
         if not self.training or self.p == 0.0:
             return values
-        if self.p == 1.0:
-            return values * 0.0
-        depth = values.ndim if self.shared is None else self.shared
-        inner = values.shape[1:depth]
-        keep = self._keep(len(values), inner.numel(), values.device)
-        mask = keep.view(len(values), *inner, *[1] * (values.ndim - depth))
-        return values * mask.to(values.dtype).mul_(1.0 / (1.0 - self.p))
-
-    def _keep(self, count: int, size: int, device: torch.device) -> Tensor:
-        if self.drawing is None:
-            return torch.rand(count, size, device=device) >= self.p
-        keys = _row_keys(self.drawing, count).to(device)
-        self.drawing.calls += 1
-        return keep_mask(keys, size, self.p)
+        return dropped(values, self.p, self.number, self.shared)
 
     def extra_repr(self) -> str:
         """The settings, as torch prints them."""
         return f"p={self.p}, shared={self.shared}"
 
 
-def _row_keys(drawing: Drawing, count: int) -> Tensor:
-    """One 32-bit key per row (count,); a row that is cut into several (its windows, texts) gets several."""
-    if drawing.part is not None:
-        entries, length = drawing.part
-        windows = count // max(len(entries), 1)
-        keys = _row_keys(replace(drawing, part=None), length * windows)
-        return keys.reshape(length, windows)[entries].reshape(-1)
-    if count % max(len(drawing.rows), 1):
-        raise ConfigError(f"dropout of {count} rows for a batch of {len(drawing.rows)}: not a multiple")
-    pieces = count // max(len(drawing.rows), 1)
-    piece = torch.arange(pieces, device=drawing.rows.device)
-    numbers = (drawing.rows[:, None] * 0x9E3779B1 + piece * 0x85EBCA6B + drawing.calls * 0xC2B2AE3D).reshape(
-        -1
-    )
-    mixed = (numbers ^ drawing.seed) * 0x2545F4914F6CDD1D
-    mixed = (mixed ^ _shifted(mixed, 29)) * 0x369DEA0F31A53F85
-    return (mixed >> 32).to(torch.int32)
+def dropped(values: Tensor, p: float, layer: object, shared: int | None = None) -> Tensor:
+    """`values` (N, ...) with dropout of probability `p`, drawn as `layer`'s; see `RowDropout`."""
+    if p == 1.0:
+        return values * 0.0
+    depth = values.ndim if shared is None else shared
+    inner = values.shape[1:depth]
+    keep = _keep(len(values), inner.numel(), p, layer, values.device)
+    mask = keep.view(len(values), *inner, *[1] * (values.ndim - depth))
+    return values * mask.to(values.dtype).mul_(1.0 / (1.0 - p))
+
+
+def _keep(count: int, size: int, p: float, layer: object, device: torch.device) -> Tensor:
+    context = _CONTEXT.get()
+    if context is None:
+        return torch.rand(count, size, device=device) >= p
+    return keep_mask(context.keys(layer, count).to(device), size, p)
 
 
 def keep_mask(keys: Tensor, size: int, p: float) -> Tensor:
-    """Which of `size` entries of each row stay: (N,) int32 keys → (N, size) bool, True with 1 - p.
+    """Which of `size` elements of each entry stay: (N,) int32 keys → (N, size) bool, True with 1 - p.
 
-    Entry j of a row depends on its key and on j only, so a longer mask begins with the shorter one.
+    Element j of an entry depends on its key and on j only, so a longer mask begins with the shorter one.
     """
     position = torch.arange(1, size + 1, dtype=torch.int32, device=keys.device) * -1640531527
     position = (position ^ _shifted(position, 15)) * 739982445
@@ -118,7 +144,8 @@ def _shifted(bits: Tensor, by: int) -> Tensor:
 
 
 def install_row_dropout(module: nn.Module) -> None:
-    """Replace every dropout and stochastic-depth layer below `module` by a `RowDropout`, in place.
+    """Replace every dropout and stochastic-depth layer below `module` by a `RowDropout`, in place, and number
+    them all anew.
 
     Raises:
         ConfigError: an active random layer that has no row-wise form.
@@ -129,9 +156,14 @@ def install_row_dropout(module: nn.Module) -> None:
             if replacement is not None:
                 replacement.train(child.training)
                 setattr(parent, name, replacement)
+    layers = [layer for layer in module.modules() if isinstance(layer, RowDropout)]
+    for number, layer in enumerate(layers):
+        layer.number = number
 
 
 def _replacement(layer: nn.Module) -> RowDropout | None:
+    if isinstance(layer, RowDropout):
+        return None
     if isinstance(layer, nn.Dropout):
         return RowDropout(layer.p)
     if isinstance(layer, nn.Dropout1d | nn.Dropout2d | nn.Dropout3d):
@@ -139,38 +171,163 @@ def _replacement(layer: nn.Module) -> RowDropout | None:
     rate = float(getattr(layer, "drop_prob", 0.0) or 0.0)
     if type(layer).__name__.endswith("DropPath"):
         return RowDropout(rate, shared=1)
-    if isinstance(layer, _DropoutNd) or rate > 0.0:
+    if isinstance(layer, _DropoutNd) or rate > 0.0 or (isinstance(layer, nn.RNNBase) and layer.dropout > 0.0):
         raise ConfigError(f"{type(layer).__name__} has no form that draws by row: set its rate to 0")
     return None
 
 
 @contextmanager
-def drawing_rows(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
-    """While open, every `RowDropout` below `module` draws for the rows numbered `rows` (B,) from `seed`."""
-    layers = [layer for layer in module.modules() if isinstance(layer, RowDropout)]
-    for number, layer in enumerate(layers):
-        layer.drawing = Drawing(stable_hash(seed, "dropout", number), rows)
+def per_row_dropout(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
+    """While open, dropout draws for the rows numbered `rows` (B,) int64 from `seed`, in `module` and in
+    functions that it calls."""
+    context = DropoutContext(seed, rows, torch.zeros_like(rows))
+    token = _CONTEXT.set(context)
+    try:
+        with _FunctionDropout(context) if draws_in_functions(module) else nullcontext():
+            yield
+    finally:
+        _CONTEXT.reset(token)
+
+
+@contextmanager
+def dropout_entries(entries: Ragged) -> Iterator[None]:
+    """While open, what passes through are not the rows of the surrounding context but their `entries`, as
+    many of each row as they say; without a context around it changes nothing."""
+    context = _CONTEXT.get()
+    if context is None:
+        yield
+        return
+    before = context.rows, context.places
+    context.rows, context.places = context.rows[entries.item], entries.place
     try:
         yield
     finally:
-        for layer in layers:
-            layer.drawing = None
+        context.rows, context.places = before
 
 
-def in_parts(module: nn.Module, parts: Sequence[Tensor], length: int) -> Iterator[Tensor]:
-    """Each of `parts` in turn: the entries of a first axis of `length` that pass through `module` next.
-
-    They draw what they would if all passed at once.
-    """
-    layers = [
-        (layer, layer.drawing)
-        for layer in module.modules()
-        if isinstance(layer, RowDropout) and layer.drawing is not None
-    ]
+def in_parts(parts: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Each of `parts` in turn: which entries of the surrounding context pass next. They draw what they would
+    if all passed at once."""
+    context = _CONTEXT.get()
+    if context is None:
+        yield from parts
+        return
+    calls, functions = dict(context.calls), context.functions
     for part in parts:
-        for layer, drawing in layers:
-            layer.drawing = replace(drawing, part=(part, length))
+        context.calls, context.functions, context.part = dict(calls), functions, part
         yield part
-    for layer, drawing in layers:
-        if layer.drawing is not None:
-            layer.drawing = replace(drawing, calls=layer.drawing.calls)
+    context.part = None
+
+
+_DRAWS_IN_LAYERS = ("plainfilm.", "torch.nn.modules.")
+_DRAWS_INSIDE = (nn.MultiheadAttention, nn.RNNBase, nn.Transformer)
+
+
+def draws_in_functions(module: nn.Module) -> bool:
+    """Whether `module` may draw dropout where no layer shows it: it has parts of other libraries, or
+    attention of torch's own."""
+    found = getattr(module, "_draws_in_functions", None)
+    if found is None:
+        found = any(_may_draw_inside(part) for part in module.modules())
+        module._draws_in_functions = found  # type: ignore[assignment]
+    return bool(found)
+
+
+def _may_draw_inside(part: nn.Module) -> bool:
+    is_plain = f"{type(part).__module__}.".startswith(_DRAWS_IN_LAYERS)
+    return not is_plain or isinstance(part, _DRAWS_INSIDE)
+
+
+class _FunctionDropout(TorchFunctionMode):
+    """Gives dropout that functions of torch draw a mask by row; functions without such a form are refused."""
+
+    def __init__(self, context: DropoutContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def __torch_function__(
+        self, func: Callable, types: Sequence, args: tuple = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        replace = _REPLACED.get(func)
+        options = dict(kwargs or {})
+        if replace is not None:
+            return replace(self._name, func, *args, **options)
+        if func is not _functional.multi_head_attention_forward:
+            return func(*args, **options)
+        # Inside a function of torch's own the mode is off: what it calls is exchanged by name.
+        with ExitStack() as stack:
+            for inner in (_functional.dropout, _functional.scaled_dot_product_attention):
+                by_row = partial(_REPLACED[inner], self._name, inner)
+                stack.enter_context(patch.object(_functional, inner.__name__, by_row))
+            return func(*args, **options)
+
+    def _name(self) -> tuple[str, int]:
+        """A name for the next use of a function."""
+        self._context.functions += 1
+        return ("function", self._context.functions)
+
+
+def _dropout(
+    name: Callable[[], object],
+    func: Callable,
+    input: Tensor,  # noqa: A002 - as torch calls it
+    p: float = 0.5,
+    training: bool = True,
+    *_: Any,
+    **__: Any,
+) -> Tensor:
+    return input if p == 0.0 or not training else dropped(input, p, name())
+
+
+def _attention(
+    name: Callable[[], object],
+    func: Callable,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), written out where it drops."""
+    if dropout_p == 0.0:
+        return func(query, key, value, attn_mask=attn_mask, is_causal=is_causal, **options)
+    scale = options.get("scale") or query.shape[-1] ** -0.5
+    if options.get("enable_gqa"):
+        repeats = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(repeats, -3), value.repeat_interleave(repeats, -3)
+    scores = query @ key.transpose(-2, -1) * scale
+    if is_causal:
+        visible = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~visible, -torch.inf)
+    if attn_mask is not None:
+        is_bool = attn_mask.dtype == torch.bool
+        scores = scores.masked_fill(~attn_mask, -torch.inf) if is_bool else scores + attn_mask
+    return dropped(scores.softmax(dim=-1), dropout_p, name()).to(value.dtype) @ value
+
+
+def _refused(name: Callable[[], object], func: Callable, *args: Any, **options: Any) -> Any:
+    p = options.get("p", args[1] if len(args) > 1 else 0.5)
+    training = options.get("training", args[2] if len(args) > 2 else False)
+    if p and training:
+        raise ConfigError(f"{func.__name__} has no form that draws by row: set its rate to 0")
+    return func(*args, **options)
+
+
+_functional = nn.functional
+_REPLACED: dict[Callable, Callable] = {
+    _functional.dropout: _dropout,
+    torch.dropout: _dropout,
+    _functional.scaled_dot_product_attention: _attention,
+    **dict.fromkeys(
+        (
+            _functional.dropout1d,
+            _functional.dropout2d,
+            _functional.dropout3d,
+            _functional.alpha_dropout,
+            _functional.feature_alpha_dropout,
+        ),
+        _refused,
+    ),
+}

@@ -3,30 +3,47 @@
 An objective module has three names:
 
     Config                  a `config.Settings`
-    NEEDS                   a `batches.batch.Needs`: views and texts per item, labels
-    build(config, model)    an `Objective`
+    NEEDS                   the targets it reads, by name (`batches.targets`)
+    build(config, model)    a `Coupled` or a `PerItem`
 
-and a fourth, `MODEL`, where it trains another kind of model than a dual encoder (`nn.kinds`).
+and a fourth, `FILMS`, where it reads more than one film an item: "pair" or "all"
+(`batches.batch.FilmsPerItem`).
 
-Training splits a step in two so that a batch of any size fits and the gradients stay exact (gradient
-caching, Gao et al. 2021, arXiv:2101.06983): `encode` turns a slice of the batch into row-wise features,
-`loss` turns the features of the whole batch, over all processes, into a number. Whatever couples the
-items of a batch belongs into `loss`; whatever touches an encoder belongs into `encode` or `targets`.
+Several objectives add up on one encoding of each slice of the batch (`Encoded`). There are two forms, and
+both give the gradients of the whole batch however it is cut into slices and spread over processes:
+
+A `Coupled` objective holds the items of a batch against each other. `encode` turns a slice into row-wise
+features, `loss` the features of the whole batch, over all slices and processes, into a number (gradient
+caching, Gao et al. 2021, arXiv:2101.06983).
+
+A `PerItem` objective is a sum over what is known of each item, divided by how much that is. `counts` say
+how much a slice has, from targets alone; they are added up over slices, accumulated batches and processes
+before anything is encoded. `sums` are then differentiated slice by slice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from plainfilm import plugins
-from plainfilm.batches.batch import Batch, Keys, Needs
+from plainfilm.batches.batch import Batch, FilmsPerItem, Keys
 from plainfilm.config import Settings
+from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.row_dropout import dropout_entries
 
 Features = dict[str, Tensor]
 """Row-wise features by name; each has the batch's items as its first axis."""
+
+Better = Literal["higher", "lower"]
+"""The direction of a metric."""
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -37,18 +54,86 @@ class LossReport:
     parts: dict[str, Tensor] = field(default_factory=dict)
 
 
+class Encoded:
+    """One slice of a batch on its way through a model: each thing is encoded once, whoever asks for it."""
+
+    def __init__(self, model: nn.Module, batch: Batch) -> None:
+        self.model = model
+        self.batch = batch
+        self._made: dict[object, Any] = {}
+
+    def once(self, key: object, make: Callable[[], Value]) -> Value:
+        """What `make` gives, made the first time that `key` is asked for."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast(Value, self._made[key])
+
+    def films(self, most: int | None = None) -> ImageFeatures:
+        """Features of the films of the items, at most `most` of each, one after another."""
+        return self.once(("films", most), lambda: self._films(most))
+
+    def image_vectors(self, most: int | None = None) -> Tensor:
+        """Unit vectors (F, D) of the films, at most `most` of each item."""
+
+        def make() -> Tensor:
+            features = self.films(most)
+            with dropout_entries(self.films_of(most)):
+                vectors: Tensor = self.model("image_vectors", features)
+            return vectors
+
+        return self.once(("image vectors", most), make)
+
+    def text_vectors(self, target: str = "text", most: int | None = None) -> Tensor:
+        """Unit vectors (B, T, D) of the texts of `target`, at most `most` of each item."""
+
+        def make() -> Tensor:
+            texts = self.batch.targets[target]
+            ids, mask = texts.token_ids[:, :most], texts.token_mask[:, :most]
+            items, each = ids.shape[:2]
+            with dropout_entries(Ragged.even(items, each, ids.device)):
+                vectors: Tensor = self.model("encode_texts", ids.flatten(0, 1), mask.flatten(0, 1))
+            return vectors.reshape(*ids.shape[:2], vectors.shape[-1])
+
+        return self.once(("text vectors", target, most), make)
+
+    def films_of(self, most: int | None = None) -> Ragged:
+        """How the films belong to the items, at most `most` to each."""
+        of = self.batch.films.of
+        return of if most is None else of.first(most)[0]
+
+    def _films(self, most: int | None) -> ImageFeatures:
+        films = self.batch.films
+        of, kept = (films.of, None) if most is None else films.of.first(most)
+        if kept is not None and bool(kept.all()):
+            kept = None
+        if films.features is not None:
+            return films.features if kept is None else films.features.each(lambda values: values[kept])
+        pixels = films.pixels if kept is None else films.pixels[kept]
+        with dropout_entries(of):
+            features: ImageFeatures = self.model("film_features", pixels)
+        return features
+
+
 class Objective(nn.Module):
-    """Base of every objective. Its own parameters (if any) are trained with the model's.
+    """Base of every objective. Its own parameters (if any) are trained with the model's; what inference needs
+    belongs to the model."""
 
-    `collected` names the features and targets that `score` wants of a whole validation split.
-    """
+    def before_training(self, targets: Mapping[str, Any]) -> None:
+        """Called once with facts of all items to train on: `labels`, the states (N, O), where they are
+        read."""
 
-    collected: tuple[str, ...] = ()
+    def metrics(self) -> dict[str, Better]:
+        """The parts of the loss that a model may be chosen by, and their direction; `loss` always is one."""
+        return {}
 
-    def before_training(self, labels: Tensor) -> None:
-        """Called once with the states (N, O) of all items to train on, where the objective needs labels."""
+    def after_step(self, model: nn.Module) -> None:
+        """Called after every optimizer step (a moving-average teacher follows here)."""
 
-    def encode(self, model: nn.Module, batch: Batch) -> Features:
+
+class Coupled(Objective):
+    """An objective whose loss couples the items of the batch."""
+
+    def encode(self, encoded: Encoded) -> Features:
         """Differentiable row-wise features of a slice of the batch."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it encodes")
 
@@ -60,28 +145,109 @@ class Objective(nn.Module):
         """The loss of the whole batch from the features of all its rows, in row order."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
 
-    def score(self, collected: Features) -> dict[str, float]:
-        """Scores of a whole split by name, from what was `collected` of it; those that can be computed."""
+
+class PerItem(Objective):
+    """An objective that adds up terms of single items, each a mean over what is known."""
+
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each term in the loss; 1 where it is not named."""
         return {}
 
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """How much a slice has of each term (scalars), from its targets alone."""
+        raise NotImplementedError(f"{type(self).__name__} does not count its terms")
+
+    def sums(self, encoded: Encoded) -> dict[str, Tensor]:
+        """The sum (a scalar) of each term over a slice; its gradient must not depend on other slices."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
+
+    def loss(self, sums: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> LossReport:
+        """The weighted sum of sums over counts, which are above 0. The terms are the parts, where there are
+        several."""
+        weights = self.weights()
+        means = {name: sums[name] / counts[name] for name in sums}
+        total = torch.stack([weights.get(name, 1.0) * mean for name, mean in means.items()]).sum()
+        parts = {name: mean.detach() for name, mean in means.items()} if len(means) > 1 else {}
+        return LossReport(total, parts)
+
+    def metrics(self) -> dict[str, Better]:
+        """Each term is better when lower."""
+        return dict.fromkeys(self.weights(), "lower")
+
+
+class ObjectiveSum(nn.Module):
+    """One or several objectives that add up, each with a weight."""
+
+    def __init__(self, objectives: Mapping[str, Objective], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        self.members = nn.ModuleDict({name.replace(".", "_"): one for name, one in objectives.items()})
+        self.names = tuple(objectives)
+        self.weights = tuple(weights[name] for name in objectives)
+        self.needs: tuple[tuple[str, ...], ...] = tuple(() for _ in objectives)
+
+    @classmethod
+    def of(cls, objective: Objective, needs: tuple[str, ...] = ()) -> ObjectiveSum:
+        """A single objective."""
+        found = cls({"objective": objective}, {"objective": 1.0})
+        found.needs = (needs,)
+        return found
+
+    def __iter__(self) -> Iterator[Objective]:
+        return cast("Iterator[Objective]", iter(self.members.values()))
+
+    def before_training(self, targets: Mapping[str, Any]) -> None:
+        """See `Objective.before_training`."""
+        for one in self:
+            one.before_training(targets)
+
     def after_step(self, model: nn.Module) -> None:
-        """Called after every optimizer step (a moving-average teacher follows here)."""
+        """See `Objective.after_step`."""
+        for one in self:
+            one.after_step(model)
+
+    def metrics(self) -> dict[str, Better]:
+        """The loss and the parts that a model may be chosen by, and their direction."""
+        found: dict[str, Better] = {"loss": "lower"}
+        for name, one in zip(self.names, self, strict=True):
+            found |= {self._called(name, part): better for part, better in one.metrics().items()}
+            if len(self.names) > 1:
+                found[f"{name}/loss"] = "lower"
+        return found
+
+    def together(self, reports: Sequence[LossReport]) -> LossReport:
+        """The weighted sum; with several objectives, parts and losses are named `OBJECTIVE/PART`."""
+        totals = [report.total * weight for report, weight in zip(reports, self.weights, strict=True)]
+        parts = {
+            self._called(name, part): value
+            for name, report in zip(self.names, reports, strict=True)
+            for part, value in report.parts.items()
+        }
+        if len(reports) == 1:
+            return LossReport(totals[0], parts)
+        losses = {
+            f"{name}/loss": report.total.detach() for name, report in zip(self.names, reports, strict=True)
+        }
+        return LossReport(torch.stack(totals).sum(), losses | parts)
+
+    def _called(self, objective: str, part: str) -> str:
+        return part if len(self.names) == 1 else f"{objective}/{part}"
 
 
 class ObjectiveModule(Protocol):
     """What a module of this folder offers."""
 
     Config: type[Settings]
-    NEEDS: Needs
+    NEEDS: tuple[str, ...]
 
     def build(self, config: Any, model: nn.Module) -> Objective:
         """The objective for `model`."""
         ...
 
 
-def trained_kind(module: ObjectiveModule) -> str:
-    """The kind of model that an objective trains."""
-    return str(getattr(module, "MODEL", "dual_encoder"))
+def films_of(module: ObjectiveModule) -> FilmsPerItem:
+    """How many films an objective reads of every item."""
+    films: FilmsPerItem = getattr(module, "FILMS", "one")
+    return films
 
 
 def objective(name: str) -> ObjectiveModule:

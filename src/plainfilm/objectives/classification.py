@@ -12,23 +12,20 @@ smoothing (Szegedy et al. 2016, arXiv:1512.00567), in training alone.
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.batches.batch import Batch, Keys, Needs
+from plainfilm.batches.batch import Batch
 from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.config import Settings
-from plainfilm.errors import ConfigError
-from plainfilm.metrics.classification import macro, rank, truth_codes
-from plainfilm.nn.classifier import Classifier
-from plainfilm.objectives.base import Features, LossReport, Objective
+from plainfilm.models.base import Classifies, Model, ability
+from plainfilm.objectives.base import Encoded, PerItem
 
-NEEDS = Needs(views=1, texts=0, labels=True)
-MODEL = "classifier"
-AUROC = "auroc_macro"
+NEEDS = ("labels",)
 
 
 class Config(Settings):
@@ -41,10 +38,9 @@ class Config(Settings):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
-class Classification(Objective):
+class Classification(PerItem):
     """The loss above; its weights of positives are part of the state that is saved."""
 
-    collected = ("logits", "states")
     positive_weights: Tensor
 
     def __init__(self, config: Config, observations: int) -> None:
@@ -52,56 +48,43 @@ class Classification(Objective):
         self.config = config
         self.register_buffer("positive_weights", torch.ones(observations))
 
-    def before_training(self, labels: Tensor) -> None:
-        """Takes the weights of positives from the states (N, C); 1 where a class is missing."""
+    def before_training(self, targets: Mapping[str, Any]) -> None:
+        """Takes the weights of positives from the states (N, O); 1 where a class is missing."""
         if self.config.balance == "none":
             return
-        positive, known = self._truth(labels)
+        positive, known = self._truth(targets["labels"])
         positives = (positive & known).sum(dim=0)
         negatives = known.sum(dim=0) - positives
         weights = torch.where((positives > 0) & (negatives > 0), negatives / positives.clamp(min=1), 1.0)
         self.positive_weights.copy_(weights)
 
-    def encode(self, model: nn.Module, batch: Batch) -> Features:
-        """`logits` (B, C) of the first view of every item."""
-        return {"logits": cast(Classifier, model).logits(batch.images[:, 0])}
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """`cross_entropy`: how many pairs of film and observation are known."""
+        _, known = self._truth(batch.targets["labels"].states)
+        return {"cross_entropy": known.sum()}
 
-    def targets(self, batch: Batch) -> Features:
-        """`states` (B, C) as labels give them."""
-        if batch.labels is None:
-            raise ConfigError("objective 'classification' was given a batch without labels")
-        return {"states": batch.labels}
-
-    def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
-        """The loss above; part: `known`, the share of pairs that it is over."""
-        logits = features["logits"]
-        positive, known = self._truth(targets["states"])
+    def sums(self, encoded: Encoded) -> dict[str, Tensor]:
+        """`cross_entropy` of the first film of every item, over the known pairs."""
+        features = encoded.films(1)
+        logits: Tensor = encoded.model("logits", features)
+        positive, known = self._truth(encoded.batch.targets["labels"].states)
         smoothing = self.config.label_smoothing if self.training else 0.0
         wanted = positive.to(logits.dtype) * (1 - smoothing) + smoothing / 2
-        costs = nn.functional.binary_cross_entropy_with_logits(
-            logits, wanted, reduction="none", pos_weight=self.positive_weights.to(logits.dtype)
-        )
-        total = costs.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
-        return LossReport(total, {"known": known.to(logits.dtype).mean()})
-
-    def score(self, collected: Features) -> dict[str, float]:
-        """`auroc_macro`: the mean AUROC of the observations that have films of both classes, if any has."""
-        positive, known = self._truth(collected["states"])
-        codes = truth_codes(positive.numpy(), known.numpy())
-        ranked = rank(collected["logits"].numpy(), codes)
-        value = macro(ranked.under(torch.ones(1, len(codes)).numpy())[0, :, 0])
-        return {AUROC: value} if value == value else {}
+        with torch.autocast(logits.device.type, enabled=False):
+            costs = nn.functional.binary_cross_entropy_with_logits(
+                logits, wanted, reduction="none", pos_weight=self.positive_weights.to(logits.dtype)
+            )
+        return {"cross_entropy": costs.masked_fill(~known, 0.0).sum()}
 
     def _truth(self, states: Tensor) -> tuple[Tensor, Tensor]:
         return truth(states, self.config.uncertain, self.config.absent)
 
 
-def build(config: Config, model: nn.Module) -> Classification:
+def build(config: Config, model: Model) -> Classification:
     """The objective for `model`.
 
     Raises:
-        ConfigError: `model` is no classifier.
+        UsageError: `model` does not classify.
     """
-    if not isinstance(model, Classifier):
-        raise ConfigError(f"objective 'classification' trains a classifier, not a {type(model).__name__}")
-    return Classification(config, len(model.observations))
+    ability(model, Classifies, "objective 'classification'", "use model classifier")
+    return Classification(config, len(model.facts.observations))

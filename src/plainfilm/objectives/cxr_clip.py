@@ -19,20 +19,21 @@ until `same_label_negatives` is off. A part whose weight is 0 is neither encoded
 
 from __future__ import annotations
 
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from plainfilm.batches.batch import Batch, Keys, Needs
-from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.batches.batch import FilmsPerItem, Keys
 from plainfilm.objectives import infonce
-from plainfilm.objectives.base import Features, LossReport, Objective
+from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
-NEEDS = Needs(views=2, texts=2)
+NEEDS = ("text_pair",)
+FILMS: FilmsPerItem = "pair"
 
 _KINDS = ("cross", "image", "text")
+_PARTS = ("multi_view", "image", "text", "pair")
 
 
 class Config(infonce.Config):
@@ -59,7 +60,7 @@ class Config(infonce.Config):
         return self
 
 
-class CxrClip(Objective):
+class CxrClip(Coupled):
     """The weighted sum of contrasts; with `sigmoid` its biases are parameters of its own."""
 
     def __init__(self, config: Config) -> None:
@@ -70,22 +71,23 @@ class CxrClip(Objective):
         if config.contrast == "sigmoid":
             self.biases = nn.Parameter(torch.full((len(_KINDS),), config.bias))
 
-    def encode(self, model: nn.Module, batch: Batch) -> Features:
-        """Unit vectors `images` (B, V, D) and `texts` (B, T, D) of the views and texts that are needed."""
-        encoder = cast(DualEncoder, model)
-        images = batch.images[:, : self.views]
-        ids, mask = batch.token_ids[:, : self.texts], batch.token_mask[:, : self.texts]
-        vectors = encoder.encode_images(images.flatten(0, 1))
-        words = encoder.encode_texts(ids.flatten(0, 1), mask.flatten(0, 1))
+    def encode(self, encoded: Encoded) -> Features:
+        """Unit vectors `images` (B, V, D) and `texts` (B, T, D) of the views and texts that parts ask for."""
+        vectors = encoded.image_vectors(self.views)
         return {
-            "images": vectors.reshape(*images.shape[:2], vectors.shape[-1]),
-            "texts": words.reshape(*ids.shape[:2], words.shape[-1]),
+            "images": vectors.reshape(len(encoded.batch), self.views, vectors.shape[-1]),
+            "texts": encoded.text_vectors("text_pair", self.texts),
         }
+
+    def metrics(self) -> dict[str, Better]:
+        """Every part that has a weight, and finding the own text of a film."""
+        parts = [name for name in _PARTS if getattr(self.config, name)]
+        return {**dict.fromkeys(parts, "lower"), "accuracy": "higher"}
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
         """The loss above; parts: those with a weight, `accuracy` of finding a film's own text, `scale`."""
-        scale = cast(DualEncoder, model).scale()
-        ignored = not_negatives(keys, self.config)
+        scale = infonce.reads_texts(model).scale()
+        ignored = false_negative_mask(keys, self.config)
         images, texts = features["images"].unbind(1), features["texts"].unbind(1)
         pairs: dict[str, list[tuple[Tensor, ...]]] = {
             "multi_view": [(image, text) for image in images for text in texts],
@@ -106,7 +108,7 @@ class CxrClip(Objective):
 
     def after_step(self, model: nn.Module) -> None:
         """Keeps the temperature inside its limits."""
-        cast(DualEncoder, model).limit_scale()
+        infonce.limit_scale(model)
 
     def _contrast(self, logits: Tensor, ignored: Tensor, part: str) -> Tensor:
         kind = part if part in _KINDS else "cross"
@@ -116,12 +118,12 @@ class CxrClip(Objective):
         return softmax_contrast(logits, ignored, smoothing)
 
 
-def not_negatives(keys: Keys, config: infonce.Config) -> Tensor:
+def false_negative_mask(keys: Keys, config: infonce.Config) -> Tensor:
     """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric.
 
     Items share a text where any of the one's is any of the other's.
     """
-    ignored, text = infonce.alike(keys, config), keys.text
+    ignored, text = infonce.same_item_mask(keys, config), keys.text
     if not config.same_text_negatives:
         ignored |= (text[:, None, :, None] == text[None, :, None, :]).flatten(2).any(dim=2)
     return ignored.fill_diagonal_(False)
@@ -149,5 +151,6 @@ def sigmoid_contrast(logits: Tensor, ignored: Tensor) -> Tensor:
 
 
 def build(config: Config, model: nn.Module) -> CxrClip:
-    """The objective for `model`."""
+    """The objective for `model`; see `infonce.reads_texts` for the error."""
+    infonce.reads_texts(model)
     return CxrClip(config)

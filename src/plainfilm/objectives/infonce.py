@@ -12,17 +12,17 @@ Radford et al. 2021, arXiv:2103.00020).
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from plainfilm.batches.batch import Batch, Keys, Needs
+from plainfilm.batches.batch import Keys
 from plainfilm.config import Settings
-from plainfilm.nn.dual_encoder import DualEncoder
-from plainfilm.objectives.base import Features, LossReport, Objective
+from plainfilm.models.base import EncodesTexts, ability
+from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
-NEEDS = Needs(views=1, texts=1)
+NEEDS = ("text",)
 
 
 class Config(Settings):
@@ -36,54 +36,71 @@ class Config(Settings):
     same_label_negatives: bool = True
 
 
-class InfoNCE(Objective):
+class InfoNCE(Coupled):
     """Symmetric cross entropy over the batch's similarities."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
 
-    def encode(self, model: nn.Module, batch: Batch) -> Features:
-        """Unit vectors `images` and `texts`, (B, D) each, of the first view and text of every item."""
-        return encode_pairs(cast(DualEncoder, model), batch)
+    def encode(self, encoded: Encoded) -> Features:
+        """Unit vectors `images` and `texts`, (B, D) each, of the first film and text of every item."""
+        return encode_pairs(encoded)
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
         """The loss above; parts: `accuracy` of finding the own text of a film, and `scale`."""
-        scale = cast(DualEncoder, model).scale()
-        ignored = not_negatives(keys, self.config)
+        scale = reads_texts(model).scale()
+        ignored = false_negative_mask(keys, self.config)
         similarity = features["images"] @ features["texts"].T
         total = contrastive_loss(similarity * scale, ignored)
         return LossReport(total, pair_parts(similarity, ignored, scale))
 
+    def metrics(self) -> dict[str, Better]:
+        """The share of films whose own text is the most similar."""
+        return {"accuracy": "higher"}
+
     def after_step(self, model: nn.Module) -> None:
         """Keeps the temperature inside its limits."""
-        cast(DualEncoder, model).limit_scale()
+        limit_scale(model)
 
 
-def encode_pairs(model: DualEncoder, batch: Batch) -> Features:
-    """Unit vectors `images` and `texts`, (B, D) each, of the first view and text of every item."""
-    return {
-        "images": model.encode_images(batch.images[:, 0]),
-        "texts": model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0]),
-    }
+def reads_texts(model: nn.Module) -> Any:
+    """`model` as one that encodes texts.
+
+    Raises:
+        UsageError: it does not.
+    """
+    return ability(model, EncodesTexts, "a contrast of films and texts", "use model dual_encoder")
 
 
-def not_negatives(keys: Keys, config: Config) -> Tensor:
+def limit_scale(model: nn.Module) -> None:
+    """Keeps the temperature of a model that limits it inside its limits."""
+    limit = getattr(model, "limit_scale", None)
+    if limit is not None:
+        limit()
+
+
+def encode_pairs(encoded: Encoded) -> Features:
+    """Unit vectors `images` and `texts`, (B, D) each, of the first film and text of every item."""
+    return {"images": encoded.image_vectors(1), "texts": encoded.text_vectors(most=1)[:, 0]}
+
+
+def false_negative_mask(keys: Keys, config: Config) -> Tensor:
     """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric."""
-    ignored, text = alike(keys, config), keys.text[:, 0]
+    ignored, text = same_item_mask(keys, config), keys.text[:, 0]
     if not config.same_text_negatives:
         ignored |= text[:, None] == text[None, :]
     return ignored.fill_diagonal_(False)
 
 
-def alike(keys: Keys, config: Config) -> Tensor:
+def same_item_mask(keys: Keys, config: Config) -> Tensor:
     """(B, B) bool: True where items are of one study, or say the same labels, and so are no negatives."""
-    study, said = keys.study, keys.said
+    study, labels = keys.study, keys.labels
     ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
     if not config.same_study_negatives:
         ignored |= study[:, None] == study[None, :]
-    if not config.same_label_negatives and said is not None:
-        ignored |= said[:, None] == said[None, :]
+    if not config.same_label_negatives:
+        ignored |= labels[:, None] == labels[None, :]
     return ignored
 
 
@@ -102,5 +119,6 @@ def pair_parts(similarity: Tensor, ignored: Tensor, scale: Tensor) -> dict[str, 
 
 
 def build(config: Config, model: nn.Module) -> InfoNCE:
-    """The objective for `model`."""
+    """The objective for `model`; see `reads_texts` for the error."""
+    reads_texts(model)
     return InfoNCE(config)

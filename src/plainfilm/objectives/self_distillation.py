@@ -9,7 +9,7 @@ mode. With its similarities A = I·Iᵀ, B = T·Tᵀ, C = I·Tᵀ of the batch, 
 `kl`        Q_image = softmax(s'C), Q_text = softmax(s'Cᵀ) with the teacher's scale s'. The student is
             softmax(sX) with the model's scale.
 
-    L = InfoNCE + weight · 1/2 [ KL(Q_image ‖ student of X) + KL(Q_text ‖ student of Xᵀ) ]
+    L = InfoNCE + distillation_weight · 1/2 [ KL(Q_image ‖ student of X) + KL(Q_text ‖ student of Xᵀ) ]
 
 The published code feeds the transport negated similarities, so that its targets favour the least similar
 pairs; that is not offered. It also uses its learned log-scale as the scale itself: `linear` restores it.
@@ -20,18 +20,18 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Literal, Self, cast
+from typing import Literal, Self
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.batches.batch import Batch, Keys, Needs
-from plainfilm.nn.dual_encoder import DualEncoder
+from plainfilm.batches.batch import Batch, Keys
+from plainfilm.models.base import Model
 from plainfilm.objectives import infonce
-from plainfilm.objectives.base import Features, LossReport, Objective
+from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
-NEEDS = Needs(views=1, texts=1)
+NEEDS = ("text",)
 _LIMIT = math.log(100.0)
 
 
@@ -47,14 +47,14 @@ class Config(infonce.Config):
     epsilon: float = Field(default=0.05, gt=0)
     iterations: int = Field(default=3, ge=1)
     momentum: float = Field(default=0.999, ge=0, le=1)
-    weight: float = Field(default=1.0, ge=0)
+    distillation_weight: float = Field(default=1.0, ge=0)
     student_scale: Literal["exponential", "linear"] = "exponential"
 
 
-class SelfDistillation(Objective):
+class SelfDistillation(Coupled):
     """InfoNCE with a moving-average teacher; the teacher is part of the state that is saved."""
 
-    def __init__(self, config: Config, model: DualEncoder) -> None:
+    def __init__(self, config: Config, model: Model) -> None:
         super().__init__()
         self.config = config
         self.teacher = copy.deepcopy(model).requires_grad_(False).eval()
@@ -67,19 +67,23 @@ class SelfDistillation(Objective):
         self.teacher.eval()
         return self
 
-    def encode(self, model: nn.Module, batch: Batch) -> Features:
+    def encode(self, encoded: Encoded) -> Features:
         """The student's unit vectors `images` and `texts`, (B, D) each."""
-        return infonce.encode_pairs(cast(DualEncoder, model), batch)
+        return infonce.encode_pairs(encoded)
+
+    def metrics(self) -> dict[str, Better]:
+        """The contrastive part alone, the distillation alone, and finding the own text of a film."""
+        return {"infonce": "lower", "distillation": "lower", "accuracy": "higher"}
 
     @torch.no_grad()
     def targets(self, batch: Batch) -> Features:
         """The teacher's unit vectors `images` and `texts`, (B, D) each."""
-        return infonce.encode_pairs(self.teacher, batch)
+        return infonce.encode_pairs(Encoded(self.teacher, batch))
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
         """The loss above; parts: `infonce`, `distillation`, `accuracy`, `scale`."""
-        scale = cast(DualEncoder, model).scale()
-        ignored = infonce.not_negatives(keys, self.config)
+        scale = infonce.reads_texts(model).scale()
+        ignored = infonce.false_negative_mask(keys, self.config)
         similarity = features["images"] @ features["texts"].T
         contrast = infonce.contrastive_loss(similarity * scale, ignored)
         student = similarity * (self._student_scale() if self.config.targets == "sinkhorn" else scale)
@@ -87,18 +91,17 @@ class SelfDistillation(Objective):
         distance = (divergence(by_image, student) + divergence(by_text, student.T)) / 2
         parts = {"infonce": contrast.detach(), "distillation": distance.detach()}
         parts |= infonce.pair_parts(similarity, ignored, scale)
-        return LossReport(contrast + self.config.weight * distance, parts)
+        return LossReport(contrast + self.config.distillation_weight * distance, parts)
 
     @torch.no_grad()
     def after_step(self, model: nn.Module) -> None:
         """The teacher follows: θ' ← m·θ' + (1 - m)·θ for parameters and for floating-point buffers."""
-        student = cast(DualEncoder, model)
-        student.limit_scale()
+        infonce.limit_scale(model)
         if self.config.targets == "sinkhorn":
             self.log_student_scale.clamp_(-_LIMIT, _LIMIT)
         rate = 1.0 - self.config.momentum
-        follow(self.teacher.parameters(), student.parameters(), rate)
-        follow(self.teacher.buffers(), student.buffers(), rate)
+        follow(self.teacher.parameters(), model.parameters(), rate)
+        follow(self.teacher.buffers(), model.buffers(), rate)
 
     def _student_scale(self) -> Tensor:
         raw = self.log_student_scale.clamp(-_LIMIT, _LIMIT)
@@ -108,7 +111,7 @@ class SelfDistillation(Objective):
         images, texts = targets["images"], targets["texts"]
         cross = images @ texts.T
         if self.config.targets == "kl":
-            logits = cross * self.teacher.scale()
+            logits = cross * infonce.reads_texts(self.teacher).scale()
             return logits.log_softmax(dim=1), logits.T.log_softmax(dim=1)
         within = images @ images.T + texts @ texts.T
         epsilon, rounds = self.config.epsilon, self.config.iterations
@@ -145,6 +148,7 @@ def follow(followers: Iterable[Tensor], leaders: Iterable[Tensor], rate: float) 
             follower.copy_(leader)
 
 
-def build(config: Config, model: nn.Module) -> SelfDistillation:
+def build(config: Config, model: Model) -> SelfDistillation:
     """The objective for `model`, its teacher a copy of the model as it is now."""
-    return SelfDistillation(config, cast(DualEncoder, model))
+    infonce.reads_texts(model)
+    return SelfDistillation(config, model)

@@ -47,6 +47,7 @@ class Tokenizer:
             raise UsageError(f"max_tokens is {max_tokens}: needs more than the {special} special tokens")
         self.max_tokens = max_tokens
         self.pad_token = pad_token
+        self.pad_id = int(pad_id)
         self._backend = backend
         backend.enable_truncation(max_tokens)
         backend.enable_padding(direction="right", pad_id=pad_id, pad_token=pad_token)
@@ -55,6 +56,18 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         """How many rows an embedding table needs."""
         return max(self._backend.get_vocab(with_added_tokens=True).values()) + 1
+
+    @property
+    def start_id(self) -> int | None:
+        """The id that every text begins with, where there is one."""
+        ends = self._backend.encode("").ids
+        return ends[0] if len(ends) > 1 else None
+
+    @property
+    def end_id(self) -> int | None:
+        """The id that every text ends with, where there is one."""
+        ends = self._backend.encode("").ids
+        return ends[-1] if ends else None
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Token ids (N, L) and mask (N, L), False on padding; L is the longest text's, at most `max_tokens`.

@@ -97,6 +97,25 @@ def _empty(described: dict[str, Any], device: torch.device) -> dict[str, Tensor]
     }
 
 
+def add_up(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Scalars by name, each added up over processes."""
+    if world_size() == 1 or not values:
+        return values
+    names = sorted(values)
+    flat = torch.stack([values[name].detach().double() for name in names])
+    dist.all_reduce(flat)
+    return {name: part.to(values[name].dtype) for name, part in zip(names, flat, strict=True)}
+
+
+def gather_records(own: list[Any]) -> list[Any]:
+    """The lists of all processes, one after another, on every process."""
+    if world_size() == 1:
+        return own
+    received: list[list[Any]] = [[] for _ in range(world_size())]
+    dist.all_gather_object(received, own)
+    return [record for part in received for record in part]
+
+
 def add_up_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     """Replace every `.grad` by its sum over processes, in flat buckets; all end with the same bits.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ import torch
 from torch import nn
 
 from plainfilm.batches.batch import Batch
-from plainfilm.nn.model import Model
+from plainfilm.models.base import Model
+from plainfilm.nn.base import ImageEncoder
 from plainfilm.training.recipe import TrainingConfig
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -77,7 +78,7 @@ def choose_machine(config: TrainingConfig, model: Model, device: torch.device) -
     if precision == "auto":
         precision = "bf16" if has_bf16(device) and gains_from_bf16(model) else "fp32"
     if memory_format == "auto":
-        memory_format = "channels_last" if is_convolutional(model.image) else "contiguous"
+        memory_format = "channels_last" if is_convolutional(model) else "contiguous"
     return Machine(str(device), precision, memory_format, torch.get_num_threads())
 
 
@@ -98,19 +99,27 @@ def _processor_flags(file: Path = Path("/proc/cpuinfo")) -> set[str]:
 
 
 def gains_from_bf16(model: Model) -> bool:
-    """False where most of the work is depthwise convolution: such a backbone with a smaller text encoder."""
-    if not any(type(module).__name__ in _WITHOUT_GAIN for module in model.image.modules()):
+    """False where most of the work is depthwise convolution: such a backbone with smaller other parts."""
+    slow = [part for part in model.parts().values() if _is_depthwise(part)]
+    if not slow:
         return True
-    return _size(model.text_parameters()) > _size(model.image_parameters())
+    return _size(model) > 2 * sum(_size(part) for part in slow)
 
 
-def _size(parameters: Iterable[nn.Parameter]) -> int:
-    return sum(parameter.numel() for parameter in parameters)
+def _is_depthwise(part: nn.Module) -> bool:
+    return any(type(module).__name__ in _WITHOUT_GAIN for module in part.modules())
 
 
-def is_convolutional(encoder: nn.Module) -> bool:
-    """True for networks of convolutions; one that only cuts patches (a transformer) has a single one."""
-    return sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) > 1
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def is_convolutional(model: nn.Module) -> bool:
+    """True where films are encoded by convolutions; what only cuts patches (a transformer) has a single
+    one."""
+    encoders = [module for module in model.modules() if isinstance(module, ImageEncoder)]
+    counts = [sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) for encoder in encoders]
+    return any(count > 1 for count in counts)
 
 
 @contextlib.contextmanager

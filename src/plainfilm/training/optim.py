@@ -10,27 +10,27 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from plainfilm.nn.model import Model
-from plainfilm.objectives.base import Objective
-from plainfilm.training.recipe import TrainingConfig
+from plainfilm.models.base import Model
+from plainfilm.training.recipe import Recipe, TrainingConfig
 
 
-def build_optimizer(config: TrainingConfig, model: Model, objective: Objective) -> Optimizer:
+def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optimizer:
     """AdamW or SGD over what is not frozen.
 
-    Groups are named image, text and rest (what follows the encoders, the objective's own) and keep their
-    peak rate under `peak`. Weight decay reaches weights of two or more axes only: biases,
-    normalisations and the temperature are no matter of size.
+    Groups have the names of the model's parts, and "rest" for what belongs to none and the objective's own;
+    they keep their peak rate under `peak`. Weight decay reaches weights of two or more axes only, not
+    biases, normalisations and the temperature.
     """
+    config = recipe.training
+    groups = []
+    for name, part in model.parts().items():
+        own = recipe.parts[name].learning_rate if name in recipe.parts else None
+        groups += _groups(name, part.parameters(), own or config.learning_rate, config)
     rest = [*model.other_parameters(), *objective.parameters()]
-    groups = [
-        *_groups("image", model.image_parameters(), config.image_rate or config.rate, config),
-        *_groups("text", model.text_parameters(), config.text_rate or config.rate, config),
-        *_groups("rest", rest, config.rate, config),
-    ]
+    groups += _groups("rest", rest, config.learning_rate, config)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.rate, momentum=config.momentum)
-    return torch.optim.AdamW(groups, lr=config.rate)
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
 def _groups(

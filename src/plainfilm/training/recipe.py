@@ -15,48 +15,74 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from plainfilm import config
-from plainfilm.batches.batch import Needs
-from plainfilm.batches.rows import DataConfig
+from plainfilm.batches.batch import FilmsPerItem
+from plainfilm.batches.dataset import ItemNeeds
+from plainfilm.batches.rows import DataConfig, Requirement
+from plainfilm.batches.targets.base import requires, tokenizer_of
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, nearest
+from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provider
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.nn.base import encoder_config
-from plainfilm.nn.classifier import ClassifierConfig
-from plainfilm.nn.dual_encoder import ArchitectureConfig
-from plainfilm.nn.model import Architecture
-from plainfilm.nn.projection import ProjectionConfig
-from plainfilm.objectives.base import ObjectiveModule, objective, trained_kind
+from plainfilm.models.base import KindConfig, kind_config
+from plainfilm.objectives.base import Better, ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
+from plainfilm.training.pretrained import with_pretrained
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
+MAX_TOKENS = 128
+"""The longest text where neither the recipe nor the model says."""
+
+_MOVED = {
+    "image": "model.image",
+    "text": "model.text",
+    "projection": "model.projection",
+    "temperature": "model.temperature",
+    "tokenizer": "tokenizers.text",
+    "init": "parts.image.from",
+}
+"""Keys of earlier versions, and where they are now."""
+
 
 class TokenizerConfig(Settings):
-    """Where the tokenizer comes from: `name` (a pretrained one), else the text encoder's own name, else
-    one of `vocabulary` pieces is trained on the sentences of the training split. `max_tokens` is the
-    longest text; where it is `None`, as many as the text encoder says it takes, or 128."""
+    """Where a tokenizer comes from: `name` (a pretrained one), else the name of the encoder that reads with
+    it, else one of `vocabulary` pieces is trained on the sentences of the training split. `max_tokens` is
+    the longest text; where it is `None`, as many as the model says it takes, or 128."""
 
     name: str | None = None
     vocabulary: int = Field(default=4096, ge=300)
     max_tokens: int | None = Field(default=None, ge=4)
 
 
+class PartConfig(Settings):
+    """What is done with one part of the model.
+
+    from: the folder of a model whose part of the same name gives settings and weights, with the tokenizer
+    or the preprocessing that belong to it. fingerprint: of that model, filled in. freeze: all of the part,
+    or a number N: its embeddings and first N blocks. learning_rate: peak, where it differs from that of
+    training.
+    """
+
+    source: str | None = Field(default=None, alias="from")
+    fingerprint: str | None = None
+    freeze: bool | Annotated[int, Field(ge=0)] = False
+    learning_rate: float | None = Field(default=None, gt=0)
+
+
 class TrainingConfig(Settings):
     """How weights are changed.
 
-    epochs: how often all items are seen. max_steps ends training (and the schedule) before `epochs` do; where
-    these are `None` it is the number of optimizer steps, the same for any share of the data.
+    epochs: how often all items are seen. max_steps ends training (and the schedule) before `epochs` do;
+    where these are `None` it is the number of optimizer steps, the same for any share of the data.
     batch_size is over all processes; sub_batch_size is how many items pass through the encoders at once
-    (`None`: all; the gradients are the same). accumulate: batches per optimizer step. rate: peak
-    learning rate of what follows the encoders, and of the encoders where image_rate and text_rate are
-    `None`. warmup_steps: optimizer steps in place of `warmup_epochs`. clip: largest gradient norm.
-    batch_norm: what layers of batch normalisation, if there are any, take their statistics from: the whole
-    batch (which must then pass at once and in one process), what they were stored with ("frozen"), or each
-    slice by itself ("slices": not the gradients of the whole batch).
-    freeze_text_layers: "all", or N for the embeddings and the first N blocks. checkpoint_minutes: a
-    checkpoint is written at least this often, and after every epoch; checkpoint_steps adds one every so
-    many steps.
+    (`None`: all; the gradients are the same). accumulate: batches per optimizer step. learning_rate: the
+    peak, of all parts that have none of their own. warmup_steps: optimizer steps in place of
+    `warmup_epochs`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: what
+    layers of batch normalisation, if there are any, take their statistics from: the whole batch (which must
+    then pass at once and in one process), what they were stored with ("frozen"), or each slice by itself
+    ("slices": not the gradients of the whole batch). checkpoint_minutes: a checkpoint is written at least
+    this often, and after every epoch; checkpoint_steps adds one every so many steps.
     """
 
     epochs: int | None = Field(default=50, ge=1)
@@ -64,21 +90,17 @@ class TrainingConfig(Settings):
     batch_size: int = Field(default=32, ge=2)
     sub_batch_size: int | None = Field(default=None, ge=1)
     accumulate: int = Field(default=1, ge=1)
-    rate: float = Field(default=1e-4, gt=0)
-    image_rate: float | None = Field(default=None, gt=0)
-    text_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
     warmup_epochs: float = Field(default=1.0, ge=0)
     warmup_steps: int | None = Field(default=None, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(default=1e-6, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    clip: float | None = Field(default=None, gt=0)
+    max_grad_norm: float | None = Field(default=None, gt=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
-    freeze_image: bool = False
     batch_norm: Literal["batch", "frozen", "slices"] = "batch"
-    freeze_text_layers: Annotated[int, Field(ge=0)] | Literal["all"] | None = None
     checkpoint_minutes: float = Field(default=10.0, gt=0)
     checkpoint_steps: int | None = Field(default=None, ge=1)
 
@@ -88,26 +110,21 @@ class TrainingConfig(Settings):
             raise ValueError("epochs and max_steps are both null: training would never end; set one")
         return self
 
-    @property
-    def frozen_text(self) -> bool | int:
-        """As `nn.freezing.freeze` takes it: all, nothing, or a number of blocks."""
-        if self.freeze_text_layers is None:
-            return False
-        return True if self.freeze_text_layers == "all" else self.freeze_text_layers
-
 
 class ValidationConfig(Settings):
     """When and by what the best model is chosen.
 
-    every: "epoch", or a number of optimizer steps. metric: "loss", another part of the loss by its name,
-    "recall@K" (share of films whose own text is among the K most similar), or "auroc_macro" of a classifier
-    (mean over the observations that have films of both classes). patience: validations
-    without a better value before training stops. sentences: how many first sentences of an item's text
-    are read; `None` reads all. items: at most so many items, always the same.
+    every: "epoch", or a number of optimizer steps. metric: "loss", another part of the loss by its name, or
+    a metric of an evaluator, such as "recall@5" (share of films whose own text is among the 5 most similar)
+    or "auroc_macro" (mean over the observations that have films of both classes). evaluators: what is
+    measured and logged besides, by `use`; those that the metric needs come by themselves. patience:
+    validations without a better value before training stops. sentences: how many first sentences of an
+    item's text are read; `None` reads all. items: at most so many items, always the same.
     """
 
     every: Literal["epoch"] | Annotated[int, Field(ge=1)] = "epoch"
     metric: str = "loss"
+    evaluators: tuple[dict[str, Any], ...] = ()
     patience: int | None = Field(default=None, ge=1)
     sentences: int | None = Field(default=None, ge=1)
     items: int | None = Field(default=None, ge=2)
@@ -116,82 +133,71 @@ class ValidationConfig(Settings):
     @classmethod
     def _is_known(cls, value: str) -> str:
         name, separator, number = value.partition("@")
-        if separator and not (name == "recall" and number.isdigit() and int(number) > 0):
-            raise ValueError("a metric with @ is recall@K, e.g. recall@5")
+        if separator and name == "recall" and not (number.isdigit() and int(number) > 0):
+            raise ValueError("recall takes a number, e.g. recall@5")
         return value
 
-    @property
-    def higher_is_better(self) -> bool:
-        """True for recall and AUROC; a loss is better when lower."""
-        return self.ranks_pairs or self.metric.startswith("auroc")
-
-    @property
-    def ranks_pairs(self) -> bool:
-        """True for a metric of films and their texts."""
-        return self.metric.startswith("recall@")
+    @field_validator("evaluators")
+    @classmethod
+    def _are_known(cls, values: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for one in values:
+            evaluator_config(one)
+        return values
 
 
 class Recipe(Settings):
-    """One training run. `image`, `text` and `objective` name a file by `use` and hold its settings.
+    """One training run.
 
-    A classifier has no `text`. What a run starts from (`training.start`) brings `image` and `preprocessing`,
-    and its fingerprint as `init`.
+    model: names a kind by `use` and holds its settings. parts: what is done with parts of the model, by name.
+    objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
-    image: dict[str, Any] = Field(default_factory=dict)
-    text: dict[str, Any] = Field(default_factory=dict)
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    projection: ProjectionConfig = ProjectionConfig()
-    temperature: float = Field(default=0.07, gt=0)
+    model: dict[str, Any]
+    parts: dict[str, PartConfig] = Field(default_factory=dict)
+    tokenizers: dict[str, TokenizerConfig] = Field(default_factory=dict)
     preprocessing: Preprocessing = Preprocessing()
-    objective: dict[str, Any]
+    objective: dict[str, Any] | tuple[dict[str, Any], ...]
     data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     validation: ValidationConfig = ValidationConfig()
     trackers: tuple[Tracker, ...] = ()
     seed: int = 0
-    init: str | None = None
 
-    @field_validator("image")
+    @model_validator(mode="before")
     @classmethod
-    def _image_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _checked_encoder("image", values)
+    def _keys_are_todays(cls, values: Any) -> Any:
+        for key in values if isinstance(values, Mapping) else ():
+            if key in _MOVED:
+                raise ConfigError(f"unknown key '{key}': it is '{_MOVED[key]}' now")
+        return values
 
-    @field_validator("text")
+    @field_validator("model")
     @classmethod
-    def _text_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _checked_encoder("text", values)
+    def _model_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = {"use": "dual_encoder", **values}
+        if "image" not in values:
+            raise ConfigError(
+                "key 'model.image' is missing: name an image encoder, or take a model's with "
+                "parts.image.from=MODEL (`plainfilm finetune ... --init MODEL` does)"
+            )
+        return kind_config(values, "model").model_dump(mode="json")
 
     @field_validator("objective")
     @classmethod
-    def _objective_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if "use" not in values:
-            raise ConfigError("objective: key 'use' is missing: name an objective, e.g. use: infonce")
-        settings = config.build(objective(str(values["use"])).Config, _without_use(values), "objective")
-        return {"use": values["use"], **settings.model_dump(mode="json", exclude={"use"})}
-
-    @model_validator(mode="after")
-    def _parts_are_there(self) -> Self:
-        if not self.image:
-            raise ConfigError(
-                "key 'image' is missing: name an image encoder, or take a model's with "
-                "`plainfilm finetune ... --init MODEL`"
-            )
-        if self.is_classifier and self.text:
-            raise ConfigError(f"objective '{self.objective['use']}' trains a classifier: leave 'text' out")
-        if not self.is_classifier and not self.text:
-            raise ConfigError("key 'text' is missing: name a text encoder")
-        if self.validation.ranks_pairs and not self.text:
-            raise ConfigError(
-                f"validation.metric is '{self.validation.metric}', but a classifier reads no texts: set "
-                "validation.metric=auroc_macro"
-            )
-        return self
+    def _objectives_are_known(
+        cls, values: dict[str, Any] | tuple[dict[str, Any], ...]
+    ) -> dict[str, Any] | tuple[dict[str, Any], ...]:
+        if isinstance(values, Mapping):
+            return _checked_objective(values)
+        if not values:
+            raise ConfigError("objective: an empty list: name at least one, e.g. {use: infonce}")
+        return tuple(_checked_objective(one) for one in values)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.needs.views > 1 and self.data.item == "image":
-            raise ConfigError(f"data.item is 'image': objective '{self.objective['use']}' needs item: study")
+        if self.needs.films != "one" and self.data.item == "image":
+            several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) != "one")
+            raise ConfigError(f"data.item is 'image': objective '{several}' needs item: study")
         if self.preprocessing.read_side is not None:
             raise ConfigError("preprocessing.read_side is set by training: set data.cache instead")
         side = self.preprocessing.side
@@ -201,59 +207,113 @@ class Recipe(Settings):
                 f"data.cache is {self.data.cache} and preprocessing.{key} {side}: films would be enlarged; "
                 f"set data.cache={round(side * 8 / 7)}"
             )
-        channels = self.image.get("channels", self.preprocessing.channels)
+        channels = self.model["image"].get("channels", self.preprocessing.channels)
         if channels != self.preprocessing.channels:
             raise ConfigError(
-                f"image.channels is {channels} and preprocessing.channels {self.preprocessing.channels}: "
-                "make them the same"
+                f"model.image.channels is {channels} and preprocessing.channels "
+                f"{self.preprocessing.channels}: make them the same"
             )
         return self
 
-    def architecture(self, observations: Sequence[str] = ()) -> Architecture:
-        """The part that decides the model's shape; a classifier's is of the `observations` it answers."""
-        if self.is_classifier:
-            return ClassifierConfig(image=self.image, observations=tuple(observations))
-        return ArchitectureConfig(
-            image=self.image, text=self.text, projection=self.projection, temperature=self.temperature
+    @model_validator(mode="after")
+    def _tokenizers_fit(self) -> Self:
+        known = self.architecture.tokenizers()
+        for name in self.tokenizers:
+            if name not in known:
+                raise ConfigError(
+                    f"tokenizers.{name}: model '{self.model['use']}' reads with "
+                    f"{', '.join(known) or 'none'}: leave it out"
+                )
+        for name in self.needs.targets:
+            tokenizer = tokenizer_of(name)
+            if tokenizer is not None and tokenizer not in known:
+                raise ConfigError(
+                    f"target '{name}' is text for tokenizer '{tokenizer}', and model '{self.model['use']}' "
+                    f"reads with {', '.join(known) or 'none'}: choose another objective or metric, or another model"
+                )
+        return self
+
+    @property
+    def architecture(self) -> KindConfig:
+        """The checked settings of the model."""
+        return kind_config(self.model, "model")
+
+    @property
+    def objectives(self) -> tuple[dict[str, Any], ...]:
+        """The objectives, also where it is one."""
+        return (self.objective,) if isinstance(self.objective, dict) else self.objective
+
+    @property
+    def needs(self) -> ItemNeeds:
+        """What objectives and evaluators ask of every item."""
+        modules = [objective(one["use"]) for one in self.objectives]
+        most = max((films_of(module) for module in modules), key=_FILMS.index)
+        targets = [name for module in modules for name in module.NEEDS]
+        return ItemNeeds(most, tuple(dict.fromkeys(targets)))
+
+    @property
+    def required(self) -> tuple[Requirement, ...]:
+        """What an item must have for each of the objectives."""
+        modules = [objective(one["use"]) for one in self.objectives]
+        return tuple(
+            frozenset(what for name in module.NEEDS if (what := requires(name))) for module in modules
         )
 
-    @property
-    def is_classifier(self) -> bool:
-        """Whether the objective trains a classifier."""
-        return trained_kind(self.objective_module) == "classifier"
+    def reads(self, what: str) -> bool:
+        """Whether any objective needs "text" or "labels"."""
+        return any(what in one for one in self.required)
 
-    @property
-    def needs(self) -> Needs:
-        """What the objective asks of every item."""
-        return self.objective_module.NEEDS
+    def evaluators(self) -> list[tuple[EvaluatorModule, Settings]]:
+        """What validation measures beside the loss: what the recipe names, and what gives its metric."""
+        found = [evaluator_config(one) for one in self.validation.evaluators]
+        measured = {name for module, settings in found for name in module.metrics(settings)}
+        if self.validation.metric not in measured:
+            missing = provider(self.validation.metric, self.objectives)
+            if missing is not None:
+                found.append(evaluator_config(missing))
+        return found
 
-    @property
-    def objective_module(self) -> ObjectiveModule:
-        """The file that `objective.use` names."""
-        return objective(self.objective["use"])
+    def longest_text(self, tokenizer: str) -> int:
+        """The tokens of the longest text that is read or written with `tokenizer`."""
+        stated = self.tokenizers.get(tokenizer, TokenizerConfig()).max_tokens
+        return stated or self.architecture.tokenizers()[tokenizer].max_tokens or MAX_TOKENS
 
-    @property
-    def objective_config(self) -> Settings:
-        """The checked settings of the objective."""
-        return config.build(self.objective_module.Config, _without_use(self.objective), "objective")
+    def sources(self) -> dict[str, str]:
+        """The folders that parts are taken from, by part."""
+        return {name: one.source for name, one in self.parts.items() if one.source is not None}
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe with every default written out, as plain values."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
 
-def _checked_encoder(part: str, values: dict[str, Any]) -> dict[str, Any]:
-    if not values:
-        return values
-    settings = encoder_config(f"{part} encoder", values, part)
-    check = getattr(settings, "check", None)
-    if check is not None:
-        check()
-    return settings.model_dump(mode="json")
+_FILMS: tuple[FilmsPerItem, ...] = ("one", "pair", "all")
 
 
-def _without_use(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != "use"}
+def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
+    """Every metric that validation gives, and what is better of it."""
+    found = dict(of_objectives)
+    for module, settings in recipe.evaluators():
+        found |= module.metrics(settings)
+    return found
+
+
+def objective_config(values: Mapping[str, Any]) -> tuple[ObjectiveModule, Settings]:
+    """The objective that `values["use"]` names, and its checked settings."""
+    module = objective(str(values["use"]))
+    settings = {key: value for key, value in values.items() if key not in ("use", "weight")}
+    return module, config.build(module.Config, settings, "objective")
+
+
+def _checked_objective(values: Mapping[str, Any]) -> dict[str, Any]:
+    if "use" not in values:
+        raise ConfigError("objective: key 'use' is missing: name an objective, e.g. use: infonce")
+    weight = values.get("weight", 1.0)
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not weight > 0:
+        raise ConfigError(f"objective: 'weight' is {weight!r}: it takes a number above 0")
+    _, settings = objective_config(values)
+    stated = settings.model_dump(mode="json", exclude={"use"})
+    return {"use": values["use"], "weight": float(weight), **stated}
 
 
 def shipped_recipes() -> list[str]:
@@ -262,35 +322,30 @@ def shipped_recipes() -> list[str]:
 
 
 def load_recipe(
-    name_or_path: str | Path, overrides: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    name_or_path: str | Path,
+    overrides: Sequence[str] = (),
+    init: Path | None = None,
+    *,
+    trust_code: bool = False,
 ) -> Recipe:
-    """The recipe of a shipped name or a YAML file, with `key=value` overrides, wholly checked; `given` are
-    values for keys it does not state.
+    """The recipe of a shipped name or a YAML file, with `key=value` overrides, wholly checked; with `init` it
+    takes the image encoder of the model in that folder.
 
     Raises:
         ConfigError: no such recipe, or a key, name or value in it that is not right.
+        ModelError: parts are taken from what is no model folder.
     """
     path = _find(str(name_or_path))
-    values = _filled(config.override(config.read_yaml(path), overrides), given or {})
+    values = config.override(config.read_yaml(path), overrides)
+    if init is not None:
+        parts = dict(values.get("parts") or {})
+        parts["image"] = {**(parts.get("image") or {}), "from": str(init)}
+        values["parts"] = parts
     try:
-        return config.build(Recipe, values, str(name_or_path))
+        return config.build(Recipe, with_pretrained(values, trust_code), str(name_or_path))
     except ConfigError as error:
         named = str(error).startswith(f"{name_or_path}:")
         raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
-
-
-def _filled(stated: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`stated` with what it leaves out of `given`; settings of another `use` are not mixed."""
-    found = {**given, **stated}
-    for key, value in given.items():
-        own = stated.get(key)
-        if (
-            isinstance(own, Mapping)
-            and isinstance(value, Mapping)
-            and own.get("use") in (None, value.get("use"))
-        ):
-            found[key] = {**value, **own}
-    return found
 
 
 def save_recipe(recipe: Recipe, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 RUN/recipe.yaml          the recipe with every default written out
 RUN/collections.json     what it is trained on, the prompt pack too: names and fingerprints
-RUN/tokenizer/           the tokenizer of the run
+RUN/tokenizers/NAME/     the tokenizers of the run
 RUN/log.jsonl            see `training.log`
 RUN/training_state.pt    see `training.state`
 RUN/model/               the best model by the recipe's metric
@@ -46,9 +46,9 @@ class RunFolder:
         return self.path / "collections.json"
 
     @property
-    def tokenizer(self) -> Path:
-        """The tokenizer's folder."""
-        return self.path / "tokenizer"
+    def tokenizers(self) -> Path:
+        """The folder of the tokenizers."""
+        return self.path / "tokenizers"
 
     @property
     def log(self) -> Path:
@@ -103,7 +103,7 @@ class RunFolder:
         A run that was stopped before its first step begins anew; decoded films are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        begun = [self.tokenizer, self.log] if self._has_no_step() else []
+        begun = [self.tokenizers, self.log] if self._has_no_step() else []
         for leftover in (*self._leftovers(), *begun):
             if leftover.is_dir():
                 shutil.rmtree(leftover)

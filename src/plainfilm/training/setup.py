@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,25 +17,27 @@ import torch
 from torch.nn.modules.batchnorm import _NormBase
 
 from plainfilm.batches.collate import Collate
-from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.loader import Loader
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
 from plainfilm.batches.rows import Rows, build_rows
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
-from plainfilm.errors import ConfigError
-from plainfilm.nn import kinds
-from plainfilm.nn.freezing import freeze
-from plainfilm.nn.model import Model
-from plainfilm.nn.model_folder import ModelConfig, PatientKeys, TrainedOn
-from plainfilm.objectives.base import Objective
+from plainfilm.errors import ConfigError, nearest
+from plainfilm.evaluators.base import EvaluatorContext
+from plainfilm.model_folder import ModelConfig, PatientKeys, TrainedOn
+from plainfilm.model_folder.folder import tokenizer_facts
+from plainfilm.models.base import Facts, Model
+from plainfilm.models.base import build_model as build_kind
+from plainfilm.objectives.base import Objective, ObjectiveSum
 from plainfilm.progress import Progress
 from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
 from plainfilm.training.distributed import rank, world_size
+from plainfilm.training.freezing import freeze
 from plainfilm.training.machine import Machine, choose_machine
 from plainfilm.training.optim import build_optimizer
-from plainfilm.training.recipe import Recipe
-from plainfilm.training.start import Start
+from plainfilm.training.pretrained import NOTHING, PretrainedParts
+from plainfilm.training.recipe import Recipe, TokenizerConfig, directions, objective_config
 from plainfilm.training.state import Parts, seeded_torch
 from plainfilm.training.validation import Validator
 
@@ -44,25 +46,23 @@ logger = logging.getLogger(__name__)
 VALIDATION_SEED = 0
 """Orders validation items; the same for every recipe, so that runs are measured on the same batches."""
 
-_MAX_TOKENS = 128
-
 
 @dataclass(frozen=True)
 class Setup:
-    """A run ready to start. tokenizer: `None` where no texts are read. validator: `None` where the
-    collections have no validation split. start: what the run started from, if from anything."""
+    """A run ready to start. tokenizers: by name. validator: `None` where the collections have no validation
+    split. pretrained: what parts of the model were taken from."""
 
     recipe: Recipe
     machine: Machine
     model: Model
-    objective: Objective
+    objective: ObjectiveSum
     optimizer: torch.optim.Optimizer
-    tokenizer: Tokenizer | None
+    tokenizers: Mapping[str, Tokenizer]
     loader: Loader
     validator: Validator | None
     collections: tuple[Collection, ...]
     patients: PatientKeys
-    start: Start | None = None
+    pretrained: PretrainedParts = NOTHING
 
     @property
     def parts(self) -> Parts:
@@ -71,16 +71,15 @@ class Setup:
 
     def model_config(self, scores: dict[str, float]) -> ModelConfig:
         """What the model folder should say of this run."""
-        before = self.start.collections if self.start else ()
         trained_on = tuple(
             TrainedOn(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
             for c in self.collections
         )
         return ModelConfig(
-            architecture=self.model.architecture,
+            architecture=self.model.config,
             preprocessing=self.recipe.preprocessing.model_copy(update={"read_side": self.recipe.data.cache}),
-            text_rule=self.recipe.data.text if self.tokenizer else None,
-            collections=tuple(dict.fromkeys((*before, *trained_on))),
+            text_rule=self.recipe.data.text if self.tokenizers else None,
+            collections=tuple(dict.fromkeys((*self.pretrained.collections, *trained_on))),
             recipe=self.recipe.as_dict(),
             scores=scores,
         )
@@ -104,25 +103,23 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
     splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
     splits &= {"train", "validation"}
     rows = {
-        split: build_rows(collections, split, recipe.data, recipe.needs)
+        split: build_rows(collections, split, recipe.data, recipe.required)
         for split in sorted(splits | {"train"})
     }
-    if recipe.needs.labels:
+    if recipe.reads("labels"):
         observations = _observations(recipe, rows["train"])
         rows = {split: found.asked(observations) for split, found in rows.items()}
     if recipe.data.share is not None and recipe.data.share < 1:
         rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
     for split, found in rows.items():
-        progress.say(f"{split}: {_told(found, recipe)}")
+        progress.say(f"{split}: {_summary(found, recipe)}")
     pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
 
     def dataset(split: str, seed: int | None) -> Dataset:
         config = recipe.data
         if seed is None:
             config = config.model_copy(update={"sentences": recipe.validation.sentences})
-        return Dataset(
-            rows[split], collections, pixels, config, recipe.preprocessing, needs=recipe.needs, seed=seed
-        )
+        return Dataset(rows[split], collections, pixels, config, recipe.preprocessing, seed=seed)
 
     validation = dataset("validation", None) if "validation" in splits else None
     return Data(dataset("train", recipe.seed), validation)
@@ -133,14 +130,15 @@ def _observations(recipe: Recipe, rows: Rows) -> tuple[str, ...]:
     return recipe.data.observations or tuple(name for name in rows.observations if rows.says_of(name))
 
 
-def _told(found: Rows, recipe: Recipe) -> str:
-    """What a person should know of the items of a split."""
-    made = f" ({found.from_labels} with texts made of labels)" if recipe.text and found.from_labels else ""
-    left_out = [f"{found.without_text} without text"] if recipe.needs.texts else []
-    left_out += [f"{found.without_labels} without labels"] if recipe.needs.labels else []
+def _summary(found: Rows, recipe: Recipe) -> str:
+    """The items of a split, what was left out, and observations without a positive."""
+    reads_texts, reads_labels = recipe.reads("text"), recipe.reads("labels")
+    made = f" ({found.from_labels} with texts made of labels)" if reads_texts and found.from_labels else ""
+    left_out = [f"{found.without_text} without text"] if reads_texts else []
+    left_out += [f"{found.without_labels} without labels"] if reads_labels else []
     left_out += [f"{found.without_image} without a film"]
     line = f"{len(found)} items{made}; studies left out: {', '.join(left_out)}"
-    missing = [name for name, count in found.positives.items() if not count] if recipe.needs.labels else []
+    missing = [name for name, count in found.positives.items() if not count] if reads_labels else []
     return f"{line}; no positive of {', '.join(missing)}" if missing else line
 
 
@@ -156,68 +154,55 @@ def build_setup(
     recipe: Recipe,
     collections: Sequence[Collection],
     data: Data,
-    tokenizer: Tokenizer | None,
+    tokenizers: Mapping[str, Tokenizer],
     device: torch.device,
-    start: Start | None = None,
+    pretrained: PretrainedParts = NOTHING,
 ) -> Setup:
     """Model, objective, optimizer and loaders of a run."""
-    sizes = (tokenizer.vocabulary_size, tokenizer.max_tokens) if tokenizer else (0, 0)
-    model = build_model(recipe, *sizes, data.observations, start)
+    facts = Facts(observations=data.observations, tokenizers=tokenizer_facts(tokenizers))
+    model = build_model(recipe, facts, pretrained)
     machine = choose_machine(recipe.training, model, device)
     machine.place(model)
     objective = build_objective(recipe, model)
-    if recipe.needs.labels:
-        objective.before_training(torch.from_numpy(data.train.rows.states))
+    if recipe.reads("labels"):
+        objective.before_training({"labels": torch.from_numpy(data.train.rows.states)})
     machine.place(objective)
     model.train()
     objective.train()
-    optimizer = build_optimizer(recipe.training, model, objective)
-    collate = Collate(tokenizer, recipe.preprocessing, recipe.needs)
     patients = patient_keys((collection, "train") for collection in collections)
-    if start is not None and start.patients is not None:
-        patients = np.union1d(patients, start.patients)
+    if pretrained.patients is not None:
+        patients = np.union1d(patients, pretrained.patients)
     return Setup(
         recipe=recipe,
         machine=machine,
         model=model,
         objective=objective,
-        optimizer=optimizer,
-        tokenizer=tokenizer,
-        loader=_train_loader(recipe, data.train, collate),
-        validator=_validator(recipe, data.validation, collate, machine),
+        optimizer=build_optimizer(recipe, model, objective),
+        tokenizers=tokenizers,
+        loader=_train_loader(recipe, data.train, tokenizers),
+        validator=_validator(recipe, data.validation, tokenizers, machine, objective),
         collections=tuple(collections),
         patients=patients,
-        start=start,
+        pretrained=pretrained,
     )
 
 
-def build_model(
-    recipe: Recipe,
-    vocabulary_size: int,
-    max_tokens: int,
-    observations: Sequence[str] = (),
-    start: Start | None = None,
-) -> Model:
-    """The recipe's model with what it freezes frozen; its image encoder as in `start`, if there is one.
+def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTHING) -> Model:
+    """The recipe's model with what it freezes frozen, and the parts that it takes from other models.
 
     Raises:
         ConfigError: texts longer than it takes, more frozen blocks than it has, or batch normalisation in
             a batch that is cut.
     """
-    # Not the numbers that a head the encoder was trained with may have begun from.
-    origin = () if start is None else (start.fingerprint,)
-    with seeded_torch(recipe.seed, "weights", *origin):
-        model = kinds.build_model(recipe.architecture(observations), vocabulary_size)
-    if start is not None:
-        start.give(model)
-    if model.text_encoder is not None and max_tokens > model.text_encoder.max_tokens:
-        raise ConfigError(
-            f"tokenizer.max_tokens is {max_tokens}, but this text encoder takes at most "
-            f"{model.text_encoder.max_tokens}: set tokenizer.max_tokens={model.text_encoder.max_tokens}"
-        )
+    # Not the numbers that a head beside the pretrained parts may have begun from.
+    with seeded_torch(recipe.seed, "weights", *pretrained.fingerprints):
+        model = build_kind(recipe.architecture, facts)
+    pretrained.give(model)
+    _check_lengths(model)
+    _check_parts(recipe, model)
     settings = recipe.training
-    frozen = settings.batch_norm == "frozen"
-    freeze(model, image=settings.freeze_image, text=settings.frozen_text, batch_norm=frozen)
+    frozen = {name: part.freeze for name, part in recipe.parts.items()}
+    freeze(model, frozen, batch_norm=settings.batch_norm == "frozen")
     is_cut = world_size() > 1 or (settings.sub_batch_size or settings.batch_size) < settings.batch_size
     if is_cut and settings.batch_norm == "batch" and _normalises_batches(model):
         raise ConfigError(
@@ -228,44 +213,89 @@ def build_model(
     return model
 
 
-def build_objective(recipe: Recipe, model: Model) -> Objective:
-    """The recipe's objective for `model`."""
+def _check_lengths(model: Model) -> None:
+    for name, part in model.parts().items():
+        tokenizer, most = model.facts.tokenizers.get(name), getattr(part, "max_tokens", None)
+        if tokenizer is not None and most is not None and tokenizer.max_tokens > most:
+            raise ConfigError(
+                f"tokenizers.{name}.max_tokens is {tokenizer.max_tokens}, but part '{name}' takes at most "
+                f"{most}: set tokenizers.{name}.max_tokens={most}"
+            )
+
+
+def _check_parts(recipe: Recipe, model: Model) -> None:
+    known = model.parts()
+    for name in recipe.parts:
+        if name not in known:
+            raise ConfigError(
+                f"parts.{name}: model '{recipe.model['use']}' has no such part: {nearest(name, known)}"
+            )
+
+
+def build_objective(recipe: Recipe, model: Model) -> ObjectiveSum:
+    """The recipe's objectives for `model`."""
+    found: dict[str, Objective] = {}
+    weights: dict[str, float] = {}
+    needs: list[tuple[str, ...]] = []
     with seeded_torch(recipe.seed, "objective"):
-        return recipe.objective_module.build(recipe.objective_config, model)
+        for values in recipe.objectives:
+            module, settings = objective_config(values)
+            name = _unused(Path(values["use"]).stem, found)
+            found[name], weights[name] = module.build(settings, model), values["weight"]
+            needs.append(module.NEEDS)
+    total = ObjectiveSum(found, weights)
+    total.needs = tuple(needs)
+    return total
+
+
+def _unused(name: str, taken: Mapping[str, object]) -> str:
+    """`name`, numbered where it is taken."""
+    number = 1 + sum(one.partition("#")[0] == name for one in taken)
+    return name if number == 1 else f"{name}#{number}"
 
 
 def _normalises_batches(model: Model) -> bool:
     return any(isinstance(module, _NormBase) and module.training for module in model.train().modules())
 
 
-def longest_text(recipe: Recipe) -> int:
-    """The tokens of the longest text the recipe asks for."""
-    return int(recipe.tokenizer.max_tokens or recipe.text.get("max_tokens", _MAX_TOKENS))
+def build_tokenizers(
+    recipe: Recipe, data: Data, saved: Path, pretrained: PretrainedParts = NOTHING
+) -> dict[str, Tokenizer]:
+    """The tokenizers of the recipe's model, by name: those in `saved` (of the run being resumed), those that
+    come with pretrained parts, pretrained ones, or such as are trained on the items."""
+    found = {}
+    for name, need in recipe.architecture.tokenizers().items():
+        settings, longest = recipe.tokenizers.get(name), recipe.longest_text(name)
+        stated = (settings.name if settings else None) or need.name
+        if (saved / name / "tokenizer_config.json").is_file():
+            found[name] = Tokenizer.load(saved / name)
+        elif name in pretrained.tokenizers:
+            found[name] = pretrained.tokenizers[name]
+        elif stated:
+            found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
+            _warn_of_unknown(found[name], stated, data)
+        else:
+            pieces = (settings or TokenizerConfig()).vocabulary
+            found[name] = Tokenizer.train(data.train.texts(), pieces, longest)
+    return found
 
 
-def build_tokenizer(recipe: Recipe, data: Data, saved: Path) -> Tokenizer | None:
-    """The tokenizer in `saved` (of the run being resumed), a pretrained one, or one trained on the items;
-    `None` where no texts are read."""
-    if not recipe.text:
-        return None
-    if (saved / "tokenizer_config.json").is_file():
-        return Tokenizer.load(saved)
-    settings = recipe.tokenizer
-    longest = longest_text(recipe)
-    name = settings.name or recipe.text.get("name")
-    if name:
-        tokenizer = Tokenizer.from_pretrained(name, longest, offline=bool(recipe.text.get("offline")))
-        alarm = unknown_tokens_alarm(tokenizer, data.train.texts())
-        if alarm:
-            logger.warning("tokenizer '%s': %s", name, alarm)
-        return tokenizer
-    return Tokenizer.train(data.train.texts(), settings.vocabulary, longest)
+def _warn_of_unknown(tokenizer: Tokenizer, name: str, data: Data) -> None:
+    alarm = unknown_tokens_alarm(tokenizer, data.train.texts())
+    if alarm:
+        logger.warning("tokenizer '%s': %s", name, alarm)
 
 
-def _train_loader(recipe: Recipe, dataset: Dataset, collate: Collate) -> Loader:
+def _collate(
+    recipe: Recipe, dataset: Dataset, needs: ItemNeeds, tokenizers: Mapping[str, Tokenizer]
+) -> Collate:
+    return Collate(recipe.preprocessing, dataset.readers(needs, tokenizers))
+
+
+def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tokenizer]) -> Loader:
     loader = Loader(
         dataset,
-        collate,
+        _collate(recipe, dataset, recipe.needs, tokenizers),
         batch_size=recipe.training.batch_size,
         seed=recipe.seed,
         drop_last=recipe.data.drop_last,
@@ -274,6 +304,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, collate: Collate) -> Loader:
         workers=_workers(recipe),
         balance=recipe.data.balance,
         least=_least(recipe),
+        needs=recipe.needs,
     )
     if loader.batches() == 0:
         raise ConfigError(
@@ -284,15 +315,22 @@ def _train_loader(recipe: Recipe, dataset: Dataset, collate: Collate) -> Loader:
 
 
 def _validator(
-    recipe: Recipe, dataset: Dataset | None, collate: Collate, machine: Machine
+    recipe: Recipe,
+    dataset: Dataset | None,
+    tokenizers: Mapping[str, Tokenizer],
+    machine: Machine,
+    objective: ObjectiveSum,
 ) -> Validator | None:
     if dataset is None:
         if recipe.validation.patience is not None:
             raise ConfigError("validation.patience is set, but the collections have no validation split")
         return None
+    evaluators = recipe.evaluators()
+    measured = (name for module, _ in evaluators for name in module.NEEDS)
+    needs = ItemNeeds(recipe.needs.films, tuple(dict.fromkeys((*recipe.needs.targets, *measured))))
     loader = Loader(
         dataset,
-        collate,
+        _collate(recipe, dataset, needs, tokenizers),
         batch_size=recipe.training.batch_size,
         seed=VALIDATION_SEED,
         rank=rank(),
@@ -300,15 +338,24 @@ def _validator(
         workers=_workers(recipe),
         limit=recipe.validation.items,
         least=_least(recipe),
+        needs=needs,
     )
     if loader.batches() == 0:
         raise ConfigError("the validation split has a single item: validation needs at least 2")
-    return Validator(loader, machine, recipe.validation.metric, recipe.training.sub_batch_size)
+    context = EvaluatorContext(tokenizers, dataset.rows.observations)
+    return Validator(
+        loader,
+        machine,
+        recipe.validation.metric,
+        directions(recipe, objective.metrics()),
+        tuple(module.build(settings, context) for module, settings in evaluators),
+        recipe.training.sub_batch_size,
+    )
 
 
 def _least(recipe: Recipe) -> int:
     """The fewest items of a batch: texts are held against others, labels are not."""
-    return 2 if recipe.needs.texts else 1
+    return 2 if recipe.reads("text") else 1
 
 
 def _workers(recipe: Recipe) -> int:

@@ -1,22 +1,24 @@
 """One training step: gradients of the whole batch, exact however it is cut.
 
-The batch may be cut into sub-batches (memory) and spread over processes (speed); the loss couples all
-its rows. So the step goes in three parts (gradient caching, Gao et al. 2021, arXiv:2101.06983):
+A batch may be cut into slices (memory) and spread over processes (speed), and several batches may make up
+one step. `PerItem` objectives are added up: their counts are taken first, over all of that, and then each
+slice goes through the model once, forward and backward. A `Coupled` objective holds all rows of a batch
+against each other, so its step goes in three parts (gradient caching, Gao et al. 2021, arXiv:2101.06983):
 
     1. encode every slice; without keeping the graph when there is more than one
     2. gather the features of all processes, take the loss and its gradient at the features
     3. encode every slice again with the same dropout and carry the cached gradient into the encoders;
        with a single slice the graph of part 1 is still there and nothing is encoded twice
 
-Dropout is the same in both passes because it depends on step and row only (`nn.row_dropout`). Batch
-normalisation in training mode normalises each slice of each process on its own: there the cut is part of
-the method, and a recipe must ask for it (`training.batch_norm`); its running statistics move in part 3
-alone, once per slice.
+All objectives share one encoding of a slice, and one backward pass. Dropout is the same in both passes
+because it depends on step and row only (`nn.row_dropout`). Batch normalisation in training mode normalises
+each slice of each process on its own: there the cut is part of the method, and a recipe must ask for it
+(`training.batch_norm`); its running statistics move in the last pass alone, once per slice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -26,105 +28,305 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.errors import UsageError
-from plainfilm.nn.row_dropout import drawing_rows
-from plainfilm.objectives.base import Features, LossReport, Objective
+from plainfilm.nn.row_dropout import per_row_dropout
+from plainfilm.objectives.base import (
+    Coupled,
+    Encoded,
+    Features,
+    LossReport,
+    ObjectiveSum,
+    PerItem,
+)
 from plainfilm.seeding import stable_hash
-from plainfilm.training.distributed import Gathering, add_up_gradients, rank
+from plainfilm.training.distributed import Gathering, add_up, add_up_gradients, rank
 
 Autocast = Callable[[], AbstractContextManager]
 """Makes a fresh context in which encoders run; losses run outside it, in full precision."""
 
+Terms = dict[str, Tensor]
+"""Sums or counts of the terms of a `PerItem` objective, scalars by name."""
+
 
 @dataclass(frozen=True)
-class Pass:
-    """What one batch is encoded with: model, objective, precision, and the seed of its dropout."""
+class EncodePass:
+    """What one batch is encoded with: model, objectives, precision, and the seed of its dropout."""
 
     model: nn.Module
-    objective: Objective
+    objective: ObjectiveSum
     autocast: Autocast
     seed: int
 
-    def features(self, part: Batch) -> Features:
-        """The student's features of `part`, differentiable where gradients are on."""
-        with drawing_rows(self.model, self.seed, part.rows), self.autocast():
-            return self.objective.encode(self.model, part)
+    @contextmanager
+    def encoding(self, part: Batch) -> Iterator[Encoded]:
+        """While open, a slice on its way through the model, differentiable where gradients are on."""
+        with per_row_dropout(self.model, self.seed, part.rows), self.autocast():
+            yield Encoded(self.model, part)
 
-    def targets(self, part: Batch) -> Features:
-        """The features of `part` that carry no gradient."""
+    def coupled(self) -> list[tuple[int, Coupled]]:
+        """The objectives that couple items, and their places."""
+        return [(place, one) for place, one in enumerate(self.objective) if isinstance(one, Coupled)]
+
+    def per_item(self) -> list[tuple[int, PerItem]]:
+        """The objectives that do not, and their places."""
+        return [(place, one) for place, one in enumerate(self.objective) if isinstance(one, PerItem)]
+
+    def present(self, place: int, part: Batch) -> Tensor:
+        """(B,) bool: which items have all that the objective at `place` reads."""
+        found = torch.ones(len(part), dtype=torch.bool, device=part.rows.device)
+        for name in self.objective.needs[place]:
+            found &= part.targets[name].present
+        return found
+
+    def features(self, encoded: Encoded) -> list[Features]:
+        """What each coupled objective makes of a slice, of the items that it is for."""
+        return [self._of_present(place, encoded.batch, one.encode(encoded)) for place, one in self.coupled()]
+
+    def targets(self, part: Batch) -> list[Features]:
+        """The features of a slice that carry no gradient, of each coupled objective."""
         with torch.no_grad(), self.autocast():
-            return self.objective.targets(part)
+            return [self._of_present(place, part, one.targets(part)) for place, one in self.coupled()]
+
+    def _of_present(self, place: int, part: Batch, features: Features) -> Features:
+        present = self.present(place, part)
+        if bool(present.all()):
+            return features
+        return {name: value[present] for name, value in features.items()}
 
 
 def train_step(
     model: nn.Module,
-    objective: Objective,
-    batch: Batch,
+    objective: ObjectiveSum,
+    batches: Sequence[Batch],
     *,
     seed: int,
     step: int,
     sub_batch_size: int | None = None,
     autocast: Autocast = nullcontext,
-    accumulation: int = 1,
-    final: bool = True,
     loss_scale: float = 1.0,
-) -> LossReport:
-    """Add the gradients of `batch` (this process's rows) to `.grad`; the loss of the whole batch, detached.
+) -> list[LossReport]:
+    """Add the gradients of one optimizer step on `batches` (this process's rows of them) to `.grad`; the
+    loss of each whole batch, detached.
 
-    Gradients are multiplied by `loss_scale` / `accumulation`. Of the `accumulation` batches that make up
-    one optimizer step only the last is `final`: there the gradients are added up over processes. `step`
-    counts batches, so that no two draw the same dropout. All processes call this together, also one that
-    has no rows. The model is in the mode the caller put it in.
+    The loss of the step is the mean over the batches of what couples items, and the sum over all items by
+    all that is known of them of what does not. Gradients are multiplied by `loss_scale`. `step` counts
+    batches, so that no two draw the same dropout. All processes call this together, also one that has no
+    rows. The model is in the mode the caller put it in.
 
     Raises:
-        UsageError: `sub_batch_size` or `accumulation` below 1.
+        UsageError: no batch, or `sub_batch_size` below 1.
     """
-    if accumulation < 1:
-        raise UsageError(f"accumulation is {accumulation}: at least 1")
-    way = Pass(model, objective, autocast, stable_hash(seed, "step", step))
+    if not batches:
+        raise UsageError("a step needs at least one batch")
+    share = 1.0 / len(batches)
+    counts = _counts(objective, batches, share)
+    reports = []
+    for number, batch in enumerate(batches):
+        way = EncodePass(model, objective, autocast, stable_hash(seed, "step", step + number))
+        reports.append(_batch_gradients(way, batch, counts, sub_batch_size, loss_scale * share))
+    add_up_gradients(_trained(model, objective))
+    return reports
+
+
+def _counts(objective: ObjectiveSum, batches: Sequence[Batch], share: float) -> dict[int, Terms]:
+    """What the sums of each `PerItem` objective are divided by, to give its loss of one of the batches."""
+    found = {}
+    for place, one in enumerate(objective):
+        if isinstance(one, PerItem):
+            counted = [one.counts(batch) for batch in batches]
+            sums = {name: torch.stack([terms[name] for terms in counted]).sum() for name in counted[0]}
+            found[place] = {name: count.clamp(min=1) * share for name, count in add_up(sums).items()}
+    return found
+
+
+def _batch_gradients(
+    way: EncodePass, batch: Batch, counts: dict[int, Terms], sub_batch_size: int | None, factor: float
+) -> LossReport:
     slices = cut(batch, sub_batch_size)
-    features = _first_pass(way, slices)
-    targets = joined([way.targets(part) for part in slices])
-    gathering = Gathering.of(batch.rows)
-    report, gradients = _loss_and_gradients(
-        way, batch, gathering, features, targets, loss_scale / accumulation
-    )
-    own = {name: gradient[gathering.mine] for name, gradient in gradients.items()}
-    if len(slices) == 1:
-        _carry_back(features, own)
-    else:
-        _second_pass(way, slices, own)
-    if final:
-        add_up_gradients(_trained(model, objective))
-    return report
+    coupled = way.coupled()
+    if coupled and len(slices) != 1:
+        return _cached_gradients(way, batch, slices, counts, factor)
+    sums: list[dict[int, Terms]] = []
+    reports: dict[int, LossReport] = {}
+    for part in slices:
+        with way.encoding(part) as encoded:
+            features = way.features(encoded)
+            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+        gradients: list[Features] = [{} for _ in features]
+        if coupled:
+            reports, gradients = _loss_and_gradients(way, batch, features, slices, factor)
+        _carry_back(way, features, gradients, sums[-1], counts, factor)
+    return _report(way, reports, sums, counts)
+
+
+def _cached_gradients(
+    way: EncodePass, batch: Batch, slices: Sequence[Batch], counts: dict[int, Terms], factor: float
+) -> LossReport:
+    """Gradients of a batch in several slices, or none, whose items are coupled: in two passes."""
+    parts = []
+    with torch.no_grad(), _running_statistics_kept(way.model):
+        for part in slices:
+            with way.encoding(part) as encoded:
+                parts.append(way.features(encoded))
+    features = [joined(of_slices) for of_slices in zip(*parts, strict=True)] or [{} for _ in way.coupled()]
+    reports, gradients = _loss_and_gradients(way, batch, features, slices, factor)
+    sums = []
+    starts = [0] * len(gradients)
+    for part in slices:
+        with way.encoding(part) as encoded:
+            found = way.features(encoded)
+            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+        own = []
+        for number, values in enumerate(found):
+            stop = starts[number] + (len(next(iter(values.values()))) if values else 0)
+            own.append({name: value[starts[number] : stop] for name, value in gradients[number].items()})
+            starts[number] = stop
+        _carry_back(way, found, own, sums[-1], counts, factor)
+    return _report(way, reports, sums, counts)
+
+
+def _loss_and_gradients(
+    way: EncodePass,
+    batch: Batch,
+    features: Sequence[Features],
+    slices: Sequence[Batch],
+    factor: float,
+) -> tuple[dict[int, LossReport], list[Features]]:
+    """The losses of the coupled objectives by place, and their gradients at this process's features."""
+    targets = [joined(of_slices) for of_slices in zip(*(way.targets(part) for part in slices), strict=True)]
+    reports, gradients = {}, []
+    for number, (place, one) in enumerate(way.coupled()):
+        rows, keys = _own_rows(way, place, batch)
+        gathering = Gathering.of(rows)
+        device = rows.device
+        leaves = gathering.whole_by_name(features[number], device)
+        leaves = {name: value.requires_grad_() for name, value in leaves.items()}
+        whole_targets = gathering.whole_by_name(targets[number] if targets else {}, device)
+        report = one.loss(way.model, leaves, whole_targets, keys.each(gathering.whole))
+        weighted = report.total * (factor * way.objective.weights[place])
+        parameters = _trained(way.model, way.objective)
+        found = torch.autograd.grad(
+            weighted, [*leaves.values(), *parameters], allow_unused=True, materialize_grads=False
+        )
+        _add_loss_gradients(parameters, found[len(leaves) :])
+        reports[place] = LossReport(report.total.detach(), report.parts)
+        gradients.append(
+            {
+                name: (torch.zeros_like(leaf) if gradient is None else gradient)[gathering.mine]
+                for (name, leaf), gradient in zip(leaves.items(), found, strict=False)
+            }
+        )
+    return reports, gradients
+
+
+def _own_rows(way: EncodePass, place: int, batch: Batch) -> tuple[Tensor, Keys]:
+    """Rows and keys of the items of this process that the objective at `place` is for."""
+    present = way.present(place, batch)
+    if bool(present.all()):
+        return batch.rows, batch.keys
+    return batch.rows[present], batch.keys.each(lambda values: values[present])
+
+
+def _carry_back(
+    way: EncodePass,
+    features: Sequence[Features],
+    gradients: Sequence[Features],
+    sums: Mapping[int, Terms],
+    counts: Mapping[int, Terms],
+    factor: float,
+) -> None:
+    """One backward pass through a slice, for all objectives."""
+    ends: list[Tensor] = []
+    at_ends: list[Tensor | None] = []
+    for values, at in zip(features, gradients, strict=True):
+        names = [name for name, value in values.items() if value.requires_grad and name in at]
+        ends += [values[name] for name in names]
+        at_ends += [at[name] for name in names]
+    for place, one in way.per_item():
+        total = one.loss(sums[place], counts[place]).total * (factor * way.objective.weights[place])
+        if total.requires_grad:
+            ends.append(total)
+            at_ends.append(None)
+    if ends:
+        torch.autograd.backward(ends, at_ends)
+
+
+def _report(
+    way: EncodePass,
+    reports: Mapping[int, LossReport],
+    sums: Sequence[Mapping[int, Terms]],
+    counts: Mapping[int, Terms],
+) -> LossReport:
+    """The loss of a batch from its coupled objectives, and the sums of its slices for the others."""
+    found = dict(reports)
+    for place, one in way.per_item():
+        whole = add_up(_added(counts[place], [terms[place] for terms in sums]))
+        found[place] = one.loss(whole, counts[place])
+    return way.objective.together([found[place] for place in sorted(found)])
+
+
+def _added(like: Terms, parts: Sequence[Terms]) -> Terms:
+    """Terms of slices added up; zeros named as in `like` where there is no slice."""
+    if not parts:
+        return {name: torch.zeros_like(value) for name, value in like.items()}
+    return {name: torch.stack([terms[name].detach() for terms in parts]).sum() for name in parts[0]}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The loss of a batch over all processes, and the features and targets of all its rows."""
+    """What a batch gives over all processes.
 
-    report: LossReport
-    features: Features
-    targets: Features
+    coupled: the loss of each coupled objective by its place, and over how many items. sums, counts: those
+    of the terms of the others.
+    """
+
+    coupled: dict[int, tuple[LossReport, int]]
+    sums: dict[int, Terms]
+    counts: dict[int, Terms]
+
+    def report(self, objective: ObjectiveSum) -> LossReport:
+        """The loss of the batch."""
+        found = {place: report for place, (report, _) in self.coupled.items()}
+        for place, one in enumerate(objective):
+            if isinstance(one, PerItem):
+                counts = {name: count.clamp(min=1) for name, count in self.counts[place].items()}
+                found[place] = one.loss(self.sums[place], counts)
+        return objective.together([found[place] for place in sorted(found)])
 
 
 @torch.no_grad()
 def measure_step(
     model: nn.Module,
-    objective: Objective,
+    objective: ObjectiveSum,
     batch: Batch,
     *,
     sub_batch_size: int | None = None,
     autocast: Autocast = nullcontext,
+    watch: Callable[[Encoded], None] = lambda encoded: None,
 ) -> Measurement:
-    """What a batch gives over all processes, without gradients; for validation, model in eval mode."""
-    way = Pass(model, objective, autocast, seed=0)
+    """What a batch gives over all processes, without gradients; for validation, model in eval mode.
+
+    `watch` is called with every slice after it was encoded.
+    """
+    way = EncodePass(model, objective, autocast, seed=0)
     slices = cut(batch, sub_batch_size)
-    gathering = Gathering.of(batch.rows)
-    device = batch.rows.device
-    features = gathering.whole_by_name(joined([way.features(part) for part in slices]), device)
-    targets = gathering.whole_by_name(joined([way.targets(part) for part in slices]), device)
-    report = objective.loss(model, features, targets, _whole_keys(gathering, batch))
-    return Measurement(report, features, targets)
+    parts, targets, sums = [], [], []
+    for part in slices:
+        with way.encoding(part) as encoded:
+            parts.append(way.features(encoded))
+            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+            watch(encoded)
+        targets.append(way.targets(part))
+    coupled = {}
+    for number, (place, one) in enumerate(way.coupled()):
+        rows, keys = _own_rows(way, place, batch)
+        gathering, device = Gathering.of(rows), rows.device
+        features = gathering.whole_by_name(joined([found[number] for found in parts]), device)
+        wanted = gathering.whole_by_name(joined([found[number] for found in targets]), device)
+        report = one.loss(model, features, wanted, keys.each(gathering.whole))
+        coupled[place] = (report, sum(gathering.counts))
+    counts = {place: add_up(one.counts(batch)) for place, one in way.per_item()}
+    whole = {place: add_up(_added(counts[place], [terms[place] for terms in sums])) for place in counts}
+    return Measurement(coupled, whole, counts)
 
 
 def cut(batch: Batch, size: int | None) -> list[Batch]:
@@ -132,40 +334,15 @@ def cut(batch: Batch, size: int | None) -> list[Batch]:
     if size is not None and size < 1:
         raise UsageError(f"sub_batch_size is {size}: at least 1, or none for the whole batch")
     step = size or max(len(batch), 1)
+    if 0 < len(batch) <= step:
+        return [batch]
     return [batch.slice(start, min(start + step, len(batch))) for start in range(0, len(batch), step)]
-
-
-def _first_pass(way: Pass, slices: Sequence[Batch]) -> Features:
-    if len(slices) == 1:
-        return way.features(slices[0])
-    with torch.no_grad(), _running_statistics_kept(way.model):
-        return joined([way.features(part) for part in slices])
 
 
 def joined(parts: Sequence[Features]) -> Features:
     """The features of consecutive slices as one."""
     names = parts[0] if parts else {}
     return {name: torch.cat([part[name] for part in parts]) for name in names}
-
-
-def _loss_and_gradients(
-    way: Pass, batch: Batch, gathering: Gathering, features: Features, targets: Features, factor: float
-) -> tuple[LossReport, Features]:
-    device = batch.rows.device
-    leaves = gathering.whole_by_name(features, device)
-    leaves = {name: value.requires_grad_() for name, value in leaves.items()}
-    whole_targets = gathering.whole_by_name(targets, device)
-    report = way.objective.loss(way.model, leaves, whole_targets, _whole_keys(gathering, batch))
-    parameters = _trained(way.model, way.objective)
-    found = torch.autograd.grad(
-        report.total * factor, [*leaves.values(), *parameters], allow_unused=True, materialize_grads=False
-    )
-    _add_loss_gradients(parameters, found[len(leaves) :])
-    gradients = {
-        name: torch.zeros_like(leaf) if gradient is None else gradient
-        for (name, leaf), gradient in zip(leaves.items(), found, strict=False)
-    }
-    return LossReport(report.total.detach(), report.parts), gradients
 
 
 def _add_loss_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
@@ -178,25 +355,7 @@ def _add_loss_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
 
-def _whole_keys(gathering: Gathering, batch: Batch) -> Keys:
-    return batch.keys.each(gathering.whole)
-
-
-def _second_pass(way: Pass, slices: Sequence[Batch], gradients: Features) -> None:
-    start = 0
-    for part in slices:
-        stop = start + len(part)
-        _carry_back(way.features(part), {name: value[start:stop] for name, value in gradients.items()})
-        start = stop
-
-
-def _carry_back(features: Features, gradients: Features) -> None:
-    names = [name for name, value in features.items() if value.requires_grad]
-    if names:
-        torch.autograd.backward([features[name] for name in names], [gradients[name] for name in names])
-
-
-def _trained(model: nn.Module, objective: Objective) -> list[nn.Parameter]:
+def _trained(model: nn.Module, objective: nn.Module) -> list[nn.Parameter]:
     return [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
 
 

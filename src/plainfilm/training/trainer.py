@@ -27,18 +27,18 @@ from plainfilm.batches.batch import Batch
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import check_patients_apart, check_unseen
 from plainfilm.errors import ModelError, UsageError
-from plainfilm.nn.model_folder import save_model
+from plainfilm.model_folder import save_model
 from plainfilm.objectives.base import LossReport
 from plainfilm.progress import SILENT, Progress
-from plainfilm.training.journal import Journal
+from plainfilm.training.dry_run import dry_run
 from plainfilm.training.log import check_trackers
 from plainfilm.training.machine import repeatable
 from plainfilm.training.optim import rate_factor, set_rates
+from plainfilm.training.pretrained import PretrainedParts, read_pretrained
 from plainfilm.training.recipe import Recipe, TrainingConfig
-from plainfilm.training.rehearsal import rehearse
 from plainfilm.training.run_folder import RunFolder
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
-from plainfilm.training.start import Start
+from plainfilm.training.run_logger import RunLogger
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers
 from plainfilm.training.state import Position, load_state, save_state
 from plainfilm.training.step import train_step
 from plainfilm.training.validation import Validator
@@ -51,34 +51,32 @@ def train(
     *,
     resume: bool = False,
     progress: Progress = SILENT,
-    start: Start | None = None,
+    trust_code: bool = False,
 ) -> Path:
     """Train what `recipe` says on the training splits of `collections`; the folder of the best model.
 
-    With `start` the recipe is one of its own (`Start.recipe`), and the run begins with its image encoder.
+    Code of models that parts are taken from runs only with `trust_code`.
 
     Raises:
         UsageError: `run` is taken, or is to be resumed with another recipe or other data.
-        LeakageError: training patients, or those `start` was trained on, are in the validation or test split.
+        LeakageError: training patients, or those of a model that parts are taken from, are in the validation
+            or test split.
         ModelError: the loss is no longer a number; what was saved before stays good.
     """
     if not collections:
         raise UsageError("no collection to train on: give at least one --data")
-    if recipe.init != (start.fingerprint if start else None):
-        raise UsageError(
-            f"the recipe starts from model {recipe.init}: train it with `plainfilm finetune ... --init MODEL`"
-        )
     check_trackers(recipe.trackers)
     folder = RunFolder(Path(run))
     folder.check(recipe, collections, resume)
     held_out = [(c, split) for split in ("validation", "test") for c in collections]
     check_patients_apart([(c, "train") for c in collections], held_out)
-    if start is not None and start.patients is not None:
-        check_unseen(start.patients, held_out)
+    pretrained = read_pretrained(recipe.sources(), trust_code)
+    if pretrained.patients is not None:
+        check_unseen(pretrained.patients, held_out)
     accelerator = _accelerator(recipe, folder)
-    rehearse(recipe)
+    dry_run(recipe, pretrained)
     with repeatable():
-        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress), start)
+        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress), pretrained)
         return _Run(setup, folder, accelerator, _on_main(accelerator, progress)).go()
 
 
@@ -104,19 +102,19 @@ def _set_up(
     folder: RunFolder,
     accelerator: Accelerator,
     progress: Progress,
-    start: Start | None,
+    pretrained: PretrainedParts,
 ) -> Setup:
     accelerator.wait_for_everyone()  # all have looked at the folder before one changes it
     if accelerator.is_main_process:
         folder.claim(recipe, collections)
     with accelerator.local_main_process_first():
         data = build_data(recipe, collections, folder.path, progress)
-    tokenizer = build_tokenizer(recipe, data, folder.tokenizer)
+    tokenizers = build_tokenizers(recipe, data, folder.tokenizers, pretrained)
     accelerator.wait_for_everyone()
-    if accelerator.is_main_process and tokenizer is not None:
-        folder.tokenizer.mkdir(exist_ok=True)
-        tokenizer.save(folder.tokenizer)
-    return build_setup(recipe, collections, data, tokenizer, accelerator.device, start)
+    for name, tokenizer in tokenizers.items() if accelerator.is_main_process else ():
+        (folder.tokenizers / name).mkdir(parents=True, exist_ok=True)
+        tokenizer.save(folder.tokenizers / name)
+    return build_setup(recipe, collections, data, tokenizers, accelerator.device, pretrained)
 
 
 class _Run:
@@ -134,23 +132,23 @@ class _Run:
         ends += [self._steps_per_epoch * self._training.epochs] if self._training.epochs else []
         self._total = min(ends)
         self._warmup = min(_warmup(self._training, self._steps_per_epoch), self._total)
-        self._journal = Journal(setup.recipe, folder.log, accelerator, progress, self._total)
+        self._logger = RunLogger(setup.recipe, folder.log, accelerator, progress, self._total)
         self._saved_at = time.monotonic()
 
     def go(self) -> Path:
         """Train to the end; the folder of the best model."""
-        with closing(self._journal):
+        with closing(self._logger):
             return self._go()
 
     def _go(self) -> Path:
         position = self._begin()
         while not self._is_done(position):
             position = self._round(position)
-            self._journal.round(position)
+            self._logger.round(position)
         self._write_model(self._folder.last, position)
         if self._setup.validator is None:
             self._write_model(self._folder.model, position)
-        self._journal.end(position)
+        self._logger.end(position)
         self._accelerator.wait_for_everyone()
         return self._folder.model
 
@@ -161,9 +159,9 @@ class _Run:
         facts = self._setup.machine.describe() | {"processes": self._accelerator.num_processes}
         facts |= {"items": self._setup.loader.items(), "steps": self._total}
         rows = self._setup.loader.dataset.rows
-        if self._setup.recipe.needs.labels:
+        if self._setup.recipe.reads("labels"):
             facts |= {"patients": len(set(rows.patients)), "positives": rows.positives}
-        self._journal.start(position, facts)
+        self._logger.start(position, facts)
         return position
 
     def _is_done(self, position: Position) -> bool:
@@ -174,15 +172,16 @@ class _Run:
         """Train from `position` to the end of its round, or of training."""
         stop = self._round_ends(position)
         count = self._batches_until(stop) - (position.epoch * self._batches + position.batch)
-        reports = []
+        waiting: list[Batch] = []
         with closing(self._batches_from(position)) as batches:
             shown = self._progress.track(islice(batches, count), count, self._named(position, stop))
             for epoch, number, batch in shown:
-                reports.append(self._gradients(batch, epoch, number))
+                waiting.append(self._setup.machine.take(batch))
                 if number + 1 != self._group(number).stop:
                     continue
+                reports = self._gradients(waiting, epoch, self._group(number))
                 position = self._update(position, number, reports)
-                reports = []
+                waiting = []
                 if self._is_done(position):
                     break
         return position
@@ -218,22 +217,20 @@ class _Run:
         first = number - number % self._training.accumulate
         return range(first, min(first + self._training.accumulate, self._batches))
 
-    def _gradients(self, batch: Batch, epoch: int, number: int) -> LossReport:
-        group = self._group(number)
-        report = train_step(
+    def _gradients(self, batches: Sequence[Batch], epoch: int, group: range) -> list[LossReport]:
+        reports = train_step(
             self._setup.model,
             self._setup.objective,
-            self._setup.machine.take(batch),
+            batches,
             seed=self._setup.recipe.seed,
-            step=epoch * self._batches + number,
+            step=epoch * self._batches + group.start,
             sub_batch_size=self._training.sub_batch_size,
             autocast=self._setup.machine.autocast,
-            accumulation=len(group),
-            final=number + 1 == group.stop,
         )
-        if not torch.isfinite(report.total):
-            raise self._not_finite("the loss", float(report.total), epoch, range(number, number + 1))
-        return report
+        for number, report in zip(group, reports, strict=True):
+            if not torch.isfinite(report.total):
+                raise self._not_finite("the loss", float(report.total), epoch, range(number, number + 1))
+        return reports
 
     def _update(self, position: Position, number: int, reports: Sequence[LossReport]) -> Position:
         """One optimizer step and all that follows it."""
@@ -252,7 +249,7 @@ class _Run:
             batch=0 if ends_epoch else number + 1,
             step=position.step + 1,
         )
-        self._journal.step(position, _means(reports), rates, norm, self._items(group))
+        self._logger.step(position, _means(reports), rates, norm, self._items(group))
         return self._validate_and_save(position, ends_epoch, position.step == round_ends)
 
     def _limit_gradients(self, position: Position, group: range) -> float:
@@ -260,8 +257,8 @@ class _Run:
         norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
         if not torch.isfinite(norm):
             raise self._not_finite("the gradient", float(norm), position.epoch, group)
-        if self._training.clip is not None:
-            torch.nn.utils.clip_grads_with_norm_(trained, self._training.clip, norm)
+        if self._training.max_grad_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(trained, self._training.max_grad_norm, norm)
         return float(norm)
 
     def _not_finite(self, what: str, value: float, epoch: int, batches: range) -> ModelError:
@@ -269,7 +266,8 @@ class _Run:
         step = epoch * self._steps_per_epoch + batches.start // self._training.accumulate + 1
         return ModelError(
             f"{what} is {value} at step {step} (epoch {epoch + 1}, items {', '.join(ids)}): lower "
-            "training.rate, set training.clip=1.0, or look at these items; what was saved before is good"
+            "training.learning_rate, set training.max_grad_norm=1.0, or look at these items; what was saved "
+            "before is good"
         )
 
     def _share_statistics(self) -> None:
@@ -299,17 +297,15 @@ class _Run:
         value, best = values[validator.metric], position.best
         if not math.isfinite(value):
             raise ModelError(
-                f"validation {validator.metric} is {value} at step {position.step}: lower training.rate or "
-                "set training.clip=1.0; what was saved before is good"
+                f"validation {validator.metric} is {value} at step {position.step}: lower "
+                "training.learning_rate or set training.max_grad_norm=1.0; what was saved before is good"
             )
-        higher = self._setup.recipe.validation.higher_is_better
-        better = best is None or (value > best if higher else value < best)
-        if better:
+        if best is None or validator.is_better(value, best):
             position = replace(position, best=value, best_step=position.step, worse=0)
             self._write_model(self._folder.model, position, values)
         else:
             position = replace(position, worse=position.worse + 1)
-        self._journal.validation(position, values)
+        self._logger.validation(position, values)
         return position
 
     def _save(self, position: Position, whole: bool) -> None:
@@ -324,7 +320,7 @@ class _Run:
         if self._accelerator.is_main_process:
             scores = {f"validation {name}": value for name, value in (scores or {}).items()}
             config = self._setup.model_config({"step": position.step, **scores})
-            save_model(folder, self._setup.model, self._setup.tokenizer, config, self._setup.patients)
+            save_model(folder, self._setup.model, self._setup.tokenizers, config, self._setup.patients)
 
     def _items(self, batches: range) -> int:
         size, items = self._setup.loader.batch_size, self._setup.loader.items()

@@ -6,40 +6,39 @@ Over several processes each measures its share, and all know the whole result.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from plainfilm.batches.batch import Batch, Keys
+from plainfilm.batches.batch import Batch
 from plainfilm.batches.loader import Loader
 from plainfilm.errors import DataError
-from plainfilm.metrics.retrieval import join, standings
-from plainfilm.nn.dual_encoder import DualEncoder
-from plainfilm.nn.model import Model
-from plainfilm.objectives.base import Features, LossReport, Objective
-from plainfilm.training.distributed import Gathering
+from plainfilm.evaluators.base import Evaluator
+from plainfilm.models.base import Model
+from plainfilm.objectives.base import Better, Encoded, LossReport, ObjectiveSum
+from plainfilm.training.distributed import gather_records
 from plainfilm.training.machine import Machine
-from plainfilm.training.step import Measurement, cut, joined, measure_step
-
-_BLOCK = 512
+from plainfilm.training.step import Measurement, measure_step
 
 
 @dataclass(frozen=True)
 class Validator:
-    """Measures `metric` ("loss", a part of the loss, a score of the objective, or "recall@K") over the
-    batches of `loader`."""
+    """Measures the loss and what the `evaluators` measure over the batches of `loader`; the best model is
+    chosen by `metric`, whose direction is among `directions`."""
 
     loader: Loader
     machine: Machine
     metric: str
+    directions: Mapping[str, Better]
+    evaluators: tuple[Evaluator, ...] = ()
     sub_batch_size: int | None = None
 
-    def __call__(self, model: Model, objective: Objective) -> dict[str, float]:
-        """The loss and its parts, each a mean over the items, the objective's scores and the metric; leaves
-        training mode as it was.
+    def __call__(self, model: Model, objective: ObjectiveSum) -> dict[str, float]:
+        """The loss, its parts and every metric of the evaluators that can be computed; leaves training mode
+        as it was.
 
         Raises:
             DataError: these films do not give the metric.
@@ -53,23 +52,19 @@ class Validator:
             model.train(modes[0])
             objective.train(modes[1])
 
-    def _measure(self, model: Model, objective: Objective) -> dict[str, float]:
-        sums: dict[str, float] = defaultdict(float)
-        count, pairs, collected = 0, _Pairs(), []
-        recall_at = self._recall_at()
-        for batch in self.loader.epoch(0):
-            batch = self.machine.take(batch)
-            size = int(_world_sum(len(batch), batch.rows.device))
-            found = self._measured(model, objective, batch)
-            for name, value in named(found.report).items():
-                sums[name] += value * size
-            count += size
-            collected.append(kept(objective, found))
-            if recall_at is not None and isinstance(model, DualEncoder):
-                pairs.add(*self._encoded(model, batch))
-        values = {name: total / count for name, total in sums.items()} | objective.score(joined(collected))
-        if recall_at is not None:
-            values[self.metric] = pairs.recall(recall_at)
+    def is_better(self, value: float, best: float) -> bool:
+        """Whether the metric's `value` is better than `best`."""
+        return value > best if self.directions[self.metric] == "higher" else value < best
+
+    def _measure(self, model: Model, objective: ObjectiveSum) -> dict[str, float]:
+        total = _Total()
+        records: list[list[tuple[tuple[int, int], Any]]] = [[] for _ in self.evaluators]
+        for number, batch in enumerate(self.loader.epoch(0)):
+            total.add(self._measured(model, objective, batch, number, records))
+        values = named(total.report(objective))
+        for evaluator, own in zip(self.evaluators, records, strict=True):
+            whole = sorted(gather_records(own), key=lambda record: record[0])
+            values |= evaluator.scores([record for _, record in whole])
         if self.metric not in values:
             raise DataError(
                 f"validation.metric '{self.metric}' cannot be computed on the validation split (AUROC takes "
@@ -77,66 +72,63 @@ class Validator:
             )
         return values
 
-    def _recall_at(self) -> int | None:
-        name, _, number = self.metric.partition("@")
-        return int(number) if name == "recall" else None
+    def _measured(
+        self,
+        model: Model,
+        objective: ObjectiveSum,
+        batch: Batch,
+        number: int,
+        records: list[list[tuple[tuple[int, int], Any]]],
+    ) -> Measurement:
+        def watch(encoded: Encoded) -> None:
+            rows = encoded.batch.rows.tolist()
+            for evaluator, own in zip(self.evaluators, records, strict=True):
+                found = zip(rows, evaluator.records(encoded), strict=True)
+                own += [((number, row), record) for row, record in found if record is not None]
 
-    def _measured(self, model: Model, objective: Objective, batch: Batch) -> Measurement:
         return measure_step(
             model,
             objective,
-            batch,
+            self.machine.take(batch),
             sub_batch_size=self.sub_batch_size,
             autocast=self.machine.autocast,
+            watch=watch,
         )
 
-    @torch.no_grad()
-    def _encoded(self, model: DualEncoder, batch: Batch) -> tuple[Tensor, Tensor, Keys]:
-        gathering = Gathering.of(batch.rows)
-        parts = [self._vectors(model, part) for part in cut(batch, self.sub_batch_size)]
-        whole = gathering.whole_by_name(joined(parts), batch.rows.device)
-        keys = Keys(gathering.whole(batch.keys.study), gathering.whole(batch.keys.text[:, 0]))
-        return whole["image"], whole["text"], keys
 
-    def _vectors(self, model: DualEncoder, part: Batch) -> Features:
-        with self.machine.autocast():
-            image = model.encode_images(part.images[:, 0])
-            text = model.encode_texts(part.token_ids[:, 0], part.token_mask[:, 0])
-        return {"image": image, "text": text}
+class _Total:
+    """What all batches give: means over the items of what couples them, sums over counts of the rest."""
 
+    def __init__(self) -> None:
+        self._items: dict[int, int] = defaultdict(int)
+        self._coupled: dict[int, dict[str, float]] = {}
+        self._sums: dict[int, dict[str, Tensor]] = {}
+        self._counts: dict[int, dict[str, Tensor]] = {}
 
-def kept(objective: Objective, found: Measurement) -> Features:
-    """What `objective.score` wants of a batch."""
-    features = {**found.features, **found.targets}
-    return {name: features[name].detach().cpu() for name in objective.collected}
+    def add(self, found: Measurement) -> None:
+        """One batch more."""
+        for place, (report, items) in found.coupled.items():
+            sums = self._coupled.setdefault(place, defaultdict(float))
+            for name, value in named(report).items():
+                sums[name] += value * items
+            self._items[place] += items
+        for own, terms in ((self._sums, found.sums), (self._counts, found.counts)):
+            for place, values in terms.items():
+                before = own.setdefault(place, {name: value.double() * 0 for name, value in values.items()})
+                own[place] = {name: before[name] + value.double() for name, value in values.items()}
+
+    def report(self, objective: ObjectiveSum) -> LossReport:
+        """The loss of the split and its parts."""
+        coupled = {}
+        for place, sums in self._coupled.items():
+            means = {
+                name: torch.tensor(total / self._items[place], dtype=torch.float64)
+                for name, total in sums.items()
+            }
+            coupled[place] = (LossReport(means.pop("loss"), means), self._items[place])
+        return Measurement(coupled, self._sums, self._counts).report(objective)
 
 
 def named(report: LossReport) -> dict[str, float]:
     """The loss and its parts by name."""
     return {"loss": report.total.item(), **{name: float(value) for name, value in report.parts.items()}}
-
-
-def _world_sum(number: int, device: torch.device) -> int:
-    return sum(Gathering.of(torch.arange(number, device=device)).counts)
-
-
-class _Pairs:
-    """Films and texts of the whole validation split, and which belong together."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[NDArray, NDArray, NDArray, NDArray]] = []
-
-    def add(self, images: Tensor, texts: Tensor, keys: Keys) -> None:
-        """Row-wise vectors (N, D) and keys (N,)."""
-        arrays = (images, texts, keys.study, keys.text)
-        self._parts.append(tuple(part.cpu().numpy() for part in arrays))  # type: ignore[arg-type]
-
-    def recall(self, k: int) -> float:
-        """Share of films with a text of their study, or one that reads the same, among the `k` nearest."""
-        images, texts, study, text = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        found = []
-        for start in range(0, len(images), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            right = (study[block, None] == study) | (text[block, None] == text)
-            found.append(standings(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
-        return float(join(found).recall_at(k).mean())

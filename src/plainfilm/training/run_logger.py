@@ -1,4 +1,4 @@
-"""Tells of a run while it runs: lines of JSON, experiment trackers, and a line a person reads per epoch."""
+"""Logs a run: lines of JSON, experiment trackers, and a line a person reads per epoch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from plainfilm.training.recipe import Recipe
 from plainfilm.training.state import Position
 
 
-class Journal:
-    """Everything a run says; on processes other than the main one it says nothing."""
+class RunLogger:
+    """Writes all that is reported of a run; on processes other than the main one it writes nothing."""
 
     def __init__(
         self, recipe: Recipe, file: Path, accelerator: Accelerator, progress: Progress, total: int

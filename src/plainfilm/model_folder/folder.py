@@ -1,10 +1,12 @@
-"""A model as a folder: weights, settings, tokenizer and a card. Written whole or not at all, read strictly.
+"""A model as a folder: weights, settings, tokenizers and a card. Written whole or not at all, read strictly.
 
 model.safetensors   every tensor of the model
 config.json         `ModelConfig`
-tokenizer files     see `text.tokenizers`; of a model that reads texts
+tokenizers/NAME/    see `text.tokenizers`; one folder for each tokenizer the model reads or writes with
 patients.npy        who it was trained on, as hashes (`collection.leaks.patient_keys`); where it is known
 README.md           the model card, written from the settings
+
+Format 1, of earlier versions, knew one tokenizer, which lay in the folder itself; it is still read.
 """
 
 from __future__ import annotations
@@ -20,80 +22,56 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, SerializeAsAny, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from plainfilm import __version__
-from plainfilm.config import Settings
 from plainfilm.config import build as build_settings
 from plainfilm.errors import ConfigError, DataError, ModelError
-from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.io.tables import read_json, write_json
-from plainfilm.nn.classifier import ClassifierConfig
-from plainfilm.nn.kinds import architecture_of, build_model
-from plainfilm.nn.model import Architecture, Model
-from plainfilm.nn.model_card import model_card
+from plainfilm.model_folder.card import model_card
+from plainfilm.model_folder.config import FORMAT_VERSION, ModelConfig, of_format_1
+from plainfilm.models.base import Model, TokenizerFacts, build_model, foreign_code
 from plainfilm.nn.packaged_weights import load_strictly
-from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
+from plainfilm.text.tokenizers import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer
 
-FORMAT_VERSION = 1
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
-PATIENTS_FILE = "patients.npy"
+PATIENTS_FILE, TOKENIZERS = "patients.npy", "tokenizers"
 
 PatientKeys = NDArray[np.int64]
 """(P,) sorted hashes of the patients a model was trained on."""
 
-
-class TrainedOn(Settings):
-    """A collection a model was trained on."""
-
-    name: str
-    fingerprint: str
-    licence: str | None = None
-
-
-class ModelConfig(Settings):
-    """What a model is and where it comes from.
-
-    `text_rule` says which part of a report the model was trained to read; `recipe` is the run's recipe
-    as resolved; `scores` are the run's own validation scores. `fingerprint` identifies weights and
-    tokenizer; `save_model` fills it in, as it does `architecture` and `vocabulary_size`.
-    """
-
-    format_version: int = FORMAT_VERSION
-    architecture: SerializeAsAny[Architecture]
-    preprocessing: Preprocessing = Preprocessing()
-    vocabulary_size: int = 0
-    text_rule: str | None = None
-    observations: tuple[str, ...] = ()
-    collections: tuple[TrainedOn, ...] = ()
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    scores: dict[str, float] = Field(default_factory=dict)
-    package_version: str = __version__
-    fingerprint: str = ""
-
-    @field_validator("architecture", mode="before")
-    @classmethod
-    def _of_its_kind(cls, value: Any) -> Any:
-        return architecture_of(value, "architecture") if isinstance(value, Mapping) else value
+Tokenizers = Mapping[str, Tokenizer]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its tokenizer (`None` where it reads no texts), its settings, and whom it
-    was trained on, if known."""
+    """A model in evaluation mode, its tokenizers by name, its settings, and whom it was trained on, if
+    known."""
 
     model: Model
-    tokenizer: Tokenizer | None
+    tokenizers: Tokenizers
     config: ModelConfig
     patients: PatientKeys | None = None
+
+
+def tokenizer_facts(tokenizers: Tokenizers) -> dict[str, TokenizerFacts]:
+    """What a model must know of its tokenizers."""
+    return {
+        name: TokenizerFacts(
+            vocabulary_size=one.vocabulary_size,
+            max_tokens=one.max_tokens,
+            pad=one.pad_id,
+            start=one.start_id,
+            end=one.end_id,
+        )
+        for name, one in tokenizers.items()
+    }
 
 
 def save_model(
     folder: Path,
     model: Model,
-    tokenizer: Tokenizer | None,
+    tokenizers: Tokenizers,
     config: ModelConfig,
     patients: PatientKeys | None = None,
 ) -> None:
@@ -105,7 +83,7 @@ def save_model(
         shutil.rmtree(abandoned, ignore_errors=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
     try:
-        _write(part, model, tokenizer, config)
+        _write(part, model, tokenizers, config)
         if patients is not None:
             np.save(part / PATIENTS_FILE, patients, allow_pickle=False)
         part.chmod(0o755)
@@ -114,21 +92,19 @@ def save_model(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(part: Path, model: Model, tokenizer: Tokenizer | None, config: ModelConfig) -> None:
+def _write(part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig) -> None:
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     try:
         save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
     except SafetensorError as error:
         raise DataError(f"{part / WEIGHTS_FILE}: cannot be written ({error}); make room") from None
     (part / WEIGHTS_FILE).chmod(0o644)
-    if tokenizer is not None:
-        tokenizer.save(part)
-    facts = {
-        "architecture": model.rebuilt_from(),
-        "vocabulary_size": 0 if tokenizer is None else tokenizer.vocabulary_size,
-        "fingerprint": _fingerprint(part),
-    }
-    written = config.model_copy(update=facts)
+    for name, tokenizer in sorted(tokenizers.items()):
+        (part / TOKENIZERS / name).mkdir(parents=True)
+        tokenizer.save(part / TOKENIZERS / name)
+    facts = model.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
+    found = {"architecture": model.rebuilt_from(), "facts": facts, "fingerprint": _fingerprint(part)}
+    written = config.model_copy(update=found)
     write_json(written.model_dump(mode="json"), part / CONFIG_FILE)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     card = model_card(written.model_dump(mode="json"), parameters)
@@ -137,9 +113,7 @@ def _write(part: Path, model: Model, tokenizer: Tokenizer | None, config: ModelC
 
 def _fingerprint(part: Path) -> str:
     digest = hashlib.sha256()
-    for path in (part / WEIGHTS_FILE, part / TOKENIZER_FILE):
-        if not path.exists():
-            continue
+    for path in (part / WEIGHTS_FILE, *sorted((part / TOKENIZERS).glob(f"*/{TOKENIZER_FILE}"))):
         with path.open("rb") as file:
             while block := file.read(2**20):
                 digest.update(block)
@@ -166,7 +140,7 @@ def _recover(folder: Path) -> None:
 def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     """The settings of a model folder, without its weights.
 
-    An encoder that does not come with Plainfilm is code, and reading the settings runs it: only with
+    A part that does not come with Plainfilm is code, and reading the settings runs it: only with
     `trust_code`.
 
     Raises:
@@ -181,30 +155,46 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
         raw = read_json(path)
     except DataError as error:
         raise ModelError(str(error)) from None
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), this version reads "
-            f"{FORMAT_VERSION}: use the version it was written with, or a newer plainfilm"
-        )
+    values = _of_todays_format(raw, path)
     if not trust_code:
-        _refuse_code(raw, path)
+        _refuse_code(values, path)
     try:
-        return build_settings(ModelConfig, raw, str(path))
+        return build_settings(ModelConfig, values, str(path))
     except ConfigError as error:
         is_named = str(error).startswith(str(path))
         raise ModelError(str(error) if is_named else f"{path}: {error}") from None
 
 
-def _refuse_code(raw: Mapping[str, Any], path: Path) -> None:
-    for part in ("image", "text"):
-        stated = raw.get("architecture", {}).get(part)
-        used = str(stated.get("use")) if isinstance(stated, Mapping) else ""
-        if used.endswith(".py") or "." in used:
-            raise ModelError(
-                f"{path}: the {part} encoder is code of its own ('{used}'), which loading would run: "
-                "read it, then allow it with --trust-code (in Python: trust_code=True)"
-            )
+def _of_todays_format(raw: Any, path: Path) -> dict[str, Any]:
+    version = raw.get("format_version") if isinstance(raw, dict) else None
+    if version not in (1, FORMAT_VERSION):
+        raise ModelError(
+            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), this version reads "
+            f"1 and {FORMAT_VERSION}: use the version it was written with, or a newer plainfilm"
+        )
+    if not isinstance(raw.get("architecture"), dict):
+        raise ModelError(
+            f"{path}: key 'architecture' is missing or no mapping; copy or train the model again"
+        )
+    if version == 1:
+        return of_format_1(raw, _longest_text(path.parent))
+    return dict(raw)
+
+
+def _longest_text(folder: Path) -> int:
+    """The longest text of a tokenizer of format 1; damaged ones are found when the model is loaded."""
+    try:
+        return int(read_json(folder / SETTINGS_FILE)["max_tokens"])
+    except (DataError, KeyError, TypeError, ValueError):
+        return 128
+
+
+def _refuse_code(values: Mapping[str, Any], path: Path) -> None:
+    for place, name in foreign_code(values["architecture"], "architecture"):
+        raise ModelError(
+            f"{path}: '{place}' is code of its own ('{name}'), which loading would run: "
+            "read it, then allow it with --trust-code (in Python: trust_code=True)"
+        )
 
 
 def _writer(raw: Any) -> str:
@@ -225,16 +215,27 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
-    reads_texts = not isinstance(settings.architecture, ClassifierConfig)
-    tokenizer = Tokenizer.load(folder) if reads_texts else None
+    tokenizers = {name: load_tokenizer(folder, name) for name in settings.architecture.tokenizers()}
+    facts = settings.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-        model = build_model(settings.architecture, settings.vocabulary_size)
+        model = build_model(settings.architecture, facts)
     try:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise ModelError(f"{weights}: damaged ({error}); copy or train it again") from None
     load_strictly(model, tensors, str(weights))
-    return LoadedModel(model.eval(), tokenizer, settings, _patients(folder / PATIENTS_FILE))
+    return LoadedModel(model.eval(), tokenizers, settings, _patients(folder / PATIENTS_FILE))
+
+
+def load_tokenizer(folder: Path, name: str) -> Tokenizer:
+    """The tokenizer called `name` of the model in `folder`.
+
+    Raises:
+        ModelError: a file is missing or damaged.
+    """
+    own = Path(folder) / TOKENIZERS / name
+    # Format 1 had one, in the folder itself.
+    return Tokenizer.load(own if own.is_dir() or name != "text" else Path(folder))
 
 
 def _patients(file: Path) -> PatientKeys | None:

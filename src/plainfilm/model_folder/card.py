@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_PURPOSES = {
-    "dual_encoder": "searching films and report sentences by similarity, and studying such models",
-    "classifier": "scoring films for the observations below, and studying such models",
-}
+from plainfilm.models.base import kind
 
 _USE = """\
 For research on chest radiographs: {purpose}.
@@ -20,26 +17,14 @@ _LIMITS = """\
   subgroup was examined unless scores above say so.
 """
 
-_LIMITS_OF = {
-    "dual_encoder": """\
-- It ranks by similarity; a high score is not evidence that a finding is present.
-- Similarity of texts follows wording: a finding and its negation can lie close together.
-- What it retrieves are sentences written about other patients.""",
-    "classifier": """\
-- It knows the observations above and no others; a film that shows something else still gets scores.
-- It learned from labels, with whatever is wrong or missing in them.
-- Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
-  with save_decisions=true).""",
-}
-
 
 def model_card(config: Mapping[str, Any], parameters: int) -> str:
     """Markdown from the values of a `ModelConfig` and the number of parameters."""
-    kind = config["architecture"]["kind"]
+    module = kind(config["architecture"]["use"])
     sections = [
         "# Model card",
         "## Intended use",
-        _USE.format(purpose=_PURPOSES[kind]),
+        _USE.format(purpose=module.PURPOSE),
         "## What it is",
         _table(_facts(config, parameters)),
         "## Trained on",
@@ -47,7 +32,7 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
         "## Scores",
         _scores(config),
         "## Limitations",
-        _LIMITS + _LIMITS_OF[kind],
+        _LIMITS + module.LIMITS,
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -55,34 +40,43 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
 def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
     architecture, preprocessing = config["architecture"], config["preprocessing"]
     return {
-        "kind": architecture["kind"].replace("_", " "),
-        "image encoder": _encoder(architecture["image"]),
-        **(_answers(architecture) if "observations" in architecture else _texts(config)),
+        "kind": architecture["use"].replace("_", " "),
+        **_encoders(architecture),
+        **_read_and_answered(config),
         "parameters": f"{parameters:,}",
         "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}, "
         f"{preprocessing['filter']} as in {preprocessing['library']}",
-        "objective": config["recipe"].get("objective", {}).get("use", "not stated"),
+        "objective": _objectives(config["recipe"].get("objective")),
         "written by": f"plainfilm {config['package_version']}",
         "fingerprint": config["fingerprint"],
     }
+
+
+def _encoders(architecture: Mapping[str, Any]) -> dict[str, str]:
+    """The parts that name a file of their own, and the space that films and texts share."""
+    parts = {name: value for name, value in architecture.items() if isinstance(value, Mapping)}
+    found = {f"{name} encoder": _encoder(value) for name, value in parts.items() if "use" in value}
+    if "pooling" in parts.get("text", {}):
+        found["text pooling"] = parts["text"]["pooling"]
+    if "dimension" in parts.get("projection", {}):
+        found["shared space"] = f"{parts['projection']['dimension']} dimensions"
+    return found
 
 
 def _encoder(settings: Mapping[str, Any]) -> str:
     return " ".join(str(part) for part in (settings["use"], settings.get("name")) if part)
 
 
-def _answers(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    return {"observations": ", ".join(architecture["observations"])}
+def _read_and_answered(config: Mapping[str, Any]) -> dict[str, str]:
+    facts = config["facts"]
+    answered = {"observations": ", ".join(facts["observations"])} if facts["observations"] else {}
+    read = {"text of a report": config["text_rule"] or "not stated"} if facts["tokenizers"] else {}
+    return answered | read
 
 
-def _texts(config: Mapping[str, Any]) -> dict[str, Any]:
-    text, projection = config["architecture"]["text"], config["architecture"]["projection"]
-    return {
-        "text encoder": _encoder(text),
-        "text pooling": text.get("pooling", "the encoder's own"),
-        "shared space": f"{projection['dimension']} dimensions",
-        "text of a report": config["text_rule"] or "not stated",
-    }
+def _objectives(stated: Any) -> str:
+    parts = stated if isinstance(stated, list) else [stated or {}]
+    return " + ".join(part.get("use", "not stated") for part in parts)
 
 
 def _table(facts: Mapping[str, Any]) -> str:

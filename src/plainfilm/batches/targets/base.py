@@ -1,0 +1,142 @@
+"""The contract of a target: one file that reads, moves and collates what is to be learned of items.
+
+A target module (`batches/targets/NAME.py`) has these names:
+
+    open_target(source)     a `TargetReader` of the items that `source` describes
+    example(items, source)  the collated target of `items` made-up items, for a dry run
+
+and, where it wants them,
+
+    REQUIRES                "text" or "labels": items without any are left out of training, see `batches.rows`
+    TOKENIZER               the name of the tokenizer it reads texts with
+
+A collated target is an object with `present`, `slice` and `to` (`batches.batch.Target`): what is (B, ...) for
+every field derives from `RowWise`, what has a different number of entries for each item from `RaggedTarget`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from plainfilm import plugins
+from plainfilm.geometry import Geometry
+from plainfilm.nn.ragged import Ragged
+
+
+class Encodes(Protocol):
+    """What reading texts asks of a tokenizer."""
+
+    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """ids (N, L) and mask (N, L), padded to the longest."""
+        ...
+
+
+@dataclass(frozen=True)
+class TargetSource:
+    """What targets are read from.
+
+    rows, collections, config: see `batches.rows`; `None` and empty for a dry run. tokenizers: by name.
+    observations: the columns of labels.
+    """
+
+    rows: Any = None
+    collections: Sequence[Any] = ()
+    config: Any = None
+    tokenizers: Mapping[str, Encodes] = field(default_factory=dict)
+    observations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ItemFilms:
+    """The films of an item that are shown, one after another.
+
+    rows: of the collection's table of images. geometries: how each is brought to the model's input.
+    """
+
+    rows: tuple[int, ...]
+    geometries: tuple[Geometry, ...]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the films of the item are mirrored; all are, or none."""
+        return any(one.mirrored for one in self.geometries)
+
+
+class TargetReader(Protocol):
+    """Reads one target of the items of a data set; threads share it."""
+
+    def read(self, item: int, rng: np.random.Generator | None) -> Any:
+        """What the collection has of `item`, drawn with `rng`, or the same every time without one."""
+        ...
+
+    def move(self, value: Any, films: ItemFilms) -> Any:
+        """`value` as it is on the `films` that are shown of the item, in the model's input."""
+        ...
+
+    def collate(self, values: Sequence[Any]) -> Any:
+        """The values of B items as one target, also of none."""
+        ...
+
+
+class TargetModule(Protocol):
+    """What a module of this folder offers."""
+
+    def open_target(self, source: TargetSource) -> TargetReader:
+        """A reader for the items of `source`."""
+        ...
+
+    def example(self, items: int, source: TargetSource) -> Any:
+        """A made-up target."""
+        ...
+
+
+def target(name: str) -> TargetModule:
+    """The target called `name` (see `plugins.resolve`)."""
+    return cast(TargetModule, plugins.resolve("target", name))
+
+
+def requires(name: str) -> str | None:
+    """What an item must have for the target called `name`: "text", "labels" or nothing."""
+    return getattr(target(name), "REQUIRES", None)
+
+
+def tokenizer_of(name: str) -> str | None:
+    """The tokenizer that the target called `name` reads with."""
+    return getattr(target(name), "TOKENIZER", None)
+
+
+RaggedType = TypeVar("RaggedType", bound="RaggedTarget")
+
+
+@dataclass(frozen=True)
+class RaggedTarget:
+    """Base of targets with a different number of entries for each item.
+
+    of: how the E entries belong to the B items; every other field but `present` (B,) is a tensor (E, ...).
+    """
+
+    present: Tensor
+    of: Ragged
+
+    def slice(self: RaggedType, start: int, stop: int) -> RaggedType:
+        """The entries of items `start` to `stop`, sharing memory."""
+        first, last = self.of.bounds(start, stop)
+        moved = self._each(lambda values: values[first:last])
+        return replace(moved, present=self.present[start:stop], of=self.of.slice(start, stop))
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same on `device`."""
+        moved = self._each(lambda values: values.to(device, non_blocking=True))
+        return replace(moved, present=self.present.to(device), of=self.of.to(device))
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> Self:
+        names = [name for name in self.__dataclass_fields__ if name not in ("present", "of")]
+        changed: dict[str, Any] = {name: function(getattr(self, name)) for name in names}
+        return replace(self, **changed)

@@ -1,0 +1,68 @@
+"""The state of every observation: (B, O) int8, codes as in `batches.labels`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plainfilm.batches.batch import RowWise
+from plainfilm.batches.labels import UNASKED, UNLISTED, States
+from plainfilm.batches.targets.base import ItemFilms, TargetSource
+from plainfilm.text.laterality import mirrored
+
+REQUIRES = "labels"
+
+
+@dataclass(frozen=True)
+class Labels(RowWise):
+    """states: (B, O) int8."""
+
+    states: Tensor
+
+
+class LabelReader:
+    """Reads the states that `rows` hold."""
+
+    def __init__(self, source: TargetSource) -> None:
+        self._rows = source.rows
+        self._mirrored = _mirrored_columns(source.rows.observations)
+
+    def read(self, item: int, rng: np.random.Generator | None) -> States:
+        """The states (O,) of one item."""
+        states: States = self._rows.states[item]
+        return states
+
+    def move(self, value: States, films: ItemFilms) -> States:
+        """On a mirrored film, what is said of the left is said of the right; of what has no counterpart
+        among the observations nothing is known."""
+        if not films.mirrored:
+            return value
+        return np.append(value, np.int8(UNASKED))[self._mirrored]
+
+    def collate(self, values: Sequence[States]) -> Labels:
+        """The states (B, O)."""
+        none = np.zeros((0, len(self._rows.observations)), dtype=np.int8)
+        states = torch.from_numpy(np.stack(values) if values else none)
+        return Labels(present=(states > UNLISTED).any(dim=1), states=states)
+
+
+def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:
+    """Where each column of a mirrored film comes from; one past the last where it comes from nowhere."""
+    places = {name: place for place, name in enumerate(observations)}
+    return np.array([places.get(mirrored(name), len(places)) for name in observations], dtype=np.int64)
+
+
+def open_target(source: TargetSource) -> LabelReader:
+    """A reader of the states of `source.rows`."""
+    return LabelReader(source)
+
+
+def example(items: int, source: TargetSource) -> Labels:
+    """Positive and negative in turn."""
+    numbers = torch.arange(items)[:, None] % 2
+    states = numbers.expand(-1, max(1, len(source.observations))).to(torch.int8)
+    return Labels(present=torch.ones(items, dtype=torch.bool), states=states)

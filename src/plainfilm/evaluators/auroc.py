@@ -1,0 +1,70 @@
+"""auroc_macro: the mean AUROC of the observations that have films of both classes, of a model that
+classifies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from plainfilm.batches.labels import Absent, Uncertain, truth
+from plainfilm.config import Settings
+from plainfilm.evaluators.base import EvaluatorContext
+from plainfilm.metrics.classification import macro, rank, truth_codes
+from plainfilm.models.base import Classifies, ability
+from plainfilm.objectives.base import Better, Encoded
+
+NEEDS = ("labels",)
+METRIC = "auroc_macro"
+
+
+class Config(Settings):
+    """What states count as; a recipe that names the metric alone takes its objective's."""
+
+    use: str = "auroc"
+    uncertain: Uncertain = "ignore"
+    absent: Absent = "negative"
+
+
+def metrics(config: Config) -> dict[str, Better]:
+    """`auroc_macro`."""
+    return {METRIC: "higher"}
+
+
+def provides(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The settings for `auroc_macro`: states count as in the objective that reads labels."""
+    if metric != METRIC:
+        return None
+    stated = [{key: one[key] for key in ("uncertain", "absent") if key in one} for one in objectives]
+    return next((one for one in stated if one), {})
+
+
+class Auroc:
+    """Ranks the films of the split for each observation."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def records(self, encoded: Encoded) -> list[Any]:
+        """Logits of the first film (O,) and states (O,) of each item."""
+        model = ability(encoded.model, Classifies, "evaluator 'auroc'", "measure recall@K or the loss")
+        target = encoded.batch.targets["labels"]
+        logits = model("logits", encoded.films(1)).float().cpu().numpy()
+        found = zip(logits, target.states.cpu().numpy(), target.present.tolist(), strict=True)
+        return [(one, states) if has else None for one, states, has in found]
+
+    def scores(self, records: Sequence[Any]) -> dict[str, float]:
+        """`auroc_macro`, where any observation has films of both classes."""
+        if not records:
+            return {}
+        logits, states = (np.stack(column) for column in zip(*records, strict=True))
+        positive, known = truth(states, self._config.uncertain, self._config.absent)
+        codes = truth_codes(positive, known)
+        value = macro(rank(logits, codes).under(np.ones((1, len(codes)), dtype=np.float32))[0, :, 0])
+        return {METRIC: value} if value == value else {}
+
+
+def build(config: Config, context: EvaluatorContext) -> Auroc:
+    """The evaluator."""
+    return Auroc(config)

@@ -1,0 +1,24 @@
+"""A model on disk: weights, settings, tokenizers and a card."""
+
+from __future__ import annotations
+
+from plainfilm.model_folder.config import ModelConfig, TrainedOn
+from plainfilm.model_folder.folder import (
+    PATIENTS_FILE,
+    LoadedModel,
+    PatientKeys,
+    load_model,
+    read_model_config,
+    save_model,
+)
+
+__all__ = [
+    "PATIENTS_FILE",
+    "LoadedModel",
+    "ModelConfig",
+    "PatientKeys",
+    "TrainedOn",
+    "load_model",
+    "read_model_config",
+    "save_model",
+]

@@ -1,0 +1,1 @@
+"""Kinds of model: one file each, found by its name."""

@@ -1,0 +1,372 @@
+"""The contract of a kind of model: one file that puts encoders and heads together.
+
+A kind module (`models/NAME.py`) has these names:
+
+    Config                  a `KindConfig`: all that decides the shape of the model; `use` is the file's name
+    TINY                    a `Config` that builds in a moment without any file, for tests
+    PURPOSE, LIMITS         what the model card says such a model is for, and what it cannot do
+    build(config, facts)    a `Model`
+
+Facts are what data decide: the observations that are answered, and the tokenizers by name. A model may have
+none, one or several. What a model can do is an ability, a small protocol; callers ask for it (`ability`) and
+never for a class. Everything that is trained and needed to answer belongs to the model.
+
+Axes: N films, C channels, H and W pixels, F features, D shared dimensions, O observations, L tokens, B
+studies. Boxes are (x0, y0, x1, y1) as shares of the model's input, 0 to 1 from the top left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from plainfilm import config, plugins
+from plainfilm.config import Settings
+from plainfilm.errors import ConfigError, UsageError, nearest
+from plainfilm.nn import base
+from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.row_dropout import install_row_dropout
+
+
+class TokenizerFacts(Settings):
+    """What a model must know of a tokenizer: its ids are below `vocabulary_size`, a text has at most
+    `max_tokens` of them; `pad`, `start` and `end` are the ids of the special tokens, where it has them."""
+
+    vocabulary_size: int = Field(ge=1)
+    max_tokens: int = Field(ge=2)
+    pad: int = 0
+    start: int | None = None
+    end: int | None = None
+
+
+class Facts(Settings):
+    """What data decide of a model: what it answers, in the order of its logits, and what its texts are made
+    of, by the name of the tokenizer."""
+
+    observations: tuple[str, ...] = ()
+    tokenizers: dict[str, TokenizerFacts] = Field(default_factory=dict)
+
+    @field_validator("observations")
+    @classmethod
+    def _differ(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if repeated:
+            raise ValueError(f"observation '{repeated[0]}' stands twice")
+        return names
+
+
+@dataclass(frozen=True)
+class TokenizerNeed:
+    """A tokenizer that a kind of model asks for.
+
+    name: of a pretrained one, else it is trained on the texts. max_tokens: the longest text the model takes,
+    where its settings say.
+    """
+
+    name: str | None = None
+    max_tokens: int | None = None
+    offline: bool = False
+
+
+class KindConfig(Settings):
+    """Base of every kind's `Config`: `use` names the file, `image` are the settings of the image encoder."""
+
+    answers_observations: ClassVar[bool] = False
+    """Whether the model has an output for every observation of its facts."""
+
+    use: str
+    image: dict[str, Any]
+
+    @field_validator("image")
+    @classmethod
+    def _check_image(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return checked_encoder("image encoder", values, "model.image")
+
+    def tokenizers(self) -> dict[str, TokenizerNeed]:
+        """The tokenizers that the model reads or writes with; one that belongs to a part has its name."""
+        return {}
+
+
+def checked_encoder(kind: str, values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The settings of an encoder with every default written out.
+
+    Raises:
+        ConfigError: no `use`, an unknown name, or a key or value that the encoder does not take.
+    """
+    settings = base.encoder_config(kind, values, where)
+    settings.check()
+    return settings.model_dump(mode="json")
+
+
+class Model(nn.Module):
+    """Base of every model."""
+
+    dimension: int
+    """D, the length of the vectors it makes of films, where it makes any."""
+
+    def __init__(self, config: Any, facts: Facts) -> None:
+        super().__init__()
+        self.config = config
+        self.facts = facts
+        self._frozen: list[str] = []
+
+    def parts(self) -> dict[str, nn.Module]:
+        """What can be taken from another model, frozen or given a rate of its own, by name."""
+        raise NotImplementedError(f"{type(self).__name__} does not name its parts")
+
+    def film_features(self, images: Tensor) -> ImageFeatures:
+        """What every question about films starts from, of normalised `images` (N, C, H, W)."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes films")
+
+    def forward(self, method: str, *inputs: Any) -> Any:
+        """Calls one of the methods of the model; through here, so that hooks of DDP, FSDP and compile
+        fire."""
+        return getattr(self, method)(*inputs)
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Unit vectors (N, D) of normalised `images` (N, C, H, W), where the model has such."""
+        vectors: Tensor = ability(self, EncodesImages, "films").image_vectors(self.film_features(images))
+        return vectors
+
+    def other_parameters(self) -> list[nn.Parameter]:
+        """All that belong to no part."""
+        of_parts = {id(parameter) for part in self.parts().values() for parameter in part.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in of_parts]
+
+    def keep_frozen(self, modules: Sequence[nn.Module]) -> None:
+        """Hold `modules` (below this one) in evaluation mode from now on."""
+        wanted = {id(part) for part in modules}
+        self._frozen = [name for name, module in self.named_modules() if id(module) in wanted]
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode for everything that is not frozen."""
+        super().train(mode)
+        for name in self._frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def rebuilt_from(self) -> KindConfig:
+        """The settings that build this model again without weights, downloads or paths."""
+        found: KindConfig = self.config
+        encoders = (base.ImageEncoder, base.TextEncoder)
+        stated = {
+            name: part.rebuilt_from()
+            for name, part in self.parts().items()
+            if name in type(found).model_fields and isinstance(part, encoders)
+        }
+        return found.model_copy(update=stated)
+
+
+@runtime_checkable
+class EncodesImages(Protocol):
+    """Films as vectors that are compared by their angle."""
+
+    dimension: int
+
+    def image_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, D), float32 under any autocast."""
+        ...
+
+
+@runtime_checkable
+class EncodesTexts(Protocol):
+    """Texts as vectors in the space of the films; its tokenizer is called "text"."""
+
+    def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        """Unit vectors (N, D), float32 under any autocast, of ids and mask (N, L)."""
+        ...
+
+    def scale(self) -> Tensor:
+        """What similarities are multiplied with before a softmax, a scalar."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """An answer for each observation of the model's facts."""
+
+    def logits(self, features: ImageFeatures) -> Tensor:
+        """(N, O), float32 under any autocast; the probability of each is its sigmoid."""
+        ...
+
+
+@dataclass(frozen=True)
+class StudyFeatures:
+    """Studies fused from their films. pooled: (B, D). memory: (B, M, F), `mask` (B, M) False on padding."""
+
+    pooled: Tensor
+    memory: Tensor
+    mask: Tensor
+
+
+@runtime_checkable
+class EncodesStudies(Protocol):
+    """Any number of films of a study as one."""
+
+    def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
+        """`films` says how the N films belong to B studies; `projections` (N,) int64 are codes of
+        `types.View`."""
+        ...
+
+
+@runtime_checkable
+class WritesReports(Protocol):
+    """Reports as token ids; `writes_with` is the name of the tokenizer."""
+
+    writes_with: str
+
+    def write_reports(
+        self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int
+    ) -> Tensor:
+        """Token ids (B, L) of a report for each of the B studies that the N films belong to; what follows the
+        end token of a row means nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Located:
+    """Boxes for Q prompts on each of N films. boxes: (N, Q, K, 4). scores: (N, Q, K), 0 to 1, the best
+    first."""
+
+    boxes: Tensor
+    scores: Tensor
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """Boxes for what a text names; its tokenizer is called "text"."""
+
+    def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
+        """Where Q prompts, ids and mask (Q, L), lie on each film; every prompt as if it were asked alone."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A sentence for a box; `writes_with` is the name of the tokenizer."""
+
+    writes_with: str
+
+    def describe(self, features: ImageFeatures, boxes: Tensor, max_tokens: int) -> Tensor:
+        """Token ids (N, K, L) of a sentence for each of the boxes (N, K, 4)."""
+        ...
+
+
+ABILITIES: Mapping[str, type] = {
+    "encodes_images": EncodesImages,
+    "encodes_texts": EncodesTexts,
+    "classifies": Classifies,
+    "encodes_studies": EncodesStudies,
+    "writes_reports": WritesReports,
+    "locates": Locates,
+    "describes": Describes,
+}
+
+_ABSENT = {
+    "encodes_images": "makes no vectors of films",
+    "encodes_texts": "reads no texts or prompts",
+    "classifies": "has no output for observations",
+    "encodes_studies": "takes films one by one, not studies",
+    "writes_reports": "writes no reports",
+    "locates": "does not say where things are",
+    "describes": "writes no sentences about boxes",
+}
+
+
+def abilities(model: nn.Module) -> frozenset[str]:
+    """The names of what `model` can do."""
+    return frozenset(name for name, protocol in ABILITIES.items() if isinstance(model, protocol))
+
+
+def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any:
+    """`model` as one that has the ability `protocol`; `who` asks.
+
+    Raises:
+        UsageError: it has not, with what it cannot do and `way_out`.
+    """
+    if isinstance(model, protocol):
+        return model
+    name = next(name for name, known in ABILITIES.items() if known is protocol)
+    kind = getattr(getattr(model, "config", None), "use", type(model).__name__)
+    raise UsageError(f"{who}: model of kind '{kind}' {_ABSENT[name]}{way_out and f': {way_out}'}")
+
+
+class KindModule(Protocol):
+    """What a module of this folder offers."""
+
+    Config: type[KindConfig]
+    TINY: KindConfig
+    PURPOSE: str
+    LIMITS: str
+
+    def build(self, config: Any, facts: Facts) -> Model:
+        """The model that `config` describes, with new parts random."""
+        ...
+
+
+def kind(name: str) -> KindModule:
+    """The kind of model called `name` (see `plugins.resolve`)."""
+    return cast(KindModule, plugins.resolve("model", name))
+
+
+def kind_config(values: Mapping[str, Any], where: str) -> KindConfig:
+    """`values` checked against the `Config` of the kind that `values["use"]` names.
+
+    Raises:
+        ConfigError: no `use`, an unknown kind, or a key or value it does not take.
+    """
+    if "use" not in values:
+        raise ConfigError(f"{where}: key 'use' is missing: {nearest('', plugins.names('model'))}")
+    module = kind(str(values["use"]))
+    return config.build(module.Config, values, where)
+
+
+def build_model(settings: KindConfig, facts: Facts) -> Model:
+    """The model that `settings` describe; new parts are random and dropout draws by row.
+
+    Raises:
+        ConfigError: parts that do not fit together, or a tokenizer that the facts lack.
+        ModelError: pretrained weights that are not here and cannot be had.
+    """
+    missing = [name for name in settings.tokenizers() if name not in facts.tokenizers]
+    if missing:
+        raise ConfigError(f"model '{settings.use}' needs a tokenizer called '{missing[0]}'")
+    if settings.answers_observations and not facts.observations:
+        raise ConfigError(f"model '{settings.use}' needs at least one observation to answer")
+    model = kind(settings.use).build(settings, facts)
+    install_row_dropout(model)
+    return model
+
+
+def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every key in nested `values` that names code of somebody's own, and the name."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            place = f"{where}.{key}" if where else str(key)
+            if key == "use" and isinstance(value, str) and plugins.is_foreign(value):
+                yield place, value
+            elif key in ("auto_map", "trust_remote_code") and value:
+                yield place, str(value)
+            else:
+                yield from foreign_code(value, place)
+    elif isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            yield from foreign_code(value, f"{where}[{number}]")
+
+
+def in_full_precision(values: Tensor) -> Tensor:
+    """`values` in float32, or float64 where they are."""
+    return values if values.element_size() == 8 else values.float()
+
+
+def unit_vectors(vectors: Tensor) -> Tensor:
+    """Rows of `vectors` (N, D) at length 1, in at least float32 whatever autocast says."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        return nn.functional.normalize(in_full_precision(vectors), dim=-1)

@@ -1,0 +1,141 @@
+"""Two encoders and what joins them: films and texts as unit vectors of one space.
+
+The architecture of CLIP (Radford et al. 2021, arXiv:2103.00020), ConVIRT and TxtRayAlign: a film's
+similarity to a text is the dot product of their unit vectors, sharpened by a learned scale.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from plainfilm.models.base import Facts, KindConfig, Model, TokenizerNeed, checked_encoder, unit_vectors
+from plainfilm.nn import base
+from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.length_groups import by_length
+from plainfilm.nn.projection import ProjectionConfig, build_projection
+
+PURPOSE = "searching films and report sentences by similarity, and studying such models"
+LIMITS = """\
+- It ranks by similarity; a high score is not evidence that a finding is present.
+- Similarity of texts follows wording: a finding and its negation can lie close together.
+- What it retrieves are sentences written about other patients."""
+
+
+class Config(KindConfig):
+    """Everything that decides the shape of a dual encoder.
+
+    `text` are the settings of its text encoder, as `image` are of the other. `temperature` is the initial
+    1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
+    """
+
+    use: str = "dual_encoder"
+    text: dict[str, Any]
+    projection: ProjectionConfig = ProjectionConfig()
+    temperature: float = Field(default=0.07, gt=0)
+    learn_temperature: bool = True
+    scale_limit: float = Field(default=100.0, gt=1)
+
+    @field_validator("text")
+    @classmethod
+    def _check_text(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return checked_encoder("text encoder", values, "model.text")
+
+    def tokenizers(self) -> dict[str, TokenizerNeed]:
+        """The text encoder's."""
+        stated = self.text
+        name, longest = stated.get("name") or None, stated.get("max_tokens")
+        return {"text": TokenizerNeed(name, longest, bool(stated.get("offline")))}
+
+
+TINY = Config(
+    image={"use": "compact", "width": 4, "grid": 2, "channels": 1},
+    text={"use": "compact", "width": 16, "depth": 1, "heads": 2, "max_tokens": 16},
+    projection=ProjectionConfig(dimension=8),
+)
+
+
+class DualEncoder(Model):
+    """An image encoder and a text encoder that meet in one space of `dimension` features."""
+
+    config: Config
+
+    def __init__(
+        self, image: base.ImageEncoder, text: base.TextEncoder, config: Config, facts: Facts
+    ) -> None:
+        super().__init__(config, facts)
+        projection = config.projection
+        self.dimension = projection.dimension
+        self.image = image
+        self.text = text
+        shape = (self.dimension, projection.dropout)
+        self.image_projection = build_projection(projection.kind, image.features, *shape)
+        text_kind = projection.text_kind or projection.kind
+        self.text_projection = build_projection(text_kind, text.features, *shape)
+        start = torch.tensor(-math.log(config.temperature))
+        self.log_scale = nn.Parameter(start, requires_grad=config.learn_temperature)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Both encoders and what follows each."""
+        return {
+            "image": self.image,
+            "text": self.text,
+            "image_projection": self.image_projection,
+            "text_projection": self.text_projection,
+        }
+
+    def film_features(self, images: Tensor) -> ImageFeatures:
+        """What the image encoder makes of normalised `images` (N, C, H, W)."""
+        features: ImageFeatures = self.image(images)
+        return features
+
+    def image_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, D), float32 under any autocast."""
+        return unit_vectors(self.image_projection(features.pooled))
+
+    def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        """Unit vectors (N, D), float32 under any autocast, of `token_ids` and `token_mask` (N, L)."""
+        # An accelerator is done with the padding sooner than with starting further groups.
+        if self.training and token_ids.device.type == "cpu":
+            pooled = by_length(self._pooled, token_ids, token_mask)
+        else:
+            pooled = self._pooled(token_ids, token_mask)
+        return unit_vectors(self.text_projection(pooled))
+
+    def _pooled(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        pooled: Tensor = self.text(token_ids, token_mask).pooled
+        return pooled
+
+    def scale(self) -> Tensor:
+        """What similarities are multiplied with before a softmax: 1/temperature, a scalar."""
+        limit = math.log(self.config.scale_limit)
+        return self.log_scale.clamp(-limit, limit).exp()
+
+    @torch.no_grad()
+    def limit_scale(self) -> None:
+        """Bring `log_scale` back inside its limits, where it would otherwise get no gradient any more."""
+        limit = math.log(self.config.scale_limit)
+        self.log_scale.clamp_(-limit, limit)
+
+
+def encoders(config: Config, facts: Facts) -> tuple[base.ImageEncoder, base.TextEncoder]:
+    """The two encoders that `config` describes, for the tokenizer called "text".
+
+    Raises:
+        ConfigError: settings that an encoder does not take.
+        ModelError: pretrained weights that are not here and cannot be had.
+    """
+    image_config = base.encoder_config("image encoder", config.image, "model.image")
+    text_config = base.encoder_config("text encoder", config.text, "model.text")
+    image = base.image_encoder(image_config.use).build(image_config)
+    vocabulary_size = facts.tokenizers["text"].vocabulary_size
+    return image, base.text_encoder(text_config.use).build(text_config, vocabulary_size)
+
+
+def build(config: Config, facts: Facts) -> DualEncoder:
+    """The model `config` describes; see `encoders` for the errors."""
+    return DualEncoder(*encoders(config, facts), config, facts)
