@@ -17,7 +17,7 @@ from plainfilm.batches.batch import FilmsPerItem
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.pixel_cache import PixelSource
 from plainfilm.batches.resampling import Square
-from plainfilm.batches.resizing import input_geometry, resize_to
+from plainfilm.batches.resizing import fixed_geometry, resize_to
 from plainfilm.batches.rows import Rows
 from plainfilm.batches.targets.base import (
     ItemFilms,
@@ -155,7 +155,7 @@ class Dataset:
             film = self._pixels[source].film(int(row))
             size = (film.shape[1], film.shape[0])
             if rng is None:
-                geometry = input_geometry(*size, self._preprocessing)
+                geometry = fixed_geometry(size, self._preprocessing)
                 square = resize_to(film, self._preprocessing)
             else:
                 geometry = draw_geometry(size, rng, self._preprocessing, self.config, mirrored=mirrored)

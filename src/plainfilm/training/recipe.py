@@ -200,10 +200,12 @@ class Recipe(Settings):
             raise ConfigError(f"data.item is 'image': objective '{several}' needs item: study")
         if self.preprocessing.read_side is not None:
             raise ConfigError("preprocessing.read_side is set by training: set data.cache instead")
-        if self.data.cache is not None and self.data.cache < self.preprocessing.size:
+        side = self.preprocessing.side
+        if self.data.cache is not None and self.data.cache < side:
+            key = "size" if self.preprocessing.resize is None else "resize"
             raise ConfigError(
-                f"data.cache is {self.data.cache} and preprocessing.size {self.preprocessing.size}: films "
-                f"would be enlarged; set data.cache={round(self.preprocessing.size * 8 / 7)}"
+                f"data.cache is {self.data.cache} and preprocessing.{key} {side}: films would be enlarged; "
+                f"set data.cache={round(side * 8 / 7)}"
             )
         channels = self.model["image"].get("channels", self.preprocessing.channels)
         if channels != self.preprocessing.channels:

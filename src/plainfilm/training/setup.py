@@ -29,8 +29,8 @@ from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import Facts, Model
 from plainfilm.models.base import build_model as build_kind
 from plainfilm.objectives.base import Objective, ObjectiveSum
-from plainfilm.progress import Progress
-from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.progress import SILENT, Progress
+from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.freezing import freeze
 from plainfilm.training.machine import DeviceConfig, choose_device_config
@@ -268,7 +268,11 @@ def _normalises_batches(model: Model) -> bool:
 
 
 def build_tokenizers(
-    recipe: Recipe, data: Data, saved: Path, pretrained: PretrainedParts = NOTHING
+    recipe: Recipe,
+    data: Data,
+    saved: Path,
+    pretrained: PretrainedParts = NOTHING,
+    progress: Progress = SILENT,
 ) -> dict[str, Tokenizer]:
     """The tokenizers of the recipe's model, by name: those in `saved` (of the run being resumed), those that
     come with pretrained parts, pretrained ones, or such as are trained on the items."""
@@ -282,6 +286,9 @@ def build_tokenizers(
             found[name] = pretrained.tokenizers[name]
         elif stated:
             found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
+            alarm = unknown_tokens_alarm(found[name], data.train.texts(recipe.needs, name))
+            if alarm:
+                progress.say(f"warning: tokenizer '{stated}': {alarm}")
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
             found[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
