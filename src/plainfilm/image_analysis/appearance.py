@@ -50,6 +50,9 @@ _LIKE_ITS_NEGATIVE = -0.2
 _EVEN = 6
 """Rows and columns at the edges whose grey values deviate less are no film but strips of black, or frames."""
 
+_STEP = 4
+"""Every so many-th pixel is enough for evenness and contrast."""
+
 _FILM = types.Array(types.uint8, 2, "C", readonly=True)
 
 
@@ -104,11 +107,22 @@ def likeness(film: NDArray[np.uint8]) -> float:
 
 
 def _without_strips(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rows = np.flatnonzero(film[:, ::4].std(axis=1) > _EVEN)
-    columns = np.flatnonzero(film[::4].std(axis=0) > _EVEN)
-    if not len(rows) or not len(columns):
-        return film
-    return np.ascontiguousarray(film[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    seen = film[::_STEP, ::_STEP].astype(np.float32)
+    top = left = 0
+    for _ in range(2):  # what is left of a frame in one direction shows in the other
+        rows, columns = (np.flatnonzero(_deviation(seen, axis) > _EVEN) for axis in (1, 0))
+        if not len(rows) or not len(columns):
+            return film
+        top, left = top + int(rows[0]), left + int(columns[0])
+        seen = seen[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    bottom, right = top + seen.shape[0], left + seen.shape[1]
+    return np.ascontiguousarray(film[_STEP * top : _STEP * bottom, _STEP * left : _STEP * right])
+
+
+def _deviation(seen: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """The standard deviation along an axis, in a third of the time that NumPy's takes."""
+    mean = seen.mean(axis=axis)
+    return np.sqrt(np.maximum(np.square(seen).mean(axis=axis) - mean * mean, 0))
 
 
 def flags(film: NDArray[np.uint8]) -> tuple[str, ...]:
@@ -129,6 +143,6 @@ def flags(film: NDArray[np.uint8]) -> tuple[str, ...]:
 
 def _extremes(film: NDArray[np.uint8]) -> tuple[int, int]:
     """The grey values below and above which a few pixels of a `film` (H, W) lie."""
-    grey = np.sort(film[::4, ::4], axis=None)
-    few = int(_EXTREMES * grey.size)
-    return int(grey[few]), int(grey[-1 - few])
+    counts = np.bincount(film[::_STEP, ::_STEP].ravel(), minlength=256).cumsum()
+    few = _EXTREMES * counts[-1]
+    return int(np.searchsorted(counts, few, side="right")), int(np.searchsorted(counts, counts[-1] - few))
