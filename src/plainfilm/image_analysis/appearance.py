@@ -45,8 +45,8 @@ _AVERAGE = np.array(
     ]
 )
 """The left half of an average phantom, frontal and lateral, its mirror image averaged in; mean 0."""
-_LIKE_ITS_NEGATIVE = -0.2
-"""Films whose correlation with the average is lower look inverted."""
+_LIKE_ITS_NEGATIVE, _UPRIGHT = -0.2, 0.2
+"""Films whose correlation with the average is lower look inverted; at the other value they cannot."""
 _EVEN = 6
 """Rows and columns at the edges whose grey values deviate less are no film but strips of black, or frames."""
 
@@ -131,7 +131,8 @@ def flags(film: NDArray[np.uint8]) -> tuple[str, ...]:
     wide, high = reduced_size((width, height), LOOKED_AT)
     seen = film if (wide, high) == (width, height) else area_mean(film, high, wide)
     found: tuple[str, ...] = (TEXT,) if longest_line(seen) >= _LINE else ()
-    if likeness(seen) < _LIKE_ITS_NEGATIVE:
+    # Most films are plainly upright, strips and all.
+    if _correlation(seen) < _UPRIGHT and likeness(seen) < _LIKE_ITS_NEGATIVE:
         found += (INVERTED,)
     dark, bright = _extremes(seen)
     return (
