@@ -93,9 +93,10 @@ def likeness(film: NDArray[np.uint8]) -> float:
 
     Even strips around the film do not count.
     """
-    film = _without_strips(
-        _without_strips(film)
-    )  # what is left of a frame in one direction shows in the other
+    return _correlation(_without_strips(film))
+
+
+def _correlation(film: NDArray[np.uint8]) -> float:
     height, width = film.shape
     if min(height, width) < 8:
         return 0.0
@@ -107,6 +108,7 @@ def likeness(film: NDArray[np.uint8]) -> float:
 
 
 def _without_strips(film: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The film without even rows and columns at its edges."""
     seen = film[::_STEP, ::_STEP].astype(np.float32)
     top = left = 0
     for _ in range(2):  # what is left of a frame in one direction shows in the other
@@ -135,11 +137,9 @@ def flags(film: NDArray[np.uint8]) -> tuple[str, ...]:
     if _correlation(seen) < _UPRIGHT and likeness(seen) < _LIKE_ITS_NEGATIVE:
         found += (INVERTED,)
     dark, bright = _extremes(seen)
-    return (
-        found
-        if bright - dark >= _CONTRAST
-        else (*found, f"hardly any contrast (grey {dark} to {bright} of 255)")
-    )
+    if bright - dark < _CONTRAST:
+        found += (f"hardly any contrast (grey {dark} to {bright} of 255)",)
+    return found
 
 
 def _extremes(film: NDArray[np.uint8]) -> tuple[int, int]:
