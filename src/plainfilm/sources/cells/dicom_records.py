@@ -19,6 +19,7 @@ from plainfilm.io.archives import open_binary
 from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
 from plainfilm.io.dicom.read import is_dicom
+from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
 from plainfilm.sources.base import age_of, view_of
@@ -150,7 +151,8 @@ def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
         raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are none of our business here
-        return pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags and list(tags))
+        wanted = tags and list(tags)
+        return pydicom.dcmread(safe_stream(stream), stop_before_pixels=True, force=True, specific_tags=wanted)
 
 
 def _record(path: Path, dataset: Any) -> Record:
