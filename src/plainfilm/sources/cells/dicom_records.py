@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from plainfilm.errors import DataError, MissingDependency
+from plainfilm.errors import DataError, ImageError, MissingDependency
 from plainfilm.io.archives import open_binary
 from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
@@ -112,6 +112,8 @@ def read_record(path: Path) -> Record:
                 return Record(path, reason="not a DICOM file")
             stream.seek(0)
             return _record(path, read_dataset(stream, _tags()))
+    except ImageError as error:
+        return Record(path, reason=str(error))
     except DAMAGE:
         # What the library says may quote the header.
         return Record(path, reason="the header cannot be read; the file is damaged or cut short")
