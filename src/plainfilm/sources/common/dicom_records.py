@@ -14,11 +14,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from plainfilm.errors import DataError, MissingDependency
+from plainfilm.errors import DataError, ImageError, MissingDependency
 from plainfilm.io.archives import open_binary
 from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
 from plainfilm.io.dicom.read import is_dicom
+from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
 from plainfilm.sources.base import age_of, view_of
@@ -111,6 +112,8 @@ def read_record(path: Path) -> Record:
                 return Record(path, reason="not a DICOM file")
             stream.seek(0)
             return _record(path, read_dataset(stream, _tags()))
+    except ImageError as error:
+        return Record(path, reason=str(error))
     except DAMAGE:
         # What the library says may quote the header.
         return Record(path, reason="the header cannot be read; the file is damaged or cut short")
@@ -150,7 +153,8 @@ def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
         raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are none of our business here
-        return pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags and list(tags))
+        wanted = tags and list(tags)
+        return pydicom.dcmread(safe_stream(stream), stop_before_pixels=True, force=True, specific_tags=wanted)
 
 
 def _record(path: Path, dataset: Any) -> Record:
