@@ -15,11 +15,9 @@ from plainfilm.labelling import aggregate as aggregation
 from plainfilm.labelling.attributes import Attributes
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
-from plainfilm.labelling.spelling import load_spelling
+from plainfilm.labelling.readable import Language
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
+from plainfilm.labelling.wording import wording_of
 from plainfilm.types import Label, Sentence, State
 
 _REMEMBERED = 50_000
@@ -53,6 +51,17 @@ class _Statement(NamedTuple):
         return f"{found} | {cue.kind} {cue.direction}: {cue.phrase}" if cue else found
 
 
+class Reading(NamedTuple):
+    """What was read in a sentence: its labels, and whether it could be read at all."""
+
+    labels: tuple[Label, ...]
+    readable: bool
+
+
+NOT_READABLE = Reading((), readable=False)
+NOTHING = Reading((), readable=True)
+
+
 class Labeller:
     """Labels sentences with the observations of one vocabulary."""
 
@@ -62,7 +71,7 @@ class Labeller:
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
         self._attributes = Attributes.load()
-        self._spelling = load_spelling()
+        self._language = Language(vocabulary.phrases())
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -82,7 +91,11 @@ class Labeller:
 
     def label_sentence(self, text: str) -> list[Label]:
         """At most one label per observation; `start` and `end` are offsets into `text`."""
-        return list(self._remembered(text))
+        return list(self.read_sentence(text).labels)
+
+    def read_sentence(self, text: str) -> Reading:
+        """The labels of `label_sentence`, and whether the sentence is one that can be read."""
+        return self._remembered(text)
 
     def label_sentences(self, sentences: Sequence[Sentence]) -> list[list[Label]]:
         """The labels of each sentence, with offsets into the report.
@@ -90,13 +103,11 @@ class Labeller:
         The words of the evidence lie at those offsets where the sentence had single spaces only; where
         white space was squeezed, the offsets are those of the whole sentence.
         """
-        return [self._placed(sentence) for sentence in sentences]
+        return [self.placed(sentence, self.label_sentence(sentence.text)) for sentence in sentences]
 
-    def aggregate(self, labels: Iterable[Label]) -> dict[str, State]:
-        """The states of a study from the labels of its sentences (see `labelling.aggregate`)."""
-        return aggregation.aggregate(labels, self.vocabulary.aggregation)
-
-    def _placed(self, sentence: Sentence) -> list[Label]:
+    @staticmethod
+    def placed(sentence: Sentence, labels: Iterable[Label]) -> list[Label]:
+        """`labels` of the text of `sentence` with offsets into the report (see `label_sentences`)."""
         exact = len(sentence.text) == sentence.end - sentence.start
         return [
             replace(
@@ -104,25 +115,27 @@ class Labeller:
                 start=sentence.start + (label.start or 0) if exact else sentence.start,
                 end=sentence.start + (label.end or 0) if exact else sentence.end,
             )
-            for label in self.label_sentence(sentence.text)
+            for label in labels
         ]
 
-    def _label(self, text: str) -> tuple[Label, ...]:
-        lowered = lower(text)
-        words = words_of(lowered)
-        meant = self._spelling.correct(lowered, words)
-        if meant is None:
-            return self._read(lowered, words)
-        labels = self._read(meant.text, words_of(meant.text))
-        places = meant.places
-        return tuple(
-            replace(label, start=places[label.start or 0], end=places[label.end or 0]) for label in labels
-        )
+    def aggregate(self, labels: Iterable[Label]) -> dict[str, State]:
+        """The states of a study from the labels of its sentences (see `labelling.aggregate`)."""
+        return aggregation.aggregate(labels, self.vocabulary.aggregation)
 
-    def _read(self, lowered: str, words: frozenset[str]) -> tuple[Label, ...]:
-        mentions = self._finder.find(lowered, words)
-        if not mentions or not is_english(words):
-            return ()
+    def _label(self, text: str) -> Reading:
+        wording = wording_of(text)
+        if wording is None or not self._language.is_english(wording.unspelled):
+            return NOT_READABLE
+        mentions = self._finder.find(wording.text, wording.words)
+        if not mentions:
+            return NOTHING
+        if not self._language.are_in_english(wording.text, [(one.start, one.end) for one in mentions]):
+            return NOT_READABLE
+        labels = self._labels(wording.text, wording.words, mentions)
+        return Reading(tuple(map(wording.placed, labels)), readable=True)
+
+    def _labels(self, lowered: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Label]:
+        """What the mentions of a sentence come to, with offsets into the text as it is read."""
         decisions = self._context.decide(lowered, words, mentions)
         attributes = self._attributes.of(lowered, words, mentions)
         said: dict[str, list[_Statement]] = {}
@@ -133,7 +146,7 @@ class Labeller:
                 said.setdefault(mention.observation, []).append(statement)
         labels = [self._one_label(observation, evidence) for observation, evidence in said.items()]
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
-        return tuple(sorted(kept, key=lambda label: self._order[label.observation]))
+        return sorted(kept, key=lambda label: self._order[label.observation])
 
     def _state(self, mention: Mention, status: Status) -> State | None:
         if status == "likely":

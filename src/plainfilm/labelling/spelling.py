@@ -6,21 +6,15 @@ import re
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
+
+from plainfilm.labelling.rewriting import Rewritten, replace_spans
 
 _FILE = Path(__file__).with_name("spelling.yaml")
 _WORD = re.compile(r"[a-z]+")
 _SHORTEST = 7
 _REMEMBERED = 50_000
-
-
-class Corrected(NamedTuple):
-    """A sentence as it was meant; `places[i]` is where its character i lies in the sentence as written."""
-
-    text: str
-    places: list[int]
 
 
 class Spelling:
@@ -33,7 +27,7 @@ class Spelling:
         self._right = set(words)
         self._learned: dict[str, str] = {}
 
-    def correct(self, text: str, words: frozenset[str]) -> Corrected | None:
+    def correct(self, text: str, words: frozenset[str]) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
         slips = {word: meant for word in words - self._right if (meant := self._meant(word))}
         return _replaced(text, slips) if slips else None
@@ -42,7 +36,7 @@ class Spelling:
         if word in self._learned:
             return self._learned[word]
         near = self._by_first.get(word[0], ()) if len(word) >= _SHORTEST - 1 else ()
-        meant = next((one for one in near if len(one) >= _SHORTEST and _is_one_slip(word, one)), None)
+        meant = next((one for one in near if len(one) >= _SHORTEST and is_one_slip(word, one)), None)
         if len(self._learned) + len(self._right) < _REMEMBERED:
             if meant is None:
                 self._right.add(word)
@@ -57,25 +51,15 @@ def load_spelling() -> Spelling:
     return Spelling(frozenset(chain.from_iterable(yaml.safe_load(_FILE.read_text(encoding="utf-8")))))
 
 
-def _replaced(text: str, slips: dict[str, str]) -> Corrected:
-    pieces: list[str] = []
-    places: list[int] = []
-    last = 0
-    for match in _WORD.finditer(text):
-        meant = slips.get(match.group())
-        if meant is None:
-            continue
-        start, end = match.span()
-        pieces += [text[last:start], meant]
-        places += [*range(last, start), *(min(start + letter, end - 1) for letter in range(len(meant)))]
-        last = end
-    return Corrected("".join([*pieces, text[last:]]), [*places, *range(last, len(text) + 1)])
+def _replaced(text: str, slips: dict[str, str]) -> Rewritten:
+    words = ((found.span(), slips.get(found.group())) for found in _WORD.finditer(text))
+    return replace_spans(text, ((start, end, meant) for (start, end), meant in words if meant is not None))
 
 
-def _is_one_slip(written: str, meant: str) -> bool:
+def is_one_slip(written: str, meant: str) -> bool:
     """True for one letter added, left out or changed, or two neighbours that changed places.
 
-    >>> [_is_one_slip(word, "effusion") for word in ("efusion", "effussion", "efufsion", "infusion")]
+    >>> [is_one_slip(word, "effusion") for word in ("efusion", "effussion", "efufsion", "infusion")]
     [True, True, True, False]
     """
     longer, shorter = (written, meant) if len(written) >= len(meant) else (meant, written)

@@ -26,13 +26,11 @@ from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
+from plainfilm.labelling.reports import ReportReading, read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
 from plainfilm.text.sentences import split_sentences
-from plainfilm.types import SECTIONS, Label, Section, Sentence, State
+from plainfilm.types import SECTIONS, Section, Sentence, State
 
 Codes = Literal["chexpert", "chexbert"]
 
@@ -191,17 +189,16 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     cells: list[tuple[str, ...]] = []
     evidence: list[str] = []
     for number, texts in enumerate(chunk.texts, chunk.first):
-        labels: list[Label] = []
-        for column, text in zip(chunk.columns, texts, strict=True):
-            sentences = column_sentences(column, text, chunk.header_rules)
-            found = [label for sentence in sentences for label in labeller.label_sentence(sentence.text)]
-            if chunk.evidence:
-                evidence += _evidence(number, column, sentences, labeller)
-            labels += found
-        readable = bool(labels) or is_english(words_of(lower(" ".join(texts))))
-        states = labeller.aggregate(labels) if readable else {}
-        statuses.append(_status(texts, labels, readable))
-        cells.append(tuple(codes[states.get(name)] for name in labeller.observations))
+        columns = [
+            (column, sentence)
+            for column, text in zip(chunk.columns, texts, strict=True)
+            for sentence in column_sentences(column, text, chunk.header_rules)
+        ]
+        read = read_report([sentence.text for _, sentence in columns], labeller)
+        if chunk.evidence:
+            evidence += _evidence(number, columns, read, labeller)
+        statuses.append(_status(texts, read))
+        cells.append(tuple(codes[read.states.get(name)] for name in labeller.observations))
     return _Labelled(statuses, cells, evidence)
 
 
@@ -220,17 +217,21 @@ def column_sentences(column: str, text: str, header_rules: str = "plain") -> lis
     ]
 
 
-def _status(texts: Sequence[str], labels: Sequence[Label], readable: bool) -> Status:
-    if labels:
-        return "labelled"
+def _status(texts: Sequence[str], read: ReportReading) -> Status:
     if not any(text.strip() for text in texts):
         return "empty"
-    return "nothing recognised" if readable else "not readable"
+    if not read.readable:
+        return "not readable"
+    if any(read.labels):
+        return "labelled"
+    return "not readable" if read.in_part else "nothing recognised"
 
 
-def _evidence(row: int, column: str, sentences: Sequence[Sentence], labeller: Labeller) -> Iterator[str]:
-    for sentence, labels in zip(sentences, labeller.label_sentences(sentences), strict=True):
-        for label in labels:
+def _evidence(
+    row: int, columns: Sequence[tuple[str, Sentence]], read: ReportReading, labeller: Labeller
+) -> Iterator[str]:
+    for (column, sentence), labels in zip(columns, read.labels, strict=True):
+        for label in labeller.placed(sentence, labels):
             facts = {
                 "row": row,
                 "column": column,
