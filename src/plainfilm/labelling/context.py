@@ -15,9 +15,10 @@ from typing import Literal, NamedTuple
 from plainfilm.config import Settings, build, read_yaml
 from plainfilm.labelling.mentions import Mention
 from plainfilm.labelling.phrase_set import Match, PhraseSet
+from plainfilm.labelling.scopes import Scopes
 
 Kind = Literal["negated", "likely", "uncertain", "void", "neutral"]
-Direction = Literal["forward", "backward", "beside", "between"]
+Direction = Literal["forward", "backward", "beside", "between", "listed", "supposed", "asked"]
 Status = Literal["stated", "negated", "likely", "uncertain", "void"]
 
 _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
@@ -59,6 +60,21 @@ class Cue(NamedTuple):
     phrase: str
 
 
+class Ends(NamedTuple):
+    """Where the reach of cues ends: what ends every one, those before a mention, those after it, suppositions."""
+
+    stops: Spans
+    forward: Spans
+    backward: Spans
+    supposed: Spans
+
+    def of(self, direction: Direction) -> Spans:
+        """Where the reach of a cue ends that stands before a mention."""
+        if direction == "listed":
+            return self.stops
+        return self.supposed if direction == "supposed" else self.forward
+
+
 class Decision(NamedTuple):
     """What is said of a mention, and the cue that decided it; none for what is plainly stated."""
 
@@ -82,6 +98,7 @@ class Context:
         stops += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
         self._cues = PhraseSet(cues, _FILE.name)
         self._stops = PhraseSet(stops, _FILE.name)
+        self._scopes = Scopes.load()
 
     @staticmethod
     @cache
@@ -94,16 +111,29 @@ class Context:
         cues = self._find_cues(text, words, mentions)
         if not cues:
             return [STATED] * len(mentions)
+        ends = self._ends(text, words, mentions, cues)
+        decisions = [_decide(mention, cues, ends) for mention in mentions]
+        for cue in cues:
+            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.forward):
+                _mark_alternatives(text, cue, mentions, decisions)
+        return decisions
+
+    def _ends(
+        self, text: str, words: frozenset[str], mentions: Sequence[Mention], cues: Sequence[Cue]
+    ) -> Ends:
+        """Where the reach of cues ends in a sentence."""
         hidden = [(cue.start, cue.end) for cue in cues]
         found = self._stops.find(text, words)
         stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
-        backward_stops = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
+        backward = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
         stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
-        decisions = [_decide(mention, cues, stops, backward_stops) for mention in mentions]
-        for cue in cues:
-            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, stops):
-                _mark_alternatives(text, cue, mentions, decisions)
-        return decisions
+        forward = list(stops)
+        if len(mentions) > 1 or "," in words:
+            borders = self._scopes.borders(text, mentions)
+            forward += [(place, place) for place in borders.forward]
+            backward += [(place, place) for place in borders.backward]
+        commas = [(place, place) for place, letter in enumerate(text) if letter == ","] if "," in words else []
+        return Ends(stops, forward, backward, forward + commas)
 
     def _find_cues(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Cue]:
         """The cues of a sentence in order; of overlapping ones the longest, neutral ones before others.
@@ -124,7 +154,7 @@ class Context:
 def _is_finding(text: str, cue: Match[int], mentions: Sequence[Mention]) -> bool:
     """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied."""
     return any(
-        mention.start < cue.end <= mention.end
+        cue.start < mention.start < cue.end <= mention.end
         or (cue.start < mention.start and _CHANGE.fullmatch(text, mention.start, cue.end) is not None)
         for mention in mentions
     )
@@ -140,7 +170,7 @@ def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match
     return kept
 
 
-def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops: Spans) -> Decision:
+def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
     """The nearest cue wins: one inside the mention, then one before it, then one after it."""
     before: Cue | None = None
     after: Cue | None = None
@@ -149,10 +179,12 @@ def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops:
             continue
         if _within(cue, mention) or _around(cue, mention):
             return _decision(cue)
+        if cue.direction == "asked" and cue.end <= mention.start:
+            return _decision(cue)
         if cue.end <= mention.start and cue.direction != "backward":
-            before = cue if _open(cue.end, mention.start, stops) else before
-        elif cue.start >= mention.end and cue.direction != "forward" and after is None:
-            after = cue if _open(mention.end, cue.start, backward_stops) else None
+            before = cue if _open(cue.end, mention.start, ends.of(cue.direction)) else before
+        elif cue.start >= mention.end and cue.direction == "backward" and after is None:
+            after = cue if _open(mention.end, cue.start, ends.backward) else None
     if after and (after.kind == "void" or _settles(after, before)):
         return _decision(after)
     nearest = before or after

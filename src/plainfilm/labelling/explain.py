@@ -11,7 +11,7 @@ from plainfilm.labelling.reports import read_report
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Label, Report, Sentence, State
 
-READ_SECTIONS = ("findings", "impression", "other")
+READ_SECTIONS = ("findings", "impression", "findings_and_impression", "addendum", "notification", "other")
 """Indication, comparison and technique speak of what was asked or was, not of what is."""
 
 _COLOURS = {State.POSITIVE: "\033[1;31m", State.NEGATIVE: "\033[32m", State.UNCERTAIN: "\033[33m"}

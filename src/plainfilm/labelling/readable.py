@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from plainfilm.config import read_yaml
-from plainfilm.labelling.spelling import is_one_slip
+from plainfilm.text.slips import is_one_slip
 
 _FOLDER = Path(__file__).parent
 _ENGLISH, _LANGUAGES = _FOLDER / "english.yaml", _FOLDER / "languages.yaml"
@@ -26,7 +26,7 @@ _PLAIN_WORD = re.compile(r"[a-z]+")
 _CLAUSE = re.compile(r"[,;:.()]|\bbut\b")
 # "Non displaced fracture" is English, "non pneumothorax" is not; "PA chest" is a view.
 _HYPHENED = re.compile(
-    r"\s*(?:\w+-\w|non \w+(?:ed|ing|ive|ous|ic|ary|ent|ant|al|ar|acute)\b|pa (?!pneumo|effusion)\w)"
+    r"\s*(?:\w+-\w|non \w+(?:ed|ing|ive|ous|ent|ant)|non (?:specific|acute|focal|tension)\b|pa (?!pneumo|effusion)\w)"
 )
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")

@@ -38,7 +38,7 @@ CHEXPERT_OBSERVATIONS: tuple[str, ...] = (
 FIVE: tuple[str, ...] = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 
 _FOLDER = Path(__file__).parent
-_NOT_VOCABULARIES = ("attributes", "chinese", "context", "english", "languages", "spelling")
+_NOT_VOCABULARIES = ("attributes", "chinese", "context", "english", "languages", "scopes", "spelling")
 
 
 class Wording(Settings):

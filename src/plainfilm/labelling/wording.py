@@ -15,6 +15,7 @@ from plainfilm.labelling.spelling import load_spelling
 from plainfilm.types import Label
 
 _NOT = "n't"
+_SIGN = re.compile(r"(?<=[a-z)] )[+-](?=\s*(?:[,;./]|\Z))")
 _CONTRACTION = re.compile(r"(?P<can>(?<=\bca))?n't\b")
 
 
@@ -46,6 +47,8 @@ def wording_of(text: str) -> Wording | None:
         rewritten = translated.rewritten
     if _NOT in lowered:
         rewritten = compose(rewritten, _without_contractions(rewritten.text if rewritten else lowered))
+    if " -" in lowered or " +" in lowered:
+        rewritten = compose(rewritten, _with_brackets(rewritten.text if rewritten else lowered))
     unspelled = rewritten.text if rewritten else lowered
     words = words_of(unspelled)
     mended = load_spelling().correct(unspelled, words)
@@ -61,3 +64,8 @@ def _without_contractions(text: str) -> Rewritten:
     return replace_spans(
         text, ((one.start(), one.end(), "n not" if one["can"] is not None else " not") for one in found)
     )
+
+
+def _with_brackets(text: str) -> Rewritten:
+    """"Effusion -" is read as "effusion (-)"."""
+    return replace_spans(text, ((one.start(), one.end(), f"({one.group()})") for one in _SIGN.finditer(text)))

@@ -17,6 +17,9 @@ import yaml
 from plainfilm.text.sections import parse_sections
 from plainfilm.types import Report, Sentence
 
+LONGEST = 2_000
+"""Characters of the longest sentence."""
+
 _ABBREVIATIONS_FILE = Path(__file__).with_name("abbreviations.yaml")
 
 # Where a line break ends a sentence: a blank line, a ruled line, or on the next line an item of a list or of
@@ -29,9 +32,12 @@ _BLOCK_BREAK = re.compile(
     re.MULTILINE,
 )
 _LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
-_STOP = re.compile(r"[.!?]+[\"')\]]*")
+_STOP = re.compile(r"[.!?。！？]+[\"')\]」』）]*")
+_CHINESE_STOPS = "。！？"
 _WORD_BACKWARDS = re.compile(r"[^\s(\[\"'/,;:]*")
-_FIRST_ITEM = re.compile(r"\s*\(?1([.)])\s*[A-Z]")
+_FIRST_ITEM = re.compile(r"\s*\(?1([.)])\s*[^\W\d_]")
+_FIRST_DASH, _DASH = re.compile(r"\s*-\s*[A-Z]"), re.compile(r"(?<=[\s.])-\s?(?=[A-Z])")
+_GLUED_ITEM = re.compile(r"\d{1,2}[.)]\s*[A-Z]")
 # A word that is no mark of something removed: most sentences have one, and need no closer look.
 _WORD = re.compile(r"(?!X{3})[^\W\d_]{3}")
 _LONGEST_WORD = 40
@@ -39,7 +45,7 @@ _BEFORE_CAPITAL = re.compile(r"(?P<gap>\r?\n)[ \t]*(?P<word>[A-Z][a-z]+)")
 _ROOM, _SHORT_LINE = 12, 40
 # Marks of what was removed, and what may be left of a time of day.
 _PLACEHOLDER = re.compile(r"X{3,}|_+|\b[AaPp]\.?[Mm]\b")
-_NEXT_WORD = re.compile(r"[\s\"'(\[]*(\S*)")
+_NEXT_WORD = re.compile(r"[\s\"'(\[]*(\S{0,40})")
 
 
 def report_sentences(report: Report) -> list[Sentence]:
@@ -61,16 +67,26 @@ def report_sentences(report: Report) -> list[Sentence]:
 def split_sentences(text: str, start: int = 0, section: str = "other") -> list[Sentence]:
     """The sentences of `text`, which begins at character `start` of its report.
 
+    No sentence is longer than `LONGEST` characters: text without an end is cut at white space.
     A piece without a letter is not a sentence: a list number, a ruled line, only `XXXX` or `___`, a time of
     day. List marks are left out of the sentence they announce.
     """
     sentences: list[Sentence] = []
-    for low, high in _pieces(text):
+    for low, high in (part for piece in _pieces(text) for part in _short_enough(text, *piece)):
         low, high = _trim(text, low, high)
         words = " ".join(text[low:high].split())
         if _WORD.search(words) or any(letter.isalpha() for letter in _PLACEHOLDER.sub("", words)):
             sentences.append(Sentence(words, start + low, start + high, section, len(sentences)))
     return sentences
+
+
+def _short_enough(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    while high - low > LONGEST:
+        space = max(text.rfind(" ", low, low + LONGEST), text.rfind("\n", low, low + LONGEST))
+        cut = space if space > low else low + LONGEST
+        yield low, cut
+        low = cut
+    yield low, high
 
 
 def _trim(text: str, low: int, high: int) -> tuple[int, int]:
@@ -112,11 +128,13 @@ def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 
 def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
-    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1."""
+    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1 or a dash."""
+    if _FIRST_DASH.match(text, low, high):
+        yield from (dash.start() for dash in _DASH.finditer(text, low + 1, high))
     first = _FIRST_ITEM.match(text, low, high)
     number = 2
     while first:
-        mark = re.compile(rf"(?<=\s)\(?{number}{re.escape(first[1])}\s*(?=[A-Z])").search(text, low, high)
+        mark = re.compile(rf"(?<=\s)\(?{number}{re.escape(first[1])}\s*(?=[^\W\d_])").search(text, low, high)
         if not mark:
             return
         yield mark.start()
@@ -131,8 +149,10 @@ def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
     following = after[1] if after else ""
     if not following:
         return True
+    if stop.group()[0] in _CHINESE_STOPS:
+        return True
     if after and stop.end() == after.start(1):
-        return _lacks_space(word, following)
+        return _GLUED_ITEM.match(text, stop.end(), high) is not None or _lacks_space(word, following)
     mark = stop.group()[0]
     if mark == "?":
         return bool(word) and not following[0].islower()
