@@ -152,9 +152,13 @@ class Context:
 
 
 def _is_finding(text: str, cue: Match[int], mentions: Sequence[Mention]) -> bool:
-    """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied."""
+    """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied.
+
+    So is the "not increased" of "heart size is not increased", but not the "borderline" of "borderline enlarged".
+    """
+    denies = text.startswith(_DENIALS, cue.start)
     return any(
-        cue.start < mention.start < cue.end <= mention.end
+        (mention.start < cue.end <= mention.end and (denies or cue.start < mention.start))
         or (cue.start < mention.start and _CHANGE.fullmatch(text, mention.start, cue.end) is not None)
         for mention in mentions
     )

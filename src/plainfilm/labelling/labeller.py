@@ -18,6 +18,7 @@ from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.readable import Language
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
 from plainfilm.labelling.wording import wording_of
+from plainfilm.text.sentences import LONGEST, split_sentences
 from plainfilm.types import Label, Sentence, State
 
 _REMEMBERED = 50_000
@@ -72,6 +73,7 @@ class Labeller:
         self._context = Context.load(vocabulary.neutral)
         self._attributes = Attributes.load()
         self._language = Language(vocabulary.phrases())
+        self._settings = vocabulary.aggregation
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -90,8 +92,20 @@ class Labeller:
         return tuple(self.vocabulary.observations)
 
     def label_sentence(self, text: str) -> list[Label]:
-        """At most one label per observation; `start` and `end` are offsets into `text`."""
-        return list(self.read_sentence(text).labels)
+        """At most one label per observation; `start` and `end` are offsets into `text`.
+
+        Several sentences in one text are read one by one, and what they say together is as of one sentence.
+        """
+        sentences = split_sentences(text)
+        if len(sentences) < 2:
+            return list(self.read_sentence(text[:LONGEST]).labels)
+        labels = [label for labels in self.label_sentences(sentences) for label in labels]
+        states = {
+            name: aggregation.combine((one.state for one in labels if one.observation == name), self._settings)
+            for name in dict.fromkeys(label.observation for label in labels)
+        }
+        said = [next(one for one in labels if (one.observation, one.state) == pair) for pair in states.items()]
+        return self._consistent(said)
 
     def read_sentence(self, text: str) -> Reading:
         """The labels of `label_sentence`, and whether the sentence is one that can be read."""
@@ -103,7 +117,7 @@ class Labeller:
         The words of the evidence lie at those offsets where the sentence had single spaces only; where
         white space was squeezed, the offsets are those of the whole sentence.
         """
-        return [self.placed(sentence, self.label_sentence(sentence.text)) for sentence in sentences]
+        return [self.placed(sentence, self.read_sentence(sentence.text).labels) for sentence in sentences]
 
     @staticmethod
     def placed(sentence: Sentence, labels: Iterable[Label]) -> list[Label]:
@@ -145,6 +159,10 @@ class Labeller:
                 statement = _Statement(state, mention, decision, attribute)
                 said.setdefault(mention.observation, []).append(statement)
         labels = [self._one_label(observation, evidence) for observation, evidence in said.items()]
+        return self._consistent(labels)
+
+    def _consistent(self, labels: Sequence[Label]) -> list[Label]:
+        """The labels in order, without a "No Finding" that others contradict."""
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
         return sorted(kept, key=lambda label: self._order[label.observation])
 

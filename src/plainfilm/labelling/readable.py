@@ -229,6 +229,7 @@ def _load_words() -> _Words:
     english, languages = read_yaml(_ENGLISH), read_yaml(_LANGUAGES)
     known = {word for name in ("known", "medical", "names", "more") for word in english[name].split()}
     known |= {part for word in known for part in word.split("-")}
+    known |= set(read_yaml(_FOLDER / "spelling.yaml")["short_forms"])
     for file in _FOLDER.glob("*.yaml"):
         if file.name not in _NO_WORDS:
             known |= words_of_rules(file.read_text(encoding="utf-8"))

@@ -86,14 +86,18 @@ class Scopes:
 
     def _begins(self, text: str, mention: Mention, lead: _Lead) -> bool:
         """Whether the finding begins a statement of its own."""
+        led_in = self._leading.match(text, lead.words_at, mention.start) is not None
+        asserted = self._asserting.match(text, lead.words_at, mention.start) is not None
+        if not (lead.joint or led_in or asserted or lead.words_at == mention.start):
+            return False  # what stands between says something of the finding before
         if self._subject.match(text, mention.start, mention.end):
             return True
         rest = self._rest_of_list(text, mention.end)
-        if self._asserting.match(text, lead.words_at, mention.start):
+        if asserted:
             return not _COMMA_LISTED.search(rest)
         if _LISTED.search(rest):
             return False
-        if lead.joint != "and" and self._leading.match(text, lead.words_at, mention.start):
+        if led_in and lead.joint != "and":
             return True
         if lead.joint not in ("and", "") and self._size.match(text, lead.words_at, mention.start):
             return True

@@ -1,14 +1,14 @@
-"""Reads slips of the keyboard in long words as they were meant (`spelling.yaml`)."""
+"""Reads slips of the keyboard in long words, and short forms, as they were meant (`spelling.yaml`)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
-import yaml
-
+from plainfilm.config import read_yaml
 from plainfilm.labelling.rewriting import Rewritten, replace_spans
 from plainfilm.text.slips import is_one_slip
 
@@ -21,12 +21,12 @@ _REMEMBERED = 50_000
 class Spelling:
     """The words that are known, and what was learned about others."""
 
-    def __init__(self, words: frozenset[str]) -> None:
+    def __init__(self, words: frozenset[str], short_forms: Mapping[str, str]) -> None:
         self._by_first: dict[str, list[str]] = {}
         for word in sorted(words):
             self._by_first.setdefault(word[0], []).append(word)
         self._right = set(words)
-        self._learned: dict[str, str] = {}
+        self._learned = dict(short_forms)
 
     def correct(self, text: str, words: frozenset[str]) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
@@ -49,7 +49,8 @@ class Spelling:
 @cache
 def load_spelling() -> Spelling:
     """The words of the package."""
-    return Spelling(frozenset(chain.from_iterable(yaml.safe_load(_FILE.read_text(encoding="utf-8")))))
+    loaded = read_yaml(_FILE)
+    return Spelling(frozenset(chain.from_iterable(loaded["words"])), loaded["short_forms"])
 
 
 def _replaced(text: str, slips: dict[str, str]) -> Rewritten:

@@ -33,10 +33,12 @@ _BLOCK_BREAK = re.compile(
 )
 _LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
 _STOP = re.compile(r"[.!?。！？]+[\"')\]」』）]*")
+_ANSWER = re.compile(r"(?:no|none|nil|yes)\b", re.IGNORECASE)
 _CHINESE_STOPS = "。！？"
 _WORD_BACKWARDS = re.compile(r"[^\s(\[\"'/,;:]*")
-_FIRST_ITEM = re.compile(r"\s*\(?1([.)])\s*[^\W\d_]")
-_FIRST_DASH, _DASH = re.compile(r"\s*-\s*[A-Z]"), re.compile(r"(?<=[\s.])-\s?(?=[A-Z])")
+_FIRST_ITEM = re.compile(r"\s*\(?(?P<label>1|[aA](?=\)))(?P<sign>[.)-])\s*(?=[^\W\d_])")
+_FIRST_BULLET = re.compile(r"\s*(?P<sign>[-*])\s*[A-Z]")
+_BULLETS = {"-": re.compile(r"(?<=[\s.])-\s?(?=[A-Z])"), "*": re.compile(r"\*\s?(?=[^\W\d_])")}
 _GLUED_ITEM = re.compile(r"\d{1,2}[.)]\s*[A-Z]")
 # A word that is no mark of something removed: most sentences have one, and need no closer look.
 _WORD = re.compile(r"(?!X{3})[^\W\d_]{3}")
@@ -128,17 +130,19 @@ def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 
 def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
-    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1 or a dash."""
-    if _FIRST_DASH.match(text, low, high):
-        yield from (dash.start() for dash in _DASH.finditer(text, low + 1, high))
+    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1 or a bullet."""
+    bullet = _FIRST_BULLET.match(text, low, high)
+    if bullet:
+        yield from (found.start() for found in _BULLETS[bullet["sign"]].finditer(text, bullet.end(), high))
     first = _FIRST_ITEM.match(text, low, high)
-    number = 2
-    while first:
-        mark = re.compile(rf"(?<=\s)\(?{number}{re.escape(first[1])}\s*(?=[^\W\d_])").search(text, low, high)
+    label, sign = (first["label"], re.escape(first["sign"])) if first else ("", "")
+    while label:
+        label = str(int(label) + 1) if label.isdigit() else chr(ord(label) + 1)
+        mark = re.compile(rf"(?<![\w.-])\(?{label}{sign}\s*(?=[^\W\d_])").search(text, low, high)
         if not mark:
             return
         yield mark.start()
-        low, number = mark.end(), number + 1
+        low = mark.end()
 
 
 def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
@@ -152,10 +156,11 @@ def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
     if stop.group()[0] in _CHINESE_STOPS:
         return True
     if after and stop.end() == after.start(1):
-        return _GLUED_ITEM.match(text, stop.end(), high) is not None or _lacks_space(word, following)
+        glued = word[-1:].isalpha() and _GLUED_ITEM.match(text, stop.end(), high) is not None
+        return glued or _lacks_space(word, following)
     mark = stop.group()[0]
     if mark == "?":
-        return bool(word) and not following[0].islower()
+        return bool(word) and not following[0].islower() and not _ANSWER.match(following)
     if len(stop.group().rstrip("\"')]")) > 1:
         return following[0].isupper()
     return not (mark == "." and _is_abbreviation(word, following))
