@@ -82,6 +82,8 @@ class Scopes:
             words_at = lead.words_at if lead else 0
             asserted = self._asserting.match(text, words_at, mention.start) is not None
             done = mention.end
+            if self._predicate.match(text, done) and (following := _JOINT.search(text, done)):
+                backward.append(following.start())
         return Borders(forward, backward)
 
     def _begins(self, text: str, mention: Mention, lead: _Lead) -> bool:
