@@ -24,9 +24,8 @@ Status = Literal["stated", "negated", "likely", "uncertain", "void"]
 _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
 _BESIDE = ("beside", "between")
 _FILE = Path(__file__).with_name("context.yaml")
-_STOP = "stop"
-_CLAUSE = "clause"
-_BACKWARD_STOP = "backward stop"
+# Keys of what is no cue; cues have the number of their rule.
+_STOP, _CLAUSE, _BACKWARD_STOP = -1, -2, -3
 _DENIALS = ("no", "not", "without")
 _CHANGE = re.compile(r"\w+(ic|ous|al) changes?")
 
@@ -92,12 +91,12 @@ class Context:
         first = [CueRule(kind="neutral", direction="forward", phrases=neutral)] if neutral else []
         self._rules = (*first, *rules.cues)
         self._neutral = frozenset(n for n, rule in enumerate(self._rules) if rule.kind == "neutral")
-        cues = ((number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases)
-        stops = [(_STOP, phrase) for phrase in rules.stops]
-        stops += [(_CLAUSE, phrase) for phrase in rules.clauses]
-        stops += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
-        self._cues = PhraseSet(cues, _FILE.name)
-        self._stops = PhraseSet(stops, _FILE.name)
+        keyed = [(number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases]
+        self._cue_bits = (1 << len(keyed)) - 1
+        keyed += [(_STOP, phrase) for phrase in rules.stops]
+        keyed += [(_CLAUSE, phrase) for phrase in rules.clauses]
+        keyed += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
+        self._phrases = PhraseSet(keyed, _FILE.name)
         self._scopes = Scopes.load()
 
     @staticmethod
@@ -106,12 +105,14 @@ class Context:
         """The rules in `context.yaml`."""
         return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Decision]:
+    def decide(self, text: str, words: Set[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
-        cues = self._find_cues(text, words, mentions)
+        selected = self._phrases.select(words)
+        cues = self._cues(text, self._phrases.matches(selected & self._cue_bits, text), mentions)
         if not cues:
             return [STATED] * len(mentions)
-        ends = self._ends(text, words, mentions, cues)
+        stops = self._phrases.matches(selected & ~self._cue_bits, text)
+        ends = self._ends(text, mentions, cues, stops)
         decisions = [_decide(mention, cues, ends) for mention in mentions]
         for cue in cues:
             if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.forward):
@@ -119,29 +120,27 @@ class Context:
         return decisions
 
     def _ends(
-        self, text: str, words: frozenset[str], mentions: Sequence[Mention], cues: Sequence[Cue]
+        self, text: str, mentions: Sequence[Mention], cues: Sequence[Cue], found: Sequence[Match[int]]
     ) -> Ends:
-        """Where the reach of cues ends in a sentence."""
+        """Where the reach of cues ends in a sentence, in which the stops `found` are."""
         hidden = [(cue.start, cue.end) for cue in cues]
-        found = self._stops.find(text, words)
         stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
         backward = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
         stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
         forward = list(stops)
-        if len(mentions) > 1 or "," in words:
+        commas = [(place, place) for place, letter in enumerate(text) if letter == ","]
+        if len(mentions) > 1 or commas:
             borders = self._scopes.borders(text, mentions)
             forward += [(place, place) for place in borders.forward]
             backward += [(place, place) for place in borders.backward]
-        commas = [(place, place) for place, letter in enumerate(text) if letter == ","] if "," in words else []
         return Ends(stops, forward, backward, forward + commas)
 
-    def _find_cues(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Cue]:
+    def _cues(self, text: str, matches: list[Match[int]], mentions: Sequence[Mention]) -> list[Cue]:
         """The cues of a sentence in order; of overlapping ones the longest, neutral ones before others.
 
         The same words may be a cue in both directions.
         """
         rules, neutral = self._rules, self._neutral
-        matches = self._cues.find(text, words)
         found = [one for one in matches if one.key not in neutral or not _is_finding(text, one, mentions)]
         if len(found) > 1:
             found = _longest(found, self._neutral)

@@ -6,7 +6,7 @@ which nothing is recognised gets no label (never a comforting "No Finding").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,9 +15,8 @@ from plainfilm.labelling import aggregate as aggregation
 from plainfilm.labelling.attributes import Attributes
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
-from plainfilm.labelling.readable import Language
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
-from plainfilm.labelling.wording import wording_of
+from plainfilm.labelling.wording import Reader
 from plainfilm.text.sentences import LONGEST, split_sentences
 from plainfilm.types import Label, Sentence, State
 
@@ -72,7 +71,7 @@ class Labeller:
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
         self._attributes = Attributes.load()
-        self._language = Language(vocabulary.phrases())
+        self._reader = Reader(vocabulary.phrases())
         self._settings = vocabulary.aggregation
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
@@ -137,18 +136,18 @@ class Labeller:
         return aggregation.aggregate(labels, self.vocabulary.aggregation)
 
     def _label(self, text: str) -> Reading:
-        wording = wording_of(text)
-        if wording is None or not self._language.is_english(wording.unspelled):
+        wording = self._reader.wording_of(text)
+        if wording is None:
             return NOT_READABLE
         mentions = self._finder.find(wording.text, wording.words)
         if not mentions:
             return NOTHING
-        if not self._language.are_in_english(wording.text, [(one.start, one.end) for one in mentions]):
+        if not self._reader.is_read(wording, [(one.start, one.end) for one in mentions]):
             return NOT_READABLE
         labels = self._labels(wording.text, wording.words, mentions)
         return Reading(tuple(map(wording.placed, labels)), readable=True)
 
-    def _labels(self, lowered: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Label]:
+    def _labels(self, lowered: str, words: Set[str], mentions: Sequence[Mention]) -> list[Label]:
         """What the mentions of a sentence come to, with offsets into the text as it is read."""
         decisions = self._context.decide(lowered, words, mentions)
         attributes = self._attributes.of(lowered, words, mentions)

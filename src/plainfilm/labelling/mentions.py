@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Literal, NamedTuple
 
 from plainfilm.labelling.phrase_set import Match, PhraseSet, without_overlaps
@@ -42,7 +42,7 @@ class MentionFinder:
         self._phrases = PhraseSet(keyed, f"vocabulary '{vocabulary.name}'", strict=strict)
         self._order = list(vocabulary.observations)
 
-    def find(self, text: str, words: frozenset[str]) -> list[Mention]:
+    def find(self, text: str, words: Set[str]) -> list[Mention]:
         """The mentions in a sentence in small letters, observation by observation."""
         found: dict[str, list[Match[tuple[str, str]]]] = {}
         for match in self._phrases.find(text, words):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import Generic, NamedTuple, TypeVar
@@ -47,30 +47,40 @@ class PhraseSet(Generic[Key]):
             ConfigError: a phrase is not a regular expression; `where` names the file.
         """
         self._phrases = [
-            (key, phrase, _compiled(phrase, where, strict is not None and key in strict))
+            (key, phrase, _compiled(phrase, where, strict is not None and key in strict).search)
             for key, phrase in phrases
         ]
         self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
     def find(self, text: str, words: Iterable[str]) -> list[Match[Key]]:
         """All matches in `text`, in small letters, whose `words_of` are `words`; they may overlap."""
-        return [match for number in self._words.candidates(words) for match in self._matches(number, text)]
+        return self.matches(self._words.select(words), text)
 
-    def _matches(self, number: int, text: str) -> Iterator[Match[Key]]:
-        key, phrase, pattern = self._phrases[number]
-        place = 0
-        while found := pattern.search(text, place):
-            start, end = found.span()
-            if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
-                place = start + 1
-                continue
-            place = max(end, start + 1)
-            words = found.group()
-            if not words.isspace() and (words[-1].isspace() or words[0].isspace()):
-                start += len(words) - len(words.lstrip())  # optional words at an edge may leave a space
-                end -= len(words) - len(words.rstrip())
-            if start < end:
-                yield Match(key, phrase, start, end)
+    def select(self, words: Iterable[str]) -> int:
+        """Which phrases `words` allow: bit n of a number for phrase n, in the order in which they were given."""
+        return self._words.select(words)
+
+    def matches(self, selected: int, text: str) -> list[Match[Key]]:
+        """The matches in `text` of the phrases whose bits are set in `selected`."""
+        found: list[Match[Key]] = []
+        while selected:
+            lowest = selected & -selected
+            selected ^= lowest
+            key, phrase, search = self._phrases[lowest.bit_length() - 1]
+            place = 0
+            while hit := search(text, place):
+                start, end = hit.span()
+                if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
+                    place = start + 1
+                    continue
+                place = max(end, start + 1)
+                while start < end and text[start].isspace():  # optional words at an edge may leave a space
+                    start += 1
+                while start < end and text[end - 1].isspace():
+                    end -= 1
+                if start < end:
+                    found.append(Match(key, phrase, start, end))
+        return found
 
 
 class _Words(dict[str, int]):
@@ -91,23 +101,21 @@ class _Words(dict[str, int]):
                 self._met |= bit if rank >= len(demanded) else 0
                 for fragment in demanded[rank] if rank < len(demanded) else ():
                     self._bits[fragment] = self._bits.get(fragment, 0) | bit
-        self._has_numbers = any(fragment.strip().isdigit() for fragment in self._bits)
+        self._of_numbers = [pair for pair in self._bits.items() if pair[0].strip().isdigit()]
+        self._all = (1 << self._count) - 1
 
-    def candidates(self, words: Iterable[str]) -> Iterator[int]:
-        """The numbers, in order, of the phrases whose demands are all met by `words`."""
+    def select(self, words: Iterable[str]) -> int:
+        """The phrases whose demands are all met by `words`, as the bits of a number."""
         met = reduce(or_, map(self.__getitem__, words), self._met)
-        left = met & (1 << self._count) - 1
+        left = met & self._all
         for rank in range(1, _DEMANDS):
             left &= met >> rank * self._count
-        while left:
-            lowest = left & -left
-            yield lowest.bit_length() - 1
-            left ^= lowest
+        return left
 
     def __missing__(self, word: str) -> int:
-        if word.isdigit() and not self._has_numbers:  # reports are full of numbers
-            return 0
         whole = f" {word} "
+        if word.isdigit():  # reports are full of numbers, each of them rare
+            return reduce(or_, (bits for fragment, bits in self._of_numbers if fragment in whole), 0)
         bits = reduce(or_, (bits for fragment, bits in self._bits.items() if fragment in whole), 0)
         if len(self) < _WORDS_KEPT:
             self[word] = bits

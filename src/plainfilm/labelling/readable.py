@@ -114,6 +114,12 @@ class Language:
         kinds = self._kinds_of(text)
         return _Kind.DENIAL not in kinds and _is_mostly_english(kinds)
 
+    def is_plain(self, word: str) -> bool:
+        """Whether a word, in small ASCII letters, is English wherever it stands."""
+        if len(word) == 1 or not word.isalpha() or _PLACEHOLDER.fullmatch(word):
+            return True
+        return word not in self._words.before_finding and self._kind(word) in (_Kind.SURE, _Kind.KNOWN)
+
     def are_in_english(self, text: str, findings: Iterable[tuple[int, int]]) -> bool:
         """Whether each clause with one of `findings`, places in an English sentence, is English by itself."""
         return all(self._is_in_english(text, place) for place in dict.fromkeys(findings))

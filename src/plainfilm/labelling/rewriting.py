@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -10,7 +10,7 @@ class Rewritten(NamedTuple):
     """A text as it is read; `places[i]` is where its character i lies in the text as written."""
 
     text: str
-    places: list[int]
+    places: Sequence[int]
 
 
 def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> Rewritten:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -28,14 +28,18 @@ class Spelling:
         self._right = set(words)
         self._learned = dict(short_forms)
 
-    def correct(self, text: str, words: frozenset[str]) -> Rewritten | None:
+    def correct(self, text: str, words: Set[str]) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
         slips = {word: meant for word in words - self._right if (meant := self._meant(word))}
         return _replaced(text, slips) if slips else None
 
+    def is_right(self, word: str) -> bool:
+        """Whether `word` is read as it stands."""
+        return self._meant(word) is None
+
     def _meant(self, word: str) -> str | None:
-        if word in self._learned:
-            return self._learned[word]
+        if word in self._right or word in self._learned:
+            return self._learned.get(word)
         near = self._by_first.get(word[0], ()) if len(word) >= _SHORTEST - 1 else ()
         meant = next((one for one in near if len(one) >= _SHORTEST and is_one_slip(word, one)), None)
         if len(self._learned) + len(self._right) < _REMEMBERED:

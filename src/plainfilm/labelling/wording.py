@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
 from plainfilm.labelling.chinese import translate
+from plainfilm.labelling.fragments import MARKS
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
+from plainfilm.labelling.readable import Language
 from plainfilm.labelling.rewriting import Rewritten, compose, replace_spans
 from plainfilm.labelling.spelling import load_spelling
 from plainfilm.types import Label
 
-_NOT = "n't"
+_REWRITTEN = ("n't", " -", " +")
+_REMEMBERED = 100_000
 _SIGN = re.compile(r"(?<=[a-z)] )[+-](?=\s*(?:[,;./]|\Z))")
 _CONTRACTION = re.compile(r"(?P<can>(?<=\bca))?n't\b")
 
 
 class Wording(NamedTuple):
-    """`text` is what the rules read, `words` its `words_of`; `unspelled` is the text before slips were mended.
+    """`text` is what the rules read, and `words` its `words_of`.
 
     `places[i]` is where character i of `text` lies in the sentence as written; None where all lie as written.
+    `plain` is True where every word is one that is known as it stands.
     """
 
     text: str
-    words: frozenset[str]
-    unspelled: str
+    words: Set[str]
     places: Sequence[int] | None
+    plain: bool
 
     def placed(self, label: Label) -> Label:
         """`label` with its offsets moved from `text` to the sentence as written."""
@@ -37,25 +41,56 @@ class Wording(NamedTuple):
         return replace(label, start=self.places[label.start], end=self.places[label.end - 1] + 1)
 
 
-def wording_of(text: str) -> Wording | None:
-    """How the sentence `text` is read; None where it is Chinese of which too much is not known."""
-    lowered = lower(text)
-    rewritten: Rewritten | None = None
-    if not lowered.isascii() and (translated := translate(lowered)):
+class Reader:
+    """Finds the wording of sentences; `phrases` are those of a vocabulary, whose words are known."""
+
+    def __init__(self, phrases: Iterable[str] = ()) -> None:
+        self._language = Language(phrases)
+        self._spelling = load_spelling()
+        self._plain: set[str] = set(MARKS)
+
+    def wording_of(self, text: str) -> Wording | None:
+        """How the sentence `text` is read; None where it cannot be read."""
+        lowered = lower(text)
+        rewritten: Rewritten | None = None
+        if not lowered.isascii() or any(sign in lowered for sign in _REWRITTEN):
+            if (rewritten := _rewritten(lowered)) is None:
+                return None
+            lowered = rewritten.text
+        words = words_of(lowered)
+        odd = words - self._plain
+        if lowered.isascii() and (not odd or all(map(self._is_plain, odd))):
+            return Wording(lowered, words, rewritten.places if rewritten else None, plain=True)
+        if not self._language.is_english(lowered):
+            return None
+        mended = self._spelling.correct(lowered, words)
+        read = compose(rewritten, mended) or Rewritten(lowered, range(len(lowered) + 1))
+        return Wording(read.text, words_of(read.text) if mended else words, read.places, plain=False)
+
+    def is_read(self, wording: Wording, findings: Iterable[tuple[int, int]]) -> bool:
+        """Whether each of `findings`, places in a wording, is in a clause that can be read."""
+        return wording.plain or self._language.are_in_english(wording.text, findings)
+
+    def _is_plain(self, word: str) -> bool:
+        """Whether a word is English wherever it stands, and no slip or short form."""
+        if word.isdigit():
+            return True
+        plain = self._language.is_plain(word) and self._spelling.is_right(word)
+        if plain and len(self._plain) < _REMEMBERED:
+            self._plain.add(word)
+        return plain
+
+
+def _rewritten(lowered: str) -> Rewritten | None:
+    """A sentence without Chinese words, contractions and bare signs; None where too much is not known."""
+    rewritten = Rewritten(lowered, range(len(lowered) + 1))
+    if translated := translate(lowered):
         if not translated.readable:
             return None
         rewritten = translated.rewritten
-    if _NOT in lowered:
-        rewritten = compose(rewritten, _without_contractions(rewritten.text if rewritten else lowered))
-    if " -" in lowered or " +" in lowered:
-        rewritten = compose(rewritten, _with_brackets(rewritten.text if rewritten else lowered))
-    unspelled = rewritten.text if rewritten else lowered
-    words = words_of(unspelled)
-    mended = load_spelling().correct(unspelled, words)
-    if mended is not None:
-        words = words_of(mended.text)
-    read = compose(rewritten, mended)
-    return Wording(read.text if read else lowered, words, unspelled, read.places if read else None)
+    for step in (_without_contractions, _with_brackets):
+        rewritten = compose(rewritten, step(rewritten.text)) or rewritten
+    return rewritten
 
 
 def _without_contractions(text: str) -> Rewritten:
