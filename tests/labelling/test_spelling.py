@@ -45,9 +45,9 @@ def test_other_words_are_left_alone(word: str) -> None:
 def test_places_lie_in_the_text_as_written(text: str) -> None:
     corrected = SPELLING.correct(text.lower(), words_of(text.lower()))
     if corrected:
-        assert len(corrected.places) == len(corrected.text) + 1
-        assert corrected.places == sorted(corrected.places)
-        assert corrected.places[-1] == len(text)
+        assert len(corrected.starts) == len(corrected.ends) == len(corrected.text)
+        assert list(corrected.starts) == sorted(corrected.starts)
+        assert corrected.ends[-1] == len(text)
 
 
 def with_slip(text: str, number: int) -> str:

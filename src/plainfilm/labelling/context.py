@@ -18,11 +18,12 @@ from plainfilm.labelling.phrase_set import Match, PhraseSet
 from plainfilm.labelling.scopes import Scopes
 
 Kind = Literal["negated", "likely", "uncertain", "void", "neutral"]
-Direction = Literal["forward", "backward", "beside", "between", "listed", "supposed", "asked"]
+Direction = Literal["forward", "backward", "beside", "between", "listed", "supposed", "answer", "asked"]
 Status = Literal["stated", "negated", "likely", "uncertain", "void"]
 
 _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
 _BESIDE = ("beside", "between")
+_BACKWARD = ("backward", "answer")
 _FILE = Path(__file__).with_name("context.yaml")
 # Keys of what is no cue; cues have the number of their rule.
 _STOP, _CLAUSE, _BACKWARD_STOP = -1, -2, -3
@@ -144,6 +145,13 @@ class Context:
         found = [one for one in matches if one.key not in neutral or not _is_finding(text, one, mentions)]
         if len(found) > 1:
             found = _longest(found, self._neutral)
+            answers = {(one.start, one.end) for one in found if rules[one.key].direction == "answer"}
+            if answers:
+                found = [
+                    one
+                    for one in found
+                    if (one.start, one.end) not in answers or rules[one.key].direction == "answer"
+                ]
         return [
             Cue(rules[number].kind, rules[number].direction, start, end, phrase)
             for number, phrase, start, end in sorted(found, key=lambda one: one.start)
@@ -184,9 +192,9 @@ def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
             return _decision(cue)
         if cue.direction == "asked" and cue.end <= mention.start:
             return _decision(cue)
-        if cue.end <= mention.start and cue.direction != "backward":
+        if cue.end <= mention.start and cue.direction not in _BACKWARD:
             before = cue if _open(cue.end, mention.start, ends.of(cue.direction)) else before
-        elif cue.start >= mention.end and cue.direction == "backward" and after is None:
+        elif cue.start >= mention.end and cue.direction in _BACKWARD and after is None:
             after = cue if _open(mention.end, cue.start, ends.backward) else None
     if after and (after.kind == "void" or _settles(after, before)):
         return _decision(after)

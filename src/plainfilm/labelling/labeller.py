@@ -100,10 +100,14 @@ class Labeller:
             return list(self.read_sentence(text[:LONGEST]).labels)
         labels = [label for labels in self.label_sentences(sentences) for label in labels]
         states = {
-            name: aggregation.combine((one.state for one in labels if one.observation == name), self._settings)
+            name: aggregation.combine(
+                (one.state for one in labels if one.observation == name), self._settings
+            )
             for name in dict.fromkeys(label.observation for label in labels)
         }
-        said = [next(one for one in labels if (one.observation, one.state) == pair) for pair in states.items()]
+        said = [
+            next(one for one in labels if (one.observation, one.state) == pair) for pair in states.items()
+        ]
         return self._consistent(said)
 
     def read_sentence(self, text: str) -> Reading:

@@ -9,6 +9,7 @@ from plainfilm.labelling.phrase_set import Match, PhraseSet, without_overlaps
 from plainfilm.labelling.vocabularies import Vocabulary
 
 Kind = Literal["present", "possible", "absent", "other"]
+Part = Literal["present", "possible", "absent", "other", "exclude"]
 KINDS: tuple[Kind, ...] = ("possible", "absent", "present", "other")
 """In the order in which they claim text: "upper limits of normal" is no "normal"."""
 
@@ -44,7 +45,7 @@ class MentionFinder:
 
     def find(self, text: str, words: Set[str]) -> list[Mention]:
         """The mentions in a sentence in small letters, observation by observation."""
-        found: dict[str, list[Match[tuple[str, str]]]] = {}
+        found: dict[str, list[Match[tuple[str, Part]]]] = {}
         for match in self._phrases.find(text, words):
             found.setdefault(match.key[0], []).append(match)
         if not found:
@@ -52,7 +53,12 @@ class MentionFinder:
         return [mention for name in self._order if name in found for mention in _claimed(name, found[name])]
 
 
-def _claimed(observation: str, matches: list[Match[tuple[str, str]]]) -> Iterator[Mention]:
+def _claimed(observation: str, matches: list[Match[tuple[str, Part]]]) -> Iterator[Mention]:
+    if len(matches) == 1:
+        (observation, kind), phrase, start, end = matches[0]
+        if kind != "exclude":
+            yield Mention(observation, kind, start, end, phrase)
+        return
     claimed = [(match.start, match.end) for match in matches if match.key[1] == "exclude"]
     for kind in KINDS:
         for match in without_overlaps((one for one in matches if one.key[1] == kind), claimed):

@@ -23,10 +23,10 @@ _ENGLISH, _LANGUAGES = _FOLDER / "english.yaml", _FOLDER / "languages.yaml"
 _NO_WORDS = ("english.yaml", "languages.yaml", "chinese.yaml")
 _WORD = re.compile(r"[^\W\d_]+")
 _PLAIN_WORD = re.compile(r"[a-z]+")
-_CLAUSE = re.compile(r"[,;:.()]|\bbut\b")
+_CLAUSE = re.compile(r"[,;:()]|\bbut\b")
 # "Non displaced fracture" is English, "non pneumothorax" is not; "PA chest" is a view.
 _HYPHENED = re.compile(
-    r"\s*(?:\w+-\w|non \w+(?:ed|ing|ive|ous|ent|ant)|non (?:specific|acute|focal|tension)\b|pa (?!pneumo|effusion)\w)"
+    r"\s*(?:\w+-\w|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac)|non (?:specific|acute|focal|tension)\b|pa (?!pneumo|effusion)\w)"
 )
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")
@@ -112,7 +112,9 @@ class Language:
         if not text.isascii() and any(map(_is_other_script, text)):
             return False
         kinds = self._kinds_of(text)
-        return _Kind.DENIAL not in kinds and _is_mostly_english(kinds)
+        if _Kind.DENIAL in kinds or (_Kind.SURE not in kinds and self._may_deny(text, 0)):
+            return False
+        return _is_mostly_english(kinds)
 
     def is_plain(self, word: str) -> bool:
         """Whether a word, in small ASCII letters, is English wherever it stands."""
@@ -132,10 +134,13 @@ class Language:
         kinds = self._kinds_of(text[breaks[-1] : after.start() if after else len(text)])
         if _Kind.SURE in kinds:
             return True
-        before = _WORD.findall(text[breaks[-1] : start])
-        if before and before[0] in self._words.before_finding and not _HYPHENED.match(text, breaks[-1]):
-            return False
-        return _oddness(kinds) < _ODD_IN_CLAUSE * max(len(kinds), 1)
+        return not self._may_deny(text, breaks[-1]) and _oddness(kinds) < _ODD_IN_CLAUSE * max(len(kinds), 1)
+
+    def _may_deny(self, text: str, place: int) -> bool:
+        """Whether the word at a place of `text` is one that other languages deny with, such as "non" or "be"."""
+        word = _WORD.search(text, place)
+        found = word is not None and word.group() in self._words.before_finding
+        return found and not _HYPHENED.match(text, place)
 
     def _kinds_of(self, text: str) -> list[_Kind]:
         found = _PLAIN_WORD.findall(text) if text.isascii() else _WORD.findall(text.lower())

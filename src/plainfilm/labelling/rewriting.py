@@ -7,31 +7,37 @@ from typing import NamedTuple
 
 
 class Rewritten(NamedTuple):
-    """A text as it is read; `places[i]` is where its character i lies in the text as written."""
+    """A text as it is read; its character i stands for characters `starts[i]` to `ends[i]` of the text as written."""
 
     text: str
-    places: Sequence[int]
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def unchanged(text: str) -> Rewritten:
+    """`text` as it is."""
+    return Rewritten(text, range(len(text)), range(1, len(text) + 1))
 
 
 def replace_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> Rewritten:
     """`text` with each (start, end, words) of `spans`, in order and apart, replaced by its words.
 
     >>> replace_spans("isn't", [(2, 5, " not")])
-    Rewritten(text='is not', places=[0, 1, 2, 3, 4, 4, 5])
+    Rewritten(text='is not', starts=[0, 1, 2, 2, 2, 2], ends=[1, 2, 5, 5, 5, 5])
     """
     pieces: list[str] = []
-    places: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
     last = 0
-    for start, end, words in spans:
+    for start, end, words in [*spans, (len(text), len(text), "")]:
         pieces += [text[last:start], words]
-        places += range(last, start)
-        places += [min(start + letter, end - 1) for letter in range(len(words))]
+        starts += [*range(last, start), *[start] * len(words)]
+        ends += [*range(last + 1, start + 1), *[end] * len(words)]
         last = end
-    return Rewritten("".join([*pieces, text[last:]]), [*places, *range(last, len(text) + 1)])
+    return Rewritten("".join(pieces), starts, ends)
 
 
-def compose(first: Rewritten | None, second: Rewritten | None) -> Rewritten | None:
-    """What `second` made of the text of `first`, with places in the text before both; None is no change."""
-    if first is None or second is None:
-        return first or second
-    return Rewritten(second.text, [first.places[place] for place in second.places])
+def compose(first: Rewritten, second: Rewritten) -> Rewritten:
+    """What `second` made of the text of `first`, with places in the text before both."""
+    starts = [first.starts[place] for place in second.starts]
+    return Rewritten(second.text, starts, [first.ends[place - 1] for place in second.ends])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from plainfilm.labelling.fragments import MARKS
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.readable import Language
-from plainfilm.labelling.rewriting import Rewritten, compose, replace_spans
+from plainfilm.labelling.rewriting import Rewritten, compose, replace_spans, unchanged
 from plainfilm.labelling.spelling import load_spelling
 from plainfilm.types import Label
 
@@ -25,20 +25,21 @@ _CONTRACTION = re.compile(r"(?P<can>(?<=\bca))?n't\b")
 class Wording(NamedTuple):
     """`text` is what the rules read, and `words` its `words_of`.
 
-    `places[i]` is where character i of `text` lies in the sentence as written; None where all lie as written.
+    `rewritten` has the place of every character in the sentence as written; None where all lie as written.
     `plain` is True where every word is one that is known as it stands.
     """
 
     text: str
     words: Set[str]
-    places: Sequence[int] | None
+    rewritten: Rewritten | None
     plain: bool
 
     def placed(self, label: Label) -> Label:
         """`label` with its offsets moved from `text` to the sentence as written."""
-        if self.places is None or label.start is None or label.end is None:
+        if self.rewritten is None or label.start is None or label.end is None:
             return label
-        return replace(label, start=self.places[label.start], end=self.places[label.end - 1] + 1)
+        starts, ends = self.rewritten.starts, self.rewritten.ends
+        return replace(label, start=starts[label.start], end=ends[label.end - 1])
 
 
 class Reader:
@@ -60,12 +61,14 @@ class Reader:
         words = words_of(lowered)
         odd = words - self._plain
         if lowered.isascii() and (not odd or all(map(self._is_plain, odd))):
-            return Wording(lowered, words, rewritten.places if rewritten else None, plain=True)
+            return Wording(lowered, words, rewritten, plain=True)
         if not self._language.is_english(lowered):
             return None
         mended = self._spelling.correct(lowered, words)
-        read = compose(rewritten, mended) or Rewritten(lowered, range(len(lowered) + 1))
-        return Wording(read.text, words_of(read.text) if mended else words, read.places, plain=False)
+        if mended is None:
+            return Wording(lowered, words, rewritten, plain=False)
+        read = mended if rewritten is None else compose(rewritten, mended)
+        return Wording(read.text, words_of(read.text), read, plain=False)
 
     def is_read(self, wording: Wording, findings: Iterable[tuple[int, int]]) -> bool:
         """Whether each of `findings`, places in a wording, is in a clause that can be read."""
@@ -83,13 +86,13 @@ class Reader:
 
 def _rewritten(lowered: str) -> Rewritten | None:
     """A sentence without Chinese words, contractions and bare signs; None where too much is not known."""
-    rewritten = Rewritten(lowered, range(len(lowered) + 1))
+    rewritten = unchanged(lowered)
     if translated := translate(lowered):
         if not translated.readable:
             return None
         rewritten = translated.rewritten
     for step in (_without_contractions, _with_brackets):
-        rewritten = compose(rewritten, step(rewritten.text)) or rewritten
+        rewritten = compose(rewritten, step(rewritten.text))
     return rewritten
 
 
@@ -102,5 +105,5 @@ def _without_contractions(text: str) -> Rewritten:
 
 
 def _with_brackets(text: str) -> Rewritten:
-    """"Effusion -" is read as "effusion (-)"."""
+    """ "Effusion -" is read as "effusion (-)"."""
     return replace_spans(text, ((one.start(), one.end(), f"({one.group()})") for one in _SIGN.finditer(text)))

@@ -76,6 +76,8 @@ def parse_sections(
     rules = _all_rules().get(header_rules)
     if rules is None:
         raise ConfigError(f"unknown header rules '{header_rules}': {nearest(header_rules, HEADER_RULES)}")
+    if override is None and rules.style == "anywhere" and not _MAY_HOLD_HEADER.search(text):
+        return tuple(_trimmed(text, "other", 0, len(text)))
     headers = sorted(_headers(text, header_rules), key=lambda header: header.start)
     sections = list(_between(text, headers))
     if sections and headers and sections[0].end <= headers[-1].start and _is_title(sections[0], rules):
@@ -83,7 +85,9 @@ def parse_sections(
     announced = {section.name for section in sections}
     sections = [_settled(section, announced) for section in sections]
     if rules.last_paragraph and not announced & _STATED:
-        last = next((place for place in reversed(range(len(sections))) if sections[place].name not in _ADDED), None)
+        last = next(
+            (place for place in reversed(range(len(sections))) if sections[place].name not in _ADDED), None
+        )
         if last is not None:
             sections[last : last + 1] = _cut_at_blank_line(text, sections[last])
     return tuple(sections) if override is None else override.apply(text, sections)
@@ -126,8 +130,6 @@ def _cut_at_blank_line(text: str, section: Section) -> Iterator[Section]:
 
 def _headers(text: str, name: str) -> Iterator[_Header]:
     rules = _all_rules()[name]
-    if rules.style == "anywhere" and not _MAY_HOLD_HEADER.search(text):
-        return
     for match in _pattern(name).finditer(text):
         section = "other" if match["banner"] else _section_of(match.group(), rules)
         if section:

@@ -17,7 +17,7 @@ import yaml
 from plainfilm.text.sections import parse_sections
 from plainfilm.types import Report, Sentence
 
-LONGEST = 2_000
+LONGEST = 1_000
 """Characters of the longest sentence."""
 
 _ABBREVIATIONS_FILE = Path(__file__).with_name("abbreviations.yaml")
@@ -31,12 +31,14 @@ _BLOCK_BREAK = re.compile(
     r"|\n(?=[ \t]*[A-Z][A-Za-z/&' -]{1,40}(?::[ \t]|[ \t]?\||\t))",
     re.MULTILINE,
 )
-_LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=\s))[ \t]*")
+_LIST_MARK = re.compile(r"\s*(?:\(?\d{1,2}[.)](?!\d)|[-*\u2022\u2013\u25cf>]+(?=[\sA-Z]))[ \t]*")
 _STOP = re.compile(r"[.!?。！？]+[\"')\]」』）]*")
 _ANSWER = re.compile(r"(?:no|none|nil|yes)\b", re.IGNORECASE)
+_SHORT_QUESTION = re.compile(r"(?:\A|[.;:\n]\s*)(?:[\w-]+\s)?[\w-]+\Z")
 _CHINESE_STOPS = "。！？"
 _WORD_BACKWARDS = re.compile(r"[^\s(\[\"'/,;:]*")
 _FIRST_ITEM = re.compile(r"\s*\(?(?P<label>1|[aA](?=\)))(?P<sign>[.)-])\s*(?=[^\W\d_])")
+_MAY_BEGIN_LIST = re.compile(r"\s*[-*(1aA]")
 _FIRST_BULLET = re.compile(r"\s*(?P<sign>[-*])\s*[A-Z]")
 _BULLETS = {"-": re.compile(r"(?<=[\s.])-\s?(?=[A-Z])"), "*": re.compile(r"\*\s?(?=[^\W\d_])")}
 _GLUED_ITEM = re.compile(r"\d{1,2}[.)]\s*[A-Z]")
@@ -74,11 +76,12 @@ def split_sentences(text: str, start: int = 0, section: str = "other") -> list[S
     day. List marks are left out of the sentence they announce.
     """
     sentences: list[Sentence] = []
-    for low, high in (part for piece in _pieces(text) for part in _short_enough(text, *piece)):
-        low, high = _trim(text, low, high)
-        words = " ".join(text[low:high].split())
-        if _WORD.search(words) or any(letter.isalpha() for letter in _PLACEHOLDER.sub("", words)):
-            sentences.append(Sentence(words, start + low, start + high, section, len(sentences)))
+    for low, high in _pieces(text):
+        for first, last in _short_enough(text, low, high) if high - low > LONGEST else ((low, high),):
+            first, last = _trim(text, first, last)
+            words = " ".join(text[first:last].split())
+            if _WORD.search(words) or any(letter.isalpha() for letter in _PLACEHOLDER.sub("", words)):
+                sentences.append(Sentence(words, start + first, start + last, section, len(sentences)))
     return sentences
 
 
@@ -93,9 +96,12 @@ def _short_enough(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 def _trim(text: str, low: int, high: int) -> tuple[int, int]:
     mark = _LIST_MARK.match(text, low, high)
-    piece = text[mark.end() if mark else low : high].rstrip()
-    high = (mark.end() if mark else low) + len(piece)
-    return high - len(piece.lstrip()), high
+    low = mark.end() if mark else low
+    while low < high and text[low].isspace():
+        low += 1
+    while low < high and text[high - 1].isspace():
+        high -= 1
+    return low, high
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
@@ -122,8 +128,14 @@ def _early_breaks(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
-    cuts = {stop.end() for stop in _STOP.finditer(text, low, high) if _ends_sentence(text, low, high, stop)}
-    for cut in sorted(cuts | set(_list_cuts(text, low, high))):
+    cuts = [
+        stop.end()
+        for stop in _STOP.finditer(text, low, high)
+        if _plainly_ends(text, stop.start()) or _ends_sentence(text, low, high, stop)
+    ]
+    if _MAY_BEGIN_LIST.match(text, low, high):
+        cuts = sorted({*cuts, *_list_cuts(text, low, high)})
+    for cut in cuts:
         yield low, cut
         low = cut
     yield low, high
@@ -145,7 +157,22 @@ def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
         low = mark.end()
 
 
+def _plainly_ends(text: str, stop: int) -> bool:
+    """True for a full stop between a word, which is no abbreviation, and a capitalised one: most are."""
+    before = text[stop - 4 : stop] if stop >= 4 else ""
+    return (
+        text[stop] == "."
+        and before.isascii()
+        and before.isalpha()
+        and text[stop + 1 : stop + 2] == " "
+        and text[stop + 2 : stop + 3].isupper()
+        and before.lower() not in _ends_of_abbreviations()
+    )
+
+
 def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
+    if _is_between_letters(text, low, stop):
+        return False
     before = text[max(low, stop.start() - _LONGEST_WORD) : stop.start()]
     found = _WORD_BACKWARDS.match(before[::-1])
     word = found.group()[::-1] if found else ""
@@ -160,10 +187,22 @@ def _ends_sentence(text: str, low: int, high: int, stop: re.Match[str]) -> bool:
         return glued or _lacks_space(word, following)
     mark = stop.group()[0]
     if mark == "?":
-        return bool(word) and not following[0].islower() and not _ANSWER.match(following)
+        answered = _ANSWER.match(following) and _SHORT_QUESTION.search(
+            text[max(low, stop.start() - 60) : stop.start()]
+        )
+        return bool(word) and not following[0].islower() and not answered
     if len(stop.group().rstrip("\"')]")) > 1:
         return following[0].isupper()
     return not (mark == "." and _is_abbreviation(word, following))
+
+
+def _is_between_letters(text: str, low: int, stop: re.Match[str]) -> bool:
+    """True for the second stop of "a.b.c": letters stand on both sides of it, and before it only one."""
+    first, last = stop.start(), stop.end()
+    alone = first - 2 < low or not (text[first - 2].isalnum() or text[first - 2] in "_)%-")
+    return (
+        last - first == 1 and alone and text[first - 1 : first].isalnum() and text[last : last + 1].isalpha()
+    )
 
 
 def _lacks_space(word: str, following: str) -> bool:
@@ -193,3 +232,9 @@ def _abbreviations() -> dict[str, tuple[str, ...]]:
     loaded = yaml.safe_load(_ABBREVIATIONS_FILE.read_text(encoding="utf-8"))
     words = {word for group in loaded.values() for word in group}
     return {word: tuple(group for group, members in loaded.items() if word in members) for word in words}
+
+
+@cache
+def _ends_of_abbreviations() -> frozenset[str]:
+    """The last four letters of abbreviations that have as many."""
+    return frozenset(word[-4:] for word in _abbreviations() if len(word) >= 4)
