@@ -45,9 +45,9 @@ class Attributes:
         """The phrases in `attributes.yaml`."""
         return Attributes(read_yaml(_FILE))
 
-    def of(self, text: str, words: Set[str], mentions: Sequence[Mention]) -> list[dict[str, str]]:
+    def of(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[dict[str, str]]:
         """For each mention of the sentence `text`, in small letters: attribute → values, joined by ","."""
-        found = _longest(self._phrases.find(text, words))
+        found = _longest(self._phrases.find(text, tokens))
         if not found:
             return [{} for _ in mentions]
         breaks = [match.span() for match in _CLAUSE.finditer(text)]

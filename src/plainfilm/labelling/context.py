@@ -106,9 +106,9 @@ class Context:
         """The rules in `context.yaml`."""
         return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def decide(self, text: str, words: Set[str], mentions: Sequence[Mention]) -> list[Decision]:
+    def decide(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
-        selected = self._phrases.select(words)
+        selected = self._phrases.select(tokens)
         cues = self._cues(text, self._phrases.matches(selected & self._cue_bits, text), mentions)
         if not cues:
             return [STATED] * len(mentions)

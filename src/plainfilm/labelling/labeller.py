@@ -6,7 +6,8 @@ which nothing is recognised gets no label (never a comforting "No Finding").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,6 +23,12 @@ from plainfilm.types import Label, Sentence, State
 
 _REMEMBERED = 50_000
 """Sentences whose labels are kept: reports repeat themselves, and this is some 50 MB at most."""
+
+# Rules tell numbers from words, but no digit from another unless a vocabulary names one: sentences that differ in
+# a measurement or a date are labelled once.
+_NAMED_DIGIT = re.compile(r"\d")
+_COUNTS = re.compile(r"<\d+>|\{[\d,]+\}")
+_DIGITS = str.maketrans("123456789", "0" * 9)
 
 _STATES: dict[tuple[str, Status], State] = {
     ("present", "stated"): State.POSITIVE,
@@ -73,6 +80,9 @@ class Labeller:
         self._attributes = Attributes.load()
         self._reader = Reader(vocabulary.phrases())
         self._settings = vocabulary.aggregation
+        self._ignores_digits = not any(
+            _NAMED_DIGIT.search(_COUNTS.sub("", phrase)) for phrase in (*vocabulary.phrases(), *vocabulary.neutral)
+        )
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -112,7 +122,7 @@ class Labeller:
 
     def read_sentence(self, text: str) -> Reading:
         """The labels of `label_sentence`, and whether the sentence is one that can be read."""
-        return self._remembered(text)
+        return self._remembered(text.translate(_DIGITS) if self._ignores_digits and text.isascii() else text)
 
     def label_sentences(self, sentences: Sequence[Sentence]) -> list[list[Label]]:
         """The labels of each sentence, with offsets into the report.
@@ -143,18 +153,18 @@ class Labeller:
         wording = self._reader.wording_of(text)
         if wording is None:
             return NOT_READABLE
-        mentions = self._finder.find(wording.text, wording.words)
+        mentions = self._finder.find(wording.text, wording.tokens)
         if not mentions:
             return NOTHING
         if not self._reader.is_read(wording, [(one.start, one.end) for one in mentions]):
             return NOT_READABLE
-        labels = self._labels(wording.text, wording.words, mentions)
+        labels = self._labels(wording.text, wording.tokens, mentions)
         return Reading(tuple(map(wording.placed, labels)), readable=True)
 
-    def _labels(self, lowered: str, words: Set[str], mentions: Sequence[Mention]) -> list[Label]:
+    def _labels(self, lowered: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Label]:
         """What the mentions of a sentence come to, with offsets into the text as it is read."""
-        decisions = self._context.decide(lowered, words, mentions)
-        attributes = self._attributes.of(lowered, words, mentions)
+        decisions = self._context.decide(lowered, tokens, mentions)
+        attributes = self._attributes.of(lowered, tokens, mentions)
         said: dict[str, list[_Statement]] = {}
         for mention, decision, attribute in zip(mentions, decisions, attributes, strict=True):
             state = self._state(mention, decision.status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from plainfilm.labelling.phrase_set import Match, PhraseSet, without_overlaps
@@ -43,10 +43,10 @@ class MentionFinder:
         self._phrases = PhraseSet(keyed, f"vocabulary '{vocabulary.name}'", strict=strict)
         self._order = list(vocabulary.observations)
 
-    def find(self, text: str, words: Set[str]) -> list[Mention]:
-        """The mentions in a sentence in small letters, observation by observation."""
+    def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Mention]:
+        """The mentions in a sentence in small letters, observation by observation; `tokens` as in `PhraseSet`."""
         found: dict[str, list[Match[tuple[str, Part]]]] = {}
-        for match in self._phrases.find(text, words):
+        for match in self._phrases.find(text, tokens):
             found.setdefault(match.key[0], []).append(match)
         if not found:
             return []

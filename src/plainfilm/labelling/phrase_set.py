@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Generic, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ Key = TypeVar("Key")
 _WORD = re.compile(rf"[a-z0-9]+|[{re.escape(MARKS)}]")
 _WORDS_KEPT = 50_000
 _DEMANDS = 3
+_TRIGRAM = 3
 _LETTERS = frozenset(string.ascii_lowercase + string.digits)
 _BEGINS_WITH_LETTERS = re.compile(r"\(?[a-z]")
 
@@ -30,9 +31,9 @@ class Match(NamedTuple, Generic[Key]):
     end: int
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The different words and `MARKS` of a sentence in small letters, which `PhraseSet.find` goes by."""
-    return frozenset(_WORD.findall(text))
+def words_of(text: str) -> list[str]:
+    """The words and `MARKS` of a text in small letters."""
+    return _WORD.findall(text)
 
 
 class PhraseSet(Generic[Key]):
@@ -52,13 +53,13 @@ class PhraseSet(Generic[Key]):
         ]
         self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
-    def find(self, text: str, words: Iterable[str]) -> list[Match[Key]]:
-        """All matches in `text`, in small letters, whose `words_of` are `words`; they may overlap."""
-        return self.matches(self._words.select(words), text)
+    def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Match[Key]]:
+        """All matches in `text`, in small letters; they may overlap. `tokens` is the text cut at white space."""
+        return self.matches(self.select(text.split() if tokens is None else tokens), text)
 
-    def select(self, words: Iterable[str]) -> int:
-        """Which phrases `words` allow: bit n of a number for phrase n, in the order in which they were given."""
-        return self._words.select(words)
+    def select(self, tokens: Iterable[str]) -> int:
+        """Which phrases the `tokens` of a text allow: bit n of a number for phrase n, in the order given."""
+        return self._words.select(tokens)
 
     def matches(self, selected: int, text: str) -> list[Match[Key]]:
         """The matches in `text` of the phrases whose bits are set in `selected`."""
@@ -84,7 +85,7 @@ class PhraseSet(Generic[Key]):
 
 
 class _Words(dict[str, int]):
-    """Word → which demands of which phrases it meets, as the bits of a number.
+    """Token → which demands of which phrases its words meet, as the bits of a number.
 
     Bit n is for the first demand of phrase n; bits of its second and third follow at a distance of the number
     of phrases. A demand that a phrase does not make is met from the beginning.
@@ -101,25 +102,35 @@ class _Words(dict[str, int]):
                 self._met |= bit if rank >= len(demanded) else 0
                 for fragment in demanded[rank] if rank < len(demanded) else ():
                     self._bits[fragment] = self._bits.get(fragment, 0) | bit
-        self._of_numbers = [pair for pair in self._bits.items() if pair[0].strip().isdigit()]
+        self._short = [pair for pair in self._bits.items() if len(pair[0]) < _TRIGRAM]
+        self._by_trigram: dict[str, list[tuple[str, int]]] = {}
+        for fragment, bits in self._bits.items():
+            self._by_trigram.setdefault(fragment[:_TRIGRAM], []).append((fragment, bits))
+        self._met_by = lru_cache(_WORDS_KEPT)(self._looked_up)
         self._all = (1 << self._count) - 1
 
-    def select(self, words: Iterable[str]) -> int:
-        """The phrases whose demands are all met by `words`, as the bits of a number."""
-        met = reduce(or_, map(self.__getitem__, words), self._met)
+    def select(self, tokens: Iterable[str]) -> int:
+        """The phrases whose demands are all met by `tokens`, as the bits of a number."""
+        met = reduce(or_, map(self.__getitem__, tokens), self._met)
         left = met & self._all
         for rank in range(1, _DEMANDS):
             left &= met >> rank * self._count
         return left
 
-    def __missing__(self, word: str) -> int:
-        whole = f" {word} "
-        if word.isdigit():  # reports are full of numbers, each of them rare
-            return reduce(or_, (bits for fragment, bits in self._of_numbers if fragment in whole), 0)
-        bits = reduce(or_, (bits for fragment, bits in self._bits.items() if fragment in whole), 0)
-        if len(self) < _WORDS_KEPT:
-            self[word] = bits
+    def __missing__(self, token: str) -> int:
+        bits = reduce(or_, map(self._met_by, words_of(token)), 0)
+        if len(self) < _WORDS_KEPT and not any(map(str.isdigit, token)):  # numbers are many, and each is rare
+            self[token] = bits
         return bits
+
+    def _looked_up(self, word: str) -> int:
+        """The demands that a word meets."""
+        whole = f" {word} "
+        found = [bits for fragment, bits in self._short if fragment in whole]
+        for place in range(len(whole) - _TRIGRAM + 1):
+            near = self._by_trigram.get(whole[place : place + _TRIGRAM], ())
+            found += [bits for fragment, bits in near if whole.startswith(fragment, place)]
+        return reduce(or_, found, 0)
 
 
 def _compiled(phrase: str, where: str, strict: bool) -> re.Pattern[str]:

@@ -92,7 +92,7 @@ class _Words(NamedTuple):
     denials: frozenset[str]
     before_finding: frozenset[str]
     not_traditional: frozenset[str]
-    by_first: Mapping[str, Sequence[str]]
+    by_ends: Mapping[tuple[str, str], Sequence[str]]
 
 
 class Language:
@@ -178,7 +178,7 @@ class Language:
     def _is_slip(self, word: str) -> bool:
         if len(word) < _SHORTEST_SLIP - 1 or word[-1] in _ROMANCE_ENDINGS:
             return False
-        near = self._words.by_first.get(word[0], ())
+        near = self._words.by_ends.get((word[0], word[-1]), ())
         return any(is_one_slip(word, one) for one in near)
 
 
@@ -244,10 +244,10 @@ def _load_words() -> _Words:
     for file in _FOLDER.glob("*.yaml"):
         if file.name not in _NO_WORDS:
             known |= words_of_rules(file.read_text(encoding="utf-8"))
-    by_first: dict[str, list[str]] = {}
+    by_ends: dict[tuple[str, str], list[str]] = {}
     for word in sorted(known):
         if len(word) >= _SHORTEST_SLIP:
-            by_first.setdefault(word[0], []).append(word)
+            by_ends.setdefault((word[0], word[-1]), []).append(word)
     foreign = languages["other"].split() + languages["findings"].split()
     return _Words(
         frozenset(english["sure"].split()),
@@ -256,7 +256,7 @@ def _load_words() -> _Words:
         frozenset(languages["negation"].split()),
         frozenset(languages["before_finding"].split()),
         frozenset("".join(languages["not_traditional"].split())),
-        by_first,
+        by_ends,
     )
 
 

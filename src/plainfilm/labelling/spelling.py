@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -28,9 +28,9 @@ class Spelling:
         self._right = set(words)
         self._learned = dict(short_forms)
 
-    def correct(self, text: str, words: Set[str]) -> Rewritten | None:
+    def correct(self, text: str) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
-        slips = {word: meant for word in words - self._right if (meant := self._meant(word))}
+        slips = {word: meant for word in set(_WORD.findall(text)) - self._right if (meant := self._meant(word))}
         return _replaced(text, slips) if slips else None
 
     def is_right(self, word: str) -> bool:

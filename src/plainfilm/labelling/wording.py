@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
 from plainfilm.labelling.chinese import translate
-from plainfilm.labelling.fragments import MARKS
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.readable import Language
@@ -23,14 +22,14 @@ _CONTRACTION = re.compile(r"(?P<can>(?<=\bca))?n't\b")
 
 
 class Wording(NamedTuple):
-    """`text` is what the rules read, and `words` its `words_of`.
+    """`text` is what the rules read, and `tokens` are its pieces between white space.
 
     `rewritten` has the place of every character in the sentence as written; None where all lie as written.
     `plain` is True where every word is one that is known as it stands.
     """
 
     text: str
-    words: Set[str]
+    tokens: list[str]
     rewritten: Rewritten | None
     plain: bool
 
@@ -48,7 +47,7 @@ class Reader:
     def __init__(self, phrases: Iterable[str] = ()) -> None:
         self._language = Language(phrases)
         self._spelling = load_spelling()
-        self._plain: set[str] = set(MARKS)
+        self._plain: set[str] = set()
 
     def wording_of(self, text: str) -> Wording | None:
         """How the sentence `text` is read; None where it cannot be read."""
@@ -58,30 +57,30 @@ class Reader:
             if (rewritten := _rewritten(lowered)) is None:
                 return None
             lowered = rewritten.text
-        words = words_of(lowered)
-        odd = words - self._plain
-        if lowered.isascii() and (not odd or all(map(self._is_plain, odd))):
-            return Wording(lowered, words, rewritten, plain=True)
+        tokens = lowered.split()
+        if self._plain.issuperset(tokens) or (lowered.isascii() and self._are_plain(tokens)):
+            return Wording(lowered, tokens, rewritten, plain=True)
         if not self._language.is_english(lowered):
             return None
-        mended = self._spelling.correct(lowered, words)
+        mended = self._spelling.correct(lowered)
         if mended is None:
-            return Wording(lowered, words, rewritten, plain=False)
+            return Wording(lowered, tokens, rewritten, plain=False)
         read = mended if rewritten is None else compose(rewritten, mended)
-        return Wording(read.text, words_of(read.text), read, plain=False)
+        return Wording(read.text, read.text.split(), read, plain=False)
 
     def is_read(self, wording: Wording, findings: Iterable[tuple[int, int]]) -> bool:
         """Whether each of `findings`, places in a wording, is in a clause that can be read."""
         return wording.plain or self._language.are_in_english(wording.text, findings)
 
-    def _is_plain(self, word: str) -> bool:
-        """Whether a word is English wherever it stands, and no slip or short form."""
-        if word.isdigit():
-            return True
-        plain = self._language.is_plain(word) and self._spelling.is_right(word)
-        if plain and len(self._plain) < _REMEMBERED:
-            self._plain.add(word)
-        return plain
+    def _are_plain(self, tokens: Iterable[str]) -> bool:
+        """Whether every word of `tokens` is English wherever it stands, and no slip or short form."""
+        for token in set(tokens) - self._plain:
+            words = words_of(token)
+            if not all(self._language.is_plain(word) and self._spelling.is_right(word) for word in words):
+                return False
+            if len(self._plain) < _REMEMBERED:
+                self._plain.add(token)
+        return True
 
 
 def _rewritten(lowered: str) -> Rewritten | None:

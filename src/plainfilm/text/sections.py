@@ -25,8 +25,7 @@ _RULES_FILE = Path(__file__).with_name("header_rules.yaml")
 _STATED = {"findings", "impression", "findings_and_impression"}
 _ADDED = ("addendum", "notification")
 _SHORTEST_SLIP = 7
-# Text of one line without a colon has a header only if it is one.
-_MAY_HOLD_HEADER = re.compile(r"[:：\n]|\A.{0,60}\Z")
+_LONGEST_HEADER = 60
 _COLON = r"[ \t]*[:：]"
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n")
 
@@ -76,7 +75,7 @@ def parse_sections(
     rules = _all_rules().get(header_rules)
     if rules is None:
         raise ConfigError(f"unknown header rules '{header_rules}': {nearest(header_rules, HEADER_RULES)}")
-    if override is None and rules.style == "anywhere" and not _MAY_HOLD_HEADER.search(text):
+    if override is None and rules.style == "anywhere" and not _may_hold_header(text):
         return tuple(_trimmed(text, "other", 0, len(text)))
     headers = sorted(_headers(text, header_rules), key=lambda header: header.start)
     sections = list(_between(text, headers))
@@ -91,6 +90,11 @@ def parse_sections(
         if last is not None:
             sections[last : last + 1] = _cut_at_blank_line(text, sections[last])
     return tuple(sections) if override is None else override.apply(text, sections)
+
+
+def _may_hold_header(text: str) -> bool:
+    """False for one line without a colon that is longer than any header."""
+    return ":" in text or "\n" in text or "：" in text or len(text) <= _LONGEST_HEADER
 
 
 def _settled(section: Section, announced: set[str]) -> Section:

@@ -131,7 +131,7 @@ def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     cuts = [
         stop.end()
         for stop in _STOP.finditer(text, low, high)
-        if _plainly_ends(text, stop.start()) or _ends_sentence(text, low, high, stop)
+        if stop.end() == high or _plainly_ends(text, stop.start()) or _ends_sentence(text, low, high, stop)
     ]
     if _MAY_BEGIN_LIST.match(text, low, high):
         cuts = sorted({*cuts, *_list_cuts(text, low, high)})
@@ -159,14 +159,11 @@ def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
 
 def _plainly_ends(text: str, stop: int) -> bool:
     """True for a full stop between a word, which is no abbreviation, and a capitalised one: most are."""
+    if text[stop] != "." or text[stop + 1 : stop + 2] != " " or not text[stop + 2 : stop + 3].isupper():
+        return False
     before = text[stop - 4 : stop] if stop >= 4 else ""
-    return (
-        text[stop] == "."
-        and before.isascii()
-        and before.isalpha()
-        and text[stop + 1 : stop + 2] == " "
-        and text[stop + 2 : stop + 3].isupper()
-        and before.lower() not in _ends_of_abbreviations()
+    return before[-1:] == ")" or (
+        before.isascii() and before.isalpha() and before.lower() not in _ends_of_abbreviations()
     )
 
 
