@@ -26,7 +26,7 @@ _REMEMBERED = 50_000
 
 # Rules tell numbers from words, but no digit from another unless a vocabulary names one: sentences that differ in
 # a measurement or a date are labelled once.
-_NAMED_DIGIT = re.compile(r"\d")
+_NAMED_DIGIT = re.compile(r"[0-9]")
 _COUNTS = re.compile(r"<\d+>|\{[\d,]+\}")
 _DIGITS = str.maketrans("123456789", "0" * 9)
 
@@ -122,7 +122,9 @@ class Labeller:
 
     def read_sentence(self, text: str) -> Reading:
         """The labels of `label_sentence`, and whether the sentence is one that can be read."""
-        return self._remembered(text.translate(_DIGITS) if self._ignores_digits and text.isascii() else text)
+        if self._ignores_digits and _NAMED_DIGIT.search(text):
+            text = text.translate(_DIGITS)
+        return self._remembered(text)
 
     def label_sentences(self, sentences: Sequence[Sentence]) -> list[list[Label]]:
         """The labels of each sentence, with offsets into the report.

@@ -29,8 +29,8 @@ from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.reports import ReportReading, read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
-from plainfilm.text.sentences import split_sentences
-from plainfilm.types import SECTIONS, Section, Sentence, State
+from plainfilm.text.sentences import sentence_spans, split_sentences
+from plainfilm.types import SECTIONS, Section, State
 
 Codes = Literal["chexpert", "chexbert"]
 
@@ -187,34 +187,33 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     labeller, codes = _labeller(chunk.vocabulary), CODES[chunk.codes]
     statuses: list[Status] = []
     cells: list[tuple[str, ...]] = []
+    blank = (codes[None],) * len(labeller.observations)
     evidence: list[str] = []
     for number, texts in enumerate(chunk.texts, chunk.first):
-        columns = [
-            (column, sentence)
+        parts = [
+            (column, section)
             for column, text in zip(chunk.columns, texts, strict=True)
-            for sentence in column_sentences(column, text, chunk.header_rules)
+            for section in read_sections(column, text, chunk.header_rules)
         ]
-        read = read_report([sentence.text for _, sentence in columns], labeller)
+        spans = [sentence_spans(section.text) for _, section in parts]
+        read = read_report([words for found in spans for words, _, _ in found], labeller)
         if chunk.evidence:
-            evidence += _evidence(number, columns, read, labeller)
+            evidence += _evidence(number, parts, read, labeller)
         statuses.append(_status(texts, read))
-        cells.append(tuple(codes[read.states.get(name)] for name in labeller.observations))
+        states = read.states
+        if states:
+            cells.append(tuple([codes[states.get(name)] for name in labeller.observations]))
+        else:
+            cells.append(blank)
     return _Labelled(statuses, cells, evidence)
 
 
-def column_sentences(column: str, text: str, header_rules: str = "plain") -> list[Sentence]:
-    """The sentences of a cell that are read."""
+def read_sections(column: str, text: str, header_rules: str = "plain") -> Sequence[Section]:
+    """The sections of a cell that are read."""
     name = column.strip().lower()
     if name in SECTIONS:
-        sections: Sequence[Section] = (Section(name, text, 0, len(text)),)
-    else:
-        sections = parse_sections(text, header_rules)
-    return [
-        sentence
-        for section in sections
-        if section.name in READ_SECTIONS
-        for sentence in split_sentences(section.text, section.start, section.name)
-    ]
+        return (Section(name, text, 0, len(text)),) if name in READ_SECTIONS else ()
+    return [section for section in parse_sections(text, header_rules) if section.name in READ_SECTIONS]
 
 
 def _status(texts: Sequence[str], read: ReportReading) -> Status:
@@ -228,9 +227,14 @@ def _status(texts: Sequence[str], read: ReportReading) -> Status:
 
 
 def _evidence(
-    row: int, columns: Sequence[tuple[str, Sentence]], read: ReportReading, labeller: Labeller
+    row: int, parts: Sequence[tuple[str, Section]], read: ReportReading, labeller: Labeller
 ) -> Iterator[str]:
-    for (column, sentence), labels in zip(columns, read.labels, strict=True):
+    sentences = [
+        (column, sentence)
+        for column, section in parts
+        for sentence in split_sentences(section.text, section.start, section.name)
+    ]
+    for (column, sentence), labels in zip(sentences, read.labels, strict=True):
         for label in labeller.placed(sentence, labels):
             facts = {
                 "row": row,

@@ -75,14 +75,22 @@ def split_sentences(text: str, start: int = 0, section: str = "other") -> list[S
     A piece without a letter is not a sentence: a list number, a ruled line, only `XXXX` or `___`, a time of
     day. List marks are left out of the sentence they announce.
     """
-    sentences: list[Sentence] = []
+    return [
+        Sentence(words, start + low, start + high, section, position)
+        for position, (words, low, high) in enumerate(sentence_spans(text))
+    ]
+
+
+def sentence_spans(text: str) -> list[tuple[str, int, int]]:
+    """The sentences of `text` as (words, start, end), which `split_sentences` makes records of."""
+    found: list[tuple[str, int, int]] = []
     for low, high in _pieces(text):
         for first, last in _short_enough(text, low, high) if high - low > LONGEST else ((low, high),):
             first, last = _trim(text, first, last)
             words = " ".join(text[first:last].split())
             if _WORD.search(words) or any(letter.isalpha() for letter in _PLACEHOLDER.sub("", words)):
-                sentences.append(Sentence(words, start + first, start + last, section, len(sentences)))
-    return sentences
+                found.append((words, first, last))
+    return found
 
 
 def _short_enough(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
@@ -97,23 +105,21 @@ def _short_enough(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 def _trim(text: str, low: int, high: int) -> tuple[int, int]:
     mark = _LIST_MARK.match(text, low, high)
     low = mark.end() if mark else low
-    while low < high and text[low].isspace():
-        low += 1
-    while low < high and text[high - 1].isspace():
-        high -= 1
-    return low, high
+    piece = text[low:high]
+    first = len(piece) - len(piece.lstrip())
+    return low + first, low + max(first, len(piece.rstrip()))
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
+def _pieces(text: str) -> list[tuple[int, int]]:
     if "\n" not in text:
-        yield from _cut_block(text, 0, len(text))
-        return
+        return _cut_block(text, 0, len(text))
+    found: list[tuple[int, int]] = []
     low = 0
     for start, end in sorted([*(gap.span() for gap in _BLOCK_BREAK.finditer(text)), *_early_breaks(text)]):
         if start >= low:
-            yield from _cut_block(text, low, start)
+            found += _cut_block(text, low, start)
             low = end
-    yield from _cut_block(text, low, len(text))
+    return found + _cut_block(text, low, len(text))
 
 
 def _early_breaks(text: str) -> Iterator[tuple[int, int]]:
@@ -127,7 +133,7 @@ def _early_breaks(text: str) -> Iterator[tuple[int, int]]:
             yield gap.span("gap")
 
 
-def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+def _cut_block(text: str, low: int, high: int) -> list[tuple[int, int]]:
     cuts = [
         stop.end()
         for stop in _STOP.finditer(text, low, high)
@@ -135,10 +141,9 @@ def _cut_block(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     ]
     if _MAY_BEGIN_LIST.match(text, low, high):
         cuts = sorted({*cuts, *_list_cuts(text, low, high)})
-    for cut in cuts:
-        yield low, cut
-        low = cut
-    yield low, high
+    if not cuts or cuts[-1] < high:
+        cuts.append(high)
+    return list(zip([low, *cuts], cuts, strict=False))
 
 
 def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
