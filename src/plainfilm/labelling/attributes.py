@@ -58,7 +58,9 @@ class Attributes:
         if not found:
             return [{} for _ in mentions]
         breaks = [match.span() for match in _CLAUSE.finditer(text)]
-        said = [_attributes(found, _reach(text, mention, mentions, breaks)) for mention in mentions]
+        said = [
+            _attributes(found, _reach(text, mention, mentions, breaks), mention) for mention in mentions
+        ]
         return _handed_on(text, mentions, said) if len(mentions) > 1 else said
 
 
@@ -115,13 +117,29 @@ def _border(text: str, first_end: int, second_start: int) -> int:
     return joints[-1] if joints else first_end
 
 
-def _attributes(found: Sequence[Match[tuple[str, str]]], reach: tuple[int, int]) -> dict[str, str]:
+def _attributes(
+    found: Sequence[Match[tuple[str, str]]], reach: tuple[int, int], mention: Mention
+) -> dict[str, str]:
+    """What the phrases within `reach` say; the "increased" of "heart size is increased" is no change."""
     said: dict[str, list[str]] = {}
     for match in sorted(found, key=lambda one: one.start):
         name, value = match.key
+        if name == "change" and mention.start <= match.start and match.end <= mention.end:
+            continue
         if reach[0] <= match.start and match.end <= reach[1] and value not in said.setdefault(name, []):
             said[name].append(value)
     return {name: _joined(name, said[name]) for name in NAMES if said.get(name)}
+
+
+def merged(said: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What several mentions of one observation say together."""
+    if len(said) == 1:
+        return dict(said[0])
+    values = {
+        name: list(dict.fromkeys(value for one in said if name in one for value in one[name].split(",")))
+        for name in NAMES
+    }
+    return {name: _joined(name, found) for name, found in values.items() if found}
 
 
 def _joined(name: str, values: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
-from plainfilm.labelling.attributes import Attributes
+from plainfilm.labelling.attributes import Attributes, merged
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
@@ -199,7 +199,8 @@ class Labeller:
             state = aggregation.combine(states, self.vocabulary.aggregation)
         proof = next(statement for statement in evidence if statement.state == state)
         mention = proof.mention
-        found = tuple(proof.attributes.items())
+        said = merged([statement.attributes for statement in evidence if statement.state == state])
+        found = tuple(said.items())
         return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), found)
 
 
