@@ -41,11 +41,15 @@ class Borders(NamedTuple):
 
 
 class _Lead(NamedTuple):
-    """How a finding is led in: where its words begin, what joins them to those before, and the words."""
+    """How a finding is led in: where that begins, what joins it to what is before, and where its words begin.
+
+    `follows_finding` is True where what is before is another finding.
+    """
 
     start: int
     joint: str
     words_at: int
+    follows_finding: bool
 
 
 class Scopes:
@@ -103,7 +107,7 @@ class Scopes:
             return True
         if lead.joint not in ("and", "") and self._size.match(text, lead.words_at, mention.start):
             return True
-        return self._predicate.match(text, mention.end) is not None
+        return lead.follows_finding and self._predicate.match(text, mention.end) is not None
 
     def _rest_of_list(self, text: str, start: int) -> str:
         """What follows a finding up to the next statement or the end of the sentence."""
@@ -119,8 +123,9 @@ def _lead_of(text: str, low: int, start: int) -> _Lead | None:
     """What leads in the finding at `start`; `low` is where the finding before ends, 0 if there is none."""
     joints = list(_JOINT.finditer(text, low, start))
     if joints:
-        return _Lead(joints[-1].start(), joints[-1].group(), _skip_space(text, joints[-1].end()))
-    return _Lead(low, "", _skip_space(text, low)) if low else None
+        joint = joints[-1]
+        return _Lead(joint.start(), joint.group(), _skip_space(text, joint.end()), low > 0)
+    return _Lead(low, "", _skip_space(text, low), follows_finding=True) if low else None
 
 
 def _skip_space(text: str, place: int) -> int:
