@@ -2,11 +2,11 @@
 
     python benchmarks/labeller_attributes.py [OPENI_REPORTS.csv]
 
-Two truths: sentences that the phantoms' grammar writes about findings whose side, place, severity and course are
-known, and 200 sentences of Open-i that were labelled by hand (`tests/labelling/openi_attributes.csv`, which names
-them by their SHA-256 and has none of their text). Precision, recall and F1 count values, over all sentences. On
-phantoms a value counts as said where one of its words is in the sentence; severity and change are judged where the
-labeller reads one.
+Two truths: sentences that the phantoms' grammar writes about findings whose side, place, severity and
+course are known, and 200 sentences of Open-i that were labelled by hand
+(`tests/labelling/openi_attributes.csv`, which names them by their SHA-256 and has none of their text).
+Precision, recall and F1 count values, over all sentences. On phantoms a value counts as said where one of
+its words is in the sentence; severity and change are judged where the labeller reads one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ from plainfilm.seeding import generator
 from plainfilm.text.sentences import split_sentences
 
 HAND_LABELLED = Path(__file__).parents[1] / "tests" / "labelling" / "openi_attributes.csv"
-_SITES = {"upper": ("upper lobe", "apex"), "mid": ("mid lung", "middle lobe"), "lower": ("lower lobe", "base")}
+_SITES = {
+    "upper": ("upper lobe", "apex"),
+    "mid": ("mid lung", "middle lobe"),
+    "lower": ("lower lobe", "base"),
+}
 _SIDED = set(CHEXPERT_OBSERVATIONS) - {"Support Devices"}
 _IN_LUNGS = ("opacity", "consolidation", "nodule", "mass")
 _CHANGES = {"new": "new", "worse": "worse", "better": "better", "stable": "unchanged"}

@@ -7,13 +7,15 @@
         --reports mimic-cxr-reports --where type_annotation=labels --absent=-2 \
         --observation "Support Devices=support device" --observation "Pleural Effusion=pleural effusion"
 
-The second is the set of about 500 reports of MIMIC-CXR-JPG's test split that radiologists labelled, the third the form
-of MAPLEZ's human annotations. Texts are in a column, or in files `ID.txt` or `sID.txt` anywhere under `--reports`.
-A column with an observation's name is its label, in any case; `--observation NAME=COLUMN` names another. Cells
-are numbers: 1 there, 0 not there, -1 uncertain, blank or `--absent` not mentioned; words for them as well.
+The second is the set of about 500 reports of MIMIC-CXR-JPG's test split that radiologists labelled, the
+third the form of MAPLEZ's human annotations. Texts are in a column, or in files `ID.txt` or `sID.txt`
+anywhere under `--reports`. A column with an observation's name is its label, in any case; `--observation
+NAME=COLUMN` names another. Cells are numbers: 1 there, 0 not there, -1 uncertain, blank or `--absent` not
+mentioned; words for them as well.
 
-For each observation: how many reports state, deny and doubt it, and precision, recall and F1 of the labeller's
-positive states (with an interval by resampling reports), its negative ones and its uncertain ones.
+For each observation: how many reports state, deny and doubt it, and precision, recall and F1 of the
+labeller's positive states (with an interval by resampling reports), its negative ones and its uncertain
+ones.
 """
 
 from __future__ import annotations
@@ -54,7 +56,11 @@ def read_rows(arguments: argparse.Namespace, observations: Sequence[str]) -> Ite
     """The rows of the labels that have a text."""
     named = dict(pair.split("=", 1) for pair in arguments.observation)
     wanted = dict(pair.split("=", 1) for pair in arguments.where)
-    files = {path.stem.lstrip("s"): path for path in arguments.reports.rglob("*.txt")} if arguments.reports else {}
+    files = (
+        {path.stem.lstrip("s"): path for path in arguments.reports.rglob("*.txt")}
+        if arguments.reports
+        else {}
+    )
     with arguments.labels.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.DictReader(opened)
         by_name = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
@@ -64,7 +70,9 @@ def read_rows(arguments: argparse.Namespace, observations: Sequence[str]) -> Ite
             if named.get(name, name).lower() in by_name
         }
         if not columns:
-            raise SystemExit(f"{arguments.labels}: no column is an observation; name one: --observation NAME=COLUMN")
+            raise SystemExit(
+                f"{arguments.labels}: no column is an observation; name one: --observation NAME=COLUMN"
+            )
         for row in reader:
             if any(row[column] != value for column, value in wanted.items()):
                 continue
@@ -86,7 +94,9 @@ def _state(cell: str, arguments: argparse.Namespace) -> State | None:
     if word in _BLANK or word in arguments.absent:
         return None
     if word not in _CODES:
-        raise SystemExit(f"{arguments.labels}: cell '{cell}' is no state; say what is absent with --absent {cell}")
+        raise SystemExit(
+            f"{arguments.labels}: cell '{cell}' is no state; say what is absent with --absent {cell}"
+        )
     return _CODES[word]
 
 
@@ -101,7 +111,11 @@ def f1_of(found: np.ndarray, true: np.ndarray) -> tuple[float, float, float]:
     """Precision, recall and F1; NaN where there is nothing to divide by."""
     hits, said, there = (found & true).sum(), found.sum(), true.sum()
     with np.errstate(invalid="ignore"):
-        return float(np.divide(hits, said)), float(np.divide(hits, there)), float(np.divide(2 * hits, said + there))
+        return (
+            float(np.divide(hits, said)),
+            float(np.divide(hits, there)),
+            float(np.divide(2 * hits, said + there)),
+        )
 
 
 def interval(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
@@ -115,7 +129,9 @@ def interval(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
 
 def main() -> None:
     """Prints a line per observation and one for all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("labels", type=Path)
     parser.add_argument("--text-column", action="append")
     parser.add_argument("--id-column", default="study_id")
@@ -134,11 +150,14 @@ def main() -> None:
         raise SystemExit(f"{arguments.labels}: no row has a text; are the reports those of these labels?")
     read = [label(row.text, labeller, arguments.header_rules) for row in rows]
     print(f"{len(rows)} reports, {labeller.origin}", file=sys.stderr)
-    print(f"{'observation':28} {'+':>5} {'-':>5} {'?':>5}  precision recall F1 [95 %]            F1 of -  F1 of ?")
+    print(f"{'observation':28} {'+':>5} {'-':>5} {'?':>5}  precision recall F1 [95 %]   F1 of -  F1 of ?")
     everything: list[tuple[np.ndarray, np.ndarray]] = []
     for name in rows[0].true:
         pairs = {
-            state: (np.array([one.get(name) == state for one in read]), np.array([row.true[name] == state for row in rows]))
+            state: (
+                np.array([one.get(name) == state for one in read]),
+                np.array([row.true[name] == state for row in rows]),
+            )
             for state in State
         }
         everything.append(pairs[State.POSITIVE])

@@ -41,9 +41,9 @@ SECTIONS = (
     *("findings", "impression", "findings_and_impression", "indication", "comparison", "technique"),
     *("addendum", "notification", "other"),
 )
-"""Section names. `findings_and_impression` is text under one header for both; `addendum` was added to the report,
-notes and comments too; `notification` says who was told and what is recommended; `other` is text under no header
-that is known."""
+"""Section names. `findings_and_impression` is text under one header for both; `addendum` was added to the
+report, notes and comments too; `notification` says who was told and what is recommended; `other` is text
+under no header that is known."""
 
 SPLITS = ("train", "validation", "test")
 

@@ -14,8 +14,14 @@ CHALLENGE = {
     "chexpert": ("challenge", "challenge_more", "challenge_styles", "challenge_second"),
     "nih14": ("challenge_nih14",),
 }
-ALLOWING = {"fresh_five_hospitals": 0.97, "challenge_scopes": 0.97, "challenge_chinese": 0.95}
-"""Files of sentences with several states allowed, and the least that must be right."""
+ALLOWING = {
+    "fresh_five_hospitals": (300, 0.97),
+    "challenge_scopes": (275, 0.97),
+    "challenge_kinds": (90, 0.97),
+    "challenge_chinese": (200, 0.95),
+    "challenge_chinese_second": (40, 0.95),
+}
+"""Files of sentences with several states allowed: how many there are, and the share that must be right."""
 
 SIGNS = {State.POSITIVE: "+", State.NEGATIVE: "-", State.UNCERTAIN: "?"}
 
@@ -53,5 +59,6 @@ def test_sentences_of_other_hospitals(name: str) -> None:
         right = case["labels"]
         if found.keys() - right.keys() or any(found.get(one, "0") not in right[one] for one in right):
             wrong.append(f"{case['text']}\n   wanted {right}\n   found  {found}")
-    assert len({case["text"] for case in cases}) == len(cases) >= 200
-    assert len(wrong) <= (1 - ALLOWING[name]) * len(cases), "\n".join(wrong)
+    count, share = ALLOWING[name]
+    assert len({case["text"] for case in cases}) == len(cases) >= count
+    assert len(wrong) <= (1 - share) * len(cases), "\n".join(wrong)

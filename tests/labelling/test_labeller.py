@@ -143,7 +143,11 @@ def test_agrees_with_what_the_phantoms_reports_are_written_to_state() -> None:
 def test_digits_are_all_the_same_to_the_rules_of_the_package(vocabulary: str) -> None:
     labeller = Labeller.load(vocabulary)
     assert labeller._ignores_digits
-    texts = ["Nodule of 12 mm at T8, effusion 3.5 cm, in 2019.", "Normal 2 view chest.", "ETT 4 cm above carina."]
+    texts = [
+        "Nodule of 12 mm at T8, effusion 3.5 cm, in 2019.",
+        "Normal 2 view chest.",
+        "ETT 4 cm above carina.",
+    ]
     assert [labeller._label(text) for text in texts] == [labeller.read_sentence(text) for text in texts]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from plainfilm.labelling.mentions import Mention
@@ -14,7 +16,7 @@ def pieces(text: str, *findings: str) -> list[str]:
     """The statements that `text` falls into for what is said before them."""
     mentions = [Mention("x", "present", text.index(one), text.index(one) + len(one)) for one in findings]
     cuts = [0, *SCOPES.borders(text, mentions).forward, len(text)]
-    return [text[low:high].rstrip() for low, high in zip(cuts, cuts[1:], strict=False)]
+    return [text[low:high].rstrip() for low, high in pairwise(cuts)]
 
 
 @pytest.mark.parametrize(

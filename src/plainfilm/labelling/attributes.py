@@ -1,8 +1,8 @@
 """Side, place, severity and change of a finding, from the words that belong to it.
 
 The phrases are data (`attributes.yaml`). Words belong to the nearest finding of their clause: those before
-it up to the finding before, and those after it that a preposition or a verb ties to it. What explains a finding, or
-is its alternative, lies where that finding lies.
+it up to the finding before, and those after it that a preposition or a verb ties to it. What explains a
+finding, or is its alternative, lies where that finding lies.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _TIED = re.compile(
     r"(?:not )?(?:significantly )?changed|[a-z]*ly|left|right|bilateral|upper|lower|mid)\b"
 )
 _EXPLAINS = re.compile(
-    r"[\s,]*(?:\w+\s){0,4}?(?:versus|vs|or|and/or|represent\w*|reflect\w*|compatible with|consistent with|indicat\w+|suggest\w*"
-    r"|concerning for|worrisome for|suspicious for|in keeping with|could be|may be|likely|probably|xxxx|/)(?:\s[\w/-]+){0,3}\s*"
+    r"[\s,]*(?:\w+\s){0,4}?"
+    r"(?:versus|vs|or|and/or|represent\w*|reflect\w*|compatible with|consistent with|indicat\w+|suggest\w*|/"
+    r"|concerning for|worrisome for|suspicious for|in keeping with|could be|may be|likely|probably|xxxx)"
+    r"(?:\s[\w/-]+){0,3}\s*"
 )
 _PLACED = ("laterality", "location")
 _NEXT_FINDING = re.compile(r",|\band\b|\bor\b")
@@ -58,16 +60,14 @@ class Attributes:
         if not found:
             return [{} for _ in mentions]
         breaks = [match.span() for match in _CLAUSE.finditer(text)]
-        said = [
-            _attributes(found, _reach(text, mention, mentions, breaks), mention) for mention in mentions
-        ]
+        said = [_attributes(found, _reach(text, mention, mentions, breaks), mention) for mention in mentions]
         return _handed_on(text, mentions, said) if len(mentions) > 1 else said
 
 
 def _handed_on(
     text: str, mentions: Sequence[Mention], said: Sequence[dict[str, str]]
 ) -> list[dict[str, str]]:
-    """`said` with the place of a finding given to what explains it or is its alternative, and has no place."""
+    """`said`, but what explains a finding or is its alternative, and has no place, gets the finding's."""
     found = [dict(one) for one in said]
     order = sorted(range(len(mentions)), key=lambda place: mentions[place].start)
     for first, second in pairwise(order):

@@ -1,8 +1,8 @@
 """Reads Traditional Chinese, alone or around English terms, as Taiwan's hospitals write their reports.
 
-English words take the place of the Chinese ones (`chinese.yaml`), each with the place that it came from, and the
-rules of English read the result. Characters that are not known say nothing; where they are too many, or the text is
-of another Chinese or of Japan, it is not read.
+English words take the place of the Chinese ones (`chinese.yaml`), each with the place that it came from,
+and the rules of English read the result. Characters that are not known say nothing; where they are too
+many, or the text is of another Chinese or of Japan, it is not read.
 """
 
 from __future__ import annotations

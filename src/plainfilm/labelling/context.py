@@ -61,7 +61,7 @@ class Cue(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """Where the reach of cues ends: what ends every one, those before a mention, those after it, suppositions."""
+    """Where reach ends: of every cue, of those before a mention, of those after it, and of suppositions."""
 
     stops: Spans
     forward: Spans
@@ -161,7 +161,8 @@ class Context:
 def _is_finding(text: str, cue: Match[int], mentions: Sequence[Mention]) -> bool:
     """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied.
 
-    So is the "not increased" of "heart size is not increased", but not the "borderline" of "borderline enlarged".
+    So is the "not increased" of "heart size is not increased", but not the "borderline" of "borderline
+    enlarged".
     """
     denies = text.startswith(_DENIALS, cue.start)
     return any(

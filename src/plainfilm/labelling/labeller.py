@@ -24,8 +24,8 @@ from plainfilm.types import Label, Sentence, State
 _REMEMBERED = 50_000
 """Sentences whose labels are kept: reports repeat themselves, and this is some 50 MB at most."""
 
-# Rules tell numbers from words, but no digit from another unless a vocabulary names one: sentences that differ in
-# a measurement or a date are labelled once.
+# Rules tell numbers from words, but no digit from another unless a vocabulary names one: sentences that
+# differ in a measurement or a date are labelled once.
 _NAMED_DIGIT = re.compile(r"[0-9]")
 _COUNTS = re.compile(r"<\d+>|\{[\d,]+\}")
 _DIGITS = str.maketrans("123456789", "0" * 9)
@@ -81,7 +81,8 @@ class Labeller:
         self._reader = Reader(vocabulary.phrases())
         self._settings = vocabulary.aggregation
         self._ignores_digits = not any(
-            _NAMED_DIGIT.search(_COUNTS.sub("", phrase)) for phrase in (*vocabulary.phrases(), *vocabulary.neutral)
+            _NAMED_DIGIT.search(_COUNTS.sub("", phrase))
+            for phrase in (*vocabulary.phrases(), *vocabulary.neutral)
         )
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)

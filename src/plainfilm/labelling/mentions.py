@@ -13,6 +13,7 @@ Part = Literal["present", "possible", "absent", "other", "exclude"]
 KINDS: tuple[Kind, ...] = ("possible", "absent", "present", "other")
 """In the order in which they claim text: "upper limits of normal" is no "normal"."""
 
+_PARTS: tuple[Part, ...] = (*KINDS, "exclude")
 _STRICT = ("possible", "absent")
 
 
@@ -33,10 +34,10 @@ class MentionFinder:
     """All phrases of a vocabulary, compiled."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        keyed = [
+        keyed: list[tuple[tuple[str, Part], str]] = [
             ((name, kind), phrase)
             for name, wording in vocabulary.observations.items()
-            for kind in (*KINDS, "exclude")
+            for kind in _PARTS
             for phrase in getattr(wording, kind)
         ]
         strict = frozenset(key for key, _ in keyed if key[1] in _STRICT)
@@ -44,7 +45,7 @@ class MentionFinder:
         self._order = list(vocabulary.observations)
 
     def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Mention]:
-        """The mentions in a sentence in small letters, observation by observation; `tokens` as in `PhraseSet`."""
+        """The mentions in a sentence in small letters, by observation; `tokens` as in `PhraseSet.find`."""
         found: dict[str, list[Match[tuple[str, Part]]]] = {}
         for match in self._phrases.find(text, tokens):
             found.setdefault(match.key[0], []).append(match)

@@ -54,7 +54,7 @@ class PhraseSet(Generic[Key]):
         self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
     def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Match[Key]]:
-        """All matches in `text`, in small letters; they may overlap. `tokens` is the text cut at white space."""
+        """All matches in `text`, in small letters; they may overlap. `tokens` is `text.split()`."""
         return self.matches(self.select(text.split() if tokens is None else tokens), text)
 
     def select(self, tokens: Iterable[str]) -> int:

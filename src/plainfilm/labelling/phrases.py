@@ -21,8 +21,8 @@ _ABNORMAL = (
 )
 _SPACE = r"(?:[\s-]+)"
 _PUNCTUATION = (",", ";", ":", r"\?", r"\(")
-# Signs that mean the same as one of ASCII: typographic quotes and dashes, and the wide letters of Chinese text. The
-# wide comma stays: it may end a statement.
+# Signs that mean the same as one of ASCII: typographic quotes and dashes, and the wide letters of Chinese
+# text. The wide comma stays: it may end a statement.
 _WIDE = {0xFF01 + place: chr(0x21 + place).lower() for place in range(94) if 0x21 + place != ord(",")}
 _SIGNS = {
     "\u2018": "'",
@@ -97,5 +97,5 @@ def _checked(phrase: str, source: str, where: str) -> str:
 
 
 def lower(text: str) -> str:
-    """`text` in small letters and the signs of ASCII, character for character, which is how patterns see it."""
+    """`text` in small letters and signs of ASCII, character for character, as patterns see it."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)

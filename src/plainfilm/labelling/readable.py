@@ -1,8 +1,8 @@
 """Whether a sentence is one that the labeller can read: English in Latin letters.
 
-What tells are words: those of English (`english.yaml`), those of other languages (`languages.yaml`), and those
-that are neither. A sentence that cannot be read gets no label. It is better to leave out an English sentence of
-odd words than to take "geen pneumothorax" for a pneumothorax.
+What tells are words: those of English (`english.yaml`), those of other languages (`languages.yaml`), and
+those that are neither. A sentence that cannot be read gets no label. It is better to leave out an English
+sentence of odd words than to take "geen pneumothorax" for a pneumothorax.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _PLAIN_WORD = re.compile(r"[a-z]+")
 _CLAUSE = re.compile(r"[,;:()]|\bbut\b")
 # "Non displaced fracture" is English, "non pneumothorax" is not; "PA chest" is a view.
 _HYPHENED = re.compile(
-    r"\s*(?:\w+-\w|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac)|non (?:specific|acute|focal|tension)\b|pa (?!pneumo|effusion)\w)"
+    r"\s*(?:\w+-\w|pa (?!pneumo|effusion)\w|non (?:specific|acute|focal|tension)\b"
+    r"|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac))"
 )
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")
@@ -137,7 +138,7 @@ class Language:
         return not self._may_deny(text, breaks[-1]) and _oddness(kinds) < _ODD_IN_CLAUSE * max(len(kinds), 1)
 
     def _may_deny(self, text: str, place: int) -> bool:
-        """Whether the word at a place of `text` is one that other languages deny with, such as "non" or "be"."""
+        """Whether other languages deny with the word at a place of `text`, such as "non" or "be"."""
         word = _WORD.search(text, place)
         found = word is not None and word.group() in self._words.before_finding
         return found and not _HYPHENED.match(text, place)
@@ -188,7 +189,7 @@ def _is_like_english(word: str) -> bool:
 
 
 def _is_mostly_english(kinds: Sequence[_Kind]) -> bool:
-    """True where few of the words are odd: few of a long sentence, none of a short one without a sure word."""
+    """True where few words are odd: few of a long sentence, none of a short one without a sure word."""
     odd = _oddness(kinds)
     if _Kind.SURE in kinds:
         accented = kinds.count(_Kind.ACCENTED)

@@ -13,7 +13,8 @@ from plainfilm.types import Label, State
 _CORRECTION = re.compile(
     r"\b(?:disregard|ignore|retract\w*|withdraw\w*|rescind\w*) (?:the )?"
     r"(?:above|previous|prior|initial|earlier|preliminary|original|preceding)"
-    r"|\b(?:above|previous|prior|initial|earlier|preliminary|original) (?:report|statement|impression|reading|read)"
+    r"|\b(?:above|previous|prior|initial|earlier|preliminary|original)"
+    r" (?:report|statement|impression|reading|read)"
     r" (?:is|was) (?:incorrect|wrong|in error|erroneous)"
 )
 _LETTER = re.compile(r"[^\W\d_]")

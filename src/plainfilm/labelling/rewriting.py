@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Rewritten(NamedTuple):
-    """A text as it is read; its character i stands for characters `starts[i]` to `ends[i]` of the text as written."""
+    """A text as it is read; character i stands for `starts[i]` to `ends[i]` of the text as written."""
 
     text: str
     starts: Sequence[int]

@@ -1,7 +1,8 @@
 """Where a new statement begins within a sentence, so that what was said of findings before does not reach it.
 
-"No pneumothorax, mild bibasilar atelectasis" denies one thing; "no pneumothorax, mild edema, or effusion" denies
-three. What tells are the words that lead a finding in (`scopes.yaml`), its own verb, and whether a list goes on.
+"No pneumothorax, mild bibasilar atelectasis" denies one thing; "no pneumothorax, mild edema, or effusion"
+denies three. What tells are the words that lead a finding in (`scopes.yaml`), its own verb, and whether a
+list goes on.
 """
 
 from __future__ import annotations

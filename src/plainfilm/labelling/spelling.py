@@ -30,7 +30,9 @@ class Spelling:
 
     def correct(self, text: str) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
-        slips = {word: meant for word in set(_WORD.findall(text)) - self._right if (meant := self._meant(word))}
+        slips = {
+            word: meant for word in set(_WORD.findall(text)) - self._right if (meant := self._meant(word))
+        }
         return _replaced(text, slips) if slips else None
 
     def is_right(self, word: str) -> bool:

@@ -147,7 +147,7 @@ def _cut_block(text: str, low: int, high: int) -> list[tuple[int, int]]:
 
 
 def _list_cuts(text: str, low: int, high: int) -> Iterator[int]:
-    """Where the items 2, 3, ... of a list written in one line begin; the block must begin with item 1 or a bullet."""
+    """Where items 2, 3, ... of a list written in one line begin; the block begins with item 1 or a bullet."""
     bullet = _FIRST_BULLET.match(text, low, high)
     if bullet:
         yield from (found.start() for found in _BULLETS[bullet["sign"]].finditer(text, bullet.end(), high))

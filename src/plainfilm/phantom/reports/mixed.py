@@ -1,4 +1,4 @@
-"""Reports in Traditional Chinese and English mixed, as Taiwan's hospitals write them, with what each sentence states."""
+"""Reports in Traditional Chinese and English mixed, whose every sentence knows what it states."""
 
 from __future__ import annotations
 
