@@ -75,7 +75,7 @@ def _patients_in_several_splits(studies: pd.DataFrame) -> Iterator[Entry]:
 def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd.DataFrame:
     """One row per study with text: its findings, impression and other sections, folded."""
     sections = _joined(collections, "sections")
-    kept = sections[sections["section"].isin(("findings", "impression", "other"))]
+    kept = sections[sections["section"].isin(("findings", "impression", "findings_and_impression", "other"))]
     texts = kept.groupby(["collection", "study_id"], sort=False)["text"].agg(" ".join).map(normalise)
     return texts.reset_index().merge(places, on=["collection", "study_id"])
 

@@ -26,13 +26,11 @@ from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
+from plainfilm.labelling.reports import ReportReading, read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
-from plainfilm.text.sentences import split_sentences
-from plainfilm.types import SECTIONS, Label, Section, Sentence, State
+from plainfilm.text.sentences import sentence_spans, split_sentences
+from plainfilm.types import SECTIONS, Section, State
 
 Codes = Literal["chexpert", "chexbert"]
 
@@ -189,48 +187,55 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     labeller, codes = _labeller(chunk.vocabulary), CODES[chunk.codes]
     statuses: list[Status] = []
     cells: list[tuple[str, ...]] = []
+    blank = (codes[None],) * len(labeller.observations)
     evidence: list[str] = []
     for number, texts in enumerate(chunk.texts, chunk.first):
-        labels: list[Label] = []
-        for column, text in zip(chunk.columns, texts, strict=True):
-            sentences = column_sentences(column, text, chunk.header_rules)
-            found = [label for sentence in sentences for label in labeller.label_sentence(sentence.text)]
-            if chunk.evidence:
-                evidence += _evidence(number, column, sentences, labeller)
-            labels += found
-        readable = bool(labels) or is_english(words_of(lower(" ".join(texts))))
-        states = labeller.aggregate(labels) if readable else {}
-        statuses.append(_status(texts, labels, readable))
-        cells.append(tuple(codes[states.get(name)] for name in labeller.observations))
+        parts = [
+            (column, section)
+            for column, text in zip(chunk.columns, texts, strict=True)
+            for section in read_sections(column, text, chunk.header_rules)
+        ]
+        spans = [sentence_spans(section.text) for _, section in parts]
+        read = read_report([words for found in spans for words, _, _ in found], labeller)
+        if chunk.evidence:
+            evidence += _evidence(number, parts, read, labeller)
+        statuses.append(_status(texts, read))
+        states = read.states
+        if states:
+            cells.append(tuple([codes[states.get(name)] for name in labeller.observations]))
+        else:
+            cells.append(blank)
     return _Labelled(statuses, cells, evidence)
 
 
-def column_sentences(column: str, text: str, header_rules: str = "plain") -> list[Sentence]:
-    """The sentences of a cell that are read."""
+def read_sections(column: str, text: str, header_rules: str = "plain") -> Sequence[Section]:
+    """The sections of a cell that are read."""
     name = column.strip().lower()
     if name in SECTIONS:
-        sections: Sequence[Section] = (Section(name, text, 0, len(text)),)
-    else:
-        sections = parse_sections(text, header_rules)
-    return [
-        sentence
-        for section in sections
-        if section.name in READ_SECTIONS
-        for sentence in split_sentences(section.text, section.start, section.name)
-    ]
+        return (Section(name, text, 0, len(text)),) if name in READ_SECTIONS else ()
+    return [section for section in parse_sections(text, header_rules) if section.name in READ_SECTIONS]
 
 
-def _status(texts: Sequence[str], labels: Sequence[Label], readable: bool) -> Status:
-    if labels:
-        return "labelled"
+def _status(texts: Sequence[str], read: ReportReading) -> Status:
     if not any(text.strip() for text in texts):
         return "empty"
-    return "nothing recognised" if readable else "not readable"
+    if not read.readable:
+        return "not readable"
+    if any(read.labels):
+        return "labelled"
+    return "not readable" if read.in_part else "nothing recognised"
 
 
-def _evidence(row: int, column: str, sentences: Sequence[Sentence], labeller: Labeller) -> Iterator[str]:
-    for sentence, labels in zip(sentences, labeller.label_sentences(sentences), strict=True):
-        for label in labels:
+def _evidence(
+    row: int, parts: Sequence[tuple[str, Section]], read: ReportReading, labeller: Labeller
+) -> Iterator[str]:
+    sentences = [
+        (column, sentence)
+        for column, section in parts
+        for sentence in split_sentences(section.text, section.start, section.name)
+    ]
+    for (column, sentence), labels in zip(sentences, read.labels, strict=True):
+        for label in labeller.placed(sentence, labels):
             facts = {
                 "row": row,
                 "column": column,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from plainfilm.phantom.body import Patient
 from plainfilm.phantom.film import render_film
 from plainfilm.phantom.history import Visit, draw_visits
-from plainfilm.phantom.reports import WrittenReport, write_report
+from plainfilm.phantom.reports import WRITERS, WrittenReport
 from plainfilm.phantom.truth import Film, PatientTruth, StudyTruth
 from plainfilm.seeding import generator, stable_hash
 
@@ -33,6 +33,7 @@ class Job:
     """One patient to make: their number, how many studies, the number of the first, and their split.
 
     stories: the shares of `stories.STORIES` among all patients, where they are not those of a whole hospital.
+    reports: a name of `reports.WRITERS`.
     """
 
     seed: int
@@ -42,9 +43,16 @@ class Job:
     split: str
     size: int
     stories: Mapping[str, float] | None = None
+    reports: str = "english"
 
 
-def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None = None) -> list[Job]:
+def plan(
+    studies: int,
+    seed: int,
+    size: int,
+    stories: Mapping[str, float] | None = None,
+    reports: str = "english",
+) -> list[Job]:
     """The patients that together have exactly `studies` studies, about 15 % to test, 8 % to validation."""
     counts: list[int] = []
     while sum(counts) < studies:
@@ -52,7 +60,9 @@ def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None
         counts.append(min(int(rng.geometric(0.5)), MOST_STUDIES, studies - sum(counts)))
     splits = _splits(len(counts), seed)
     first = np.concatenate([[0], np.cumsum(counts)]).tolist()
-    return [Job(seed, n, count, first[n], splits[n], size, stories) for n, count in enumerate(counts)]
+    return [
+        Job(seed, n, count, first[n], splits[n], size, stories, reports) for n, count in enumerate(counts)
+    ]
 
 
 def _splits(patients: int, seed: int) -> list[str]:
@@ -80,7 +90,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
         number = job.first_study + index
         words = generator(job.seed, "study", number, "report")
         age = patient.age + days // 365
-        written = write_report(age, patient.sex, visit, words)
+        written = WRITERS[job.reports](age, patient.sex, visit, words)
         lost = bool(generator(job.seed, "study", number, "lost").random() < _LOST_REPORTS)
         films, arrays = _make_films(patient, visit, job, number)
         yield _study_truth(job, number, index, days, age, written, lost, films), arrays
