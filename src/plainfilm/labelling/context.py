@@ -75,14 +75,14 @@ class Ends(NamedTuple):
         return self.supposed if direction == "supposed" else self.forward
 
 
-class OperatingPoint(NamedTuple):
+class Decision(NamedTuple):
     """What is said of a mention, and the cue that decided it; none for what is plainly stated."""
 
     status: Status
     cue: Cue | None = None
 
 
-STATED = OperatingPoint("stated")
+STATED = Decision("stated")
 
 
 class Context:
@@ -106,7 +106,7 @@ class Context:
         """The rules in `context.yaml`."""
         return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def decide(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[OperatingPoint]:
+    def decide(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
         selected = self._phrases.select(tokens)
         cues = self._cues(text, self._phrases.matches(selected & self._cue_bits, text), mentions)
@@ -182,7 +182,7 @@ def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match
     return kept
 
 
-def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> OperatingPoint:
+def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
     """The nearest cue wins: one inside the mention, then one before it, then one after it."""
     before: Cue | None = None
     after: Cue | None = None
@@ -208,8 +208,8 @@ def _settles(after: Cue, before: Cue | None) -> bool:
     return after.kind == "negated" and before is not None and before.kind in ("uncertain", "likely")
 
 
-def _decision(cue: Cue) -> OperatingPoint:
-    return STATED if cue.kind == "neutral" else OperatingPoint(cue.kind, cue)
+def _decision(cue: Cue) -> Decision:
+    return STATED if cue.kind == "neutral" else Decision(cue.kind, cue)
 
 
 def _within(cue: Cue, mention: Mention) -> bool:
@@ -239,7 +239,7 @@ def _is_denied(text: str, alternative: Cue, cues: Sequence[Cue], stops: Spans) -
 
 
 def _mark_alternatives(
-    text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[OperatingPoint]
+    text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]
 ) -> None:
     """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
     before = [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)]

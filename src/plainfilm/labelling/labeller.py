@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
 from plainfilm.labelling.attributes import Attributes, merged
-from plainfilm.labelling.context import Context, OperatingPoint, Status
+from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
 from plainfilm.labelling.wording import Reader
@@ -48,7 +48,7 @@ class _Statement(NamedTuple):
 
     state: State
     mention: Mention
-    decision: OperatingPoint
+    decision: Decision
     attributes: dict[str, str]
 
     def rule(self) -> str:
