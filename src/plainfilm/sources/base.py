@@ -25,6 +25,7 @@ The readers of single cells below (`view_of`, `split_of`, ...) are shared by the
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -110,13 +111,14 @@ _SPLITS = {
     "testing": "test",
 }
 
-_STATES = {
-    "positive": State.POSITIVE,
-    "true": State.POSITIVE,
-    "negative": State.NEGATIVE,
-    "false": State.NEGATIVE,
-    "uncertain": State.UNCERTAIN,
+_WORDS_OF_STATES = {
+    State.POSITIVE: "positive pos true t yes y present + ja oui si sí sim да 是 有 阳性 陽性 あり 유 양성",
+    State.NEGATIVE: "negative neg false f no n absent nein non não нет 否 无 無 阴性 陰性 なし 무 음성",
+    State.UNCERTAIN: "uncertain unsure u maybe possible equivocal indeterminate ?",
 }
+_STATES = {word: state for state, words in _WORDS_OF_STATES.items() for word in words.split()}
+_STATES["not present"] = State.NEGATIVE
+_MINUS = str.maketrans(dict.fromkeys("−‐‑–—﹣－", "-") | {"＋": "+"})
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
@@ -160,17 +162,19 @@ def by_split(files: Iterable[Path]) -> list[tuple[Path, str]]:
     return sorted(named, key=lambda pair: (SPLITS.index(pair[1]), pair[0]))
 
 
+@functools.lru_cache(maxsize=4096)
 def state_of(cell: str) -> State | None:
-    """The state a cell holds: 1, 0, -1 (also written 1.0) or a word; `None` where it is not one.
+    """The state a cell holds: 1, 0, -1 (also written 1.0) or a word for one; `None` where it is not one.
 
-    >>> state_of("1.0"), state_of("-1"), state_of("2"), state_of("uncertain")
-    (<State.POSITIVE: 1>, <State.UNCERTAIN: -1>, None, <State.UNCERTAIN: -1>)
+    A lone `-` is none: it may mean negative, or that nothing is stated.
+
+    >>> state_of("1.0"), state_of("-1"), state_of("2"), state_of("Yes"), state_of("absent")
+    (<State.POSITIVE: 1>, <State.UNCERTAIN: -1>, None, <State.POSITIVE: 1>, <State.NEGATIVE: 0>)
     """
-    word = _STATES.get(cell.strip().lower())
-    number = number_of(cell)
-    if word is None and number in (-1.0, 0.0, 1.0):
-        return State(int(number))
-    return word
+    text = cell.strip().lower().translate(_MINUS)
+    word = _STATES.get(text)
+    number = number_of(text.replace(",", ".")) if word is None else None
+    return State(int(number)) if number in (-1.0, 0.0, 1.0) and number is not None else word
 
 
 def no_state(observation: str, cell: str) -> str:
@@ -187,7 +191,7 @@ def number_of(cell: str) -> float | None:
     """The finite number a cell holds, or `None`."""
     try:
         number = float(cell)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -23,6 +23,7 @@ from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
+from plainfilm.sources.cells.film_ids import film_name
 from plainfilm.sources.cells.listed_studies import ListedStudies
 from plainfilm.sources.cells.rows import Row, read_each
 from plainfilm.text.structured import report_of
@@ -120,7 +121,7 @@ def _add_report(row: Row, study: Any, ids: _Ids) -> Iterator[Rejection]:
 
 def _ids(row: Row, is_nih: bool) -> _Ids:
     if is_nih:
-        image = Path(row["file_name"]).stem
+        image = film_name(row["file_name"])
         return _Ids(image, image, image.partition("_")[0])
     image = row["dicom_id"] or row["image_id"]
     study, patient = row["study_id"] or image, row["subject_id"] or row["study_id"] or image

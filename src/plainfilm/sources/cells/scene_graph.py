@@ -66,7 +66,7 @@ def read_scene_graph(path: Path) -> SceneGraph:
         content = json.loads(read_bytes(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: is no scene graph (a JSON object with objects and attributes)")
