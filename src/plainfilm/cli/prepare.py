@@ -30,6 +30,12 @@ def command(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeat it.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="For dicom_folder: the file with the key of the pseudonyms; OUT.deid-key otherwise."
+        ),
+    ] = None,
     tables_only: Annotated[
         bool, typer.Option("--tables-only", help="Read what the tables say; open no film.")
     ] = False,
@@ -53,6 +59,8 @@ def command(
     if raw is None:
         raw = _raw_of_environment(source)
         options = default_options(source) | options
+    if key is not None:
+        options["key"] = key
     if column:
         options["columns"] = _columns(column)
     collection = prepare(

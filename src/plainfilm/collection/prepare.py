@@ -36,6 +36,9 @@ from plainfilm.types import SPLITS, Rejection, Study
 
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
+_OUT = "out"
+"""The option by which a source is told the collection, where it takes one: it is none of the data's."""
+
 _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 
@@ -86,7 +89,7 @@ def prepare(
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
     out = out.absolute()
-    stated = _options(source_name, options or {}, tables_only)
+    stated = _options(source_name, options or {}, tables_only, out)
     order = Order(source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
     plan = _Plan(order, out)
     _refuse_foreign(plan)
@@ -105,10 +108,12 @@ def prepare(
     return Collection.open(plan.out)
 
 
-def _options(source_name: str, options: Mapping[str, Any], tables_only: bool) -> dict[str, Any]:
-    if tables_only and "tables_only" not in source(source_name).Config.model_fields:
+def _options(source_name: str, options: Mapping[str, Any], tables_only: bool, out: Path) -> dict[str, Any]:
+    fields = source(source_name).Config.model_fields
+    if tables_only and "tables_only" not in fields:
         raise UsageError(f"--tables-only: source {source_name} cannot do without its films; leave it out")
-    return {**options, "tables_only": True} if tables_only else dict(options)
+    stated = {**options, "tables_only": True} if tables_only else dict(options)
+    return {**stated, _OUT: out} if _OUT in fields else stated
 
 
 def shards(plan: _Plan) -> Iterator[Shard]:
@@ -260,7 +265,11 @@ def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if name != _OUT
+    }
 
 
 def _first_reason(work: Path) -> str:

@@ -156,8 +156,8 @@ class _Scan:
 class Encoding:
     """The encoding of a file as Python calls it.
 
-    `quotes` is "none", "regular" (every quote opens, closes or is doubled as it should be, on one line) or "odd"
-    (some may not be); `note` is what a person should know of how the encoding was found.
+    `quotes` is "none", "regular" (every quote opens, closes or is doubled as it should be, on one line) or
+    "odd" (some may not be); `note` is what a person should know of how the encoding was found.
     """
 
     name: str

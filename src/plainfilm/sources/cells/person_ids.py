@@ -7,7 +7,7 @@ import unicodedata
 from decimal import Decimal
 
 _WHOLE = re.compile(r"(\d+)[.,]0+")
-_SCIENTIFIC = re.compile(r"\d(?:[.,](\d+))?[eE]\+?(\d+)")
+_SCIENTIFIC = re.compile(r"\d(?:[.,](\d+))?[eE]\+(\d+)")
 _FORMULA = re.compile(r'="?(.*?)"?')
 _ZEROS = re.compile(r"^(\D*)0+(?=\d)")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2060\ufeff\x00]")
