@@ -51,7 +51,7 @@ def command(
     in the table `rejected`.
     """
     from plainfilm.cli.console import console_progress
-    from plainfilm.collection import prepare
+    from plainfilm.collection.prepare import first_rejected, prepare
     from plainfilm.config import override
     from plainfilm.io.folders import default_options
 
@@ -63,6 +63,7 @@ def command(
         options["key"] = key
     if column:
         options["columns"] = _columns(column)
+    progress = console_progress()
     collection = prepare(
         source,
         raw,
@@ -73,8 +74,10 @@ def command(
         tables_only=tables_only,
         keep_refused=force,
         replace_present=replace,
-        progress=console_progress(),
+        progress=progress,
     )
+    for line in first_rejected(collection):
+        progress.say(f"rejected: {line}")
     rows = {name: table["rows"] for name, table in collection.meta["tables"].items()}
     sys.stdout.write(
         f"{out}: {rows['studies']} studies, {rows['images']} images, {rows['sentences']} sentences; "

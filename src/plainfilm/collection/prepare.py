@@ -19,6 +19,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 import plainfilm
@@ -276,8 +277,20 @@ def _first_reason(work: Path) -> str:
     rejected = read_parquet(work / "rejected.parquet", TABLES["rejected"])
     if not len(rejected):
         return "the source found none"
-    path, reason = rejected["path"][0].as_py(), rejected["reason"][0].as_py()
-    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)} ({len(rejected)} rejected in all)"
+    return f"{_spoken(rejected, 0)} ({len(rejected)} rejected in all)"
+
+
+def first_rejected(collection: Collection, most: int = 3) -> list[str]:
+    """The first rows of `rejected` as lines for a person, without what may be text of a report."""
+    rejected = collection.table("rejected")
+    lines = [_spoken(rejected, row) for row in range(min(most, len(rejected)))]
+    more = len(rejected) - len(lines)
+    return [*lines, f"... and {more} more, in the table `rejected`"] if more else lines
+
+
+def _spoken(rejected: pa.Table, row: int) -> str:
+    path, reason = rejected["path"][row].as_py(), rejected["reason"][row].as_py()
+    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)}"
 
 
 def _unspoken(cell: str) -> str:
