@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 LONGEST_CELL = 1 << 20
 """A row with a cell of more characters is a rejection."""
 
+MOST_COLUMNS = 10_000
+"""A table of more columns is refused."""
+
 MOST_UNPACKED = 200
 """So many times its size a gzip file may grow to, beyond the first 64 MiB: tables grow to 5 or 20 times."""
 
@@ -49,6 +52,7 @@ _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS, _SNIFFED_CHARACTERS = 50, 1 << 18
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?[,;\t| ]*\r?\n?', re.IGNORECASE)
+_JSON = re.compile(r'\ufeff?\s*(?:\{\s*"|\[\s*[\[{])')
 _BLANK_LINE = re.compile(r"[\s,;\ufeff]*")
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 csv.field_size_limit(min(1 << 26, sys.maxsize))
@@ -56,12 +60,17 @@ csv.field_size_limit(min(1 << 26, sys.maxsize))
 
 @dataclass(frozen=True, slots=True)
 class TableFormat:
-    """How a table is written: `skipped` lines stand before the header; `quotes` is that of `Encoding`."""
+    """How a table is written.
+
+    `skipped` lines stand before the header; `quotes` is that of `Encoding`; with `is_spaced` a blank behind a
+    delimiter is no part of the cell, which may be quoted.
+    """
 
     encoding: str
     delimiter: str
     skipped: int
     quotes: str
+    is_spaced: bool = False
 
 
 def table_format(path: Path) -> TableFormat:
@@ -96,10 +105,13 @@ def _table_format(path: Path, size: int, changed_ns: int) -> TableFormat:
     with open_bytes(path) as stream, TextIOWrapper(stream, encoding.name, "strict", newline="") as text:
         lines = _head_lines(path, text, encoding.name)
     skipped, stated = _skipped(lines)
+    if _JSON.match(lines[skipped]):
+        raise DataError(f"{path}: is no CSV but JSON; write its entries as rows of a CSV in UTF-8")
     delimiter = stated or _delimiter(path, lines[skipped:])
     if delimiter != ",":
         logger.warning("%s: its cells are separated by a %s", path, _NAMES.get(delimiter, f"'{delimiter}'"))
-    return TableFormat(encoding.name, delimiter, skipped, encoding.quotes)
+    is_spaced = encoding.quotes == "odd" and _is_spaced(lines[skipped:], delimiter)
+    return TableFormat(encoding.name, delimiter, skipped, encoding.quotes, is_spaced)
 
 
 @contextmanager
@@ -163,10 +175,20 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     return most[0] if most else "," if "," in widths else max(widths, key=lambda sign: widths[sign])
 
 
-def _lenient(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
+def _is_spaced(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether quotes stand behind a delimiter and a blank, and the rows are of one length only so."""
+    if not any(re.search(rf"{re.escape(delimiter)} +\"", line) for line in lines):
+        return False
+    plain, spaced = (
+        {len(row) for row in _lenient(lines, delimiter, is_spaced) if row} for is_spaced in (False, True)
+    )
+    return len(spaced) == 1 < len(plain)
+
+
+def _lenient(lines: Sequence[str], delimiter: str, is_spaced: bool = False) -> Iterator[list[str]]:
     """The rows as far as they can be read."""
     try:
-        yield from csv.reader(lines, delimiter=delimiter)
+        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=is_spaced)
     except csv.Error:
         return
 
@@ -203,11 +225,15 @@ class CsvReader:
 
     def __init__(self, path: Path, text: TextIO, form: TableFormat) -> None:
         self._path = path
-        self._reader = csv.reader(text, delimiter=form.delimiter, strict=True)
+        self._reader = csv.reader(
+            text, delimiter=form.delimiter, strict=True, skipinitialspace=form.is_spaced
+        )
         self._skipped = form.skipped
         self.delimiter = form.delimiter
         self.first_line = form.skipped + 1
         self.headers = [clean_header(header) for header in self._next() or []]
+        if len(self.headers) > MOST_COLUMNS:
+            raise DataError(f"{path}: has {len(self.headers):,} columns; at most {MOST_COLUMNS:,} are read")
 
     def __iter__(self) -> Iterator[list[str]]:
         """The cells of each row.

@@ -122,6 +122,8 @@ _MINUS = str.maketrans(dict.fromkeys("−‐‑–—﹣－", "-") | {"＋": "+"
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 
+_SHOWN = 60
+
 BLANK_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a"})
 """What a cell without a value holds, in any case."""
 
@@ -177,14 +179,19 @@ def state_of(cell: str) -> State | None:
     return State(int(number)) if number in (-1.0, 0.0, 1.0) and number is not None else word
 
 
+def shown(cell: str) -> str:
+    """A cell as a message quotes it: its beginning where it is long."""
+    return cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}..."
+
+
 def no_state(observation: str, cell: str) -> str:
     """Why a label is refused."""
-    return f"label {observation} is '{cell}': expected 1, 0, -1 or blank"
+    return f"label {observation} is '{shown(cell)}': expected 1, 0, -1 or blank"
 
 
 def not_understood(name: str, cell: str) -> str:
     """Why something that a study can do without is left out of it."""
-    return f"{name} '{cell}' is not understood; the study is kept without it"
+    return f"{name} '{shown(cell)}' is not understood; the study is kept without it"
 
 
 def number_of(cell: str) -> float | None:
@@ -199,10 +206,10 @@ def number_of(cell: str) -> float | None:
 def age_of(cell: str) -> float | None:
     """Years: a plain number, or DICOM's age string (`063Y`, `018M`, `012W`, `030D`); 0 to 130 or `None`.
 
-    >>> age_of("63.0"), age_of("063Y"), age_of("018M"), age_of("old")
-    (63.0, 63.0, 1.5, None)
+    >>> age_of("63.0"), age_of("063Y"), age_of("018M"), age_of("61,5"), age_of("old")
+    (63.0, 63.0, 1.5, 61.5, None)
     """
-    text = cell.strip().upper()
+    text = re.sub(r"^(\d+),(\d{1,2})(?=\D?$)", r"\1.\2", cell.strip().upper())
     per_year = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}.get(text[-1:], 0.0)
     number = number_of(text[:-1] if per_year else text)
     years = number / (per_year or 1.0) if number is not None else None

@@ -25,13 +25,14 @@ from plainfilm.sources.base import (
     age_of,
     by_split,
     sex_of,
+    shown,
     split_named,
     split_of,
     view_of,
 )
 from plainfilm.sources.cells.examples import phantom_example
 from plainfilm.sources.cells.film_ids import film_path, is_there, without_ending
-from plainfilm.sources.cells.lists import is_broken_list, list_of, shown
+from plainfilm.sources.cells.lists import is_broken_list, list_of
 from plainfilm.sources.cells.option_matches import require_nearly_all
 from plainfilm.sources.cells.person_ids import People, identifier
 from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells

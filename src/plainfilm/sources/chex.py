@@ -21,7 +21,7 @@ from typing import Any
 
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
-from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
+from plainfilm.sources.base import SourceConfig, is_blank, number_of, shown, split_of, state_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.film_ids import film_name
 from plainfilm.sources.cells.listed_studies import ListedStudies
@@ -192,7 +192,7 @@ def _corners(entry: Any) -> tuple[float, float, float, float]:
     try:
         x0, y0, x1, y1 = (float(corner) for corner in entry[:4])
     except (TypeError, ValueError):
-        raise _Odd(f"'{entry}' is no box") from None
+        raise _Odd(f"'{shown(str(entry))}' is no box") from None
     return x0, y0, x1, y1
 
 
@@ -218,7 +218,7 @@ def _labels(column: str, cell: str) -> Iterator[Label]:
 def _state(cell: str) -> State:
     state = state_of(cell)
     if state is None:
-        raise _Odd(f"'{cell}': expected 1, 0, -1 or blank")
+        raise _Odd(f"'{shown(cell)}': expected 1, 0, -1 or blank")
     return state
 
 

@@ -20,11 +20,10 @@ import numpy as np
 from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_xywh_to_xyxy
 from plainfilm.io.tables import read_json
-from plainfilm.sources.base import SourceConfig, split_named, view_of
+from plainfilm.sources.base import SourceConfig, shown, split_named, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.film_ids import film_ids, film_path, is_there, leaves, people_in
 from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.lists import shown
 from plainfilm.types import Box, Image, Rejection, Study
 
 _KINDS = ("observation", "region", "phrase")
@@ -116,10 +115,10 @@ def _box(entry: Any, document: _Document, config: Config) -> Box:
         raise DataError("is of no image in the file")
     category = document.categories.get(entry.get("category_id"))
     if category is None or not category.get("name"):
-        raise DataError(f"category {entry.get('category_id')!r} is not in the file")
+        raise DataError(f"category {shown(repr(entry.get('category_id')))} is not in the file")
     corners = entry.get("bbox")
     if not isinstance(corners, list) or len(corners) != 4 or not all(_is_number(side) for side in corners):
-        raise DataError(f"bbox is {corners!r}: expected [x, y, width, height]")
+        raise DataError(f"bbox is {shown(repr(corners))}: expected [x, y, width, height]")
     if entry.get("iscrowd"):
         raise DataError("is a crowd, which is no box of one thing")
     x0, y0, x1, y1 = box_xywh_to_xyxy(np.array([corners], dtype=np.float64))[0].tolist()

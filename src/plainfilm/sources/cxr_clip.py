@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from plainfilm.errors import SourceError
-from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
+from plainfilm.sources.base import SourceConfig, is_blank, shown, split_of, view_of
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.film_ids import film_ids, film_path, is_there, people_in
 from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.lists import is_broken_list, list_of, shown
+from plainfilm.sources.cells.lists import is_broken_list, list_of
 from plainfilm.sources.cells.rows import Row, read_each, read_rows
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View

@@ -25,14 +25,15 @@ from plainfilm.sources.base import (
     not_understood,
     number_of,
     sex_of,
+    shown,
     split_of,
     view_of,
 )
 from plainfilm.sources.cells.examples import write_example_film
 from plainfilm.sources.cells.film_ids import film_ids, film_path, is_there, people_in
-from plainfilm.sources.cells.known_observations import KnownObservations
-from plainfilm.sources.cells.label_columns import AnyObservation, Codes, LabelColumns
-from plainfilm.sources.cells.lists import is_broken_list, list_of, shown
+from plainfilm.sources.cells.known_observations import AnyObservation, KnownObservations, Observations
+from plainfilm.sources.cells.label_columns import Codes, LabelColumns
+from plainfilm.sources.cells.lists import is_broken_list, list_of
 from plainfilm.sources.cells.person_ids import People, identifier, is_rounded
 from plainfilm.sources.cells.raw_files import bare_name
 from plainfilm.sources.cells.report_files import join_sections
@@ -108,7 +109,8 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     yield from _load(raw, table)
     yield from _find_patients(table)
     ids = film_ids(path for paths in table.paths for path in paths)
-    known = KnownObservations(config.observations) if config.observations != "any" else AnyObservation()
+    own = config.observations
+    known: Observations = AnyObservation() if own == "any" else KnownObservations(own)
     stated = LabelColumns(table.labels, known, config.codes)
     origin = config.label_origin or raw.name
     labels: list[tuple[Label, ...]] = []

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from plainfilm.errors import SourceError
-from plainfilm.sources.cells.known_observations import KnownObservations
-from plainfilm.sources.cells.label_columns import AnyObservation, Codes, LabelColumns
+from plainfilm.sources.cells.known_observations import AnyObservation, KnownObservations
+from plainfilm.sources.cells.label_columns import Codes, LabelColumns
 from plainfilm.types import State
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from plainfilm.config import read_yaml
 from plainfilm.io.csv_files import folded_header
 from plainfilm.labelling.vocabularies import load_vocabulary, vocabulary_names
+from plainfilm.sources.base import number_of, state_of
+
+PER_CENT = re.compile(r"-?\d+(?:[.,]\d+)?\s*[%٪％]")
+
+
+class Observations(Protocol):
+    """Says which names are observations."""
+
+    def __contains__(self, name: str) -> bool: ...
+
+    def nearest(self, name: str) -> str:
+        """The end of a message about a name that is none."""
+        ...
 
 
 class KnownObservations:
@@ -22,10 +38,24 @@ class KnownObservations:
 
     def nearest(self, name: str) -> str:
         """The end of a message about a name that is none: the nearest one, if any is near."""
-        import difflib
-
         close = difflib.get_close_matches(folded_header(name), self._names, n=1, cutoff=0.75)
         return f"did you mean '{self._names[close[0]]}'? " if close else ""
+
+
+class AnyObservation:
+    """Takes every name that may be one: what holds a letter and is no state."""
+
+    def __contains__(self, name: str) -> bool:
+        return any(char.isalpha() for char in name) and state_of(name) is None and not is_code(name)
+
+    def nearest(self, name: str) -> str:
+        """Nothing: there is no list."""
+        return ""
+
+
+def is_code(cell: str) -> bool:
+    """Whether a cell is a number or per cent."""
+    return number_of(cell.replace(",", ".")) is not None or PER_CENT.fullmatch(cell) is not None
 
 
 @functools.cache

@@ -7,16 +7,15 @@ classes from 0 to 3) are not taken for states where some of them look like it.
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from plainfilm.errors import SourceError
 from plainfilm.io.csv_files import folded_header
-from plainfilm.sources.base import is_blank, no_state, number_of, state_of
-from plainfilm.sources.cells.known_observations import KnownObservations
-from plainfilm.sources.cells.lists import is_broken_list, names_of, shown
+from plainfilm.sources.base import is_blank, no_state, number_of, shown, state_of
+from plainfilm.sources.cells.known_observations import PER_CENT, KnownObservations, Observations, is_code
+from plainfilm.sources.cells.lists import is_broken_list, names_of
 from plainfilm.types import Label, State
 
 Codes = Literal["chexpert", "chexbert"]
@@ -26,7 +25,6 @@ _CHEXBERT = {0.0: None, 1.0: State.POSITIVE, 2.0: State.NEGATIVE, 3.0: State.UNC
 _RARE = 0.01
 """A larger share of cells with other codes than 1, 0, -1 is no slip: the whole table has other codes."""
 
-_PER_CENT = re.compile(r"-?\d+(?:[.,]\d+)?\s*[%٪％]")
 _MINUS = ("-", "−", "–")
 _PLUS = ("+", "＋")
 _NO_OBSERVATIONS = frozenset(
@@ -53,7 +51,7 @@ class LabelColumns:
     """
 
     columns: Mapping[str, Sequence[str]]
-    known: Container[str] = field(default_factory=KnownObservations)
+    known: Observations = field(default_factory=KnownObservations)
     codes: Codes = "chexpert"
 
     def __post_init__(self) -> None:
@@ -70,7 +68,7 @@ class LabelColumns:
     def _holds_states(self, header: str) -> bool:
         """Whether a column is named as an observation, or most of its cells are numbers or states."""
         filled = self._filled(header)
-        like_states = sum(state_of(cell) is not None or _is_code(cell) for cell in filled)
+        like_states = sum(state_of(cell) is not None or is_code(cell) for cell in filled)
         if filled and 2 * like_states >= len(filled):
             if folded_header(header) in _NO_OBSERVATIONS and like_states == len(filled):
                 raise SourceError(
@@ -114,7 +112,7 @@ class LabelColumns:
             return
         state = State.NEGATIVE if cell in _MINUS and header in self._signed else state_of(cell)
         if state is None:
-            yield no_state(header, shown(cell))
+            yield no_state(header, cell)
         elif number is not None and self.foreign:
             yield (
                 f"{no_state(header, cell)}, and column {self.foreign[0]} has '{shown(self.foreign[1])}': "
@@ -137,29 +135,17 @@ class LabelColumns:
                 yield self._unknown(header, name)
 
     def _unknown(self, header: str, name: str) -> str:
-        near = self.known.nearest(name) if isinstance(self.known, KnownObservations) else ""
+        near = self.known.nearest(name)
         return (
             f"{header} names '{shown(name)}', which is no observation that is known: {near}"
             "name your own with --option observations=[NAME,...], or any to take every name"
         )
 
 
-class AnyObservation:
-    """Takes every name that may be one: what holds a letter and is no state."""
-
-    def __contains__(self, name: str) -> bool:
-        return any(char.isalpha() for char in name) and state_of(name) is None and not _is_code(name)
-
-
-def _is_code(cell: str) -> bool:
-    """Whether a cell is a number or per cent."""
-    return number_of(cell.replace(",", ".")) is not None or _PER_CENT.fullmatch(cell) is not None
-
-
 @functools.lru_cache(maxsize=4096)
 def _is_other_code(cell: str) -> bool:
     """Whether a cell is a code of another kind: a share, a per cent, or a class beyond 1."""
     number = number_of(cell.replace(",", "."))
-    return _PER_CENT.fullmatch(cell) is not None or (
+    return PER_CENT.fullmatch(cell) is not None or (
         number is not None and (number in (2.0, 3.0) or number != int(number))
     )

@@ -70,8 +70,3 @@ def names_of(cell: str) -> list[str]:
     """
     parts = [part for entry in list_of(cell) for part in entry.replace(";", "|").split("|")]
     return list(dict.fromkeys(part.strip() for part in parts if not is_blank(part)))
-
-
-def shown(cell: str) -> str:
-    """A cell as a message quotes it: its beginning where it is long."""
-    return cell if len(cell) <= 60 else f"{cell[:60]}..."

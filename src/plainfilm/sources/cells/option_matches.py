@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from plainfilm.errors import SourceError
-from plainfilm.sources.cells.lists import shown
+from plainfilm.sources.base import shown
 
 NEARLY_ALL = 0.95
 """An option that fits a smaller share of the rows is an error."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from plainfilm.errors import SourceError, nearest
 from plainfilm.io.csv_files import find_header, folded_header
 
+logger = logging.getLogger(__name__)
+
 USUAL_HEADERS = {
     "image": ("image", "path", "image_path", "filepath", "file", "filename"),
     "image_id": ("image_id", "dicom_id"),
-    "text": ("text", "report"),
+    "text": ("text", "report", "report_text"),
     "labels": ("labels",),
     "patient": ("patient_id", "subject_id", "patient"),
     "study": ("study_id", "study"),
@@ -24,6 +27,9 @@ USUAL_HEADERS = {
     "order": ("order", "study_date"),
 }
 """Every role, and the headers taken for it where no columns are stated, in any case, with any signs."""
+
+_SECTIONS = ("findings", "impression")
+"""Headers of text where none is that of a whole report."""
 
 _SEVERAL = ("text", "labels")
 _ASKED_ABOUT = ("image", "text", "patient", "study")
@@ -42,7 +48,10 @@ def headers_of_roles(headers: Sequence[str], file: Path, stated: Mapping[str, st
         roles = {role: _named(named, role, headers, file) for role, named in sorted(stated.items())}
     else:
         roles = {role: [found] for role in USUAL_HEADERS if (found := _usual(role, headers, file))}
+        sections = [found for name in _SECTIONS if (found := find_header(file, name, headers))]
+        roles |= {"text": sections} if sections and "text" not in roles else {}
         _ask_about_near_ones(headers, file, roles)
+        _tell_what_is_not_read(headers, file, roles)
     if "image" not in roles and "text" not in roles:
         raise SourceError(
             f"{file}: no column plays the role image or text; "
@@ -68,6 +77,13 @@ def _ask_about_near_ones(headers: Sequence[str], file: Path, roles: Mapping[str,
                     f"{file}: is column '{header}' the {role}? Say --column {role}={header} (and name "
                     "the other columns too), or rename it"
                 )
+
+
+def _tell_what_is_not_read(headers: Sequence[str], file: Path, roles: Mapping[str, Sequence[str]]) -> None:
+    taken = {header for names in roles.values() for header in names}
+    others = [header for header in headers if header not in taken]
+    if others and ("image" in roles or "text" in roles):
+        logger.warning("%s: columns that are not read: %s (--column ROLE=HEADER)", file, ", ".join(others))
 
 
 def _named(named: str, role: str, headers: Sequence[str], file: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,7 @@ class Row:
 
 
 def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Rejection]:
-    """The rows of a table; headers without a name and blank lines are passed over.
+    """The rows of a table; headers without a name, and rows that are blank all over, are passed over.
 
     A row that does not fit the header, has a cell longer than `LONGEST_CELL` or holds other rows (behind a
     quote that was left open) is a rejection.
@@ -70,7 +71,8 @@ def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Reject
         require_headers(path, headers, required, headers)
         same = _same_headers(headers)
         named = max((place for place, header in enumerate(headers, start=1) if header), default=0)
-        for number, cells in enumerate(reader, start=1):
+        filled = (cells for cells in reader if any(map(str.strip, cells)))
+        for number, cells in enumerate(filled, start=1):
             row = Row(path, number, _named(headers, cells), same)
             reason = _misfit(cells, reader, named)
             yield Rejection(row.place, reason) if reason else row
@@ -83,7 +85,8 @@ def _named(headers: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 def _same_headers(headers: Sequence[str]) -> dict[str, str]:
     """Headers by their letters and digits; those that several headers share are left out."""
     folded = [folded_header(header) for header in headers]
-    return {key: header for key, header in zip(folded, headers, strict=True) if folded.count(key) == 1}
+    counts = Counter(folded)
+    return {key: header for key, header in zip(folded, headers, strict=True) if counts[key] == 1}
 
 
 def _misfit(cells: Sequence[str], reader: CsvReader, named: int) -> str | None:
@@ -122,7 +125,8 @@ def require_headers(
         DataError: one is not, or is.
     """
     require_columns(path, headers, required)
-    repeated = next((name for name in wanted if name and headers.count(name) > 1), None)
+    counts = Counter(headers)
+    repeated = next((name for name in wanted if name and counts[name] > 1), None)
     if repeated:
         raise DataError(f"{path}: header '{repeated}' occurs twice; rename one of the columns")
 
