@@ -19,6 +19,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 import plainfilm
@@ -36,6 +37,9 @@ from plainfilm.types import SPLITS, Rejection, Study
 
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
+_OUT = "out"
+"""The option by which a source is told the collection, where it takes one: it is none of the data's."""
+
 _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 
@@ -86,7 +90,7 @@ def prepare(
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
     out = out.absolute()
-    stated = _options(source_name, options or {}, tables_only)
+    stated = _options(source_name, options or {}, tables_only, out)
     order = PrepareConfig(
         source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused
     )
@@ -107,10 +111,12 @@ def prepare(
     return Collection.open(plan.out)
 
 
-def _options(source_name: str, options: Mapping[str, Any], tables_only: bool) -> dict[str, Any]:
-    if tables_only and "tables_only" not in source(source_name).Config.model_fields:
+def _options(source_name: str, options: Mapping[str, Any], tables_only: bool, out: Path) -> dict[str, Any]:
+    fields = source(source_name).Config.model_fields
+    if tables_only and "tables_only" not in fields:
         raise UsageError(f"--tables-only: source {source_name} cannot do without its films; leave it out")
-    return {**options, "tables_only": True} if tables_only else dict(options)
+    stated = {**options, "tables_only": True} if tables_only else dict(options)
+    return {**stated, _OUT: out} if _OUT in fields else stated
 
 
 def shards(plan: PreparePlan) -> Iterator[Shard]:
@@ -262,15 +268,31 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if name != _OUT
+    }
 
 
 def _first_reason(work: Path) -> str:
     rejected = read_parquet(work / "rejected.parquet", TABLES["rejected"])
     if not len(rejected):
         return "the source found none"
-    path, reason = rejected["path"][0].as_py(), rejected["reason"][0].as_py()
-    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)} ({len(rejected)} rejected in all)"
+    return f"{_spoken(rejected, 0)} ({len(rejected)} rejected in all)"
+
+
+def first_rejected(collection: Collection, most: int = 3) -> list[str]:
+    """The first rows of `rejected` as lines for a person, without what may be text of a report."""
+    rejected = collection.table("rejected")
+    lines = [_spoken(rejected, row) for row in range(min(most, len(rejected)))]
+    more = len(rejected) - len(lines)
+    return [*lines, f"... and {more} more, in the table `rejected`"] if more else lines
+
+
+def _spoken(rejected: pa.Table, row: int) -> str:
+    path, reason = rejected["path"][row].as_py(), rejected["reason"][row].as_py()
+    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)}"
 
 
 def _unspoken(cell: str) -> str:

@@ -238,9 +238,7 @@ def _is_denied(text: str, alternative: Cue, cues: Sequence[Cue], stops: Spans) -
     )
 
 
-def _mark_alternatives(
-    text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]
-) -> None:
+def _mark_alternatives(text: str, cue: Cue, mentions: Sequence[Mention], decisions: list[Decision]) -> None:
     """Makes the stated mentions next to an "or" or "versus" uncertain; an "or" must have two of them."""
     before = [place for place, mention in enumerate(mentions) if _near(text, mention.end, cue.start)]
     after = [place for place, mention in enumerate(mentions) if _near(text, cue.end, mention.start)]

@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,10 +17,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from plainfilm.errors import DataError, UsageError
-from plainfilm.io.csv_files import open_text, require_columns
+from plainfilm.io.csv_files import (
+    LONGEST_CELL,
+    CsvReader,
+    find_header,
+    looks_like_rows,
+    open_csv,
+    require_columns,
+)
 from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
@@ -44,7 +50,6 @@ STATUS = "report_status"
 """The column that says what became of a report."""
 
 _ROWS_PER_CHUNK = 512
-_LONGEST_CELL = 1 << 24
 
 Status = Literal["labelled", "nothing recognised", "not readable", "empty"]
 
@@ -105,13 +110,13 @@ def label_csv(
     parse_sections("", header_rules)  # an unknown name is an error before anything is read
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
-        reader = csv.reader(stack.enter_context(open_text(path)))
-        header = _header(path, reader, text_columns, labeller.observations)
+        reader = stack.enter_context(open_csv(path))
+        header = _header(path, reader.headers, text_columns, labeller.observations)
         writer = csv.writer(_opened(stack, out), lineterminator="\n")
         lines = _opened(stack, evidence) if evidence else None
         writer.writerow([*header, STATUS, *labeller.observations])
         rows: list[list[list[str]]] = []
-        places = [header.index(name) for name in text_columns]
+        places = [header.index(str(find_header(path, name, header))) for name in text_columns]
         settings = (vocabulary, codes, tuple(text_columns), evidence is not None, header_rules)
         chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
         for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
@@ -124,11 +129,8 @@ def label_csv(
 
 
 def _header(
-    path: Path, reader: Iterator[list[str]], text_columns: Sequence[str], observations: Sequence[str]
+    path: Path, header: list[str], text_columns: Sequence[str], observations: Sequence[str]
 ) -> list[str]:
-    header = [name.strip() for name in next(reader, [])]
-    if not header:
-        raise DataError(f"{path}: is empty: a header is needed")
     require_columns(path, header, text_columns)
     repeated = next((name for name in text_columns if header.count(name) > 1), None)
     if repeated is not None:
@@ -148,19 +150,20 @@ def _opened(stack: ExitStack, path: Path) -> TextIO:
     return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
 
 
-def _rows(path: Path, reader: Any, width: int) -> Iterator[list[str]]:
-    csv.field_size_limit(min(_LONGEST_CELL, sys.maxsize))
-    try:
-        for row in reader:
-            if len(row) == width:
-                yield row
-            elif row:
-                raise DataError(
-                    f"{path}: line {reader.line_num}: {len(row)} cells under {width} headers; "
-                    "cells with commas or line breaks need quotes"
-                )
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+def _rows(path: Path, reader: CsvReader, width: int) -> Iterator[list[str]]:
+    for row in reader:
+        if len(row) != width or looks_like_rows(row, reader.delimiter):
+            raise DataError(
+                f"{path}: line {reader.first_line}: {len(row)} cells under {width} headers, or a quote is "
+                "left open; cells with commas or line breaks need quotes"
+            )
+        longest = max(map(len, row))
+        if longest > LONGEST_CELL:
+            raise DataError(
+                f"{path}: line {reader.first_line}: a cell of {longest:,} characters; "
+                f"at most {LONGEST_CELL:,} are read"
+            )
+        yield row
 
 
 def _chunks(

@@ -210,8 +210,9 @@ def _read_json_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
         for number, line in enumerate(stream, start=1):
             try:
                 cells = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}: line {number}: not valid JSON ({error.msg})") from None
+            except (json.JSONDecodeError, RecursionError) as error:
+                reason = getattr(error, "msg", "nested too deeply")
+                raise DataError(f"{path}: line {number}: not valid JSON ({reason})") from None
             film = str(cells.get(_PLUS_HEADERS.path)) if isinstance(cells, dict) else ""
             study = _known(film, corpus)
             if study is None:

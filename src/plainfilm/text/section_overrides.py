@@ -6,13 +6,12 @@ the characters of the report to read; a row with neither says that the study has
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.errors import DataError, nearest
-from plainfilm.io.csv_files import open_text, require_columns
+from plainfilm.io.csv_files import find_header, open_csv, require_columns
 from plainfilm.types import SECTIONS, Section
 
 _COLUMNS = ("study_id", "section", "start", "end")
@@ -45,12 +44,15 @@ def read_overrides(path: Path) -> dict[str, Override]:
             a study that occurs twice; each names file, line and value.
     """
     found: dict[str, Override] = {}
-    with open_text(Path(path)) as stream:
-        reader = csv.DictReader(stream)
-        require_columns(path, [name.strip() for name in reader.fieldnames or ()], _COLUMNS)
+    with open_csv(Path(path)) as reader:
+        require_columns(path, reader.headers, _COLUMNS)
+        columns = {name: find_header(path, name, reader.headers) for name in _COLUMNS}
         for row in reader:
-            where = f"{path}: line {reader.line_num}"
-            cells = {name.strip(): (value or "").strip() for name, value in row.items() if name}
+            where = f"{path}: line {reader.first_line}"
+            if len(row) > len(reader.headers):
+                raise DataError(f"{where}: has {len(row)} cells, the header {len(reader.headers)}")
+            stated = dict(zip(reader.headers, row, strict=False))
+            cells = {name: stated.get(header or "", "").strip() for name, header in columns.items()}
             study = cells["study_id"]
             if not study or study in found:
                 raise DataError(f"{where}: study_id '{study}' " + ("occurs twice" if study else "is blank"))

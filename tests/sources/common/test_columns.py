@@ -45,3 +45,19 @@ def test_a_table_of_a_header_alone_has_no_rows(tmp_path: Path) -> None:
 def test_what_is_no_table_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=f"t.csv: .*{message}"):
         list(columns_of(write(tmp_path / "t.csv", text), ("a",)))
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_other_delimiters_and_headers_in_another_case(tmp_path: Path, sign: str) -> None:
+    text = "\n".join((f"sep={sign}", f"Dicom ID{sign}B", f"x{sign}2", ""))
+    assert list(columns_of(write(tmp_path / "t.csv", text), ("b", "dicom_id"))) == [("2", "x")]
+
+
+@pytest.mark.parametrize("text", ['a,b\n1,"x\n2,y\n3,"z"\n', 'a,b\nn1,"x\nn2,y"\n', 'a,b\n1,"x" y\n'])
+def test_rows_behind_an_open_quote_are_not_swallowed(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError, match="line 2"):
+        list(columns_of(write(tmp_path / "t.csv", text), ("a", "b")))
+
+
+def test_quotes_in_the_middle_of_a_cell_are_read(tmp_path: Path) -> None:
+    assert list(columns_of(write(tmp_path / "t.csv", 'a,b\n1,tube 5" long\n'), ("b",))) == [('tube 5" long',)]

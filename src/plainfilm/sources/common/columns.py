@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
+from pyarrow import csv as pa_csv
 
 from plainfilm.errors import DataError
-from plainfilm.io.csv_files import encoding_of, open_bytes, open_text
+from plainfilm.io.csv_files import (
+    TableFormat,
+    find_header,
+    looks_like_rows,
+    open_bytes,
+    open_csv,
+    table_format,
+)
 from plainfilm.sources.base import BLANK_WORDS
 from plainfilm.sources.common.rows import require_headers
 
@@ -36,10 +42,30 @@ def columns_of(
     require_headers(path, headers, required, wanted)
     if not has_rows:
         return
-    for batch in _batches(path, headers, [name for name in wanted if name in headers]):
+    found = {name: find_header(path, name, headers) for name in wanted}
+    there = list(dict.fromkeys(header for header in found.values() if header is not None))
+    form = table_format(path)
+    if form.quotes == "odd":
+        yield from _carefully(path, headers, [found[name] for name in wanted])
+        return
+    for batch in _batches(path, form, headers, there):
         blank = [""] * batch.num_rows
         columns = {name: _clean(batch.column(name)).to_pylist() for name in batch.schema.names}
-        yield from zip(*(columns.get(name, blank) for name in wanted), strict=True)
+        yield from zip(*(columns.get(found[name] or "", blank) for name in wanted), strict=True)
+
+
+def _carefully(path: Path, headers: Sequence[str], wanted: Sequence[str | None]) -> Iterator[tuple[str, ...]]:
+    """The rows of a table whose quotes may be wrong: Arrow would read on in silence."""
+    places = [None if name is None else headers.index(name) for name in wanted]
+    with open_csv(path) as reader:
+        for cells in reader:
+            if len(cells) != len(headers) or looks_like_rows(cells, reader.delimiter):
+                raise DataError(
+                    f"{path}: line {reader.first_line}: has {len(cells)} cells, the header "
+                    f"{len(headers)}, or a quote is left open; mend or remove the row"
+                )
+            stripped = ("" if place is None else cells[place].strip() for place in places)
+            yield tuple("" if cell.lower() in BLANK_WORDS else cell for cell in stripped)
 
 
 def headers_of(path: Path) -> list[str]:
@@ -53,30 +79,33 @@ def headers_of(path: Path) -> list[str]:
 
 def _head(path: Path) -> tuple[list[str], bool]:
     """The headers, and whether any row follows."""
-    with open_text(path) as stream:
-        reader = csv.reader(stream)
-        return [name.strip() for name in next(reader, [])], next(reader, None) is not None
+    with open_csv(path) as reader:
+        return reader.headers, next(iter(reader), None) is not None
 
 
-def _batches(path: Path, headers: Sequence[str], wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    encoding = encoding_of(path)
-    arrow_encoding = "utf8" if encoding == "utf-8-sig" else encoding
+def _batches(
+    path: Path, form: TableFormat, headers: Sequence[str], wanted: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    encoding = "utf8" if form.encoding == "utf-8-sig" else form.encoding
     types = dict.fromkeys(wanted, pa.string())
     # Headers of columns that nobody asks for may be blank or occur twice.
     names = [name if name in wanted else f"{place} {name}" for place, name in enumerate(headers)]
+    read = pa_csv.ReadOptions(
+        column_names=names, skip_rows=form.skipped, skip_rows_after_names=1, encoding=encoding
+    )
     with open_bytes(path) as stream:
         try:
-            yield from arrow_csv.open_csv(
+            yield from pa_csv.open_csv(
                 stream,
-                arrow_csv.ReadOptions(column_names=names, skip_rows_after_names=1, encoding=arrow_encoding),
-                arrow_csv.ParseOptions(newlines_in_values=True),
-                arrow_csv.ConvertOptions(include_columns=wanted, column_types=types),
+                read,
+                pa_csv.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
+                pa_csv.ConvertOptions(include_columns=wanted, column_types=types),
             )
         except pa.ArrowInvalid as error:
             message = " ".join(str(error).split())[:_SHOWN]
             raise DataError(f"{path}: not a regular CSV ({message}); mend or remove the row") from None
         except UnicodeError:
-            raise DataError(f"{path}: is not text in {encoding}; save it as UTF-8") from None
+            raise DataError(f"{path}: is not text in {encoding}; save it as CSV UTF-8") from None
 
 
 def _clean(column: Any) -> Any:

@@ -16,12 +16,12 @@ from typing import Any
 
 from plainfilm.errors import DataError, ImageError, MissingDependency
 from plainfilm.io.archives import open_binary
-from plainfilm.io.deidentify import kept_header
-from plainfilm.io.dicom.header import items, text
-from plainfilm.io.dicom.read import is_dicom
-from plainfilm.io.dicom.safe_stream import safe_stream
-from plainfilm.io.dicom.spacing import side_of_pixel
-from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
+from plainfilm.io.dates import ways_to_write
+from plainfilm.io.deidentify import Identifiers, kept_header
+from plainfilm.io.dicom import is_dicom
+from plainfilm.io.dicom_header import items, text
+from plainfilm.io.dicom_spacing import side_of_pixel
+from plainfilm.io.dicom_subject import RADIOGRAPHS, doubts
 from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 
@@ -74,7 +74,7 @@ _NO_VIEW = ("decub", "oblique", "obl")
 
 @dataclass(frozen=True)
 class Record:
-    """The header of one file. `identifiers` are all words in it that could name a person.
+    """The header of one file. `identifiers` are what in it could name a person.
 
     `reason` says why it can be no film, `doubt` what the header says that speaks against it, `is_report` that
     it is a structured report. No identifier stands in what `repr` shows.
@@ -86,7 +86,7 @@ class Record:
     image: str = field(default="", repr=False)
     accession: str = field(default="", repr=False)
     taken: date | None = field(default=None, repr=False)
-    identifiers: frozenset[str] = field(default=frozenset(), repr=False)
+    identifiers: Identifiers = field(default=Identifiers(), repr=False)
     reason: str | None = None
     doubt: str | None = None
     is_radiograph: bool = True
@@ -173,7 +173,7 @@ def _record(path: Path, dataset: Any) -> Record:
             image=text(header, "SOPInstanceUID"),
             accession=text(header, "AccessionNumber"),
             taken=taken,
-            identifiers=frozenset(identifiers_of(header)),
+            identifiers=identifiers_of(header),
             reason=None if is_report else _no_film(header, stored, path),
             doubt=None if is_report else _doubt(header, kept),
             is_radiograph=not modality or modality in RADIOGRAPHS,
@@ -268,28 +268,18 @@ def _view_by_orientation(words: str) -> View:
     return View.LATERAL if first in ("A", "P") else View.UNKNOWN
 
 
-def identifiers_of(header: Mapping[str, Any]) -> Iterator[str]:
-    """Every word of a header that could name a person, a place or a day in a report."""
-    for keyword in _PEOPLE:
-        # Prefix and suffix (PS3.5 6.2.1), such as Dr, name nobody.
-        names = re.split(r"[=\\]", text(header, keyword))
-        parts = [part for name in names for part in name.split("^")[:3]]
-        yield from (word for part in parts for word in (part.strip(), *part.split()))
+def identifiers_of(header: Mapping[str, Any]) -> Identifiers:
+    """Everything in a header that could name a person, a place or a day in a report."""
+    names = frozenset(filter(None, (text(header, keyword) for keyword in _PEOPLE)))
+    return Identifiers(names, frozenset(filter(None, _words_of(header))))
+
+
+def _words_of(header: Mapping[str, Any]) -> Iterator[str]:
     for keyword in _NUMBERS:
-        yield from (word for word in text(header, keyword).split() if len(word) >= 4)
+        for word in text(header, keyword).split():
+            bare = word.lstrip("0")
+            yield from (number for number in dict.fromkeys((word, bare)) if len(number) >= 4)
     yield from (text(header, keyword) for keyword in _PLACES)
     for keyword in _DATES:
         day = _date(text(header, keyword))
-        yield from _ways_to_write(day) if day else ()
-
-
-def _ways_to_write(day: date) -> Iterator[str]:
-    year, month, number = f"{day:%Y}", f"{day:%m}", f"{day:%d}"
-    for sign in ("", "-", ".", "/"):
-        yield from (
-            sign.join(parts)
-            for parts in ((year, month, number), (number, month, year), (month, number, year))
-        )
-    for sign in (".", "/"):
-        yield from (f"{day.day}{sign}{day.month}{sign}{year}", f"{day.month}{sign}{day.day}{sign}{year}")
-    yield from (f"{day:%B} {day.day}, {year}", f"{day.day} {day:%B} {year}", f"{day:%b} {day.day}, {year}")
+        yield from ways_to_write(day) if day else ()

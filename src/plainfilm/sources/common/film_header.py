@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plainfilm.io.archives import open_binary
-from plainfilm.io.dicom.header import text
-from plainfilm.sources.base import age_of, is_blank, not_understood, sex_of, view_of
+from plainfilm.io.dicom_header import text
+from plainfilm.sources.base import age_of, is_blank, sex_of, view_of
 from plainfilm.sources.common.dicom_records import DAMAGE, read_dataset
 from plainfilm.sources.common.raw_files import DICOM_SUFFIXES
 from plainfilm.types import Rejection, Study, View
@@ -52,6 +52,11 @@ def read_header(path: Path) -> FilmHeader | None:
         return FilmHeader(*(text(dataset, keyword) for keyword in _KEYWORDS))
 
 
+def _not_understood(what: str) -> str:
+    """Why something is left out; what the header says instead may be anything, so it is not quoted."""
+    return f"the {what} in its header is not understood; the study is kept without it"
+
+
 def with_header(study: Study, *, patient: bool = False) -> Iterator[Study | Rejection]:
     """The study with sex, age, view and, if wanted, the patient of the header of its first file.
 
@@ -66,9 +71,9 @@ def with_header(study: Study, *, patient: bool = False) -> Iterator[Study | Reje
     place = str(study.files[0])
     age, sex = age_of(header.age), sex_of(header.sex)
     if age is None and not is_blank(header.age):
-        yield Rejection(place, not_understood("age", header.age), study.study_id)
+        yield Rejection(place, _not_understood("age"), study.study_id)
     if sex is None and not is_blank(header.sex) and header.sex.lower() not in _NEITHER_SEX:
-        yield Rejection(place, not_understood("sex", header.sex), study.study_id)
+        yield Rejection(place, _not_understood("sex"), study.study_id)
     view = view_of(header.view)
     yield replace(
         study,

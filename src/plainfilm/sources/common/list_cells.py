@@ -3,8 +3,33 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from plainfilm.sources.base import is_blank
+
+MOST_ENTRIES = 10_000
+"""A cell with a longer list makes its row a rejection."""
+
+DEEPEST = 20
+"""A cell with a list of more levels makes its row a rejection."""
+
+_BRACKET = re.compile(r"[\[\](){}]")
+_OPENING = "[({"
+
+
+def too_long_a_list(cell: str) -> str | None:
+    """Why a list in a cell is not read, in time that grows with its length only; `None` where it may be."""
+    if not cell or cell.lstrip()[:1] not in _OPENING:
+        return None
+    entries = cell.count(",") + 1
+    if entries > MOST_ENTRIES:
+        return f"has a list of about {entries:,} entries; at most {MOST_ENTRIES:,} are read"
+    depth = 0
+    for match in _BRACKET.finditer(cell):
+        depth += 1 if match[0] in _OPENING else -1
+        if depth > DEEPEST:
+            return f"has a list of more than {DEEPEST} levels"
+    return None
 
 
 def list_of(cell: str) -> list[str]:
@@ -16,7 +41,7 @@ def list_of(cell: str) -> list[str]:
     text = cell.strip()
     if is_blank(text):
         return []
-    if text[0] in "[(" and text[-1] in "])":
+    if text[0] in "[(" and text[-1] in "])" and too_long_a_list(text) is None:
         try:
             entries = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -33,7 +58,7 @@ def is_broken_list(cell: str) -> bool:
     (True, False, False)
     """
     text = cell.strip()
-    begins = text.startswith(("['", '["')) or (text.startswith("[") and text.endswith("]"))
+    begins = text.startswith(("['", '["', "('", '("', "{'", '{"')) or (text[:1] + text[-1:]) in ("[]", "{}")
     return begins and list_of(text) == [text]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from plainfilm.sources.common.person_ids import People, identifier
 from plainfilm.types import Image, Label, Report, Study
 
 
@@ -21,14 +22,26 @@ class ListedStudy:
 
 
 class ListedStudies:
-    """Studies in the order of their first rows. One in two splits is two; `prepare` keeps the first."""
+    """Studies in the order of their first rows.
+
+    One in two splits, or of two patients, is two; `prepare` keeps the first and rejects the other.
+    """
 
     def __init__(self) -> None:
-        self._studies: dict[tuple[str, str | None], ListedStudy] = {}
+        self._studies: dict[tuple[str, str, str | None], ListedStudy] = {}
+        self._people = People()
 
     def of(self, study_id: str, patient_id: str, split: str | None) -> ListedStudy:
-        """The study of a row, which is new or was met before."""
-        return self._studies.setdefault((study_id, split), ListedStudy(study_id, patient_id, split))
+        """The study of a row, which is new or was met before; one of another patient is another study.
+
+        A blank patient, or one that a spreadsheet has rounded, is the study itself.
+        """
+        study_id = identifier(study_id)
+        patient_id = self._people(patient_id) or study_id
+        key = (study_id, patient_id, split)
+        if key not in self._studies:
+            self._studies[key] = ListedStudy(study_id, patient_id, split)
+        return self._studies[key]
 
     def __iter__(self) -> Iterator[Study]:
         for study in self._studies.values():

@@ -161,6 +161,7 @@ def _read_labels(path: Path, origin: str, tables: Tables) -> Iterator[Rejection]
     headers = headers_of(path)
     observations = [name for name in headers if name not in ("", "study_id", "subject_id")]
     wrong: set[str] = set()
+    seen: set[str] = set()
     records: dict[tuple[str, str], Label] = {}  # one record per label, shared by all studies
     known: dict[tuple[str, ...], tuple[Label, ...]] = {}
     for number, row in enumerate(columns_of(path, ("study_id", *observations), ("subject_id",)), start=1):
@@ -173,6 +174,11 @@ def _read_labels(path: Path, origin: str, tables: Tables) -> Iterator[Rejection]
             records.update(found)
             known[cells] = tuple(records[one] for one in said if one in records)
         name = tables.add_study(subject, study) if subject else f"s{study}"
+        if name in seen:
+            reason = f"{path.name} has a row of {name} already, which is taken"
+            yield Rejection(f"{path.name} row {number}", reason, name)
+            continue
+        seen.add(name)
         tables.labels[name] = (*tables.labels.get(name, ()), *known[cells])
         for place in () if wrong.isdisjoint(cells) else range(len(cells)):
             if cells[place] in wrong:

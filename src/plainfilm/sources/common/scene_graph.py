@@ -17,7 +17,7 @@ from typing import Any
 
 from plainfilm.errors import DataError
 from plainfilm.io.archives import read_bytes
-from plainfilm.sources.base import number_of, sex_of
+from plainfilm.sources.base import number_of, sex_of, shown
 from plainfilm.types import Box, Label, State
 
 SUFFIX = "_SceneGraph.json"
@@ -66,7 +66,7 @@ def read_scene_graph(path: Path) -> SceneGraph:
         content = json.loads(read_bytes(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: is no scene graph (a JSON object with objects and attributes)")
@@ -108,7 +108,9 @@ def _add_statements(graph: SceneGraph, entry: Mapping[str, Any]) -> None:
         if category and name and relation in _RELATIONS:
             _say(states, (category, name), _RELATIONS[relation])
         else:
-            graph.problems.append(f"attribute '{statement}' of '{region}' is not category|yes or no|name")
+            graph.problems.append(
+                f"attribute '{shown(statement)}' of '{region}' is not category|yes or no|name"
+            )
     phrases = entry.get("phrases")
     sentences = (" ".join(str(phrase).split()) for phrase in phrases) if isinstance(phrases, list) else ()
     graph.phrases.setdefault(region, []).extend(sentence for sentence in sentences if sentence)
