@@ -18,10 +18,11 @@ from plainfilm.errors import DataError, ImageError, MissingDependency
 from plainfilm.io.archives import open_binary
 from plainfilm.io.dates import ways_to_write
 from plainfilm.io.deidentify import Identifiers, kept_header
-from plainfilm.io.dicom import is_dicom
-from plainfilm.io.dicom_header import items, text
-from plainfilm.io.dicom_spacing import side_of_pixel
-from plainfilm.io.dicom_subject import RADIOGRAPHS, doubts
+from plainfilm.io.dicom.header import items, text
+from plainfilm.io.dicom.read import is_dicom
+from plainfilm.io.dicom.safe_stream import safe_stream
+from plainfilm.io.dicom.spacing import side_of_pixel
+from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
 from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plainfilm.io.archives import open_binary
-from plainfilm.io.dicom_header import text
+from plainfilm.io.dicom.header import text
 from plainfilm.sources.base import age_of, is_blank, sex_of, view_of
 from plainfilm.sources.common.dicom_records import DAMAGE, read_dataset
 from plainfilm.sources.common.raw_files import DICOM_SUFFIXES
