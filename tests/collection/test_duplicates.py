@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image as PillowImage
 
-from plainfilm.collection import repeats
+from plainfilm.collection import duplicates
 from plainfilm.collection.duplicates import near_duplicates
 from plainfilm.seeding import generator
 
@@ -74,7 +74,7 @@ def test_hashes_speak_for_the_candidates_that_are_too_many_to_compare(
     films = [grey(noise(seed)) for seed in range(4)]
     assert found(tmp_path, *films) == []
     # Compared are the first two of the six pairs, of films 0 and 1, and 0 and 2.
-    monkeypatch.setattr(repeats, "_COMPARED", 2)
+    monkeypatch.setattr(duplicates, "_COMPARED", 2)
     assert found(tmp_path, *films) == [["film0", "film1", "film2", "film3"]]
-    monkeypatch.setattr(repeats, "_COMPARED", 5)
+    monkeypatch.setattr(duplicates, "_COMPARED", 5)
     assert found(tmp_path, *films) == [["film2", "film3"]]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from plainfilm import phantom
-from plainfilm.bank.items import Choice, gather
+from plainfilm.bank.items import ItemFilter, gather
 from plainfilm.batches.batch import Needs
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.labels import item_labels, joined, truth
@@ -308,7 +308,7 @@ def in_evaluation(two):
 
 
 def in_a_bank(two):
-    items = gather([two], "images", Choice(), Labels([two], ("images",), wanted="a"))
+    items = gather([two], "images", ItemFilter(), Labels([two], ("images",), wanted="a"))
     rows = zip(items.frame["item_id"], items.states, strict=True)
     return {key: stated(items.observations, row) for key, row in rows}
 

@@ -12,7 +12,7 @@ from plainfilm.bank.items import ItemFilter
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError
-from plainfilm.nn.model_folder import TrainedOn
+from plainfilm.model_folder import TrainedOn
 from plainfilm.predictor import load
 from plainfilm.tasks import classification, linear_probe, retrieval, zero_shot
 from plainfilm.tasks.scoring.films import views_of_films
