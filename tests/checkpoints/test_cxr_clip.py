@@ -265,7 +265,7 @@ def test_a_classifier_gives_the_published_logits(tmp_path: Path, encoder: str, f
     imported = import_checkpoint(
         "cxr-clip", classifier_file(model, head, tmp_path / "model-best.tar"), tmp_path / "model"
     )
-    assert imported.tokenizer is None
+    assert imported.tokenizers == {}
     said = load(tmp_path / "model").classify(list(films(56)))
     assert said.observations == ("Pneumonia",)
     with torch.no_grad():

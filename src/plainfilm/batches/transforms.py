@@ -59,7 +59,8 @@ def fixed_geometry(film: tuple[int, int], preprocessing: Preprocessing) -> Geome
 def cut(array: Film, geometry: Geometry) -> Film:
     """The square (S, S) that `geometry` makes of a film (H, W)."""
     film = array
-    if geometry.padding != (0, 0):
+    beyond = max(geometry.box[2] - array.shape[1], geometry.box[3] - array.shape[0])
+    if geometry.padding != (0, 0) or beyond > 1e-6:  # a single row or column of padding is behind the film
         film = pad_to_square(array)
     image = Image.fromarray(film)
     left, top, right, bottom = geometry.box
