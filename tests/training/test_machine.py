@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.models.base import Facts, TokenizerFacts, build_model
+from plainfilm.models.dual_encoder import Config, DualEncoder
 from plainfilm.training import machine
 from plainfilm.training.machine import choose_device_config, is_convolutional, repeatable
 from plainfilm.training.recipe import TrainingConfig
 
 CPU = torch.device("cpu")
+FACTS = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=50, max_tokens=32)})
 TINY_BERT = {
     "model_type": "bert",
     "hidden_size": 32,
@@ -23,13 +25,10 @@ TINY_BERT = {
 }
 
 
-def model(name: str) -> DualEncoder:
-    return build_dual_encoder(
-        ArchitectureConfig(
-            image={"use": "timm", "name": name}, text={"use": "compact", "width": 32, "depth": 1, "heads": 2}
-        ),
-        vocabulary_size=50,
-    )
+def model(name: str, width: int = 32) -> DualEncoder:
+    text = {"use": "compact", "width": width, "depth": 1, "heads": 2}
+    projection = {"kind": "linear", "dimension": 16}
+    return build_model(Config(image={"use": "timm", "name": name}, text=text, projection=projection), FACTS)
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_a_recipe_overrides_the_choice() -> None:
 
 @pytest.mark.parametrize(("name", "wanted"), [("test_resnet", True), ("test_vit", False)])
 def test_channels_last_for_convolutions_only(name: str, wanted: bool) -> None:
-    assert is_convolutional(model(name).image) is wanted
+    assert is_convolutional(model(name)) is wanted
 
 
 def test_place_changes_the_memory_format() -> None:
@@ -80,7 +79,7 @@ def test_place_changes_the_memory_format() -> None:
 
 def test_attention_is_written_out_for_bf16_on_a_cpu_and_not_kept_with_the_model(with_bf16) -> None:
     text = {"use": "transformers", "pretrained": False, "settings": TINY_BERT}
-    made = build_dual_encoder(ArchitectureConfig(image={"use": "timm", "name": "test_resnet"}, text=text), 50)
+    made = build_model(Config(image={"use": "timm", "name": "test_resnet"}, text=text), FACTS)
     ids, mask = torch.arange(24).view(3, 8), torch.ones(3, 8, dtype=torch.bool)
     before = made.eval().encode_texts(ids, mask)
     choose_device_config(TrainingConfig(), made, CPU).place(made)

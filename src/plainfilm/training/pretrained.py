@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from plainfilm.errors import ConfigError, nearest
+from plainfilm.errors import ConfigError, ModelError, nearest
 from plainfilm.model_folder import (
     LoadedModel,
     ModelConfig,
@@ -72,7 +72,9 @@ class PretrainedParts:
                 raise ConfigError(
                     f"parts.{name}: model '{model.config.use}' has no such part: {nearest(name, parts)}"
                 )
-            weights = source.model.parts()[name].state_dict()
+            if name not in (own := source.model.parts()):
+                raise ModelError(f"{self.folders[name]}: has no part '{name}': {nearest(name, own)}")
+            weights = own[name].state_dict()
             load_strictly(parts[name], weights, f"part '{name}' of {self.folders[name]}")
 
 

@@ -224,7 +224,8 @@ class Recipe(Settings):
                     f"tokenizers.{name}: model '{self.model['use']}' reads with "
                     f"{', '.join(known) or 'none'}: leave it out"
                 )
-        for name in self.needs.targets:
+        measured = (name for module, _ in self.evaluators() for name in module.NEEDS)
+        for name in (*self.needs.targets, *measured):
             tokenizer = tokenizer_of(name)
             if tokenizer is not None and tokenizer not in known:
                 raise ConfigError(

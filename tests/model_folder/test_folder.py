@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +30,14 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def model(tokenizer: Tokenizer):
-    from plainfilm.nn.dual_encoder import build_dual_encoder
-
-    return build_dual_encoder(toy_architecture(), tokenizer.vocabulary_size).eval()
+    facts = Facts(tokenizers=written.tokenizer_facts({"text": tokenizer}))
+    return build_model(toy_config(), facts).eval()
 
 
 @pytest.fixture
 def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
     config = ModelConfig(
-        architecture=toy_architecture(),
+        architecture=toy_config(),
         preprocessing=Preprocessing(size=32),
         trained_on=TrainedOn(text_rule="impression"),
         observations=("Edema",),
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
         recipe={"objective": {"use": "infonce"}, "seed": 3},
         scores={"recall@5": 0.25},
     )
-    save_model(tmp_path / "model", model, tokenizer, config)
+    save_model(tmp_path / "model", model, {"text": tokenizer}, config)
     return tmp_path / "model"
 
 
@@ -59,7 +59,7 @@ def test_a_model_of_somebodys_code_runs_nothing_unasked(folder: Path, code: str)
     architecture = json.loads((folder / "config.json").read_text())["architecture"]
     _edit(folder, architecture=architecture | {"image": {"use": code}})
     with pytest.raises(
-        ModelError, match=f"the image encoder is code of its own \\('{code}'\\).*--trust-code"
+        ModelError, match=f"'architecture.image.use' is code of its own \\('{code}'\\).*--trust-code"
     ):
         load_model(folder)
     with pytest.raises(ModelError, match="no such file|no module named"):
@@ -70,17 +70,17 @@ def test_a_full_disk_is_one_line(folder: Path, model, tokenizer: Tokenizer, monk
     def full(*args: object, **kwargs: object) -> None:
         raise SafetensorError("No space left on device (os error 28)")
 
-    settings = model_folder.read_model_config(folder)
+    settings = written.read_model_config(folder)
     before = (folder / "model.safetensors").read_bytes()
-    monkeypatch.setattr(model_folder, "save_file", full)
+    monkeypatch.setattr(written, "save_file", full)
     with pytest.raises(DataError, match=r"model.safetensors: cannot be written \(No space left"):
-        save_model(folder, model, tokenizer, settings)
+        save_model(folder, model, {"text": tokenizer}, settings)
     assert (folder / "model.safetensors").read_bytes() == before
 
 
 def test_a_model_comes_back_as_it_was(folder: Path, model, tokenizer: Tokenizer) -> None:
     loaded = load_model(folder)
-    ids, mask = (torch.from_numpy(array) for array in loaded.tokenizer.encode(TEXTS))
+    ids, mask = (torch.from_numpy(array) for array in loaded.tokenizers["text"].encode(TEXTS))
     assert torch.equal(loaded.model.encode_texts(ids, mask), model.encode_texts(ids, mask))
     images = torch.randn(2, 3, 32, 32)
     assert torch.equal(loaded.model.encode_images(images), model.encode_images(images))
@@ -90,19 +90,21 @@ def test_a_model_comes_back_as_it_was(folder: Path, model, tokenizer: Tokenizer)
 def test_its_facts_come_back(folder: Path, tokenizer: Tokenizer) -> None:
     config = load_model(folder).config
     assert config.preprocessing.size == 32
-    assert config.vocabulary_size == tokenizer.vocabulary_size
+    [(name, facts)] = config.facts.tokenizers.items()
+    assert (name, facts.vocabulary_size, facts.max_tokens) == ("text", tokenizer.vocabulary_size, 9)
+    assert (facts.pad, facts.start, facts.end) == (tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id)
     assert config.collections[0].fingerprint == "abc"
     assert config.recipe["seed"] == 3
 
 
 def test_the_fingerprint_follows_the_weights(folder: Path, model, tokenizer: Tokenizer) -> None:
     first = load_model(folder).config
-    save_model(folder, model, tokenizer, first)
+    save_model(folder, model, {"text": tokenizer}, first)
     assert load_model(folder).config.fingerprint == first.fingerprint
     with torch.no_grad():
         changed = load_model(folder).model
         changed.log_scale.add_(1)
-    save_model(folder, changed, tokenizer, first)
+    save_model(folder, changed, {"text": tokenizer}, first)
     assert load_model(folder).config.fingerprint != first.fingerprint
 
 
@@ -119,8 +121,9 @@ def test_the_card_states_the_facts(folder: Path) -> None:
 
 
 def test_only_the_stated_files_are_written(folder: Path) -> None:
-    names = {"README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
-    assert {path.name for path in folder.iterdir()} == names
+    names = {"README.md", "config.json", "model.safetensors"}
+    names |= {f"tokenizers/text/{name}" for name in ("tokenizer.json", "tokenizer_config.json")}
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == names
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
@@ -140,21 +143,21 @@ def test_an_unexpected_tensor_is_named(folder: Path) -> None:
 
 
 def test_a_tensor_of_another_shape_is_named(folder: Path) -> None:
-    _edit(folder, architecture=toy_architecture(projection={"dimension": 9}).model_dump(mode="json"))
+    _edit(folder, architecture=toy_config(projection={"dimension": 9}).model_dump(mode="json"))
     with pytest.raises(ModelError, match=r"is \(8, 64\), this model needs \(9, 64\) \(and 3 more\)"):
         load_model(folder)
 
 
 def test_a_newer_format_says_what_to_do(folder: Path) -> None:
-    _edit(folder, format_version=2, package_version="9.0", something_new=1)
-    with pytest.raises(ModelError, match=r"model format 2 \(written by plainfilm 9\.0\).*newer plainfilm"):
+    _edit(folder, format_version=3, package_version="9.0", something_new=1)
+    with pytest.raises(ModelError, match=r"model format 3 \(written by plainfilm 9\.0\).*newer plainfilm"):
         load_model(folder)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizers/text/tokenizer.json"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(ModelError, match=f"no {name}"):
+    with pytest.raises(ModelError, match=f"no {Path(name).name}"):
         load_model(folder)
 
 
@@ -172,7 +175,7 @@ def test_an_unknown_setting_is_named(folder: Path) -> None:
 
 
 def test_an_encoder_that_is_not_known_here_is_named(folder: Path) -> None:
-    architecture = {"image": IMAGE | {"use": "theirs"}, "text": TEXT}
+    architecture = {"use": "dual_encoder", "image": IMAGE | {"use": "theirs"}, "text": TEXT}
     _edit(folder, architecture=architecture)
     with pytest.raises(ModelError, match="unknown image encoder 'theirs'"):
         load_model(folder)
@@ -190,9 +193,9 @@ def test_a_failed_save_leaves_the_old_model(
         raise OSError(28, "No space left on device")
 
     before = (folder / "config.json").read_bytes()
-    monkeypatch.setattr(model_folder, "model_card", full_disk)
+    monkeypatch.setattr(written, "model_card", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        save_model(folder, model, tokenizer, load_model(folder).config)
+        save_model(folder, model, {"text": tokenizer}, load_model(folder).config)
     assert (folder / "config.json").read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
@@ -204,19 +207,19 @@ def test_a_save_killed_between_its_two_renames_is_mended(folder: Path) -> None:
 
 def test_leftovers_of_a_killed_save_are_cleared(folder: Path, model, tokenizer: Tokenizer) -> None:
     (folder.parent / ".model.part-abc").mkdir()
-    save_model(folder, model, tokenizer, load_model(folder).config)
+    save_model(folder, model, {"text": tokenizer}, load_model(folder).config)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
 def test_the_patients_it_was_trained_on_come_back(folder: Path, model, tokenizer: Tokenizer) -> None:
     config = load_model(folder).config
-    save_model(folder, model, tokenizer, config, np.array([3, 5]))
+    save_model(folder, model, {"text": tokenizer}, config, np.array([3, 5]))
     assert load_model(folder).patients.tolist() == [3, 5]
 
 
 def test_a_damaged_list_of_patients_is_named(folder: Path, model, tokenizer: Tokenizer) -> None:
     config = load_model(folder).config
-    save_model(folder, model, tokenizer, config, np.array([3, 5]))
+    save_model(folder, model, {"text": tokenizer}, config, np.array([3, 5]))
     (folder / "patients.npy").write_bytes(b"no array")
     with pytest.raises(ModelError, match=r"patients.npy: damaged"):
         load_model(folder)

@@ -1,4 +1,4 @@
-"""The dual encoder: unit vectors, temperature, parameter groups, early checks of its settings."""
+"""The dual encoder: unit vectors, temperature, parts, early checks of its settings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ import math
 import pytest
 import torch
 
+from plainfilm.batches.batch import Batch
 from plainfilm.config import build
 from plainfilm.errors import ConfigError
-from plainfilm.nn.dual_encoder import ArchitectureConfig
-from tests.toys import IMAGE, TEXT, toy_architecture, toy_batch, toy_model
+from plainfilm.models.dual_encoder import Config
+from tests.toys import IMAGE, TEXT, toy_batch, toy_config, toy_model
+
+
+def first_texts(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    texts = batch.targets["text"]
+    return texts.token_ids[:, 0], texts.token_mask[:, 0]
 
 
 def test_vectors_have_length_one_and_single_precision_under_autocast() -> None:
     model, batch = toy_model().eval(), toy_batch(4)
     with torch.autocast("cpu", torch.bfloat16):
-        images = model.encode_images(batch.images[:, 0])
-        texts = model.encode_texts(batch.token_ids[:, 0], batch.token_mask[:, 0])
+        images = model.encode_images(batch.films.pixels)
+        texts = model.encode_texts(*first_texts(batch))
     for vectors in (images, texts):
         assert vectors.dtype == torch.float32
         assert vectors.shape == (4, 8)
@@ -44,12 +50,13 @@ def test_the_temperature_starts_at_the_published_value_and_is_limited() -> None:
     assert float(model.scale()) == pytest.approx(0.01, rel=1e-5)
 
 
-def test_every_parameter_is_in_one_group() -> None:
+def test_every_parameter_is_of_one_part_or_of_none() -> None:
     model = toy_model()
-    groups = [model.image_parameters(), model.text_parameters(), model.other_parameters()]
-    together = [id(parameter) for group in groups for parameter in group]
+    groups = [[*part.parameters()] for part in model.parts().values()]
+    together = [id(parameter) for group in (*groups, model.other_parameters()) for parameter in group]
     assert sorted(together) == sorted(id(parameter) for parameter in model.parameters())
     assert len(set(together)) == len(together)
+    assert [id(one) for one in model.other_parameters()] == [id(model.log_scale)]
 
 
 def test_a_fixed_temperature_is_not_trained() -> None:
@@ -69,7 +76,7 @@ def test_towers_may_have_projections_of_their_own() -> None:
     [
         ({"image": {"use": "tim", "name": "resnet18"}}, "unknown image encoder 'tim': did you mean 'timm'"),
         ({"image": {"use": "timm", "name": "resnet81"}}, "unknown timm model 'resnet81'"),
-        ({"image": {"name": "resnet18"}}, "architecture.image: key 'use' is missing"),
+        ({"image": {"name": "resnet18"}}, "model.image: key 'use' is missing"),
         ({"text": TEXT | {"widht": 8}}, "unknown key 'widht': did you mean 'width'"),
         ({"text": TEXT | {"heads": 3}}, "width 16 is not a multiple of heads 3"),
         ({"projecton": {}}, "unknown key 'projecton': did you mean 'projection'"),
@@ -78,10 +85,10 @@ def test_towers_may_have_projections_of_their_own() -> None:
 def test_a_wrong_setting_is_found_before_anything_is_built(changes: dict, message: str) -> None:
     values = {"image": IMAGE, "text": TEXT} | changes
     with pytest.raises(ConfigError, match=message):
-        build(ArchitectureConfig, values, "recipe.yaml")
+        build(Config, values, "recipe.yaml")
 
 
 def test_it_says_how_to_build_it_again_without_weights() -> None:
     rebuilt = toy_model().rebuilt_from()
     assert rebuilt.image["pretrained"] is False
-    assert rebuilt.projection == toy_architecture().projection
+    assert rebuilt.projection == toy_config().projection
