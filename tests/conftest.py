@@ -80,7 +80,6 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
     import torch
 
     from plainfilm.io.preprocessing import Preprocessing
-    from plainfilm.nn.dual_encoder import ArchitectureConfig, build_dual_encoder
     from plainfilm.nn.model_folder import ModelConfig, TrainedOn, save_model
     from plainfilm.text.tokenizers import Tokenizer
 

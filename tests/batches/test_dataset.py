@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plainfilm.batches.batch import Needs
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.pixel_cache import ImageFiles
@@ -149,7 +148,7 @@ def _sided(sided: Collection, seed: int | None, flip: float) -> tuple[Dataset, d
 
 def test_on_mirrored_films_words_and_labels_change_sides(sided: Collection) -> None:
     (plain, readers), (flipped, _) = _sided(sided, 0, 0.0), _sided(sided, 0, 1.0)
-    for index, expected in enumerate([(0, 1, 1, UNASKED), (1, 0, -1, UNASKED)]):
+    for index, expected in enumerate([(0, 1, 1, NOT_LABELLED), (1, 0, -1, NOT_LABELLED)]):
         before, after = plain.item(index, 0, readers), flipped.item(index, 0, readers)
         assert np.array_equal(after.pixels, before.pixels[:, :, ::-1])
         assert before.values["text"][0] == ["Mass on the left. Bright right apex."]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plainfilm.batches.batch import Needs
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.pixel_cache import ImageFiles

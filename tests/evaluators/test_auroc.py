@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from plainfilm.batches.labels import UNASKED, UNLISTED
+from plainfilm.batches.labels import NOT_LABELLED, NOT_MENTIONED
 from plainfilm.batches.targets.labels import Labels
 from plainfilm.config import build
 from plainfilm.errors import UsageError
@@ -19,7 +19,7 @@ from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.objectives.base import Encoded
 from tests.toys import toy_batch, toy_classifier, toy_model
 
-STATES = [[1, 0, -1], [0, 0, UNLISTED], [1, UNASKED, 0], [0, 1, 1]]
+STATES = [[1, 0, -1], [0, 0, NOT_MENTIONED], [1, NOT_LABELLED, 0], [0, 1, 1]]
 LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from plainfilm.nn import model_folder
 from plainfilm.nn.model_folder import ModelConfig, TrainedOn, TrainingCollection, load_model, save_model
 from plainfilm.text.tokenizers import Tokenizer
 from plainfilm.types import View
-from tests.toys import IMAGE, TEXT, toy_architecture
+from tests.toys import IMAGE, TEXT
 
 TEXTS = ["No effusion.", "Small left effusion."]
 

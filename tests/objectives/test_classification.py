@@ -10,14 +10,11 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from plainfilm.batches.batch import Keys
 from plainfilm.collection.labels import NOT_LABELLED
-from plainfilm.errors import ConfigError
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.objectives import classification
 from plainfilm.objectives.base import Encoded
-from plainfilm.training.step import train_step
-from tests.toys import gradients, toy_batch, toy_classifier, toy_model, toy_objective
+from tests.toys import gradients, toy_batch, toy_classifier, toy_model
 
 STATES = [[1, 0, -1], [0, 0, NOT_MENTIONED], [1, NOT_LABELLED, 0], [0, 1, 1]]
 LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]

@@ -13,7 +13,7 @@ from plainfilm.errors import ConfigError
 from plainfilm.nn.model_folder import TrainedOn
 from plainfilm.progress import SILENT
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer, trained_on
+from plainfilm.training.setup import Setup, build_data, build_setup, trained_on
 from plainfilm.types import View
 
 Tiny = Callable[..., Recipe]

@@ -55,7 +55,7 @@ def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Film:
     """The square (S, S) that a random `geometry` makes of a film (H, W), scaled as `preprocessing` says, in
     whole grey values."""
     film = stretched(array) if preprocessing.stretch else array
-    if geometry.padding != (0, 0):
+    if preprocessing.fit == "pad":
         film = pad_to_square(film)
     left, top, right, bottom = geometry.box
     if geometry.angle:

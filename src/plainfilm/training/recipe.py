@@ -246,7 +246,7 @@ class Recipe(Settings):
 
     @property
     def needs(self) -> ItemNeeds:
-        """What objectives and evaluators ask of every item."""
+        """The films and targets that the objectives read of every item."""
         modules = [objective(one["use"]) for one in self.objectives]
         most = max((films_of(module) for module in modules), key=_FILMS.index)
         targets = [name for module in modules for name in module.NEEDS]
