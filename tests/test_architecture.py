@@ -231,3 +231,13 @@ def test_a_question_for_a_kind_is_noticed(tmp_path: Path) -> None:
         "def f(recipe):\n    return recipe.model['use'] == 'classifier'\n"
     )
     assert kinds_asked_for(wrong) == {"dual_encoder", "classifier"}
+
+
+def test_only_the_phantom_verb_and_the_demo_import_phantoms() -> None:
+    users = {
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] != "phantom"
+        and any(layer(module) == "phantom" for module in imports(path))
+    }
+    assert users == {"cli/phantom.py", "demo.py"}

@@ -7,12 +7,12 @@ import pytest
 
 from plainfilm.cli.main import run
 from plainfilm.collection import prepare
-from plainfilm.sources import table
+from tests.source_examples import source_example
 
 
 @pytest.fixture
 def collection(tmp_path: Path) -> str:
-    raw = table.make_example(tmp_path / "raw")
+    raw = source_example("table", tmp_path / "raw")
     return str(prepare("table", raw, tmp_path / "films", size=32, workers=1).path)
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from plainfilm.cli.main import run
-from plainfilm.sources import mimic_cxr, table
+from tests.source_examples import source_example
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    return table.make_example(tmp_path / "raw")
+    return source_example("table", tmp_path / "raw")
 
 
 def test_prepare_says_what_it_made(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +52,7 @@ def test_unknown_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_the_environment_says_where_the_raw_data_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("MIMIC_CXR_JPG_DIR", str(mimic_cxr.make_example(tmp_path / "jpg")))
+    monkeypatch.setenv("MIMIC_CXR_JPG_DIR", str(source_example("mimic_cxr", tmp_path / "jpg")))
     assert run(["prepare", "mimic_cxr", "--out", str(tmp_path / "c"), "--size", "32"]) == 0
     assert "6 studies" in capsys.readouterr().out
 
@@ -60,7 +60,7 @@ def test_the_environment_says_where_the_raw_data_lie(
 def test_the_environment_says_where_the_reports_lie(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    films = mimic_cxr.make_example(tmp_path / "jpg")
+    films = source_example("mimic_cxr", tmp_path / "jpg")
     for report in sorted((films / "files").rglob("*.txt")):
         place = tmp_path / "reports" / report.relative_to(films)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ from PIL import Image as PillowImage
 from plainfilm.collection import Collection, prepare, shard
 from plainfilm.errors import CollectionError, ConfigError, DataError, SourceError, UsageError
 from plainfilm.io import files
-from plainfilm.sources import mimic_cxr
 
 STUDIES_PER_SHARD = shard.STUDIES_WITH_FILMS
 
@@ -71,6 +70,7 @@ import sys, time
 from pathlib import Path
 from plainfilm.collection import prepare, rows
 from plainfilm.io.images import write_jpeg
+from tests.source_examples import source_example
 
 def slow(*arguments):
     time.sleep(0.01)
@@ -321,7 +321,7 @@ def test_fingerprint_is_of_the_content(tmp_path: Path, write_table) -> None:
 
 
 def test_mimic_cxr_of_phantoms(tmp_path: Path) -> None:
-    raw = mimic_cxr.make_example(tmp_path / "raw")
+    raw = source_example("mimic_cxr", tmp_path / "raw")
     collection = prepare("mimic_cxr", raw, tmp_path / "out", size=64, workers=1)
     assert len(collection.table("studies")) == 6
     assert len(collection.table("images")) >= 6

@@ -13,6 +13,7 @@ from plainfilm.io.archives import is_file
 from plainfilm.io.images import read_image
 from plainfilm.sources.base import source
 from plainfilm.types import SPLITS, Image, Rejection, Study
+from tests.source_examples import source_example
 
 NAMES = plugins.names("source")
 
@@ -23,7 +24,7 @@ def example(
 ) -> list[Study | Rejection]:
     """What each source yields of its example."""
     module = source(request.param)
-    raw = module.make_example(tmp_path_factory.mktemp(request.param))
+    raw = source_example(request.param, tmp_path_factory.mktemp(request.param))
     found = list(module.read(raw, module.Config()))
     assert found == list(module.read(raw, module.Config())), "the order differs between readings"
     return found

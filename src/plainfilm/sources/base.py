@@ -1,11 +1,9 @@
 """The contract of a source: one file that reads one published raw layout.
 
-A source module has three names:
+A source module has two names:
 
     Config                       a `config.Settings`: the options of this source
     read(raw, config)            the studies of the raw folder or file, one after another
-    make_example(root)           writes a few studies in the true raw layout below `root` and returns
-                                 the path to give to `read`
 
 and may have two more:
 
@@ -50,10 +48,6 @@ class Source(Protocol):
 
     def read(self, raw: Path, config: Any) -> Iterator[Study | Rejection]:
         """The studies of `raw`, and what of it could not be used."""
-        ...
-
-    def make_example(self, root: Path) -> Path:
-        """A few studies in the true raw layout; returns what to give to `read`."""
         ...
 
 

@@ -30,7 +30,6 @@ from plainfilm.sources.base import (
     split_of,
     view_of,
 )
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.film_ids import film_path, is_there, without_ending
 from plainfilm.sources.common.list_cells import is_broken_list, list_of
 from plainfilm.sources.common.option_matches import require_nearly_all
@@ -252,8 +251,3 @@ def _patient(row: Row, path: str, config: Config) -> str:
     """The patient that the table states, or that the pattern finds in the path of the first film, or ""."""
     match = re.search(config.patient, path) if config.patient else None
     return row["patient_id"] or (match.group(1) if match else None) or ""
-
-
-def make_example(root: Path) -> Path:
-    """Sixteen phantom studies in this layout."""
-    return phantom_example("cgmh", root, studies=16)

@@ -22,7 +22,6 @@ from typing import Any
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, shown, split_of, state_of, view_of
-from plainfilm.sources.common.examples import write_example_film
 from plainfilm.sources.common.film_ids import film_name
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.sources.common.rows import Row, read_each
@@ -229,29 +228,3 @@ def _region_labels(region: str, row: Row) -> Iterator[Label]:
             category, _, name = inner.partition("/")
             origin = _CATEGORIES.get(category, "imagenome/nlp")
             yield Label(name or category, _state(cell), origin)
-
-
-def make_example(root: Path) -> Path:
-    """Three films of two patients in two tables of MIMIC-CXR's."""
-    columns = (
-        "dicom_id",
-        "subject_id",
-        "study_id",
-        "H",
-        "W",
-        "view",
-        "report_sentences",
-        "anatbbox/left lung",
-    )
-    lines = [
-        'film0,10000001,50000001,72,64,PA,"[""Clear lungs.""]","[4, 5, 30, 60]"',
-        'film1,10000001,50000002,72,64,AP,"[""Effusion.""]",',
-        'film2,10000002,50000003,72,64,PA,"[""No change.""]","[1, 2, 20, 50.5]"',
-    ]
-    for number, (patient, study) in enumerate((("1", "1"), ("1", "2"), ("2", "3"))):
-        place = f"files/p10/p1000000{patient}/s5000000{study}/film{number}.jpg"
-        write_example_film(root / place)
-    for name, rows in (("train", lines[:2]), ("val", lines[2:])):
-        text = "\n".join((",".join(columns), *rows, ""))
-        (root / f"mimic-cxr-frontal.{name}.csv").write_text(text, encoding="utf-8")
-    return root

@@ -35,7 +35,6 @@ from plainfilm.sources.common.chexpert_tree import (
     patients_in,
     person,
 )
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.raw_files import RawFiles, bare_name, find_raw_files
 from plainfilm.sources.common.rows import Row, read_each, row_states
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
@@ -259,8 +258,3 @@ def _study(name: StudyName, listed: _Listed, found: RawFiles) -> Iterator[Study 
         age=listed.age,
         sex=listed.sex,
     )
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("chexpert", root)

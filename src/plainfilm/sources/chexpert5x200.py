@@ -25,7 +25,6 @@ from plainfilm.sources.common.chexpert_tree import (
     film_view,
     person,
 )
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.raw_files import RawFiles, find_raw_files
 from plainfilm.sources.common.rows import Row, read_each, row_states
 from plainfilm.text.structured import report_of
@@ -111,8 +110,3 @@ def _stated(row: Row, name: StudyName) -> Generator[Rejection, None, Study]:
         age=age,
         sex=sex,
     )
-
-
-def make_example(root: Path) -> Path:
-    """Some phantom studies of CheXpert, of which the table chooses a few."""
-    return phantom_example("chexpert5x200", root, studies=30)

@@ -9,7 +9,6 @@ A file's name says its split. What `plainfilm convert C coco` adds (`film_id`, `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,6 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_xywh_to_xyxy
 from plainfilm.io.tables import read_json
 from plainfilm.sources.base import SourceConfig, shown, split_named, view_of
-from plainfilm.sources.common.examples import write_example_film
 from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, leaves, people_in
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.types import Box, Image, Rejection, Study
@@ -173,24 +171,3 @@ def _text(image: Mapping[str, Any], name: str) -> str:
     """A field of an image as text, "" where it is not stated; ids may be numbers."""
     value = image.get(name)
     return "" if value is None else str(value)
-
-
-def make_example(root: Path) -> Path:
-    """Three films with boxes, in two files."""
-    boxes = {0: [5, 6, 20.5, 30], 1: [1, 2, 3, 4], 2: [10, 10, 40, 40]}
-    for split, numbers in (("train", (0, 1)), ("val", (2,))):
-        document = {
-            "images": [
-                {"id": number, "file_name": f"images/film{number}.png", "width": 64, "height": 72}
-                for number in numbers
-            ],
-            "categories": [{"id": 1, "name": "Nodule"}],
-            "annotations": [
-                {"id": number, "image_id": number, "category_id": 1, "bbox": boxes[number]}
-                for number in numbers
-            ],
-        }
-        for number in numbers:
-            write_example_film(root / "images" / f"film{number}.png")
-        (root / f"{split}.json").write_text(json.dumps(document), encoding="utf-8")
-    return root

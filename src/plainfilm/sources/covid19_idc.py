@@ -18,7 +18,6 @@ from typing import Literal
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, view_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.folders import find_folder
 from plainfilm.sources.common.rows import Row, read_rows, unread_cells
 from plainfilm.sources.common.split_files import ImageLists, Listed, read_lists
@@ -199,8 +198,3 @@ def _left_over(
 
 def _is_film(name: str) -> bool:
     return name.lower().endswith(_FILMS)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("covid19_idc", root)

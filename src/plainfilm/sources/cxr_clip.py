@@ -17,7 +17,6 @@ from pathlib import Path
 
 from plainfilm.errors import SourceError
 from plainfilm.sources.base import SourceConfig, is_blank, shown, split_of, view_of
-from plainfilm.sources.common.examples import write_example_film
 from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
 from plainfilm.sources.common.list_cells import is_broken_list, list_of
 from plainfilm.sources.common.listed_studies import ListedStudies
@@ -132,18 +131,3 @@ def _labels(cell: str) -> tuple[Label, ...] | None:
         for state, names in zip(_STATES, lists, strict=True)
         for name in names
     )
-
-
-def make_example(root: Path) -> Path:
-    """Three studies in two tables."""
-    header = "image,view,AP,PA,Lateral,text\n"
-    for number in range(4):
-        write_example_film(root / f"film{number}.png")
-    rows = (
-        "\"['film0.png', 'film1.png']\",\"['PA', 'Lateral']\",[],['film0.png'],['film1.png'],",
-        "\"['Clear.', 'Normal.']\"\n",
-        "['film2.png'],['AP'],['film2.png'],[],[],['Effusion.']\n",
-    )
-    (root / "train.csv").write_text(header + "".join(rows), encoding="utf-8")
-    (root / "valid.csv").write_text(f"{header}['film3.png'],[],[],[],[],['No change.']\n", encoding="utf-8")
-    return root

@@ -34,7 +34,6 @@ from plainfilm.sources.common.dicom_records import (
     read_dataset,
     read_record,
 )
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.person_ids import People
 from plainfilm.sources.common.report_files import FoundReport, read_reports
 from plainfilm.sources.common.structured_report import report_of_dataset
@@ -343,8 +342,3 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
         else:
             yield Rejection(study.study_id, "a second structured report; the first is taken", study.study_id)
     yield study
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies as a PACS exports them."""
-    return phantom_example("dicom_folder", root)

@@ -25,7 +25,6 @@ from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import split_of, view_of
 from plainfilm.sources.common.columns import columns_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.folders import children, find_folder
 from plainfilm.sources.common.mimic_overlay import (
     ListedFilm,
@@ -140,8 +139,3 @@ def _visible(graph: SceneGraph, image: Image) -> int:
         return len(graph.regions)
     corners_xyxy_px = np.array([[box.x0, box.y0, box.x1, box.y1] for box in graph.regions.values()])
     return int((box_area_xyxy(clip_boxes_xyxy(corners_xyxy_px, (image.width, image.height))) > 0).sum())
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("imagenome", root)

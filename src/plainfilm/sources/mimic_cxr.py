@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.mimic_release import MimicConfig
 from plainfilm.sources.common.mimic_studies import read_release, with_report
 from plainfilm.types import Rejection, Study
@@ -43,8 +42,3 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
     """The study with its report."""
     return with_report(study)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("mimic_cxr", root)

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plainfilm.sources import mimic_cxr
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.mimic_studies import read_release
 from plainfilm.types import Rejection, Study
 
@@ -30,8 +29,3 @@ def read(raw: Path, config: mimic_cxr.Config) -> Iterator[Study | Rejection]:
         SourceError: `raw` holds no `files/`, or with `tables_only` no table.
     """
     return read_release(raw, ".dcm", config)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("mimic_cxr_dicom", root)

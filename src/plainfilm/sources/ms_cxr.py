@@ -24,7 +24,6 @@ from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import number_of, split_of
 from plainfilm.sources.common.columns import columns_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.folders import children, find_folder
 from plainfilm.sources.common.mimic_overlay import (
     ListedFilm,
@@ -185,8 +184,3 @@ def _annotated(image: Image, boxes: Mapping[str, list[Box]], listed: Mapping[str
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
     """The study with its report."""
     return with_report(study)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("ms_cxr", root, studies=12)

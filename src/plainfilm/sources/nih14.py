@@ -25,7 +25,6 @@ from plainfilm.errors import SourceError, nearest
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, split_of, view_of
 from plainfilm.sources.common.boxes import corners_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.published_splits import train_test_split
 from plainfilm.sources.common.raw_files import RawFiles, find_raw_files
 from plainfilm.sources.common.rows import Row, read_each, unread_cells
@@ -302,8 +301,3 @@ def _study(name: str, entry: _Entry, corpus: _Corpus, path: Path | None) -> Stud
         age=entry.age,
         sex=entry.sex,
     )
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("nih14", root)

@@ -22,7 +22,6 @@ from pathlib import Path
 from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import is_compressed_tar
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.raw_files import files_called
 from plainfilm.sources.common.rows import Row, read_each, read_rows
 from plainfilm.sources.common.unique_file_index import UniqueFileIndex
@@ -239,8 +238,3 @@ def _assumed(images: Sequence[Image]) -> tuple[Image, ...]:
     if len(images) != 2 or Counter(image.view for image in images)[View.UNKNOWN] != 2:
         return tuple(images)
     return replace(images[0], view=View.PA), replace(images[1], view=View.LATERAL)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("openi", root)

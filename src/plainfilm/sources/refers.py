@@ -19,7 +19,6 @@ from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
 from plainfilm.sources.common.chexpert_tree import film_id as chexpert_film_id
-from plainfilm.sources.common.examples import write_example_film
 from plainfilm.sources.common.film_ids import film_ids, people_in
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.sources.common.option_matches import require_nearly_all
@@ -153,15 +152,3 @@ def _labels(listed: Listed, columns: Sequence[str]) -> Iterator[Label]:
     for name, value in zip(columns, listed.values, strict=True):
         if not name.startswith(_OTHER):
             yield Label(name, State(int(value)), "refers")
-
-
-def make_example(root: Path) -> Path:
-    """Three studies in the lists of pre-training."""
-    reports = ("Large effusion.", "No pneumothorax.", "The heart is enlarged.")
-    for number, report in enumerate(reports):
-        folder = root / "files" / f"p{number // 2}" / f"s{number}"
-        write_example_film(folder / f"film{number}-small.jpg")
-        name = ("train", "train", "val")[number]
-        with (root / f"{name}_img_caption_patients.txt").open("a", encoding="utf-8") as stream:
-            stream.write(f"files/p{number // 2}/s{number}/\t{report}\n")
-    return root

@@ -23,7 +23,6 @@ from typing import Literal
 from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, state_of
 from plainfilm.sources.common.boxes import Corners, corners_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.film_header import with_header
 from plainfilm.sources.common.nih_identity import MAPPING, nih_patients
 from plainfilm.sources.common.published_splits import gloria_split
@@ -173,8 +172,3 @@ def _study(
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
     """The study with the view, sex and age of its film's header."""
     return with_header(study)
-
-
-def make_example(root: Path) -> Path:
-    """Twelve phantom studies in this layout; those of the test have no labels."""
-    return phantom_example("rsna", root, studies=12)

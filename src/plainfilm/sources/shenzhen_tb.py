@@ -19,7 +19,6 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import SourceConfig, age_of, sex_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.raw_files import files_called
 from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.sources.common.split_files import ImageLists, read_lists
@@ -128,8 +127,3 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 def _impression(text: str) -> Report | None:
     report = report_of([("impression", text)])
     return report if report.text else None
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("shenzhen_tb", root)

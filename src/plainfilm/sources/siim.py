@@ -24,7 +24,6 @@ import numpy as np
 from pydantic import Field
 
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.film_header import with_header
 from plainfilm.sources.common.nih_identity import MAPPING, nih_patients
 from plainfilm.sources.common.published_splits import gloria_split
@@ -170,8 +169,3 @@ def _bare_study(patients: Mapping[str, str], config: Config, film: str, path: Pa
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
     """The study with the view, sex and age of its film's header, and the patient, where no mapping has it."""
     return with_header(study, patient=study.patient_id == study.study_id)
-
-
-def make_example(root: Path) -> Path:
-    """Twelve phantom studies in this layout; those of the test have no labels."""
-    return phantom_example("siim", root, studies=12)

@@ -29,7 +29,6 @@ from plainfilm.sources.base import (
     split_of,
     view_of,
 )
-from plainfilm.sources.common.examples import write_example_film
 from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
 from plainfilm.sources.common.known_observations import AnyObservation, KnownObservations, Observations
 from plainfilm.sources.common.label_columns import Codes, LabelColumns
@@ -331,19 +330,3 @@ def _report(table: _Table, rows: Sequence[int]) -> Report | None:
     }
     parts = [(header, text) for header, found in texts.items() for text in found]
     return join_sections(parts, table.config.header_rules) if parts else None
-
-
-def make_example(root: Path) -> Path:
-    """A table with every role: three studies of two patients, one with two views, one without a film."""
-    for number in range(3):
-        write_example_film(root / f"film{number}.png")
-    rows = [
-        "path,study_id,patient_id,report,labels,view,split,age,sex,licence",
-        "film0.png,study1,alice,No effusion.,,PA,train,61,F,CC0-1.0",
-        "film1.png,study1,alice,No effusion.,,LL,train,61,F,CC0-1.0",
-        "film2.png,study2,bert,Large left effusion.,Pleural Effusion|Atelectasis,AP,test,47,M,CC0-1.0",
-        ",study3,bert,Effusion has gone.,,,test,48,M,CC0-1.0",
-    ]
-    table = root / "films.csv"
-    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return table

@@ -25,7 +25,6 @@ from plainfilm.geometry import scale_boxes_xyxy
 from plainfilm.io.archives import open_binary
 from plainfilm.sources.base import SourceConfig, number_of
 from plainfilm.sources.common.boxes import corners_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.film_header import is_dicom_film, with_header
 from plainfilm.sources.common.raw_files import (
     COPY_SUFFIXES,
@@ -226,8 +225,3 @@ def _size_of(path: Path) -> tuple[int, int] | None:
             return copy.size
     except (OSError, DataError, PillowImage.DecompressionBombError):
         return None
-
-
-def make_example(root: Path) -> Path:
-    """Twelve phantom studies in this layout; those of the test have no labels."""
-    return phantom_example("vinbigdata", root, studies=12)

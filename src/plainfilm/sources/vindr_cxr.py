@@ -25,7 +25,6 @@ from pydantic import Field
 from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, is_blank, state_of
 from plainfilm.sources.common.boxes import corners_of
-from plainfilm.sources.common.examples import phantom_example
 from plainfilm.sources.common.film_header import with_header
 from plainfilm.sources.common.published_splits import permuted, train_test_split
 from plainfilm.sources.common.raw_files import DICOM_SUFFIXES, RawFiles, find_raw_files, unlisted_films
@@ -204,8 +203,3 @@ def _study(film: str, part: _Part, split: str, corpus: _Corpus) -> Study | Rejec
 def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
     """The study with sex and age of its film's header."""
     return with_header(study)
-
-
-def make_example(root: Path) -> Path:
-    """Six phantom studies in this layout."""
-    return phantom_example("vindr_cxr", root)
