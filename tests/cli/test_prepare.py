@@ -91,3 +91,25 @@ def test_raw_data_nobody_names(
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     assert run(["prepare", source, "--out", str(tmp_path / "c")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_first_rejected_rows_are_listed_with_reasons(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("path,patient_id\nraw/film0.png,p\n" + "".join(f"gone{n}.png,p\n" for n in range(5)))
+    assert run(["prepare", "table", str(table), "--out", str(tmp_path / "c"), "--size", "32"]) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("1 studies, 1 images, 0 sentences; 5 rejected\n")
+    assert [line for line in said.err.splitlines() if line.startswith("rejected: ")] == [
+        *(f"rejected: gone{n}.png: no such file (named by t.csv row {n + 2})" for n in range(3)),
+        "rejected: ... and 2 more, in the table `rejected`",
+    ]
+
+
+def test_a_key_is_an_option_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "key").write_text("password" * 4)
+    arguments = ["prepare", "dicom_folder", str(tmp_path / "raw"), "--out", str(tmp_path / "c")]
+    assert run([*arguments, "--key", str(tmp_path / "key")]) == 2
+    assert "key: the key may be guessed; make a random one" in capsys.readouterr().err

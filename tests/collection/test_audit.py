@@ -176,3 +176,10 @@ def test_what_looks_like_a_persons_data_is_told_without_repeating_it(films: Path
     }
     assert all(entry["ids"] == ["film0"] for entry in told)
     assert "Miller" not in str(found)
+
+
+def test_a_patient_spelled_in_two_ways_is_one(films: Path) -> None:
+    one = collection(films, "a", "film0.png,P007,train,One.")
+    two = collection(films, "b", "film1.png,p7,test,Two.")
+    (leak,) = audit([one, two])["leaks"]
+    assert (leak["patient_id"], leak["collections"]) == ("P007", ["a", "b"])

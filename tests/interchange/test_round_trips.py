@@ -120,7 +120,7 @@ def test_chexpert_by_its_own_source(phantoms: Collection, there_and_back: ThereA
 
 
 def test_coco(boxed: Collection, there_and_back: ThereAndBack) -> None:
-    back, _ = there_and_back(boxed, "coco", {}, "coco", {})
+    back, _ = there_and_back(boxed, "coco", {}, "coco", {"images": boxed.path})
     assert studies_of(back) == studies_of(boxed)
     assert images_of(back) == images_of(boxed)
     assert_same_boxes(boxed, back, "image_id", "kind", "name", "annotator", "phrase")

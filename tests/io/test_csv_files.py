@@ -85,6 +85,8 @@ def test_what_is_read_in_another_way_is_said_once(tmp_path: Path, caplog: pytest
         (gzip.compress(b"text\n1\n" * 1000, mtime=0)[:-20], "gzip data are damaged or cut short"),
         ("text\nä\n".encode("utf-16")[:-1], "is not text in utf-16"),
         (b"PK\x03\x04xl/workbook.xml", "is no CSV but an Excel workbook"),
+        ('[{"path": "a.png"}, {"path": "b.png"}]', "is no CSV but JSON"),
+        (",".join(map(str, range(10_001))) + "\n", "has 10,001 columns; at most 10,000 are read"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_line(tmp_path: Path, data: bytes | str, message: str) -> None:
@@ -149,3 +151,8 @@ def test_text_is_not_looked_at_for_delimiters(tmp_path: Path) -> None:
     path = write(tmp_path / "t.json", '{"a": "1;2", "b": 3}\n{"a": "4;5", "b": 6}\n')
     with open_text(path) as text:
         assert len(list(text)) == 2
+
+
+def test_blanks_before_quoted_cells(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", 'path, report\na.png, "No, effusion"\nb.png, clear\n')
+    assert read(path) == (["path", "report"], [["a.png", "No, effusion"], ["b.png", "clear"]])

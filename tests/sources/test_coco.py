@@ -115,7 +115,9 @@ def test_a_file_name_may_not_leave_its_folder(tmp_path: Path, name: str) -> None
     raw = document(tmp_path, {"file_name": name.format(root=tmp_path)})
     studies, (rejection,) = read(raw)
     assert studies == []
-    assert rejection.reason == "train.json names a file outside of raw"
+    assert rejection.reason == "train.json names a file outside of raw; is it below images=FOLDER?"
+    allowed, _ = read(raw, images=tmp_path) if name.startswith("{") else ([], [])
+    assert len(allowed) == name.startswith("{")
 
 
 def test_films_named_by_uid_and_by_chexperts_paths(tmp_path: Path) -> None:

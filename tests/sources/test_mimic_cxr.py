@@ -187,6 +187,13 @@ def test_reports_in_their_own_download_beside(raw: Path) -> None:
     assert sum(study.report is not None for study in read(raw)[0].values()) == 2
 
 
+def test_a_file_of_sections_must_fit_the_studies(raw: Path, tmp_path: Path) -> None:
+    overrides = tmp_path / "sections.csv"
+    overrides.write_text("study_id,section,start,end\n50000001,findings,,\n99,findings,,\n")
+    with pytest.raises(SourceError, match=r"option sections fits 1 of 2 rows, and not 's99'"):
+        read(raw, sections=overrides)
+
+
 def test_a_file_may_state_the_sections_of_a_study(raw: Path, tmp_path: Path) -> None:
     overrides = tmp_path / "sections.csv"
     overrides.write_text("study_id,section,start,end\ns50000001,findings,,\n")

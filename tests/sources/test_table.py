@@ -295,3 +295,24 @@ def test_a_broken_list_of_films_is_a_rejection(tmp_path: Path) -> None:
     studies, rejections = read_rows(tmp_path, "path", "\"['a.png', 'b.png'\"", "c.png")
     assert [study.study_id for study in studies] == ["c"]
     assert "is no Python list: is it cut short?" in rejections[0].reason
+
+
+def test_rows_that_are_blank_all_over_are_passed_over(tmp_path: Path) -> None:
+    studies, rejections = read_rows(tmp_path, "path,patient_id", "a.png,ann", ",", " , ", "b.png,bob")
+    assert ([study.study_id for study in studies], rejections) == (["a", "b"], [])
+
+
+def test_findings_and_impression_are_the_text_where_no_report_is(tmp_path: Path) -> None:
+    (study,), _ = read_rows(tmp_path, "Path,Findings,IMPRESSION", "a.png,Clear lungs.,Normal.")
+    assert study.report is not None
+    assert [part.name for part in study.report.sections or ()] == ["findings", "impression"]
+
+
+def test_columns_that_are_not_read_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read_rows(tmp_path, "path,Befund,MRN", "a.png,x,1")
+    assert "t.csv: columns that are not read: Befund, MRN (--column ROLE=HEADER)" in caplog.text
+
+
+def test_an_age_with_a_decimal_comma(tmp_path: Path) -> None:
+    (study,), rejections = read_rows(tmp_path, "path;age", "a.png;61,5")
+    assert (study.age, rejections) == (61.5, [])

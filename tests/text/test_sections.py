@@ -232,39 +232,9 @@ def test_sections_are_exact_apart_and_complete(report: str, rules: str) -> None:
     assert re.sub(r"(?i)findings|impression|comparison|history|final report|[\s\0]", "", rest) == ""
 
 
-@pytest.mark.parametrize(
-    ("header", "section"),
-    [
-        *(("IMPRESSON", "impression"), ("FINDGINGS", "findings"), ("COMPARISION", "comparison")),
-        *(("NDICATION", "indication"), ("REFERENCE EXAM", "comparison")),
-        *(
-            ("FINDINGS AND IMPRESSION", "findings_and_impression"),
-            ("FINDINGS/IMPRESSION", "findings_and_impression"),
-        ),
-        *(("ADDENDUM", "addendum"), ("DOSE", "notification")),
-    ],
-)
-def test_headers_with_slips_and_for_two_sections(header: str, section: str) -> None:
-    assert names_and_texts(f" HISTORY: Fall.\n {header}: Some words.\n") == [
-        ("indication", "Fall."),
-        (section, "Some words."),
-    ]
-
-
-@pytest.mark.parametrize("rules", ["plain", "cgmh"])
-def test_chinese_headers(rules: str) -> None:
-    text = "病史：咳嗽。影像發現：右側肋膜積液。\n印象：疑似肺炎。"
-    assert names_and_texts(text, rules) == [
-        ("indication", "咳嗽。"),
-        ("findings", "右側肋膜積液。"),
-        ("impression", "疑似肺炎。"),
-    ]
-
-
-def test_the_paragraph_before_a_notification_is_the_report() -> None:
-    report = " HISTORY: Cough.\n \n Lungs are clear.\n \n NOTIFICATION: Dr. ___ was paged at 5 pm.\n"
-    assert names_and_texts(report) == [
-        ("indication", "Cough."),
-        ("other", "Lungs are clear."),
-        ("notification", "Dr. ___ was paged at 5 pm."),
+def test_a_header_with_a_semicolon_for_its_colon() -> None:
+    text = "INDICATIONS;  Edema.\n\nFINDINGS:  No effusion.\nPORTABLE CHEST; CLEAR\n"
+    assert [(part.name, part.text) for part in parse_sections(text, "mimic_cxr")] == [
+        ("indication", "Edema."),
+        ("findings", "No effusion.\nPORTABLE CHEST; CLEAR"),
     ]

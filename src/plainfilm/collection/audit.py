@@ -17,6 +17,7 @@ from plainfilm.collection.data_warnings import warnings_of
 from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.errors import UsageError
+from plainfilm.sources.cells.person_ids import person_key
 from plainfilm.text.rules import normalise
 
 
@@ -59,12 +60,13 @@ def _joined(collections: Sequence[Collection], table: str) -> pd.DataFrame:
 
 
 def _patients_in_several_splits(studies: pd.DataFrame) -> Iterator[Entry]:
-    people = studies.groupby(["corpus", "patient_id"])
+    studies = studies.assign(person=studies["patient_id"].map(person_key))
+    people = studies.groupby(["corpus", "person"])
     leaked = studies[people["split"].transform("nunique") > 1]
-    for (_, patient), rows in leaked.groupby(["corpus", "patient_id"]):
+    for _, rows in leaked.groupby(["corpus", "person"]):
         yield {
             "kind": "patient",
-            "patient_id": patient,
+            "patient_id": rows["patient_id"].iloc[0],
             "splits": sorted(rows["split"].unique()),
             "collections": sorted(rows["collection"].unique()),
             "n": len(rows),

@@ -221,7 +221,7 @@ def _bounded(words: Sequence[str], letters: str) -> str:
         return pattern if len(letters) > 2 else f"(?<![{same}]){pattern}"
     if script in ("unspaced", *_EAST_ASIAN):
         return pattern
-    if script == "cyrillic" and len(letters) > 4:
+    if script == "cyrillic" and len(letters) > 3:
         stem = re.sub(r"[аеиоуыэюяьй]+$", "", letters) if len(words) == 1 else ""
         pattern = _spread(stem) if len(stem) > 2 else pattern
         return f"(?<![{same}]){pattern}[{same}]{{0,{_LONGEST_ENDING}}}(?![{same}])"

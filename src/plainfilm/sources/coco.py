@@ -28,8 +28,8 @@ _KINDS = ("observation", "region", "phrase")
 
 
 class Config(SourceConfig):
-    """images: the folder that `file_name` starts from. kind: what boxes show, where a category's
-    supercategory does not say. corpus: whose patients these are.
+    """images: the folder that `file_name` starts from and may not leave. kind: what boxes show, where a
+    category's supercategory does not say. corpus: whose patients these are.
     """
 
     images: Path | None = None
@@ -141,7 +141,10 @@ def _add(
     place = shown(name) or f"{document.file.name} image {number}"
     path, study_id = film_path(root, name), _text(image, "study_id") or None
     if name and leaves(root, name):
-        yield Rejection(place, f"{document.file.name} names a file outside of {root.name or root}", study_id)
+        reason = (
+            f"{document.file.name} names a file outside of {root.name or root}; is it below images=FOLDER?"
+        )
+        yield Rejection(place, reason, study_id)
         return
     if not name or not (config.tables_only or is_there(path)):
         yield Rejection(place, "listed but not on disk", study_id)

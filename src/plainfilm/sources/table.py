@@ -110,12 +110,11 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     ids = film_ids(path for paths in table.paths for path in paths)
     own = config.observations
     known: Observations = AnyObservation() if own == "any" else KnownObservations(own)
-    stated = LabelColumns(table.labels, known, config.codes)
-    origin = config.label_origin or raw.name
+    stated = LabelColumns(table.labels, known, config.codes, config.label_origin or raw.name)
     labels: list[tuple[Label, ...]] = []
     for row in range(len(table.places)):
         found, faults = stated.of(row)
-        labels.append(tuple(replace(label, origin=origin) for label in found))
+        labels.append(found)
         yield from (Rejection(table.place(row), fault) for fault in faults)
     splits, refused = _splits(table)
     yield from (Rejection(table.place(row), reason) for row, reason in refused.items())

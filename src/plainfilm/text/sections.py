@@ -135,9 +135,17 @@ def _cut_at_blank_line(text: str, section: Section) -> Iterator[Section]:
 def _headers(text: str, name: str) -> Iterator[_Header]:
     rules = _all_rules()[name]
     for match in _pattern(name).finditer(text):
-        section = "other" if match["banner"] else _section_of(match.group(), rules)
+        section = "other" if match["banner"] else _announced(match.group(), rules)
         if section:
             yield _Header(section, match.start(), match.end())
+
+
+def _announced(header: str, rules: HeaderRules) -> str | None:
+    """The section that a header announces; one that ends in a semicolon must be a whole phrase."""
+    if not header.endswith(";"):
+        return _section_of(header, rules)
+    phrase = " ".join(header.lower().rstrip("; \t").split())
+    return next((section for section, phrases in rules.headers.items() if phrase in phrases), None)
 
 
 def _section_of(header: str, rules: HeaderRules) -> str | None:
@@ -163,7 +171,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     banner = rf"^[ \t]*(?P<banner>(?i:{_either(rules.banners)}))[ \t]*:?[ \t]*\r?$"
     if rules.style == "line":
         # A colon between digits is a time of day: "PORTABLE CHEST, 5:40 A.M.:".
-        header = r"^[ \t]*[A-Z](?:[A-Z0-9_ ()/,.&'-]|:(?=\d\d)){1,90}?[ \t]*:(?=\s|$|[A-Z_]|\d-)"
+        header = r"^[ \t]*[A-Z](?:[A-Z0-9_ ()/,.&'-]|:(?=\d\d)){1,90}?[ \t]*[:;](?=\s|$|[A-Z_]|\d-)"
         return re.compile(f"{banner}|{header}", re.MULTILINE)
     phrases = [phrase for known in rules.headers.values() for phrase in known]
     any_case, capitals = f"(?i:{_either(phrases)})", _either([phrase.upper() for phrase in phrases])

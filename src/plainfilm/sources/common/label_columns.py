@@ -22,6 +22,9 @@ Codes = Literal["chexpert", "chexbert"]
 """What numbers mean: 1, 0, -1 and blank, or CheXbert's classes (1, 2 and 3 for these, 0 for blank)."""
 
 _CHEXBERT = {0.0: None, 1.0: State.POSITIVE, 2.0: State.NEGATIVE, 3.0: State.UNCERTAIN}
+_REMEMBERED = 32
+"""So long a cell is read once for all rows that have it."""
+
 _RARE = 0.01
 """A larger share of cells with other codes than 1, 0, -1 is no slip: the whole table has other codes."""
 
@@ -53,6 +56,8 @@ class LabelColumns:
     columns: Mapping[str, Sequence[str]]
     known: Observations = field(default_factory=KnownObservations)
     codes: Codes = "chexpert"
+    origin: str = ""
+    _known_cells: dict[tuple[str, str], tuple[Label | str, ...]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.states = {header for header in self.columns if self._holds_states(header)}
@@ -88,19 +93,26 @@ class LabelColumns:
         return None
 
     def of(self, row: int) -> tuple[tuple[Label, ...], list[str]]:
-        """The labels of a row without an origin, and why cells of it are none."""
+        """The labels of a row, and why cells of it are none."""
         labels: dict[str, Label] = {}
         faults: list[str] = []
         for header, cells in self.columns.items():
-            if is_blank(cells[row]):
-                continue
-            read = self._state if header in self.states else self._names
-            for item in read(header, cells[row].strip()):
+            for item in self._items(header, cells[row]):
                 if isinstance(item, Label):
                     labels.setdefault(item.observation, item)
                 else:
                     faults.append(item)
         return tuple(labels.values()), faults
+
+    def _items(self, header: str, cell: str) -> tuple[Label | str, ...]:
+        """What a cell says. Short cells are the same ones again and again, and are read once."""
+        found = self._known_cells.get((header, cell))
+        if found is None:
+            read = self._state if header in self.states else self._names
+            found = () if is_blank(cell) else tuple(read(header, cell.strip()))
+            if len(cell) <= _REMEMBERED:
+                self._known_cells[header, cell] = found
+        return found
 
     def _state(self, header: str, cell: str) -> Iterator[Label | str]:
         number = number_of(cell.replace(",", "."))
@@ -108,7 +120,7 @@ class LabelColumns:
             if number not in _CHEXBERT:
                 yield f"label {header} is '{shown(cell)}': expected 1, 2, 3 or 0 (CheXbert's classes)"
             elif (state := _CHEXBERT[number]) is not None:
-                yield Label(header, state, "")
+                yield Label(header, state, self.origin)
             return
         state = State.NEGATIVE if cell in _MINUS and header in self._signed else state_of(cell)
         if state is None:
@@ -119,7 +131,7 @@ class LabelColumns:
                 "what do the numbers mean? (codes=chexbert reads CheXbert's classes 0 to 3)"
             )
         else:
-            yield Label(header, state, "")
+            yield Label(header, state, self.origin)
 
     def _names(self, header: str, cell: str) -> Iterator[Label | str]:
         if is_broken_list(cell):
@@ -128,9 +140,9 @@ class LabelColumns:
         for name in names_of(cell):
             parts = [part.strip() for part in name.split(",")]
             if name in self.known:
-                yield Label(name, State.POSITIVE, "")
+                yield Label(name, State.POSITIVE, self.origin)
             elif len(parts) > 1 and all(part in self.known for part in parts):
-                yield from (Label(part, State.POSITIVE, "") for part in parts)
+                yield from (Label(part, State.POSITIVE, self.origin) for part in parts)
             else:
                 yield self._unknown(header, name)
 

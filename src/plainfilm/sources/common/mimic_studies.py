@@ -8,10 +8,11 @@ from pathlib import Path
 
 from plainfilm.errors import DataError
 from plainfilm.io.archives import read_bytes
-from plainfilm.sources.common.folders import children
-from plainfilm.sources.common.mimic_release import MimicConfig, Release, find_release
-from plainfilm.sources.common.mimic_tables import Film, Tables, read_tables
-from plainfilm.text.section_overrides import Override, read_overrides
+from plainfilm.sources.cells.folders import children
+from plainfilm.sources.cells.mimic_release import MimicConfig, Release, find_release
+from plainfilm.sources.cells.mimic_tables import Film, Tables, read_tables
+from plainfilm.sources.cells.option_matches import require_nearly_all
+from plainfilm.text.overrides import Override, read_overrides
 from plainfilm.text.sections import parse_sections
 from plainfilm.types import Image, Rejection, Report, Study
 
@@ -31,8 +32,12 @@ class Corpus:
     def read_tables(self) -> Iterator[Rejection]:
         """Reads every table there is; yields what is wrong in them."""
         if self.config.sections:
-            self.overrides = read_overrides(self.config.sections)
+            stated = read_overrides(self.config.sections)
+            self.overrides = {f"s{name.removeprefix('s')}": override for name, override in stated.items()}
         yield from read_tables(self.release.tables, self.tables)
+        if self.overrides and self.tables.films:
+            known, file = self.tables.films, self.config.sections
+            require_nearly_all("sections", known.__contains__, self.overrides, Path(str(file)))
 
     def studies(self, patients: Collection[str] | None = None) -> Iterator[Study | Rejection]:
         """The studies by patient and study number, of all patients or of some.

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from plainfilm.errors import SourceError, nearest
+from plainfilm.errors import DataError, SourceError, nearest
+from plainfilm.io.csv_files import open_text
 from plainfilm.sources.base import is_blank
 from plainfilm.sources.common.rows import Row, read_rows
 from plainfilm.text.structured import report_of, section_of
@@ -37,8 +38,7 @@ def read_reports(
     """
     if path.is_dir():
         for number, file in enumerate(sorted(path.glob("*.txt")), start=1):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            yield FoundReport(file.stem, Report(text, header_rules=header_rules), f"report file {number}")
+            yield _report_file(file, f"report file {number}", header_rules)
         return
     columns: tuple[str, tuple[str, ...]] | None = None
     for row in read_rows(path):
@@ -47,6 +47,15 @@ def read_reports(
             continue
         columns = columns or _columns(path, list(row.cells), key, texts)
         yield _report(row, columns, header_rules)
+
+
+def _report_file(file: Path, place: str, header_rules: str) -> FoundReport | Rejection:
+    try:
+        with open_text(file) as stream:
+            text = stream.read()
+    except DataError as error:
+        return Rejection(place, str(error).removeprefix(f"{file}: "))
+    return FoundReport(file.stem, Report(text, header_rules=header_rules), place)
 
 
 def _columns(

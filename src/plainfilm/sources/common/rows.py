@@ -97,7 +97,8 @@ def _misfit(cells: Sequence[str], reader: CsvReader, named: int) -> str | None:
     longest = max(map(len, cells))
     if longest > LONGEST_CELL:
         return f"has a cell of {longest:,} characters; at most {LONGEST_CELL:,} are read"
-    long_list = next(filter(None, map(too_long_a_list, cells)), None) if longest > _SHORT else None
+    lists = (too_long_a_list(cell) for cell in cells if len(cell) > _SHORT)
+    long_list = next(filter(None, lists), None)
     if long_list:
         return long_list
     if looks_like_rows(cells, reader.delimiter):
