@@ -17,7 +17,7 @@ from plainfilm.collection.data_warnings import warnings_of
 from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.errors import UsageError
-from plainfilm.sources.cells.person_ids import person_key
+from plainfilm.sources.common.person_ids import person_key
 from plainfilm.text.rules import normalise
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plainfilm.sources.cells.report_files import FoundReport, join_sections, read_reports
+from plainfilm.sources.common.report_files import FoundReport, join_sections, read_reports
 from plainfilm.text.structured import section_of
 from plainfilm.types import Rejection
 

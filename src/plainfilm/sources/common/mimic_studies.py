@@ -8,11 +8,11 @@ from pathlib import Path
 
 from plainfilm.errors import DataError
 from plainfilm.io.archives import read_bytes
-from plainfilm.sources.cells.folders import children
-from plainfilm.sources.cells.mimic_release import MimicConfig, Release, find_release
-from plainfilm.sources.cells.mimic_tables import Film, Tables, read_tables
-from plainfilm.sources.cells.option_matches import require_nearly_all
-from plainfilm.text.overrides import Override, read_overrides
+from plainfilm.sources.common.folders import children
+from plainfilm.sources.common.mimic_release import MimicConfig, Release, find_release
+from plainfilm.sources.common.mimic_tables import Film, Tables, read_tables
+from plainfilm.sources.common.option_matches import require_nearly_all
+from plainfilm.text.section_overrides import Override, read_overrides
 from plainfilm.text.sections import parse_sections
 from plainfilm.types import Image, Rejection, Report, Study
 
