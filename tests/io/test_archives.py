@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.errors import DataError
+from plainfilm.errors import DataError, ImageError
+from plainfilm.io import archives
 from plainfilm.io.archives import files_below, is_compressed_tar, is_file, open_binary, read_bytes, stamp
-from plainfilm.io.csv_files import open_csv
+from plainfilm.io.images import read_image
+from plainfilm.io.tables import read_csv
 
 
 @pytest.fixture
@@ -83,3 +85,29 @@ def test_a_replaced_archive_is_read_anew(zipped: Path) -> None:
 def test_names_of_compressed_tars() -> None:
     assert is_compressed_tar(Path("images_001.tar.gz"))
     assert not is_compressed_tar(Path("images.zip"))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_member_larger_than_any_film_is_refused(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A zip of megabytes may hold gigabytes of zeros."""
+    archive = tmp_path / f"a.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("film.png", bytes(2000))
+    else:
+        (tmp_path / "film.png").write_bytes(bytes(2000))
+        with tarfile.open(archive, "w") as made:
+            made.add(tmp_path / "film.png", "film.png")
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1999)
+    for opening in (archives.open_binary, archives.read_bytes, read_image):
+        with pytest.raises(DataError, match=r"2,000 bytes unpacked; unsafe to open"):
+            opening(archive / "film.png")
+
+
+def test_a_file_larger_than_any_film_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(bytes(2000))
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1999)
+    with pytest.raises(ImageError, match="has 2,000 bytes, more than any film"):
+        read_image(tmp_path / "a.png")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from plainfilm.errors import ImageError
+from plainfilm.io import raster_images
 from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
 from plainfilm.io.raster_images import colour_flag
@@ -159,3 +161,86 @@ def test_colours_are_told_from_grey() -> None:
     assert colour_flag(grey) == ()
     grey[:6, :8, 0] += 60
     assert colour_flag(grey) == ("coloured pixels (1 %)",)
+
+
+def png_header(width: int, height: int, kind: int, bits: int = 8) -> bytes:
+    """A PNG that is nothing but its header and the start of its data."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+
+
+def webp_header(kind: bytes, width: int, height: int) -> bytes:
+    """A WebP that is nothing but its header."""
+    if kind == b"VP8X":
+        body = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    elif kind == b"VP8L":
+        body = b"\x2f" + ((width - 1) | (height - 1) << 14).to_bytes(4, "little") + bytes(5)
+    else:
+        body = b"\x30\x01\x00\x9d\x01\x2a" + struct.pack("<HH", width, height)
+    return b"RIFF" + struct.pack("<I", 100) + b"WEBP" + kind + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    "data",
+    [
+        png_header(13_300, 13_300, 6),
+        png_header(13_300, 13_300, 2),
+        png_header(13_300, 13_300, 0, 16),
+        webp_header(b"VP8X", 16_000, 16_000),
+        webp_header(b"VP8L", 16_000, 16_000),
+        webp_header(b"VP8 ", 16_000, 16_000),
+    ],
+    ids=["RGBA", "RGB", "16 bits", "VP8X", "VP8L", "VP8"],
+)
+def test_a_small_file_that_would_take_gigabytes_is_refused_by_its_header(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(ImageError, match=r"would take \d\.\d GB; refused as unsafe"):
+        read_image(tmp_path / "a")
+
+
+def test_progressive_jpeg_of_thousands_of_scans_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(gradient()).save(tmp_path / "a.jpg", progressive=True)
+    data = (tmp_path / "a.jpg").read_bytes()
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    (tmp_path / "b.jpg").write_bytes(data[:-2] + scan * 100 + data[-2:])
+    assert read_image(tmp_path / "a.jpg").array.shape == gradient().shape
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        read_image(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "CMYK", "1"])
+def test_large_films_are_converted_in_bands_to_the_same_pixels(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(gradient()).convert(mode)
+    whole = np.asarray(raster_images.to_grey(image))
+    flags = raster_images._colour_flag(image)
+    monkeypatch.setattr(raster_images, "_BAND_PIXELS", 7 * image.width + 3)
+    assert np.array_equal(np.asarray(raster_images.to_grey(image)), whole)
+    assert raster_images._colour_flag(image) == flags
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32, np.float64])
+def test_large_films_are_scaled_in_bands_to_the_same_pixels(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = (gradient().astype(np.float64) * 37 - (0 if kind == np.uint16 else 999)).astype(kind)
+    if np.issubdtype(kind, np.floating):
+        values[3, :5] = np.nan
+    whole = raster_images.scale_to_8bit(values)
+    monkeypatch.setattr(raster_images, "_BAND_PIXELS", 500)
+    assert np.array_equal(raster_images.scale_to_8bit(values), whole)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
+def test_orientations_as_pillow_turns_them(tmp_path: Path, orientation: int, mode: str) -> None:
+    film = gradient()
+    image = Image.fromarray(film.astype(np.uint16)) if mode == "I;16" else Image.fromarray(film).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as opened:
+        wanted = np.asarray(raster_images.to_grey(ImageOps.exif_transpose(opened)))
+    assert np.array_equal(read_image(tmp_path / "a.png").array, wanted)

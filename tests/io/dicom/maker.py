@@ -68,17 +68,29 @@ def shown(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def write_compressed(path: Path, array: NDArray[Any], frame: bytes, syntax: str, **changes: Any) -> Path:
-    """Writes a film whose pixels are one compressed picture, under a header of `array` and `changes`."""
+    """Writes a film whose pixels are one compressed picture, under a header of `array` and `changes`.
+
+    With `PixelData` among the changes, these are the bytes of the element, of a defined length.
+    """
     from pydicom.encaps import encapsulate
 
-    made = dataset(array, **changes)
-    if "PixelData" not in changes:
-        made.PixelData = encapsulate([frame])
-    made["PixelData"].VR, made["PixelData"].is_undefined_length = "OB", made.PixelData[:2] == b"\xfe\xff"
-    made.file_meta.TransferSyntaxUID = syntax
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made.save_as(path, enforce_file_format=True)
+    data = changes.pop("PixelData", None)
+    write(path, array, **changes)
+    length = b"\xff\xff\xff\xff" if data is None else len(data).to_bytes(4, "little")
+    pixels = encapsulate([frame]) + b"\xfe\xff\xdd\xe0\0\0\0\0" if data is None else data
+    header, _, _ = path.read_bytes().rpartition(b"\xe0\x7f\x10\x00")
+    path.write_bytes(header + b"\xe0\x7f\x10\x00OB\0\0" + length + pixels)
+    return relabelled(path, syntax)
+
+
+def relabelled(path: Path, syntax: str) -> Path:
+    """The same file with another transfer syntax in its meta information, which nothing else knows of."""
+    data = path.read_bytes()
+    place, end = data.index(b"\x02\x00\x10\x00UI") + 8, 144 + int.from_bytes(data[140:144], "little")
+    length = int.from_bytes(data[place - 2 : place], "little")
+    uid = syntax.encode() + b"\0" * (len(syntax) % 2)
+    meta = data[144 : place - 2] + len(uid).to_bytes(2, "little") + uid + data[place + length : end]
+    path.write_bytes(data[:140] + len(meta).to_bytes(4, "little") + meta + data[end:])
     return path
 
 

@@ -41,6 +41,14 @@ def test_an_overlay_in_the_upper_bits_does_not_count(tmp_path: Path, bits: int, 
     assert read_image(path).flags == ()
 
 
+@pytest.mark.parametrize("bit", [12, 14, 15])
+def test_a_declared_overlay_does_not_count_where_bits_stored_counts_it(tmp_path: Path, bit: int) -> None:
+    made = dataset(with_overlay(film(), bit), BitsStored=16, HighBit=15)
+    made.add_new(0x60000102, "US", bit)
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert differs(tmp_path / "a.dcm", film()) <= 1
+
+
 def test_a_declared_overlay_does_not_count_however_the_film_jumps(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     words = film() & 1023 | np.uint16(1 << 10) * rng.integers(0, 2, film().shape, np.uint16)

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import ImageError
+from plainfilm.io.dicom.codestream import frame_of
 from plainfilm.io.images import read_image
+from plainfilm.phantom.dicom_files import _saved, _transcoded
 from tests.io.dicom.maker import dataset, film, shown, write, write_compressed
 from tests.io.dicom.test_codestream import as_named, saved, without_jfif
 
 pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 
 COLOUR = {"SamplesPerPixel": 3, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "Modality": "OT"}
-JPEG, JPEG_2000, JPEG_LS, RLE = (f"1.2.840.10008.1.2.{end}" for end in ("4.50", "4.90", "4.80", "5"))
+JPEG, LOSSLESS, JPEG_LS, JPEG_2000, RLE = (
+    f"1.2.840.10008.1.2.{end}" for end in ("4.50", "4.70", "4.80", "4.90", "5")
+)
 
 
 def grey() -> NDArray[np.uint8]:
@@ -119,6 +123,21 @@ def test_a_picture_knows_its_colours_whatever_the_header_says(
     if planar is not None:
         header["PlanarConfiguration"] = planar
     assert error(write_compressed(tmp_path / "a.dcm", grey(), frame, syntax, **header)) < 1.5
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "MONOCHROME2"])
+@pytest.mark.parametrize("planar", [0, 1])
+@pytest.mark.parametrize("coded", ["RGB", "YBR_FULL"])
+def test_lossless_jpeg_in_colour(tmp_path: Path, coded: str, planar: int, photometric: str) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    samples = rgb() if coded == "RGB" else ycbcr()
+    made = dataset(samples, **COLOUR, PhotometricInterpretation=coded, Rows=120, Columns=100)
+    made.PlanarConfiguration = 0
+    transcoded = pydicom.dcmread(BytesIO(_transcoded(_saved(made), "jpeg lossless")))
+    header = {**COLOUR, "PhotometricInterpretation": photometric, "PlanarConfiguration": planar}
+    header["SamplesPerPixel"] = 1 if photometric == "MONOCHROME2" else 3
+    frame = frame_of(transcoded.PixelData)
+    assert error(write_compressed(tmp_path / "a.dcm", grey(), frame, LOSSLESS, **header)) < 1
 
 
 @pytest.mark.parametrize("mode", ["none", "line", "sample"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plainfilm.io.dicom.grey import grey_table, polarity, window
 from plainfilm.io.dicom.values import StoredValues
 from plainfilm.io.images import read_image
-from tests.io.dicom.maker import dataset, gradient, look_up_table, write
+from tests.io.dicom.maker import dataset, film, gradient, look_up_table, shown, write
 
 pixels = pytest.importorskip("pydicom.pixels", reason="DICOM needs plainfilm[dicom]")
 
@@ -248,24 +248,90 @@ def test_reading_looks_up_and_reduces_at_once(tmp_path: Path) -> None:
     assert np.array_equal(read_image(path, shortest_side=40).array, read_image(small).array)
 
 
-@pytest.mark.parametrize(
-    ("promised", "largest", "white"),
-    [
-        (12, 4095, 4095),  # as it promises
-        (12, 2048, 4095),
-        (12, 2047, 4095),  # one bit fewer: a film without a white place
-        (12, 1024, 4095),
-        (12, 1023, 1023),  # two bits fewer: the promise is wrong
-        (16, 32_767, 65_535),
-        (16, 16_383, 16_383),
-        (8, 255, 255),
-        (8, 64, 255),
-        (8, 63, 63),
-    ],
-)
-def test_a_voi_look_up_table_may_need_one_bit_less_than_it_promises(
-    promised: int, largest: int, white: int
+@pytest.mark.parametrize("bits", [12, 13, 16])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("written", ["as it is", "modulo 65536", "modulo its bits"])
+def test_padding_has_the_sign_of_the_pixels(tmp_path: Path, bits: int, signed: bool, written: str) -> None:
+    """A value like -2000 in unsigned words is 63536 (or 2096 of 12 bits), and the other way round."""
+    lowest = -(1 << (bits - 1)) if signed else 0
+    values = film().astype(np.int64) // (1 << (13 - min(bits, 13))) + (lowest // 2 if signed else 0)
+    padding = -(1 << (bits - 1)) if signed else (1 << bits) - 1
+    values[:, :8] = padding
+    stated = {"as it is": padding, "modulo 65536": padding & 0xFFFF}
+    stated["modulo its bits"] = padding & ((1 << bits) - 1)
+    if written == "modulo 65536" and not signed and bits == 16:
+        stated[written] = -1
+    words = (values & 0xFFFF).astype(np.uint16)
+    made = dataset(words, BitsStored=bits, HighBit=bits - 1, PixelRepresentation=int(signed))
+    value = stated[written]
+    made.add_new(0x00280120, "SS" if value < 0 else "US", value)
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    array = read_image(tmp_path / "a.dcm").array
+    assert np.all(array[:, :8] == 0)
+    assert np.abs(array[:, 8:].astype(int) - shown(values[:, 8:])).max() <= 1
+
+
+def test_a_range_of_padding_in_the_other_sign(tmp_path: Path) -> None:
+    words = film()
+    words[:, :4], words[:, 4:8] = 63536, 65535
+    made = dataset(words, BitsStored=16, HighBit=15)
+    made.add_new(0x00280120, "SS", -2000)
+    made.add_new(0x00280121, "SS", -1)
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    array = read_image(tmp_path / "a.dcm").array
+    assert np.all(array[:, :8] == 0)
+    assert np.abs(array[:, 8:].astype(int) - shown(film()[:, 8:])).max() <= 1
+
+
+@pytest.mark.parametrize("written", ["SIGMOID", "Sigmoid ", "sigmoid", " SIGMOID"])
+@pytest.mark.parametrize("function", ["SIGMOID", "LINEAR_EXACT", "LINEAR"])
+def test_window_functions_in_any_spelling(written: str, function: str) -> None:
+    spelling = {
+        "SIGMOID": written,
+        "LINEAR_EXACT": {"Sigmoid ": "Linear Exact", "sigmoid": "linear-exact"}.get(written, "LINEAR_EXACT"),
+        "LINEAR": {"Sigmoid ": "Linear ", "sigmoid": "linear"}.get(written, "LINEAR"),
+    }[function]
+    header = {"WindowCenter": "2000", "WindowWidth": "900"}
+    assert np.array_equal(
+        table(film(), VOILUTFunction=spelling, **header), table(film(), VOILUTFunction=function, **header)
+    )
+
+
+def test_an_unknown_window_function_is_flagged() -> None:
+    made = dataset(film(), VOILUTFunction="GAMMA", WindowCenter="2000", WindowWidth="900")
+    assert grey_table(made, StoredValues(film(), 12, False, False)).flags == (
+        "its VOI LUT function is not known; LINEAR is taken",
+    )
+
+
+def test_the_first_window_that_is_one_counts() -> None:
+    header = {"WindowCenter": ["0", "2000"], "WindowWidth": ["0", "900"]}
+    assert np.array_equal(table(film(), **header), table(film(), WindowCenter="2000", WindowWidth="900"))
+
+
+def test_the_first_voi_look_up_table_that_is_one_counts() -> None:
+    import pydicom
+
+    lut = look_up_table(100, [0, 64, 255, 128], 8)
+    words = np.array([[100, 101, 102, 103]], np.uint16)
+    grey = table(words, VOILUTSequence=[pydicom.Dataset(), lut])[words]
+    assert grey.tolist() == [[0, 64, 255, 128]]
+
+
+@pytest.mark.parametrize("keyword", ["VOILUTSequence", "ModalityLUTSequence"])
+@pytest.mark.parametrize("representation", ["US", "SS", "OW"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_look_up_tables_of_files_in_every_representation(
+    tmp_path: Path, keyword: str, representation: str, signed: bool
 ) -> None:
-    words = np.array([[0, 1]], np.uint16)
-    shown = table(words, VOILUTSequence=[look_up_table(0, [0, largest], promised)])[words]
-    assert shown[0, 1] == pytest.approx(255 * largest / white, abs=1)
+    """A table of 16 bits whose upper half would be negative; its first value is, where pixels are signed."""
+    entries = np.linspace(65535, 0, 4096).astype(np.uint16)
+    item = look_up_table(-2048 if signed else 0, [0], 16, signed=signed)
+    item.LUTDescriptor = [4096, -2048 if signed else 0, 16]
+    data: Any = entries.tobytes()
+    if representation != "OW":
+        data = (entries if representation == "US" else entries.view(np.int16)).tolist()
+    item.add_new(0x00283006, representation, data)
+    words = (film().astype(np.int16) - 2048 * signed).view(np.uint16)
+    path = write(tmp_path / "a.dcm", words, PixelRepresentation=int(signed), **{keyword: [item]})
+    assert np.abs(read_image(path).array.astype(int) - (255 - shown(film()).astype(int))).max() <= 1

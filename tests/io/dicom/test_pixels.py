@@ -16,7 +16,8 @@ from plainfilm.io.dicom.pixels import stored_pixels
 from plainfilm.io.dicom.values import StoredValues
 from plainfilm.io.images import read_image
 from plainfilm.phantom.dicom_files import Syntax, write_dicom
-from tests.io.dicom.maker import dataset, gradient, write
+from tests.io.dicom.maker import dataset, gradient, relabelled, shown, write, write_compressed
+from tests.io.dicom.maker import film as toy
 
 pydicom = pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
 
@@ -152,7 +153,14 @@ def test_a_screen_photographed_in_colour(tmp_path: Path, planar: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["examples_palette", "SC_rgb_jpeg_dcmtk", "SC_rgb_rle", "SC_ybr_full_422_uncompressed"]
+    "name",
+    [
+        "examples_palette",
+        "SC_rgb_jpeg_dcmtk",
+        "SC_rgb_rle",
+        "SC_rgb_rle_32bit",
+        "SC_ybr_full_422_uncompressed",
+    ],
 )
 def test_colour_files_that_come_with_pydicom(name: str) -> None:
     from pydicom.data import get_testdata_file
@@ -197,3 +205,158 @@ def test_a_truncated_picture_in_a_whole_file_is_never_shown(
     made.save_as(tmp_path / "a.dcm")
     with pytest.raises(ImageError):
         read_image(tmp_path / "a.dcm")
+
+
+UNCOMPRESSED, BIG_ENDIAN, ENCAPSULATED = (f"1.2.840.10008.1.2.{end}" for end in ("1", "2", "1.98"))
+JPEG, LOSSLESS, JPEG_LS, JPEG_2000, RLE = (
+    f"1.2.840.10008.1.2.{end}" for end in ("4.50", "4.70", "4.80", "4.90", "5")
+)
+
+
+def off(path: Path, values: Any = None) -> int:
+    """How far the film in `path` is from the toy chest, or from `values`."""
+    wanted = shown(toy() if values is None else values)
+    return int(np.abs(read_image(path).array.astype(int) - wanted).max())
+
+
+def jpeg_2000(values: Any) -> bytes:
+    Image.fromarray(values).save(buffer := BytesIO(), "JPEG2000", no_jp2=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("said", [UNCOMPRESSED, JPEG, LOSSLESS, JPEG_LS, JPEG_2000, RLE, "1.2.3.4"])
+def test_the_picture_decides_its_codec(tmp_path: Path, said: str) -> None:
+    path = write_compressed(tmp_path / "a.dcm", toy(), jpeg_2000(toy()), said, BitsStored=16, HighBit=15)
+    assert off(path) <= 1
+
+
+@pytest.mark.parametrize("said", [JPEG, LOSSLESS, JPEG_LS, JPEG_2000, RLE, ENCAPSULATED])
+@pytest.mark.parametrize("items", [False, True])
+def test_pixels_that_are_not_compressed_though_the_header_says_so(
+    tmp_path: Path, said: str, items: bool
+) -> None:
+    if said == RLE and items:
+        return  # run lengths have no mark of their own
+    changes = {} if items else {"PixelData": toy().tobytes()}
+    assert off(write_compressed(tmp_path / "a.dcm", toy(), toy().tobytes(), said, **changes)) <= 1
+
+
+@pytest.mark.parametrize("said", [JPEG, JPEG_2000, UNCOMPRESSED])
+def test_a_picture_that_is_not_encapsulated(tmp_path: Path, said: str) -> None:
+    picture = jpeg_2000(toy())
+    changes = {"PixelData": picture + b"\0" * (len(picture) % 2), "BitsStored": 16, "HighBit": 15}
+    assert off(write_compressed(tmp_path / "a.dcm", toy(), picture, said, **changes)) <= 1
+
+
+@pytest.mark.parametrize("allocated", [8, 16])
+@pytest.mark.parametrize("stored", [8, 10, 12, 16])
+def test_bits_of_the_picture_count_where_the_header_has_fewer(
+    tmp_path: Path, allocated: int, stored: int
+) -> None:
+    jpeg_ls = pytest.importorskip("jpeg_ls")
+    picture = bytes(jpeg_ls.encode_array(toy()))  # of 12 bits
+    header = {"BitsAllocated": allocated, "BitsStored": stored, "HighBit": stored - 1}
+    path = write_compressed(tmp_path / "a.dcm", toy(), picture, JPEG_LS, **header)
+    assert off(path) <= 1
+    assert read_image(path).flags == ()
+
+
+@pytest.mark.parametrize("representation", [0, 1])
+def test_a_signed_picture(tmp_path: Path, representation: int) -> None:
+    signed = toy().astype(np.int16) - np.int16(1500)
+    Image.fromarray(toy() + np.uint16(32768 - 1500)).save(buffer := BytesIO(), "JPEG2000", no_jp2=True)
+    frame = bytearray(buffer.getvalue())
+    frame[42] |= 0x80  # the same coefficients; samples now begin below zero
+    header = {"BitsStored": 16, "HighBit": 15, "PixelRepresentation": representation}
+    path = write_compressed(tmp_path / "a.dcm", toy(), bytes(frame), JPEG_2000, **header)
+    assert off(path, signed) <= 1
+    header |= {"WindowCenter": "548", "WindowWidth": "4096"}  # of -1500 to 2595
+    path = write_compressed(tmp_path / "b.dcm", toy(), bytes(frame), JPEG_2000, **header)
+    assert off(path) <= 1
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_32_bits_a_sample(tmp_path: Path, signed: bool, scale: int) -> None:
+    values = (toy().astype(np.int64) - 1500 * signed) * scale
+    words = values.astype(np.int32 if signed else np.uint32)
+    header = {"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31, "PixelRepresentation": int(signed)}
+    made = dataset(words, **header)
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert off(tmp_path / "a.dcm") <= 1
+    made.WindowCenter, made.WindowWidth = str(int(values.min() + 2048 * scale)), str(4096 * scale)
+    made.save_as(tmp_path / "b.dcm", enforce_file_format=True)
+    assert off(tmp_path / "b.dcm") <= 1
+
+
+@pytest.mark.parametrize(("keyword", "kind"), [("FloatPixelData", "f4"), ("DoubleFloatPixelData", "f8")])
+def test_floating_point_pixels(tmp_path: Path, keyword: str, kind: str) -> None:
+    values = (toy() / 4095.0 - 0.2).astype(kind)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    values[:, :2] = -1000.0
+    header = {"BitsAllocated": 8 * int(kind[1]), keyword: values.tobytes()}
+    header[keyword.replace("PixelData", "PixelPaddingValue")] = -1000.0
+    made = dataset(toy(), **header)
+    del made.PixelData
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    array = read_image(tmp_path / "a.dcm").array
+    assert np.all(array[:, :2] == 0)
+    assert np.abs(array[:, 5:].astype(int) - shown(toy())[:, 5:]).max() <= 1
+
+
+@pytest.mark.parametrize("representation", ["OW", "OB"])
+@pytest.mark.parametrize("columns", [100, 99])
+def test_bytes_in_big_endian_files(tmp_path: Path, representation: str, columns: int) -> None:
+    eight = (toy()[:, :columns] // 16).astype(np.uint8)
+    data = eight.tobytes() + b"\0" * (eight.size % 2)
+    if representation == "OW":
+        data = np.frombuffer(data, "<u2").byteswap().tobytes()
+    made = dataset(eight, BitsAllocated=8, BitsStored=8, HighBit=7, PixelData=data)
+    made.file_meta.TransferSyntaxUID = BIG_ENDIAN
+    made["PixelData"].VR = representation
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert np.array_equal(read_image(tmp_path / "a.dcm").array, eight)
+
+
+@pytest.mark.parametrize("representation", ["OW", "OB"])
+def test_words_in_big_endian_files(tmp_path: Path, representation: str) -> None:
+    made = dataset(toy(), PixelData=toy().byteswap().tobytes())
+    made.file_meta.TransferSyntaxUID = BIG_ENDIAN
+    made["PixelData"].VR = representation
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert off(tmp_path / "a.dcm") <= 1
+
+
+def test_big_endian_pixels_below_a_little_endian_header(tmp_path: Path) -> None:
+    """General Electric's private transfer syntax."""
+    made = dataset(toy(), PixelData=toy().byteswap().tobytes())
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2"
+    made.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert off(relabelled(tmp_path / "a.dcm", "1.2.840.113619.5.2")) <= 1
+
+
+@pytest.mark.parametrize("frames", [0, 2, 5])
+def test_a_number_of_frames_that_are_not_there(tmp_path: Path, frames: int) -> None:
+    assert off(write(tmp_path / "a.dcm", toy(), NumberOfFrames=frames)) <= 1
+
+
+def test_enhanced_images_say_their_window_in_a_functional_group(tmp_path: Path) -> None:
+    window, slope, group = (pydicom.Dataset() for _ in range(3))
+    window.WindowCenter, window.WindowWidth = "1000", "400"
+    slope.RescaleSlope, slope.RescaleIntercept = "0.5", "-20"
+    group.FrameVOILUTSequence, group.PixelValueTransformationSequence = [window], [slope]
+    enhanced = write(tmp_path / "a.dcm", toy(), SharedFunctionalGroupsSequence=[group])
+    plain = write(
+        tmp_path / "b.dcm",
+        toy(),
+        WindowCenter="1000",
+        WindowWidth="400",
+        RescaleSlope="0.5",
+        RescaleIntercept="-20",
+    )
+    assert np.array_equal(read_image(enhanced).array, read_image(plain).array)
+
+
+@pytest.mark.parametrize("said", ["monochrome2", "MONOCHROME2 ", "MONOCHROME 2", "Monochrome_2"])
+def test_photometric_interpretations_in_any_spelling(tmp_path: Path, said: str) -> None:
+    assert off(write(tmp_path / "a.dcm", toy(), PhotometricInterpretation=said)) <= 1

@@ -8,11 +8,14 @@ decodes by itself: whoever started it goes on when it dies (see `io.processes`).
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
 import importlib
 import json
 import multiprocessing
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +29,7 @@ from plainfilm.io.processes import keep_memory
 SECONDS = 120.0
 """A picture that takes longer is given up."""
 
+_GRACE_SECONDS = 2.0
 _PIPE_BYTES = 1 << 20
 """As much as Linux allows: a film has 16 times as much."""
 
@@ -99,7 +103,7 @@ class _Process:
                 ok, answer = _exchange(running, json.dumps(asked).encode(), frame)
             except (OSError, EOFError):
                 self._running = None
-                raise ImageError(_epitaph(running.wait(), time.monotonic() - begun)) from None
+                raise ImageError(_epitaph(_ended(running), time.monotonic() - begun)) from None
             finally:
                 timer.cancel()
         if ok:
@@ -118,6 +122,7 @@ class _Process:
                 pipesize=_PIPE_BYTES,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
+            atexit.register(_ended, self._running)
         return self._running
 
 
@@ -130,7 +135,20 @@ def _process(parent: int) -> _Process:
 def _epitaph(status: int, seconds: float) -> str:
     if seconds >= SECONDS:
         return f"the pixels cannot be decoded (it took longer than {SECONDS:.0f} s)"
-    return f"the pixels cannot be decoded (they crash their decoder, status {status})"
+    how = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return f"the pixels cannot be decoded (they crash their decoder: {how})"
+
+
+def _ended(running: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process that is at its end, or is brought to it."""
+    assert running.stdin is not None
+    with contextlib.suppress(OSError):
+        running.stdin.close()  # at which it ends by itself
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        running.wait(_GRACE_SECONDS)
+    running.kill()
+    with running:  # which closes the other pipe
+        return running.wait()
 
 
 def _exchange(running: subprocess.Popen[bytes], asked: bytes, frame: bytes) -> tuple[bool, bytes]:

@@ -79,7 +79,7 @@ def _compressed(dataset: Any, header: PixelHeader, frame: bytes) -> tuple[Pixels
         wide = samples.view(np.int32) if header.signed else samples
         return quantised(wide, number(dataset, "PixelPaddingValue")), flags
     lossy = picture.is_lossy or header.lossy
-    if 0 < header.stored < picture.bits:
+    if 0 < header.stored < picture.bits == header.allocated:
         samples = aligned(dataset, samples, header.stored)
     stated = _stated_reading(header, picture, lossy, 8 * samples.itemsize)
     values, more = read_words(dataset, samples, stated, lossy, picture.bits)

@@ -13,6 +13,8 @@ from plainfilm.io.dicom.header import number
 
 _MOST = 65535
 """The largest word."""
+_FEWEST = 8
+"""Overlays in lower bits lie below the values, which HighBit then says."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ def read_words(
     """Words (H, W) as `stated`, unless the film is far smoother otherwise, which a flag says.
 
     More bits are thought of up to the whole word, and first the `width` that a picture states; never those
-    that an overlay lies in (PS3.5 8.1.2, retired).
+    that an overlay lies in, which are no bits of a value even where BitsStored counts them.
     """
+    overlays = _overlays(dataset)
+    stated = stated._replace(bits=min([stated.bits, *overlays]))
     if not is_doubtful(words, stated):
         return StoredValues(words, stated.bits, stated.signed, lossy), ()
     whole = 8 * words.itemsize
-    limit = min([whole, *(place for place in _overlays(dataset) if place >= stated.bits)])
+    limit = min([whole, *overlays])
     widths = [stated.bits, *(bits for bits in (width, whole) if stated.bits < bits <= limit)]
     readings = [Reading(bits, signed) for bits in widths for signed in (stated.signed, not stated.signed)]
     swapped = [stated._replace(swapped=True)] if whole == 16 else []
@@ -65,9 +69,12 @@ def read_words(
 
 
 def _overlays(dataset: Any) -> list[int]:
-    """The bits of a word that overlays lie in (OverlayBitPosition)."""
+    """The bits of a word that overlays lie in (OverlayBitPosition; PS3.5 8.1.2, retired)."""
+    if (0x6000, 0x0102) not in dataset:
+        return []
     elements = [dataset.get((group, 0x0102)) for group in range(0x6000, 0x6020, 2)]
-    return [int(element.value) for element in elements if element is not None and element.value]
+    places = [int(element.value) for element in elements if element is not None and element.value]
+    return [place for place in places if place >= _FEWEST]
 
 
 def quantised(values: NDArray[Any], padding: float | None = None) -> StoredValues:
