@@ -102,18 +102,22 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=1000)
     arguments = parser.parse_args()
     labeller = Labeller.load()
-    tables = {"phantoms": score(_phantom_pairs(labeller, arguments.phantoms))}
+    tables = {"phantoms": score(phantom_pairs(labeller, arguments.phantoms))}
     if arguments.reports:
-        tables["Open-i, 200 sentences"] = score(
-            (read_values(labeller, text, observation), true)
-            for text, observation, true in hand_labelled(arguments.reports)
-        )
+        tables["Open-i, 200 sentences"] = score(hand_pairs(labeller, arguments.reports))
     for title, scores in tables.items():
         for name, (precision, recall, f1, count) in scores.items():
             print(f"{title:22} {name:12} precision {precision:.3f} recall {recall:.3f} F1 {f1:.3f} n {count}")
 
 
-def _phantom_pairs(labeller: Labeller, count: int) -> Iterator[tuple[Values, Values]]:
+def hand_pairs(labeller: Labeller, reports: Path) -> Iterator[tuple[Values, Values]]:
+    """What is read and what is true of the sentences labelled by hand."""
+    for text, observation, true in hand_labelled(reports):
+        yield read_values(labeller, text, observation), true
+
+
+def phantom_pairs(labeller: Labeller, count: int) -> Iterator[tuple[Values, Values]]:
+    """What is read and what is true of sentences about phantoms."""
     for text, topic in of_phantoms(count):
         read = read_values(labeller, text, topic.observation)
         yield read, phantom_values(text, topic, read)

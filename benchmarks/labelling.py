@@ -3,8 +3,9 @@
     python benchmarks/labelling.py REPORTS.csv [--column findings --column impression] [--rows 10000 1000000]
 
 REPORTS.csv holds real reports. Rows are made by putting sentences of theirs together anew, as many to a row
-as the reports have, so that no report repeats and sentences repeat as they do in a real corpus. "unlike"
-rows have a number in every sentence that no other sentence has: the worst case, in which nothing that was
+as the reports have, so that no report repeats and sentences repeat as they do in a real corpus. In rows of
+which "numbers differ" every sentence has a number that no other sentence has, as measurements and dates make
+it; in those with "no sentence twice" it has a few words of its own: the worst case, in which nothing that was
 labelled once can be used again. Each measurement is the command itself, start-up included; "CPU" is what all
 its processes used together, which others on the machine disturb less.
 """
@@ -26,6 +27,9 @@ from prepare import session_megabytes
 
 from plainfilm.text.sentences import split_sentences
 
+KINDS = ("as they repeat", "numbers differ", "no sentence twice")
+_WORDS = ("again", "also", "today", "here", "overall", "currently", "now", "still", "there", "both")
+
 
 def columns_of(path: Path, columns: Sequence[str]) -> list[list[list[str]]]:
     """Per column, the sentences of every report."""
@@ -34,8 +38,8 @@ def columns_of(path: Path, columns: Sequence[str]) -> list[list[list[str]]]:
     return [[[one.text for one in split_sentences(row[column])] for row in rows] for column in columns]
 
 
-def write_rows(path: Path, reports: list[list[list[str]]], count: int, unlike: bool) -> None:
-    """`count` rows of recombined sentences."""
+def write_rows(path: Path, reports: list[list[list[str]]], count: int, kind: str) -> None:
+    """`count` rows of recombined sentences; `kind` is one of `KINDS`."""
     rng = random.Random(0)
     pools = [[sentence for report in column for sentence in report] for column in reports]
     number = 0
@@ -44,7 +48,7 @@ def write_rows(path: Path, reports: list[list[list[str]]], count: int, unlike: b
         nonlocal number
         for sentence in rng.choices(pool, k=length):
             number += 1
-            yield f"{sentence.rstrip('.')} ({number})." if unlike else sentence
+            yield sentence if kind == KINDS[0] else f"{sentence.rstrip('.')} ({_mark(number, kind)})."
 
     with path.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened)
@@ -52,6 +56,11 @@ def write_rows(path: Path, reports: list[list[list[str]]], count: int, unlike: b
         for row in range(count):
             lengths = (len(rng.choice(column)) for column in reports)
             writer.writerow([row, *(" ".join(cell(p, n)) for p, n in zip(pools, lengths, strict=True))])
+
+
+def _mark(number: int, kind: str) -> str:
+    """What no other sentence has: a number, or English words that say nothing."""
+    return str(number) if kind == "numbers differ" else " ".join(_WORDS[int(digit)] for digit in str(number))
 
 
 def measure(path: Path, columns: int, out: Path, vocabulary: str) -> tuple[float, float, float]:
@@ -90,14 +99,13 @@ def main() -> None:
     columns = arguments.column or ["findings", "impression"]
     reports = columns_of(arguments.reports, columns)
     for rows in arguments.rows:
-        for unlike in (False, True) if rows <= 100_000 else (False,):
+        for kind in KINDS if rows <= 100_000 else KINDS[:1]:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "reports.csv"
-                write_rows(path, reports, rows, unlike)
+                write_rows(path, reports, rows, kind)
                 size = path.stat().st_size / 1e6
                 out = Path(folder) / "labels.csv"
                 seconds, cpu, peak = measure(path, len(columns), out, arguments.vocabulary)
-            kind = "no sentence twice" if unlike else "as they repeat"
             print(f"{rows:9,} rows ({size:.0f} MB), {kind:18} {seconds:6.1f} s", end="  ")
             print(f"{rows / seconds:8,.0f} reports/s  CPU {cpu:6.1f} s ({rows / cpu:7,.0f}/s)", end="  ")
             print(f"peak {peak:5.0f} MB", flush=True)

@@ -27,7 +27,7 @@ _TIED = re.compile(
     r"(?:not )?(?:significantly )?changed|[a-z]*ly|left|right|bilateral|upper|lower|mid)\b"
 )
 _EXPLAINS = re.compile(
-    r"[\s,]*(?:\w+\s){0,4}?"
+    r"[\s,]*(?:(?!(?:and|but|with|without|no|not)\b)[\w/-]+[\s,]+){0,9}?"
     r"(?:versus|vs|or|and/or|represent\w*|reflect\w*|compatible with|consistent with|indicat\w+|suggest\w*|/"
     r"|concerning for|worrisome for|suspicious for|in keeping with|could be|may be|likely|probably|xxxx)"
     r"(?:\s[\w/-]+){0,3}\s*"

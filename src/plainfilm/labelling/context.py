@@ -130,7 +130,7 @@ class Context:
         stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
         forward = list(stops)
         commas = [(place, place) for place, letter in enumerate(text) if letter == ","]
-        if len(mentions) > 1 or commas:
+        if (len(mentions) > 1 or commas) and any(cue.kind != "neutral" for cue in cues):
             borders = self._scopes.borders(text, mentions)
             forward += [(place, place) for place in borders.forward]
             backward += [(place, place) for place in borders.backward]

@@ -7,7 +7,7 @@ which nothing is recognised gets no label (never a comforting "No Finding").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,6 +30,8 @@ _NAMED_DIGIT = re.compile(r"[0-9]")
 _COUNTS = re.compile(r"<\d+>|\{[\d,]+\}")
 _DIGITS = str.maketrans("123456789", "0" * 9)
 
+_NO_ATTRIBUTES: Mapping[str, str] = {}
+
 _STATES: dict[tuple[str, Status], State] = {
     ("present", "stated"): State.POSITIVE,
     ("present", "negated"): State.NEGATIVE,
@@ -49,7 +51,7 @@ class _Statement(NamedTuple):
     state: State
     mention: Mention
     decision: Decision
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
 
     def rule(self) -> str:
         """The phrase that found it and the cue that decided it, as they are written in the rules."""
@@ -70,14 +72,17 @@ NOTHING = Reading((), readable=True)
 
 
 class Labeller:
-    """Labels sentences with the observations of one vocabulary."""
+    """Labels sentences with the observations of one vocabulary.
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    Without `details` labels have states and places only, no attributes, which is faster.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, details: bool = True) -> None:
         self.vocabulary = vocabulary
         self.origin = f"plainfilm-{vocabulary.name}-{vocabulary.version}"
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
-        self._attributes = Attributes.load()
+        self._attributes = Attributes.load() if details else None
         self._reader = Reader(vocabulary.phrases())
         self._settings = vocabulary.aggregation
         self._ignores_digits = not any(
@@ -88,13 +93,13 @@ class Labeller:
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
     @classmethod
-    def load(cls, vocabulary: str = "chexpert") -> Labeller:
+    def load(cls, vocabulary: str = "chexpert", *, details: bool = True) -> Labeller:
         """The labeller for a vocabulary of the package, or for the one in a YAML file.
 
         Raises:
             ConfigError: no such vocabulary (with the nearest name), or a file that is not one.
         """
-        return cls(load_vocabulary(vocabulary))
+        return cls(load_vocabulary(vocabulary), details=details)
 
     @property
     def observations(self) -> tuple[str, ...]:
@@ -167,7 +172,11 @@ class Labeller:
     def _labels(self, lowered: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Label]:
         """What the mentions of a sentence come to, with offsets into the text as it is read."""
         decisions = self._context.decide(lowered, tokens, mentions)
-        attributes = self._attributes.of(lowered, tokens, mentions)
+        attributes = (
+            self._attributes.of(lowered, tokens, mentions)
+            if self._attributes
+            else [_NO_ATTRIBUTES] * len(mentions)
+        )
         said: dict[str, list[_Statement]] = {}
         for mention, decision, attribute in zip(mentions, decisions, attributes, strict=True):
             state = self._state(mention, decision.status)

@@ -239,7 +239,8 @@ def _without_beginnings(word: str) -> Iterable[str]:
 @cache
 def _load_words() -> _Words:
     english, languages = read_yaml(_ENGLISH), read_yaml(_LANGUAGES)
-    known = {word for name in ("known", "medical", "names", "more") for word in english[name].split()}
+    lists = ("known", "medical", "names", "more", "looks")
+    known = {word for name in lists for word in english[name].split()}
     known |= {part for word in known for part in word.split("-")}
     known |= set(read_yaml(_FOLDER / "spelling.yaml")["short_forms"])
     for file in _FOLDER.glob("*.yaml"):

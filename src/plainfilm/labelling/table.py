@@ -181,13 +181,13 @@ def _chunks(
 
 
 @lru_cache(maxsize=4)
-def _labeller(vocabulary: str) -> Labeller:
-    return Labeller.load(vocabulary)
+def _labeller(vocabulary: str, details: bool) -> Labeller:
+    return Labeller.load(vocabulary, details=details)
 
 
 def label_texts(chunk: _Chunk) -> _Labelled:
     """Labels the reports of a chunk."""
-    labeller, codes = _labeller(chunk.vocabulary), CODES[chunk.codes]
+    labeller, codes = _labeller(chunk.vocabulary, chunk.evidence), CODES[chunk.codes]
     statuses: list[Status] = []
     cells: list[tuple[str, ...]] = []
     blank = (codes[None],) * len(labeller.observations)
