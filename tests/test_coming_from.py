@@ -18,7 +18,7 @@ from plainfilm import plugins
 from plainfilm.cli.main import build_app, verbs
 from plainfilm.training.recipe import load_recipe, shipped_recipes
 
-PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("cxr-clip*.md"))
+PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("*.md"))
 PROGRAMS = ("torchrun", "pip", "python")
 SETTING = re.compile(r"(data|training|preprocessing|model|parts|tokenizers|validation)\.\w+=")
 
