@@ -16,6 +16,7 @@ from PIL import Image as PillowImage
 from plainfilm.collection import Collection, prepare, shard
 from plainfilm.errors import CollectionError, ConfigError, DataError, SourceError, UsageError
 from plainfilm.io import files
+from tests.source_examples import source_example
 
 STUDIES_PER_SHARD = shard.STUDIES_WITH_FILMS
 

@@ -10,7 +10,6 @@ from plainfilm.errors import DataError, ImageError
 from plainfilm.io import archives
 from plainfilm.io.archives import files_below, is_compressed_tar, is_file, open_binary, read_bytes, stamp
 from plainfilm.io.images import read_image
-from plainfilm.io.tables import read_csv
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ def line_of(output: str, observation: str) -> list[str]:
 
 def test_texts_in_a_column(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
-    table.write_text("report,Edema,Pneumothorax\nMild edema.,1,\nNo edema.,0,\nPneumothorax.,,1\nNormal.,,1\n")
+    table.write_text(
+        "report,Edema,Pneumothorax\nMild edema.,1,\nNo edema.,0,\nPneumothorax.,,1\nNormal.,,1\n"
+    )
     done = run(table, "--text-column", "report")
     assert done.returncode == 0, done.stderr
     assert line_of(done.stdout, "Edema")[1:7] == ["1", "1", "0", "1.000", "1.000", "1.000"]

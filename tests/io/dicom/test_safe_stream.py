@@ -12,7 +12,7 @@ from plainfilm.errors import ImageError
 from plainfilm.io.dicom import safe_stream as module
 from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.images import read_image
-from plainfilm.sources.cells.dicom_records import read_record
+from plainfilm.sources.common.dicom_records import read_record
 from tests.io.dicom.maker import dataset, film
 
 pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
