@@ -71,7 +71,6 @@ import sys, time
 from pathlib import Path
 from plainfilm.collection import prepare, rows
 from plainfilm.io.images import write_jpeg
-from tests.source_examples import source_example
 
 def slow(*arguments):
     time.sleep(0.01)

@@ -9,6 +9,7 @@ import pytest
 from plainfilm.errors import DataError, ImageError
 from plainfilm.io import archives
 from plainfilm.io.archives import files_below, is_compressed_tar, is_file, open_binary, read_bytes, stamp
+from plainfilm.io.csv_files import open_csv
 from plainfilm.io.images import read_image
 
 
