@@ -95,7 +95,7 @@ def test_a_folder_that_states_no_kind_is_a_dual_encoder(tiny_model: Path, tmp_pa
         ({"observations": []}, "at least 1"),
         ({"observation": ["Edema"]}, "unknown key 'observation': did you mean 'observations'"),
         ({"kind": "dual_encoder"}, "config.json: architecture: key 'text' is missing"),
-        ({"observations": ["Edema", "Edema", "Mass"]}, "observation 'Edema' stands twice"),
+        ({"observations": ["Edema", "Edema", "Mass"]}, "observation 'Edema' is listed twice"),
     ],
 )
 def test_a_wrong_architecture_is_one_line(folder: Path, changes: dict, message: str) -> None:

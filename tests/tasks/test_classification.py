@@ -78,7 +78,7 @@ def test_the_evaluated_films_may_not_be_trained_on(evaluate, tiny_classifier, di
 def test_other_kinds_of_model_are_sent_elsewhere(evaluate, tiny_model, tiny_classifier, divided):
     with pytest.raises(UsageError, match="tiny: is no classifier; make one of it with `plainfilm finetune"):
         evaluate(load(tiny_model), divided)
-    with pytest.raises(UsageError, match="tiny: is a classifier, which reads no texts or prompts"):
+    with pytest.raises(UsageError, match="tiny: is a classifier, which does not encode texts or prompts"):
         zero_shot.run(load(tiny_classifier), [divided], zero_shot.Config())
 
 
