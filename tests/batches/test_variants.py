@@ -72,7 +72,7 @@ def test_a_collection_without_a_table_trains_beside_one_that_has_one(
     settings = {"text": "findings", "paraphrase": 1.0, "paraphrase_by": ["table"]}
     data = dataset([studies, augmented], 0, **settings)
     assert data.item(0, 0).texts[0] == "The lungs are clear. Heart size is normal. No effusion."
-    with pytest.raises(DataError, match="make them with `plainfilm augment`"):
+    with pytest.raises(DataError, match="make it with `plainfilm augment`"):
         dataset([studies], 0, **settings)
 
 

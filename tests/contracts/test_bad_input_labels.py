@@ -232,7 +232,7 @@ def test_no_film_gives_no_rows(model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("prompts", "told"),
-    [({}, "no prompts"), ({"A": ([], "x")}, "no prompt states 'A'"), ({"A": ("a", " ")}, "of 'A' is blank")],
+    [({}, "no prompts"), ({"A": ([], "x")}, "no positive prompt for 'A'"), ({"A": ("a", " ")}, "of 'A' is blank")],
 )
 def test_prompts_that_say_nothing_are_refused(model: Path, prompts: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):

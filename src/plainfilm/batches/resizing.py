@@ -1,7 +1,7 @@
-"""Films to the squares an encoder takes, exactly as `Preprocessing` says, and where each pixel goes.
+"""Resizes films to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
 
-A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black around them) and changes of
-size. `resize_to` applies them to a film, `input_geometry` to its coordinates, so that boxes and pixels agree.
+A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black margins) and resizing.
+`resize_to` applies them to a film, `input_geometry` to coordinates, so that boxes and pixels agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plainfilm.io.preprocessing import Preprocessing, Resampling
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where a point (x, y) of a film lies after some steps: `x * scale_x + offset_x`, likewise y."""
+    """The map of a point (x, y) of a film by some steps: `x * scale_x + offset_x`, likewise y."""
 
     scale_x: float = 1.0
     scale_y: float = 1.0
@@ -30,7 +30,7 @@ class _Axes:
 
 @dataclass(frozen=True)
 class _Window:
-    """A rectangle of whole pixels, black where it reaches beyond the film."""
+    """A rectangle of whole pixels, black outside the film."""
 
     left: int
     top: int
@@ -40,7 +40,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Scaling:
-    """The part `box` (x0, y0, x1, y1) of a film in so many pixels."""
+    """The part `box` (x0, y0, x1, y1) of a film, resized."""
 
     width: int
     height: int
@@ -53,7 +53,7 @@ _BEGINS: dict[str, Callable[[int, int], int]] = {
     "down": lambda whole, part: (whole - part) // 2,
     "halves": lambda whole, part: whole // 2 - part // 2,
 }
-"""Where the middle `part` pixels of `whole` begin."""
+"""The start of the central `part` pixels of `whole`."""
 
 Pixels = TypeVar("Pixels", Film, Square)
 _Steps: TypeAlias = "tuple[_Window | _Scaling, ...]"
@@ -62,7 +62,7 @@ _Steps: TypeAlias = "tuple[_Window | _Scaling, ...]"
 def resize_to(film: Film, preprocessing: Preprocessing) -> Square:
     """The encoder's square of a film: (H, W) → (S, S), S = `preprocessing.size`.
 
-    Grey values stay on the scale 0 to 255, in uint8; in float32 where the last step does not round.
+    Grey values stay on the scale 0 to 255, in uint8; in float32 if the last step does not round.
     """
     square: Square = stretched(film) if preprocessing.stretch else film
     height, width = film.shape
@@ -75,23 +75,23 @@ def resize_to(film: Film, preprocessing: Preprocessing) -> Square:
 
 
 def input_geometry(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
-    """Where `resize_to` puts what is on a film of this size."""
-    found = _Axes()
+    """The map of coordinates of a film of this size by `resize_to`."""
+    axes = _Axes()
     for step in _steps(width, height, preprocessing):
         if isinstance(step, _Window):
-            found = _moved(found, 1.0, 1.0, -step.left, -step.top)
+            axes = _moved(axes, 1.0, 1.0, -step.left, -step.top)
         else:
             left, top, right, bottom = step.box
             x, y = step.width / (right - left), step.height / (bottom - top)
-            found = _moved(found, x, y, -left * x, -top * y)
-    left, top = -found.offset_x / found.scale_x, -found.offset_y / found.scale_y
+            axes = _moved(axes, x, y, -left * x, -top * y)
+    left, top = -axes.offset_x / axes.scale_x, -axes.offset_y / axes.scale_y
     size = preprocessing.size
-    box = (left, top, left + size / found.scale_x, top + size / found.scale_y)
+    box = (left, top, left + size / axes.scale_x, top + size / axes.scale_y)
     return Geometry((width, height), size, box)
 
 
 def pad_to_square(array: Film) -> Film:
-    """A film (H, W) in the middle of a black square of its longer side."""
+    """Centre a film (H, W) in a black square of its longer side."""
     height, width = array.shape
     if height == width:
         return array
@@ -134,8 +134,8 @@ def _whole(width: int, height: int, wide: int, high: int, how: Resampling) -> _S
 
 
 def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """(width, height) of the whole film scaled; the other side is rounded down, as torchvision and
-    transformers do."""
+    """(width, height) of the whole film after scaling; the other side is rounded down, as in torchvision and
+    transformers."""
     side = preprocessing.side
     if preprocessing.fit == "squash":
         return side, side
@@ -145,7 +145,7 @@ def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple
 
 
 def _squared(width: int, height: int, preprocessing: Preprocessing) -> _Steps:
-    """The step that makes a square of a film that is none yet."""
+    """The step that makes a film square if it is not."""
     if width == height or preprocessing.fit == "squash":
         return ()
     if preprocessing.fit == "pad":
@@ -193,7 +193,7 @@ def _moved(before: _Axes, x: float, y: float, right: float, down: float) -> _Axe
 
 
 def stretched(film: Film) -> Film:
-    """A film whose grey values reach from 0 to 255."""
+    """Stretch the grey values of a film to 0 to 255."""
     low = int(film.min())
     spread = (film.astype(np.float64) - low) / max(1, int(film.max()) - low) * 255
     stretched: NDArray[np.uint8] = spread.astype(np.uint8)  # rounds down, as the published code does
@@ -201,6 +201,6 @@ def stretched(film: Film) -> Film:
 
 
 def _zero_of(preprocessing: Preprocessing) -> float:
-    """The grey value that is 0 in `value_range`, which may lie outside 0 to 255."""
+    """The grey value of 0 in `value_range`, which may lie outside 0 to 255."""
     black, white = preprocessing.value_range
     return -black / (white - black) * 255

@@ -63,7 +63,9 @@ class Recall:
         for start in range(0, len(images), _BLOCK):
             block = slice(start, start + _BLOCK)
             right = (study[block, None] == study) | (text[block, None] == text)
-            ranks_by_block.append(tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
+            ranks_by_block.append(
+                tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right])
+            )
         ranks = join(ranks_by_block)
         return {f"recall@{k}": float(ranks.recall_at(k).mean()) for k in self._at}
 

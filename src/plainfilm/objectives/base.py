@@ -205,12 +205,12 @@ class ObjectiveSum(nn.Module):
 
     def metrics(self) -> dict[str, Better]:
         """The loss and the parts that may choose the best model, with their direction."""
-        found: dict[str, Better] = {"loss": "lower"}
+        directions: dict[str, Better] = {"loss": "lower"}
         for name, one in zip(self.names, self, strict=True):
-            found |= {self._called(name, part): better for part, better in one.metrics().items()}
+            directions |= {self._called(name, part): better for part, better in one.metrics().items()}
             if len(self.names) > 1:
-                found[f"{name}/loss"] = "lower"
-        return found
+                directions[f"{name}/loss"] = "lower"
+        return directions
 
     def together(self, reports: Sequence[LossReport]) -> LossReport:
         """The weighted sum; with several objectives, parts and losses are named `OBJECTIVE/PART`."""

@@ -118,7 +118,7 @@ class PromptPack:
 
         Raises:
             ConfigError: an observation that the pack does not have, or `negatives` below 0.
-            DataError: nothing can be said (see `can_say`).
+            DataError: nothing can be said (see `covers`).
         """
         chosen = self._statements(states, negatives, known_absent, rng)
         drawn = [pool[int(rng.integers(len(pool)))] for pool in chosen]
@@ -143,7 +143,7 @@ class PromptPack:
         rng = generator("prompt pack", self.name, key, stated)
         return self._joined([pool[0] for pool in self._statements(states, negatives, known_absent, rng)])
 
-    def can_say(self, states: Mapping[str, State], known_absent: Collection[str] = ()) -> bool:
+    def covers(self, states: Mapping[str, State], known_absent: Collection[str] = ()) -> bool:
         """Whether `report` has anything to say of a film; a row of a table that has not is to be left out."""
         absent = self._deniable({}, known_absent)
         return bool(absent) or any(self._plain(self._resolved(states)))

@@ -116,7 +116,7 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
     }
     if recipe.reads("labels"):
         observations = _observations(recipe, rows["train"])
-        rows = {split: split_rows.asked(observations) for split, split_rows in rows.items()}
+        rows = {split: split_rows.with_observations(observations) for split, split_rows in rows.items()}
     if recipe.data.share is not None and recipe.data.share < 1:
         rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
     for split, split_rows in rows.items():
@@ -135,7 +135,7 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
 
 def _observations(recipe: Recipe, rows: Rows) -> tuple[str, ...]:
     """The observations of the labels: those that the recipe names, or all that training labels mention."""
-    return recipe.data.observations or tuple(name for name in rows.observations if rows.says_of(name))
+    return recipe.data.observations or tuple(name for name in rows.observations if rows.mentions(name))
 
 
 def _summary(rows: Rows, recipe: Recipe) -> str:
