@@ -64,7 +64,7 @@ def test_what_only_labels_or_only_the_model_has_is_named(results):
 
 
 def test_an_observation_that_is_asked_for_must_be_in_both(evaluate, tiny_classifier, divided):
-    with pytest.raises(DataError, match="tiny does not answer 'Edema'"):
+    with pytest.raises(DataError, match="tiny does not predict 'Edema'"):
         evaluate(load(tiny_classifier), divided, observations=["Edema"])
     with pytest.raises(DataError, match="no labels of 'Hernia'"):
         evaluate(load(tiny_classifier), divided, observations=["Hernia"])

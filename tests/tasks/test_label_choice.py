@@ -16,7 +16,7 @@ from plainfilm.nn.model_folder import TrainedOn
 from plainfilm.predictor import load
 from plainfilm.tasks import classification, linear_probe, retrieval, zero_shot
 from plainfilm.tasks.scoring.films import views_of_films
-from plainfilm.tasks.scoring.protocol import views_asked
+from plainfilm.tasks.scoring.protocol import choose_views
 from plainfilm.types import View
 
 SPLITS = ("train", "validation", "test")
@@ -154,7 +154,7 @@ def test_a_bank_takes_the_labels_that_are_clear(tiny_model, parted, disputed, tm
 
 def test_views_are_those_of_training_where_they_are_known(classifier):
     trained = classifier(TrainedOn(views=(View.PA,)))
-    assert views_asked(trained, None) == ("PA",)
+    assert choose_views(trained, None) == ("PA",)
     assert views_of_films(trained, None) == ("PA", "unknown")
     assert views_of_films(trained, [View.LATERAL]) == ("LATERAL",)
     assert views_of_films(classifier(None), None) is None
@@ -165,7 +165,7 @@ def test_the_recipe_of_training_decides_nothing(classifier):
     model.config = model.config.model_copy(
         update={"recipe": {"data": {"views": ["PA"], "label_origin": ["b"]}}}
     )
-    assert views_asked(model, None) is None
+    assert choose_views(model, None) is None
 
 
 def test_the_text_rule_is_that_of_training(tiny_model, divided):
