@@ -1,6 +1,6 @@
-"""What becomes of a patient: which findings come, stay, worsen and go, and how films are taken.
+"""The course of a patient: findings that appear, persist, worsen and resolve, and the views of each study.
 
-Each patient follows one of `stories.STORIES`.
+Each patient follows one of `scenarios.SCENARIOS`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from plainfilm.phantom.truth import Finding
 from plainfilm.types import View
 
 PRESENT = 0.06
-"""The least severity at which a finding is there at all."""
+"""The lowest severity of a finding that is present."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One study before any film is taken: what is there, what was there, and the views."""
+    """One study before its films: present and earlier findings, and the views."""
 
     findings: tuple[Finding, ...]
     earlier: tuple[Finding, ...]
@@ -42,7 +42,7 @@ _AT_BEDSIDE = {
 def draw_visits(
     count: int, rng: np.random.Generator, stories: Mapping[str, float] | None = None
 ) -> list[Visit]:
-    """The `count` studies of one patient, in time; `stories` are the shares of the stories there are."""
+    """The `count` studies of one patient, in time; `stories` holds the probabilities of scenarios."""
     chances = stories or {name: share for name, (share, _) in STORIES.items()}
     shares = np.array(list(chances.values()))
     story = str(rng.choice(list(chances), p=shares / shares.sum()))
@@ -58,7 +58,7 @@ def draw_visits(
 
 
 def _findings_at(courses: list[FindingTrajectory], index: int) -> tuple[Finding, ...]:
-    """What is there at study `index`. Chest wall, devices and heart do not change much and say so."""
+    """The findings at study `index`. Chest wall, devices and heart change little and get no change."""
     found = []
     for course in courses:
         level = course.levels[index]

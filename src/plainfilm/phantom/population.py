@@ -1,4 +1,4 @@
-"""The phantom's population: who there is, which studies they have, and one patient's films and reports.
+"""The phantom population: patients, their studies, and one patient's films and reports.
 
 Everything about a patient follows from (seed, the patient's number), so that patients can be made in any
 order and by any number of processes.
@@ -20,19 +20,19 @@ from plainfilm.phantom.truth import Film, PatientTruth, StudyTruth
 from plainfilm.seeding import generator, stable_hash
 
 MOST_STUDIES = 8
-"""The most studies one patient has."""
+"""The largest number of studies of one patient."""
 _TEST, _VALIDATION = 0.15, 0.08
 _LOST_REPORTS = 0.015
 _IDS = 10_000_000
 _DAILY = ("bedside", "critical", "after_surgery")
-"""Stories whose studies are days apart, not months."""
+"""Scenarios whose studies are days apart, not months."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One patient to make: their number, how many studies, the number of the first, and their split.
+    """One patient to make: the number, how many studies, the number of the first, and the split.
 
-    stories: the shares of `stories.STORIES` among all patients, where they are not those of a whole hospital.
+    stories: the probabilities of `scenarios.SCENARIOS`, if they differ from those of a whole hospital.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Job:
 
 
 def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None = None) -> list[Job]:
-    """The patients that together have exactly `studies` studies, about 15 % to test, 8 % to validation."""
+    """Patients with exactly `studies` studies in total, about 15 % for test, 8 % for validation."""
     counts: list[int] = []
     while sum(counts) < studies:
         rng = generator(seed, "patient", len(counts), "studies")
@@ -67,7 +67,7 @@ def _splits(patients: int, seed: int) -> list[str]:
 
 
 def draw_patient(seed: int, number: int) -> Patient:
-    """The patient of that number in the world of `seed`."""
+    """The patient of this number in the population of `seed`."""
     return Patient.draw(generator(seed, "patient", number, "build"))
 
 

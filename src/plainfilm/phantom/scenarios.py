@@ -1,7 +1,7 @@
-"""What befalls patients: the stories that each of them follows one of, as courses of findings.
+"""Scenarios of patients: each is a set of findings with their courses.
 
-Findings that go together come together: oedema with a large heart and fluid, tubes with the critically
-ill, a drain with the air or fluid it is there for.
+Related findings occur together: oedema with a large heart and fluid, tubes in the critically ill, a drain
+with the air or fluid that it is for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from plainfilm.phantom.truth import Finding
 _LOST_DRAINS = ("outside", "pigtail_outside")
 """Variants of a chest tube that has come out of the pleural space."""
 _ASTRAY = 1 / 3
-"""How often a tube at the bedside is not where it should be."""
+"""The probability that a bedside tube is malpositioned."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class PatientScenario:
         self.courses: list[FindingTrajectory] = []
 
     def maybe(self, chance: float) -> bool:
-        """Whether something of that chance happens."""
+        """True with probability `chance`."""
         return bool(self.rng.random() < chance)
 
     def side(self) -> str:
-        """Either side."""
+        """A random side."""
         return str(self.rng.choice(["right", "left"]))
 
     def one(self, *options: str) -> str:
-        """One of `options`, all alike."""
+        """One of `options`, with equal probability."""
         return str(self.rng.choice(options))
 
     def placed(self, well: tuple[str, ...], badly: tuple[str, ...], chance: float = 0.25) -> str:
-        """A variant of a tube or line that ends where it should or, by `chance`, does not."""
+        """A variant of a tube or line: well placed or, with probability `chance`, malpositioned."""
         return self.one(*badly) if self.maybe(chance) else self.one(*well)
 
     def add(
@@ -60,7 +60,7 @@ class PatientScenario:
         cause: str | None = None,
         severity: tuple[float, float] = (0.15, 1.0),
     ) -> None:
-        """Adds a finding that follows `course`: lasting, waning, growing, passing or arriving."""
+        """Add a finding that follows `course`: lasting, waning, growing, passing or arriving."""
         start = float(self.rng.uniform(*severity))
         levels = _COURSES[course](start, self.studies, self.rng)
         key, seed = f"f{len(self.courses)}", int(self.rng.integers(2**31))
@@ -336,7 +336,7 @@ def _tuberculosis(chart: PatientScenario) -> None:
 
 
 def _bedside(chart: PatientScenario) -> None:
-    """Films taken to see where tubes and lines end: each of them often, and a third of them astray."""
+    """Films to check the tips of tubes and lines: many of each, a third of them malpositioned."""
     if chart.maybe(0.55):
         placed = chart.placed(("good",), ("high", "low", "bronchial"), _ASTRAY)
         chart.add("tracheal_tube", "lasting", variant=placed)
@@ -390,4 +390,4 @@ STORIES: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
     "chronic_lung": (0.075, _chronic_lung),
     "bedside": (0.0, _bedside),
 }
-"""Each story's share of patients, and how it is told; a layout may have shares of its own."""
+"""Each scenario's share of patients, and its function; a layout may have its own shares."""

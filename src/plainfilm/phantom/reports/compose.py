@@ -1,4 +1,4 @@
-"""Puts a whole report together: what is said in which section, and the page it is typed on."""
+"""Composes a whole report: the sentences of each section, and the typed page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from plainfilm.types import View
 _LUNG = {"Lung Opacity", "Consolidation", "Edema", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _HEART = {"Cardiomegaly", "Enlarged Cardiomediastinum"}
 _SHADOWS = {"Fibrosis", "Tuberculosis"}
-"""Observations beside those of `_LUNG` that make a lung less than clear."""
+"""Observations besides those of `_LUNG` that make a lung less than clear."""
 _GROUPS = {
     "Support Devices": "devices",
     **dict.fromkeys([*sorted(_HEART), "Pneumomediastinum"], "heart"),
     **dict.fromkeys(["Fracture", "Subcutaneous Emphysema", "Hernia", "Foreign Body"], "rest"),
 }
-"""Where in the findings an observation is told, if not among the lungs."""
+"""The place of an observation in the findings, if not among the lungs."""
 _DENIABLE = (set(OBSERVATIONS.values()) | {"Pneumonia"}) - {"Support Devices", "Pleural Other"}
 _MAY_BE_UNCERTAIN = {
     "effusion": 0.5,
@@ -65,9 +65,9 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """A report, what each of its sentences states, and what it states as a whole.
+    """A report, the statements of each of its sentences, and its states as a whole.
 
-    `findings` are the visit's with `stated` as the report has it.
+    `findings` are the visit's with `stated` as in the report.
     """
 
     text: str
@@ -77,7 +77,7 @@ class WrittenReport:
 
 
 def write_report(age: float, sex: str, visit: Visit, rng: np.random.Generator) -> WrittenReport:
-    """A report on `visit`, in the manner of MIMIC-CXR's texts."""
+    """A report on `visit`, in the style of MIMIC-CXR's texts."""
     findings = tuple(replace(finding, stated=_stance(finding, rng)) for finding in visit.findings)
     told = topics(findings)
     style = str(rng.choice(list(_STYLES), p=np.array(list(_STYLES.values())) / sum(_STYLES.values())))
@@ -90,10 +90,9 @@ def write_report(age: float, sex: str, visit: Visit, rng: np.random.Generator) -
 
 
 def study_states(sentences: Sequence[StatedSentence]) -> dict[str, int]:
-    """The states of a report: positive before uncertain before negative; No Finding where none is left.
+    """The states of a report: positive before uncertain before negative; No Finding if none is left.
 
-    No Finding is positive where nothing but devices is positive or uncertain, as the CheXpert labeller
-    has it.
+    No Finding is positive if nothing but devices is positive or uncertain, as in the CheXpert labeller.
     """
     states: dict[str, int] = {}
     rank = {NEGATIVE: 0, UNCERTAIN: 1, POSITIVE: 2}
@@ -107,7 +106,7 @@ def study_states(sentences: Sequence[StatedSentence]) -> dict[str, int]:
 
 
 def _stance(finding: Finding, rng: np.random.Generator) -> int:
-    """Whether the reader is sure: slight findings may be called possible."""
+    """The certainty of the reader: slight findings may be called possible."""
     doubt = _MAY_BE_UNCERTAIN.get(finding.kind, 0.0)
     if (
         finding.severity < 0.3
@@ -149,7 +148,7 @@ def _tell_findings(
 def _fitting(
     options: Sequence[str | dict[str, str]], true: Collection[str | None], rng: np.random.Generator
 ) -> str:
-    """One of `options`; a mapping has a `text` that is not said where its `unless` is `true`."""
+    """One of `options`; a mapping has a `text`, left out if its `unless` is in `true`."""
     said = [option for option in options if isinstance(option, str) or option["unless"] not in true]
     option = pick(said, rng)
     return option if isinstance(option, str) else str(option["text"])
@@ -163,7 +162,7 @@ def _resolved(findings: Sequence[Finding], visit: Visit, rng: np.random.Generato
 
 
 def _deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str]:
-    """The observations that may be called absent and have not been already."""
+    """The observations that may still be denied."""
     present = {finding.observation for finding in findings}
     allowed = _DENIABLE - present - {name for statement in said for name, _ in statement.states}
     if present & (_LUNG - {"Lung Lesion"} | _SHADOWS):
