@@ -75,7 +75,7 @@ def build_scene(body: Body, findings: Sequence[Finding], materials: Materials, s
 def in_lung(
     exposure: Exposure, scene: Scene, materials: Materials, technique: Technique, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The total attenuation: clouds limited to the lung along each ray, and the fine markings of the lungs."""
+    """The total attenuation: clouds limited to the lung along each ray, and fine markings of the lungs."""
     lung = (exposure.lengths["right lung"] + exposure.lengths["left lung"]).astype(np.float32)
     pitch = technique.field_mm / max(lung.shape)
     coarse = smooth_noise(lung.shape, 13.0 / pitch, rng)

@@ -32,7 +32,7 @@ _DAILY = ("bedside", "critical", "after_surgery")
 class Job:
     """One patient to make: the number, how many studies, the number of the first, and the split.
 
-    stories: the probabilities of `scenarios.SCENARIOS`, if they differ from those of a whole hospital.
+    scenarios: the probabilities of `scenarios.SCENARIOS`, if they differ from those of a whole hospital.
     """
 
     seed: int
@@ -41,10 +41,10 @@ class Job:
     first_study: int
     split: str
     size: int
-    stories: Mapping[str, float] | None = None
+    scenarios: Mapping[str, float] | None = None
 
 
-def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None = None) -> list[Job]:
+def plan(studies: int, seed: int, size: int, scenarios: Mapping[str, float] | None = None) -> list[Job]:
     """Patients with exactly `studies` studies in total, about 15 % for test, 8 % for validation."""
     counts: list[int] = []
     while sum(counts) < studies:
@@ -52,7 +52,7 @@ def plan(studies: int, seed: int, size: int, stories: Mapping[str, float] | None
         counts.append(min(int(rng.geometric(0.5)), MOST_STUDIES, studies - sum(counts)))
     splits = _splits(len(counts), seed)
     first = np.concatenate([[0], np.cumsum(counts)]).tolist()
-    return [Job(seed, n, count, first[n], splits[n], size, stories) for n, count in enumerate(counts)]
+    return [Job(seed, n, count, first[n], splits[n], size, scenarios) for n, count in enumerate(counts)]
 
 
 def _splits(patients: int, seed: int) -> list[str]:
@@ -76,7 +76,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
     patient = draw_patient(job.seed, job.patient)
     rng = generator(job.seed, "patient", job.patient, "history")
     days = 0
-    for index, visit in enumerate(draw_visits(job.studies, rng, job.stories)):
+    for index, visit in enumerate(draw_visits(job.studies, rng, job.scenarios)):
         number = job.first_study + index
         words = generator(job.seed, "study", number, "report")
         age = patient.age + days // 365
@@ -84,7 +84,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
         lost = bool(generator(job.seed, "study", number, "lost").random() < _LOST_REPORTS)
         films, arrays = _make_films(patient, visit, job, number)
         yield _study_truth(job, number, index, days, age, written, lost, films), arrays
-        days += int(rng.integers(1, 6) if visit.story in _DAILY else rng.integers(10, 420))
+        days += int(rng.integers(1, 6) if visit.scenario in _DAILY else rng.integers(10, 420))
 
 
 def _study_truth(

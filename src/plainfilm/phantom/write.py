@@ -45,7 +45,7 @@ def write(
     chosen = resolve_layout(layout)
     _check(out, studies, size)
     out.mkdir(parents=True, exist_ok=True)
-    jobs = plan(studies, seed, size, getattr(chosen, "STORIES", None))
+    jobs = plan(studies, seed, size, getattr(chosen, "SCENARIOS", None))
     processes = workers or (1 if studies <= _ALONE else os.cpu_count() or 1)
     patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
     chosen.write_tables(out, patients, seed)

@@ -10,7 +10,7 @@ A layout module has three functions, all called with the corpus folder:
 
 and optionally
 
-    STORIES                                     {scenario: share}: its patients (`phantom.scenarios`);
+    SCENARIOS                                   {scenario: share}: its patients (`phantom.scenarios`);
                                                 by default those of a whole hospital
 
 `expected` is the reference for tests of the readers (ids, views, splits, labels, boxes in pixels of the raw

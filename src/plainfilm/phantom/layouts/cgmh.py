@@ -23,7 +23,7 @@ from plainfilm.phantom.truth import Finding, PatientTruth, StudyTruth, placement
 from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
-STORIES = {"bedside": 1.0}
+SCENARIOS = {"bedside": 1.0}
 _DEVICES = {
     ("tracheal_tube", "in place"): "Endotracheal tube in place",
     ("tracheal_tube", "malposition"): "Endotracheal tube malposition",

@@ -243,7 +243,7 @@ def _devices_of(statements: list[Statement]) -> list[Statement]:
 def _type_head(page: Page, style: str, age: float, sex: str, visit: Visit, rng: np.random.Generator) -> None:
     words, kind = phrases(), _examination(visit.views)
     who = f"___ year old {'woman' if sex == 'F' else 'man'} with " if rng.random() < 0.7 else ""
-    why = expand(pick(words["indication"][visit.story], rng), {}, rng)
+    why = expand(pick(words["indication"][visit.scenario], rng), {}, rng)
     why = who + (why[:1].lower() + why[1:] if not why[:2].isupper() else why)
     if style == "plain":
         page.line(expand(pick(words["examination"][kind], rng), {}, rng))
