@@ -128,7 +128,7 @@ def test_without_shares_there_is_one_run(model: Path, labelled: Collection, tmp_
     ("more", "message"),
     [
         (["--fractions", "0,1"], "fraction 0: above 0 and at most 1"),
-        (["--fractions", "a"], "--fractions 'a': numbers with commas between"),
+        (["--fractions", "a"], "--fractions 'a': write numbers and commas"),
         (["--fractions", "0.1,0.1"], "several different numbers"),
         (["--repeats", "0"], "repeats is 0: at least 1"),
     ],

@@ -28,7 +28,7 @@ def test_translations_are_counted_with_reasons_and_no_text(
     assert run(["augment", str(tmp_path / "films"), *models, "--temperature", "0.7", "--workers", "1"]) == 0
     told = capsys.readouterr()
     first, *reasons = told.out.splitlines()
-    assert "0 of 10 different sentences in other words" in first
+    assert "0 of 10 distinct sentences paraphrased" in first
     assert sum(int(line.split()[0]) for line in reasons) == 10
     assert "heart" not in told.out + told.err
     assert Collection.open(tmp_path / "films").has_table("text_variants")

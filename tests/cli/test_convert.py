@@ -14,7 +14,7 @@ def test_it_says_what_it_wrote_and_what_the_format_cannot_hold(
     assert run(["convert", str(small_world.path), "coco", "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{tmp_path / 'out'}: 96 rows in train.json, test.json"
-    assert said[1] == "not in it: 48 reports, which the format has no place for"
+    assert said[1] == "not in it: 48 reports, which the format cannot hold"
 
 
 def test_options_of_the_format(small_world: Collection, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_it_says_what_it_wrote_and_what_it_left_out(
     assert run(arguments(checkpoint, vocabulary, tmp_path / "model", "pooling=first_patch")) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{tmp_path / 'model'}: ")
-    assert said[0].endswith("left out, as nothing uses them: 7")
+    assert said[0].endswith("unused tensors left out: 7")
     assert "  text_encoder.text_encoder.pooler.dense.bias" in said
 
 

@@ -74,8 +74,8 @@ def test_the_environment_says_where_the_reports_lie(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("mimic_cxr", "say where the raw data lie, or set MIMIC_CXR_JPG_DIR"),
-        ("rsna", "say where the raw data lie, as the second argument"),
+        ("mimic_cxr", "name the folder of the raw data, or set MIMIC_CXR_JPG_DIR"),
+        ("rsna", "name the folder of the raw data, as the second argument"),
         ("mimic", "did you mean 'mimic_cxr'"),
     ],
 )

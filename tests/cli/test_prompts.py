@@ -54,7 +54,7 @@ def test_a_copy_is_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run(["prompts", "copy", "cgmh", "--out", str(path)]) == 0
     assert load_pack(path).fingerprint == load_pack("cgmh").fingerprint
     assert run(["prompts", "copy", "cgmh", "--out", str(path)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_copy_is_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         (["show", "cgmhh"], "did you mean 'cgmh'"),
         (["show", "cxr", "--observation", "Edma"], "did you mean 'Edema'"),
         (["show", "cxr", "--collection", "films"], "--collection goes with 'prompts lint'"),
-        (["copy", "cxr"], "say where to"),
+        (["copy", "cxr"], "name a file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

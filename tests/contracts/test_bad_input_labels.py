@@ -189,7 +189,7 @@ def test_what_only_labels_or_only_prompts_have_is_left_out_and_told(
     left_out = results["protocol"]["left_out"]
     assert left_out["observations without labels"] == ["Hernia"]
     assert len(left_out["observations without prompts"]) == len(LABELS) - 1
-    assert "left out, for there are no labels of them: Hernia" in capsys.readouterr().err
+    assert "left out, as there are no labels: Hernia" in capsys.readouterr().err
 
 
 def test_films_without_anything_count_and_one_class_has_no_score(
@@ -232,7 +232,11 @@ def test_no_film_gives_no_rows(model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("prompts", "told"),
-    [({}, "no prompts"), ({"A": ([], "x")}, "no prompt states 'A'"), ({"A": ("a", " ")}, "of 'A' is blank")],
+    [
+        ({}, "no prompts"),
+        ({"A": ([], "x")}, "no positive prompt for 'A'"),
+        ({"A": ("a", " ")}, "of 'A' is blank"),
+    ],
 )
 def test_prompts_that_say_nothing_are_refused(model: Path, prompts: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):

@@ -152,7 +152,7 @@ def test_command(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give a collection or a CSV file"),
+        ([], "name a collection or a CSV file"),
         (["reports.csv"], "needs --text-column HEADER and --out"),
         (["nowhere.csv", "--text-column", "report", "--out", "x.csv"], "nowhere.csv: no such file"),
         (["--explain", "nowhere.txt"], "nowhere.txt: cannot be read"),

@@ -44,7 +44,7 @@ def test_published_scores_are_those_of_the_plain_loop(k):
 
 def test_a_matching_negative_is_a_published_hit_and_a_blank_never_is():
     counts = published_counts(np.array([[0, B]], np.int8), np.array([[[0, B]]], np.int8))
-    assert (counts.hits[0], counts.said[0], counts.wanted[0]) == (1, 1, 1)
+    assert (counts.hits[0], counts.retrieved_labels[0], counts.query_labels[0]) == (1, 1, 1)
 
 
 def test_a_label_said_twice_counts_twice_below_and_once_above():
@@ -71,7 +71,7 @@ def test_rows_that_are_not_kept_do_not_count():
 
 def test_nothing_retrieved_at_all():
     counts = published_counts(random_states(3, 4), np.zeros((3, 0, 4), np.int8))
-    assert counts.hits.sum() == counts.said.sum() == counts.duplicates.sum() == 0
+    assert counts.hits.sum() == counts.retrieved_labels.sum() == counts.duplicates.sum() == 0
 
 
 def test_positive_counts_of_a_case_worked_by_hand():

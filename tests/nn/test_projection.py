@@ -30,5 +30,5 @@ def test_a_residual_projection_adds_the_second_layer_to_the_first_and_normalises
 
 
 def test_no_projection_between_spaces_of_different_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"needs encoders with 768 features, this one has 384"):
+    with pytest.raises(ConfigError, match=r"needs encoders with 768 features, but this one has 384"):
         build_projection("none", 384, 768)

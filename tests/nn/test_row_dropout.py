@@ -142,7 +142,7 @@ def test_installing_twice_changes_nothing_and_keeps_the_mode() -> None:
 
 
 def test_a_random_layer_without_a_row_wise_form_is_refused() -> None:
-    with pytest.raises(ConfigError, match="AlphaDropout has no form that draws by row"):
+    with pytest.raises(ConfigError, match="AlphaDropout cannot be drawn by row"):
         install_row_dropout(nn.Sequential(nn.AlphaDropout(0.1)))
 
 

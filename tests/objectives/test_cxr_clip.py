@@ -165,8 +165,8 @@ def test_only_the_parts_with_a_weight_are_encoded_and_logged() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (PLAIN | {"pair": 0}, "nothing would be learned"),
-        ({"contrast": "sigmoid", "label_smoothing": 0.1}, "for contrast: softmax"),
+        (PLAIN | {"pair": 0}, "are all 0"),
+        ({"contrast": "sigmoid", "label_smoothing": 0.1}, "with contrast: softmax"),
         ({"image": -1}, "'image' is -1"),
     ],
 )

@@ -17,7 +17,7 @@ def test_about_a_third_of_studies_are_without_findings():
 
 def test_a_layout_may_have_patients_of_its_own():
     drawn = [draw_visits(1, generator("history", n), {"bedside": 1.0})[0] for n in range(200)]
-    assert {visit.story for visit in drawn} == {"bedside"}
+    assert {visit.scenario for visit in drawn} == {"bedside"}
     placed = [placement(finding) for visit in drawn for finding in visit.findings]
     assert 0.25 < placed.count("malposition") / (len(placed) - placed.count(None)) < 0.45
 

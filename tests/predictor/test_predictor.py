@@ -138,7 +138,7 @@ def test_what_nothing_denies_has_a_positive_score_only(predictor, films):
 
 
 def test_what_nothing_states_is_refused(predictor, films):
-    with pytest.raises(UsageError, match="no prompt states 'Effusion'"):
+    with pytest.raises(UsageError, match="no positive prompt for 'Effusion'"):
         predictor.zero_shot(films[:1], {"Effusion": ((), "no effusion")})
 
 

@@ -21,7 +21,7 @@ def test_other_words_for_the_same_may_stand(text: str, said: str) -> None:
     ("text", "said", "why"),
     [
         ("No pleural effusion.", "No pleural  EFFUSION.", "the same words"),
-        ("Comparison is made.", "A comparison was made.", "the labeller reads nothing in it"),
+        ("Comparison is made.", "A comparison was made.", "the labeller finds nothing in it"),
         ("No pneumothorax.", "Pneumothorax.", "Pneumothorax: negative became positive"),
         ("Possible edema.", "Edema.", "Edema: uncertain became positive"),
         ("The heart is enlarged.", "The engine is enlarged.", "Cardiomegaly: positive became not mentioned"),

@@ -31,7 +31,7 @@ def test_shipped_packs_are_clean(name: str) -> None:
         ("  A: {positive: [a], negative: [b, ' ']}", "blank: A, negative: a sentence of ' ' is blank"),
         ("  A: {positive: ['{x}'], negative: [b]}", "template: A, positive: no words for {x}"),
         ("  A: {positive: [a]}", "missing: A, negative: no sentence: it cannot be denied"),
-        ("  A: {positive: [a, A.], negative: [b]}", "duplicate: A, positive: 'A.' stands twice"),
+        ("  A: {positive: [a, A.], negative: [b]}", "duplicate: A, positive: 'A.' occurs twice"),
         (
             "  A: {positive: [a], negative: [A.]}",
             "duplicate: A, negative: 'A.' stands also under A, positive",
@@ -40,7 +40,7 @@ def test_shipped_packs_are_clean(name: str) -> None:
         ("  A: {positive: [a], negative: [b], labelled_as: C}", "unknown: A: labelled_as 'C' is in no"),
         (
             "  A: {positive: [a], negative: [b]}\n  A: {positive: [c], negative: [d]}",
-            "duplicate: key 'A' stands twice",
+            "duplicate: key 'A' occurs twice",
         ),
         (
             "  Edema: {positive: [No edema.], negative: [Edema is absent.]}",
@@ -53,7 +53,7 @@ def test_shipped_packs_are_clean(name: str) -> None:
         (
             "  Edema: {positive: [Edema and effusion.], negative: [No edema.]}\n"
             "  Pleural Effusion: {positive: [Effusion.], negative: [No effusion.]}",
-            "several: Edema, positive: 'Edema and effusion.' speaks of Pleural Effusion as well",
+            "several: Edema, positive: 'Edema and effusion.' also mentions Pleural Effusion",
         ),
         (
             "  Goitre: {words: {finding: [goitre]}, positive: ['No {finding}.'], negative: [b]}",
@@ -93,7 +93,7 @@ def test_a_key_of_the_published_form_that_stands_twice_is_told(tmp_path: Path) -
     path = tmp_path / "prompts.json"
     path.write_text('{\n\t"A": {"pos": ["a"], "neg": ["b"]},\n\t"A": {"pos": ["c"], "neg": ["d"]}\n}')
     assert [problem.message for problem in lint(path)] == [
-        "key 'A' stands twice in one place, and only the last counts"
+        "key 'A' occurs twice in one mapping, and only the last counts"
     ]
 
 

@@ -131,7 +131,7 @@ def test_fixed_negatives_depend_on_the_study_alone(cxr: PromptPack) -> None:
 
 
 def test_nothing_known_is_nothing_to_say(cxr: PromptPack) -> None:
-    assert not cxr.can_say({})
+    assert not cxr.covers({})
     with pytest.raises(DataError, match="nothing is known"):
         cxr.report({}, generator(0))
 

@@ -85,5 +85,5 @@ def test_files_are_called_by_the_titles(tmp_path):
 def test_tasks_give_the_figures_of_what_they_measured(results, classified):
     assert {figure.title for figure in classified.figures} == {"AUROC per observation", "Reliability"}
     titles = [figure.title for figure in results.figures]
-    assert titles[-1] == "How deep one must look"
+    assert titles[-1] == "Rank of the first own item"
     assert "F1 per observation, image->sentence" in titles

@@ -64,7 +64,7 @@ def test_what_only_labels_or_only_the_model_has_is_named(results):
 
 
 def test_an_observation_that_is_asked_for_must_be_in_both(evaluate, tiny_classifier, divided):
-    with pytest.raises(DataError, match="tiny does not answer 'Edema'"):
+    with pytest.raises(DataError, match="tiny does not predict 'Edema'"):
         evaluate(load(tiny_classifier), divided, observations=["Edema"])
     with pytest.raises(DataError, match="no labels of 'Hernia'"):
         evaluate(load(tiny_classifier), divided, observations=["Hernia"])
@@ -78,7 +78,7 @@ def test_the_evaluated_films_may_not_be_trained_on(evaluate, tiny_classifier, di
 def test_other_kinds_of_model_are_sent_elsewhere(evaluate, tiny_model, tiny_classifier, divided):
     with pytest.raises(UsageError, match="tiny: is no classifier; make one of it with `plainfilm finetune"):
         evaluate(load(tiny_model), divided)
-    with pytest.raises(UsageError, match="tiny: is a classifier, which reads no texts or prompts"):
+    with pytest.raises(UsageError, match="tiny: is a classifier, which does not encode texts or prompts"):
         zero_shot.run(load(tiny_classifier), [divided], zero_shot.Config())
 
 

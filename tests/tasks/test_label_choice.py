@@ -15,7 +15,7 @@ from plainfilm.errors import DataError
 from plainfilm.model_folder import TrainedOn
 from plainfilm.predictor import load
 from plainfilm.tasks import classification, linear_probe, retrieval, zero_shot
-from plainfilm.tasks.scoring.measure import views_asked, views_of_films
+from plainfilm.tasks.scoring.measure import views_of_films
 from plainfilm.types import View
 
 SPLITS = ("train", "validation", "test")
@@ -153,7 +153,7 @@ def test_a_bank_takes_the_labels_that_are_clear(tiny_model, parted, disputed, tm
 
 def test_views_are_those_of_training_where_they_are_known(classifier):
     trained = classifier(TrainedOn(views=(View.PA,)))
-    assert views_asked(trained, None) == ("PA",)
+    assert choose_views(trained, None) == ("PA",)
     assert views_of_films(trained, None) == ("PA", "unknown")
     assert views_of_films(trained, [View.LATERAL]) == ("LATERAL",)
     assert views_of_films(classifier(None), None) is None
@@ -164,7 +164,7 @@ def test_the_recipe_of_training_decides_nothing(classifier):
     model.config = model.config.model_copy(
         update={"recipe": {"data": {"views": ["PA"], "label_origin": ["b"]}}}
     )
-    assert views_asked(model, None) is None
+    assert choose_views(model, None) is None
 
 
 def test_the_text_rule_is_that_of_training(tiny_model, divided):

@@ -183,7 +183,7 @@ def test_a_collection_for_testing_alone_is_told_the_way_out(real, held_out):
 
 def test_a_collection_without_reports_says_so(real, tmp_path):
     collection = make(tmp_path, [""] * 3, "test")
-    with pytest.raises(DataError, match="no reports, so no text to ask for"):
+    with pytest.raises(DataError, match="no reports, so no texts"):
         evaluate(Guessing(real), collection)
     assert (
         value(evaluate(Guessing(real), collection, directions=["image->image"]), "image->image/recall@5") == 1
@@ -194,8 +194,8 @@ def test_a_collection_without_reports_says_so(real, tmp_path):
     ("settings", "message"),
     [
         ({"split": "all", "bank_split": "train"}, "set bank_split=null"),
-        ({"threshold": 0.5}, "threshold is of the finding scores"),
-        ({"labels": "mine"}, "labels is of the finding scores"),
+        ({"threshold": 0.5}, "threshold applies to the finding scores"),
+        ({"labels": "mine"}, "labels applies to the finding scores"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(settings, message):

@@ -198,7 +198,7 @@ def test_decisions_are_written_only_when_asked_for_and_then_used(
         ({"split": "train"}, LeakageError, "patients are in both"),
         ({"split": "tset"}, ConfigError, "did you mean 'test'"),
         ({"save_decisions": True}, DataError, "labelled films in split 'validation'"),
-        ({"save_decisions": True, "mode": "multiclass"}, UsageError, "goes with mode=each"),
+        ({"save_decisions": True, "mode": "multiclass"}, UsageError, "needs mode=each"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(evaluate, real, small_world, settings, error, message):

@@ -59,7 +59,7 @@ def test_text_longer_than_the_encoder_takes_is_refused(
 
 def test_no_full_batch_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     recipe = tiny("training.batch_size=64", "data.drop_last=true")
-    with pytest.raises(ConfigError, match="there are 48 items: no batch can be made"):
+    with pytest.raises(ConfigError, match="there are 48 items: no batch is full"):
         build(recipe, collection, tmp_path)
 
 

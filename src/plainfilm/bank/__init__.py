@@ -1,4 +1,4 @@
-"""Searchable sets of embeddings and what they came from."""
+"""Banks: searchable sets of embeddings with their origin."""
 
 from __future__ import annotations
 

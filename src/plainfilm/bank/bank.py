@@ -1,12 +1,12 @@
-"""A bank: vectors that can be searched, and a table of what each of them came from.
+"""A bank: searchable vectors, and a table of the items they came from.
 
 A bank is a folder:
 
-    bank.json        format version, size, dimension, and which model and collection it was made from
+    bank.json        format version, size, dimension, and the model and collection it was made from
     vectors.npy      (N, D) float32 unit vectors in C order, opened memory-mapped
     items.parquet    one row per vector, in the same order
 
-`bank.json` is written last: a folder without it is not a bank, whatever a killed process left in it.
+`bank.json` is written last: a folder without it is not a bank, even with other files of a killed process.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from plainfilm.io.tables import read_json, read_parquet, write_json, write_parqu
 
 FORMAT_VERSION = 1
 LABEL_PREFIX = "label:"
-"""Columns of `items` with this prefix hold an observation's state (see `types.State`), null if absent."""
+"""Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
 
 
 class Bank:
-    """An opened bank. Opening reads `bank.json` only; vectors stay on disk, the table loads when asked."""
+    """An opened bank. Opening reads `bank.json` only; vectors stay on disk, the table is read on demand."""
 
     def __init__(self, path: Path, meta: Mapping[str, Any], vectors: Vectors) -> None:
         self.path = path
@@ -50,10 +50,10 @@ class Bank:
         return frame
 
     def labels(self, index: int) -> dict[str, int]:
-        """The states of one item by observation; observations that are absent are left out."""
+        """The states of one item by observation, without absent ones."""
         row = self.items.iloc[index]
-        found = {name: row[name] for name in self.items.columns if name.startswith(LABEL_PREFIX)}
-        return {name.removeprefix(LABEL_PREFIX): int(s) for name, s in found.items() if not pd.isna(s)}
+        states = {name: row[name] for name in self.items.columns if name.startswith(LABEL_PREFIX)}
+        return {name.removeprefix(LABEL_PREFIX): int(s) for name, s in states.items() if not pd.isna(s)}
 
     def search(self, queries: Vectors, k: int) -> tuple[Vectors, Indices]:
         """Exact search, see `bank.search.search`: scores and indices (Q, min(k, N)), best first.
@@ -64,14 +64,14 @@ class Bank:
         return search(self.checked_for(queries), queries, k)
 
     def checked_for(self, queries: Vectors) -> Vectors:
-        """The vectors, if `queries` (Q, D) are of the same dimension.
+        """The vectors of the bank, checked to have the dimension of `queries` (Q, D).
 
         Raises:
-            DataError: they are not.
+            DataError: the dimensions differ.
         """
         if queries.shape[1] != self.vectors.shape[1]:
             raise DataError(
-                f"{self.path}: holds vectors of {self.vectors.shape[1]} numbers, the query has "
+                f"{self.path}: holds vectors of {self.vectors.shape[1]} numbers, but the query has "
                 f"{queries.shape[1]}; embed the collection again with this model"
             )
         return self.vectors
@@ -83,10 +83,10 @@ class Bank:
         items: pd.DataFrame,
         meta: Mapping[str, Any],
     ) -> Bank:
-        """Writes a bank, streaming: `vectors` is (N, D) or blocks (n, D) that add up to one per item.
+        """Write a bank as a stream: `vectors` is (N, D), or blocks (n, D) with one vector per item in total.
 
         Raises:
-            DataError: another number of vectors than of items, or a vector that is not finite.
+            DataError: the numbers of vectors and items differ, or a vector is not finite.
         """
         folder = Path(folder)
         blocks = iter([vectors] if isinstance(vectors, np.ndarray) else vectors)
@@ -100,10 +100,10 @@ class Bank:
 
     @staticmethod
     def open(folder: Path | str) -> Bank:
-        """The bank in `folder`.
+        """Open the bank in `folder`.
 
         Raises:
-            DataError: not a bank, of another format version, or its vectors are damaged.
+            DataError: the folder is no bank, has another format version, or its vectors are damaged.
         """
         folder = Path(folder)
         if not (folder / "bank.json").is_file():
@@ -112,7 +112,7 @@ class Bank:
         version = meta.get("format_version")
         if version != FORMAT_VERSION:
             raise DataError(
-                f"{folder}: bank format {version}, this Plainfilm reads {FORMAT_VERSION}; embed again"
+                f"{folder}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; embed again"
             )
         try:
             vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Embeds the films, sentences or reports of a collection: what `plainfilm embed` writes."""
+"""Embeds the films, sentences or reports of a collection for `plainfilm embed`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def embed_items(predictor: Predictor, items: Items, progress: Progress = SILENT) -> Iterator[Vectors]:
-    """Blocks (n, D) of unit vectors of the items, in their order."""
+    """Unit vectors of the items in blocks (n, D), in their order."""
     if items.frame["kind"].iloc[0] == "image":
         return predictor.stream_images([Path(path) for path in items.frame["image"]], progress)
     return predictor.stream_texts(items.frame["text"].tolist(), progress)
@@ -39,9 +39,9 @@ def build_bank(
     choice: ItemFilter | None = None,
     progress: Progress = SILENT,
 ) -> Bank:
-    """Embeds the `what` of `collection` into a new bank at `folder`; vectors are written as they come.
+    """Embed the `what` of `collection` into a new bank at `folder`; vectors are written as they are computed.
 
-    Labels go with the items where the collection has them and it is clear whose (see `choose_origins`).
+    Items get labels if the collection has any and their origin is unambiguous (see `choose_origins`).
     """
     chosen = choice or ItemFilter()
     items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
@@ -75,13 +75,13 @@ def _labels(
     try:
         learned = predictor.config.training_facts
         return Labels([collection], (what,), (split,), None, learned.label_origin, learned.observations)
-    except DataError as error:  # a bank without labels can be searched all the same
+    except DataError as error:  # a bank without labels can still be searched
         progress.say(f"a bank without labels: {error}")
         return None
 
 
 def as_matrix(blocks: Iterator[Vectors], count: int) -> Vectors:
-    """All blocks as one matrix (N, D), N = `count`, in a nameless temporary file and not in memory."""
+    """All blocks as one matrix (N, D), N = `count`, in an anonymous temporary file instead of memory."""
     filled, matrix = 0, np.empty((0, 0), dtype=np.float32)
     with tempfile.TemporaryFile(prefix="plainfilm-") as file:
         for block in blocks:

@@ -1,8 +1,8 @@
-"""What a bank can hold: the films, sentences or reports of collections, each text once.
+"""Items of banks: the films, sentences or reports of collections, with distinct texts.
 
-Radiologists repeat themselves: half of a corpus' sentences are a few hundred texts. Texts that are the same
-but for case and white space are one item, which keeps its first place of origin, how often it occurs and
-(`members`) every study it occurs in.
+Radiologists repeat themselves: half of a corpus' sentences are a few hundred texts. Texts that differ only in
+case and white space are one item, which keeps its first origin, its number of occurrences and (`members`)
+every study that it occurs in.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from plainfilm.text.rules import normalise, report_text, select_sections
 from plainfilm.types import Section
 
 MIN_LETTERS = 3
-"""A shorter text (a number, a placeholder) says nothing that could be retrieved."""
+"""A shorter text (a number, a placeholder) has no content to retrieve."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """N things to embed.
+    """N items to embed.
 
     frame: (N) kind ("image", "sentence" or "report"), item_id, study_id, patient_id, text, image (a path)
     and count. members: one row per study of an item: item (row of `frame`), study and patient (unique over
-    the collections). states: (N, C) what `observations` the item states, where labels were asked for.
+    the collections). states: (N, C) states of `observations`, if labels are read.
     """
 
     frame: pd.DataFrame
@@ -48,9 +48,9 @@ class Items:
 
 @dataclass(frozen=True)
 class ItemFilter:
-    """Which part of the collections: a split (`None`: all), views (`None`: all), and a text rule.
+    """The selected part of the collections: a split (`None`: all), views (`None`: all), and a text rule.
 
-    first_film: of the films of a study only the first.
+    first_film: only the first film of a study.
     """
 
     split: str | None = None
@@ -80,7 +80,7 @@ def gather(
 def _part(
     collection: Collection, place: int, what: ItemKind, choice: ItemFilter, labels: Labels | None
 ) -> tuple[pd.DataFrame, States | None]:
-    """One row per film, sentence or report, repeated texts included, with its states."""
+    """One row per film, sentence or report, including repeated texts, with its states."""
     studies = collection.frame("studies")
     if choice.split is not None:
         studies = studies[studies["split"] == choice.split]
@@ -107,12 +107,12 @@ Row = tuple[str, str, str | None, str | None]
 def _films(collection: Collection, patients: dict[str, str], choice: ItemFilter) -> list[Row]:
     collection.require_pixels()
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
-    found: list[Row] = [
+    rows: list[Row] = [
         (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
         for row in table.to_pylist()
         if row["study_id"] in patients and (choice.views is None or row["view"] in choice.views)
     ]
-    return _first_of_each_study(found) if choice.first_film else found
+    return _first_of_each_study(rows) if choice.first_film else rows
 
 
 def _first_of_each_study(rows: list[Row]) -> list[Row]:
@@ -140,15 +140,15 @@ def _texts(collection: Collection, patients: dict[str, str], what: ItemKind, cho
 
 
 def _sections_by_study(collection: Collection, patients: dict[str, str]) -> dict[str, list[Section]]:
-    found: dict[str, list[Section]] = {}
+    sections: dict[str, list[Section]] = {}
     for row in _rows_of(collection, "sections", patients):
         section = Section(row["section"], row["text"], row["start"], row["end"])
-        found.setdefault(row["study_id"], []).append(section)
-    return found
+        sections.setdefault(row["study_id"], []).append(section)
+    return sections
 
 
 def _rows_of(collection: Collection, name: str, patients: dict[str, str]) -> Iterator[dict]:
-    """Rows of a text table that belong to the wanted studies, a block at a time."""
+    """Rows of a text table that belong to the selected studies, a block at a time."""
     table = collection.table(name)
     wanted = pc.is_in(table["study_id"], value_set=pa.array(list(patients), pa.string()))
     for block in table.filter(wanted).to_batches(max_chunksize=10_000):

@@ -1,4 +1,4 @@
-"""One question to a bank: what `plainfilm retrieve` and the server answer with."""
+"""Queries a bank, for `plainfilm retrieve` and the server."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def ask(
     if made_with is not None and made_with != predictor.fingerprint:
         raise ModelError(
             f"{bank.path}: was made with model {bank.meta.get('model')} ({made_with}), not with "
-            f"{predictor.name} ({predictor.fingerprint}); their vectors do not compare: embed again"
+            f"{predictor.name} ({predictor.fingerprint}); their vectors cannot be compared: embed again"
         )
     if (image is None) == (text is None):
-        raise UsageError("retrieve: ask either with a film or with a text")
+        raise UsageError("retrieve: give either a film or a text")
     if image is not None:
         vectors = predictor.encode_images([image])
     elif text is None or not text.strip():
@@ -42,8 +42,8 @@ def ask(
     else:
         vectors = predictor.encode_texts([text])
     answers = answer(bank.checked_for(vectors), vectors, composition)
-    found = zip(answers.indices[0], answers.scores[0], strict=True)
-    kept = [(int(index), float(score)) for index, score in found if index >= 0]
+    ranked = zip(answers.indices[0], answers.scores[0], strict=True)
+    kept = [(int(index), float(score)) for index, score in ranked if index >= 0]
     return {
         "query": {"image": str(image)} if image is not None else {"text": text},
         "results": [_result(bank, rank, index, score) for rank, (index, score) in enumerate(kept, 1)],

@@ -1,8 +1,8 @@
 """Exact search by inner product over vectors that may lie on disk.
 
-Faiss finds candidates block by block; their scores are then computed again, each on its own and in double
-precision, because a matrix product rounds differently with its shape. So the same vectors give the same
-scores whatever the block, the batch or the number of threads, and ties break by the lower index.
+Faiss finds candidates block by block; their scores are then computed again, each separately and in double
+precision, because the rounding of a matrix product depends on its shape. So the same vectors give the same
+scores for any block, batch or number of threads, and ties go to the lower index.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ Indices = NDArray[np.int64]
 
 BLOCK_ROWS = 65_536
 BLOCK_NUMBERS = 4_000_000
-"""Numbers of candidates' vectors held at once."""
+"""Numbers of candidate vectors in memory at once."""
 SPARE = 16
-"""Candidates beyond k, so that rounding and ties near the k-th place change nothing."""
+"""Candidates beyond k, so that rounding and ties near rank k change nothing."""
 SLACK = 1e-5
-"""More than rounding can move the inner product of two unit vectors in single precision."""
+"""More than the rounding error of an inner product of two unit vectors in single precision."""
 
 
 def search(vectors: Vectors, queries: Vectors, k: int) -> tuple[Vectors, Indices]:
     """The `k` rows of `vectors` (N, D) with the largest inner product with each of `queries` (Q, D).
 
-    Returns scores (Q, K) in falling order and indices (Q, K), K = min(k, N); equal scores in the order of
-    their indices. Memory is bounded by a block of vectors and a block of queries.
+    Returns scores (Q, K) in descending order and indices (Q, K), K = min(k, N); equal scores are in the order
+    of their indices. Memory is bounded by a block of vectors and a block of queries.
     """
     wanted = min(k, len(vectors))
     scores = np.empty((len(queries), wanted), dtype=np.float32)
@@ -53,8 +53,10 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
     best = np.empty((len(queries), 0), dtype=np.int64)
     for start in range(0, len(vectors), BLOCK_ROWS):
         block = np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])
-        found, places = faiss.knn(queries, block, min(count, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-        best_scores = np.concatenate([best_scores, found], axis=1)
+        block_scores, places = faiss.knn(
+            queries, block, min(count, len(block)), metric=faiss.METRIC_INNER_PRODUCT
+        )
+        best_scores = np.concatenate([best_scores, block_scores], axis=1)
         best = np.concatenate([best, places + start], axis=1)
         order = np.argsort(-best_scores, axis=1, kind="stable")[:, :count]
         best_scores, best = np.take_along_axis(best_scores, order, 1), np.take_along_axis(best, order, 1)
@@ -62,7 +64,7 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
 
 
 def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
-    """The best `k` of each query's candidates (Q, M), scored one by one."""
+    """The best `k` of each query's candidates (Q, M), scored separately."""
     ordered = np.sort(candidates, axis=1)
     chosen = vectors[ordered.ravel()].reshape(*ordered.shape, -1)
     products = (chosen.astype(np.float64) * queries[:, None, :].astype(np.float64)).sum(axis=2)
@@ -72,7 +74,7 @@ def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -
 
 
 def _scan(vectors: Vectors, query: Vectors, floor: float, k: int) -> tuple[Vectors, Indices]:
-    """One query against everything that scores at least `floor`, for rankings crowded around place k."""
+    """All vectors that score at least `floor` for one query, for rankings with many near ties at rank k."""
     parts = []
     for start in range(0, len(vectors), BLOCK_ROWS):
         products = vectors[start : start + BLOCK_ROWS] @ query

@@ -1,8 +1,8 @@
-"""From a ranking to an answer: how many items, how good, how different from each other.
+"""Selects the answer from a ranking, by number, score and diversity.
 
-Plain top-k answers every query with k items however poor or alike they are. A threshold and a margin make the
-number depend on the query (none at all is an answer too); diversity trades score against likeness to what
-was already chosen (maximal marginal relevance: Carbonell and Goldstein 1998).
+Plain top-k answers every query with k items, even if they are poor or similar. With a threshold and a margin
+the number depends on the query (and may be 0); diversity trades score against similarity to items already
+selected (maximal marginal relevance: Carbonell and Goldstein 1998).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.config import Settings
 
 POOL = 32
-"""With diversity, the choice is among this many times k of the best."""
+"""With diversity, items are selected from this many times k of the best."""
 
 
 class SelectionConfig(Settings):
-    """How an answer is made of a ranking.
+    """The selection of an answer from a ranking.
 
-    k: most items of an answer. threshold: items that score less are left out. margin: items that score
-    less than the best one minus this are left out. diversity: 0 ranks by score alone, 1 by difference from
-    what was chosen alone; the next item maximises (1 - diversity) * score - diversity * (largest
-    similarity to a chosen item).
+    k: largest number of items. threshold: items with a lower score are left out. margin: items with a score
+    below the best one minus this are left out. diversity: 0 ranks by score only, 1 by difference from the
+    selected items only; the next item maximises (1 - diversity) * score - diversity * (largest similarity to
+    a selected item).
     """
 
     k: int = Field(default=2, ge=1)
@@ -37,19 +37,19 @@ class SelectionConfig(Settings):
 
 @dataclass(frozen=True)
 class RetrievedItems:
-    """Per query up to K items: scores (Q, K) and indices (Q, K); index -1 (score NaN) means no item."""
+    """For each query up to K items: scores (Q, K) and indices (Q, K); index -1 (score NaN) means no item."""
 
     scores: Vectors
     indices: Indices
 
     @property
     def kept(self) -> NDArray[np.bool_]:
-        """(Q, K), True where there is an item."""
+        """(Q, K), True for an item."""
         return self.indices >= 0
 
 
 def answer(vectors: Vectors, queries: Vectors, composition: SelectionConfig) -> RetrievedItems:
-    """RetrievedItems queries (Q, D) from `vectors` (N, D)."""
+    """Retrieve items of `vectors` (N, D) for queries (Q, D)."""
     diverse = bool(composition.diversity)
     pool = composition.k * POOL if diverse else composition.k
     scores, indices = search(vectors, queries, pool)
@@ -62,10 +62,10 @@ def answer(vectors: Vectors, queries: Vectors, composition: SelectionConfig) -> 
 
 
 def query_leave_self_out(vectors: Vectors, rows: Indices, composition: SelectionConfig) -> RetrievedItems:
-    """RetrievedItems rows (Q,) of `vectors` (N, D) from the others: no item answers itself. By score
-    alone."""
+    """Retrieve for the items `rows` (Q,) of `vectors` (N, D) from the other items, by score only; no item is
+    retrieved for itself."""
     scores, indices = search(vectors, vectors[rows], composition.k + 1)
-    # One too many was looked for: drop the item itself or, where copies of it crowd it out, the last.
+    # One extra item is searched: drop the item itself or, if copies of it displace it, the last.
     itself = np.where((indices == rows[:, None]).any(axis=1), (indices == rows[:, None]).argmax(axis=1), -1)
     kept = np.arange(scores.shape[1]) != np.where(itself < 0, scores.shape[1] - 1, itself)[:, None]
     shape = (len(rows), scores.shape[1] - 1)
@@ -101,7 +101,7 @@ def _diverse(
 
 
 def _pick(vectors: Vectors, scores: Vectors, composition: SelectionConfig) -> list[int]:
-    """Positions of up to k of the candidates (M, D), best first, in the order they are chosen."""
+    """Positions of up to k of the candidates (M, D), in the order of selection."""
     weight = composition.diversity or 0.0
     likeness = np.full(len(scores), -np.inf)
     free = np.ones(len(scores), dtype=bool)

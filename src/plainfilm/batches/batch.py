@@ -1,4 +1,4 @@
-"""What a model is trained on: a `Batch` of films and targets, and the `Keys` that tell items apart.
+"""Batches: a `Batch` of films and targets, and the `Keys` that identify its items.
 
 Axes: B items, F films, T texts per item, C channels, H and W pixels, L tokens.
 """
@@ -16,12 +16,11 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.ragged import Ragged
 
 FilmsPerItem = Literal["one", "pair", "all"]
-"""How many films of an item are read: the first; two views, of one film in two crops where it has no second;
-or each film once."""
+"""Which films of an item are read: the first; two views (two crops of a single film); or every film once."""
 
 
 class Target(Protocol):
-    """What is to be learned of B items. present: (B,) bool, which items have any of it."""
+    """The training targets of B items. present: (B,) bool, whether an item has the target."""
 
     present: Tensor
 
@@ -30,17 +29,16 @@ class Target(Protocol):
         ...
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on `device`."""
+        """The same target on `device`."""
         ...
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Which items are the same thing: 63-bit hashes, equal exactly where study or text are equal.
+    """Hashes of items, 63 bits: equal exactly if study, text or labels are equal.
 
-    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded; T is 0 where no texts
-    are read. labels: (B,) int64, of what the labels say, where they are what the text is made of; else of the
-    item alone.
+    study: (B,) int64. text: (B, T) int64, of the text with case and white space folded; T is 0 if no texts
+    are read. labels: (B,) int64, of the labels if the text is made from them; otherwise of the item itself.
     """
 
     study: Tensor
@@ -48,7 +46,7 @@ class Keys:
     labels: Tensor
 
     def each(self, function: Callable[[Tensor], Tensor]) -> Keys:
-        """The keys with `function` done to every tensor."""
+        """The keys with `function` applied to every tensor."""
         return Keys(function(self.study), function(self.text), function(self.labels))
 
 
@@ -56,9 +54,9 @@ class Keys:
 class Films:
     """The F films of B items.
 
-    pixels: (F, C, H, W) float32, normalised as the model's preprocessing says. of: how they belong to the
-    items. projections: (F,) int64, codes of `types.View` in its order. features: in place of `pixels`,
-    where what the frozen encoder makes of them is kept.
+    pixels: (F, C, H, W) float32, normalised by the model's preprocessing. of: the assignment of films to
+    items. projections: (F,) int64, codes of `types.View` in its order. features: cached output of a frozen
+    encoder, instead of `pixels`.
     """
 
     pixels: Tensor
@@ -82,7 +80,7 @@ class Films:
         )
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on `device`."""
+        """The same films on `device`."""
         kept = self.features
         return replace(
             self,
@@ -98,7 +96,7 @@ class Batch:
     """B items.
 
     targets: by name, see `batches.targets`. rows: (B,) int64, the position of each item in the batch of the
-    whole run (over all processes); it seeds whatever is random per item inside the model.
+    whole run (over all processes); it seeds the randomness of the item inside the model.
     """
 
     films: Films
@@ -143,7 +141,7 @@ class RowWise:
         return self._each(lambda values: values[start:stop])
 
     def to(self: RowWiseType, device: torch.device | str) -> RowWiseType:
-        """The same on `device`."""
+        """The same target on `device`."""
         return self._each(lambda values: values.to(device, non_blocking=True))
 
     def _each(self: RowWiseType, function: Callable[[Tensor], Tensor]) -> RowWiseType:

@@ -1,7 +1,7 @@
-"""Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994), as OpenCV has it.
+"""Contrast-limited adaptive histogram equalisation (Zuiderveld, Graphics Gems IV, 1994), as in OpenCV.
 
-Each of 8 x 8 tiles gets a curve of grey values from its own histogram, cut off where it is steeper than the
-limit; between the middles of tiles curves are mixed linearly. The result is OpenCV's to the grey value.
+Each of 8 x 8 tiles gets a grey-value curve from its own histogram, which is clipped at the limit; between the
+tile centres the curves are interpolated linearly. Grey values equal those of OpenCV.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLIP_LIMIT = 4.0
-"""The largest limit of CXR-CLIP's training: how many times its even share a grey value may count."""
+"""The largest limit of CXR-CLIP's training: clip count of a grey value relative to a uniform histogram."""
 
 TILES = 8
 _GREYS = 256
@@ -19,7 +19,7 @@ _GREYS = 256
 def equalise(
     film: NDArray[np.uint8], clip_limit: float = CLIP_LIMIT, tiles: int = TILES
 ) -> NDArray[np.uint8]:
-    """A film (H, W), H and W at least `tiles`, with its contrast evened out over `tiles` x `tiles` tiles."""
+    """Equalise the contrast of a film (H, W), H and W at least `tiles`, over `tiles` x `tiles` tiles."""
     height, width = film.shape
     padded = _padded(film, tiles)
     curves = _curves(padded, clip_limit, tiles)
@@ -37,16 +37,16 @@ def equalise(
 
 
 def _padded(film: NDArray[np.uint8], tiles: int) -> NDArray[np.uint8]:
-    """The film mirrored at its lower and right edge to whole tiles."""
+    """The film mirrored at its lower and right edge to a multiple of the tiles."""
     rest = [side % tiles for side in film.shape]
     if not any(rest):
         return film
-    # Where one axis needs it, OpenCV lengthens both, an even one by a pixel for each tile.
+    # If one axis needs padding, OpenCV pads both; a divisible axis grows by a pixel per tile.
     return np.pad(film, [(0, tiles - part) for part in rest], mode="reflect")
 
 
 def _curves(padded: NDArray[np.uint8], clip_limit: float, tiles: int) -> NDArray[np.float32]:
-    """The new grey value of every grey value in every tile: (tiles, tiles, 256)."""
+    """The grey-value curve of every tile: (tiles, tiles, 256)."""
     height, width = padded.shape[0] // tiles, padded.shape[1] // tiles
     area = height * width
     cells = padded.reshape(tiles, height, tiles, width).transpose(0, 2, 1, 3).reshape(tiles * tiles, area)
@@ -58,7 +58,7 @@ def _curves(padded: NDArray[np.uint8], clip_limit: float, tiles: int) -> NDArray
 
 
 def _clipped(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """Counts (N, 256) cut off at `limit`; what is cut off goes evenly to all, the rest to every n-th."""
+    """Counts (N, 256) clipped at `limit`; the excess is spread evenly, the rest over every n-th value."""
     kept = np.minimum(counts, limit)
     batch, rest = np.divmod((counts - kept).sum(axis=1, keepdims=True), _GREYS)
     step = np.maximum(_GREYS // np.maximum(rest, 1), 1)
@@ -69,7 +69,7 @@ def _clipped(counts: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
 def _neighbours(
     length: int, size: int, tiles: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """For every pixel of an axis the tiles whose middles it lies between, and how far it is to the second."""
+    """For every pixel of an axis, the tiles whose centres enclose it, and the weight of the second."""
     place = np.arange(length, dtype=np.float32) * np.float32(1 / size) - np.float32(0.5)
     first = np.floor(place).astype(np.int64)
     share = (place - first).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Items to a `Batch`: pixels normalised, targets collated, keys hashed."""
+"""Collates items into a `Batch`: normalises pixels, collates targets, hashes keys."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from plainfilm.nn.ragged import Ragged
 
 @dataclass(frozen=True)
 class Collate:
-    """Makes batches as one model wants them; `readers` are those of the data set, by target."""
+    """Makes the batches of a model; `readers` are those of the data set, by target."""
 
     preprocessing: Preprocessing
     readers: Mapping[str, TargetReader]
 
     def __call__(self, items: Sequence[Item], rows: NDArray[np.int64]) -> Batch:
-        """B items (none for a process without a share), which are `rows` of the batch of the whole run."""
+        """Collate B items (none on a process without a share), `rows` of the batch of the whole run."""
         targets = {
             name: reader.collate([item.values[name] for item in items])
             for name, reader in self.readers.items()
@@ -52,7 +52,7 @@ class Collate:
 
 
 def keys_of(study: torch.Tensor, targets: Mapping[str, Any]) -> Keys:
-    """The keys of items of the studies `study` (B,), with those of the first target that holds texts."""
+    """The keys of items of the studies `study` (B,), with the hashes of the first text target."""
     texts = next((target for target in targets.values() if isinstance(target, TextTarget)), None)
     if texts is None:
         return Keys(study, study.new_zeros((len(study), 0)), torch.zeros_like(study))

@@ -14,36 +14,36 @@ from plainfilm.types import View
 
 
 class DataConfig(Settings):
-    """The `data` part of a recipe: what an item is and how it is drawn.
+    """The `data` part of a recipe: the definition and the sampling of items.
 
-    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
-    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
-    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
-    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
-    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
-    an item are mirrored, and left and right in its words with them; never by default, as the heart then
-    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
-    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
-    again. workers: loading threads, 0 for none beside the training one.
+    text: the rule for the sections that are read. sentences: number of sentences drawn per item, from a
+    report or from the prompts for its labels, without replacement and in random order; `None` reads the whole
+    text. min_letters: shorter sentences (a number, a placeholder) are ignored. item: "image" makes every film
+    an item, "study" every study. views: films of other views are left out; `None` takes all. crop_area,
+    rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability of mirroring the films
+    of an item and swapping left and right in its text; off by default, as it moves the heart to the other
+    side. max_films: largest number of films of a study, for objectives that read all. cache: shortest side of
+    the decoded pixels cached on disk; `None` decodes the stored files every time. workers: loading threads; 0
+    loads in the training thread.
 
-    Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
-    lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
-    "sections" takes two sections where there are two. shuffle: sentences of a whole text in random order.
-    paraphrase: how often a text is said in other words; above 0, a section that serves twice is so the second
-    time, in validation too. paraphrase_by: where the words of each sentence come from, the first that knows
-    any: "rules" (`prompts.paraphrase`), or "table", the back-translations of the collection.
+    For objectives with two views and two texts. pair_views: any two films of a study, or a frontal and a
+    lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
+    takes two sections if there are two. shuffle: sentences of a whole text in random order. paraphrase:
+    probability of paraphrasing a text; above 0, a section that is used twice is paraphrased the second time,
+    in validation too. paraphrase_by: sources of paraphrases, of which the first with one for the sentence is
+    used: "rules" (`prompts.paraphrase`), or "table", the back-translations of the collection.
 
-    Of labels. label_origin: whose labels, in order of preference; none takes the corpus' own. observations:
-    only these are read; `None` reads all. For a classifier they are what it answers, in this order.
+    For labels. label_origin: origins of the labels, in order of preference; empty for the corpus' own.
+    observations: only these are read; `None` reads all. A classifier predicts them in this order.
 
-    Of studies without text. prompts: the pack (a name or file) that makes texts of their labels; without
-    one they are left out. negatives: how many of the observations that are not
-    there are said of an item whose labels speak of every observation; `None` says all. unlisted: whether what
-    the labels of an item do not speak of is "unknown", or "absent" as in a table that lists what there is.
+    For studies without text. prompts: the pack (a name or file) that turns their labels into text; without
+    one they are left out. negatives: number of negative observations stated for an item whose labels mention
+    every observation; `None` states all. unlisted: whether an observation that the labels of an item do not
+    mention is "unknown", or "absent" as in a table of findings.
 
-    balance: how much the sizes of several collections count in what is drawn from each; 1 as they are, 0 all
-    alike. share: train on this share of the patients of the training split, stratified by label and the same
-    for a `share_seed` (`batches.label_fractions`); `None` takes all.
+    balance: weight of the size of each collection in sampling; 1 in proportion to size, 0 equally often.
+    share: train on this fraction of the patients of the training split, stratified by label and reproducible
+    by `share_seed` (`batches.label_fractions`); `None` takes all.
     """
 
     text: str = "best_section"
@@ -92,7 +92,7 @@ class DataConfig(Settings):
     @model_validator(mode="after")
     def _areas(self) -> Self:
         if self.paraphrase_by != ("rules",) and not self.paraphrase:
-            raise ValueError("paraphrase_by says how, but paraphrase is 0; say how often, such as 0.5")
+            raise ValueError("paraphrase_by is set, but paraphrase is 0; set a probability, such as 0.5")
         low, high = self.crop_area
         if not 0.0 < low <= high <= 1.0:
             raise ValueError("crop_area is [low, high] with 0 < low <= high <= 1")

@@ -1,7 +1,7 @@
-"""Items on demand: the films and targets of one row, drawn for one epoch or fixed for evaluation.
+"""Loads items: the films and targets of a row, drawn for an epoch or fixed for evaluation.
 
-What an item looks like depends on the seed, the epoch and its index, and on nothing else: not on which
-thread makes it, in which order, or how many processes share the work.
+An item depends on the seed, the epoch and its index only: not on the thread that makes it, the order, or the
+number of processes.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from plainfilm.seeding import generator
 from plainfilm.types import View
 
 VIEWS = tuple(View)
-"""The codes of projections are places in this."""
+"""The codes of projections are indices into this."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (F, S, S) of F films, grey 0 to 255. projections: of each film, a place in `VIEWS`. values:
-    what each target reads of the item. study: the study's hash. item_id: for messages."""
+    """pixels: (F, S, S) of F films, grey 0 to 255. projections: of each film, an index into `VIEWS`. values:
+    the value of each target. study: the study's hash. item_id: for messages."""
 
     pixels: Square
     projections: tuple[int, ...]
@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ItemNeeds:
-    """What an objective asks of every item: how many films, and which targets."""
+    """The needs of an objective for every item: films and targets."""
 
     films: FilmsPerItem = "one"
     targets: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Dataset:
 
     With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
     without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
-    `config.sentences`, prompts that follow from the item's id.
+    `config.sentences`, prompts determined by the item's id.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Dataset:
         return len(self.rows)
 
     def readers(self, needs: ItemNeeds, tokenizers: Mapping[str, Any]) -> dict[str, TargetReader]:
-        """The readers of what an objective needs."""
+        """The readers of the targets of an objective."""
         source = self._source(tokenizers)
         return {name: target(name).open_target(source) for name in needs.targets}
 
@@ -99,7 +99,7 @@ class Dataset:
         readers: Mapping[str, TargetReader] | None = None,
         films: FilmsPerItem = "one",
     ) -> Item:
-        """Item `index` as it is in `epoch`; beyond the number of items, another draw of an item in turn."""
+        """Item `index` in `epoch`; indices beyond the number of items start over with further draws."""
         place = index % len(self)
         rng = None if self._seed is None else generator(self._seed, "item", epoch, index)
         readers = readers or {}
@@ -117,7 +117,7 @@ class Dataset:
         )
 
     def texts(self, needs: ItemNeeds, tokenizer: str) -> Iterator[str]:
-        """All that the targets of an objective may read with one tokenizer, for training it."""
+        """All texts that the targets of an objective may read with a tokenizer, for training it."""
         for name in needs.targets:
             if tokenizer_of(name) == tokenizer:
                 yield from texts_of(name, self._source({}))
@@ -126,8 +126,8 @@ class Dataset:
         return TargetSource(self.rows, self._collections, self.config, tokenizers, self.rows.observations)
 
     def _chosen(self, source: int, images: NDArray[np.int64], films: FilmsPerItem) -> NDArray[np.int64]:
-        """Which of the images of an item are shown: the first; two, of which the second is another crop of
-        the first where there is one only; or all that the configuration lets in."""
+        """The images of an item that are used: the first; two, the second a further crop of a single image;
+        or all that the configuration allows."""
         if films == "one":
             return images[:1]
         if films == "all":
@@ -137,7 +137,7 @@ class Dataset:
         return np.resize(images, 2)
 
     def _paired(self, source: int, images: NDArray[np.int64]) -> NDArray[np.int64]:
-        """`images` with the first frontal and the first lateral one in front, where there are both."""
+        """`images` starting with the first frontal and the first lateral one, if there are both."""
         views = [VIEWS[self._views[source][row]] for row in images]
         frontal = next((place for place, view in enumerate(views) if view.is_frontal), None)
         lateral = next((place for place, view in enumerate(views) if view == View.LATERAL), None)

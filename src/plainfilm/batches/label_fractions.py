@@ -1,17 +1,17 @@
-"""Which patients make up a share of a training split: stratified by label, nested, the same for a seed.
+"""Chooses the patients of a fraction of a training split: stratified by label, nested, fixed for a seed.
 
-A model that was trained on 1 % of the labels is only comparable with one trained on 10 % if the first part
-looks like the second. So there is one order of the patients for a seed, every beginning of which is balanced,
-and a share is a beginning: the 1 % is inside the 10 %. A patient is in or out with all that is theirs.
+A model trained on 1 % of the labels can be compared with one trained on 10 % only if both fractions have the
+same distribution. So each seed has one order of the patients, of which every prefix is balanced, and a
+fraction is a prefix: the 1 % lies inside the 10 %. A patient is in or out with all items.
 
-What iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) does for folds of a
-fixed size, this does for every size at once:
+Iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) works for folds of a fixed
+size; this works for every size at once:
 
-1. Patients are spread by their rarest positive observation, each group evenly over the whole order.
-2. The first patients are those it takes to see every observation, the commonest first: a share with room for
+1. Patients are grouped by their rarest positive observation, each group spread evenly over the whole order.
+2. The first patients are those needed to see every observation, the commonest first: a fraction with room for
    one patient per observation has a positive of each that has any, then a negative of each.
-3. From there on, the next place goes to that of the next `LOOKAHEAD` patients that brings the counts so far
-   closest to what a beginning of this length should have: of items, of positives and of known states.
+3. After that, the next place goes to the one of the next `LOOKAHEAD` patients that brings the counts closest
+   to those expected of a prefix of this length: of items, of positives and of known states.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 LOOKAHEAD = 128
-"""Patients among whom the one for the next place is chosen; more balance better and take longer."""
+"""Number of candidates for the next place; more balance better and take longer."""
 CHOICES = 8
-"""Patients with a missing observation among whom the one with most missing observations is chosen: few, so
-that another seed begins with others."""
+"""Number of candidates with a missing observation, of which the one with most missing observations is chosen:
+few, so that another seed starts with others."""
 
 
 def patient_places(patients: Sequence[str] | NDArray, states: States, seed: int) -> Ints:
-    """The place (N,) that the patient of each of N items has in the order of the P patients, from 0.
+    """The place (N,) of the patient of each of N items in the order of the P patients, from 0.
 
-    patients: (N,), told apart between corpora. states: (N, C) as in `batches.labels`. The order depends on
-    who has which states, and on nothing else: not on the order of the items, nor on the machine.
+    patients: (N,), distinct between corpora. states: (N, C) as in `batches.labels`. The order depends on the
+    patients and their states only: not on the order of the items, nor on the machine.
     """
     names, codes = np.unique(np.asarray(patients).astype(str), return_inverse=True)
     count = len(names)
@@ -59,12 +59,12 @@ def patient_places(patients: Sequence[str] | NDArray, states: States, seed: int)
 
 
 def in_share(places: Ints, share: float) -> Mask:
-    """Which of N items (`patient_places`) are of a share of the patients: above 0 and at most 1.
+    """Whether each of N items (`patient_places`) belongs to a share of the patients, above 0 and at most 1.
 
-    The number of patients is rounded to the nearest, and at least one.
+    The number of patients is rounded, and at least one.
 
     Raises:
-        UsageError: another share.
+        UsageError: the share is outside this range.
     """
     if not 0.0 < share <= 1.0:
         raise UsageError(f"share {share}: must be above 0 and at most 1 (0.01 is 1 % of the patients)")
@@ -73,20 +73,20 @@ def in_share(places: Ints, share: float) -> Mask:
 
 
 def _per_patient(codes: Ints, marks: Mask, count: int) -> Ints:
-    """How many items of each patient are marked (N, C), per column: (P, C)."""
+    """The number of marked items (N, C) of each patient, per column: (P, C)."""
     counts = [np.bincount(codes[column], minlength=count) for column in marks.T]
     return np.stack(counts, axis=1) if counts else np.zeros((count, 0), dtype=np.int64)
 
 
 def _rarest(has: Mask) -> Ints:
-    """The column (P,) of the rarest observation that each patient has, C where there is none."""
+    """The column (P,) of the rarest observation of each patient, C without any."""
     by_rarity = np.argsort(has.sum(axis=0), kind="stable")
     ranked = np.column_stack([has[:, by_rarity], np.ones(len(has), dtype=bool)])
     return ranked.argmax(axis=1).astype(np.int64)
 
 
 def _spread(groups: Ints, random: np.random.Generator) -> Ints:
-    """An order of the patients (P,) over which each group is spread evenly (systematic sampling)."""
+    """An order of the patients (P,) with each group spread evenly (systematic sampling)."""
     shuffled = random.permutation(len(groups))
     by_group = shuffled[np.argsort(groups[shuffled], kind="stable")]
     own, sizes = groups[by_group], np.bincount(groups)
@@ -96,8 +96,8 @@ def _spread(groups: Ints, random: np.random.Generator) -> Ints:
 
 
 def _first(order: Ints, items: Ints, *kinds: Mask) -> Ints:
-    """Few patients, rather with few of the `items` (P,), who together have every column of each of `kinds`
-    (P, C) that anyone has."""
+    """A small set of patients, preferably with few `items` (P,), who together have every column of each of
+    `kinds` (P, C) that any patient has."""
     chosen: list[int] = []
     for has in kinds:
         missing = np.asarray(has.any(axis=0) & ~has[chosen].any(axis=0))
@@ -111,10 +111,10 @@ def _first(order: Ints, items: Ints, *kinds: Mask) -> Ints:
 
 
 def _features(items: Ints, positive: Ints, known: Ints) -> NDArray[np.float64]:
-    """What is balanced (P, F), in standard deviations from the mean: all known states together weigh as much
-    as the items, or as the positives of one observation."""
+    """The balanced features (P, F), in standard deviations from the mean: all known states together weigh as
+    much as the items, or as the positives of one observation."""
     columns = np.column_stack([items, positive, known])
-    # In whole numbers as far as possible: these are the same on every machine.
+    # Integers as far as possible: they are the same on every machine.
     centred = len(columns) * columns - columns.sum(axis=0)
     spread = np.sqrt(len(columns) * (columns**2).sum(axis=0) - columns.sum(axis=0) ** 2)
     share_of_known = 1.0 / np.sqrt(max(1, known.shape[1]))
@@ -125,23 +125,23 @@ def _features(items: Ints, positive: Ints, known: Ints) -> NDArray[np.float64]:
 
 @njit(cache=True)
 def _imbalance(total, features):  # type: ignore[no-untyped-def]
-    found = 0.0
+    imbalance = 0.0
     for column in range(len(total)):
-        found += (total[column] + features[column]) ** 2
-    return found
+        imbalance += (total[column] + features[column]) ** 2
+    return imbalance
 
 
 @njit(cache=True)
 def _balance(order, features, start, lookahead):  # type: ignore[no-untyped-def]
-    """Rearranges `order` (P,) from place `start` on, so that the features (P, F) of every beginning sum to
-    little."""
-    # Sums in one fixed order, so that every machine breaks ties alike.
+    """Rearrange `order` (P,) from place `start` on, so that the features (P, F) of every prefix sum to nearly
+    zero."""
+    # Sums in a fixed order, so that every machine breaks ties the same way.
     total = np.zeros(features.shape[1])
     for place in range(len(order)):
         best, least = place, np.inf
         for candidate in range(place, min(place + lookahead, len(order)) if place >= start else place + 1):
-            found = _imbalance(total, features[order[candidate]])
-            if found < least:
-                best, least = candidate, found
+            imbalance = _imbalance(total, features[order[candidate]])
+            if imbalance < least:
+                best, least = candidate, imbalance
         order[place], order[best] = order[best], order[place]
         total += features[order[place]]

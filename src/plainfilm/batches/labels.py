@@ -1,6 +1,6 @@
-"""The states of the items of a batch, as matrices, and what states count as.
+"""The states of the items of a batch as matrices, and the truth of each state.
 
-What labels say is read by `collection.labels`; an item of several films has the states of all together.
+`collection.labels` reads the labels; an item of several films has the states of all of them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.types import State
 
 Uncertain = Literal["ignore", "positive", "negative"]
-"""What an uncertain state counts as."""
+"""The truth of an uncertain state."""
 Absent = Literal["negative", "ignore"]
-"""What it counts as that labels do not speak of an observation of an item, though they do of it elsewhere."""
+"""The truth of an observation that the labels of an item do not mention, but those of other items do."""
 
 Codes = TypeVar("Codes", bound=Any)
 
 
 @dataclass(frozen=True)
 class ItemLabels:
-    """States (N, C) int8 of N items for C `observations`; all columns are spoken of in the collection."""
+    """States (N, C) int8 of N items for C `observations`; every column is mentioned in the collection."""
 
     observations: tuple[str, ...]
     states: States
@@ -38,10 +38,10 @@ class ItemLabels:
 def check_observations(
     collections: Sequence[Collection], wanted: Sequence[str], observations: Iterable[str]
 ) -> None:
-    """Checks that the labels of the origins that are read (`preferred_origins`) speak of all `observations`.
+    """Check that the labels of the origins in use (`preferred_origins`) mention all `observations`.
 
     Raises:
-        DataError: they do not, with the nearest.
+        DataError: they do not; the message has the nearest name.
     """
     observations = tuple(observations)
     if not observations:
@@ -62,9 +62,9 @@ def item_labels(
     wanted: Sequence[str] = (),
     observations: Sequence[str] | None = None,
 ) -> ItemLabels:
-    """What is said of the items that consist of the rows `images` of the collection's table of images.
+    """The labels of items, each given by its rows `images` of the collection's table of images.
 
-    Read are labels from the first of the origins `wanted` that the collection has; without one, the corpus'
+    Labels come from the first of the origins `wanted` that the collection has; without one, from the corpus'
     own (see `preferred_origins`). With `observations`, no others are read.
     """
     reader = LabelReader(collection, preferred_origins(collection, wanted), observations)
@@ -74,8 +74,8 @@ def item_labels(
 
 
 def truth(states: Codes, uncertain: Uncertain, absent: Absent) -> tuple[Codes, Codes]:
-    """Which of the states (N, C), an array or a tensor, are positive, and which are known; what is not known
-    is left out of training and scores. What a collection's labels never speak of is never known."""
+    """Masks of the positive and of the known states (N, C), an array or a tensor. Unknown states are left out
+    of training and scores. Observations that the labels never mention are always unknown."""
     unsure, missing = states == State.UNCERTAIN, states == NOT_MENTIONED
     positive, known = states == State.POSITIVE, states >= State.NEGATIVE
     if uncertain != "ignore":
@@ -88,7 +88,7 @@ def truth(states: Codes, uncertain: Uncertain, absent: Absent) -> tuple[Codes, C
 
 
 def joined(parts: Sequence[ItemLabels]) -> ItemLabels:
-    """The items of several collections, one after another; what one does not speak of is `NOT_LABELLED`."""
+    """The concatenated items of several collections; observations missing in one are `NOT_LABELLED`."""
     names = tuple(dict.fromkeys(name for part in parts for name in part.observations))
     states = np.full((sum(len(part.states) for part in parts), len(names)), NOT_LABELLED, dtype=np.int8)
     start = 0

@@ -1,9 +1,8 @@
-"""Batches of an epoch, in an order that follows from the seed and the epoch alone.
+"""The batches of an epoch, in an order that depends on the seed and the epoch only.
 
-An epoch is a permutation cut into batches of the whole run; every process makes a contiguous slice of
-each. Starting at batch k costs nothing: the skipped items are never touched. Background threads make
-batches ahead of time (decoding and resampling release the interpreter lock); what they make does not
-depend on them.
+An epoch is a permutation, cut into batches of the whole run; every process makes a contiguous slice of each.
+Starting at batch k costs nothing, as the skipped items are not loaded. Background threads make batches ahead
+of time (decoding and resampling release the interpreter lock); the batches do not depend on the threads.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ def epoch_order(count: int, seed: int, epoch: int) -> Ints:
 def balanced_order(source: Ints, balance: float, seed: int, epoch: int) -> Ints:
     """As many draws (N,) as there are items, from each collection in proportion to its items^`balance`.
 
-    source: (N,) the collection of each item. A collection's items are gone through in one order after
-    another; the k-th draw of item i is numbered k·N + i. With 1 this is `epoch_order`.
+    source: (N,) the collection of each item. The items of a collection are visited in one permutation after
+    another; the k-th draw of item i is numbered k·N + i. With `balance` 1 this is `epoch_order`.
     """
     count = len(source)
     if balance == 1.0:
@@ -57,7 +56,7 @@ def _draws(items: Ints, share: int, count: int, seed: int, epoch: int) -> Ints:
 
 
 def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
-    """Which of `count` rows process `rank` of `world` makes; the slices are contiguous and differ by 1.
+    """The range of `count` rows that process `rank` of `world` makes; slices are contiguous and differ by 1.
 
     >>> [slice_bounds(7, rank, 2) for rank in range(2)]
     [(0, 4), (4, 7)]
@@ -71,9 +70,9 @@ def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
 class Loader:
     """Batches of `dataset`.
 
-    batch_size: items per batch over all processes. drop_last: leave out a last batch that is not full; one of
-    fewer than `least` items is always left out (a single item has nothing to be compared with).
-    workers: threads; 0 makes every batch when it is asked for. limit: use only so many items. balance: see
+    batch_size: items per batch over all processes. drop_last: leave out an incomplete last batch; one of
+    fewer than `least` items is always left out (a single item has no others to compare with).
+    workers: threads; 0 makes every batch on demand. limit: use only so many items. balance: see
     `balanced_order`.
     """
 
@@ -91,7 +90,7 @@ class Loader:
     needs: ItemNeeds = field(default_factory=ItemNeeds)
 
     def items(self) -> int:
-        """Items per epoch, before any is left out with the last batch."""
+        """Items per epoch, including those of an incomplete last batch."""
         return min(len(self.dataset), self.limit or len(self.dataset))
 
     def batches(self) -> int:
@@ -100,7 +99,7 @@ class Loader:
         return full + (not self.drop_last and rest >= self.least)
 
     def epoch(self, epoch: int, start: int = 0) -> Batches:
-        """This process's slices of batches `start` and after of `epoch`."""
+        """This process's slices of the batches of `epoch` from `start` on."""
         order = self._order(epoch)
         if self.workers == 0:
             yield from (self._make(order, epoch, number) for number in range(start, self.batches()))

@@ -1,13 +1,13 @@
-"""Decoded films, kept on disk as 8-bit pixels that training maps into memory.
+"""A disk cache of decoded films as 8-bit pixels, which training maps into memory.
 
-Decoding dominates loading, and an epoch decodes the same files again. The cache holds every film of a
-collection once, at the size the recipe trains from, in one flat file:
+Decoding dominates loading, and every epoch would decode the same files. The cache holds each film of a
+collection once, at the size that the recipe trains from, in one flat file:
 
     <folder>/pixels-<shortest side>-<digest>.u8
 
-Where each film lies follows from the collection's table of images, so the file needs no index; its name
-holds a digest of all stored films, so a collection whose films changed gets a new one (and one whose
-labels changed does not). Building is parallel and ends in one atomic rename: a cache that exists is whole.
+The position of each film follows from the collection's table of images, so the file needs no index. Its name
+has a digest of all stored films: the cache is rebuilt if films change, and kept if labels change. Building is
+parallel and ends in one atomic rename: an existing cache is complete.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from plainfilm.progress import SILENT, Progress
 Film = NDArray[np.uint8]
 
 _SPARE_BYTES = 64 << 20
-"""Left free on the disk that takes a cache."""
+"""Space left free on the cache's disk."""
 
 _BLOCK = 32
-"""Films one thread decodes before it takes more."""
+"""Films that a thread decodes in one task."""
 
 
 class PixelSource(Protocol):
-    """Gives the pixels of one row of a collection's `images` table."""
+    """Provides the pixels of a row of a collection's `images` table."""
 
     def film(self, row: int) -> Film:
-        """(H, W) uint8; not to be written to."""
+        """(H, W) uint8, read only."""
         ...
 
 
 class ImageFiles:
-    """Decodes the stored file each time it is asked for."""
+    """Decodes the stored file at every call."""
 
     def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
         collection.require_pixels()
@@ -85,7 +85,7 @@ class PixelCache:
 
 
 def cache_shapes(collection: Collection, size: int) -> NDArray[np.int64]:
-    """(N, 2) height and width of every film with its shortest side at `size`, never enlarged."""
+    """(N, 2) height and width of every film with its shortest side reduced to `size`."""
     images = collection.table("images")
     stored = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
     reduced = [reduced_size(shape, size) for shape in stored]
@@ -100,10 +100,10 @@ def open_or_build(
     workers: int = 1,
     progress: Progress = SILENT,
 ) -> PixelSource:
-    """The cache of `collection` at `size`, from the first of `folders` that has it or can take it.
+    """The cache of `collection` at `size`, in the first of `folders` that has it or has room for it.
 
     Raises:
-        DataError: no folder can be written to or has room. CollectionError: a film that does not decode.
+        DataError: no folder is writable and has room. CollectionError: a film does not decode.
     """
     collection.require_pixels()
     shapes = cache_shapes(collection, size)
@@ -118,7 +118,7 @@ def open_or_build(
     if free is None:
         raise DataError(
             f"no room for {total / 1e6:.0f} MB of decoded pixels in {' or '.join(map(str, folders))}: "
-            "free some, or train with data.cache=null"
+            "free some space, or train with data.cache=null"
         )
     _build(collection, size, shapes, free, workers, progress)
     return PixelCache(free, shapes)
@@ -170,7 +170,7 @@ def _build(
 
 
 def _reserve(file: Path, size: int) -> None:
-    """Take the room at once: writing to a map of a sparse file on a full disk kills the process."""
+    """Allocate the file at once: writing to a map of a sparse file on a full disk kills the process."""
     with file.open("r+b") as opened:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(opened.fileno(), 0, size)
@@ -180,7 +180,7 @@ def _reserve(file: Path, size: int) -> None:
 
 
 def _exactly(film: Film, height: int, width: int) -> Film:
-    """`film` at the shape its row of the table promises."""
+    """`film` at the shape of its row in the table."""
     if film.shape == (height, width):
         return film
     return np.asarray(Image.fromarray(film).resize((width, height), Image.Resampling.BOX))

@@ -1,8 +1,8 @@
-"""Changes of a film's size in the arithmetic of Pillow, torch, OpenCV and scikit-image.
+"""Resizes films with the arithmetic of Pillow, torch, OpenCV and scikit-image.
 
-Pillow and torch are called, torch for OpenCV's filters without antialiasing too. The others are not installed
-with Plainfilm: what they do is stated here as a matrix of weights for each axis, (pixels afterwards, pixels
-before), and `tests/batches` holds it to the libraries.
+Pillow and torch are called, torch also for OpenCV's filters without antialiasing. Plainfilm does not install
+the other libraries: their filters are implemented as a matrix of weights for each axis, (pixels after, pixels
+before), which `tests/batches` compares with the libraries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plainfilm.io.preprocessing import Resampling
 Film: TypeAlias = "NDArray[np.uint8]"
 """(H, W), 0 black .. 255 white."""
 Square: TypeAlias = "NDArray[np.uint8 | np.float32]"
-"""(H, W) on the same scale; floats may lie between grey values and, of bicubic filters, beyond 0 and 255."""
+"""(H, W) on the same scale; floats may lie between grey values and, for bicubic filters, beyond 0 and 255."""
 Box: TypeAlias = "tuple[float, float, float, float]"
 """(x0, y0, x1, y1) in pixels from the top left corner of a film."""
 
@@ -31,16 +31,16 @@ _PILLOW = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 _GAUSSIAN_REACH = 4.0
-"""Standard deviations at which scipy, and with it scikit-image, cuts a Gaussian off."""
+"""Standard deviations at which scipy, and with it scikit-image, truncates a Gaussian."""
 
 
 def resample(
     film: Square, width: int, height: int, how: Resampling, box: Box | None = None, beyond: float = 0.0
 ) -> Square:
-    """The part `box` of a film (H, W), by default all of it, as (height, width).
+    """The part `box` of a film (H, W), by default all of it, resized to (height, width).
 
-    Only Pillow samples a box that begins or ends between two pixels; for the others it is rounded to whole
-    ones. `beyond` is the grey value beyond the edges, where a library has one.
+    Only Pillow samples a box with fractional edges; for the others it is rounded to whole pixels. `beyond` is
+    the grey value outside the film, for libraries that use one.
     """
     rows, columns = film.shape
     left, top, right, bottom = box or (0.0, 0.0, float(columns), float(rows))
@@ -65,7 +65,7 @@ def whole_grey(film: Square) -> Film:
 
 
 def _by_torch(film: Square, width: int, height: int, how: Resampling) -> Square:
-    pixels = torch.from_numpy(np.array(film))[None, None]  # a copy: films of a cache cannot be written to
+    pixels = torch.from_numpy(np.array(film))[None, None]  # a copy: cached films are read only
     scaled = torch.nn.functional.interpolate(
         pixels if how.library == "torch_uint8" else pixels.float(),
         size=(height, width),
@@ -89,7 +89,7 @@ def _by_weights(film: Square, width: int, height: int, how: Resampling, beyond: 
 
 @lru_cache(maxsize=16)
 def _area(before: int, after: int) -> NDArray[np.float64]:
-    """Means over exact areas, as OpenCV's INTER_AREA where neither side grows."""
+    """Means over exact areas: OpenCV's INTER_AREA if neither side grows."""
     edges = np.arange(after + 1) * (before / after)
     pixels = np.arange(before)
     low, high = np.maximum(edges[:-1, None], pixels), np.minimum(edges[1:, None], pixels + 1)
@@ -98,8 +98,8 @@ def _area(before: int, after: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def _enlarged(before: int, after: int) -> NDArray[np.float64]:
-    """What OpenCV's INTER_AREA is where a side grows: two neighbours, the second by how far a pixel reaches
-    into it."""
+    """OpenCV's INTER_AREA if a side grows: two neighbours, the second weighted by the pixel's overlap with
+    it."""
     weights = np.zeros((after, before))
     for place in range(after):
         first = int(place * before / after)
@@ -118,7 +118,7 @@ def _linear(before: int, after: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def _blurred(before: int, after: int) -> NDArray[np.float64]:
-    """`_linear` after a Gaussian of (before / after - 1) / 2 pixels, as scikit-image reduces."""
+    """`_linear` after a Gaussian of (before / after - 1) / 2 pixels: the reduction of scikit-image."""
     sigma = (before / after - 1) / 2
     if sigma <= 0:
         return _linear(before, after)

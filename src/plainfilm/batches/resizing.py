@@ -1,4 +1,4 @@
-"""Films to the squares an encoder takes, exactly as `Preprocessing` says, and where each pixel goes.
+"""Resizes films to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
 
 A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black around them) and changes of
 size. `resize_to` applies them to a film, `fixed_geometry` to its coordinates, so that boxes and pixels agree.
@@ -20,7 +20,7 @@ from plainfilm.io.preprocessing import Preprocessing, Resampling
 
 @dataclass(frozen=True)
 class _Window:
-    """A rectangle of whole pixels, black where it reaches beyond the film."""
+    """A rectangle of whole pixels, black outside the film."""
 
     left: int
     top: int
@@ -30,7 +30,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Scaling:
-    """The part `box` (x0, y0, x1, y1) of a film in so many pixels."""
+    """The part `box` (x0, y0, x1, y1) of a film, resized."""
 
     width: int
     height: int
@@ -43,7 +43,7 @@ _BEGINS: dict[str, Callable[[int, int], int]] = {
     "down": lambda whole, part: (whole - part) // 2,
     "halves": lambda whole, part: whole // 2 - part // 2,
 }
-"""Where the middle `part` pixels of `whole` begin."""
+"""The start of the central `part` pixels of `whole`."""
 
 Pixels = TypeVar("Pixels", Film, Square)
 _Steps: TypeAlias = "tuple[_Window | _Scaling, ...]"
@@ -52,7 +52,7 @@ _Steps: TypeAlias = "tuple[_Window | _Scaling, ...]"
 def resize_to(film: Film, preprocessing: Preprocessing) -> Square:
     """The encoder's square of a film: (H, W) → (S, S), S = `preprocessing.size`.
 
-    Grey values stay on the scale 0 to 255, in uint8; in float32 where the last step does not round.
+    Grey values stay on the scale 0 to 255, in uint8; in float32 if the last step does not round.
     """
     square: Square = stretched(film) if preprocessing.stretch else film
     height, width = film.shape
@@ -79,7 +79,7 @@ def fixed_geometry(film: tuple[int, int], preprocessing: Preprocessing) -> Geome
 
 
 def pad_to_square(array: Film) -> Film:
-    """A film (H, W) in the middle of a black square of its longer side."""
+    """Centre a film (H, W) in a black square of its longer side."""
     height, width = array.shape
     if height == width:
         return array
@@ -122,8 +122,8 @@ def _whole(width: int, height: int, wide: int, high: int, how: Resampling) -> _S
 
 
 def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """(width, height) of the whole film scaled; the other side is rounded down, as torchvision and
-    transformers do."""
+    """(width, height) of the whole film after scaling; the other side is rounded down, as in torchvision and
+    transformers."""
     side = preprocessing.side
     if preprocessing.fit == "squash":
         return side, side
@@ -133,7 +133,7 @@ def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple
 
 
 def _squared(width: int, height: int, preprocessing: Preprocessing) -> _Steps:
-    """The step that makes a square of a film that is none yet."""
+    """The step that makes a film square if it is not."""
     if width == height or preprocessing.fit == "squash":
         return ()
     if preprocessing.fit == "pad":

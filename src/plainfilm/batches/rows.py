@@ -1,7 +1,7 @@
-"""Which items a training or validation set consists of, as rows of the collection's tables.
+"""Selects the items of a training or validation set, as rows of the collection's tables.
 
-Nothing is decoded or copied here: an item is a few row numbers into `images` and `sentences`, held in
-flat arrays, so that a corpus of hundreds of thousands of films costs a few megabytes beside its tables.
+Nothing is decoded or copied: an item is a few row numbers into `images` and `sentences`, held in flat arrays,
+so that a corpus of hundreds of thousands of films takes a few megabytes beside its tables.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Ints = NDArray[np.int64]
 
 
 Requirement = frozenset[str]
-"""What an item must have for one part of an objective: any of "text" and "labels"."""
+"""What an item needs for one part of an objective: any of "text" and "labels"."""
 
 TEXT: tuple[Requirement, ...] = (frozenset({"text"}),)
 LABELS: tuple[Requirement, ...] = (frozenset({"labels"}),)
@@ -47,12 +47,12 @@ LABELS: tuple[Requirement, ...] = (frozenset({"labels"}),)
 class Rows:
     """The items of one split of some collections.
 
-    source: (N,) which collection an item is of. images / sentences: row numbers into that collection's
-    tables; item i owns `images[image_ends[i-1]:image_ends[i]]`, and the same for sentences, which are in
-    the order the text rule reads them; an item without sentences gets its text from its labels. observations
-    and states (N, C): see `batches.labels`; C is 0 where labels are not read. study_keys: (N,) hashes. ids:
-    image or study ids. patients: (N,), told apart between corpora. without_text, without_labels,
-    without_image: studies of the split that were left out.
+    source: (N,) the collection of each item. images / sentences: row numbers into that collection's tables;
+    item i owns `images[image_ends[i-1]:image_ends[i]]`, and the same for sentences, in the order in which the
+    text rule reads them; an item without sentences gets its text from its labels. observations and states (N,
+    C): see `batches.labels`; C is 0 if labels are not read. study_keys: (N,) hashes. ids: image or study ids.
+    patients: (N,), distinct between corpora. without_text, without_labels, without_image: numbers of studies
+    of the split that were left out.
     """
 
     source: Ints
@@ -74,20 +74,20 @@ class Rows:
 
     @property
     def from_labels(self) -> int:
-        """How many items have no text but that of their labels."""
+        """The number of items whose only text comes from their labels."""
         return int((np.diff(self.sentence_ends, prepend=0) == 0).sum())
 
     @property
     def positives(self) -> dict[str, int]:
-        """How many items are positive, by observation."""
+        """The number of positive items, by observation."""
         return dict(zip(self.observations, (self.states == State.POSITIVE).sum(axis=0).tolist(), strict=True))
 
-    def says_of(self, observation: str) -> bool:
-        """Whether the labels of any item speak of `observation`."""
+    def mentions(self, observation: str) -> bool:
+        """Whether the labels of any item mention `observation`."""
         return bool((self.states[:, self.observations.index(observation)] > NOT_MENTIONED).any())
 
-    def asked(self, observations: Sequence[str]) -> Rows:
-        """The same items with the labels of `observations`, in their order; what is not here is
+    def with_observations(self, observations: Sequence[str]) -> Rows:
+        """The same items with the labels of `observations`, in their order; missing ones are
         `NOT_LABELLED`."""
         states = np.full((len(self), len(observations)), NOT_LABELLED, dtype=np.int8)
         for place, name in enumerate(observations):
@@ -96,7 +96,7 @@ class Rows:
         return replace(self, observations=tuple(observations), states=states)
 
     def share(self, share: float, seed: int) -> Rows:
-        """The items of a share of the patients, see `batches.label_fractions`."""
+        """The items of a share of the patients; see `batches.label_fractions`."""
         kept = in_share(patient_places(self.patients, self.states, seed), share)
         images, image_ends = _cut(self.images, self.image_ends, kept)
         sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
@@ -123,7 +123,7 @@ class Rows:
 
 
 def _cut(values: Ints, ends: Ints, kept: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """What the `kept` items own of `values`, and where that of each ends."""
+    """The `values` of the `kept` items, and the end of each item's values."""
     counts = np.diff(ends, prepend=0)
     return values[np.repeat(kept, counts)], np.cumsum(counts[kept], dtype=np.int64)
 
@@ -134,14 +134,13 @@ def build_rows(
     config: DataConfig,
     required: Sequence[Requirement] = TEXT,
 ) -> Rows:
-    """The items of `split` that have all that one of `required` asks for, in the order of the collections'
-    tables.
+    """The items of `split` that meet one of `required`, in the order of the collections' tables.
 
     Raises:
-        DataError: nothing is left, with the counts of what was left out and why; or no collection has a label
-            of an observation that is asked for.
+        DataError: no item is left, with the counts of items left out and the reasons; or no collection has a
+            label of an observation that the configuration names.
     """
-    if _asked_for("labels", required) or config.prompts is not None:
+    if _required_by("labels", required) or config.prompts is not None:
         check_origins(collections, config.label_origin)
         check_observations(collections, config.label_origin, config.observations or ())
     parts = [_collection_items(collection, split, config, required) for collection in collections]
@@ -174,10 +173,10 @@ def _nothing_left(
 ) -> DataError:
     reasons = [f"{sum(part.studies for part in parts)} studies"]
     mend = ["data.views"]
-    if _asked_for("text", required):
+    if _required_by("text", required):
         reasons.append(f"{sum(part.without_text for part in parts)} without text under rule '{config.text}'")
         mend += ["data.text", "data.min_letters", "data.prompts"]
-    if _asked_for("labels", required):
+    if _required_by("labels", required):
         known = sorted({name for collection in collections for name in origins(collection)})
         whose = (
             f"{', '.join(config.label_origin) or 'the corpus itself'} (there are: {', '.join(known) or '-'})"
@@ -214,7 +213,7 @@ def _flatten(
     )
 
 
-def _asked_for(what: str, required: Sequence[Requirement]) -> bool:
+def _required_by(what: str, required: Sequence[Requirement]) -> bool:
     return any(what in one for one in required)
 
 
@@ -230,7 +229,7 @@ def _collection_items(
     images_of = by_study(films, wanted)
     texts = (
         StudySentences(collection, wanted, config.text, config.min_letters)
-        if _asked_for("text", required)
+        if _required_by("text", required)
         else None
     )
     items: list[_Item] = []
@@ -244,19 +243,19 @@ def _collection_items(
             items.append((str(study_id), key, rows, text, patients[position]))
         else:
             items.extend((image_ids[row], key, [row], text, patients[position]) for row in rows)
-    told, labels = items, _no_labels(items)
-    if _asked_for("text", required):
-        told, labels = _with_text(collection, items, config)
-    # Items are kept for any part of the objective that they have all of; most objectives have one part.
+    with_text, labels = items, _no_labels(items)
+    if _required_by("text", required):
+        with_text, labels = _with_text(collection, items, config)
+    # An item is kept if it has all that any part of the objective needs; most objectives have one part.
     both = all(one >= {"text"} for one in required)
-    kept = told if both else items
-    if _asked_for("labels", required):
+    kept = with_text if both else items
+    if _required_by("labels", required):
         kept, labels = _with_labels(collection, kept, config)
         if not all(one >= {"labels"} for one in required):
-            kept, labels = _with_either(collection, items, told, kept, config)
+            kept, labels = _with_either(collection, items, with_text, kept, config)
     elif not both:
         kept, labels = items, _no_labels(items)
-    without_text, without_labels = _fewer_studies(items, told), _fewer_studies(told, kept)
+    without_text, without_labels = _fewer_studies(items, with_text), _fewer_studies(with_text, kept)
     return _Part(kept, labels, len(wanted), without_text, without_labels, without_image)
 
 
@@ -267,7 +266,7 @@ def _with_either(
     with_labels: list[_Item],
     config: DataConfig,
 ) -> tuple[list[_Item], ItemLabels]:
-    """The items that have text or labels, and what labels say of them."""
+    """The items that have text or labels, and their labels."""
     wanted = {(item[0], item[1]) for item in (*with_text, *with_labels)}
     kept = [item for item in items if (item[0], item[1]) in wanted]
     images = [item[2] for item in kept]
@@ -285,7 +284,7 @@ def _no_labels(items: Sequence[_Item]) -> ItemLabels:
 def _with_labels(
     collection: Collection, items: list[_Item], config: DataConfig
 ) -> tuple[list[_Item], ItemLabels]:
-    """The items that labels say something of, and what; silence does where `unlisted` is absent."""
+    """The items with labels, and the labels; without any, an item counts if `unlisted` is absent."""
     labels = item_labels(collection, [item[2] for item in items], config.label_origin, config.observations)
     least = NOT_MENTIONED if config.unlisted == "absent" else State.UNCERTAIN
     is_kept: NDArray[np.bool_] = np.any(labels.states >= least, axis=1)
@@ -296,7 +295,7 @@ def _with_labels(
 def _with_text(
     collection: Collection, items: list[_Item], config: DataConfig
 ) -> tuple[list[_Item], ItemLabels]:
-    """The items that have text, or labels that the prompts can say; and the labels of each."""
+    """The items with text, or with labels that the pack has prompts for; and the labels of each."""
     has_text = np.array([bool(item[3]) for item in items], dtype=bool)
     if config.prompts is None or has_text.all():
         kept = [item for item in items if item[3]]
@@ -305,15 +304,15 @@ def _with_text(
     images = [item[2] for item in items]
     labels = item_labels(collection, images, config.label_origin, config.observations)
     cases, case_of = np.unique(labels.states[~has_text], axis=0, return_inverse=True)
-    can_say = np.array([_can_say(pack, labels.observations, case, config) for case in cases], dtype=bool)
-    has_text[~has_text] = can_say[case_of.reshape(-1)]
+    covers = np.array([_is_covered(pack, labels.observations, case, config) for case in cases], dtype=bool)
+    has_text[~has_text] = covers[case_of.reshape(-1)]
     kept = [item for item, is_kept in zip(items, has_text, strict=True) if is_kept]
     return kept, ItemLabels(labels.observations, labels.states[has_text])
 
 
-def _can_say(pack: PromptPack, names: Sequence[str], case: States, config: DataConfig) -> bool:
+def _is_covered(pack: PromptPack, names: Sequence[str], case: States, config: DataConfig) -> bool:
     stated = {
         name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > NOT_MENTIONED
     }
     absent = names if config.unlisted == "absent" else ()
-    return pack.can_say(stated, [name for name in absent if name not in stated])
+    return pack.covers(stated, [name for name in absent if name not in stated])

@@ -1,4 +1,4 @@
-"""Which sentences of a report are read: rows of the table `sentences`, by study."""
+"""Selects the sentences of a report that are read: rows of the table `sentences`, by study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(r"X{2,}")
 
 
 class StudySentences:
-    """Finds the usable sentences of a study, in the order the text rule reads its sections."""
+    """Finds the usable sentences of a study, in the section order of the text rule."""
 
     def __init__(self, collection: Collection, wanted: pd.Index, rule: str, min_letters: int) -> None:
         sections, sentences = collection.table("sections"), collection.table("sentences")
@@ -51,12 +51,12 @@ class StudySentences:
 
 
 def _spans(table: pa.Table) -> Ints:
-    """(N, 2) first and last character of every row."""
+    """(N, 2) start and end character of every row."""
     return np.stack([table["start"].to_numpy(), table["end"].to_numpy()], axis=1).astype(np.int64)
 
 
 def by_study(table: pa.Table, studies: pd.Index) -> list[Ints]:
-    """For every study, the rows of `table` that are its, in table order."""
+    """For every study, its rows of `table`, in table order."""
     codes = studies.get_indexer(pd.Index(table["study_id"].to_pandas()))
     order = np.argsort(codes, kind="stable").astype(np.int64)
     bounds = np.searchsorted(codes[order], np.arange(len(studies) + 1))
@@ -64,7 +64,7 @@ def by_study(table: pa.Table, studies: pd.Index) -> list[Ints]:
 
 
 def letters(text: str) -> int:
-    """How many letters `text` has, not counting the X runs that stand for removed names.
+    """The number of letters in `text`, without the X runs that replace removed names.
 
     >>> letters("XXXX 12.5"), letters("Normal.")
     (0, 6)

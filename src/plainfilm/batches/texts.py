@@ -1,7 +1,7 @@
-"""The texts of an item: of its report where it has one, made of its labels where it has none.
+"""The texts of an item: from its report, or from its labels if it has no report.
 
-Both ways end in the same place: strings to be tokenised, of which targets are made. Drawn texts follow from
-the generator that is handed in; fixed texts, for validation, from the item alone.
+Both give strings for the tokenizer. Drawn texts depend on the given random generator; fixed texts, for
+validation, depend on the item only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class TextTarget(RowWise):
 
 
 class TextReader:
-    """Reads `count` texts of every item and turns them into tokens."""
+    """Reads `count` texts of every item and tokenizes them."""
 
     def __init__(self, source: TargetSource, count: int, tokenizer: Encodes) -> None:
         self._texts = Texts(source.rows, source.collections, source.config)
@@ -57,11 +57,11 @@ class TextReader:
     def read(self, item: int, rng: np.random.Generator | None) -> tuple[list[str], int]:
         """The texts of an item, and the hash of its labels."""
         texts = self._texts
-        found = texts.fixed(item, self._count) if rng is None else texts.drawn(item, self._count, rng)
-        return found, texts.label_hash(item)
+        drawn = texts.fixed(item, self._count) if rng is None else texts.drawn(item, self._count, rng)
+        return drawn, texts.label_hash(item)
 
     def move(self, value: tuple[list[str], int], films: ItemFilms) -> tuple[list[str], int]:
-        """On mirrored films the words left and right change places."""
+        """Swap the words left and right on mirrored films."""
         texts, label_hash = value
         return ([mirrored(text) for text in texts] if films.mirrored else texts), label_hash
 
@@ -81,7 +81,7 @@ class TextReader:
 
 
 def example_texts(items: int, count: int, tokens: int = 8) -> TextTarget:
-    """Made-up texts, all of different wording."""
+    """Made-up texts with different wording."""
     numbers = torch.arange(items)
     shape = (items, count, tokens)
     return TextTarget(
@@ -94,7 +94,7 @@ def example_texts(items: int, count: int, tokens: int = 8) -> TextTarget:
 
 
 class Texts:
-    """The texts of the items of `rows`, as `config` wants them."""
+    """The texts of the items of `rows`, as configured by `config`."""
 
     def __init__(self, rows: Rows, collections: Sequence[Collection], config: DataConfig) -> None:
         self._rows = rows
@@ -114,7 +114,7 @@ class Texts:
         return [self._drawn(index, rows, rng, number >= len(parts)) for number, rows in enumerate(chosen)]
 
     def fixed(self, index: int, count: int) -> list[str]:
-        """`count` texts of item `index`, always the same."""
+        """`count` texts of item `index`, the same every time."""
         draws = [generator("fixed text", self._rows.ids[index], number) for number in range(count)]
         if self._is_made(index):
             return self._of_labels(index, draws)
@@ -124,13 +124,13 @@ class Texts:
         return [self._joined(index, *options) for options in zip(chosen, draws, again, strict=True)]
 
     def label_hash(self, index: int) -> int:
-        """A hash of what the labels say of item `index`, where its text is made of them; else of the item."""
+        """A hash of the labels of item `index` if its text is made from them; otherwise of the item."""
         if self._prompts is not None and self._is_made(index):
             return self._prompts.label_hash(index)
         return stable_hash("item", int(self._rows.source[index]), self._rows.ids[index])
 
     def everything(self) -> Iterator[str]:
-        """Every sentence of every item, in other words too, for training a tokenizer; prompts once."""
+        """Every sentence of every item, with its paraphrases, for training a tokenizer; each prompt once."""
         for index in range(len(self._rows)):
             source = int(self._rows.source[index])
             for row in self._rows.sentences_of(index):
@@ -140,7 +140,7 @@ class Texts:
             yield from self._prompts.everything()
 
     def _of_labels(self, index: int, draws: Sequence[np.random.Generator]) -> list[str]:
-        """Texts made of labels; nothing where there are neither, of an item kept for another target."""
+        """Texts made from labels; empty for an item kept for another target, without text and labels."""
         if self._prompts is None:
             return [""] * len(draws)
         return [self._prompts.text(index, rng) for rng in draws]
@@ -149,7 +149,7 @@ class Texts:
         return not len(self._rows.sentences_of(index))
 
     def _parts(self, index: int) -> list[Ints]:
-        """What a text is drawn from: all sentences, or those of each section."""
+        """The rows of sentences that a text is drawn from: all, or those of each section."""
         rows = self._rows.sentences_of(index)
         if self._config.text_pairs == "whole":
             return [rows]
@@ -170,21 +170,21 @@ class Texts:
         return " ".join(self._sentences[source][int(row)].as_py() for row in rows)
 
     def _in_other_words(self, source: int, row: int, rng: np.random.Generator) -> str:
-        """A sentence in words of the first of `paraphrase_by` that knows others, or as it is."""
+        """A paraphrase of a sentence by the first of `paraphrase_by` that has one; otherwise the sentence."""
         text = str(self._sentences[source][row].as_py())
         for way in self._config.paraphrase_by:
             if way == "rules":
-                said = paraphrase(text, rng)
+                paraphrased = paraphrase(text, rng)
             else:
                 variants = self._variants[source].of(row)
-                said = variants[int(rng.integers(len(variants)))] if variants else text
-            if said != text:
-                return said
+                paraphrased = variants[int(rng.integers(len(variants)))] if variants else text
+            if paraphrased != text:
+                return paraphrased
         return text
 
 
 class Variants:
-    """The table `text_variants` of a collection, by the rows of its table of sentences; it may have none."""
+    """The table `text_variants` of a collection, by rows of its table of sentences; it may be missing."""
 
     def __init__(self, collection: Collection) -> None:
         self._rows, self._texts = np.zeros(0, dtype=np.int64), None
@@ -200,19 +200,19 @@ class Variants:
         return len(self._rows)
 
     def of(self, row: int) -> list[str]:
-        """The sentence of that row in other words, in every way that the table knows."""
+        """All paraphrases of the sentence of that row in the table."""
         start, stop = np.searchsorted(self._rows, [row, row + 1])
         return self._texts.slice(start, stop - start).to_pylist() if self._texts is not None else []
 
 
 def _variants(collections: Sequence[Collection]) -> tuple[Variants, ...]:
-    found = tuple(Variants(collection) for collection in collections)
-    if not any(found):
+    variants = tuple(Variants(collection) for collection in collections)
+    if not any(variants):
         raise DataError(
-            f"{', '.join(str(collection.path) for collection in collections)}: no text in other words, which "
-            "data.paraphrase_by=[table] asks for; make them with `plainfilm augment`, or use [rules]"
+            f"{', '.join(str(collection.path) for collection in collections)}: no table text_variants for "
+            "data.paraphrase_by=[table]; make it with `plainfilm augment`, or use [rules]"
         )
-    return found
+    return variants
 
 
 class LabelTexts:
@@ -224,20 +224,20 @@ class LabelTexts:
         self._config = config
 
     def text(self, index: int, rng: np.random.Generator) -> str:
-        """A sentence for each state that is to be said of item `index`; or so many of them as are drawn."""
+        """A sentence for each state of item `index` to be stated, or the configured number of them."""
         stated, unlisted = states_of(self._rows, index)
         wanted = self._config.negatives
         if self._config.unlisted == "absent":
             denied = [*(name for name, state in stated.items() if state == State.NEGATIVE), *unlisted]
-            said = {name: state for name, state in stated.items() if state != State.NEGATIVE}
+            affirmed = {name: state for name, state in stated.items() if state != State.NEGATIVE}
             count = len(denied) if wanted is None else wanted
-            return self._pack.report(said, rng, count, denied, self._config.sentences)
+            return self._pack.report(affirmed, rng, count, denied, self._config.sentences)
         if not unlisted and wanted is not None:
             stated = self._fewer(stated, wanted, rng)
         return self._pack.report(stated, rng, sentences=self._config.sentences)
 
     def label_hash(self, index: int) -> int:
-        """A hash of the states of item `index`: equal where only wording and drawn denials can differ."""
+        """A hash of the states of item `index`: equal if only wording and drawn denials can differ."""
         stated, unlisted = states_of(self._rows, index)
         if self._config.unlisted == "absent":
             stated |= dict.fromkeys(unlisted, State.NEGATIVE)
@@ -245,23 +245,23 @@ class LabelTexts:
         return stable_hash("labels", *sorted(named))
 
     def everything(self) -> Iterator[str]:
-        """Every sentence about every observation that items have a state of."""
+        """Every sentence about every observation with a state in any item."""
         for column, name in enumerate(self._rows.observations):
             if np.isin(self._rows.states[:, column], list(State)).any():
                 for state in State:
                     yield from self._pack.sentences(name, state)
 
     def _fewer(self, stated: Mapping[str, State], wanted: int, rng: np.random.Generator) -> dict[str, State]:
-        """`stated` with at most `wanted` of what is negative; one at least where nothing else can be said."""
-        said = {name: state for name, state in stated.items() if self._pack.sentences(name, state)}
-        kept = {name: state for name, state in said.items() if state != State.NEGATIVE}
-        denied = [name for name in said if name not in kept]
+        """`stated` with at most `wanted` negative states; at least one if there are no others."""
+        covered = {name: state for name, state in stated.items() if self._pack.sentences(name, state)}
+        kept = {name: state for name, state in covered.items() if state != State.NEGATIVE}
+        denied = [name for name in covered if name not in kept]
         drawn = rng.permutation(len(denied))[: wanted if kept else max(1, wanted)]
         return kept | {denied[place]: State.NEGATIVE for place in drawn}
 
 
 def states_of(rows: Rows, index: int) -> tuple[dict[str, State], list[str]]:
-    """What the labels say of item `index`, and what they speak of elsewhere but not here."""
+    """The states of item `index`, and the observations mentioned for other items but not for this one."""
     codes = dict(zip(rows.observations, rows.states[index].tolist(), strict=True))
     stated = {name: State(code) for name, code in codes.items() if code > NOT_MENTIONED}
     return stated, [name for name, code in codes.items() if code == NOT_MENTIONED]

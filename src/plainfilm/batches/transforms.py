@@ -1,9 +1,9 @@
-"""Films to squares by the random crop of training, and normalisation; the fixed square is in `resizing`.
+"""The random crop and augmentation of training films, and normalisation; the fixed crop is in `resizing`.
 
-Everything geometric happens on 8-bit pixels in one resampling (Pillow's `resize` with a box), which is
-several times cheaper than cropping, resizing and converting one after another. What happens to a film is
-drawn once, as a `Geometry`, and done to everything that lies on it too. Films are mirrored only where a
-recipe asks for it, and then words for left and right change places: they are findings.
+All geometry is one resampling of 8-bit pixels (Pillow's `resize` with a box), which is several times cheaper
+than cropping, resizing and converting one after another. It is drawn once, as a `Geometry`, and applied to
+everything on the film. Films are mirrored only if a recipe asks for it, and the words left and right are then
+swapped, because they are findings.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def draw_geometry(
 ) -> Geometry:
     """A random part of a film of (width, height) pixels.
 
-    It covers a share drawn from `crop_area` of what evaluation sees, at a uniform place: of the largest
-    square of the film; where the preprocessing pads, of the square of its longer side, which keeps the
-    edges of a wide film; where it squashes, of the whole film in its proportions. `rotation` is the largest
+    Its area is a share, drawn from `crop_area`, of the area that evaluation sees, at a uniform position: of
+    the largest square of the film; if the preprocessing pads, of the square of its longer side, which keeps
+    the edges of a wide film; if it squashes, of the whole film in its proportions. `rotation` is the largest
     angle in degrees.
     """
     padding, (width, height) = _padding(film) if preprocessing.fit == "pad" else ((0, 0), film)
@@ -72,9 +72,9 @@ def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Film:
 
 
 def recolour(square: Square, rng: np.random.Generator, config: DataConfig) -> Square:
-    """A square (S, S) with other contrast: `clahe` is the probability of equalising it (`clahe.equalise`, its
-    clip limit drawn between 1 and 4), `brightness` and `contrast` the largest relative change; all are off at
-    0."""
+    """Change the contrast of a square (S, S): `clahe` is the probability of equalising it (`clahe.equalise`,
+    its clip limit drawn between 1 and 4), `brightness` and `contrast` the largest relative change; all are
+    off at 0."""
     if config.clahe and rng.random() < config.clahe:
         square = equalise(square.astype(np.uint8), rng.uniform(1.0, CLIP_LIMIT))
     if config.brightness:
@@ -109,6 +109,6 @@ def to_tensor(films: Square, preprocessing: Preprocessing) -> Tensor:
 
 
 def _scaled(film: Square, factor: float, middle: float) -> Film:
-    """Grey values `factor` times as far from `middle`, within 0 to 255."""
+    """Grey values with their distance from `middle` times `factor`, clipped to 0 to 255."""
     centre = np.float32(middle)
     return np.clip(np.rint((film - centre) * np.float32(factor) + centre), 0, 255).astype(np.uint8)

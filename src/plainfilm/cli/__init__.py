@@ -1,1 +1,1 @@
-"""The command line; arguments only, the work is elsewhere."""
+"""The command line: parses arguments and calls the modules that do the work."""

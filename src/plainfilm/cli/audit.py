@@ -1,4 +1,4 @@
-"""`plainfilm audit`: what could make a score on collections wrong."""
+"""`plainfilm audit`: find problems in collections that would distort scores."""
 
 from __future__ import annotations
 
@@ -13,52 +13,50 @@ import typer
 def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a page with the pictures of what was found.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the findings.")] = None,
 ) -> None:
-    """Look for leaks between splits, films and reports that repeat (resized and recompressed copies too),
-    conflicting labels, views the pixels contradict, boxes outside their image, licences and identifiers, and
-    measure how far the labels' origins agree; exit 1 if any leak."""
+    """Check for leaks between splits, duplicate images and reports (resized and recompressed copies too),
+    conflicting labels, views that the pixels contradict, boxes outside their image, licences and identifiers,
+    and measure the agreement between label origins; exit 1 if there is a leak."""
     from plainfilm.collection import Collection
     from plainfilm.collection.audit import audit
 
     opened = [Collection.open(path) for path in collections]
-    found = audit(opened)
+    findings = audit(opened)
     if html is not None:
         from plainfilm.io.files import replacing
         from plainfilm.results.audit_page import audit_page
 
         with replacing(html) as temporary:
-            temporary.write_text(audit_page(found, {one.name: one for one in opened}), encoding="utf-8")
+            temporary.write_text(audit_page(findings, {one.name: one for one in opened}), encoding="utf-8")
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
     else:
-        _show(found)
-    if found["leaks"]:
+        _show(findings)
+    if findings["leaks"]:
         raise typer.Exit(1)
 
 
 _SHOWN = 20
-"""Entries of each kind a table shows; `--json` gives all."""
+"""Entries of each kind shown in a table; `--json` lists all."""
 
 _WIDE = 120
-"""Columns that a table of numbers needs."""
+"""The console width, in characters, of an agreement table."""
 
 
-def _show(found: dict[str, list[dict[str, Any]]]) -> None:
+def _show(findings: dict[str, list[dict[str, Any]]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(file=sys.stdout, highlight=False)
-    for title, entries in found.items():
+    for title, entries in findings.items():
         if not entries:
             console.print(f"{title}: none")
             continue
         if title == "agreement":
             _show_agreement(console, entries)
             continue
-        table = Table("kind", "n", "what", title=f"{title}: {len(entries)}")
+        table = Table("kind", "n", "details", title=f"{title}: {len(entries)}")
         for entry in entries[:_SHOWN]:
             table.add_row(str(entry["kind"]), str(entry["n"]), _what(entry))
         if len(entries) > _SHOWN:
@@ -67,7 +65,7 @@ def _show(found: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _show_agreement(console: Any, entries: list[dict[str, Any]]) -> None:
-    """A table for every two origins."""
+    """Print one table for each pair of origins."""
     from rich.box import SIMPLE
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`plainfilm augment`: the sentences of a collection in other words, translated there and back."""
+"""`plainfilm augment`: paraphrase the sentences of a collection by back-translation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PUBLISHED = ("Helsinki-NLP/opus-mt-en-{}", "Helsinki-NLP/opus-mt-{}-en")
 
 
 class Split(StrEnum):
-    """Which studies."""
+    """The splits of a collection."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -21,7 +21,7 @@ class Split(StrEnum):
 
 
 def command(
-    collection: Annotated[Path, typer.Argument(help="The collection that gets the table text_variants.")],
+    collection: Annotated[Path, typer.Argument(help="Collection to which the table text_variants is added.")],
     there: Annotated[
         str | None,
         typer.Option(help="MarianMT model from English: a folder, package:NAME/folder or hub name."),
@@ -31,29 +31,29 @@ def command(
         str | None, typer.Option(help="Instead of both: a language of the OPUS-MT models, such as it.")
     ] = None,
     into: Annotated[
-        str | None, typer.Option(help="Language code, where the first model knows several, such as cmn_Hant.")
+        str | None, typer.Option(help="Language code if the first model knows several, such as cmn_Hant.")
     ] = None,
     temperature: Annotated[
-        str, typer.Option(metavar="THERE[,BACK]", help="How freely words are drawn, there and back.")
+        str, typer.Option(metavar="THERE[,BACK]", help="Sampling temperature in each direction.")
     ] = "1.0,1.0",
-    beams: Annotated[int, typer.Option(min=1, help="Beams of the search.")] = 5,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences at once.")] = 32,
+    beams: Annotated[int, typer.Option(min=1, help="Number of beams.")] = 5,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences per batch.")] = 32,
     seed: Annotated[
-        int, typer.Option(help="Another seed gives other words, beside those that are there.")
+        int, typer.Option(help="Another seed adds other paraphrases to those already stored.")
     ] = 42,
     split: Annotated[
-        list[Split] | None, typer.Option(help="Studies of this split; may be repeated. By default train.")
+        list[Split] | None, typer.Option(help="Split to paraphrase; may be repeated. By default train.")
     ] = None,
     rejected: Annotated[
-        Path | None, typer.Option(help="JSON lines to write: translations that were not kept, and why.")
+        Path | None, typer.Option(help="JSON lines file for rejected translations and the reasons.")
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes, each with both models; all cores by default, one with a GPU."),
     ] = None,
 ) -> None:
-    """Translate the sentences of a collection there and back, and keep what still says the same to the
-    labeller. Recipes draw it with data.paraphrase and data.paraphrase_by=[table]."""
+    """Translate the sentences of a collection to another language and back, and keep the paraphrases that the
+    labeller labels the same. Recipes use them with data.paraphrase and data.paraphrase_by=[table]."""
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.augment import BackTranslation, augment_collection
@@ -68,8 +68,8 @@ def command(
         opened, job, splits, workers=workers or _one_with_a_gpu(), rejected=rejected, progress=progress
     )
     lines = [
-        f"{collection}: {done.kept} of {done.texts} different sentences in other words, {done.sentences} as "
-        "they occur; as they are:",
+        f"{collection}: {done.kept} of {done.texts} distinct sentences paraphrased ({done.sentences} "
+        "occurrences); not paraphrased:",
         *(f"{count:8d}  {reason}" for reason, count in done.reasons.items()),
     ]
     sys.stdout.write("\n".join(lines) + "\n")

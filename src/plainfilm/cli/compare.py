@@ -1,4 +1,4 @@
-"""`plainfilm compare`: results side by side, with the interval of every difference."""
+"""`plainfilm compare`: compare results, with an interval for each difference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def command(
 ) -> None:
     """Compare results item by item: paired differences with 95 % intervals, by patient.
 
-    A star marks a difference whose interval does not hold 0.
+    A star marks a difference whose interval excludes 0.
     """
     from plainfilm.results.compare import as_lines, as_rows, compare, read
 

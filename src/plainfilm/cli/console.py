@@ -1,6 +1,6 @@
-"""What a person sees while long work runs: a bar on a terminal, plain lines elsewhere.
+"""Shows the progress of long work: a bar on a terminal, plain lines elsewhere.
 
-Everything goes to standard error, so that standard output holds a command's answer and nothing else.
+Progress goes to standard error; standard output holds the answer of a command only.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ _LINE_EVERY_S = 10.0
 
 
 def console_progress() -> Progress:
-    """The progress to show on this standard error."""
+    """The `Progress` that suits this process's standard error."""
     return Bars() if sys.stderr.isatty() else Lines()
 
 
 class Lines:
-    """Plain lines: one when work begins to take long, one now and then, one at the end."""
+    """Plain lines: at intervals while work runs, and one at the end."""
 
     def track(self, items: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
-        """`items`, with a line about every ten seconds and a closing one."""
-        began = said = time.monotonic()
+        """Yield `items`; print a line about every ten seconds and one at the end."""
+        began = printed = time.monotonic()
         done = 0
         for done, item in enumerate(items, 1):
             yield item
-            if time.monotonic() - said >= _LINE_EVERY_S:
-                said = time.monotonic()
-                self.say(_state(what, done, total, said - began))
+            if time.monotonic() - printed >= _LINE_EVERY_S:
+                printed = time.monotonic()
+                self.say(_state(what, done, total, printed - began))
         self.say(_state(what, done, total, time.monotonic() - began))
 
     def say(self, line: str) -> None:
-        """`line`, on standard error."""
+        """Print `line` to standard error."""
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
 
 class Bars:
-    """A bar per piece of work, with throughput and the time left."""
+    """A progress bar for each piece of work, with throughput and the remaining time."""
 
     def track(self, items: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
-        """`items` under a bar."""
+        """Yield `items` under a progress bar."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -55,12 +55,12 @@ class Bars:
             yield from bar.track(items, total=total, description=what)
 
     def say(self, line: str) -> None:
-        """`line`, on standard error."""
+        """Print `line` to standard error."""
         sys.stderr.write(f"{line}\n")
 
 
 def _state(what: str, done: int, total: int | None, seconds: float) -> str:
-    """One line: how far, how fast, how long still.
+    """One line: items done, throughput and remaining time.
 
     >>> _state("preparing", 50, 100, 10.0)
     'preparing: 50 of 100, 5.0/s, 10 s left'

@@ -1,4 +1,4 @@
-"""`plainfilm convert`: a collection in another system's format."""
+"""`plainfilm convert`: write a collection in another system's format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command(
     *,
     out: Annotated[Path, typer.Option(help="Folder to write; new or empty.")],
 ) -> None:
-    """Write a collection as another system reads it, and say what its format has no place for.
+    """Write a collection in another system's format, and list the data that the format cannot hold.
 
     docs/interchange.md lists the formats, their options and how each is read back.
     """

@@ -1,4 +1,4 @@
-"""`plainfilm demo`: the whole way on phantoms."""
+"""`plainfilm demo`: the whole workflow on phantoms."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typer
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes; new or empty.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for all output of the demo; new or empty.")] = Path(
         "demo"
     ),
-    studies: Annotated[int, typer.Option(min=50, help="Phantom studies to make.")] = 1600,
+    studies: Annotated[int, typer.Option(min=50, help="Number of phantom studies.")] = 1600,
     seed: Annotated[int, typer.Option(help="Seed of the phantoms and of training.")] = 0,
 ) -> None:
-    """Make phantoms, train on them, retrieve for unseen films, score: a few minutes on two cores."""
+    """Generate phantoms, train, retrieve for unseen films and evaluate: a few minutes on two cores."""
     from plainfilm.cli.console import console_progress
     from plainfilm.demo import headline, run
 
     results = run(out, studies=studies, seed=seed, progress=console_progress())
     page = out / "results" / "index.html"
     sys.stdout.write(f"The page: {page}\n")
-    sys.stdout.write("Synthetic films, nothing clinical; in brackets 95 % intervals by patient.\n")
+    sys.stdout.write("Synthetic films, nothing clinical; 95 % intervals by patient in brackets.\n")
     sys.stdout.write("\n".join(headline(results)) + "\n")

@@ -1,4 +1,4 @@
-"""`plainfilm doctor`: what is installed, what works, what is missing."""
+"""`plainfilm doctor`: check the installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say what is installed, what works on this machine and what is missing."""
+    """List what is installed, what works on this machine and what is missing."""
     from plainfilm.doctor import examine
 
     findings = examine()

@@ -1,4 +1,4 @@
-"""`plainfilm download`: a published corpus from where it lives."""
+"""`plainfilm download`: download a published corpus."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 def command(
     source: Annotated[
-        str | None, typer.Argument(help="Which corpus, e.g. mimic_cxr; without one, all are listed.")
+        str | None, typer.Argument(help="Name of a corpus, e.g. mimic_cxr; without one, all are listed.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the raw data; new, or unfinished.")] = None,
-    edition: Annotated[str | None, typer.Option(help="Another release than the usual one.")] = None,
+    edition: Annotated[str | None, typer.Option(help="A release other than the default.")] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Only such paths (*.csv.gz) or a group (tables); repeat it."),
+        typer.Option(metavar="PATTERN", help="Only these paths (*.csv.gz) or a group (tables); repeatable."),
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="Show what would be fetched, and stop.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the files without downloading them.")] = False,
     user: Annotated[str | None, typer.Option(help="Your user name on PhysioNet.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=32, help="Files fetched at the same time.")] = 4,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Number of parallel downloads.")] = 4,
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Compute the checksums of finished files again.")
     ] = False,
-    attempts: Annotated[int, typer.Option(min=1, help="Tries in a row that bring nothing new.")] = 8,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a server may say nothing.")] = 60.0,
+    attempts: Annotated[int, typer.Option(min=1, help="Attempts in a row without progress.")] = 8,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds without an answer from a server.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
 ) -> None:
-    """Fetch a corpus in the layout that `plainfilm prepare` reads; killed and repeated, it goes on.
+    """Download a corpus in the layout that `plainfilm prepare` reads; repeat the command to continue.
 
-    PhysioNet's user and password come from PHYSIONET_USER and PHYSIONET_PW, ~/.netrc or a prompt, Kaggle's
-    token from KAGGLE_USERNAME and KAGGLE_KEY or kaggle.json; never from an option. Every file is checked
-    before it gets its name.
+    PhysioNet's user and password come from PHYSIONET_USER and PHYSIONET_PW, ~/.netrc or a prompt; Kaggle's
+    token comes from KAGGLE_USERNAME and KAGGLE_KEY or kaggle.json. Options hold no passwords. Every file is
+    checked before it gets its final name.
     """
     from plainfilm.errors import DownloadError, UsageError
 
@@ -52,7 +52,7 @@ def command(
 
     download.corpus(source).parts(source, edition)
     if out is None and not show:
-        raise UsageError(f"say where to put it: plainfilm download {source} --out RAW, or look with --list")
+        raise UsageError(f"name a folder: plainfilm download {source} --out RAW, or use --list")
     progress = console_progress()
     access = download.Access(
         user=user,
@@ -69,19 +69,19 @@ def command(
             source, out, edition=edition, only=only or (), workers=workers, recheck=recheck, access=access
         )
     except KeyboardInterrupt:
-        progress.say("stopped; the same command goes on where it was")
+        progress.say("stopped; repeat the command to continue")
         raise
     sys.stdout.write(f"{json.dumps(done.to_json(), indent=2)}\n" if as_json else f"{_sentence(done)}\n")
     if done.failed:
         path, reason = done.failed[0]
         raise DownloadError(
             f"{len(done.failed)} of {done.files} files could not be fetched, the first is {path} ({reason}); "
-            "the same command tries them again"
+            "repeat the command to try them again"
         )
 
 
 def _ask(host: str, user: str | None) -> tuple[str, str]:
-    """Asks on the terminal; the password is not shown."""
+    """Ask for user name and password on the terminal; the password is not shown."""
     import getpass
 
     if user is None:

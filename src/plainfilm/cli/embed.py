@@ -1,4 +1,4 @@
-"""`plainfilm embed`: the films, sentences or reports of a collection into a bank."""
+"""`plainfilm embed`: embed the films, sentences or reports of a collection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 
 class Kind(StrEnum):
-    """What a bank can hold."""
+    """The kinds of item that a bank holds."""
 
     IMAGES = "images"
     SENTENCES = "sentences"
@@ -21,14 +21,14 @@ class Kind(StrEnum):
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     collection: Annotated[Path, typer.Argument(help="Folder of a collection.")],
-    what: Annotated[Kind, typer.Option(help="What to embed.")],
+    what: Annotated[Kind, typer.Option(help="Kind of item to embed.")],
     out: Annotated[Path, typer.Option(help="Folder of the bank.")],
     split: Annotated[str | None, typer.Option(help="train, validation or test; all by default.")] = None,
     text_rule: Annotated[
-        str | None, typer.Option(help="Which sections are a report's text; the model's own rule by default.")
+        str | None, typer.Option(help="Sections that make up a report's text; by default the model's rule.")
     ] = None,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
     ] = False,
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""

@@ -1,4 +1,4 @@
-"""`plainfilm evaluate`: a model on collections, scored by a task."""
+"""`plainfilm evaluate`: evaluate a model on collections with a task."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def command(
         list[str], typer.Argument(metavar="COLLECTION... [KEY=VALUE...]", help="Collections, then options.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
-    split: Annotated[str, typer.Option(help="Which split to evaluate on.")] = "test",
+    split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "test",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
     ] = False,
 ) -> None:
-    """Evaluate a model; writes numbers with intervals, raw predictions, figures and a page.
+    """Evaluate a model; writes metrics with intervals, raw predictions, figures and a page.
 
-    Options of the task follow the collections as key=value, e.g. k=5 or text_rule=impression.
+    Options of the task follow the collections as KEY=VALUE, e.g. k=5 or text_rule=impression.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection

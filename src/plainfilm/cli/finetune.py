@@ -1,4 +1,4 @@
-"""`plainfilm finetune`: a classifier from a model's image encoder, on shares of the labels."""
+"""`plainfilm finetune`: fine-tune a model's image encoder as a classifier, on fractions of the labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def command(
     ] = None,
     *,
     init: Annotated[
-        Path, typer.Option("--init", metavar="MODEL", help="The model whose image encoder is taken.")
+        Path, typer.Option("--init", metavar="MODEL", help="The model that provides the image encoder.")
     ],
     data: Annotated[
         list[Path], typer.Option("--data", metavar="COLLECTION", help="A labelled collection; repeatable.")
@@ -30,19 +30,19 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the runs.")],
     fractions: Annotated[
         str | None,
-        typer.Option(metavar="SHARES", help="Shares of the training patients, e.g. 0.01,0.1,1."),
+        typer.Option(metavar="SHARES", help="Fractions of the training patients, e.g. 0.01,0.1,1."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="How often each share is drawn and trained.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on in --out where it was stopped.")] = False,
+    repeats: Annotated[int, typer.Option(help="Random draws of each fraction, one run for each.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
     ] = False,
 ) -> None:
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
-    How films are pooled, sized and normalised comes with the weights. With --fractions or --repeats there is
-    a run for each share and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results.
-    RUN/summary.json holds the mean and spread of every share. A stopped command goes on with --resume.
+    Pooling, image size and normalisation come with the weights. With --fractions or --repeats there is a run
+    for each fraction and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results.
+    RUN/summary.json holds the mean and spread for each fraction. --resume continues a stopped command.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
@@ -69,4 +69,4 @@ def _shares(fractions: str | None, repeats: int) -> Shares | None:
     try:
         return Shares(tuple(float(word) for word in (fractions or "1").split(",")), repeats)
     except ValueError:
-        raise UsageError(f"--fractions '{fractions}': numbers with commas between, e.g. 0.01,0.1,1") from None
+        raise UsageError(f"--fractions '{fractions}': write numbers and commas, e.g. 0.01,0.1,1") from None

@@ -1,4 +1,4 @@
-"""`plainfilm import`: a published checkpoint as a model folder."""
+"""`plainfilm import`: convert a published checkpoint to a model folder."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ def command(
         str | None,
         typer.Option(
             metavar="FOLDER|NAME",
-            help="Its tokenizer; by default that of the text encoder it names, downloaded where need be.",
+            help="Its tokenizer; by default that of the text encoder it names, downloaded if necessary.",
         ),
     ] = None,
 ) -> None:
-    """Write a published checkpoint as a model that every other command takes.
+    """Convert a published checkpoint to a model folder for use with the other commands.
 
-    Nothing in the file is run. Every tensor is used or named; one that is missing or unknown ends the import.
+    No code in the file is run. Every tensor is used or listed as unused; a missing or unknown tensor is an
+    error.
     """
     from plainfilm.checkpoints import import_checkpoint
     from plainfilm.config import override
@@ -45,5 +46,5 @@ def command(
         options["tokenizer"] = tokenizer
     imported = import_checkpoint(family, checkpoint, out, options)
     tensors = len(imported.model.state_dict())
-    sys.stdout.write(f"{out}: {tensors} tensors; left out, as nothing uses them: {len(imported.dropped)}\n")
+    sys.stdout.write(f"{out}: {tensors} tensors; unused tensors left out: {len(imported.dropped)}\n")
     sys.stdout.writelines(f"  {name}\n" for name in imported.dropped)

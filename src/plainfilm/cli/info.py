@@ -1,4 +1,4 @@
-"""`plainfilm info`: what a collection holds."""
+"""`plainfilm info`: summarize a collection."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ def command(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
 ) -> None:
-    """Show what a collection holds: images, studies, patients, splits, views, labels, licences."""
+    """Count a collection's images, studies, patients, splits, views, labels and licences."""
     from plainfilm.collection import Collection
     from plainfilm.collection.info import info
 
-    found = info(Collection.open(collection))
+    summary = info(Collection.open(collection))
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     else:
-        _show(found)
+        _show(summary)
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(file=sys.stdout, highlight=False)
-    table = Table(title=found["name"], show_header=False)
-    for name, value in found.items():
+    table = Table(title=summary["name"], show_header=False)
+    for name, value in summary.items():
         if name not in ("name", "labels"):
             table.add_row(name, _line(value))
     console.print(table)
     labels = Table("observation", "positive", "negative", "uncertain", title="labels of studies and images")
-    for observation, counts in found["labels"].items():
+    for observation, counts in summary["labels"].items():
         labels.add_row(observation, *(str(counts[state]) for state in ("positive", "negative", "uncertain")))
-    if found["labels"]:
+    if summary["labels"]:
         console.print(labels)
 
 

@@ -1,4 +1,4 @@
-"""`plainfilm label`: observations from reports, of a collection, a table or one file."""
+"""`plainfilm label`: label the reports of a collection, a table or a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 
 class Codes(StrEnum):
-    """How the states of a table are written."""
+    """The codes for states in a table."""
 
     CHEXPERT = "chexpert"
     CHEXBERT = "chexbert"
@@ -26,39 +26,39 @@ def command(
         ),
     ] = None,
     vocabulary: Annotated[
-        str, typer.Option(help="Which observations: chexpert, nih14, or a YAML file of your own.")
+        str, typer.Option(help="Vocabulary of observations: chexpert, nih14, or a YAML file of your own.")
     ] = "chexpert",
     text_column: Annotated[
-        list[str] | None, typer.Option(help="Column of the CSV file that holds text; may be repeated.")
+        list[str] | None, typer.Option(help="Text column of the CSV file; may be repeated.")
     ] = None,
     codes: Annotated[
         Codes, typer.Option(help="chexpert: 1, 0, -1, blank; chexbert: 1, 2, 3, 0.")
     ] = Codes.CHEXPERT,
     header_rules: Annotated[
-        str, typer.Option(help="How reports announce their sections: plain, mimic_cxr, chexpert, cgmh.")
+        str, typer.Option(help="Section headings of the reports: plain, mimic_cxr, chexpert, cgmh.")
     ] = "plain",
-    out: Annotated[Path | None, typer.Option(help="CSV file to write; .gz is compressed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; compressed if it ends in .gz.")] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="JSON lines to write: sentence, characters and rule of every label.")
+        Path | None, typer.Option(help="JSON lines file for sentence, characters and rule of every label.")
     ] = None,
     explain: Annotated[
-        Path | None, typer.Option(help="Print one report, a text file, with what was found marked in it.")
+        Path | None, typer.Option(help="Print a report, a text file, with its findings marked.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="With --explain: write a page instead.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
 ) -> None:
-    """Label reports: every study and sentence of a collection (other origins' labels stay), every row of a
-    CSV file, or one report, explained."""
+    """Label reports: the studies and sentences of a collection (labels of other origins stay), the rows of a
+    CSV file, or a single report, with explanations."""
     from plainfilm.errors import UsageError
 
     if (source is None) == (explain is None):
-        raise UsageError("give a collection or a CSV file of reports, or --explain REPORT.txt")
+        raise UsageError("name a collection or a CSV file of reports, or use --explain REPORT.txt")
     if explain is not None:
         _explain(explain, vocabulary, html)
     elif source is not None and source.is_dir():
         if text_column or out or evidence:
             raise UsageError(
-                f"{source}: is a collection; --text-column, --out and --evidence go with a CSV file"
+                f"{source}: is a collection; --text-column, --out and --evidence apply to a CSV file only"
             )
         _collection(source, vocabulary, workers)
     elif source is not None:

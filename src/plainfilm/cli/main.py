@@ -1,7 +1,7 @@
 """The `plainfilm` command: every file of this folder with a `command` function is a verb.
 
-Verb files import nothing heavy at the top, so that `--help` of anything answers at once. Errors a user
-can mend become one line on standard error and exit status 2; anything else is a defect and keeps its
+Verb files import nothing heavy at the top, so that every `--help` answers at once. Errors that a user can
+fix become one line on standard error and exit status 2; any other error is a defect and keeps its
 traceback.
 """
 
@@ -33,7 +33,7 @@ def build_app() -> typer.Typer:
     """The command line with all its verbs."""
     app = typer.Typer(
         name="plainfilm",
-        help="Vision-language learning on chest radiographs: films and reports in, scored models out.",
+        help="Vision-language learning on chest radiographs: from films and reports to evaluated models.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -54,22 +54,20 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Print the version and leave.", callback=_print_version, is_eager=True
-        ),
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """The options that come before a verb."""
+    """The options that precede a verb."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and leaves with its exit status."""
+    """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else arguments
     sys.exit(run(given))
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command line; returns the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted."""
+    """Run the command line; return the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted."""
     try:
         if arguments and arguments[0] not in verbs() and not arguments[0].startswith("-"):
             return _fail(f"no command '{arguments[0]}': {nearest(arguments[0], verbs())}")
@@ -82,7 +80,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", status=130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has left; nothing more can be said
+        sys.stderr.close()  # the reader of the pipe is gone; no further output is possible
         return 141
     except OSError as error:
         return _fail(_os_message(error))
@@ -101,7 +99,7 @@ def _click_message(error: Exception) -> str:
 def _os_message(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"{place}the disk is full; free some space and run the same command again"
+        return f"{place}the disk is full; free some space and repeat the command"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{place}{error.strerror}; choose another folder or change its permissions"
     if error.errno == errno.ENOENT:

@@ -1,4 +1,4 @@
-"""`plainfilm phantom`: a synthetic corpus in a published raw layout."""
+"""`plainfilm phantom`: write a synthetic corpus in a published raw layout."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def command(
         str, typer.Argument(help=f"The raw layout to write: {', '.join(names('phantom layout'))}.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the corpus; new or empty.")],
-    studies: Annotated[int, typer.Option(min=1, help="How many studies; each has one to three films.")] = 200,
+    studies: Annotated[int, typer.Option(min=1, help="Number of studies, each of one to three films.")] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Longer side of the films in pixels.")] = 512,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
 ) -> None:
-    """Write a synthetic corpus in a published raw layout: films, reports and labels whose truth is known.
+    """Write a synthetic corpus in a published raw layout: films, reports and labels with known ground truth.
 
-    The truth of every film and sentence goes to the folder `truth` beside the layout's own files. Scores
-    on phantoms are never clinical.
+    The ground truth of every film and sentence is written to the folder `truth` beside the layout's files.
+    Scores on phantoms have no clinical meaning.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.phantom import write
 
     progress = console_progress()
     write(layout, out, studies=studies, seed=seed, size=size, workers=workers, progress=progress)
-    progress.say(f"{out}: {studies} studies in the layout of {layout}, the truth in {out / 'truth'}")
+    progress.say(f"{out}: {studies} studies in the layout of {layout}, ground truth in {out / 'truth'}")

@@ -1,4 +1,4 @@
-"""`plainfilm predict`: what the films of some files show, by the prompts of a vocabulary."""
+"""`plainfilm predict`: predict the findings of films."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from plainfilm.errors import UsageError
 
 DEFAULT_PACK = "cxr"
-"""What is asked where the model has no decisions and no pack is named."""
+"""The prompt pack for models without operating points, unless another is named."""
 
 
 def command(
@@ -24,25 +24,25 @@ def command(
         typer.Option(help="Prompt pack, by name or file; by default the one the model was calibrated with."),
     ] = None,
     find: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Locate what this names; repeatable.")
+        list[str] | None, typer.Option(metavar="TEXT", help="Locate this phrase; repeatable.")
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(metavar="X0,Y0,X1,Y1", help="Write of this box, in pixels of the file; repeatable."),
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Describe this box, in pixels of the file; repeatable."),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write a report for each film.")] = False,
-    top: Annotated[int | None, typer.Option(min=1, help="Show this many findings a film.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write one row per film and observation here.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
     ] = False,
 ) -> int:
-    """Rank the findings of films: probability, positive and negative prompt score, whether to abstain.
+    """Rank the findings of films: probability, positive and negative prompt score, and abstention.
 
-    A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated where the
-    model carries decisions for these prompts (evaluate zero_shot or classification, save_decisions=true);
-    those come first. Exit status 1 if a file is not a usable film.
+    A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated if the model
+    has operating points for these prompts (evaluate zero_shot or classification, save_decisions=true);
+    calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.predictor import load
@@ -77,26 +77,26 @@ def _box(text: str) -> tuple[float, ...]:
     except ValueError:
         box = ()
     if len(box) != 4:
-        raise UsageError(f"--box '{text}': four numbers with commas between, in pixels, e.g. 10,20,200,220")
+        raise UsageError(f"--box '{text}': write four numbers separated by commas, in pixels: 10,20,200,220")
     return box
 
 
 def _films(files: list[Path]) -> list[Path]:
-    """The files, and all files below the folders, in order; hidden ones left out.
+    """The files, and all files below the folders, in order, without hidden ones.
 
     Raises:
-        UsageError: no file at all.
+        UsageError: there is no file.
     """
-    found: list[Path] = []
+    films: list[Path] = []
     for path in files:
         if not path.is_dir():
-            found.append(path)
+            films.append(path)
             continue
         below = (one for one in sorted(path.rglob("*")) if one.is_file())
-        found += [one for one in below if not any(p.startswith(".") for p in one.relative_to(path).parts)]
-    if not found:
-        raise UsageError(f"predict: no film in {', '.join(map(str, files))}; name files, or a folder of them")
-    return found
+        films += [one for one in below if not any(p.startswith(".") for p in one.relative_to(path).parts)]
+    if not films:
+        raise UsageError(f"predict: no film in {', '.join(map(str, files))}; name films or a folder of films")
+    return films
 
 
 def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
@@ -123,7 +123,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
 
 
 def _boxes(boxes: list[dict[str, float]]) -> str:
-    """Corners in whole pixels, with the score where there is one."""
+    """The corners in whole pixels, with the score if there is one."""
 
     def one(box: dict[str, float]) -> str:
         corners = ",".join(f"{box[name]:.0f}" for name in ("x0", "y0", "x1", "y1"))
@@ -133,13 +133,13 @@ def _boxes(boxes: list[dict[str, float]]) -> str:
 
 
 def _line(finding: dict[str, Any]) -> str:
-    def said(value: float | None) -> str:
+    def shown(value: float | None) -> str:
         return "    –" if value is None else f"{value:.3f}"
 
     called = {True: "positive", False: "negative", None: ""}[finding["positive"]]
     notes = [called] if called else []
     notes += ["abstains"] if finding["abstains"] else []
     notes += [] if finding["calibrated"] else ["uncalibrated"]
-    scores = f"for {said(finding['positive_score']):>6}  against {said(finding['negative_score']):>6}"
-    name, probability = finding["observation"], said(finding["probability"])
+    scores = f"for {shown(finding['positive_score']):>6}  against {shown(finding['negative_score']):>6}"
+    name, probability = finding["observation"], shown(finding["probability"])
     return f"  {probability}  {scores}  {name}  {', '.join(notes)}".rstrip() + "\n"

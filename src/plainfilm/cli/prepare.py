@@ -1,4 +1,4 @@
-"""`plainfilm prepare`: a published raw layout into a collection."""
+"""`plainfilm prepare`: convert a published raw layout to a collection."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder of the collection; new, empty, or unfinished.")],
     raw: Annotated[
         Path | None,
-        typer.Argument(help="Folder or file with the raw data; without it, what the environment names."),
+        typer.Argument(help="Folder or file of the raw data; by default from the environment."),
     ] = None,
     size: Annotated[
-        int, typer.Option(help="Shortest side of stored images in pixels; never enlarged.")
+        int, typer.Option(help="Shortest side of stored images in pixels; images are never enlarged.")
     ] = 512,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROLE=HEADER", help="For table: which header plays which role; repeat it."),
+        typer.Option(metavar="ROLE=HEADER", help="For table: the header of a role; repeatable."),
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeat it.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeatable.")
     ] = None,
     key: Annotated[
         Path | None,
@@ -37,18 +37,18 @@ def command(
         ),
     ] = None,
     tables_only: Annotated[
-        bool, typer.Option("--tables-only", help="Read what the tables say; open no film.")
+        bool, typer.Option("--tables-only", help="Read the tables only; open no film.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Keep, with a flag, what is no chest film by its header.")
+        bool, typer.Option("--force", help="Keep and flag files whose header is not of a chest film.")
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the collection that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the existing collection.")] = False,
 ) -> None:
-    """Prepare a collection from a raw layout; killed and repeated, it goes on where it was.
+    """Convert a raw layout to a collection; repeat the command to continue.
 
     Roles: image, image_id, text, labels, patient, study, view, split, age, sex, licence, order; text and
-    labels may name several headers, separated by commas. What cannot be used is listed, with the reason,
-    in the table `rejected`.
+    labels take several headers, separated by commas. The table `rejected` lists unusable input with the
+    reason.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.prepare import first_rejected, prepare
@@ -93,7 +93,7 @@ def _raw_of_environment(source: str) -> Path:
     if raw is None:
         variable = variable_of(source)
         remedy = f"or set {variable}" if variable else "as the second argument"
-        raise UsageError(f"prepare {source}: say where the raw data lie, {remedy}")
+        raise UsageError(f"prepare {source}: name the folder of the raw data, {remedy}")
     return raw
 
 

@@ -1,4 +1,4 @@
-"""`plainfilm prompts`: the sentences that labels become, shown, checked and copied."""
+"""`plainfilm prompts`: show, check and copy the prompts for observations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    """What to do with a pack."""
+    """The actions on a pack."""
 
     SHOW = "show"
     LINT = "lint"
@@ -26,14 +26,12 @@ def command(
     action: Annotated[
         Action,
         typer.Argument(
-            help="show its sentences, lint it (exit 1 if anything is wrong), or copy it to a file to edit."
+            help="show its sentences, lint it (exit 1 if there is a problem), or copy it to a file to edit."
         ),
     ],
     pack: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME | FILE]", help="A pack of the package, or a YAML or JSON file of yours."
-        ),
+        typer.Argument(metavar="[NAME | FILE]", help="A shipped pack, or a YAML or JSON file of your own."),
     ] = None,
     observation: Annotated[
         str | None, typer.Option(help="With show: every sentence of this observation.")
@@ -75,15 +73,15 @@ def _lint(pack: str, labels: list[str] | None, as_json: bool) -> None:
 
     from plainfilm.prompts.lint import lint
 
-    found = lint(pack, labels)
+    listed = lint(pack, labels)
     if as_json:
         sys.stdout.write(
-            json.dumps([asdict(problem) for problem in found], indent=2, ensure_ascii=False) + "\n"
+            json.dumps([asdict(problem) for problem in listed], indent=2, ensure_ascii=False) + "\n"
         )
     else:
-        for problem in found:
+        for problem in listed:
             sys.stdout.write(f"{'note: ' if problem.is_note else ''}{problem}\n")
-    problems = sum(not problem.is_note for problem in found)
+    problems = sum(not problem.is_note for problem in listed)
     if not as_json:
         sys.stdout.write(f"{pack}: {problems or 'no'} problem{'s' if problems != 1 else ''}\n")
     if problems:
@@ -91,7 +89,7 @@ def _lint(pack: str, labels: list[str] | None, as_json: bool) -> None:
 
 
 def _labels(folder: Path | None, vocabulary: str | None) -> list[str] | None:
-    """The observations of a vocabulary, and those that studies and images of a collection have labels of."""
+    """The observations of a vocabulary and the labelled observations of a collection."""
     from plainfilm.collection import Collection
     from plainfilm.collection.label_origins import origins
     from plainfilm.collection.labels import LabelReader
@@ -112,9 +110,9 @@ def _copy(pack: str, out: Path | None) -> None:
     from plainfilm.prompts.pack_file import pack_path
 
     if out is None:
-        raise UsageError(f"say where to: plainfilm prompts copy {pack} --out {pack}-of-ours.yaml")
+        raise UsageError(f"name a file: plainfilm prompts copy {pack} --out {pack}-of-ours.yaml")
     if out.exists():
-        raise UsageError(f"{out}: is there already; remove it or choose another name")
+        raise UsageError(f"{out}: exists already; remove it or choose another name")
     text = pack_path(pack).read_text(encoding="utf-8")
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -153,7 +151,7 @@ def _show_counts(pack: PromptPack, sentences: dict[str, dict[str, tuple[str, ...
     from rich.table import Table
 
     title = f"{pack.name} {pack.version}, {pack.language}, {pack.fingerprint[:12]}"
-    table = Table("observation", "positive", "negative", "uncertain", "for example", title=title)
+    table = Table("observation", "positive", "negative", "uncertain", "example", title=title)
     for name, by_state in sentences.items():
         counts = [str(len(texts)) for texts in by_state.values()]
         table.add_row(name, *counts, next(iter(by_state["positive"]), ""))

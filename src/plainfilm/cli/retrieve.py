@@ -1,4 +1,4 @@
-"""`plainfilm retrieve`: what a bank holds that is closest to a film or a text."""
+"""`plainfilm retrieve`: retrieve the items of a bank that are closest to a film or a text."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from plainfilm.errors import UsageError
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="Folder of the model the bank was made with.")],
+    model: Annotated[Path, typer.Argument(help="Folder of the model that embedded the bank.")],
     bank: Annotated[Path, typer.Argument(help="Folder of a bank.")],
-    image: Annotated[Path | None, typer.Option(help="A film to ask with.")] = None,
-    text: Annotated[str | None, typer.Option(help="A text to ask with.")] = None,
-    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Most items to return.")] = 10,
-    threshold: Annotated[float | None, typer.Option(help="Leave out items that score less.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The film to search with.")] = None,
+    text: Annotated[str | None, typer.Option(help="The text to search with.")] = None,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Largest number of items.")] = 10,
+    threshold: Annotated[float | None, typer.Option(help="Smallest score of an item.")] = None,
     margin: Annotated[
-        float | None, typer.Option(help="Leave out items that score less than the best minus this.")
+        float | None, typer.Option(help="Largest difference between the best score and that of an item.")
     ] = None,
     diversity: Annotated[
-        float | None, typer.Option(help="0 to 1: how much unlike each other the items shall be.")
+        float | None, typer.Option(help="0 to 1: weight of diversity among the items.")
     ] = None,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the Python file of an encoder that is not Plainfilm's.")
+        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -38,7 +38,7 @@ def command(
     from plainfilm.predictor import load
 
     if (image is None) == (text is None):
-        raise UsageError("give either --image FILE or --text TEXT")
+        raise UsageError("name either --image FILE or --text TEXT")
     settings = {"k": k, "threshold": threshold, "margin": margin, "diversity": diversity}
     composition = build(SelectionConfig, settings, "retrieve")
     document = ask(load(model, trust_code=trust_code), Bank.open(bank), composition, image=image, text=text)

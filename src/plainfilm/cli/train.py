@@ -1,4 +1,4 @@
-"""`plainfilm train`: a recipe and collections in, a model out."""
+"""`plainfilm train`: train a model."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ def command(
         list[Path], typer.Option("--data", metavar="COLLECTION", help="A collection to train on; repeatable.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the run.")],
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out where it was stopped.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run Python files that models to start from name.")
+        bool, typer.Option("--trust-code", help="Run the code of the models that parts come from.")
     ] = False,
 ) -> None:
-    """Train a model as RECIPE says on the training split of each COLLECTION.
+    """Train the model of RECIPE on the training split of each COLLECTION.
 
-    RUN/model is the best model by the recipe's validation metric, RUN/last the newest, RUN/log.jsonl
-    the losses. A run that was stopped, even killed, goes on with --resume and ends in the same weights.
-    Start it under torchrun to share every batch between processes.
+    RUN/model is the best model by the recipe's validation metric, RUN/last the newest, RUN/log.jsonl the
+    log. --resume continues a stopped or killed run, which ends in the same weights. Under torchrun, the
+    processes share every batch.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection

@@ -1,7 +1,7 @@
-"""Studies on disk in one format: preparing, opening, describing, auditing and labelling them.
+"""Collections: studies on disk in one format, with functions to prepare, open, describe, audit and label.
 
-What describes, audits and labels is imported from its own module, so that processes that decode films start
-without it.
+The functions that describe, audit and label are imported from their own modules, so that processes that
+decode films start without them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""What could make a score on a collection wrong: leaks, duplicates, conflicting labels, missing things.
+"""Finds problems that distort a score on a collection: leaks, duplicates, conflicting labels, missing data.
 
-A leak is a patient, or a film (the very same bytes, or a copy that was resized, recompressed or brightened),
-in more than one split of the collections taken together: so the images of a benchmark, a collection that is
-all test, are found inside what a model is trained on. The same report text in several splits is listed with
-the duplicates: normal reports repeat.
+A leak is a patient or a film (the same bytes, or a resized, recompressed or brightened copy) in more than one
+split of all collections together, for example an image of a benchmark inside the training data. Report texts
+in several splits are listed with the duplicates, because normal reports repeat.
 """
 
 from __future__ import annotations
@@ -22,15 +21,13 @@ from plainfilm.text.rules import normalise
 
 
 def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
-    """Examines collections together (the JSON document of `plainfilm audit`).
+    """Examine collections together; return the JSON document of `plainfilm audit`.
 
     Raises:
         UsageError: two of them have the same name.
     """
     if len(by_name(collections)) < len(collections):
-        raise UsageError(
-            "two collections have the same folder name, which is what tells them apart; rename one"
-        )
+        raise UsageError("two collections have the same folder name, which must be unique; rename one")
     studies = _joined(collections, "studies")
     places = studies[["collection", "corpus", "study_id", "split", "patient_id"]]
     images = _joined(collections, "images").merge(places, on=["collection", "corpus", "study_id"])
@@ -83,7 +80,7 @@ def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd
 
 
 def _conflicts(collection: Collection) -> Iterator[Entry]:
-    """Pairs of origins of which one says positive and the other negative of the same target."""
+    """Pairs of origins that label the same target positive and negative."""
     labels = collection.frame("labels")
     labels = labels[labels["target"] != "sentence"]
     keys = ["target", "target_id", "observation"]

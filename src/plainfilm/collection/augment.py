@@ -1,9 +1,9 @@
-"""Says the sentences of a collection in other words, by translating them there and back.
+"""Paraphrases the sentences of a collection by back-translation.
 
-Back-translation (Sennrich et al. 2016, arXiv:1511.06709; used so by CXR-CLIP, arXiv:2310.13292) as a job
-that is done once: different sentences are translated once each, every translation is checked
-(`prompts.consistency_check`), and what passes becomes rows of the table `text_variants`. Finished work is
-kept in a journal beside the tables, so that a killed job goes on where it was.
+Back-translation (Sennrich et al. 2016, arXiv:1511.06709; used by CXR-CLIP, arXiv:2310.13292) is a job that
+runs once: every distinct sentence is translated once, every translation is checked
+(`prompts.consistency_check`), and those that pass become rows of the table `text_variants`. Finished work is
+kept in a journal beside the tables, so that a killed job continues where it stopped.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ UNFINISHED = "too long to be translated"
 
 @dataclass(frozen=True)
 class BackTranslation:
-    """How texts are translated: the models' folders or names, and how their words are drawn.
+    """The settings of a back-translation: the models' folders or names, and the sampling.
 
-    into: the language code for a first model that knows several. temperatures: there and back; 1 is the
-    model's own distribution, less is closer to what it deems likeliest. batch_size: texts at once; it changes
-    no text but for what rounding may.
+    into: the language code for a first model that knows several. temperatures: in each direction; 1 is the
+    model's own distribution, lower ones prefer likely words. batch_size: texts per batch; it changes texts by
+    rounding only.
     """
 
     there: str
@@ -61,8 +61,8 @@ class BackTranslation:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a job: different texts looked at, those said in other words, the sentences of the
-    collection that they are, and why the others were left as they are.
+    """The results of a job: distinct texts, paraphrased texts, the number of sentences with these texts, and
+    the reasons why the others were not paraphrased.
     """
 
     texts: int
@@ -72,9 +72,9 @@ class Summary:
 
 
 class Outcome(NamedTuple):
-    """What came back for one text, if anything did, and `KEPT` or why it may not stand for the text."""
+    """The translation of one text, if any, and `KEPT` or the reason for rejecting it."""
 
-    said: str | None
+    translation: str | None
     verdict: str
 
 
@@ -93,16 +93,15 @@ def augment_collection(
     rejected: Path | None = None,
     progress: Progress = SILENT,
 ) -> Summary:
-    """Adds the back-translations of the sentences of `splits` to the table `text_variants`.
+    """Add the back-translations of the sentences of `splits` to the table `text_variants`.
 
-    Read are findings, impression and text under no known header. Rows of other origins stay; a job that is
-    done already returns at once. `rejected` is a file of JSON lines for the translations that were not
-    kept. The collection's fingerprint changes with the table. Memory grows with the number of different
-    sentences, some 0.2 kB each.
+    The sections read are findings, impression and text under no known header. Rows of other origins stay; a
+    finished job returns at once. `rejected` is a JSON lines file for rejected translations. The collection's
+    fingerprint changes with the table. Memory grows with the number of distinct sentences, about 0.2 kB each.
 
     Raises:
-        ModelError, UsageError, MissingDependency: a model that cannot be used (see `Translator.load`).
-        DataError: `rejected` is asked of a job that is done.
+        ModelError, UsageError, MissingDependency: a model cannot be used (see `Translator.load`).
+        DataError: `rejected` is set for a finished job.
     """
     origin = origin_of(job)
     stated = collection.meta["tables"].get(TABLE, {}).get("origins", {})
@@ -110,8 +109,8 @@ def augment_collection(
     if done is not None and done["splits"] == sorted(splits):
         if rejected is not None:
             raise DataError(
-                f"{collection.path}: these translations are made already, and what was rejected is not kept "
-                "with them; leave --rejected out, or take another --seed"
+                f"{collection.path}: these translations exist already, without the rejected ones; "
+                "leave --rejected out, or use another --seed"
             )
         return Summary(**{name: done[name] for name in Summary.__dataclass_fields__})
     texts = _different_texts(collection, splits)
@@ -128,7 +127,7 @@ def augment_collection(
 
 
 def origin_of(job: BackTranslation) -> str:
-    """What a row of the table says of its making; everything that decides its text is in it."""
+    """The origin of a row of the table, with everything that determines its text."""
     there, back = _translators(job)
     names = "+".join(f"{one.name}@{one.fingerprint[:16]}" for one in (there, back))
     drawn = "temperature={},{} beams={} seed={}".format(*job.temperatures, job.beams, job.seed)
@@ -145,37 +144,39 @@ def _translators(job: BackTranslation) -> tuple[Translator, Translator]:
 
 
 def translated(job: BackTranslation, texts: Sequence[str]) -> list[str | None]:
-    """Each text there and back; `None` where one of the ways is too long."""
+    """The back-translation of each text; `None` if one of its translations is too long."""
     there, back = _translators(job)
     outward, homeward = job.temperatures
     abroad = there.translate(texts, temperature=outward, beams=job.beams, seed=job.seed)
     places = [place for place, text in enumerate(abroad) if text]
     travelled = [abroad[place] or "" for place in places]
     home = back.translate(travelled, temperature=homeward, beams=job.beams, seed=job.seed)
-    said: list[str | None] = [None] * len(texts)
+    translations: list[str | None] = [None] * len(texts)
     for place, text in zip(places, home, strict=True):
-        said[place] = text or None
-    return said
+        translations[place] = text or None
+    return translations
 
 
 def answer(chunk: _Chunk) -> list[Outcome]:
-    """The outcome of each text; what could not be checked anyway is not translated."""
-    found = [Outcome(None, UNREAD)] * len(chunk.texts)
+    """The outcome of each text; texts that cannot be checked are not translated."""
+    outcomes = [Outcome(None, UNREAD)] * len(chunk.texts)
     places = [place for place, text in enumerate(chunk.texts) if can_be_checked(text)]
     for start in range(0, len(places), chunk.job.batch_size):
         batch = places[start : start + chunk.job.batch_size]
-        for place, said in zip(batch, translated(chunk.job, [chunk.texts[p] for p in batch]), strict=True):
-            why = UNFINISHED if said is None else why_unfaithful(chunk.texts[place], said)
-            found[place] = Outcome(said, why or KEPT)
-    return found
+        for place, translation in zip(
+            batch, translated(chunk.job, [chunk.texts[p] for p in batch]), strict=True
+        ):
+            why = UNFINISHED if translation is None else why_unfaithful(chunk.texts[place], translation)
+            outcomes[place] = Outcome(translation, why or KEPT)
+    return outcomes
 
 
 def _different_texts(collection: Collection, splits: Sequence[str]) -> pa.Array:
-    """The different sentences of the studies of `splits`, the longest first: too little memory shows soon."""
-    found = pa.array([], pa.string())
+    """The distinct sentences of the studies of `splits`, longest first: lack of memory shows early."""
+    distinct = pa.array([], pa.string())
     for table in _sentences(collection, splits):
-        found = pc.unique(pa.chunked_array([found, table["text"].combine_chunks()]))
-    table = pa.table({"text": found, "length": pc.utf8_length(found)})
+        distinct = pc.unique(pa.chunked_array([distinct, table["text"].combine_chunks()]))
+    table = pa.table({"text": distinct, "length": pc.utf8_length(distinct)})
     return table.sort_by([("length", "descending"), ("text", "ascending")])["text"].combine_chunks()
 
 
@@ -198,13 +199,13 @@ def _run(
     workers: int | None,
     progress: Progress,
 ) -> None:
-    """Writes the outcomes of all texts to the journal, a line for each chunk, after those that are there."""
+    """Append the outcomes of all texts to the journal, one line per chunk."""
     size = job.batch_size * BATCHES_PER_CHUNK
     finished = _begin(journal, identity)
     starts = range(finished * size, len(texts), size)
     chunks = (_Chunk(job, texts.slice(start, size).to_pylist()) for start in starts)
     if finished:
-        progress.say(f"going on after {starts.start} of {len(texts)} different sentences")
+        progress.say(f"continuing after {starts.start} of {len(texts)} distinct sentences")
 
     def each() -> Iterator[Outcome]:
         with journal.open("a", encoding="utf-8") as stream:
@@ -218,7 +219,7 @@ def _run(
 
 
 def _begin(journal: Path, identity: dict[str, Any]) -> int:
-    """How many whole lines the journal of this very job has; a new one is begun where there is none."""
+    """The number of complete lines in the journal of this job; without one, a new journal is started."""
     lines = journal.read_bytes().splitlines(keepends=True) if journal.is_file() else []
     whole = [line for line in lines if line.endswith(b"\n")]
     first = json.dumps(identity, ensure_ascii=False).encode() + b"\n"
@@ -231,7 +232,7 @@ def _begin(journal: Path, identity: dict[str, Any]) -> int:
 
 
 class _Outcomes:
-    """The outcomes of a finished journal beside their texts, as Arrow arrays."""
+    """The texts and outcomes of a finished journal, as Arrow arrays."""
 
     def __init__(self, texts: pa.Array, journal: Path) -> None:
         with journal.open(encoding="utf-8") as stream:
@@ -239,33 +240,35 @@ class _Outcomes:
             pairs = [pa.array(json.loads(line), pa.list_(pa.string(), 2)) for line in stream]
         flat = pa.concat_arrays([pa.array([], pa.string()), *(pair.flatten() for pair in pairs)])
         self.texts = texts
-        self.said = flat.take(pa.array(np.arange(0, len(flat), 2)))
+        self.translations = flat.take(pa.array(np.arange(0, len(flat), 2)))
         self.verdict = flat.take(pa.array(np.arange(1, len(flat), 2)))
 
     def kept(self) -> pa.Array:
-        """The texts in other words; null where they stay as they are."""
-        return pc.if_else(pc.equal(self.verdict, KEPT), self.said, pa.scalar(None, pa.string()))
+        """The paraphrases of the texts; null for texts without one."""
+        return pc.if_else(pc.equal(self.verdict, KEPT), self.translations, pa.scalar(None, pa.string()))
 
     def reasons(self) -> dict[str, int]:
-        """How often texts were left as they are, and why, the most frequent first."""
+        """The number of texts without a paraphrase by reason, the most frequent first."""
         counts = Counter(self.verdict.to_pylist())
         counts.pop(KEPT, None)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _write_rejected(outcomes: _Outcomes, path: Path) -> None:
-    """A JSON object a line: the text, what came back, and why that may not stand for it."""
+    """Write a JSON object per line: the text, its translation, and the reason for rejecting it."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for text, said, verdict in zip(outcomes.texts, outcomes.said, outcomes.verdict, strict=True):
-            if said.is_valid and verdict.as_py() != KEPT:
-                line = {"text": text.as_py(), "said": said.as_py(), "reason": verdict.as_py()}
+        for text, translation, verdict in zip(
+            outcomes.texts, outcomes.translations, outcomes.verdict, strict=True
+        ):
+            if translation.is_valid and verdict.as_py() != KEPT:
+                line = {"text": text.as_py(), "translation": translation.as_py(), "reason": verdict.as_py()}
                 stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _write(
     collection: Collection, origin: str, splits: list[str], outcomes: _Outcomes, stated: dict[str, Any]
 ) -> Summary:
-    """Writes the table and notes what it is made of."""
+    """Write the table, with its settings and fingerprint in `collection.json`."""
     kept = outcomes.kept()
     sentences = [0]
 
@@ -285,13 +288,13 @@ def _write(
 
 
 def _rows(sentences: pa.Table, texts: pa.Array, kept: pa.Array, origin: str) -> pa.Table:
-    said = kept.take(pc.index_in(sentences["text"].combine_chunks(), value_set=texts))
+    paraphrases = kept.take(pc.index_in(sentences["text"].combine_chunks(), value_set=texts))
     table = pa.table(
         {
             "study_id": sentences["study_id"].combine_chunks(),
             "sentence_id": sentences["sentence_id"].combine_chunks(),
-            "text": said,
-            "origin": pa.repeat(pa.scalar(origin), len(said)),
+            "text": paraphrases,
+            "origin": pa.repeat(pa.scalar(origin), len(paraphrases)),
         }
     )
     return table.filter(table["text"].is_valid()).cast(TEXT_VARIANTS)

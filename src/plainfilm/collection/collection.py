@@ -1,4 +1,4 @@
-"""Opens a collection: cheap to open, tables read when asked for."""
+"""Opens a collection; tables are read on demand."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Collection:
 
     @staticmethod
     def open(path: Path | str) -> Collection:
-        """The collection in a folder; no table is read yet.
+        """Open the collection in a folder without reading tables.
 
         Raises:
-            CollectionError: no collection there, an unfinished one, or one of another format version.
+            CollectionError: no collection, an unfinished one, or one of another format version.
         """
         folder = Path(path)
         if not (folder / META).is_file():
@@ -49,24 +49,24 @@ class Collection:
 
     @property
     def name(self) -> str:
-        """What the collection is called: its folder."""
+        """The name of the collection: that of its folder."""
         return self.path.resolve().name
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the content: 64 hexadecimal digits over all tables, and through them all images."""
+        """The SHA-256 digest, in hexadecimal, of all tables and through them of all images."""
         return str(self.meta["fingerprint"])
 
     @property
     def corpus(self) -> str:
-        """Whose patients these are: a patient's id means the same person within one corpus only."""
+        """The namespace of patient ids: an id means the same person within one corpus only."""
         return str(self.meta["corpus"])
 
     def require_pixels(self) -> None:
-        """Checks that the films are here.
+        """Check that the films are present.
 
         Raises:
-            CollectionError: it was prepared from tables only.
+            CollectionError: the collection was prepared from tables only.
         """
         if not self.meta["pixels"]:
             raise CollectionError(
@@ -75,11 +75,11 @@ class Collection:
 
     @property
     def licence(self) -> list[str]:
-        """The licences its images state."""
+        """The licences of its images."""
         return list(self.meta["licence"])
 
     def table(self, name: str) -> pa.Table:
-        """One of the tables of `schema.ALL_TABLES`, read once.
+        """One of the tables of `schema.ALL_TABLES`, read once and cached.
 
         Raises:
             CollectionError: no such table, or its file is missing or damaged.
@@ -93,11 +93,11 @@ class Collection:
         return self._tables[name]
 
     def has_table(self, name: str) -> bool:
-        """Whether the collection has this table; those of `schema.TABLES` it always has."""
+        """Whether the collection has this table; it always has those of `schema.TABLES`."""
         return name in self.meta["tables"]
 
     def frame(self, name: str) -> pd.DataFrame:
-        """A table as a pandas frame of its own."""
+        """A table as a new pandas frame."""
         return self.table(name).to_pandas()
 
     def table_path(self, name: str) -> Path:
@@ -116,7 +116,7 @@ class Collection:
         return self.path / inner
 
     def split_of_patients(self) -> dict[str, set[str]]:
-        """Every patient's splits: more than one is a leak."""
+        """The splits of every patient: more than one is a leak."""
         studies = self.table("studies")
         splits: dict[str, set[str]] = {}
         pairs = zip(studies["patient_id"].to_pylist(), studies["split"].to_pylist(), strict=True)
@@ -125,12 +125,12 @@ class Collection:
         return splits
 
     def renew(self, meta: dict[str, Any], table: str) -> None:
-        """Forgets a table that was rewritten, and takes over what `collection.json` says now."""
+        """Drop the cached copy of a rewritten table, and use the new values of `collection.json`."""
         self.meta = meta
         self._tables.pop(table, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the tables: another process reads its own."""
+        """The state without tables: another process reads its own."""
         return {"path": self.path, "meta": self.meta, "_tables": {}}
 
     def __repr__(self) -> str:
@@ -139,7 +139,7 @@ class Collection:
 
 def _no_collection(folder: Path) -> str:
     if (folder / ".partial").is_dir():
-        return f"{folder}: its preparation is not finished; repeat the prepare command to go on"
+        return f"{folder}: its preparation is not finished; repeat the prepare command to continue"
     if not folder.is_dir():
         return f"{folder}: no such collection; make one with `plainfilm prepare SOURCE RAW --out {folder}`"
     return f"{folder}: is not a collection (no {META}); make one with `plainfilm prepare`"

@@ -1,4 +1,4 @@
-"""What in a collection a person should look at before trusting or sharing it, though it is no leak."""
+"""Warnings about a collection for manual review before it is trusted or shared, other than leaks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LICENCES = Path(__file__).with_name("licences.yaml")
 
 
 def warnings_of(collection: Collection) -> Iterator[Entry]:
-    """An entry for each kind of thing: missing parts, flagged films, odd boxes, licences, identifiers."""
+    """An entry for each kind of warning: missing parts, flagged films, odd boxes, licences, identifiers."""
     studies, images = collection.frame("studies"), collection.frame("images")
     yield from _missing(collection, studies, images)
     yield from _rejected(collection)
@@ -34,7 +34,7 @@ def _missing(collection: Collection, studies: pd.DataFrame, images: pd.DataFrame
     yield from _entry(collection, "no report", "studies without report", studies[~with_report]["study_id"])
     yield from _entry(collection, "no image", "studies without image", studies[~with_image]["study_id"])
     own = studies[studies["study_id"] == studies["patient_id"]]["study_id"]
-    message = "studies whose patient is not known: splits by patient cannot be checked for them"
+    message = "studies of unknown patients: splits by patient cannot be checked for them"
     yield from _entry(collection, "patient unknown", message, own)
     unknown = images[images["view"] == "unknown"]["image_id"]
     yield from _entry(collection, "view unknown", "images of unknown view", unknown)
@@ -67,7 +67,7 @@ def _licences_of(collection: Collection, images: pd.DataFrame) -> Iterator[Entry
 
 
 def what_licence_forbids(licence: str) -> str | None:
-    """What a person who passes films on must know of their licence, or `None`.
+    """The restriction of a licence that matters when films are passed on, or `None`.
 
     >>> what_licence_forbids("CC-BY-NC-SA-4.0"), what_licence_forbids("CC0-1.0")
     ('commercial use', None)
@@ -82,13 +82,13 @@ def _terms() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _identifiers(collection: Collection) -> Iterator[Entry]:
-    """Kinds of what looks like a person's data in reports; the text itself is not repeated."""
+    """Kinds of likely personal data in reports; the text itself is not repeated."""
     sections = collection.table("sections").select(["study_id", "text"])
-    found: dict[str, list[str]] = {}
+    studies_by_kind: dict[str, list[str]] = {}
     for study, text in zip(sections["study_id"].to_pylist(), sections["text"].to_pylist(), strict=True):
         for kind in sorted({span.kind for span in find_identifiers(text)}):
-            found.setdefault(kind, []).append(study)
-    for kind, studies in sorted(found.items()):
+            studies_by_kind.setdefault(kind, []).append(study)
+    for kind, studies in sorted(studies_by_kind.items()):
         message = f"report sections with what looks like a {kind}"
         yield from _entry(collection, "identifier", message, pd.Series(studies))
 

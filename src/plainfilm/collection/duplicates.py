@@ -1,4 +1,4 @@
-"""Films and reports that a collection, or several together, hold more than once."""
+"""Finds duplicate films and reports in one or several collections."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from plainfilm.io.area_resize import area_mean
 from plainfilm.io.images import read_image
 
 EXAMPLES = 5
-"""How many ids an entry names; its `n` is the whole number."""
+"""Largest number of ids in an entry; its `n` is the total."""
 
 SAME_FILM = 0.97
-"""Correlation of two films' grey values, both reduced to 64 x 64, from which they are taken to be one.
+"""Correlation of two films' grey values, both reduced to 64 x 64, from which the films count as the same.
 
 On 869 real films, copies at two thirds of the size, at JPEG quality 40, 15 % brighter or at gamma 0.8 have at
 least 0.98, any films of two patients at most 0.95.
 """
 
 _COMPARED = 10_000
-"""So many candidates are compared pixel by pixel; hashes speak for the rest."""
+"""Number of candidates that are compared by pixels; further ones are reported by their hashes."""
 _SIDE = 64
 
 Entry = dict[str, Any]
 
 
 def repeated(rows: pd.DataFrame, key: str, kind: str, name: str) -> Iterator[Entry]:
-    """An entry for every group of `rows` alike in `key`, the largest first; `name` is the column of ids.
+    """An entry for every group of `rows` with the same `key`, the largest first; `name` is the column of ids.
 
-    The entry does not repeat what they are alike in: a report's text belongs into no log.
+    The entry does not repeat the key, as the text of a report must not appear in logs.
     """
     known = rows[rows[key].notna()]
     alike = known[known.duplicated(key, keep=False)]
@@ -58,11 +58,11 @@ def _entry(group: pd.DataFrame, kind: str, name: str) -> Entry:
 
 
 def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection]) -> Iterator[Entry]:
-    """An entry for every group of films that show the same and are not the same bytes, the largest first.
+    """An entry for every group of films with the same content but different bytes, the largest first.
 
-    `images` are rows of the table of images with `collection`, `corpus`, `patient_id` and `split`. Copies
-    that were resized, recompressed or brightened are found, cropped ones are not; what the hashes suggest is
-    compared pixel by pixel.
+    `images` are rows of the table of images with `collection`, `corpus`, `patient_id` and `split`. Resized,
+    recompressed or brightened copies are found, cropped ones are not; candidates by hash are compared by
+    pixels.
     """
     films = images[images["perceptual_hash"].notna()].drop_duplicates("sha256").reset_index(drop=True)
     pairs = _confirmed(near_duplicate_pairs(films["perceptual_hash"].tolist()), films, collections)
@@ -74,7 +74,7 @@ def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection])
 def _confirmed(
     pairs: NDArray[np.int32], films: pd.DataFrame, collections: Mapping[str, Collection]
 ) -> NDArray[np.int32]:
-    """The pairs whose films are one by their pixels, and those beyond the number that is compared."""
+    """The pairs confirmed by their pixels, and those beyond the number that is compared."""
     reduced: dict[int, NDArray[np.float64]] = {}
 
     def grey(row: int) -> NDArray[np.float64]:
@@ -87,7 +87,7 @@ def _confirmed(
 
 
 def _grey(film: pd.Series, collections: Mapping[str, Collection]) -> NDArray[np.float64]:
-    """A film's 64 x 64 grey values with mean 0 and spread 1."""
+    """A film's 64 x 64 grey values with mean 0 and standard deviation 1."""
     array = read_image(collections[film["collection"]].image_path(film["path"])).array
     small = np.kron(array, np.ones((-(-_SIDE // array.shape[0]), -(-_SIDE // array.shape[1])), np.uint8))
     values = area_mean(small, _SIDE, _SIDE).astype(np.float64)
@@ -95,7 +95,7 @@ def _grey(film: pd.Series, collections: Mapping[str, Collection]) -> NDArray[np.
 
 
 def _groups(pairs: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """For each of `count` films, the first film that it is linked to through any chain of pairs."""
+    """For each of `count` films, the first film connected to it by a chain of pairs."""
     first = np.arange(count)
 
     def root(film: int) -> int:

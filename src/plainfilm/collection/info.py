@@ -1,4 +1,4 @@
-"""What a collection holds, in numbers (the JSON document of `plainfilm info`)."""
+"""Summarizes a collection in numbers (the JSON document of `plainfilm info`)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from plainfilm.collection.schema import TABLES
 def info(collection: Collection) -> dict[str, Any]:
     """Counts of everything; `splits`, `views` and `licences` count images.
 
-    `labels` counts, for each observation and state, the studies and images whose own labels of some origin
-    say so; `origins` counts label rows, those of sentences included.
+    `labels` counts, for each observation and state, the studies and images with that state in their own
+    labels of any origin; `origins` counts label rows, including those of sentences.
     """
     rows = {name: len(collection.table(name)) for name in TABLES}
     studies, images = collection.frame("studies"), collection.frame("images")
@@ -41,7 +41,7 @@ def info(collection: Collection) -> dict[str, Any]:
 
 
 def _counts(values: pd.Series) -> dict[str, int]:
-    """How often each value occurs, the most frequent first, ties by name."""
+    """The count of each value, the most frequent first, ties by name."""
     counts = values.value_counts()
     return {
         str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], name))

@@ -1,7 +1,7 @@
 """Labels the sentences and studies of a collection from their reports.
 
-Findings, impression and text under no known header are read; indication, comparison and technique speak of
-what was asked or was, not of what is. Rows of other origins stay as they are.
+Findings, impression and text under no known header are read; indication, comparison and technique describe
+the question or the past, not the present findings. Rows of other origins stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class _StudyText:
-    """The sections and sentences of a study that are read, as rows of their tables."""
+    """The sections and sentences of a study to label, as rows of their tables."""
 
     study_id: str
     sections: list[Row]
@@ -54,10 +54,10 @@ def label_collection(
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> int:
-    """Writes the labels of one vocabulary's labeller for every study and sentence; returns their number.
+    """Write the labels of one vocabulary's labeller for every study and sentence; return their number.
 
-    Earlier rows of the same origin are replaced, so that it may be repeated. The collection's fingerprint
-    changes with its labels.
+    Earlier rows of the same origin are replaced, so that the call can be repeated. The collection's
+    fingerprint changes with its labels.
     """
     origin = Labeller.load(vocabulary).origin
     chunks = _chunks(_study_texts(collection), vocabulary)
@@ -82,7 +82,7 @@ def _labelled(chunks: Iterable[_Chunk], workers: int | None) -> Iterator[list[Ro
 
 
 def note_table(collection: Collection, name: str, stated: dict[str, Any]) -> None:
-    """Writes what is to be said of a table that was rewritten, and the new fingerprint."""
+    """Write the description of a rewritten table, and the new fingerprint."""
     tables = {**collection.meta["tables"], name: stated}
     digests = {name: table["digest"] for name, table in tables.items()}
     meta = {**collection.meta, "tables": tables, "fingerprint": content_fingerprint(digests)}
@@ -91,7 +91,7 @@ def note_table(collection: Collection, name: str, stated: dict[str, Any]) -> Non
 
 
 def other_rows(collection: Collection, name: str, origin: str) -> Iterator[pa.Table]:
-    """The rows of a table that are not from `origin`."""
+    """The rows of a table of origins other than `origin`."""
     with pq.ParquetFile(collection.table_path(name)) as file:
         for batch in file.iter_batches():
             table = pa.Table.from_batches([batch]).cast(ALL_TABLES[name])
@@ -99,7 +99,7 @@ def other_rows(collection: Collection, name: str, origin: str) -> Iterator[pa.Ta
 
 
 def _study_texts(collection: Collection) -> Iterator[_StudyText]:
-    """Both tables hold their studies in the same order, so that they are read side by side."""
+    """The texts of all studies; both tables have the same order of studies and are read in parallel."""
     sentences = _by_study(collection.table_path("sentences"))
     following = next(sentences, None)
     for study_id, sections in _by_study(collection.table_path("sections")):
@@ -147,7 +147,7 @@ def _label_study(study: _StudyText, labeller: Labeller) -> list[Row]:
 def _rows(
     target: str, target_id: str, states: Mapping[str, State], evidence: list[Label], origin: str
 ) -> list[Row]:
-    """One row per observation, with the first evidence that has the state it was given."""
+    """One row per observation, with the first evidence for its state."""
     rows = []
     for observation, state in states.items():
         proof = next(
@@ -170,9 +170,9 @@ def _rows(
 
 
 def _in_report(label: Label, sentence: Row, sections: list[Row]) -> Label:
-    """A label with its offsets in the sentence's text moved to the report's.
+    """A label with its offsets converted from the sentence's text to the report's.
 
-    A sentence's text has runs of white space made one; its section has the characters as published.
+    A sentence has single spaces instead of runs of white space; its section has the published characters.
     """
     if label.start is None or label.end is None:
         return label

@@ -1,4 +1,4 @@
-"""How far the origins of a collection's labels agree on its studies."""
+"""Measures the agreement between the origins of a collection's labels, by study."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from plainfilm.metrics.findings import NOT_MENTIONED
 
 
 def label_agreement(collection: Collection) -> Iterator[dict[str, Any]]:
-    """An entry for every two origins that label studies, and every observation that both speak of.
+    """An entry for every two origins that label studies, and every observation that both mention.
 
-    Counted are the studies of which both origins say anything, by the rule of `collection.labels` (an image's
-    own labels included); what one of them does not mention is a category of its own. `kappa` is over
+    The studies counted have labels of both origins, by the rule of `collection.labels` (an image's own labels
+    included); an observation that an origin does not mention is a category of its own. `kappa` is over
     positive, negative, uncertain and not mentioned, `positive_kappa` over positive or not, each with its 95 %
     interval by patient.
     """
@@ -36,8 +36,8 @@ def label_agreement(collection: Collection) -> Iterator[dict[str, Any]]:
             states[is_labelled][:, [reader.observations.index(name) for name in shared]]
             for reader, states in sides
         )
-        found = agreement(first, second, studies["patient_id"].to_numpy()[is_labelled])
-        for name, measured in zip(shared, found, strict=True):
+        measured_by_name = agreement(first, second, studies["patient_id"].to_numpy()[is_labelled])
+        for name, measured in zip(shared, measured_by_name, strict=True):
             yield {
                 "kind": "agreement",
                 "collection": collection.name,

@@ -1,7 +1,7 @@
-"""Whose labels a collection has, and whose are read where nobody says.
+"""The origins of a collection's labels, and the default choice among them.
 
-An origin is what a label came from: a published table, a reader, a version of Plainfilm's labeller. A name
-stands for the origin of that name and for all that begin with it up to a slash: "mimic-cxr" for
+An origin is the source of a label: a published table, a reader, a version of Plainfilm's labeller. A name
+stands for the origin of that name and for all origins that start with it and a slash: "mimic-cxr" for
 "mimic-cxr/chexpert" and "mimic-cxr/negbio".
 """
 
@@ -19,10 +19,10 @@ from plainfilm.collection.collection import Collection
 from plainfilm.errors import DataError, nearest
 
 ItemKind = Literal["images", "reports", "sentences"]
-"""What can be labelled: an image (by itself or through its study), the report of a study, a sentence."""
+"""The kinds of labelled items: an image (by itself or through its study), a study's report, a sentence."""
 
 LABELLER = "plainfilm-"
-"""What the origins of Plainfilm's own labeller begin with."""
+"""The common prefix of the origins of Plainfilm's own labeller."""
 
 _TARGETS: Mapping[ItemKind, tuple[str, ...]] = {
     "images": ("image", "study"),
@@ -43,20 +43,20 @@ def is_from(origin: str, name: str) -> bool:
 
 
 def preferred_origins(collection: Collection, names: Sequence[str]) -> list[str]:
-    """The origins of study and image labels that the first of `names` with any stands for; without one, all
-    that are not from Plainfilm's labeller."""
+    """The origins of study and image labels for the first of `names` that has any; without names, all that
+    are not from Plainfilm's labeller."""
     present = origins(collection)
     for name in names:
-        if found := [origin for origin in present if is_from(origin, name)]:
-            return found
+        if matching := [origin for origin in present if is_from(origin, name)]:
+            return matching
     return [origin for origin in present if not origin.startswith(LABELLER)]
 
 
 def check_origins(collections: Sequence[Collection], names: Iterable[str]) -> None:
-    """Checks that every name stands for an origin of some collection.
+    """Check that every name stands for an origin of some collection.
 
     Raises:
-        DataError: it does not, with the nearest.
+        DataError: a name does not; the message has the nearest.
     """
     known = {origin for collection in collections for origin in origins(collection)}
     for name in names:
@@ -71,11 +71,12 @@ def choose_origins(
     wanted: str | None = None,
     learned: Sequence[str] | None = None,
 ) -> list[tuple[str, ...]]:
-    """Per collection the origins to read for the items of a split (`None`: of all splits).
+    """For each collection, the origins to read for the items of a split (`None`: of all splits).
 
-    With `wanted`, those it stands for. Else, where they have labels of the split, those that a model which
-    learned from the origins `learned` was shown (see `preferred_origins`; `None`: it learned from no labels).
-    Else the only one that has labels of the split. An origin must label all `kinds`, in every collection.
+    With `wanted`, the origins it stands for. Otherwise, if they have labels of the split, the origins that a
+    model trained on the origins `learned` has read (see `preferred_origins`; `None`: it was trained without
+    labels). Otherwise the only one with labels of the split. An origin must label all `kinds`, in every
+    collection.
 
     Raises:
         DataError: `wanted` is unknown; there are no labels; or several origins have labels of the split.
@@ -85,10 +86,10 @@ def choose_origins(
     where = ", ".join(str(collection.path) for collection in collections)
     items = _listed(kinds)
     if wanted is not None:
-        found = tuple(origin for origin in shared if is_from(origin, wanted))
-        if not found:
+        matching = tuple(origin for origin in shared if is_from(origin, wanted))
+        if not matching:
             raise DataError(f"{where}: no labels of {items} from '{wanted}': {nearest(wanted, shared)}")
-        return [found] * len(collections)
+        return [matching] * len(collections)
     targets = targets_of(kinds)
     counts = [labelled_studies(collection, split, targets) for collection in collections]
     if learned is not None:
@@ -117,8 +118,8 @@ def targets_of(kinds: Sequence[ItemKind]) -> tuple[str, ...]:
 def labelled_studies(
     collection: Collection, split: str | None = None, targets: Sequence[str] = ("study", "image")
 ) -> dict[str, int]:
-    """By origin how many studies of a split (`None`: of all) have a label of one of the `targets`: of the
-    study, of one of its images or of one of its sentences."""
+    """By origin, the number of studies of a split (`None`: of all) with a label of one of the `targets`: of
+    the study, of one of its images or of one of its sentences."""
     studies = collection.table("studies")
     names = pa.array(origins(collection, targets), pa.string())
     has_labels = np.zeros((len(names), len(studies)), dtype=bool)
@@ -134,9 +135,9 @@ def labelled_studies(
 
 
 def positions(values: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
-    """(N,): where each of N `values` stands among different ones; -1 where it does not."""
-    found = pc.index_in(values, value_set=among if isinstance(among, pa.Array) else among.combine_chunks())
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    """(N,): the index of each of N `values` among distinct ones; -1 if it is missing."""
+    indices = pc.index_in(values, value_set=among if isinstance(among, pa.Array) else among.combine_chunks())
+    return pc.fill_null(indices, -1).to_numpy().astype(np.int64)
 
 
 def labels_of_target(collection: Collection, target: str, names: Sequence[str] | None = None) -> pa.Table:
@@ -149,8 +150,8 @@ def labels_of_target(collection: Collection, target: str, names: Sequence[str] |
 
 
 def target_ids(collection: Collection, target: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
-    """The ids of all studies, images or sentences, in the order of their table, and the row of the study that
-    each belongs to."""
+    """The ids of all studies, images or sentences, in the order of their table, and the row of the study of
+    each."""
     studies = collection.table("studies")["study_id"]
     if target == "study":
         return studies, np.arange(len(studies))
@@ -176,7 +177,7 @@ def _usable(collection: Collection, kinds: Sequence[ItemKind]) -> list[str]:
 
 
 def _shown(collection: Collection, learned: Sequence[str]) -> list[str]:
-    """What a model that learned from `learned` was, or would have been, shown of a collection."""
+    """The origins of a collection that a model trained on `learned` would read."""
     is_there = any(is_from(origin, name) for origin in origins(collection) for name in learned)
     return preferred_origins(collection, learned) if is_there or not learned else []
 

@@ -1,17 +1,17 @@
-"""The one reader of labels: what a collection's labels say of its images, studies, reports and sentences.
+"""Reads the labels of a collection's images, studies, reports and sentences, by one rule.
 
-Training, evaluation, banks, exports and agreement read labels here, and so by one rule:
+Training, evaluation, banks, exports and agreement read labels here, and so by the same rule:
 
-1. Where an image or study has labels of several of the origins that are read, that of most labelled images
-   and studies speaks for it (of origins alike in size the first by name); the others are not read for it.
-2. Where several rows speak of one observation of one target, the strongest state holds: positive before
-   uncertain, uncertain before negative.
-3. Of an image, its own label of an observation goes before the label of its study.
-4. Of a study (or of some of its images taken together), the strongest of what holds for its images; of a
-   study without images, its own label.
-5. Of a report, the label of the study; of a sentence, its own: no image changes what a text says.
+1. If an image or study has labels of several of the origins that are read, only those of one origin count
+   for it: the origin that labels most images and studies (if equal, the first by name).
+2. If several rows label one observation of one target, the strongest state holds: positive before uncertain,
+   uncertain before negative.
+3. An image's own label of an observation takes precedence over that of its study.
+4. A study (or a set of its images) has the strongest of the states of its images; a study without images has
+   its own label.
+5. A report has the label of its study, a sentence its own: images do not change the meaning of a text.
 
-What is read, whose (origins, `collection.label_origins`) and of which observations, is the caller's choice.
+The caller chooses the items, the origins (`collection.label_origins`) and the observations.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Ints = NDArray[np.int64]
 Ranks = NDArray[np.uint8]
 
 NOT_LABELLED = -3
-"""The code of an observation that no label which is read speaks of, in a whole collection."""
+"""The code of an observation that no label mentions in a whole collection."""
 
 _STATE_OF_RANK = np.array([NOT_MENTIONED, State.NEGATIVE, State.UNCERTAIN, State.POSITIVE], dtype=np.int8)
 _RANK_OF_STATE = np.zeros(256, dtype=np.uint8)
@@ -55,11 +55,11 @@ _BLOCK = 1 << 20
 
 
 class LabelReader:
-    """What the labels of one collection from `origins` say; states are int8 codes (`State`, `NOT_MENTIONED`).
+    """Reads the labels of one collection from `origins`; states are int8 codes (`State`, `NOT_MENTIONED`).
 
-    observations: which are read; `None` reads all. targets: whose labels are read. decisive: only labels of
-    these observations decide which of several origins speaks; `None`: all that are read. The attribute
-    `observations` names the columns of every matrix: those that labels speak of, in alphabetical order.
+    observations: to read; `None` reads all. targets: whose labels to read. decisive: only labels of these
+    observations choose among several origins; `None`: all that are read. The attribute `observations` names
+    the columns of every matrix: those that labels mention, in alphabetical order.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class LabelReader:
             }
         named = pa.concat_tables(tables.values())["observation"].unique().to_pylist()
         self.first_stated = tuple(named)
-        """The observations in the order in which the table first speaks of them."""
+        """The observations in the order of their first row in the table."""
         self.observations = tuple(sorted(named))
         self._decides = np.isin(self.observations, list(self.observations if decisive is None else decisive))
         self._statements = {target: self._read(target, table, origins) for target, table in tables.items()}
@@ -88,13 +88,13 @@ class LabelReader:
         self._whole: dict[str, Ranks] = {}
 
     def images(self, rows: Ints | None = None) -> States:
-        """States (N, C) of the images in `rows` (N,) of the table `images` (`None`: all; -1: of nothing)."""
+        """States (N, C) of the images in `rows` (N,) of the table `images` (`None`: all; -1: no image)."""
         rows = np.arange(len(self._study_of_image)) if rows is None else rows
         return _STATE_OF_RANK[self._of_images(rows)]
 
     def items(self, rows: Ints, items: Ints, count: int) -> States:
-        """States (count, C) of items that consist of one or several images of one study: the image in `rows`
-        (N,) belongs to the item of the number in `items` (N,). `NOT_MENTIONED` for an item without images."""
+        """States (count, C) of items of one or several images of one study: the image in `rows` (N,) belongs
+        to item number `items` (N,). `NOT_MENTIONED` for an item without images."""
         item_of = np.full(len(self._study_of_image), -1, dtype=np.int64)
         item_of[rows] = items
         return _STATE_OF_RANK[_strongest_rank(self._of_images(rows, item_of), items, count)]
@@ -109,12 +109,12 @@ class LabelReader:
         return _STATE_OF_RANK[np.where(has_images, of_images, own)]
 
     def own(self, target: str, observation: str) -> States:
-        """States (N,) of one observation of all studies or images (`target`) by their own labels alone."""
+        """States (N,) of one observation of all studies or images (`target`) by their own labels only."""
         return _STATE_OF_RANK[self._own(target)[:, self.observations.index(observation)]]
 
     def texts(self, target: str, rows: Ints) -> States:
         """States (N, C) of reports (`target` "study") or sentences ("sentence"), by rows of the table of
-        studies or sentences; -1: of nothing."""
+        studies or sentences; -1: no text."""
         return _STATE_OF_RANK[_taken(self._own(target), rows)]
 
     @cached_property
@@ -137,23 +137,23 @@ class LabelReader:
         )
 
     def _order_origins(self, count: int) -> None:
-        """Numbers the origins of the statements by how many targets they label, the most first."""
+        """Number the origins of the statements by how many targets they label, the most first."""
         self._several = count > 1
         if not self._several:
             return
         labelled = np.zeros(count, dtype=np.int64)
-        for said in self._statements.values():
-            has = np.zeros((count, said.count), dtype=bool)
-            decides = self._decides[said.columns]
-            has[said.origins[decides], said.rows[decides]] = True
+        for statements in self._statements.values():
+            has = np.zeros((count, statements.count), dtype=bool)
+            decides = self._decides[statements.columns]
+            has[statements.origins[decides], statements.rows[decides]] = True
             labelled += has.sum(axis=1)
         number = np.empty(count, dtype=np.int32)
         number[np.argsort(-labelled, kind="stable")] = np.arange(count)
-        for said in self._statements.values():
-            said.origins[:] = number[said.origins]
+        for statements in self._statements.values():
+            statements.origins[:] = number[statements.origins]
 
     def _own(self, target: str) -> Ranks:
-        """Ranks (N, C) of what labels of `target` alone say of all N."""
+        """Ranks (N, C) of all N targets by labels of `target` only."""
         if target not in self._whole:
             self._whole[target] = self._strongest(self._statements[target])
         return self._whole[target]
@@ -164,12 +164,12 @@ class LabelReader:
         of_study = _taken(self._own("study"), _taken(self._study_of_image, rows, missing=-1))
         return np.where(images > 0, images, of_study)
 
-    def _strongest(self, said: _Statements, groups: Ints | None = None) -> Ranks:
-        """Ranks (N, C): of each target, or of the targets of each group, the first origin that says anything
-        speaks; of what it says, the strongest holds."""
-        ranks = np.zeros(said.count * len(self.observations), dtype=np.uint8)
-        speaker = self._speakers(said, groups)
-        for part in said.blocks():
+    def _strongest(self, statements: _Statements, groups: Ints | None = None) -> Ranks:
+        """Ranks (N, C) of each target or group of targets: of its first origin with any label, the strongest
+        state of each observation."""
+        ranks = np.zeros(statements.count * len(self.observations), dtype=np.uint8)
+        speaker = self._speakers(statements, groups)
+        for part in statements.blocks():
             keep = slice(None)
             if speaker is not None:
                 keep = speaker[part.rows] == part.origins
@@ -177,27 +177,27 @@ class LabelReader:
             for rank in (1, 2, 3):
                 same = places[part.ranks[keep] == rank]
                 ranks[same] = np.maximum(ranks[same], rank)
-        return ranks.reshape(said.count, len(self.observations))
+        return ranks.reshape(statements.count, len(self.observations))
 
-    def _speakers(self, said: _Statements, groups: Ints | None) -> NDArray[np.int32] | None:
-        """(N,) the number of the origin that speaks for each target; `None` where there is but one."""
+    def _speakers(self, statements: _Statements, groups: Ints | None) -> NDArray[np.int32] | None:
+        """(N,) the number of the origin that counts for each target; `None` if there is only one."""
         if not self._several:
             return None
-        group = np.arange(said.count) if groups is None else groups
+        group = np.arange(statements.count) if groups is None else groups
         first = np.full(int(group.max(initial=-1)) + 2, np.iinfo(np.int32).max, dtype=np.int32)
-        for part in said.blocks():
+        for part in statements.blocks():
             decides = self._decides[part.columns]
             np.minimum.at(first, group[part.rows[decides]], part.origins[decides])
         return first[group]
 
 
 class Labels:
-    """What labels say of the items of several collections: one choice of origins for each split that is used.
+    """The labels of the items of several collections: one choice of origins for each split in use.
 
-    The origins of the first of `splits` are those `choose_origins` gives. They serve the other splits too,
-    except where they have no label of one: there the choice is made anew. `observations` names the columns of
-    every matrix: the CheXpert classes in their published order where there are no other names, all names in
-    alphabetical order otherwise. `stated` are those that labels of the first split's origins speak of.
+    The origins of the first of `splits` are chosen by `choose_origins`. They serve the other splits too,
+    except a split without labels of them, for which the choice is repeated. `observations` names the columns
+    of every matrix: the CheXpert classes in their published order if there are no other names, otherwise all
+    names in alphabetical order. `stated` holds those that labels of the first split's origins mention.
     decisive: see `LabelReader`.
 
     Raises:
@@ -232,34 +232,34 @@ class Labels:
 
     @property
     def origin(self) -> str:
-        """The origins of the labels of the first split, with commas between them."""
+        """The origins of the labels of the first split, separated by commas."""
         return next(iter(self.origins.values()))
 
     @property
     def origins(self) -> dict[str, str]:
-        """By split (of `None`: "all") the origins of its labels, with commas between them."""
+        """The origins of the labels by split (`None`: "all"), separated by commas."""
         return {
             split or "all": ", ".join(dict.fromkeys(name for names in chosen for name in names))
             for split, chosen in self._chosen.items()
         }
 
     def images(self, place: int, split: str | None, ids: Sequence[str]) -> States:
-        """States (N, C) of images of collection `place`; `NOT_LABELLED` in the columns of observations that
-        no label of the collection speaks of."""
-        reader, rows = self._found(place, split, "image", ids)
+        """States (N, C) of images of collection `place`; `NOT_LABELLED` for observations that no label of the
+        collection mentions."""
+        reader, rows = self._reader_and_rows(place, split, "image", ids)
         return self._in_columns(reader, reader.images(rows))
 
     def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
         """States (N, C) of the reports of studies of collection `place`."""
-        reader, rows = self._found(place, split, "study", study_ids)
+        reader, rows = self._reader_and_rows(place, split, "study", study_ids)
         return np.maximum(self._in_columns(reader, reader.texts("study", rows)), NOT_MENTIONED)
 
     def sentences(self, place: int, split: str | None, ids: Sequence[str]) -> States:
         """States (N, C) of sentences of collection `place`."""
-        reader, rows = self._found(place, split, "sentence", ids)
+        reader, rows = self._reader_and_rows(place, split, "sentence", ids)
         return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), NOT_MENTIONED)
 
-    def _found(
+    def _reader_and_rows(
         self, place: int, split: str | None, target: str, ids: Sequence[str]
     ) -> tuple[LabelReader, Ints]:
         names = self._chosen[split][place]
@@ -267,9 +267,9 @@ class Labels:
         return self._readers[place, names], positions(pa.array(ids, pa.string()), known)
 
     def _in_columns(self, reader: LabelReader, states: States) -> States:
-        found = np.full((len(states), len(self.observations)), NOT_LABELLED, dtype=np.int8)
-        found[:, [self.observations.index(name) for name in reader.observations]] = states
-        return found
+        columns = np.full((len(states), len(self.observations)), NOT_LABELLED, dtype=np.int8)
+        columns[:, [self.observations.index(name) for name in reader.observations]] = states
+        return columns
 
     def _are_of(self, chosen: Sequence[tuple[str, ...]], split: str | None) -> bool:
         """Whether the chosen origins have labels of a split."""
@@ -287,7 +287,7 @@ class Labels:
         split: str | None,
         learned: Sequence[str] | None,
     ) -> list[tuple[str, ...]]:
-        """The origins of a split that the main ones do not label; the main ones where that is not clear."""
+        """The origins of a split that the main ones do not label; the main ones if the choice is unclear."""
         try:
             return choose_origins(self._collections, kinds, split, learned=learned)
         except DataError:
@@ -296,8 +296,8 @@ class Labels:
 
 @dataclass(frozen=True)
 class _Statements:
-    """The labels of one kind of target: of how many targets (`count`) they could be, and of each label the
-    row of its target, the column of its observation, the rank of its state and the number of its origin."""
+    """The labels of one kind of target: the number of targets (`count`), and for each label the row of its
+    target, the column of its observation, the rank of its state and the number of its origin."""
 
     count: int
     rows: NDArray[np.int32]
@@ -306,7 +306,7 @@ class _Statements:
     origins: NDArray[np.int32]
 
     def blocks(self) -> Iterator[_Statements]:
-        """A part after another, so that what is computed of each stays small."""
+        """The labels in consecutive parts, to limit memory."""
         for start in range(0, len(self.rows), _BLOCK):
             part = slice(start, start + _BLOCK)
             yield _Statements(
@@ -315,25 +315,27 @@ class _Statements:
 
 
 def _taken(values: NDArray, rows: Ints, missing: int = 0) -> NDArray:
-    """`values` of `rows`, `missing` of row -1."""
+    """`values` of `rows`, `missing` for row -1."""
     if not len(values):
         return np.full((len(rows), *values.shape[1:]), missing, dtype=values.dtype)
-    found = values[rows]
-    found[rows < 0] = missing
-    return found
+    taken = values[rows]
+    taken[rows < 0] = missing
+    return taken
 
 
 def count_states(collection: Collection) -> dict[str, dict[str, int]]:
-    """By observation and state how many studies and images have it by their own labels of some origin."""
+    """By observation and state, the number of studies and images with it in their own labels."""
     names = origins(collection)
     readers = [LabelReader(collection, [name]) for name in names]
-    found = {name: dict.fromkeys((state.name.lower() for state in State), 0) for name in _named(readers)}
-    for name, counts in found.items():
+    by_observation = {
+        name: dict.fromkeys((state.name.lower() for state in State), 0) for name in _named(readers)
+    }
+    for name, counts in by_observation.items():
         for target in ("study", "image"):
             own = [reader.own(target, name) for reader in readers if name in reader.observations]
             for state in State:
                 counts[state.name.lower()] += int(np.any([one == state for one in own], axis=0).sum())
-    return found
+    return by_observation
 
 
 def _named(readers: Sequence[LabelReader]) -> list[str]:
@@ -341,7 +343,7 @@ def _named(readers: Sequence[LabelReader]) -> list[str]:
 
 
 def strongest(states: States, groups: Ints, count: int) -> States:
-    """States (N, C) of N statements as one row per group: the strongest of each, (count, C).
+    """States (N, C) of N statements combined into one row per group: the strongest of each, (count, C).
 
     groups: (N,) the number of each statement's group, below `count`; a group without statements is
     `NOT_MENTIONED`.
@@ -351,8 +353,8 @@ def strongest(states: States, groups: Ints, count: int) -> States:
 
 def _strongest_rank(ranks: Ranks, groups: Ints, count: int) -> Ranks:
     order = np.argsort(groups, kind="stable")
-    found = np.zeros((count, ranks.shape[1]), dtype=np.uint8)
+    strongest = np.zeros((count, ranks.shape[1]), dtype=np.uint8)
     if len(order):
         filled, starts = np.unique(groups[order], return_index=True)
-        found[filled] = np.maximum.reduceat(ranks[order], starts, axis=0)
-    return found
+        strongest[filled] = np.maximum.reduceat(ranks[order], starts, axis=0)
+    return strongest

@@ -1,4 +1,4 @@
-"""Refuses training and test data that share patients: a score on them would flatter."""
+"""Refuses training and test data with common patients, which would inflate a score."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def patients_of(parts: Iterable[Part]) -> set[str]:
 
 
 def patient_keys(parts: Iterable[Part]) -> NDArray[np.int64]:
-    """The patients of some splits as sorted hashes of their corpus and id, to be kept with a model."""
+    """The patients of some splits as sorted hashes of their corpus and id, for storage with a model."""
     return np.unique(np.array([*_keyed(parts)], dtype=np.int64))
 
 
 def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
-    """Checks that no patient of `test` is among the `patient_keys` a model was trained on.
+    """Check that no patient of `test` is among the `patient_keys` of a model's training data.
 
     Raises:
-        LeakageError: some are.
+        LeakageError: there are common patients.
     """
     test = list(test)
-    found = _keyed(test)
-    seen = {found[key] for key in found.keys() & set(keys.tolist())}
+    patients = _keyed(test)
+    seen = {patients[key] for key in patients.keys() & set(keys.tolist())}
     _refuse(seen, "what the model was trained on", _named(test))
 
 
@@ -57,10 +57,10 @@ def _keyed(parts: Iterable[Part]) -> dict[int, str]:
 
 
 def check_patients_apart(train: Iterable[Part], test: Iterable[Part]) -> None:
-    """Checks that no patient is on both sides.
+    """Check that no patient is on both sides.
 
     Raises:
-        LeakageError: some are; names a few of them and how many there are.
+        LeakageError: there are common patients; the message has their number and some of their ids.
     """
     train, test = list(train), list(test)
     first, second = _keyed(train), _keyed(test)
@@ -68,7 +68,7 @@ def check_patients_apart(train: Iterable[Part], test: Iterable[Part]) -> None:
 
 
 def refuse_shared(first: Set[str], second: Set[str], first_name: str, second_name: str) -> None:
-    """Checks that two sets of patients (or of anything that stands for them) are disjoint.
+    """Check that two sets of patients (or of other ids) are disjoint.
 
     Raises:
         LeakageError: they are not.

@@ -1,4 +1,4 @@
-"""Parts into tables, part after part, so that memory does not grow; and the fingerprint of their content."""
+"""Merges parts into tables one after another, with bounded memory, and computes the content fingerprint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS_PER_GROUP = 50_000
 
 
 class ContentDigest:
-    """A hash of the rows of one table that does not depend on how they are cut into groups or chunks."""
+    """A hash of the rows of one table, independent of their division into groups or chunks."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self._columns = {
@@ -27,7 +27,7 @@ class ContentDigest:
         }
 
     def update(self, table: pa.Table) -> None:
-        """Takes in more rows."""
+        """Add rows."""
         for name, (valid, length, value) in self._columns.items():
             column = table.column(name).combine_chunks()
             valid.update(pc.is_valid(column).cast(pa.uint8()).to_numpy().tobytes())
@@ -45,22 +45,22 @@ class ContentDigest:
 
 
 def content_fingerprint(digests: Mapping[str, str]) -> str:
-    """What a collection is, in 64 hexadecimal digits: the digests of all its tables but `rejected`."""
+    """The SHA-256 digest, in hexadecimal, of the digests of all tables but `rejected`."""
     present = [*TABLES, *(name for name in OPTIONAL_TABLES if name in digests)]
     stated = [f"{name} {digests[name]}" for name in present if name != "rejected"]
     return hashlib.sha256("\n".join(stated).encode()).hexdigest()
 
 
 def merge(name: str, parts: Iterable[Path], path: Path) -> tuple[int, str]:
-    """Writes the table `name` of all `parts`, in their order; returns its rows and their digest."""
+    """Write the table `name` of all `parts`, in their order; return its rows and their digest."""
     return write_stream(name, _tables(name, parts), path)
 
 
 def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int, str]:
-    """Writes the table `name` from a stream of pieces, atomically; returns its rows and their digest.
+    """Write the table `name` from a stream of pieces, atomically; return its rows and their digest.
 
     Raises:
-        DataError: it cannot be written.
+        DataError: the table cannot be written.
     """
     schema = ALL_TABLES[name]
     digest = ContentDigest(schema)
@@ -81,7 +81,7 @@ def _tables(name: str, parts: Iterable[Path]) -> Iterator[pa.Table]:
 
 
 def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Pieces joined into groups of at least `ROWS_PER_GROUP` rows, but for the last."""
+    """The pieces concatenated to groups of at least `ROWS_PER_GROUP` rows, except the last."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)

@@ -1,4 +1,4 @@
-"""Where an image is stored: a safe file name for any id, and the split a patient is drawn into."""
+"""File names of stored images, and the random split of a patient."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_-]+")
 def stored_path(image_id: str) -> str:
     """`images/xx/<image_id>.jpg`, relative to the collection; 256 folders keep each of them small.
 
-    An id that is no plain file name (slashes, blanks, other scripts, very long) becomes its readable part,
-    a tilde and its hash. No plain name holds a tilde, so two ids never share a file, and no id leads out
-    of the folder.
+    An id that is no plain file name (slashes, blanks, other scripts, very long) becomes its readable part, a
+    tilde and its hash. No plain name has a tilde, so two ids never share a file, and no id leads out of the
+    folder.
 
     >>> stored_path("film-1"), stored_path("../../etc/passwd")
     ('images/70/film-1.jpg', 'images/ab/etc-passwd~abe0da9f8e53c71c.jpg')
@@ -29,9 +29,9 @@ def stored_path(image_id: str) -> str:
 
 
 def drawn_split(patient_id: str) -> str:
-    """The split of a patient where the source states none: 80 % train, 10 % validation, 10 % test.
+    """The split of a patient if the source states none: 80 % train, 10 % validation, 10 % test.
 
-    It depends on nothing but the patient's id, so adding patients moves nobody.
+    It depends on the patient's id only, so adding patients does not move others.
     """
     tenth = stable_hash("split", patient_id) % 10
     return {8: "validation", 9: "test"}.get(tenth, "train")

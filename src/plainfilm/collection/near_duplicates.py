@@ -1,9 +1,8 @@
-"""Pairs of films that show the same, among a million, by their perceptual hashes.
+"""Finds pairs of near-duplicate films among a million, by their perceptual hashes.
 
 Multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing",
-CVPR 2012), as faiss has it: cut into 12 pieces, two hashes that differ in at most 23 bits differ in at most
-one bit in some piece. So only films that agree in a piece, or in all but one bit of it, are compared, and
-no pair is missed.
+CVPR 2012), by faiss: of 12 pieces of two hashes that differ in at most 23 bits, some piece differs in at most
+one bit. So only films with a piece that is equal or differs in one bit are compared, and no pair is missed.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from numpy.typing import NDArray
 from plainfilm.image_analysis.perceptual_hash import BITS
 
 RADIUS = 23
-"""Films that differ in at most so many of 256 bits are candidates for being the same."""
+"""Films that differ in at most this many of 256 bits are candidates."""
 
 MOST_PAIRS = 1 << 20
-"""More pairs are not listed: a collection with more is one film over and over."""
+"""Largest number of pairs listed; a collection with more is one film repeated many times."""
 
 _PIECES, _PIECE_BITS = 12, 21
-# Neighbouring waves say nearly the same, so pieces take bits from everywhere.
+# Neighbouring DCT coefficients are correlated, so pieces take bits from everywhere.
 _SPREAD = np.random.default_rng(0).permutation(BITS)
 _QUERIES = 256
-"""Films looked up at once: few enough that a collection of one film over and over fits into memory."""
+"""Films looked up at once: few enough that a collection of one repeated film fits into memory."""
 
 Pairs = NDArray[np.int32]
 
 
 def near_duplicate_pairs(hashes: Sequence[str]) -> Pairs:
-    """(N, 3) rows: two positions in `hashes`, the first smaller, and in how many bits they differ; sorted.
+    """(N, 3) rows: two positions in `hashes`, the first smaller, and their number of different bits; sorted.
 
     `hashes` are those of `image_analysis.perceptual_hash`. At most `MOST_PAIRS` pairs are returned.
     """
@@ -40,21 +39,21 @@ def near_duplicate_pairs(hashes: Sequence[str]) -> Pairs:
     raw = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), BITS // 8)
     different, group = np.unique(raw, axis=0, return_inverse=True)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    found: list[Pairs] = []
+    blocks: list[Pairs] = []
     count = 0
     for one, other, bits in _different_pairs(different):
         pairs = _expanded(members[one], members[other], bits, MOST_PAIRS - count)
-        found.append(pairs)
+        blocks.append(pairs)
         count += len(pairs)
         if count >= MOST_PAIRS:
             break
-    pairs = np.concatenate([np.empty((0, 3), np.int32), *found])
+    pairs = np.concatenate([np.empty((0, 3), np.int32), *blocks])
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def _different_pairs(hashes: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
-    """Pairs of different hashes (N, 32), each hash with itself too: two positions, and the bits that
-    differ."""
+    """Pairs of different hashes (N, 32), and each hash with itself: two positions, and their number of
+    different bits."""
     import faiss
 
     spread = np.packbits(np.unpackbits(hashes, axis=1)[:, _SPREAD], axis=1)

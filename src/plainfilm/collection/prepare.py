@@ -1,10 +1,10 @@
-"""Raw layout in, collection out: parallel, resumable, published at once.
+"""Prepares a collection from a raw layout: parallel, resumable, published atomically.
 
-The stages: the source yields studies; studies without a usable id are refused; consecutive studies are cut
-into shards; a pool of processes turns each shard into a part below `OUT/.partial`; the parts are merged
-into tables; images and tables move into place and `collection.json` is written last, so that a folder
-either is a whole collection or none. A preparation killed at any moment and started again goes on where
-it was and ends in the same bytes as one never killed.
+The source yields studies; studies without a usable id are refused; consecutive studies are grouped into
+shards; a pool of processes turns each shard into a part below `OUT/.partial`; the parts are merged into
+tables; images and tables move into place and `collection.json` is written last, so that a folder is either a
+complete collection or none. A killed preparation that is started again continues where it stopped and ends in
+the same bytes as one that was never killed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 @dataclass(frozen=True)
 class PreparePlan:
-    """Everything that says what is prepared, from where, to where."""
+    """The source, the options and the output folder of a preparation."""
 
     order: PrepareConfig
     out: Path
@@ -56,7 +56,7 @@ class PreparePlan:
         return self.order.work
 
     def items(self) -> Iterator[Study | Rejection]:
-        """What the source yields."""
+        """The items of the source."""
         return source(self.order.source_name).read(self.order.raw, self.order.config)
 
 
@@ -73,19 +73,19 @@ def prepare(
     replace_present: bool = False,
     progress: Progress = SILENT,
 ) -> Collection:
-    """Prepares the collection `out` from the raw layout `raw` and returns it.
+    """Prepare the collection `out` from the raw layout `raw` and return it.
 
-    `size` is the shortest side of stored images in pixels (smaller films stay as they are). `workers` is
-    the number of processes, all cores by default; 1 stays in this process. `options` are the source's. With
-    `tables_only` no film is opened: the collection has what the tables say. With `keep_refused` a film whose
-    header says that it is no chest radiograph is kept and flagged. A finished collection of the same raw data
-    is returned as it is; `replace_present` replaces what is there.
+    `size` is the shortest side of stored images in pixels (smaller films keep their size). `workers` is the
+    number of processes, all cores by default; 1 stays in this process. `options` are the source's. With
+    `tables_only` no film is opened, and the collection has the contents of the tables only. With
+    `keep_refused` a film whose header is not of a chest radiograph is kept and flagged. A finished collection
+    of the same raw data is returned unchanged; `replace_present` replaces an existing one.
 
     Raises:
-        SourceError: nothing of `raw` can be read.
+        SourceError: `raw` has no readable study.
         CollectionError: `out` holds something else, or cannot be written.
         ConfigError: an unknown source or option.
-        UsageError: a size too small, or a source that cannot do without films.
+        UsageError: a size too small, or a source that needs films.
     """
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
@@ -120,7 +120,7 @@ def _options(source_name: str, options: Mapping[str, Any], tables_only: bool, ou
 
 
 def shards(plan: PreparePlan) -> Iterator[Shard]:
-    """The studies of a plan in shards, refused ones as rejections; the same shards every time."""
+    """The studies of a plan in shards, refused ones as rejections; identical in every run."""
     studies: list[Study] = []
     rejections: list[Rejection] = []
     number = 0
@@ -137,9 +137,9 @@ def shards(plan: PreparePlan) -> Iterator[Shard]:
 
 
 def _usable(items: Iterable[Study | Rejection]) -> Iterator[Study | Rejection]:
-    """Studies with ids that are new, images likewise; the others as rejections.
+    """Studies and images with new ids; the others as rejections.
 
-    Ids are remembered as 63-bit hashes: all that grows with the corpus, 0.1 GB for a million images.
+    Ids are remembered as 63-bit hashes, the only data that grow with the corpus: 0.1 GB for a million images.
     """
     seen: set[int] = set()
     for item in items:
@@ -179,17 +179,17 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
 
 
 def _refuse_foreign(plan: PreparePlan) -> None:
-    """Protects a folder that Plainfilm did not make, whatever is to be replaced."""
+    """Refuse a folder that Plainfilm did not make, even if it is to be replaced."""
     ours = (plan.out / META).exists() or plan.work.is_dir()
     if plan.out.is_file() or (plan.out.is_dir() and not ours and any(plan.out.iterdir())):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
 
 
 def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
-    """The collection that is already there, if it is the one asked for.
+    """The existing collection, if it is the requested one.
 
     Raises:
-        CollectionError: a collection of something else is there.
+        CollectionError: there is another collection.
     """
     if not (plan.out / META).exists():
         return None
@@ -212,10 +212,10 @@ def _inputs(plan: PreparePlan, fingerprints: Iterable[str]) -> str:
 
 
 def _begin(plan: PreparePlan) -> None:
-    """Makes the work folder, or takes over the one of a preparation that was killed.
+    """Make the work folder, or continue with that of a killed preparation.
 
-    A work folder without images is one whose publication had begun: where it had ended, the rest is
-    removed; where it had not, the images are taken back.
+    A work folder without images is from an interrupted publication: if it was complete, the rest of the
+    folder is removed; if not, the images are moved back.
     """
     try:
         images, moved = plan.work / "images", plan.out / "images"
@@ -244,7 +244,7 @@ def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> li
 
 
 def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
-    """Merges all parts into tables in the work folder and returns what `collection.json` will say."""
+    """Merge all parts into tables in the work folder; return the values of `collection.json`."""
     folders = [part_folder(plan.work, part.number) for part in parts]
     tables: dict[str, dict[str, Any]] = {}
     for name in TABLES:
@@ -296,7 +296,7 @@ def _spoken(rejected: pa.Table, row: int) -> str:
 
 
 def _unspoken(cell: str) -> str:
-    """`cell`, unless it is as long as a sentence: where columns were mixed up, that is of a report."""
+    """`cell`, unless it is as long as a sentence, which may be report text from a wrong column."""
     return cell if len(cell.split()) <= _WORDS_OF_A_CELL else f"a text of {len(cell)} characters"
 
 
@@ -306,9 +306,9 @@ def _unquoted(quoted: re.Match[str]) -> str:
 
 
 def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
-    """Moves images and tables into place; `collection.json` comes last and makes it a collection."""
+    """Move images and tables into place; `collection.json` comes last and completes the collection."""
     _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
-    # All that takes room is written before anything that is there goes: moving takes none.
+    # Everything that needs disk space is written before old files are removed: moving needs none.
     write_json(meta, plan.work / META)
     try:
         (plan.out / META).unlink(missing_ok=True)
@@ -324,11 +324,13 @@ def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
         shutil.rmtree(plan.work)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"{plan.out}: cannot be published ({reason}); repeat the command to go on") from None
+        raise DataError(
+            f"{plan.out}: cannot be published ({reason}); repeat the command to continue"
+        ) from None
 
 
 def _sweep(work: Path, stored: int) -> None:
-    """Removes image files that no row names: of a killed run, half written, or of raw data that changed."""
+    """Remove image files without a row: incomplete ones of a killed run, or of changed raw data."""
     images = work / "images"
     if _count_files(images) == stored:
         return
@@ -337,7 +339,7 @@ def _sweep(work: Path, stored: int) -> None:
         path.unlink()
     if _count_files(images) != stored:
         raise CollectionError(
-            f"{work}: image files have gone from it; delete this folder and repeat the command"
+            f"{work}: image files are missing from it; delete this folder and repeat the command"
         )
 
 

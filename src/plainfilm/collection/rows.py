@@ -1,4 +1,4 @@
-"""A study as rows: texts parsed, boxes scaled, labels checked; what does not fit is rejected."""
+"""Converts a study to rows: parses texts, scales boxes, checks labels, and rejects invalid data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from plainfilm.types import Box, Image, Label, Report, State, Study
 
 BOX_KINDS = ("observation", "region", "phrase")
 _ONE_SHAPE = 0.02
-"""Proportions of one film may differ so much between two sizes of it, by rounding."""
+"""Largest difference of proportions between two sizes of one film, from rounding."""
 _STATES = frozenset(State)
 
 
@@ -36,11 +36,11 @@ class Rows:
     """Studies of which something is rejected that is more than a word about it."""
 
     def add(self, table: str, **row: Any) -> None:
-        """Adds one row."""
+        """Add one row."""
         self.tables.setdefault(table, []).append(row)
 
     def reject(self, path: str, reason: str, study_id: str | None) -> None:
-        """Adds a row to `rejected`."""
+        """Add a row to `rejected`."""
         self.add("rejected", path=path, reason=reason, study_id=study_id)
         if study_id and not (reason.startswith("label ") or "kept without" in reason):
             self.lacking.add(study_id)
@@ -49,10 +49,10 @@ class Rows:
 def add_study(
     study: Study, rows: Rows, store: Callable[[Image], dict[str, Any]], shown: Callable[[Path], str]
 ) -> None:
-    """Adds a study with its images, texts, labels and boxes; nothing of it where nothing is usable.
+    """Add a study with its images, texts, labels and boxes; nothing if no part of it is usable.
 
-    `store` writes one image and returns its measures (see `stored_image`); `shown` is how a raw path
-    reads in a reason.
+    `store` writes one image and returns its measures (see `stored_image`); `shown` formats a raw path for a
+    reason.
     """
     sections_before = len(rows.tables.get("sections", ()))
     stored = [image for image in study.images if _add_image(image, study, rows, store, shown)]
@@ -79,9 +79,9 @@ def add_study(
 
 
 def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = False) -> dict[str, Any]:
-    """Writes an image below `folder`, its shortest side at most `size` pixels; returns its measures.
+    """Write an image below `folder`, its shortest side at most `size` pixels; return its measures.
 
-    With `keep_refused`, what is no chest film by its header is stored too, and its flags say so.
+    With `keep_refused`, a file whose header is not of a chest film is also stored, and flagged.
 
     Raises:
         ImageError: the image cannot be used.
@@ -90,7 +90,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
-    # Tables speak of the film as it was published, which the file may be a reduced copy of.
+    # Tables describe the film as published, of which the file may be a reduced copy.
     published = image.width or pixels.original_width
     stated = image.spacing_mm * published / width if image.spacing_mm else None
     waves = spectrum(pixels.array)
@@ -110,7 +110,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
 
 
 def stated_image(image: Image, size: int) -> dict[str, Any]:
-    """The measures that tables state of an image without its pixels, as if it were stored with `size`."""
+    """The measures of an image from the tables, without its pixels, as if it were stored with `size`."""
     if image.width is None or image.height is None:
         return {"pixel_spacing_mm": image.spacing_mm}
     width, height = reduced_size((image.width, image.height), size)
@@ -153,9 +153,9 @@ def _add_image(
 
 @dataclass(frozen=True)
 class _Frames:
-    """The (width, height) that boxes refer to, and those of the stored image; either may be unknown.
+    """The (width, height) of the image of the boxes, and of the stored image; either may be unknown.
 
-    A film that was reduced before it was published has boxes in the pixels its tables state.
+    The boxes of a film that was reduced before publication are in the pixels stated in its tables.
     """
 
     boxes: tuple[int, int] | None
@@ -163,7 +163,7 @@ class _Frames:
 
     @property
     def is_same_film(self) -> bool:
-        """False where the proportions differ, so that nobody can say where a box lies."""
+        """False if the proportions differ, so that boxes cannot be placed."""
         if self.boxes is None or self.stored is None:
             return True
         wide, high = (self.stored[axis] / self.boxes[axis] for axis in (0, 1))
@@ -223,7 +223,7 @@ def _box_fault(box: Box, frames: _Frames) -> str | None:
 
 
 def _add_report(study: Study, rows: Rows) -> str | None:
-    """Adds sections and sentences; returns the indication."""
+    """Add sections and sentences; return the indication."""
     report = study.report
     assert report is not None
     sections = report.sections

@@ -9,8 +9,8 @@ A collection is a folder:
     sentences.parquet    the sentences of each section
     labels.parquet       statements about studies, images, sentences or regions, each with its origin
     boxes.parquet        rectangles on stored images
-    rejected.parquet     what of the raw layout could not be used, and why
-    text_variants.parquet  sentences in other words; only where `plainfilm augment` made it
+    rejected.parquet     unusable parts of the raw layout, with reasons
+    text_variants.parquet  paraphrases of sentences; only after `plainfilm augment`
     images/              stored films, 8-bit grey
 """
 
@@ -36,7 +36,7 @@ IMAGES = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("study_id", pa.string(), nullable=False),
-        pa.field("path", pa.string()),  # relative to the collection; none where only tables were prepared
+        pa.field("path", pa.string()),  # relative to the collection; none if only tables were prepared
         pa.field("view", pa.string(), nullable=False),  # a types.View
         pa.field("width", pa.int32()),  # pixels as stored
         pa.field("height", pa.int32()),
@@ -44,7 +44,7 @@ IMAGES = pa.schema(
         pa.field("original_height", pa.int32()),
         pa.field("pixel_spacing_mm", pa.float64()),  # of the stored image
         pa.field("licence", pa.string()),
-        pa.field("flags", pa.string()),  # what a person should look at, separated by "; "
+        pa.field("flags", pa.string()),  # reasons for a manual check, separated by "; "
         pa.field("perceptual_hash", pa.string()),  # image_analysis.perceptual_hash, hexadecimal
         pa.field("sha256", pa.string()),  # of the stored file
     ]
@@ -82,8 +82,8 @@ LABELS = pa.schema(
         pa.field("origin", pa.string(), nullable=False),  # a file, a labeller and its version
         pa.field("start", pa.int32()),  # evidence: characters into the report text
         pa.field("end", pa.int32()),
-        pa.field("rule", pa.string()),  # what decided it
-        pa.field("laterality", pa.string()),  # what else is said of the finding (labelling.attributes)
+        pa.field("rule", pa.string()),  # the rule that decided the state
+        pa.field("laterality", pa.string()),  # attributes of the finding (labelling.attributes)
         pa.field("location", pa.string()),
         pa.field("severity", pa.string()),
         pa.field("change", pa.string()),
@@ -116,8 +116,8 @@ TEXT_VARIANTS = pa.schema(
     [
         pa.field("study_id", pa.string(), nullable=False),
         pa.field("sentence_id", pa.string(), nullable=False),
-        pa.field("text", pa.string(), nullable=False),  # the sentence in other words
-        pa.field("origin", pa.string(), nullable=False),  # what made it, and with which settings
+        pa.field("text", pa.string(), nullable=False),  # the paraphrase of the sentence
+        pa.field("origin", pa.string(), nullable=False),  # the program that made it, with its settings
     ]
 )
 
@@ -132,6 +132,6 @@ TABLES: dict[str, pa.Schema] = {
 }
 
 OPTIONAL_TABLES: dict[str, pa.Schema] = {"text_variants": TEXT_VARIANTS}
-"""Those that only some collections have; `collection.json` says which."""
+"""Tables that only some collections have; `collection.json` lists them."""
 
 ALL_TABLES = TABLES | OPTIONAL_TABLES

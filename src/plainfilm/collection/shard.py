@@ -1,9 +1,8 @@
 """One shard of a preparation: a pure function from some studies to a finished part on disk.
 
-The local process pool runs it, and a cluster that shares the folder can run it too: a shard knows
-everything it needs and shards share nothing. A part is a folder of Parquet files that appears whole, by
-renaming, after the shard's images are written; it remembers the fingerprint of what it was made from, so
-that a preparation that was killed takes it over instead of repeating it.
+The local process pool runs it, and so can a cluster that shares the folder: a shard is self-contained and
+independent of others. A part is a folder of Parquet files that appears complete, by renaming, after the
+shard's images; it stores the fingerprint of its inputs, by which a restarted preparation reuses it.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from plainfilm.types import Image, Rejection, Study
 
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
-"""How many studies a shard has."""
+"""Number of studies in a shard."""
 
 SECONDS_FOR_A_FILM = 120.0
-"""A decoder that takes longer hangs."""
+"""Time limit of a decoder, in seconds."""
 
 Store = Callable[[Image], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """What every shard of a preparation is made with.
+    """The common settings of all shards of a preparation.
 
-    `options` are the source's, `size` is the shortest side of stored images, `raw` what the source reads and
-    `work` the folder all shards write to. With `tables_only` no pixels are read; with `keep_refused` what is
-    no chest film is kept.
+    `options` are the source's, `size` is the shortest side of stored images, `raw` the input of the source
+    and `work` the common output folder. With `tables_only` no pixels are read; with `keep_refused` files that
+    are no chest films are kept.
     """
 
     source_name: str
@@ -57,23 +56,23 @@ class PrepareConfig:
 
     @property
     def config(self) -> Settings:
-        """The source's settings, built here: a process can take over options, but not a class it lacks."""
+        """The source's settings, built here: options can be pickled, a user's class may not."""
         return build(source(self.source_name).Config, self.options, f"options of source {self.source_name}")
 
     @property
     def studies_per_shard(self) -> int:
-        """Films take time, so that shards of few keep every process busy; rows of tables take little."""
+        """Few studies with films, to keep every process busy; many with rows of tables, which are fast."""
         return STUDIES_WITHOUT_FILMS if self.tables_only else STUDIES_WITH_FILMS
 
     @property
     def identity(self) -> str:
-        """Everything but the places: what a part depends on besides its studies."""
+        """Everything but the paths: the inputs of a part besides its studies."""
         return f"{self.source_name} {self.config!r} {self.size} {self.tables_only} {self.keep_refused}"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive items of a source; `number` is their place."""
+    """Consecutive items of a source; `number` is their position."""
 
     number: int
     studies: tuple[Study, ...]
@@ -83,7 +82,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardOutput:
-    """A finished shard: its rows by table, and the fingerprint of what it was made from."""
+    """A finished shard: its number of rows by table, and the fingerprint of its inputs."""
 
     number: int
     studies: int
@@ -92,12 +91,12 @@ class ShardOutput:
 
 
 def part_folder(work: Path, number: int) -> Path:
-    """Where the part of a shard lies."""
+    """The folder of the part of a shard."""
     return work / "parts" / f"{number:06d}"
 
 
 def shard_fingerprint(shard: Shard) -> str:
-    """Changes when anything does that the part depends on: records, files, options, format version."""
+    """Changes with any input of the part: records, files, options, format version."""
     digest = hashlib.sha256(f"{FORMAT_VERSION} {shard.order.identity}".encode())
     for item in (*shard.studies, *shard.rejections):
         digest.update(repr(item).encode("utf-8", "surrogatepass"))
@@ -115,13 +114,13 @@ def _files(study: Study, order: PrepareConfig) -> list[Path]:
 
 
 def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
-    """Writes the images and the part of a shard, or takes over the part that is already there.
+    """Write the images and the part of a shard, or reuse an existing part.
 
     A film that crashes its decoder ends the process. With `is_careful` every film is opened in a process of
-    its own, and such a film is rejected; the part is the same otherwise.
+    its own, and such a film is rejected; the part is otherwise the same.
 
     Raises:
-        DataError: something cannot be written.
+        DataError: a file cannot be written.
     """
     fingerprint = shard_fingerprint(shard)
     folder = part_folder(shard.order.work, shard.number)
@@ -167,7 +166,7 @@ def _stored_alone(store: Store, image: Image) -> dict[str, Any]:
 
 
 def _shower(raw: Path) -> Callable[[Path | str], str]:
-    """How `rejected` shows a raw path: relative to the raw data, where it lies below."""
+    """A function that shows raw paths in `rejected`: relative to the raw data if they are below it."""
     base = f"{(raw if raw.is_dir() else raw.parent).as_posix()}/"
     return lambda path: (path if isinstance(path, str) else path.as_posix()).removeprefix(base)
 
@@ -183,7 +182,7 @@ def _finished(folder: Path, fingerprint: str, number: int) -> ShardOutput | None
 
 
 def _publish(rows: Rows, part: ShardOutput, folder: Path) -> None:
-    # The name holds the process id, so that a worker that outlives its killed parent disturbs nobody.
+    # The name has the process id, so that a worker that outlives its killed parent interferes with no other.
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     for name, table in rows.tables.items():

@@ -1,1 +1,1 @@
-"""What validation measures beside the loss: one file per evaluator, found by its name."""
+"""Evaluators, the validation metrics beside the loss: one file each, found by its name."""

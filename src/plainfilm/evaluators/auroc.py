@@ -1,5 +1,4 @@
-"""auroc_macro: the mean AUROC of the observations that have films of both classes, of a model that
-classifies."""
+"""auroc_macro: the mean AUROC of a classifier over the observations that have films of both classes."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ METRIC = "auroc_macro"
 
 
 class Config(Settings):
-    """What states count as; a recipe that names the metric alone takes its objective's."""
+    """The truth of uncertain and absent states; by default that of the objective."""
 
     use: str = "auroc"
     uncertain: Uncertain = "ignore"
@@ -33,7 +32,7 @@ def metrics(config: Config) -> dict[str, Better]:
 
 
 def provides(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The settings for `auroc_macro`: states count as in the objective that reads labels."""
+    """The settings for `auroc_macro`, with the truth of states from the objective that reads labels."""
     if metric != METRIC:
         return None
     stated = [{key: one[key] for key in ("uncertain", "absent") if key in one} for one in objectives]
@@ -51,11 +50,11 @@ class Auroc:
         model = ability(encoded.model, Classifies, "evaluator 'auroc'", "measure recall@K or the loss")
         target = encoded.batch.targets["labels"]
         logits = model("logits", encoded.films(1)).float().cpu().numpy()
-        found = zip(logits, target.states.cpu().numpy(), target.present.tolist(), strict=True)
-        return [(one, states) if has else None for one, states, has in found]
+        numbered = zip(logits, target.states.cpu().numpy(), target.present.tolist(), strict=True)
+        return [(one, states) if has else None for one, states, has in numbered]
 
     def scores(self, records: Sequence[Any]) -> dict[str, float]:
-        """`auroc_macro`, where any observation has films of both classes."""
+        """`auroc_macro`, if any observation has films of both classes."""
         if not records:
             return {}
         logits, states = (np.stack(column) for column in zip(*records, strict=True))

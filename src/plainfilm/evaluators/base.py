@@ -4,16 +4,16 @@ An evaluator module (`evaluators/NAME.py`) has these names:
 
     Config                  a `config.Settings`
     NEEDS                   the targets it reads, by name (`batches.targets`)
-    metrics(config)         {name: "higher" or "lower"}: what it measures, and what is better
+    metrics(config)         {name: "higher" or "lower"}: its metrics and their better direction
     build(config, context)  an `Evaluator`
 
-and, where a recipe may name its metric without naming it,
+and, if a recipe may set its metric without listing the evaluator,
 
-    provides(metric, objectives)    the settings under which it measures `metric`, or `None`
+    provides(metric, objectives)    the settings that report `metric`, or `None`
 
-Every slice of the validation split is encoded once, for the loss and all evaluators. An evaluator turns
-each slice into records, one per item; the records of the whole split, over all processes and in the order
-of the items, become scores.
+Every slice of the validation split is encoded once, for the loss and all evaluators. An evaluator turns each
+slice into records, one per item; scores are computed from the records of the whole split, over all processes
+and in the order of the items.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from plainfilm.text.tokenizers import Tokenizer
 
 @dataclass(frozen=True)
 class EvaluatorContext:
-    """What an evaluator is built for: the tokenizers by name, and the observations that labels are of."""
+    """The context of an evaluator: the tokenizers by name, and the observations of the labels."""
 
     tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
     observations: tuple[str, ...] = ()
@@ -42,8 +42,7 @@ class Evaluator(Protocol):
     """Measures a model."""
 
     def records(self, encoded: Encoded) -> Sequence[Any]:
-        """One record for each item of a slice, or `None` for an item that is not measured; whatever pickle
-        takes."""
+        """One picklable record for each item of a slice, or `None` for an item that is not measured."""
         ...
 
     def scores(self, records: Sequence[Any]) -> dict[str, float]:
@@ -52,13 +51,13 @@ class Evaluator(Protocol):
 
 
 class EvaluatorModule(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     Config: type[Settings]
     NEEDS: tuple[str, ...]
 
     def metrics(self, config: Any) -> dict[str, Better]:
-        """What it measures under `config`, and the direction of each."""
+        """Its metrics under `config`, with the direction of each."""
         ...
 
     def build(self, config: Any, context: EvaluatorContext) -> Evaluator:
@@ -75,7 +74,7 @@ def evaluator_config(values: Mapping[str, Any]) -> tuple[EvaluatorModule, Settin
     """The evaluator that `values["use"]` names, and its checked settings.
 
     Raises:
-        ConfigError: no `use`, an unknown evaluator, or a key or value it does not take.
+        ConfigError: no `use`, an unknown evaluator, or a key or value that it does not accept.
     """
     if "use" not in values:
         raise ConfigError(
@@ -87,10 +86,10 @@ def evaluator_config(values: Mapping[str, Any]) -> tuple[EvaluatorModule, Settin
 
 
 def provider(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The settings of the shipped evaluator that measures `metric`, if any does."""
+    """The settings of the shipped evaluator that reports `metric`, if there is one."""
     for name in plugins.names("evaluator"):
         provides = getattr(evaluator(name), "provides", None)
-        found = provides(metric, objectives) if provides else None
-        if found is not None:
-            return {"use": name, **found}
+        settings = provides(metric, objectives) if provides else None
+        if settings is not None:
+            return {"use": name, **settings}
     return None

@@ -1,4 +1,4 @@
-"""recall@K: the share of films with their own text, or one that reads the same, among the K most similar."""
+"""recall@K: the share of films with their own text, or an identical one, among the K most similar."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def metrics(config: Config) -> dict[str, Better]:
 
 def provides(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """The settings for `recall@K`."""
-    found = _METRIC.fullmatch(metric)
-    return {"at": (int(found[1]),)} if found else None
+    match = _METRIC.fullmatch(metric)
+    return {"at": (int(match[1]),)} if match else None
 
 
 class Recall:
@@ -51,20 +51,22 @@ class Recall:
             *(encoded.image_vectors(1), encoded.text_vectors(most=1)[:, 0]),
             *(keys.study, texts.keys[:, 0]),
         ]
-        found = list(zip(*(column.cpu().numpy() for column in columns), strict=True))
-        return [one if has else None for one, has in zip(found, texts.present.tolist(), strict=True)]
+        vectors = list(zip(*(column.cpu().numpy() for column in columns), strict=True))
+        return [one if has else None for one, has in zip(vectors, texts.present.tolist(), strict=True)]
 
     def scores(self, records: Sequence[Any]) -> dict[str, float]:
         """`recall@K` over all records."""
         if not records:
             return {}
         images, texts, study, text = (np.stack(column) for column in zip(*records, strict=True))
-        found = []
+        ranks_by_block = []
         for start in range(0, len(images), _BLOCK):
             block = slice(start, start + _BLOCK)
             right = (study[block, None] == study) | (text[block, None] == text)
-            found.append(tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
-        ranks = join(found)
+            ranks_by_block.append(
+                tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right])
+            )
+        ranks = join(ranks_by_block)
         return {f"recall@{k}": float(ranks.recall_at(k).mean()) for k in self._at}
 
 

@@ -1,4 +1,4 @@
-"""Collections in the formats of other systems, one file each: its name is the name of the format."""
+"""Interchange formats: collections in the formats of other systems, one file each, found by its name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Written", "convert"]
 def convert(
     collection: Collection, format_name: str, out: Path, options: Mapping[str, Any] | None = None
 ) -> Written:
-    """Writes `collection` in a format to the folder `out`, which is new or empty.
+    """Write `collection` in a format to the folder `out`, which is new or empty.
 
     Raises:
-        ConfigError: an unknown format or option, or labels of which it is not clear whose.
+        ConfigError: an unknown format or option, or labels of ambiguous origin.
         UsageError: `out` is not an empty folder.
         CollectionError: the collection has no films, or is damaged.
         DataError: a file cannot be written.

@@ -1,12 +1,12 @@
-"""The contract of an interchange format: one file that writes a collection as another system reads it.
+"""The contract of an interchange format: one file that writes a collection in another system's format.
 
 A format module has two names:
 
     Config                          a `FormatConfig`: the options of this format
     write(collection, out, config)  writes the files to the folder `out`; returns a `Written`
 
-What a format cannot hold is counted in `Written.left_out`, so that nothing is lost without a word. Reading
-is done by a source (`sources/`) where the format is not one that `table` or a corpus' own source reads.
+`Written.left_out` counts the data that a format cannot hold, so that nothing is lost silently. A source
+(`sources/`) reads the format, unless `table` or a corpus' own source does.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from plainfilm.errors import DataError
 from plainfilm.io.files import replacing
 
 SPLIT_FILES = {"train": "train", "validation": "val", "test": "test"}
-"""How most systems call the files of the splits."""
+"""The names of split files in most systems."""
 VALID_FILES = {**SPLIT_FILES, "validation": "valid"}
-"""How CheXpert and CXR-CLIP call them."""
+"""The names of split files in CheXpert and CXR-CLIP."""
 
 
 class FormatConfig(Settings):
     """The options of every format. images: "refer" names the collection's own files by their full paths;
-    "link" and "copy" put them into the folder that is written.
+    "link" and "copy" put them into the output folder.
     """
 
     images: Literal["refer", "link", "copy"] = "refer"
@@ -40,7 +40,7 @@ class FormatConfig(Settings):
 
 @dataclass(frozen=True)
 class Written:
-    """The files a format wrote, how many rows, and what it could not hold, in a person's words."""
+    """The files of a format, the number of rows, and descriptions of the data left out."""
 
     files: tuple[Path, ...]
     rows: int
@@ -48,12 +48,12 @@ class Written:
 
 
 class Format(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     Config: type[FormatConfig]
 
     def write(self, collection: Collection, out: Path, config: Any) -> Written:
-        """Writes the collection below the folder `out`."""
+        """Write the collection below the folder `out`."""
         ...
 
 
@@ -63,7 +63,7 @@ def interchange_format(name: str) -> Format:
 
 
 def put_image(source: Path, target: Path, how: Literal["refer", "link", "copy"]) -> Path:
-    """Where a stored film is to be found: `source` itself, or `target` made from it.
+    """The path of a stored film for a format: `source` itself, or `target` made from it.
 
     Raises:
         DataError: the film is missing, or `target` cannot be written.
@@ -83,7 +83,7 @@ def put_image(source: Path, target: Path, how: Literal["refer", "link", "copy"])
 
 
 def write_rows(path: Path, header: Sequence[str] | None, rows: Iterable[Sequence[object]]) -> int:
-    """Writes a CSV file atomically, without a header where it is `None`; returns the number of rows.
+    """Write a CSV file atomically, without a header if it is `None`; return the number of rows.
 
     Raises:
         DataError: the file cannot be written.
@@ -99,10 +99,10 @@ def write_rows(path: Path, header: Sequence[str] | None, rows: Iterable[Sequence
     return count
 
 
-def told(counts: dict[str, int]) -> tuple[str, ...]:
-    """Sentences on what was left out, those that count nothing dropped.
+def left_out_lines(counts: dict[str, int]) -> tuple[str, ...]:
+    """Descriptions of the data left out, without zero counts.
 
-    >>> told({"films of unknown view": 2, "boxes": 0})
+    >>> left_out_lines({"films of unknown view": 2, "boxes": 0})
     ('2 films of unknown view',)
     """
     return tuple(f"{count} {what}" for what, count in counts.items() if count)

@@ -1,4 +1,4 @@
-"""ChEX: `NAME.{all,train,val,test}.csv` of one row a film, with sentences, labels and boxes as JSON in cells.
+"""ChEX: `NAME.{all,train,val,test}.csv` with one row per film, with sentences, labels and boxes as JSON.
 
     dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the film as published;
                                                      image_id instead of dicom_id in VinDr-CXR's tables
@@ -7,10 +7,10 @@
     clsbbox, clsbboxphrases                          [[x0, y0, x1, y1, "SET/CLASS"], ...] and their phrases
     anatbbox/REGION, anatphrases/REGION              [x0, y0, x1, y1] and ["sentence", ...]
     anatcls/cig/{af,disease}/FINDING/REGION, anatcls/cig/{normal,abnormal}/REGION      1.0, 0.0 or blank
-    image_path, film_view                            ours: what ChEX would lose
+    image_path, film_view                            Plainfilm's own columns, which ChEX lacks
 
-ChEX reads frontal films only and casts the ids of MIMIC-CXR to numbers, so that there they lose their letters
-(`s50414267` is 50414267). The source `chex` reads the tables.
+ChEX reads frontal films only and converts the ids of MIMIC-CXR to numbers, so they are written without their
+letters (`s50414267` is 50414267). The source `chex` reads the tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from pathlib import Path
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.label_origins import origins
-from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import (
+    SPLIT_FILES,
+    FormatConfig,
+    Written,
+    left_out_lines,
+    put_image,
+    write_rows,
+)
 from plainfilm.interchange.stored import (
     StoredBox,
     StoredFilm,
@@ -45,7 +52,7 @@ Cells = dict[str, object]
 
 @dataclass(frozen=True)
 class _Dialect:
-    """How ChEX's tables of a corpus differ: file name, column of the image's id, sets of labels and boxes."""
+    """The variant of ChEX's tables for a corpus: file name, column of image ids, sets of labels and boxes."""
 
     name: str
     identifier: str = "dicom_id"
@@ -60,9 +67,9 @@ _DIALECTS = {
 
 
 class Config(FormatConfig):
-    """name: what the files are called (`mimic-cxr-plainfilm` or `vindrcxr` for those corpora, else as the
-    corpus). box_set: what the classes of boxes begin with. origin: whose labels go to `cls/`. frontal: leave
-    out what ChEX does not read.
+    """name: the start of the file names (`mimic-cxr-plainfilm` or `vindrcxr` for those corpora, otherwise the
+    corpus). box_set: the prefix of box classes. origin: of the labels in `cls/`. frontal: leave out the
+    films that ChEX does not read.
     """
 
     name: str | None = None
@@ -72,15 +79,15 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes the table of all films and one for every split that has some.
+    """Write the table of all films and one for every split with films.
 
     Raises:
-        ConfigError: no labels of the origin that is stated.
+        ConfigError: no labels of the given origin.
         DataError: a file cannot be written.
     """
     origin = chosen_origin(collection, config.origin, needed=False)
     studies = list(studies_in(collection, origin))
-    said = region_labels(collection)
+    region_states = region_labels(collection)
     dialect = _DIALECTS.get(collection.corpus, _Dialect(collection.corpus))
     prefix = config.box_set or dialect.boxes
     films = [(study, film) for study in studies for film in study.films]
@@ -90,17 +97,19 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         path = put_image(film.path, out / "images" / film.path.name, config.images)
         cells = {dialect.identifier: film.image_id} | _film_cells(study, film, path, collection.corpus)
         labels = {f"cls/{dialect.labels}/{name}": state for name, state in _label_cells(film)}
-        rows.append((study.split, cells | labels | _box_cells(film, prefix) | _region_cells(film, said)))
+        rows.append(
+            (study.split, cells | labels | _box_cells(film, prefix) | _region_cells(film, region_states))
+        )
     files = _write_tables(out, config.name or dialect.name, rows)
     stated = origins(collection)
     left_out = {
-        f"origins of labels ({', '.join(stated)}): say one with origin=NAME": 0 if origin else len(stated),
+        f"origins of labels ({', '.join(stated)}): choose one with origin=NAME": 0 if origin else len(stated),
         "films that are not frontal": len(films) - len(kept),
-        "statements about regions that Chest ImaGenome has no column for": sum(
-            not _column(one, "") for statements in said.values() for one in statements
+        "statements about regions without a column in Chest ImaGenome": sum(
+            not _column(one, "") for statements in region_states.values() for one in statements
         ),
     }
-    return Written(files, len(rows), told(left_out))
+    return Written(files, len(rows), left_out_lines(left_out))
 
 
 def _write_tables(out: Path, name: str, rows: Sequence[tuple[str, Cells]]) -> tuple[Path, ...]:
@@ -138,7 +147,7 @@ def _film_cells(study: StoredStudy, film: StoredFilm, path: Path, corpus: str) -
 
 
 def _bare(identifier: str, letter: str, corpus: str) -> str:
-    """An id of MIMIC-CXR without its letter; any other as it is."""
+    """An id of MIMIC-CXR without its letter; others unchanged."""
     digits = identifier.removeprefix(letter)
     return digits if corpus == _MIMIC and digits.isdigit() else identifier
 
@@ -153,7 +162,7 @@ def _regions(film: StoredFilm) -> dict[str, StoredBox]:
 
 
 def _is_of_region(box: StoredBox, regions: Mapping[str, StoredBox]) -> bool:
-    """True for a sentence about a region, whose box is the region's own."""
+    """True for a sentence about a region, whose box is that of the region."""
     region = regions.get(box.name)
     return box.kind == "phrase" and region is not None and region.corners_xyxy_px == box.corners_xyxy_px
 
@@ -171,7 +180,9 @@ def _box_cells(film: StoredFilm, prefix: str) -> Cells:
     }
 
 
-def _region_cells(film: StoredFilm, said: Mapping[tuple[str, str], list[tuple[str, str, int]]]) -> Cells:
+def _region_cells(
+    film: StoredFilm, region_states: Mapping[tuple[str, str], list[tuple[str, str, int]]]
+) -> Cells:
     cells: Cells = {}
     regions = _regions(film)
     for name, box in regions.items():
@@ -179,7 +190,7 @@ def _region_cells(film: StoredFilm, said: Mapping[tuple[str, str], list[tuple[st
         own = [one for one in film.boxes if one.name == name and _is_of_region(one, regions)]
         if own:
             cells[f"anatphrases/{name}"] = json.dumps([one.phrase for one in own], ensure_ascii=False)
-        for statement in said.get((film.image_id, name), ()):
+        for statement in region_states.get((film.image_id, name), ()):
             column = _column(statement, name)
             if column:
                 cells[column] = f"{float(statement[2] == 1):.1f}"
@@ -187,7 +198,7 @@ def _region_cells(film: StoredFilm, said: Mapping[tuple[str, str], list[tuple[st
 
 
 def _column(statement: tuple[str, str, int], region: str) -> str | None:
-    """The column of a statement about a region, or `None` where ChEX has none."""
+    """The column of a statement about a region, or `None` if ChEX has none."""
     observation, origin, _ = statement
     if observation in _WHOLE:
         return f"anatcls/cig/{observation}/{region}"

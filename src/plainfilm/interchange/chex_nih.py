@@ -1,10 +1,10 @@
-"""ChEX's lists of ChestX-ray14: `train_list_detection.csv`, `val_...` and `test_...`, of one row a film.
+"""ChEX's lists of ChestX-ray14: `train_list_detection.csv`, `val_...` and `test_...`, one row per film.
 
     file_name,labels     training: the names of the positive observations, as a Python list
     file_name,bboxes     the others: [[x, y, width, height, class], ...] in pixels of 1024 x 1024
 
-ChEX takes 1024 x 1024 for granted, so boxes are scaled to it and films that are not square left out; it finds
-films in `images/`. The source `chex` reads the lists.
+ChEX assumes 1024 x 1024, so boxes are scaled to it and films that are not square are left out; it finds films
+in `images/`. The source `chex` reads the lists.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ import numpy as np
 
 from plainfilm.collection.collection import Collection
 from plainfilm.geometry import box_xyxy_to_xywh, scale_boxes_xyxy
-from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import (
+    SPLIT_FILES,
+    FormatConfig,
+    Written,
+    left_out_lines,
+    put_image,
+    write_rows,
+)
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
 
 _SIDE = (1024, 1024)
@@ -25,17 +32,17 @@ _NOT_LISTED = "films without labels (training), without boxes, or with boxes on 
 
 
 class Config(FormatConfig):
-    """images: link or copy, because a list names no file of the collection. origin: whose labels."""
+    """images: link or copy, as a list cannot refer to the collection's files. origin: of the labels."""
 
     images: Literal["link", "copy"] = "link"
     origin: str | None = None
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes a list for every split that has films with labels (training) or boxes (the others).
+    """Write a list for every split that has films with labels (training) or boxes (the others).
 
     Raises:
-        ConfigError: it is not clear whose labels are meant.
+        ConfigError: the origin of the labels is ambiguous.
         DataError: a file cannot be written.
     """
     origin = chosen_origin(collection, config.origin, needed=True)
@@ -47,7 +54,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         if lines:
             files.append(out / f"{name}_list_detection.csv")
             rows += write_rows(files[-1], ("file_name", "labels" if split == "train" else "bboxes"), lines)
-    return Written(tuple(files), rows, told({_NOT_LISTED: len(films) - rows}))
+    return Written(tuple(files), rows, left_out_lines({_NOT_LISTED: len(films) - rows}))
 
 
 def _labelled(

@@ -1,10 +1,10 @@
-"""CheXpert: `train.csv`, `valid.csv` and `test.csv` of one row a film, with the 14 observations.
+"""CheXpert: `train.csv`, `valid.csv` and `test.csv` with one row per film and the 14 observations.
 
     Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,...,Support Devices[,image_id,study_id,patient_id,view]
 
-A cell is 1.0, 0.0, -1.0 (uncertain) or blank (not mentioned). Paths have CheXpert's form, which readers take
-apart: `NAME/train/patient00001/study1/view1_frontal.jpg`; patients and their studies are numbered, and the
-last four columns say who they are. `ids=false` leaves those out, for readers that count columns from the end.
+A cell is 1.0, 0.0, -1.0 (uncertain) or blank (not mentioned). Readers parse the form of the paths:
+`NAME/train/patient00001/study1/view1_frontal.jpg`; patients and their studies are numbered, and the last four
+columns identify them. `ids=false` omits those, for readers that count columns from the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import VALID_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import (
+    VALID_FILES,
+    FormatConfig,
+    Written,
+    left_out_lines,
+    put_image,
+    write_rows,
+)
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
 from plainfilm.types import View
 
@@ -31,8 +38,8 @@ _POSITIONS = {View.PA: "PA", View.AP: "AP", View.AP_SUPINE: "AP"}
 
 
 class Config(FormatConfig):
-    """images: link or copy, because the paths are CheXpert's. origin: whose labels. name: the folder that
-    paths begin with. ids: whether to add columns with the ids and the view.
+    """images: link or copy, as the paths are CheXpert's. origin: of the labels. name: the first folder of the
+    paths. ids: whether to add columns with the ids and the view.
     """
 
     images: Literal["link", "copy"] = "link"
@@ -42,10 +49,10 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes the tables of all splits that have films, and puts the films where their paths say.
+    """Write the tables of all splits with films, and put the films at the paths in them.
 
     Raises:
-        ConfigError: it is not clear whose labels are meant.
+        ConfigError: the origin of the labels is ambiguous.
         DataError: a file cannot be written.
     """
     origin = chosen_origin(collection, config.origin, needed=True)
@@ -68,14 +75,14 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     left_out = {
         "labels of observations that CheXpert does not have": sum(name not in COLUMNS for name in named),
         "films of unknown view, whose plane is blank": sum(film.view is View.UNKNOWN for _, film in films),
-        "reports, which the format has no place for": sum(bool(study.sections) for study in studies),
-        "boxes, which the format has no place for": sum(len(film.boxes) for _, film in films),
+        "reports, which the format cannot hold": sum(bool(study.sections) for study in studies),
+        "boxes, which the format cannot hold": sum(len(film.boxes) for _, film in films),
     }
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _places(studies: list[StoredStudy]) -> Iterator[tuple[str, str]]:
-    """(image, place) of every film: patients in the order of their ids, studies of each in time."""
+    """(image, path) of every film: patients in the order of their ids, studies of each in time."""
     ordered = sorted(studies, key=lambda study: (study.patient_id, study.order or 0.0, study.study_id))
     patients: dict[str, int] = {}
     counts: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """COCO: `train.json`, `val.json` and `test.json` with images, categories and boxes.
 
 Boxes are [x, y, width, height] in pixels of the film that `file_name` names (Lin et al., arXiv:1405.0312).
-What COCO has no field for stands in fields of our own, which its readers pass over: `film_id`, `study_id`,
+Data without a COCO field are in additional fields, which its readers ignore: `film_id`, `study_id`,
 `patient_id`, `view` of an image, `annotator` and `phrase` of a box. The source `coco` reads them.
 """
 
@@ -14,22 +14,22 @@ import numpy as np
 
 from plainfilm.collection.collection import Collection
 from plainfilm.geometry import box_xyxy_to_xywh
-from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, left_out_lines, put_image
 from plainfilm.interchange.stored import StoredBox, StoredFilm, StoredStudy, studies_in
 from plainfilm.io.tables import write_json
 
 _DIGITS = 3
-"""Digits of pixels after the point."""
+"""Decimals of pixels."""
 
 
 class Config(FormatConfig):
-    """kinds: which boxes (observation, region, phrase), separated by commas; all without it."""
+    """kinds: of boxes (observation, region, phrase), separated by commas; by default all."""
 
     kinds: str = "observation,region,phrase"
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes a file for every split that has films; categories and their numbers are the same in all.
+    """Write a file for every split with films; categories and their numbers are the same in all.
 
     Raises:
         DataError: a file cannot be written.
@@ -50,10 +50,10 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
             write_json(document, files[-1])
             rows += len(document["images"])
     left_out = {
-        "reports, which the format has no place for": sum(bool(study.sections) for study in studies),
+        "reports, which the format cannot hold": sum(bool(study.sections) for study in studies),
         "boxes of other kinds": sum(box.kind not in kinds for film in films for box in film.boxes),
     }
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _document(

@@ -1,13 +1,13 @@
-"""CXR-CLIP: `train.csv`, `valid.csv` and `test.csv` of one row a study, with lists as Python literals.
+"""CXR-CLIP: `train.csv`, `valid.csv` and `test.csv` with one row per study and lists as Python literals.
 
     ,image,view,AP,PA,Lateral,text,study_id,patient_id,image_id,views,sections
     0,"['/films/a.jpg', ...]","['PA', 'Lateral']",[],"['/films/a.jpg']",...,"['Findings ...', 'Clear.']"
 
-`view` names the columns that have films; a film of unknown view is in `image` alone. `text` is the list of
-findings and impression; in `test.csv` it is the longer of the two as plain text, which is what CXR-CLIP's
-evaluation reads. Where a table has both `text` and `text_label`, CXR-CLIP ignores the labels, so that one of
-them is written. There is no `text_augment`: back-translations are not part of a collection, and CXR-CLIP does
-without. The last five columns are ours; the source `cxr_clip` reads them, and does without too.
+`view` names the columns that have films; a film of unknown view is in `image` only. `text` is the list of
+findings and impression; in `test.csv` it is the longer of the two as plain text, as CXR-CLIP's evaluation
+expects. If a table has both `text` and `text_label`, CXR-CLIP ignores the labels, so only one of them is
+written. There is no `text_augment`: back-translations are not part of a collection, and CXR-CLIP does not
+need them. The last five columns are additions; the source `cxr_clip` reads them if they are there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Literal
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import VALID_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import (
+    VALID_FILES,
+    FormatConfig,
+    Written,
+    left_out_lines,
+    put_image,
+    write_rows,
+)
 from plainfilm.interchange.stored import States, StoredStudy, chosen_origin, studies_in
 from plainfilm.types import View
 
@@ -32,7 +39,7 @@ _OURS = ("study_id", "patient_id", "image_id", "views")
 
 
 class Config(FormatConfig):
-    """what: "text" for pairs of films and reports, "labels" for films with `text_label`; `origin` says whose
+    """what: "text" for pairs of films and reports, "labels" for films with `text_label`; `origin`: of the
     labels (positive, negative and uncertain ones).
     """
 
@@ -41,10 +48,10 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes the tables of all splits that have studies.
+    """Write the tables of all splits with studies.
 
     Raises:
-        ConfigError: labels are asked for and it is not clear whose.
+        ConfigError: labels of ambiguous origin.
         DataError: a file cannot be written.
     """
     labels = config.what == "labels"
@@ -64,7 +71,7 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     if not labels:
         in_test = [study for study in usable if study.split == "test" and len(_texts(study)) > 1]
         left_out["shorter sections of test studies, of which CXR-CLIP takes the longer"] = len(in_test)
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _rows(studies: list[StoredStudy], out: Path, config: Config) -> Iterator[tuple[object, ...]]:
@@ -84,12 +91,12 @@ def _rows(studies: list[StoredStudy], out: Path, config: Config) -> Iterator[tup
 
 
 def _texts(study: StoredStudy) -> dict[str, str]:
-    """Findings and impression, else what stands under no header."""
-    found = {name: study.text(name) for name in ("findings", "impression")}
-    if not any(found.values()):
+    """Findings and impression, otherwise text under no header."""
+    texts = {name: study.text(name) for name in ("findings", "impression")}
+    if not any(texts.values()):
         other = [" ".join(part.text.split()) for part in study.sections if part.name == "other"]
-        found = {"other": "\n".join(other)}
-    return {name: text for name, text in found.items() if text}
+        texts = {"other": "\n".join(other)}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _label_cells(study: StoredStudy) -> tuple[list[object], list[object]]:
@@ -107,7 +114,7 @@ def _text_cells(study: StoredStudy) -> tuple[list[object], list[object]]:
 
 
 def triple(states: States) -> list[list[str]]:
-    """CXR-CLIP's way to write labels: the positive, negative and uncertain observations.
+    """Labels in CXR-CLIP's form: the positive, negative and uncertain observations.
 
     >>> triple({"Edema": 1, "Mass": 0, "Fracture": -1})
     [['Edema'], ['Mass'], ['Fracture']]

@@ -1,11 +1,11 @@
 """REFERS: lists of studies with their reports for pre-training, lists of films with 0 or 1 for fine-tuning.
 
     {train,val,test}_img_caption_patients.txt    FOLDER/ <tab> report, where FOLDER holds NAME-small.jpg
-    {train,val,test}.txt, labels.txt             patient/study/NAME.jpg 0 1 0 ..., and what the columns are
+    {train,val,test}.txt, labels.txt             patient/study/NAME.jpg 0 1 0 ..., and the column names
 
-A folder must end in "/" and a film of pre-training in "-small.jpg": the published loaders rely on both. The
-name of the first kind is that of the loader; the published README has `img_captions_patients`. White space
-in ids, which would split a line, is written as in a URL. The source `refers` reads both.
+A folder must end in "/" and a film for pre-training in "-small.jpg": the published loaders rely on both. The
+first file name is that of the loader; the published README has `img_captions_patients`. White space in ids,
+which would split a line, is percent-encoded. The source `refers` reads both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from plainfilm.collection.collection import Collection
-from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told
+from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, left_out_lines, put_image
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
 from plainfilm.io.files import replacing
 
@@ -26,9 +26,9 @@ _SAFE = "/!$&'()+,;=@:~-_."
 
 
 class Config(FormatConfig):
-    """images: link or copy; a list names no file of the collection. kind: which lists. text: which sections,
-    for pre-training. origin and observations (separated by commas, all without it), and what an uncertain
-    label becomes, for fine-tuning; one_hot writes one observation as two columns, as REFERS does.
+    """images: link or copy, as a list cannot refer to the collection's files. kind: of the lists. text: the
+    sections for pre-training. origin and observations (separated by commas, by default all), and the value of
+    uncertain labels, for fine-tuning; one_hot writes one observation as two columns, as REFERS does.
     """
 
     images: Literal["link", "copy"] = "link"
@@ -41,10 +41,10 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes the lists of all splits that have studies, and puts the films where the lists say.
+    """Write the lists of all splits with studies, and put the films at the paths in them.
 
     Raises:
-        ConfigError: fine-tuning, and it is not clear whose labels are meant.
+        ConfigError: labels of ambiguous origin, for fine-tuning.
         DataError: a file cannot be written.
     """
     if config.kind == "pretraining":
@@ -63,9 +63,9 @@ def _pretraining(studies: list[StoredStudy], out: Path, config: Config) -> Writt
             rows += len(lines)
     left_out = {
         f"studies without films or without text ({config.text})": len(studies) - len(usable),
-        "films whose view the format has no place for": sum(len(study.films) for study in usable),
+        "films whose view the format cannot hold": sum(len(study.films) for study in usable),
     }
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _caption(study: StoredStudy, out: Path, config: Config) -> str:
@@ -97,9 +97,9 @@ def _finetuning(studies: list[StoredStudy], out: Path, config: Config) -> Writte
         "films without labels": sum(len(study.films) for study in studies) - len(labelled),
         f"uncertain labels, written as {config.uncertain}": cells.count(-1),
         "labels that are not stated, written as 0": cells.count(None),
-        "reports, which the format has no place for": sum(bool(study.sections) for study in studies),
+        "reports, which the format cannot hold": sum(bool(study.sections) for study in studies),
     }
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _labelled(study: StoredStudy, film: StoredFilm, names: Sequence[str], out: Path, config: Config) -> str:

@@ -1,9 +1,9 @@
-"""TxtRayAlign: `train.csv`, `val.csv`, `test.csv` of one row a film, and `sections.csv` of one row a study.
+"""TxtRayAlign: `train.csv`, `val.csv`, `test.csv` with one row per film, `sections.csv` with one per study.
 
     ,study_id,path,report,patient_id,image_id,view       the split tables; TxtRayAlign reads path and report
     s50414267,Clear lungs.                               the sections table, which has no header
 
-The last three columns are ours: they are what the table would lose. The source `table` reads the folder.
+The last three columns are additions, to keep these data. The source `table` reads the folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from pydantic import field_validator
 
 from plainfilm.collection.collection import Collection
 from plainfilm.errors import nearest
-from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, put_image, told, write_rows
+from plainfilm.interchange.base import (
+    SPLIT_FILES,
+    FormatConfig,
+    Written,
+    left_out_lines,
+    put_image,
+    write_rows,
+)
 from plainfilm.interchange.stored import StoredStudy, studies_in
 from plainfilm.text.rules import TEXT_RULES
 
@@ -23,7 +30,7 @@ HEADER = ("", "study_id", "path", "report", "patient_id", "image_id", "view")
 
 
 class Config(FormatConfig):
-    """text: which sections are the report (a rule of `text.rules`)."""
+    """text: the sections of the report (a rule of `text.rules`)."""
 
     text: str = "best_section"
 
@@ -36,7 +43,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Writes the tables of all splits that have films.
+    """Write the tables of all splits with films.
 
     Raises:
         DataError: a file cannot be written.
@@ -56,11 +63,11 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     left_out = {
         "films of studies without text": sum(len(study.films) for study in silent),
         "studies without a film (their text is in sections.csv)": sum(not study.films for study in studies),
-        "boxes, which the format has no place for": sum(
+        "boxes, which the format cannot hold": sum(
             len(film.boxes) for study in studies for film in study.films
         ),
     }
-    return Written(tuple(files), rows, told(left_out))
+    return Written(tuple(files), rows, left_out_lines(left_out))
 
 
 def _rows(studies: list[StoredStudy], out: Path, config: Config) -> Iterator[tuple[object, ...]]:

@@ -1,1 +1,1 @@
-"""Scores as pure functions of arrays, and their intervals by resampling patients."""
+"""Metrics as pure functions of arrays, with intervals by resampling patients."""

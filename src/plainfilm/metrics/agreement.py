@@ -1,7 +1,7 @@
-"""How far two sources of labels agree on the same studies, by observation.
+"""Agreement of two sources of labels on the same studies, by observation.
 
-Cohen's kappa (Cohen 1960, Educational and Psychological Measurement 20:37) is agreement beyond what two
-sources with these frequencies would reach by chance: (observed - expected) / (1 - expected).
+Cohen's kappa (Cohen 1960, Educational and Psychological Measurement 20:37) is the agreement beyond that
+expected by chance from the frequencies of the two sources: (observed - expected) / (1 - expected).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.findings import NOT_MENTIONED, States
 
 CATEGORIES = (1, 0, -1, NOT_MENTIONED)
-"""Positive, negative, uncertain, not mentioned: the order of the axes of a table."""
+"""Positive, negative, uncertain, not mentioned: the order of a table's axes."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two sources on one observation.
+    """The agreement of two sources on one observation.
 
     table: (4, 4) studies by the first source's category and the second's, as in `CATEGORIES`. same: the
     share of studies with the same category. kappa: over the four categories. positive_kappa: positive or
@@ -38,7 +38,7 @@ class Agreement:
 
 
 def agreement(first: States, second: States, patients: Sequence[object] | NDArray) -> list[Agreement]:
-    """The agreement of two sources: `first` and `second` are states (N, C), `patients` (N,) names whose."""
+    """The agreement of two sources: `first` and `second` are states (N, C), of `patients` (N,)."""
     bootstrap = PatientBootstrap(patients)
     return [
         _of_one(_one_hot(first[:, place], second[:, place]), bootstrap) for place in range(first.shape[1])
@@ -46,7 +46,7 @@ def agreement(first: States, second: States, patients: Sequence[object] | NDArra
 
 
 def kappa(table: Floats) -> Floats:
-    """Cohen's kappa of tables (..., K, K); NaN where chance alone agrees wholly.
+    """Cohen's kappa of tables (..., K, K); NaN if the agreement expected by chance is 1.
 
     >>> round(float(kappa(np.array([[20.0, 5.0], [10.0, 15.0]]))), 6)
     0.4
@@ -55,8 +55,8 @@ def kappa(table: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = np.trace(table, axis1=-2, axis2=-1) / total
         expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / total**2
-        found = (observed - expected) / (1.0 - expected)
-    return np.where(np.isclose(expected, 1.0) | (total == 0), np.nan, found)
+        values = (observed - expected) / (1.0 - expected)
+    return np.where(np.isclose(expected, 1.0) | (total == 0), np.nan, values)
 
 
 def _one_hot(first: States, second: States) -> Floats:

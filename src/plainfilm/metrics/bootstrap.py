@@ -1,9 +1,9 @@
-"""95 % intervals by resampling patients, of one model or of the difference of two on the same items.
+"""95 % intervals by resampling patients, for one model or the difference of two on the same items.
 
-Items (queries, films) of one patient are not independent, so whole patients are drawn with replacement
-and every item counts as often as its patient was drawn (Efron's percentile interval). Nearly every score
-is a function of sums over items; those need one matrix product per block of resamples. Anything else
-(a median) is given the items' weights. Resamples are drawn in blocks, so memory does not grow with them.
+Items (queries, films) of one patient are not independent, so whole patients are drawn with replacement, and
+every item counts as often as its patient was drawn (Efron's percentile interval). Nearly every score is a
+function of sums over items, which needs one matrix product per block of resamples. Other scores (a median)
+get the items' weights. Resamples are drawn in blocks, so memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOT_COMPUTABLE = "not computable: nothing to divide by"
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with the bounds of its interval; `None` where it cannot be computed, and `note` says why."""
+    """A score with the bounds of its interval; `None` if not computable, with the reason in `note`."""
 
     value: float | None
     low: float | None
@@ -40,9 +40,9 @@ class Interval:
 
 
 class PatientBootstrap:
-    """Resamples of the patients that `groups` (one entry per item, N) names; the same for the same seed.
+    """Resamples of the patients in `groups` (one entry per item, N); the same for the same seed.
 
-    One object serves every score over the same items, so that all of them see the same resamples.
+    One object serves all scores over the same items, so that they share the resamples.
     """
 
     def __init__(self, groups: Sequence[object] | NDArray, resamples: int = 1000, seed: int = 0) -> None:
@@ -53,10 +53,10 @@ class PatientBootstrap:
         self.seed = seed
 
     def of_sums(self, counts: ArrayLike, statistic: Statistic) -> list[Interval]:
-        """Intervals of scores that depend on nothing but sums over the items.
+        """Intervals of scores that depend on sums over the items only.
 
-        counts: (N, ...) what each item adds. statistic: sums (R, ...) → (R,) or (R, M) scores, NaN where
-        a score cannot be computed. Returns M intervals (one for (R,)).
+        counts: (N, ...) the addend of each item. statistic: sums (R, ...) → (R,) or (R, M) scores, NaN for a
+        score that cannot be computed. Returns M intervals (one for (R,)).
         """
         values = np.asarray(counts, dtype=np.float64)
         flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
@@ -111,16 +111,16 @@ def _interval(value: float, drawn: Floats | None) -> Interval:
     low, high = np.percentile(usable, [tail, 100.0 - tail])
     lost = len(drawn) - len(usable)
     notes = [f"not computable in {lost} of {len(drawn)} resamples, which were left out"] if lost else []
-    # Drawing items twice inflates average precision and calibration error, on few items beyond the value.
+    # Repeated items inflate average precision and calibration error, with few items beyond the value.
     if value < low - _ROUNDING or value > high + _ROUNDING:
-        notes.append("resamples are biased: the interval is stretched to hold the value")
+        notes.append("resamples are biased: the interval is extended to include the value")
     return Interval(float(value), float(min(low, value)), float(max(high, value)), "; ".join(notes) or None)
 
 
 def weighted_median(values: ArrayLike, weights: Floats) -> Floats:
-    """The median of `values` (N,) under each row of integer `weights` (R, N): (R,), NaN where all are 0.
+    """The median of `values` (N,) under each row of integer `weights` (R, N): (R,), NaN if all are 0.
 
-    An item of weight w counts as w equal items; an even number of them gives the mean of the middle two.
+    An item of weight w counts as w equal items; the median of an even number is the mean of the middle two.
     """
     numbers = np.asarray(values, dtype=np.float64)
     order = np.argsort(numbers, kind="stable")

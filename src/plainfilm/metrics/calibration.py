@@ -1,12 +1,12 @@
-"""Are probabilities what they say? Brier score, calibration error, and what repairs them.
+"""Calibration of probabilities: Brier score, expected calibration error, and recalibration.
 
-Expected calibration error is the mean distance, over bins of the predictions, between what was predicted and
-what happened, weighted by the bins' sizes (Naeini et al. 2015). Bins of equal mass hold equally many
-predictions, ties kept together; bins of equal width divide 0 to 1. The number depends on both, so both are
-always stated. It is biased upwards on few items: compare it with that of a baseline on the same ones.
+Expected calibration error is the mean distance, over bins of the predictions, between predicted and observed
+frequency, weighted by the bins' sizes (Naeini et al. 2015). Bins of equal mass hold equally many predictions,
+with ties kept together; bins of equal width divide 0 to 1. The error depends on the binning, so it is always
+stated. It is biased upwards on few items: compare it with that of a baseline on the same ones.
 
-Repair is fitted on data that are not evaluated: one temperature (Guo et al. 2017), or per observation a
-slope and a bias (Platt 1999, with his smoothed targets, so that separable data do not run away).
+Recalibration is fitted on data that are not evaluated: one temperature (Guo et al. 2017), or a slope and a
+bias per observation (Platt 1999, with his smoothed targets, so that the fit converges for separable data).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STEPS = 100
 
 @dataclass(frozen=True)
 class Reliability:
-    """Per bin that holds anything: mean prediction, share of positives and count; all (B,)."""
+    """Per non-empty bin: mean prediction, share of positives and count; all (B,)."""
 
     predicted: Floats
     observed: Floats
@@ -55,13 +55,13 @@ def sigmoid(values: ArrayLike) -> Floats:
 
 
 def brier(probability: ArrayLike, truth: ArrayLike) -> float:
-    """Mean squared distance of N probabilities from what happened (Brier 1950); NaN for none."""
+    """Mean squared difference of N probabilities and truths (Brier 1950); NaN for none."""
     errors = (np.asarray(probability, dtype=np.float64) - np.asarray(truth, dtype=np.float64)) ** 2
     return float(errors.mean()) if errors.size else float("nan")
 
 
 def bin_of(probability: ArrayLike, binning: Binning = "mass", bins: int = BINS) -> NDArray[np.int64]:
-    """The bin (N,) of each probability, from 0; ties are never parted."""
+    """The bin (N,) of each probability, from 0; ties share a bin."""
     values = np.asarray(probability, dtype=np.float64)
     if binning == "width":
         return np.minimum((values * bins).astype(np.int64), bins - 1)
@@ -72,7 +72,7 @@ def bin_of(probability: ArrayLike, binning: Binning = "mass", bins: int = BINS) 
 def reliability(
     probability: ArrayLike, truth: ArrayLike, binning: Binning = "mass", bins: int = BINS
 ) -> Reliability:
-    """Predicted against observed, bin by bin."""
+    """Predicted against observed frequencies by bin."""
     values, happened = np.asarray(probability, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     places = bin_of(values, binning, bins)
     count = np.bincount(places, minlength=bins)
@@ -90,9 +90,9 @@ def expected_calibration_error(
     >>> expected_calibration_error([0.2, 0.2, 0.8, 0.8], [0, 0, 1, 1], "width")
     0.2
     """
-    found = reliability(probability, truth, binning, bins)
-    total = found.count.sum()
-    gaps = np.abs(found.predicted - found.observed) * found.count
+    curve = reliability(probability, truth, binning, bins)
+    total = curve.count.sum()
+    gaps = np.abs(curve.predicted - curve.observed) * curve.count
     return float(gaps.sum() / total) if total else float("nan")
 
 
@@ -106,7 +106,7 @@ def calibration_interval(
 ) -> list[Interval]:
     """Intervals of the calibration error of C columns (N, C), then of their mean, as C + 1 intervals.
 
-    truth, known: (N, C); what is not known does not count. Bins are those of all items, in every resample.
+    truth, known: (N, C); unknown items do not count. All resamples use the bins of all items.
     """
     happened, counts = np.asarray(truth, dtype=np.float64), np.asarray(known, dtype=bool)
     items, columns = probabilities.shape
@@ -130,10 +130,10 @@ def calibration_interval(
 
 
 def fit_scale(scores: ArrayLike, truth: ArrayLike) -> float:
-    """What to multiply scores with, before a sigmoid, for the greatest likelihood: 1 / temperature.
+    """The factor of scores before a sigmoid with the greatest likelihood: 1 / temperature.
 
-    Stays between 0.0001 (the scores say nothing) and 10,000. The likelihood is concave in it, so where its
-    slope changes sign is found by halving.
+    It lies between 0.0001 (uninformative scores) and 10,000. The likelihood is concave in it, so bisection
+    finds the zero of its slope.
     """
     values, happened = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     low, high = np.log(_SCALE_RANGE)
@@ -145,10 +145,10 @@ def fit_scale(scores: ArrayLike, truth: ArrayLike) -> float:
 
 
 def fit_platt(scores: ArrayLike, truth: ArrayLike) -> Platt | None:
-    """Slope and bias by Newton's method (Lin, Lin and Weng 2007); `None` where one class is missing.
+    """Slope and bias by Newton's method (Lin, Lin and Weng 2007); `None` if one class is missing.
 
-    Where the slope would be negative (the scores rank backwards) it is 0: the probability is then the share
-    of positives, whatever the score.
+    A negative slope (reversed ranking) is replaced by 0: the probability is then the share of positives for
+    every score.
     """
     values, positive = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
     up, down = int(positive.sum()), int((~positive).sum())
@@ -166,21 +166,23 @@ def fit_platt(scores: ArrayLike, truth: ArrayLike) -> Platt | None:
 
 
 def _newton(values: Floats, targets: Floats, bias: float) -> tuple[float, float]:
-    """The slope and bias of least cross-entropy to `targets`, each step halved until it is no worse."""
+    """The slope and bias of least cross-entropy to `targets`; each step is halved until it is no worse."""
     design = np.stack([values, np.ones_like(values)], axis=1)
-    found = np.array([0.0, bias])
-    cost = _cross_entropy(design @ found, targets)
+    parameters = np.array([0.0, bias])
+    cost = _cross_entropy(design @ parameters, targets)
     for _ in range(_STEPS):
-        said = sigmoid(design @ found)
-        gradient = design.T @ (said - targets)
-        curvature = (design * (said * (1 - said))[:, None]).T @ design + 1e-12 * np.eye(2)
+        predicted = sigmoid(design @ parameters)
+        gradient = design.T @ (predicted - targets)
+        curvature = (design * (predicted * (1 - predicted))[:, None]).T @ design + 1e-12 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        while (new := _cross_entropy(design @ (found - step), targets)) > cost and np.abs(step).max() > 1e-12:
+        while (new := _cross_entropy(design @ (parameters - step), targets)) > cost and np.abs(
+            step
+        ).max() > 1e-12:
             step = step / 2
         if np.abs(step).max() <= 1e-12 or new > cost:
             break
-        found, cost = found - step, new
-    return float(found[0]), float(found[1])
+        parameters, cost = parameters - step, new
+    return float(parameters[0]), float(parameters[1])
 
 
 def _cross_entropy(logits: Floats, targets: Floats) -> float:

@@ -1,12 +1,12 @@
-"""How well scores tell positive from negative: AUROC, average precision, and the scores at a threshold.
+"""Scores of binary classification: AUROC, average precision, and the scores at a threshold.
 
 All are functions of N scores (higher is more positive) and N truths. Ties are exact: equal scores count half
-in AUROC (Mann and Whitney 1947) and stand at one threshold in average precision, so a model that scores all
-alike gets 0.5 and the prevalence. What cannot be computed, because only one class is there, is NaN: it is
-never 0 or 0.5, and `macro` leaves it out.
+in AUROC (Mann and Whitney 1947) and share one threshold in average precision, so a model with constant scores
+gets 0.5 and the prevalence. A score that cannot be computed, because one class is missing, is NaN, never 0 or
+0.5, and `macro` leaves it out.
 
-For intervals, `Ranked` sorts every column once and then scores it under any integer weights of the items
-in one pass, thousands of resamples a second (`Ranked.under`).
+For intervals, `Ranked` sorts every column once and then scores it under any integer weights of the items in
+one pass, thousands of resamples a second (`Ranked.under`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Criterion = Literal["f1", "youden"]
 UNKNOWN, NEGATIVE, POSITIVE = 0, 1, 2
 """Codes of an item's truth: left out, negative, positive."""
 LANES = 16
-"""Resamples scored side by side: a cache line of weights per item."""
+"""Number of resamples scored side by side: a cache line of weights per item."""
 
 
 @njit(cache=True, inline="always")
@@ -36,7 +36,7 @@ def _add(total, weight):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, inline="always")
 def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
-    """A negative item that ties with nothing: every hit so far stands above it."""
+    """Count a negative item without ties: every hit so far ranks above it."""
     for lane in range(len(hits)):
         misses[lane] += weight[lane]
         pairs[lane] += 2.0 * weight[lane] * hits[lane]
@@ -44,7 +44,7 @@ def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type: ignore[no-untyped-def]
-    """Counts the items of one score: hits above them in full, hits among them by half."""
+    """Count the items of one score: hits above them in full, tied hits by half."""
     for lane in range(len(hits)):
         pairs[lane] += tied_misses[lane] * (2.0 * hits[lane] + tied_hits[lane])
         hits[lane] += tied_hits[lane]
@@ -54,12 +54,12 @@ def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _ranking_scores(weights, order, positive, first, last, sizes, found):  # type: ignore[no-untyped-def]
-    """AUROC and average precision into `found` (B, C, 2, L), in one pass over each presorted column.
+def _ranking_scores(weights, order, positive, first, last, sizes, scores):  # type: ignore[no-untyped-def]
+    """AUROC and average precision into `scores` (B, C, 2, L), in one pass over each presorted column.
 
-    weights: (B, N, L) whole numbers, L resamples side by side so that each step works on all of them at once.
-    order: (C, N) items from the highest score on, of which the first `sizes` (C,) count. positive, first,
-    last: (C, N), whether the item is positive, and the first and the last of its ties.
+    weights: (B, N, L) integers, L resamples side by side so that each step works on all of them at once.
+    order: (C, N) items by descending score, of which the first `sizes` (C,) count. positive, first, last:
+    (C, N), whether the item is positive, and the first and the last of its ties.
     """
     columns, lanes = len(order), weights.shape[2]
     for job in prange(len(weights) * columns):
@@ -80,18 +80,18 @@ def _ranking_scores(weights, order, positive, first, last, sizes, found):  # typ
                 _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision)
         for lane in range(lanes):
             computable = hits[lane] > 0 and misses[lane] > 0
-            found[block, column, 0, lane] = (
+            scores[block, column, 0, lane] = (
                 pairs[lane] / (2.0 * hits[lane] * misses[lane]) if computable else np.nan
             )
-            found[block, column, 1, lane] = precision[lane] / hits[lane] if computable else np.nan
+            scores[block, column, 1, lane] = precision[lane] / hits[lane] if computable else np.nan
 
 
 @dataclass(frozen=True)
 class Ranked:
     """C columns of N scores, sorted once; build one with `rank`.
 
-    order: (C, N) items by falling score, those that count first. positive, first, last: (C, N) of the items
-    in that order: positive, the first and the last of its ties. sizes: (C,) how many count.
+    order: (C, N) items by descending score, counted ones first. positive, first, last: (C, N) of the items in
+    that order: positive, the first and the last of its ties. sizes: (C,) the number of counted items.
     """
 
     order: NDArray[np.int32]
@@ -107,15 +107,15 @@ class Ranked:
         padded = np.zeros((blocks * LANES, rows.shape[1]), dtype=np.float32)
         padded[: len(rows)] = rows
         side_by_side = np.ascontiguousarray(padded.reshape(blocks, LANES, -1).swapaxes(1, 2))
-        found = np.empty((blocks, len(self.order), 2, LANES))
-        _ranking_scores(side_by_side, self.order, self.positive, self.first, self.last, self.sizes, found)
-        return np.moveaxis(found, 3, 1).reshape(blocks * LANES, len(self.order), 2)[: len(rows)]
+        scores = np.empty((blocks, len(self.order), 2, LANES))
+        _ranking_scores(side_by_side, self.order, self.positive, self.first, self.last, self.sizes, scores)
+        return np.moveaxis(scores, 3, 1).reshape(blocks * LANES, len(self.order), 2)[: len(rows)]
 
 
 def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:
-    """Sorts scores (N, C) with truths (N, C) of `UNKNOWN`, `NEGATIVE` or `POSITIVE`.
+    """Sort scores (N, C) with truths (N, C) of `UNKNOWN`, `NEGATIVE` or `POSITIVE`.
 
-    An item whose score is not finite does not count in its column.
+    An item with a non-finite score does not count in its column.
     """
     values, codes = np.asarray(scores, dtype=np.float64).T, np.asarray(truth).T
     counts = (codes != UNKNOWN) & np.isfinite(values)
@@ -130,13 +130,13 @@ def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:
 
 
 def truth_codes(positive: ArrayLike, known: ArrayLike | None = None) -> NDArray[np.int8]:
-    """Truth codes of the same shape from what is positive and what is known (by default all)."""
+    """Truth codes from masks of positive and of known items (by default all), with the same shape."""
     codes = np.where(np.asarray(positive, dtype=bool), POSITIVE, NEGATIVE)
     return (codes if known is None else np.where(known, codes, UNKNOWN)).astype(np.int8)
 
 
 def auroc(scores: ArrayLike, truth: ArrayLike) -> float:
-    """Chance that a positive scores higher than a negative, ties counting half; NaN for one class.
+    """Probability that a positive scores higher than a negative, ties counting half; NaN for one class.
 
     >>> auroc([0.1, 0.4, 0.4, 0.8], [False, False, True, True])
     0.875
@@ -163,7 +163,7 @@ def _one_column(scores: ArrayLike, truth: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts at a threshold: positives said to be so, negatives said to be positive, and so on."""
+    """Counts of outcomes at a threshold: true and false positives, false and true negatives."""
 
     true_positive: int
     false_positive: int
@@ -172,39 +172,39 @@ class Confusion:
 
     @property
     def precision(self) -> float:
-        """Of those said to be positive, the share that is; NaN where none is said to be."""
+        """Of the predicted positives, the share that is positive; NaN without predicted positives."""
         return _share(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
-        """Sensitivity: of the positives, the share found; NaN where there are none."""
+        """Sensitivity: of the positives, the share predicted; NaN without positives."""
         return _share(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> float:
-        """Of the negatives, the share called so; NaN where there are none."""
+        """Of the negatives, the share predicted; NaN without negatives."""
         return _share(self.true_negative, self.true_negative + self.false_positive)
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; NaN where nothing is positive and nothing said to be."""
+        """Harmonic mean of precision and recall; NaN without actual and predicted positives."""
         return _share(
             2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative
         )
 
 
 def confusion(scores: ArrayLike, truth: ArrayLike, threshold: float) -> Confusion:
-    """What calling every score of at least `threshold` positive gives."""
-    said, positive = np.asarray(scores) >= threshold, np.asarray(truth, dtype=bool)
-    cells = (said & positive, said & ~positive, ~said & positive, ~said & ~positive)
+    """The outcomes if every score of at least `threshold` is predicted positive."""
+    predicted, positive = np.asarray(scores) >= threshold, np.asarray(truth, dtype=bool)
+    cells = (predicted & positive, predicted & ~positive, ~predicted & positive, ~predicted & ~positive)
     return Confusion(*(int(cell.sum()) for cell in cells))
 
 
 def best_threshold(scores: ArrayLike, truth: ArrayLike, criterion: Criterion = "f1") -> float | None:
-    """The threshold that is best on these scores, to be used on others; `None` where one class is missing.
+    """The best threshold on these scores, for use on others; `None` if one class is missing.
 
-    f1: the highest F1. youden: the highest sensitivity + specificity (Youden 1950). Equally good thresholds
-    go to the highest. It stands half-way to the next lower score, so that it holds for unseen scores.
+    f1: the highest F1. youden: the highest sensitivity + specificity (Youden 1950). Of equally good
+    thresholds, the highest is taken. It lies half-way to the next lower score, for unseen scores.
     """
     values, positive = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
     kept = np.isfinite(values)
@@ -224,9 +224,9 @@ def best_threshold(scores: ArrayLike, truth: ArrayLike, criterion: Criterion = "
 
 
 def argmax_credit(scores: ArrayLike, truth: ArrayLike) -> Floats:
-    """Whether the highest of C scores (N, C) is the right class `truth` (N,): 1, 0, or 1 in n of n tied.
+    """Whether the highest of C scores (N, C) is the right class `truth` (N,): 1, 0, or 1/n if n are tied.
 
-    Its mean is multi-class accuracy, in the mean over the orders of tied classes.
+    Its mean is multi-class accuracy, averaged over the orders of tied classes.
     """
     values = np.asarray(scores, dtype=np.float64)
     best = values == values.max(axis=1, keepdims=True)
@@ -235,7 +235,7 @@ def argmax_credit(scores: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def macro(values: ArrayLike) -> float:
-    """The mean over the classes that can be computed; NaN where none can.
+    """The mean over the classes that can be computed; NaN if none can.
 
     >>> macro([0.5, float("nan"), 0.75])
     0.625

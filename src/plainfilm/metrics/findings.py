@@ -1,17 +1,17 @@
-"""Does what was retrieved say the same findings as the query? Two rules, side by side.
+"""Agreement of retrieved items with the findings of the query, by two rules.
 
 States are int8 codes: 1 positive, 0 negative, -1 uncertain and `NOT_MENTIONED` (-2) not mentioned.
-Axes: Q queries, K retrieved items per query (fewer where `kept` is False), C observations.
+Axes: Q queries, K retrieved items per query (fewer if `kept` is False), C observations.
 
-*Published* is TxtRayAlign's rule, kept so that its numbers can be reproduced: an observation is a hit when
-the query's state equals that of any retrieved item, matching negatives and uncertain states included; a
-label said by two retrieved texts counts twice in the precision's denominator and once above it; queries
-without labels, or with nothing labelled retrieved, count as misses in the flat hit and not at all in
-precision and recall; F1 is the harmonic mean of the two averages.
+*Published* is TxtRayAlign's rule, kept to reproduce its numbers: an observation is a hit if the query's state
+equals that of any retrieved item, including matching negative and uncertain states; a label in two retrieved
+texts counts twice in the precision's denominator and once above it; queries without labels, or without
+labelled retrieved items, count as misses in the flat hit and are left out of precision and recall; F1 is the
+harmonic mean of the two averages.
 
-*Positive-only* is the rule to judge by: the set of positive observations of the query against the union of
-the positive observations of what was retrieved, as true positives, false positives and false negatives per
-observation, from which come the per-class, micro and macro scores of any text book.
+*Positive-only* is the recommended rule: it compares the set of positive observations of the query with the
+union of the positive observations of the retrieved items, as true positives, false positives and false
+negatives per observation, which give the usual per-class, micro and macro scores.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ Kept = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PublishedCounts:
-    """Per query: what the published scores are sums of. All (Q,).
+    """The counts behind the published scores, per query. All (Q,).
 
-    hits: observations that match. said: labels over the retrieved items. wanted: labels of the query.
-    duplicates: retrieved items minus distinct label vectors among them.
+    hits: observations that match. retrieved_labels: total number over the retrieved items. query_labels:
+    number of the query. duplicates: retrieved items minus distinct label vectors among them.
     """
 
     hits: NDArray[np.int64]
-    said: NDArray[np.int64]
-    wanted: NDArray[np.int64]
+    retrieved_labels: NDArray[np.int64]
+    query_labels: NDArray[np.int64]
     duplicates: NDArray[np.int64]
 
     @property
     def usable(self) -> Kept:
-        """Queries that enter precision and recall: labelled, with something labelled retrieved."""
-        return (self.said > 0) & (self.wanted > 0)
+        """Queries that count in precision and recall: labelled, with labelled retrieved items."""
+        return (self.retrieved_labels > 0) & (self.query_labels > 0)
 
     @property
     def flat_hit(self) -> NDArray[np.float64]:
-        """1 where at least one observation matches."""
+        """1 if at least one observation matches."""
         return (self.hits > 0).astype(np.float64)
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Hits over labels said; 0 where unusable."""
-        return np.where(self.usable, self.hits / np.maximum(self.said, 1), 0.0)
+        """Hits over labels of the retrieved items; 0 if unusable."""
+        return np.where(self.usable, self.hits / np.maximum(self.retrieved_labels, 1), 0.0)
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Hits over labels wanted; 0 where unusable."""
-        return np.where(self.usable, self.hits / np.maximum(self.wanted, 1), 0.0)
+        """Hits over labels of the query; 0 if unusable."""
+        return np.where(self.usable, self.hits / np.maximum(self.query_labels, 1), 0.0)
 
 
 @dataclass(frozen=True)
 class PositiveCounts:
-    """Per query and observation, all (Q, C) bool: said and true, said and not true, true and not said."""
+    """Outcomes per query and observation, all (Q, C) bool: true and false positives, false negatives."""
 
     true_positive: Kept
     false_positive: Kept
@@ -78,14 +78,14 @@ def published_counts(query: States, retrieved: States, kept: Kept | None = None)
     equal = (states == query[:, None, :]) & (query[:, None, :] != NOT_MENTIONED)
     return PublishedCounts(
         hits=equal.any(axis=1).sum(axis=1),
-        said=(states != NOT_MENTIONED).sum(axis=(1, 2)),
-        wanted=(query != NOT_MENTIONED).sum(axis=1),
+        retrieved_labels=(states != NOT_MENTIONED).sum(axis=(1, 2)),
+        query_labels=(query != NOT_MENTIONED).sum(axis=1),
         duplicates=_duplicates(states, rows),
     )
 
 
 def _duplicates(states: States, rows: Kept) -> NDArray[np.int64]:
-    """Items of each query whose label vector an earlier item of the query already has."""
+    """The number of items of each query with the label vector of an earlier item of the query."""
     repeated = np.zeros(len(states), dtype=np.int64)
     for later in range(1, states.shape[1]):
         same = (states[:, :later] == states[:, later : later + 1]).all(axis=2) & rows[:, :later]
@@ -95,16 +95,16 @@ def _duplicates(states: States, rows: Kept) -> NDArray[np.int64]:
 
 def positive_counts(query: States, retrieved: States, kept: Kept | None = None) -> PositiveCounts:
     """Positive-only: query (Q, C), retrieved (Q, K, C), kept (Q, K) → outcomes per query and observation."""
-    said = ((retrieved == 1) & _kept(retrieved, kept)[:, :, None]).any(axis=1)
+    predicted = ((retrieved == 1) & _kept(retrieved, kept)[:, :, None]).any(axis=1)
     true = query == 1
-    return PositiveCounts(said & true, said & ~true, ~said & true)
+    return PositiveCounts(predicted & true, predicted & ~true, ~predicted & true)
 
 
 def agreement(query: States, item: States) -> NDArray[np.int8]:
-    """What an item's states (..., C) are worth against the query's: 1 agrees, -1 contradicts, 0 unknown.
+    """The agreement of an item's states (..., C) with the query's: 1 agrees, -1 contradicts, 0 unknown.
 
-    Equal states agree. Positive against negative contradicts, and so does a positive that the query does
-    not mention: a report names what it sees. Anything else that is uncertain or blank stays open.
+    Equal states agree. Positive and negative contradict, and so does a positive that the query does not
+    mention, because reports mention findings. Other uncertain or blank states are unknown.
     """
     equal = (item == query) & (item != NOT_MENTIONED)
     opposite = ((item == 1) & ((query == 0) | (query == NOT_MENTIONED))) | ((item == 0) & (query == 1))

@@ -1,8 +1,8 @@
-"""Label F1 as report generation uses it: do two texts come to the same positive findings?
+"""Label F1 for report generation: agreement of the positive findings of two texts.
 
-The number depends on the labeller, the observations and what is made of uncertain states, so all three are
-in its name (`label-f1/plainfilm-chexpert-3/micro-14/uncertain=positive`). It is not the F1 of CheXbert,
-whose labels are a network's.
+The score depends on the labeller, the observations and the treatment of uncertain states, so all three are in
+its name (`label-f1/plainfilm-chexpert-3/micro-14/uncertain=positive`). It is not the F1 of CheXbert, whose
+labels come from a network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LabelF1:
-    """One score: `identity` says exactly which, `n` counts the positive states of the reference in it."""
+    """One score: `identity` is its full name, `n` counts the positive states of the reference in it."""
 
     identity: str
     f1: Interval
@@ -46,8 +46,8 @@ def label_f1(
     """Micro and macro over all observations (and over `subset`, if given), then one per observation.
 
     reference, generated: states (N, C) in the order of `observations`. patients: (N,), for the intervals.
-    uncertain: counted as positive, as negative, or, "left out", not at all where either side has it.
-    Observations that neither side has positive are left out of macro scores.
+    uncertain: counted as positive, as negative, or, "left out", not counted if either side has it.
+    Observations that are positive on neither side are left out of macro scores.
     """
     counts = _counts(reference, generated, uncertain)
     bootstrap = PatientBootstrap(patients)
@@ -55,25 +55,30 @@ def label_f1(
     groups = [(str(len(observations)), list(range(len(observations))))]
     if subset is not None:
         groups.append((str(len(subset)), [list(observations).index(one) for one in subset]))
-    found = []
+    scores = []
     for size, places in groups:
         for way in ("micro", "macro"):
-            found.append(_score(counts[:, places], way, name.format(f"{way}-{size}"), bootstrap))
-    found += [
+            scores.append(_score(counts[:, places], way, name.format(f"{way}-{size}"), bootstrap))
+    scores += [
         _score(counts[:, [place]], "micro", name.format(one), bootstrap)
         for place, one in enumerate(observations)
     ]
-    return found
+    return scores
 
 
 def _counts(reference: States, generated: States, uncertain: Uncertain) -> Floats:
     """(N, C, 3): true positives, false positives and false negatives."""
     positive = (1, -1) if uncertain == "positive" else (1,)
-    true, said = np.isin(reference, positive), np.isin(generated, positive)
+    true, generated_positive = np.isin(reference, positive), np.isin(generated, positive)
     kept = (reference != -1) & (generated != -1) if uncertain == "left out" else np.ones_like(true)
-    return np.stack([true & said & kept, said & ~true & kept, true & ~said & kept], axis=-1).astype(
-        np.float64
-    )
+    return np.stack(
+        [
+            true & generated_positive & kept,
+            generated_positive & ~true & kept,
+            true & ~generated_positive & kept,
+        ],
+        axis=-1,
+    ).astype(np.float64)
 
 
 def _score(counts: Floats, way: str, identity: str, bootstrap: PatientBootstrap) -> LabelF1:
@@ -90,7 +95,7 @@ def _score(counts: Floats, way: str, identity: str, bootstrap: PatientBootstrap)
 
 
 def _mean(values: Floats) -> Floats:
-    """The mean over observations of those that can be computed."""
+    """The mean over the observations that can be computed."""
     known = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0.0).sum(axis=-1) / known.sum(axis=-1)

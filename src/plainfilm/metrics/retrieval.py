@@ -1,9 +1,9 @@
-"""Where the right items stand in a ranking: rank of the first, recall at k, average precision.
+"""Ranks of relevant items: rank of the first, recall at k, average precision.
 
-Ties are counted fairly, never by the accident of storage order: rank, recall at k and average precision are
-their means over all orders of the tied items, in closed form (McSherry and Najork 2008, "Computing
-information retrieval performance measures efficiently in the presence of tied scores"). A model that scores
-everything alike therefore gets exactly what a random order gets.
+Ties do not depend on storage order: rank, recall at k and average precision are their means over all orders
+of the tied items, in closed form (McSherry and Najork 2008, "Computing information retrieval performance
+measures efficiently in the presence of tied scores"). So a model with constant scores gets exactly the score
+of a random order.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Indices = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class TieAwareRanks:
-    """Where the relevant items of Q queries rank, ties counted as their mean; all (Q,).
+    """The ranks of the relevant items of Q queries, averaged over ties; all (Q,).
 
-    above: items scored higher than the best relevant one. tied: items scored like it, itself included.
-    tied_relevant: how many of those are relevant; 0 says that the query has no relevant item at all.
-    average_precision: NaN where there is no relevant item.
+    above: items scored higher than the best relevant one. tied: items with its score, itself included.
+    tied_relevant: the number of relevant ones among them; 0 means that the query has no relevant item.
+    average_precision: NaN without a relevant item.
     """
 
     above: NDArray[np.int64]
@@ -38,20 +38,20 @@ class TieAwareRanks:
         return self.tied_relevant > 0
 
     def first_rank(self) -> NDArray[np.float64]:
-        """Rank of the first relevant item, from 1, in the mean over the orders of tied items; or NaN.
+        """Rank of the first relevant item, from 1, averaged over the orders of tied items; or NaN.
 
-        Of t tied items in random order with r relevant, the first relevant stands at (t + 1) / (r + 1).
+        Of t tied items in random order with r relevant, the first relevant has rank (t + 1) / (r + 1).
         """
         rank = self.above + (self.tied + 1) / (self.tied_relevant + 1)
         return np.where(self.answerable, rank, np.nan)
 
     def recall_at(self, k: int) -> NDArray[np.float64]:
-        """Chance that a relevant item is among the first `k`: 0 or 1 without ties; 0 if unanswerable."""
+        """Probability that a relevant item is among the first `k`: 0 or 1 without ties; 0 without any."""
         return hit_chance(np.clip(k - self.above, 0, None), self.tied, self.tied_relevant)
 
 
 def hit_chance(draws: Indices, items: Indices, relevant: Indices) -> NDArray[np.float64]:
-    """Chance that `draws` of `items` without replacement hold one of the `relevant`; elementwise, (Q,).
+    """Probability that `draws` of `items` without replacement include a `relevant` one; elementwise, (Q,).
 
     1 minus the product over the draws of the share of irrelevant items among those left.
     """
@@ -70,7 +70,7 @@ def harmonic_numbers(count: int) -> NDArray[np.float64]:
 
 
 def tie_aware_ranks(scores: Scores, relevant: Sequence[Indices]) -> TieAwareRanks:
-    """Where the relevant items stand: scores (Q, N), higher is better; -inf leaves an item out.
+    """The ranks of the relevant items: scores (Q, N), higher is better; -inf leaves an item out.
 
     relevant: per query the distinct indices of its relevant items, possibly none.
     """
@@ -82,13 +82,13 @@ def tie_aware_ranks(scores: Scores, relevant: Sequence[Indices]) -> TieAwareRank
 
 
 def join(parts: Sequence[TieAwareRanks]) -> TieAwareRanks:
-    """The ranks of blocks of queries as one."""
+    """The concatenated ranks of blocks of queries."""
     names = ("above", "tied", "tied_relevant", "average_precision")
     return TieAwareRanks(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def random_ranks(items: Indices, relevant: Indices) -> TieAwareRanks:
-    """What a random order of `items` gives when `relevant` of them are right; both (Q,)."""
+    """The expected ranks of `relevant` items among `items` in random order; both (Q,)."""
     number: NDArray[np.int64] = np.asarray(items).astype(np.int64)
     right: NDArray[np.int64] = np.asarray(relevant).astype(np.int64)
     harmonic = harmonic_numbers(int(number.max(initial=0)))
@@ -118,11 +118,11 @@ def _ranks_of_query(scores: Scores, wanted: Indices, harmonic: Scores) -> tuple[
 def _expected_precision(
     above: Indices, tied: Indices, relevant_above: Indices, relevant: Indices, harmonic: Scores
 ) -> float:
-    """Average precision in the mean over the orders of tied items; one entry per level with a relevant item.
+    """Average precision, averaged over the orders of tied items; one entry per level with a relevant item.
 
-    Place i of a level of t items, r of them relevant, below a items, q of them relevant, holds a relevant
-    item with chance r / t, and then (i - 1)(r - 1) / (t - 1) relevant ones are expected before it in the
-    level: sum over i of r / t * (1 + q + (i - 1)(r - 1) / (t - 1)) / (a + i).
+    Place i of a level of t items, r of them relevant, below a items, q of them relevant, has a relevant item
+    with probability r / t; then (i - 1)(r - 1) / (t - 1) relevant ones are expected before it in the level:
+    sum over i of r / t * (1 + q + (i - 1)(r - 1) / (t - 1)) / (a + i).
     """
     inverse = harmonic[above + tied] - harmonic[above]
     growth = (relevant - 1) / np.maximum(tied - 1, 1)

@@ -1,10 +1,10 @@
-"""Scores from sufficient statistics: two numbers per item, and how they are aggregated to one.
+"""Scores from sufficient statistics: two numbers per item, and their aggregation.
 
-Nearly every score of retrieval is a ratio of two sums over items (recall at k, micro precision), a mean of
-such ratios (macro), their harmonic mean (the published F1) or a median; nearly every score of classification
-is one of those or depends on the order of the items' scores (AUROC). The two numbers of every item
-(`Statistics`) are sufficient for values, intervals, baselines' intervals and paired differences, all computed
-by the same code, and stored they let two results be compared later.
+Nearly every retrieval score is a ratio of two sums over items (recall at k, micro precision), a mean of such
+ratios (macro), their harmonic mean (the published F1) or a median; nearly every classification score is one
+of those or depends on the order of the items' scores (AUROC). The two numbers of every item (`Statistics`)
+are sufficient for values, intervals, baselines' intervals and paired differences, all computed by the same
+code; when stored, they allow two results to be compared later.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
 
 RANKINGS = ("auroc", "average_precision")
-"""Aggregations of what `ranking_statistics` gives."""
+"""Aggregations of `ranking_statistics`."""
 AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
-"""How the parts of a score become one number."""
+"""The aggregations of the parts of a score to one number."""
 
 
 @dataclass(frozen=True)
 class Score:
     """A named number aggregated from `parts` (names of statistics) by `aggregation`, one of `AGGREGATIONS`.
 
-    ratio: sum of the numerators over the sum of the denominators of the one part.
+    ratio: sum of the numerators over the sum of the denominators of its single part.
     mean: mean of the parts' ratios, over the parts whose denominator is not 0.
     strict_mean: the same with 0 for a part whose denominator is 0.
-    harmonic: harmonic mean of the parts' ratios; 0 where one of them is 0.
-    median: median of the one part's numerators, over the items whose denominator is not 0.
+    harmonic: harmonic mean of the parts' ratios; 0 if one of them is 0.
+    median: median of the single part's numerators, over the items whose denominator is not 0.
     auroc, average_precision: mean over the parts (`ranking_statistics`) that have items of both classes.
     """
 
@@ -42,11 +42,11 @@ class Score:
 
 
 Statistics = Mapping[str, NDArray[np.float64]]
-"""Sufficient statistics: per name an array (N, 2), what each item adds to numerator and denominator."""
+"""Sufficient statistics: by name an array (N, 2), the addends of each item to numerator and denominator."""
 
 
 def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:
-    """(N, 2) from N numerators and denominators; the denominators are 1 where none are given."""
+    """(N, 2) from N numerators and denominators; the denominators are 1 by default."""
     top = np.asarray(numerator, dtype=np.float64)
     bottom = np.ones_like(top) if denominator is None else np.asarray(denominator, dtype=np.float64)
     return np.stack([top, bottom], axis=-1)
@@ -55,7 +55,7 @@ def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None)
 def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     """(N, 2) from N scores and their truth codes (`classification.truth_codes`): statistics of `RANKINGS`.
 
-    The numerator is the score and the denominator the code; it is 0 where the score is not finite.
+    The numerator is the score and the denominator the code; the code is 0 if the score is not finite.
     """
     values, codes = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     kept = np.isfinite(values)
@@ -63,7 +63,7 @@ def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float6
 
 
 def count(score: Score, values: Statistics) -> int:
-    """The number of items the score is over: those with a denominator that is not 0 in any part."""
+    """The number of items of the score: those with a non-zero denominator in any part."""
     return int(np.any([values[part][:, 1] > 0 for part in score.parts], axis=0).sum())
 
 
@@ -85,22 +85,22 @@ def _solve(
     summed = [score for score in scores if score.aggregation not in ("median", *RANKINGS)]
     ranked = [score for score in scores if score.aggregation in RANKINGS]
     names = sorted({part for score in summed for part in score.parts})
-    found: dict[str, Interval] = {}
+    by_name: dict[str, Interval] = {}
     if summed:
         stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
         places = {name: place for place, name in enumerate(names)}
         solved = bootstrap.of_sums(stacked, lambda sums: _signed(summed, sums, places))
-        found = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
+        by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
     if ranked:
-        found |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
+        by_name |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
     for score in scores:
         if score.aggregation == "median":
-            found[score.name] = _median(score, sides, bootstrap)
-    return [found[score.name] for score in scores]
+            by_name[score.name] = _median(score, sides, bootstrap)
+    return [by_name[score.name] for score in scores]
 
 
 def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) -> Floats:
-    """Sums (R, sides, parts, 2) to scores (R, M): the first side minus the second, where there is one."""
+    """Scores (R, M) from sums (R, sides, parts, 2): the first side minus the second, if there are two."""
     ratios = np.full(sums.shape[:-1], np.nan)
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
     columns = []
@@ -111,7 +111,7 @@ def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) ->
 
 
 def _first_minus_second(sides: Floats) -> Floats:
-    """(R, 1) or (R, 2) to (R,)."""
+    """The first side, or the first minus the second: (R, 1) or (R, 2) to (R,)."""
     return sides[:, 0] - sides[:, 1] if sides.shape[1] == 2 else sides[:, 0]
 
 
@@ -135,17 +135,17 @@ def _mean_of_known(values: Floats) -> Floats:
 def _ranked(
     scores: Sequence[Score], sides: Sequence[Statistics], bootstrap: PatientBootstrap
 ) -> list[Interval]:
-    """Scores of `RANKINGS`, all parts of all sides presorted once."""
+    """Scores of `RANKINGS`, with all parts of all sides presorted once."""
     names = sorted({part for score in scores for part in score.parts})
     columns = np.stack([side[name] for side in sides for name in names], axis=1)
     presorted = classification.rank(columns[..., 0], columns[..., 1])
 
     def statistic(weights: Floats) -> Floats:
-        found = presorted.under(weights).reshape(len(weights), len(sides), len(names), len(RANKINGS))
+        values = presorted.under(weights).reshape(len(weights), len(sides), len(names), len(RANKINGS))
         solved = []
         for score in scores:
             places = [names.index(part) for part in score.parts]
-            parts = found[:, :, places, RANKINGS.index(score.aggregation)]
+            parts = values[:, :, places, RANKINGS.index(score.aggregation)]
             solved.append(_first_minus_second(_mean_of_known(parts)))
         return np.stack(solved, axis=1)
 

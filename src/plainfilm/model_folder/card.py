@@ -1,4 +1,4 @@
-"""The README of a model folder, written from what the folder's settings state and nothing else."""
+"""The model card, the README of a model folder, written from the folder's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ care."""
 
 _LIMITS = """\
 - It was trained on the collections above and may do worse on other sites, scanners, views and ages; no
-  subgroup was examined unless scores above say so.
+  subgroup was examined unless the scores above include it.
 """
 
 
@@ -53,14 +53,14 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
 
 
 def _encoders(architecture: Mapping[str, Any]) -> dict[str, str]:
-    """The parts that name a file of their own, and the space that films and texts share."""
+    """The encoders, and the space that films and texts share."""
     parts = {name: value for name, value in architecture.items() if isinstance(value, Mapping)}
-    found = {f"{name} encoder": _encoder(value) for name, value in parts.items() if "use" in value}
+    encoders = {f"{name} encoder": _encoder(value) for name, value in parts.items() if "use" in value}
     if "pooling" in parts.get("text", {}):
-        found["text pooling"] = parts["text"]["pooling"]
+        encoders["text pooling"] = parts["text"]["pooling"]
     if "dimension" in parts.get("projection", {}):
-        found["shared space"] = f"{parts['projection']['dimension']} dimensions"
-    return found
+        encoders["shared space"] = f"{parts['projection']['dimension']} dimensions"
+    return encoders
 
 
 def _encoder(settings: Mapping[str, Any]) -> str:
@@ -90,7 +90,7 @@ def _table(facts: Mapping[str, Any]) -> str:
 
 def _collections(config: Mapping[str, Any]) -> str:
     if not config["collections"]:
-        return "Nothing is stated about its training data."
+        return "The training data are not stated."
     lines = [
         f"- {entry['name']} (fingerprint {entry['fingerprint']}, licence: {entry['licence'] or 'not stated'})"
         for entry in config["collections"]
@@ -100,7 +100,7 @@ def _collections(config: Mapping[str, Any]) -> str:
 
 def _scores(config: Mapping[str, Any]) -> str:
     if not config["scores"]:
-        return "None were recorded when it was written. `plainfilm evaluate` measures it."
+        return "No scores were recorded with the model. `plainfilm evaluate` measures it."
     rows = [f"| {name} | {value:.4g} |" for name, value in config["scores"].items()]
     note = "Measured on the validation split during training; no interval. Not a test result."
     return "\n".join([note, "", "| score | value |", "|---|---|", *rows])

@@ -1,4 +1,4 @@
-"""config.json of a model folder: what a model is and where it comes from."""
+"""config.json of a model folder: the settings and the origin of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMAT_VERSION = 2
 
 
 class TrainingCollection(Settings):
-    """A collection a model was trained on."""
+    """A collection that a model was trained on."""
 
     name: str
     fingerprint: str
@@ -25,12 +25,12 @@ class TrainingCollection(Settings):
 
 
 class TrainedOn(Settings):
-    """What evaluation must know of training; `None` where it is not known, and then restricts nothing.
+    """The facts of training that evaluation needs; an unknown fact is `None` and restricts nothing.
 
-    views: of the films (`None`: all). label_origin: whose labels the model learned from, in order of
-    preference, none for the corpus' own (`collection.label_origins.preferred_origins`); `None` where it
-    learned from no labels. observations: of which labels were read (`None`: all). text_rule: which part of a
-    report it was trained to read.
+    views: of the films (`None`: all). label_origin: origins of the training labels, in order of preference;
+    empty for the corpus' own (`collection.label_origins.preferred_origins`); `None` if no labels were used.
+    observations: the labelled observations that were read (`None`: all). text_rule: the rule for the part of
+    a report that was read.
     """
 
     views: tuple[View, ...] | None = None
@@ -40,12 +40,12 @@ class TrainedOn(Settings):
 
 
 class ModelConfig(Settings):
-    """What a model is and where it comes from.
+    """The settings and the origin of a model.
 
-    architecture: the settings of its kind. facts: its observations and tokenizers. text_rule: which part of
-    a report the model was trained to read. recipe: the run's recipe as resolved. scores: the run's own
-    validation scores. fingerprint: identifies weights and tokenizers; `save_model` fills it in, as it does
-    `architecture` and `facts`.
+    architecture: the settings of its kind. facts: its observations and tokenizers. text_rule: the rule for
+    the part of a report that the model was trained to read. recipe: the resolved recipe of the run. scores:
+    validation scores of the run. fingerprint: identifies weights and tokenizers; `save_model` fills it in, as
+    it does `architecture` and `facts`.
     """
 
     format_version: int = FORMAT_VERSION
@@ -61,7 +61,7 @@ class ModelConfig(Settings):
 
     @property
     def training_facts(self) -> TrainedOn:
-        """`trained_on`, or that nothing is known."""
+        """`trained_on`, or a record of unknown facts."""
         return self.trained_on or TrainedOn()
 
     @field_validator("architecture", mode="before")
@@ -71,7 +71,7 @@ class ModelConfig(Settings):
 
 
 def of_format_1(raw: Mapping[str, Any], max_tokens: int) -> dict[str, Any]:
-    """The values of a config.json of format 1 as those of today's; `max_tokens` is its tokenizer's."""
+    """Convert a config.json of format 1 to the present format; `max_tokens` is its tokenizer's."""
     stated = dict(raw["architecture"])
     kind = str(stated.pop("kind", "dual_encoder"))
     facts: dict[str, Any] = {"observations": stated.pop("observations", ())}

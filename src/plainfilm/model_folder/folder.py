@@ -1,12 +1,12 @@
-"""A model as a folder: weights, settings, tokenizers and a card. Written whole or not at all, read strictly.
+"""Saves and loads a model as a folder: weights, settings, tokenizers and a card, written atomically.
 
 model.safetensors   every tensor of the model
 config.json         `ModelConfig`
 tokenizers/NAME/    see `text.tokenizers`; one folder for each tokenizer the model reads or writes with
-patients.npy        who it was trained on, as hashes (`collection.leaks.patient_keys`); where it is known
+patients.npy        the patients it was trained on, as hashes (`collection.leaks.patient_keys`), if known
 README.md           the model card, written from the settings
 
-Format 1, of earlier versions, knew one tokenizer, which lay in the folder itself; it is still read.
+Format 1, of earlier versions, had a single tokenizer, in the folder itself; it can still be read.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ Tokenizers = Mapping[str, Tokenizer]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its tokenizers by name, its settings, and whom it was trained on, if
-    known."""
+    """A model in evaluation mode, its tokenizers by name, its settings, and hashes of its training patients,
+    if known."""
 
     model: Model
     tokenizers: Tokenizers
@@ -55,7 +55,7 @@ class LoadedModel:
 
 
 def tokenizer_facts(tokenizers: Tokenizers) -> dict[str, TokenizerFacts]:
-    """What a model must know of its tokenizers."""
+    """The facts of tokenizers that a model needs."""
     return {
         name: TokenizerFacts(
             vocabulary_size=one.vocabulary_size,
@@ -75,7 +75,7 @@ def save_model(
     config: ModelConfig,
     patients: PatientKeys | None = None,
 ) -> None:
-    """Write the model folder; one that is already there is replaced once the new one is complete."""
+    """Write the model folder; an existing one is replaced once the new one is complete."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _recover(folder)
@@ -97,14 +97,14 @@ def _write(part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig
     try:
         save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
     except SafetensorError as error:
-        raise DataError(f"{part / WEIGHTS_FILE}: cannot be written ({error}); make room") from None
+        raise DataError(f"{part / WEIGHTS_FILE}: cannot be written ({error}); free some space") from None
     (part / WEIGHTS_FILE).chmod(0o644)
     for name, tokenizer in sorted(tokenizers.items()):
         (part / TOKENIZERS / name).mkdir(parents=True)
         tokenizer.save(part / TOKENIZERS / name)
     facts = model.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
-    found = {"architecture": model.rebuilt_from(), "facts": facts, "fingerprint": _fingerprint(part)}
-    written = config.model_copy(update=found)
+    filled = {"architecture": model.rebuilt_from(), "facts": facts, "fingerprint": _fingerprint(part)}
+    written = config.model_copy(update=filled)
     write_json(written.model_dump(mode="json"), part / CONFIG_FILE)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     card = model_card(written.model_dump(mode="json"), parameters)
@@ -121,8 +121,8 @@ def _fingerprint(part: Path) -> str:
 
 
 def _replace_folder(new: Path, folder: Path) -> None:
-    # A folder cannot be replaced in one call. Killed between the two renames, the older one is left as
-    # `.NAME.old`, and `_recover` brings it back.
+    # A folder cannot be replaced in one call. A kill between the two renames leaves the older one as
+    # `.NAME.old`, and `_recover` restores it.
     old = folder.parent / f".{folder.name}.old"
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
@@ -140,8 +140,7 @@ def _recover(folder: Path) -> None:
 def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     """The settings of a model folder, without its weights.
 
-    A part that does not come with Plainfilm is code, and reading the settings runs it: only with
-    `trust_code`.
+    Reading the settings runs the code of parts that do not come with Plainfilm, which requires `trust_code`.
 
     Raises:
         ModelError: not a model folder, a newer format, or settings that do not fit this version.
@@ -169,8 +168,8 @@ def _of_todays_format(raw: Any, path: Path) -> dict[str, Any]:
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version not in (1, FORMAT_VERSION):
         raise ModelError(
-            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), this version reads "
-            f"1 and {FORMAT_VERSION}: use the version it was written with, or a newer plainfilm"
+            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), but this version reads "
+            f"1 and {FORMAT_VERSION}: use the version that wrote it, or a newer plainfilm"
         )
     if not isinstance(raw.get("architecture"), dict):
         raise ModelError(
@@ -182,7 +181,7 @@ def _of_todays_format(raw: Any, path: Path) -> dict[str, Any]:
 
 
 def _longest_text(folder: Path) -> int:
-    """The longest text of a tokenizer of format 1; damaged ones are found when the model is loaded."""
+    """The longest text of a tokenizer of format 1; loading the model reports damaged tokenizers."""
     try:
         return int(read_json(folder / SETTINGS_FILE)["max_tokens"])
     except (DataError, KeyError, TypeError, ValueError):
@@ -192,7 +191,7 @@ def _longest_text(folder: Path) -> int:
 def _refuse_code(values: Mapping[str, Any], path: Path) -> None:
     for place, name in foreign_code(values["architecture"], "architecture"):
         raise ModelError(
-            f"{path}: '{place}' is code of its own ('{name}'), which loading would run: "
+            f"{path}: '{place}' is foreign code ('{name}'), which loading would run: "
             "read it, then allow it with --trust-code (in Python: trust_code=True)"
         )
 
@@ -202,7 +201,7 @@ def _writer(raw: Any) -> str:
 
 
 def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
-    """The model in `folder`, in evaluation mode on the CPU.
+    """Load the model in `folder`, in evaluation mode on the CPU.
 
     Raises:
         ModelError: not a model folder, or a tensor that is missing, unexpected or of another shape.
@@ -214,7 +213,7 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     settings = read_model_config(folder, trust_code)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
-        raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
+        raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is no complete model folder")
     tokenizers = {name: load_tokenizer(folder, name) for name in settings.architecture.tokenizers()}
     facts = settings.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
     try:
@@ -237,7 +236,7 @@ def load_tokenizer(folder: Path, name: str) -> Tokenizer:
         ModelError: a file is missing or damaged.
     """
     own = Path(folder) / TOKENIZERS / name
-    # Format 1 had one, in the folder itself.
+    # Format 1 had a single tokenizer, in the folder itself.
     return Tokenizer.load(own if own.is_dir() or name != "text" else Path(folder))
 
 

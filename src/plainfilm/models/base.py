@@ -1,18 +1,18 @@
-"""The contract of a kind of model: one file that puts encoders and heads together.
+"""The contract of a kind of model: one file that combines encoders and heads.
 
 A kind module (`models/NAME.py`) has these names:
 
-    Config                  a `KindConfig`: all that decides the shape of the model; `use` is the file's name
+    Config                  a `KindConfig`: the complete architecture of the model; `use` is the file's name
     TINY                    a `Config` that builds in a moment without any file, for tests
-    PURPOSE, LIMITS         what the model card says such a model is for, and what it cannot do
+    PURPOSE, LIMITS         the intended use and the limitations for the model card
     build(config, facts)    a `Model`
 
-Facts are what data decide: the observations that are answered, and the tokenizers by name. A model may have
-none, one or several. What a model can do is an ability, a small protocol; callers ask for it (`ability`) and
-never for a class. Everything that is trained and needed to answer belongs to the model.
+Facts depend on the data: the observations that the model predicts, and its tokenizers by name. A model may
+have none, one or several tokenizers. An ability is a small protocol; callers request an ability (`ability`),
+never a class. Everything that is trained and needed for inference belongs to the model.
 
 Axes: N films, C channels, H and W pixels, F features, D shared dimensions, O observations, L tokens, B
-studies. Boxes are (x0, y0, x1, y1) as shares of the model's input, 0 to 1 from the top left.
+studies. Boxes are (x0, y0, x1, y1) as fractions of the model's input, 0 to 1 from the top left.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from plainfilm.nn.row_dropout import install_row_dropout
 
 
 class TokenizerFacts(Settings):
-    """What a model must know of a tokenizer: its ids are below `vocabulary_size`, a text has at most
-    `max_tokens` of them; `pad`, `start` and `end` are the ids of the special tokens, where it has them."""
+    """The properties of a tokenizer that a model depends on: its ids are below `vocabulary_size`, a text has
+    at most `max_tokens` of them; `pad`, `start` and `end` are the ids of its special tokens, if any."""
 
     vocabulary_size: int = Field(ge=1)
     max_tokens: int = Field(ge=2)
@@ -46,8 +46,8 @@ class TokenizerFacts(Settings):
 
 
 class Facts(Settings):
-    """What data decide of a model: what it answers, in the order of its logits, and what its texts are made
-    of, by the name of the tokenizer."""
+    """The properties of a model that depend on the data: its observations, in the order of its logits, and
+    its tokenizers, by name."""
 
     observations: tuple[str, ...] = ()
     tokenizers: dict[str, TokenizerFacts] = Field(default_factory=dict)
@@ -57,16 +57,16 @@ class Facts(Settings):
     def _differ(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if repeated:
-            raise ValueError(f"observation '{repeated[0]}' stands twice")
+            raise ValueError(f"observation '{repeated[0]}' is listed twice")
         return names
 
 
 @dataclass(frozen=True)
 class TokenizerNeed:
-    """A tokenizer that a kind of model asks for.
+    """A tokenizer that a kind of model needs.
 
-    name: of a pretrained one, else it is trained on the texts. max_tokens: the longest text the model takes,
-    where its settings say.
+    name: of a pretrained one; without it, a tokenizer is trained on the texts. max_tokens: the longest text
+    that the model accepts, if its settings limit it.
     """
 
     name: str | None = None
@@ -75,7 +75,7 @@ class TokenizerNeed:
 
 
 class KindConfig(Settings):
-    """Base of every kind's `Config`: `use` names the file, `image` are the settings of the image encoder."""
+    """Base of every kind's `Config`: `use` names the file, `image` the settings of the image encoder."""
 
     answers_observations: ClassVar[bool] = False
     """Whether the model has an output for every observation of its facts."""
@@ -89,15 +89,15 @@ class KindConfig(Settings):
         return checked_encoder("image encoder", values, "model.image")
 
     def tokenizers(self) -> dict[str, TokenizerNeed]:
-        """The tokenizers that the model reads or writes with; one that belongs to a part has its name."""
+        """The tokenizers that the model reads or writes with; a tokenizer of a part has the part's name."""
         return {}
 
 
 def checked_encoder(kind: str, values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The settings of an encoder with every default written out.
+    """Check the settings of an encoder; return them with every default written out.
 
     Raises:
-        ConfigError: no `use`, an unknown name, or a key or value that the encoder does not take.
+        ConfigError: no `use`, an unknown name, or a key or value that the encoder does not accept.
     """
     settings = base.encoder_config(kind, values, where)
     settings.check()
@@ -108,7 +108,7 @@ class Model(nn.Module):
     """Base of every model."""
 
     dimension: int
-    """D, the length of the vectors it makes of films, where it makes any."""
+    """D, the length of the model's image vectors, if it has any."""
 
     def __init__(self, config: Any, facts: Facts) -> None:
         super().__init__()
@@ -117,56 +117,55 @@ class Model(nn.Module):
         self._frozen: list[str] = []
 
     def parts(self) -> dict[str, nn.Module]:
-        """What can be taken from another model, frozen or given a rate of its own, by name."""
+        """The parts, by name, that can be taken from another model, frozen or given a learning rate."""
         raise NotImplementedError(f"{type(self).__name__} does not name its parts")
 
     def film_features(self, images: Tensor) -> ImageFeatures:
-        """What every question about films starts from, of normalised `images` (N, C, H, W)."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes films")
+        """The features of normalised `images` (N, C, H, W) that every ability starts from."""
+        raise NotImplementedError(f"{type(self).__name__} does not define how it encodes films")
 
     def forward(self, method: str, *inputs: Any) -> Any:
-        """Calls one of the methods of the model; through here, so that hooks of DDP, FSDP and compile
-        fire."""
+        """Call a method of the model by name, so that hooks of DDP, FSDP and compile fire."""
         return getattr(self, method)(*inputs)
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """Unit vectors (N, D) of normalised `images` (N, C, H, W), where the model has such."""
+        """Unit vectors (N, D) of normalised `images` (N, C, H, W), for a model with this ability."""
         vectors: Tensor = ability(self, EncodesImages, "films").image_vectors(self.film_features(images))
         return vectors
 
     def other_parameters(self) -> list[nn.Parameter]:
-        """All that belong to no part."""
+        """The parameters outside all parts."""
         of_parts = {id(parameter) for part in self.parts().values() for parameter in part.parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in of_parts]
 
     def keep_frozen(self, modules: Sequence[nn.Module]) -> None:
-        """Hold `modules` (below this one) in evaluation mode from now on."""
+        """Keep `modules` (submodules of this one) in evaluation mode from now on."""
         wanted = {id(part) for part in modules}
         self._frozen = [name for name, module in self.named_modules() if id(module) in wanted]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """Training or evaluation mode for everything that is not frozen."""
+        """Set training or evaluation mode for every module that is not frozen."""
         super().train(mode)
         for name in self._frozen:
             self.get_submodule(name).eval()
         return self
 
     def rebuilt_from(self) -> KindConfig:
-        """The settings that build this model again without weights, downloads or paths."""
-        found: KindConfig = self.config
+        """The settings that rebuild this model without weights, downloads or paths."""
+        config: KindConfig = self.config
         encoders = (base.ImageEncoder, base.TextEncoder)
         stated = {
             name: part.rebuilt_from()
             for name, part in self.parts().items()
-            if name in type(found).model_fields and isinstance(part, encoders)
+            if name in type(config).model_fields and isinstance(part, encoders)
         }
-        return found.model_copy(update=stated)
+        return config.model_copy(update=stated)
 
 
 @runtime_checkable
 class EncodesImages(Protocol):
-    """Films as vectors that are compared by their angle."""
+    """Encodes films as vectors that are compared by cosine similarity."""
 
     dimension: int
 
@@ -177,20 +176,20 @@ class EncodesImages(Protocol):
 
 @runtime_checkable
 class EncodesTexts(Protocol):
-    """Texts as vectors in the space of the films; its tokenizer is called "text"."""
+    """Encodes texts as vectors in the space of the films; the tokenizer is called "text"."""
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of ids and mask (N, L)."""
         ...
 
     def scale(self) -> Tensor:
-        """What similarities are multiplied with before a softmax, a scalar."""
+        """The factor of similarities before a softmax, a scalar."""
         ...
 
 
 @runtime_checkable
 class Classifies(Protocol):
-    """An answer for each observation of the model's facts."""
+    """Predicts each observation of the model's facts."""
 
     def logits(self, features: ImageFeatures) -> Tensor:
         """(N, O), float32 under any autocast; the probability of each is its sigmoid."""
@@ -208,25 +207,24 @@ class StudyFeatures:
 
 @runtime_checkable
 class EncodesStudies(Protocol):
-    """Any number of films of a study as one."""
+    """Fuses any number of films of a study."""
 
     def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
-        """`films` says how the N films belong to B studies; `projections` (N,) int64 are codes of
-        `types.View`."""
+        """`films` maps the N films to B studies; `projections` (N,) int64 are codes of `types.View`."""
         ...
 
 
 @runtime_checkable
 class WritesReports(Protocol):
-    """Reports as token ids; `writes_with` is the name of the tokenizer."""
+    """Writes reports as token ids; `writes_with` is the name of the tokenizer."""
 
     writes_with: str
 
     def write_reports(
         self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int
     ) -> Tensor:
-        """Token ids (B, L) of a report for each of the B studies that the N films belong to; what follows the
-        end token of a row means nothing."""
+        """Token ids (B, L) of a report for each of the B studies of the N films; ids after the end token of a
+        row have no meaning."""
         ...
 
 
@@ -241,16 +239,16 @@ class Located:
 
 @runtime_checkable
 class Locates(Protocol):
-    """Boxes for what a text names; its tokenizer is called "text"."""
+    """Locates phrases as boxes; the tokenizer is called "text"."""
 
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
-        """Where Q prompts, ids and mask (Q, L), lie on each film; every prompt as if it were asked alone."""
+        """The boxes of Q prompts, ids and mask (Q, L), on each film; prompts do not affect each other."""
         ...
 
 
 @runtime_checkable
 class Describes(Protocol):
-    """A sentence for a box; `writes_with` is the name of the tokenizer."""
+    """Describes boxes in sentences; `writes_with` is the name of the tokenizer."""
 
     writes_with: str
 
@@ -270,26 +268,26 @@ ABILITIES: Mapping[str, type] = {
 }
 
 _ABSENT = {
-    "encodes_images": "makes no vectors of films",
-    "encodes_texts": "reads no texts or prompts",
-    "classifies": "has no output for observations",
-    "encodes_studies": "takes films one by one, not studies",
-    "writes_reports": "writes no reports",
-    "locates": "does not say where things are",
-    "describes": "writes no sentences about boxes",
+    "encodes_images": "does not encode films as vectors",
+    "encodes_texts": "does not encode texts or prompts",
+    "classifies": "does not predict observations",
+    "encodes_studies": "encodes single films, not studies",
+    "writes_reports": "does not write reports",
+    "locates": "does not locate phrases",
+    "describes": "does not describe boxes",
 }
 
 
 def abilities(model: nn.Module) -> frozenset[str]:
-    """The names of what `model` can do."""
+    """The names of the abilities of `model`."""
     return frozenset(name for name, protocol in ABILITIES.items() if isinstance(model, protocol))
 
 
 def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any:
-    """`model` as one that has the ability `protocol`; `who` asks.
+    """`model`, checked for the ability `protocol`; `who` names the caller in the error.
 
     Raises:
-        UsageError: it has not, with what it cannot do and `way_out`.
+        UsageError: the model lacks the ability; the message ends with `way_out`.
     """
     if isinstance(model, protocol):
         return model
@@ -299,7 +297,7 @@ def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any
 
 
 class KindModule(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     Config: type[KindConfig]
     TINY: KindConfig
@@ -307,7 +305,7 @@ class KindModule(Protocol):
     LIMITS: str
 
     def build(self, config: Any, facts: Facts) -> Model:
-        """The model that `config` describes, with new parts random."""
+        """The model of `config`, with random new parts."""
         ...
 
 
@@ -320,7 +318,7 @@ def kind_config(values: Mapping[str, Any], where: str) -> KindConfig:
     """`values` checked against the `Config` of the kind that `values["use"]` names.
 
     Raises:
-        ConfigError: no `use`, an unknown kind, or a key or value it does not take.
+        ConfigError: no `use`, an unknown kind, or a key or value that it does not accept.
     """
     if "use" not in values:
         raise ConfigError(f"{where}: key 'use' is missing: {nearest('', plugins.names('model'))}")
@@ -329,24 +327,24 @@ def kind_config(values: Mapping[str, Any], where: str) -> KindConfig:
 
 
 def build_model(settings: KindConfig, facts: Facts) -> Model:
-    """The model that `settings` describe; new parts are random and dropout draws by row.
+    """The model of `settings`; new parts are random and dropout is drawn by row.
 
     Raises:
         ConfigError: parts that do not fit together, or a tokenizer that the facts lack.
-        ModelError: pretrained weights that are not here and cannot be had.
+        ModelError: pretrained weights that are missing and cannot be downloaded.
     """
     missing = [name for name in settings.tokenizers() if name not in facts.tokenizers]
     if missing:
         raise ConfigError(f"model '{settings.use}' needs a tokenizer called '{missing[0]}'")
     if settings.answers_observations and not facts.observations:
-        raise ConfigError(f"model '{settings.use}' needs at least one observation to answer")
+        raise ConfigError(f"model '{settings.use}' needs at least one observation to predict")
     model = kind(settings.use).build(settings, facts)
     install_row_dropout(model)
     return model
 
 
 def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every key in nested `values` that names code of somebody's own, and the name."""
+    """Every key in nested `values` that names a user's own code, with that name."""
     if isinstance(values, Mapping):
         for key, value in values.items():
             place = f"{where}.{key}" if where else str(key)
@@ -362,11 +360,11 @@ def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
 
 
 def in_full_precision(values: Tensor) -> Tensor:
-    """`values` in float32, or float64 where they are."""
+    """`values` in float32, or in float64 if they have it already."""
     return values if values.element_size() == 8 else values.float()
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:
-    """Rows of `vectors` (N, D) at length 1, in at least float32 whatever autocast says."""
+    """Rows of `vectors` (N, D) at length 1, in at least float32 under any autocast."""
     with torch.autocast(vectors.device.type, enabled=False):
         return nn.functional.normalize(in_full_precision(vectors), dim=-1)

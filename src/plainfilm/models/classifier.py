@@ -1,7 +1,7 @@
-"""A classifier: an image encoder and one linear layer, a logit for each observation by itself.
+"""A classifier: an image encoder and one linear layer with an independent logit for each observation.
 
-What fine-tuning and linear probing make of a dual encoder's image encoder, and what supervised training makes
-from nothing. Observations do not exclude each other: the probability of each is sigmoid(logit).
+Fine-tuning and linear probing build it from a dual encoder's image encoder; supervised training can build it
+from scratch. Observations do not exclude each other: the probability of each is sigmoid(logit).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from plainfilm.nn.base import ImageFeatures
 
 PURPOSE = "scoring films for the observations below, and studying such models"
 LIMITS = """\
-- It knows the observations above and no others; a film that shows something else still gets scores.
-- It learned from labels, with whatever is wrong or missing in them.
-- Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
-  with save_decisions=true)."""
+- It predicts the observations above and no others; a film with another finding still gets scores.
+- It learned from labels, including their errors and omissions.
+- Its probabilities are calibrated only if the folder has operating points (`plainfilm evaluate
+  classification` with save_decisions=true)."""
 
 
 class Config(KindConfig):
@@ -35,7 +35,7 @@ TINY = Config(image={"use": "compact", "width": 4, "grid": 2, "channels": 1})
 
 
 class Classifier(Model):
-    """Films to logits of the observations of its facts."""
+    """Predicts a logit for each observation of its facts."""
 
     config: Config
 
@@ -50,12 +50,12 @@ class Classifier(Model):
         return {"image": self.image, "head": self.head}
 
     def film_features(self, images: Tensor) -> ImageFeatures:
-        """What the image encoder makes of normalised `images` (N, C, H, W)."""
+        """The output of the image encoder for normalised `images` (N, C, H, W)."""
         features: ImageFeatures = self.image(images)
         return features
 
     def image_vectors(self, features: ImageFeatures) -> Tensor:
-        """The pooled features the logits are made of, as unit vectors (N, D): what films are compared by."""
+        """The pooled features, the input of the logits, as unit vectors (N, D), for similarity of films."""
         return unit_vectors(features.pooled)
 
     def logits(self, features: ImageFeatures) -> Tensor:
@@ -66,11 +66,11 @@ class Classifier(Model):
 
 
 def build(config: Config, facts: Facts) -> Classifier:
-    """The model `config` describes; new parts are random.
+    """The model of `config`; new parts are random.
 
     Raises:
-        ConfigError: settings the encoder does not take.
-        ModelError: pretrained weights that are not here and cannot be had.
+        ConfigError: settings that the encoder does not accept.
+        ModelError: pretrained weights that are missing and cannot be downloaded.
     """
     settings = base.encoder_config("image encoder", config.image, "model.image")
     return Classifier(base.image_encoder(settings.use).build(settings), config, facts)

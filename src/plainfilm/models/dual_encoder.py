@@ -1,7 +1,7 @@
-"""Two encoders and what joins them: films and texts as unit vectors of one space.
+"""A dual encoder: films and texts as unit vectors of one space.
 
-The architecture of CLIP (Radford et al. 2021, arXiv:2103.00020), ConVIRT and TxtRayAlign: a film's
-similarity to a text is the dot product of their unit vectors, sharpened by a learned scale.
+The architecture of CLIP (Radford et al. 2021, arXiv:2103.00020), ConVIRT and TxtRayAlign: the similarity of a
+film and a text is the dot product of their unit vectors times a learned scale.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ PURPOSE = "searching films and report sentences by similarity, and studying such
 LIMITS = """\
 - It ranks by similarity; a high score is not evidence that a finding is present.
 - Similarity of texts follows wording: a finding and its negation can lie close together.
-- What it retrieves are sentences written about other patients."""
+- The sentences it retrieves were written about other patients."""
 
 
 class Config(KindConfig):
-    """Everything that decides the shape of a dual encoder.
+    """The complete architecture of a dual encoder.
 
-    `text` are the settings of its text encoder, as `image` are of the other. `temperature` is the initial
-    1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
+    `text` holds the settings of its text encoder, as `image` those of its image encoder. `temperature` is the
+    initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
     """
 
     use: str = "dual_encoder"
@@ -46,7 +46,7 @@ class Config(KindConfig):
         return checked_encoder("text encoder", values, "model.text")
 
     def tokenizers(self) -> dict[str, TokenizerNeed]:
-        """The text encoder's."""
+        """The tokenizer of the text encoder."""
         stated = self.text
         name, longest = stated.get("name") or None, stated.get("max_tokens")
         return {"text": TokenizerNeed(name, longest, bool(stated.get("offline")))}
@@ -60,7 +60,7 @@ TINY = Config(
 
 
 class DualEncoder(Model):
-    """An image encoder and a text encoder that meet in one space of `dimension` features."""
+    """An image encoder and a text encoder with a shared space of `dimension` features."""
 
     config: Config
 
@@ -80,7 +80,7 @@ class DualEncoder(Model):
         self.log_scale = nn.Parameter(start, requires_grad=config.learn_temperature)
 
     def parts(self) -> dict[str, nn.Module]:
-        """Both encoders and what follows each."""
+        """The encoders and their projections."""
         return {
             "image": self.image,
             "text": self.text,
@@ -89,7 +89,7 @@ class DualEncoder(Model):
         }
 
     def film_features(self, images: Tensor) -> ImageFeatures:
-        """What the image encoder makes of normalised `images` (N, C, H, W)."""
+        """The output of the image encoder for normalised `images` (N, C, H, W)."""
         features: ImageFeatures = self.image(images)
         return features
 
@@ -99,7 +99,7 @@ class DualEncoder(Model):
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of `token_ids` and `token_mask` (N, L)."""
-        # An accelerator is done with the padding sooner than with starting further groups.
+        # On an accelerator, encoding the padding is faster than starting further groups.
         if self.training and token_ids.device.type == "cpu":
             pooled = by_length(self._pooled, token_ids, token_mask)
         else:
@@ -111,23 +111,23 @@ class DualEncoder(Model):
         return pooled
 
     def scale(self) -> Tensor:
-        """What similarities are multiplied with before a softmax: 1/temperature, a scalar."""
+        """The factor of similarities before a softmax: 1/temperature, a scalar."""
         limit = math.log(self.config.scale_limit)
         return self.log_scale.clamp(-limit, limit).exp()
 
     @torch.no_grad()
     def limit_scale(self) -> None:
-        """Bring `log_scale` back inside its limits, where it would otherwise get no gradient any more."""
+        """Clamp `log_scale` to its limits, beyond which it would get no gradient."""
         limit = math.log(self.config.scale_limit)
         self.log_scale.clamp_(-limit, limit)
 
 
 def encoders(config: Config, facts: Facts) -> tuple[base.ImageEncoder, base.TextEncoder]:
-    """The two encoders that `config` describes, for the tokenizer called "text".
+    """The two encoders of `config`, for the tokenizer called "text".
 
     Raises:
-        ConfigError: settings that an encoder does not take.
-        ModelError: pretrained weights that are not here and cannot be had.
+        ConfigError: settings that an encoder does not accept.
+        ModelError: pretrained weights that are missing and cannot be downloaded.
     """
     image_config = base.encoder_config("image encoder", config.image, "model.image")
     text_config = base.encoder_config("text encoder", config.text, "model.text")
@@ -137,5 +137,5 @@ def encoders(config: Config, facts: Facts) -> tuple[base.ImageEncoder, base.Text
 
 
 def build(config: Config, facts: Facts) -> DualEncoder:
-    """The model `config` describes; see `encoders` for the errors."""
+    """The model of `config`; see `encoders` for the errors."""
     return DualEncoder(*encoders(config, facts), config, facts)

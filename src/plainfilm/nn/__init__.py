@@ -1,1 +1,1 @@
-"""Encoders, projections and the dual encoder, and the folder a model is kept in."""
+"""Neural network parts: encoders, projections, pooling, and dropout by row."""

@@ -34,7 +34,7 @@ class ImageFeatures:
         return len(self.pooled)
 
     def each(self, function: Callable[[Tensor], Tensor]) -> ImageFeatures:
-        """The features with `function` done to both tensors."""
+        """The features with `function` applied to both tensors."""
         return ImageFeatures(function(self.pooled), function(self.patches))
 
 
@@ -52,14 +52,14 @@ class EncoderConfig(config.Settings):
     use: str
 
     def check(self) -> None:
-        """Raise an error for what is known to be wrong before any data is read, such as a name."""
+        """Raise an error for settings known to be wrong before data are read, such as an unknown name."""
 
 
 class ImageEncoder(nn.Module):
-    """Turns films into features.
+    """Encodes films as features.
 
-    `features` is F of the pooled vector and `patch_features` that of the patches; `config` is what it
-    was built from.
+    `features` is F of the pooled vector and `patch_features` that of the patches; `config` holds its
+    settings.
     """
 
     features: int
@@ -68,15 +68,15 @@ class ImageEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> ImageFeatures:
         """Features of normalised `images` (N, C, H, W)."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes")
+        raise NotImplementedError(f"{type(self).__name__} does not define how it encodes")
 
     def rebuilt_from(self) -> dict[str, Any]:
-        """The settings that build the same architecture again without weights, downloads or paths."""
+        """The settings that rebuild the same architecture without weights, downloads or paths."""
         return self.config.model_dump(mode="json")
 
 
 class TextEncoder(nn.Module):
-    """Turns token ids into features; `max_tokens` is the longest text it can take."""
+    """Encodes token ids as features; `max_tokens` is the longest text that it accepts."""
 
     features: int
     max_tokens: int
@@ -84,36 +84,36 @@ class TextEncoder(nn.Module):
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
         """Features of `token_ids` (N, L) int64; `token_mask` (N, L) bool is False on padding."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it encodes")
+        raise NotImplementedError(f"{type(self).__name__} does not define how it encodes")
 
     def layers(self) -> Sequence[nn.Module]:
-        """The parts in the order of the data: the embeddings, then each block."""
+        """The parts in the order of the data flow: the embeddings, then each block."""
         raise NotImplementedError(f"{type(self).__name__} does not name its layers")
 
     def rebuilt_from(self) -> dict[str, Any]:
-        """The settings that build the same architecture again without weights, downloads or paths."""
+        """The settings that rebuild the same architecture without weights, downloads or paths."""
         return self.config.model_dump(mode="json")
 
 
 class ImageEncoderModule(Protocol):
-    """What a module of `nn/image` offers."""
+    """The names in a module of `nn/image`."""
 
     Config: type[EncoderConfig]
     TINY: EncoderConfig
 
     def build(self, config: Any) -> ImageEncoder:
-        """The encoder `config` describes."""
+        """The encoder of `config`."""
         ...
 
 
 class TextEncoderModule(Protocol):
-    """What a module of `nn/text` offers."""
+    """The names in a module of `nn/text`."""
 
     Config: type[EncoderConfig]
     TINY: EncoderConfig
 
     def build(self, config: Any, vocabulary_size: int) -> TextEncoder:
-        """The encoder `config` describes, for token ids below `vocabulary_size`."""
+        """The encoder of `config`, for token ids below `vocabulary_size`."""
         ...
 
 
@@ -131,7 +131,7 @@ def encoder_config(kind: str, values: Mapping[str, Any], where: str) -> EncoderC
     """`values` checked against the `Config` of the encoder that `values["use"]` names.
 
     Raises:
-        ConfigError: no `use`, an unknown name, or a key or value its `Config` does not take.
+        ConfigError: no `use`, an unknown name, or a key or value that its `Config` does not accept.
     """
     if "use" not in values:
         raise ConfigError(f"{where}: key 'use' is missing: {nearest('', plugins.names(kind))}")

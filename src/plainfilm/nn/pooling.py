@@ -1,4 +1,4 @@
-"""From token features to one vector per text."""
+"""Pools token features to one vector per text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 TextPooling = Literal["mean", "end", "start"]
-"""`mean` averages all tokens, special ones included (TxtRayAlign, DeCLUTR); `end` takes the last token
-that is not padding (CLIP); `start` takes the first (BERT's [CLS])."""
+"""`mean` averages all tokens, special ones included (TxtRayAlign, DeCLUTR); `end` takes the last token that
+is not padding (CLIP); `start` takes the first (BERT's [CLS])."""
 
 
 def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    """The mean of `tokens` (N, L, F) where `mask` (N, L) is True: (N, F); zeros for a row without any."""
+    """The mean of `tokens` (N, L, F) where `mask` (N, L) is True: (N, F); zeros for an empty row."""
     weights = mask.unsqueeze(-1).to(tokens.dtype)
     return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 

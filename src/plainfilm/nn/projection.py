@@ -1,4 +1,4 @@
-"""From an encoder's features into the space both encoders share."""
+"""Projections of an encoder's features to the shared space."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ProjectionKind = Literal["none", "linear", "mlp", "residual_mlp"]
 
 
 class ProjectionConfig(Settings):
-    """`kind` applies to both towers unless `text_kind` says otherwise; `dimension` is the shared space's.
+    """`kind` applies to both encoders unless `text_kind` is set; `dimension` is that of the shared space.
 
-    `none` passes features on and needs as many of them as `dimension`; `linear` is one layer with bias;
-    `mlp` is two layers with a GELU between, as wide inside as the shared space; `residual_mlp` adds what the
-    first gives to what the second makes of it, after `dropout`, and normalises (CXR-CLIP's).
+    `none` returns features unchanged and needs `dimension` of them; `linear` is one layer with bias; `mlp` is
+    two layers with a GELU between, with `dimension` hidden features; `residual_mlp` adds the output of the
+    first layer to that of the second, after `dropout`, and normalises (as in CXR-CLIP).
     """
 
     kind: ProjectionKind = "linear"
@@ -58,7 +58,7 @@ def build_projection(kind: ProjectionKind, features: int, dimension: int, dropou
         return ResidualProjection(features, dimension, dropout)
     if features != dimension:
         raise ConfigError(
-            f"projection 'none' needs encoders with {dimension} features, this one has {features}: "
+            f"projection 'none' needs encoders with {dimension} features, but this one has {features}: "
             f"set projection.kind to linear or mlp, or projection.dimension to {features}"
         )
     return nn.Identity()

@@ -1,4 +1,4 @@
-"""Entries that belong to items, a different number to each: films of a study, boxes of a film, sentences."""
+"""Varying numbers of entries per item: films of a study, boxes of a film, sentences."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ragged:
-    """How E entries, item by item, belong to B items.
+    """The assignment of E entries to B items, in the order of the items.
 
-    counts: (B,) int64, the entries of each item; their sum is E. Values of the entries lie one after another,
-    those of the first item first.
+    counts: (B,) int64, the number of entries of each item; their sum is E. Values of entries are
+    concatenated, the first item's first.
     """
 
     counts: Tensor
@@ -30,17 +30,17 @@ class Ragged:
 
     @cached_property
     def item(self) -> Tensor:
-        """(E,) int64: which item each entry belongs to."""
+        """(E,) int64: the item of each entry."""
         return torch.repeat_interleave(torch.arange(len(self), device=self.counts.device), self.counts)
 
     @cached_property
     def place(self) -> Tensor:
-        """(E,) int64: the position of each entry among those of its item, from 0."""
+        """(E,) int64: the position of each entry within its item, from 0."""
         return torch.arange(len(self.item), device=self.counts.device) - self.starts[self.item]
 
     @cached_property
     def starts(self) -> Tensor:
-        """(B,) int64: where the entries of each item begin."""
+        """(B,) int64: the index of the first entry of each item."""
         return self.counts.cumsum(0) - self.counts
 
     @property
@@ -49,16 +49,16 @@ class Ragged:
         return len(self.item)
 
     def bounds(self, start: int, stop: int) -> tuple[int, int]:
-        """Where the entries of items `start` to `stop` begin and end."""
+        """The start and end of the entries of items `start` to `stop`."""
         return int(self.counts[:start].sum()), int(self.counts[:stop].sum())
 
     def first(self, count: int) -> tuple[Ragged, Tensor]:
-        """At most `count` entries of each item, and which (E,) they are."""
+        """At most `count` entries of each item, and a mask (E,) of them."""
         return Ragged(self.counts.clamp(max=count)), self.place < count
 
     def padded(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Values of entries (E, ...) as (B, M, ...) with zeros where an item has fewer than the most
-        entries M, and the mask (B, M) bool of what is there."""
+        """Values of entries (E, ...) as (B, M, ...), padded with zeros to the largest number of entries M,
+        and the mask (B, M) bool of actual entries."""
         most = int(self.counts.max()) if len(self) else 0
         mask = torch.arange(most, device=self.counts.device) < self.counts[:, None]
         filled = values.new_zeros((len(self), most, *values.shape[1:]))
@@ -66,7 +66,7 @@ class Ragged:
         return filled, mask
 
     def to(self, device: torch.device | str) -> Ragged:
-        """The same on `device`."""
+        """The same assignment on `device`."""
         return Ragged(self.counts.to(device, non_blocking=True))
 
     def slice(self, start: int, stop: int) -> Ragged:

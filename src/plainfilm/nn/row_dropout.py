@@ -1,18 +1,18 @@
-"""Dropout whose mask for an entry depends on the step, the row, its place in the row and the layer only.
+"""Dropout whose mask for an entry depends only on the step, the row, its place in the row and the layer.
 
-Ordinary dropout draws from one stream, so the mask of a row changes with how a batch is cut into
-sub-batches or spread over processes, and a second pass over the same rows sees other masks. That breaks
-gradient caching, whose two passes must agree. Here each mask is a hash of (seed, layer, row, place,
-position): no state, no stream, the same on every device, and a text that is padded further keeps its mask.
+Ordinary dropout draws from one stream, so the mask of a row depends on how a batch is cut into sub-batches or
+spread over processes, and a second pass over the same rows gets other masks. That breaks gradient caching,
+which needs the same masks in both passes. Here each mask is a hash of (seed, layer, row, place, position): it
+has no state, is the same on every device, and does not change when a text is padded further.
 
 Encoders are written with ordinary `nn.Dropout`; `install_row_dropout` replaces it (and stochastic depth). A
-training step opens `per_row_dropout` for the rows that pass through; where these rows have a different
-number of entries each (films of a study, boxes of a film), `dropout_entries` says which row and place each
-entry has. Outside of both the layers draw as ordinary dropout does.
+training step opens `per_row_dropout` for its rows; if these rows have varying numbers of entries (films of a
+study, boxes of a film), `dropout_entries` assigns a row and a place to each entry. Outside both contexts the
+layers work as ordinary dropout.
 
 Layers of other libraries that draw inside functions (`torch.nn.functional.dropout`, attention with a
-`dropout_p`) are reached through torch's function mode while `per_row_dropout` is open. Out of reach is
-recomputation of activations during the backward pass.
+`dropout_p`) are covered by torch's function mode while `per_row_dropout` is open. Recomputation of
+activations during the backward pass is not covered.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from plainfilm.seeding import stable_hash
 
 @dataclass
 class DropoutContext:
-    """What masks are drawn from during one pass.
+    """The inputs of masks during one pass.
 
-    seed: of the step. rows: (E,) int64, the row of the whole batch that each entry passing through belongs
-    to. places: (E,) int64, its place among the entries of its row. part: where not all entries pass at
-    once, which of them do. calls: how often each layer was used, so that a layer used twice draws twice.
+    seed: of the step. rows: (E,) int64, the row in the whole batch of each entry. places: (E,) int64, the
+    place of each entry within its row. part: if only some entries pass at a time, these entries. calls: the
+    number of uses of each layer, so that a layer used twice draws twice.
     """
 
     seed: int
@@ -52,11 +52,11 @@ class DropoutContext:
     functions: int = 0
 
     def keys(self, layer: object, count: int) -> Tensor:
-        """One 32-bit key for each of `count` entries (count,), which are a whole number of pieces of the
-        entries (windows of a film, say), entry by entry.
+        """One 32-bit key for each of `count` elements (count,): an equal number of consecutive ones per entry
+        (windows of a film, for example).
 
         Raises:
-            ConfigError: not a whole number.
+            ConfigError: `count` is not a multiple of the entries.
         """
         call = self.calls.get(layer, 0)
         self.calls[layer] = call + 1
@@ -64,7 +64,7 @@ class DropoutContext:
         pieces, rest = divmod(count, max(len(rows), 1))
         if rest:
             raise ConfigError(
-                f"dropout of {count} entries where {len(rows)} pass: say which rows they belong to with "
+                f"dropout of {count} entries where {len(rows)} pass: assign them to rows with "
                 "nn.row_dropout.dropout_entries"
             )
         piece = places[:, None] * pieces + torch.arange(pieces, device=rows.device)
@@ -81,11 +81,11 @@ _CONTEXT: ContextVar[DropoutContext | None] = ContextVar("dropout", default=None
 
 
 class RowDropout(nn.Module):
-    """Sets entries of its input to zero with probability `p` in training, scaling the rest by 1/(1-p).
+    """Sets entries of its input to zero with probability `p` in training, and scales the rest by 1/(1-p).
 
-    `shared` is the number of leading axes with a mask value of their own; the axes after them share it
-    (1 drops whole rows, as stochastic depth does; 2 drops channels). `None` draws for every element.
-    `number` tells the layers of a model apart.
+    `shared` is the number of leading axes with a mask value of their own; the axes after them share it (1
+    drops whole rows, as in stochastic depth; 2 drops channels). `None` draws for every element. `number`
+    identifies the layer within its model.
     """
 
     def __init__(self, p: float, shared: int | None = None, number: int = 0) -> None:
@@ -95,7 +95,7 @@ class RowDropout(nn.Module):
         self.number = number
 
     def forward(self, values: Tensor) -> Tensor:
-        """`values` (N, ...) with dropout; N is a multiple of the entries that pass, entry by entry."""
+        """`values` (N, ...) with dropout; N is a multiple of the number of passing entries."""
         if not self.training or self.p == 0.0:
             return values
         return dropped(values, self.p, self.number, self.shared)
@@ -106,7 +106,7 @@ class RowDropout(nn.Module):
 
 
 def dropped(values: Tensor, p: float, layer: object, shared: int | None = None) -> Tensor:
-    """`values` (N, ...) with dropout of probability `p`, drawn as `layer`'s; see `RowDropout`."""
+    """`values` (N, ...) with dropout of probability `p`, drawn for `layer`; see `RowDropout`."""
     if p == 1.0:
         return values * 0.0
     depth = values.ndim if shared is None else shared
@@ -124,9 +124,9 @@ def _keep(count: int, size: int, p: float, layer: object, device: torch.device) 
 
 
 def keep_mask(keys: Tensor, size: int, p: float) -> Tensor:
-    """Which of `size` elements of each entry stay: (N,) int32 keys → (N, size) bool, True with 1 - p.
+    """The mask of `size` elements per entry: (N,) int32 keys → (N, size) bool, True with probability 1 - p.
 
-    Element j of an entry depends on its key and on j only, so a longer mask begins with the shorter one.
+    Element j of an entry depends on its key and on j only, so a longer mask starts with the shorter one.
     """
     position = torch.arange(1, size + 1, dtype=torch.int32, device=keys.device) * -1640531527
     position = (position ^ _shifted(position, 15)) * 739982445
@@ -138,17 +138,17 @@ def keep_mask(keys: Tensor, size: int, p: float) -> Tensor:
 
 
 def _shifted(bits: Tensor, by: int) -> Tensor:
-    # Shifting right repeats the sign in torch; hashing needs zeros there. In place: the shift is a copy.
+    # A right shift repeats the sign in torch; the hash needs zeros there. In place, as the shift is a copy.
     width = torch.iinfo(bits.dtype).bits
     return (bits >> by).bitwise_and_((1 << (width - by)) - 1)
 
 
 def install_row_dropout(module: nn.Module) -> None:
-    """Replace every dropout and stochastic-depth layer below `module` by a `RowDropout`, in place, and number
-    them all anew.
+    """Replace every dropout and stochastic-depth layer below `module` by a `RowDropout`, in place, and
+    renumber them all.
 
     Raises:
-        ConfigError: an active random layer that has no row-wise form.
+        ConfigError: an active random layer that cannot be drawn by row.
     """
     for parent in list(module.modules()):
         for name, child in parent.named_children():
@@ -172,13 +172,13 @@ def _replacement(layer: nn.Module) -> RowDropout | None:
     if type(layer).__name__.endswith("DropPath"):
         return RowDropout(rate, shared=1)
     if isinstance(layer, _DropoutNd) or rate > 0.0 or (isinstance(layer, nn.RNNBase) and layer.dropout > 0.0):
-        raise ConfigError(f"{type(layer).__name__} has no form that draws by row: set its rate to 0")
+        raise ConfigError(f"{type(layer).__name__} cannot be drawn by row: set its rate to 0")
     return None
 
 
 @contextmanager
 def per_row_dropout(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
-    """While open, dropout draws for the rows numbered `rows` (B,) int64 from `seed`, in `module` and in
+    """While open, dropout is drawn from `seed` for the rows numbered `rows` (B,) int64, in `module` and in
     functions that it calls."""
     context = DropoutContext(seed, rows, torch.zeros_like(rows))
     token = _CONTEXT.set(context)
@@ -191,8 +191,8 @@ def per_row_dropout(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None
 
 @contextmanager
 def dropout_entries(entries: Ragged) -> Iterator[None]:
-    """While open, what passes through are not the rows of the surrounding context but their `entries`, as
-    many of each row as they say; without a context around it changes nothing."""
+    """While open, the `entries` of the rows of the surrounding context pass instead of the rows; without a
+    surrounding context it has no effect."""
     context = _CONTEXT.get()
     if context is None:
         yield
@@ -206,8 +206,8 @@ def dropout_entries(entries: Ragged) -> Iterator[None]:
 
 
 def in_parts(parts: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Each of `parts` in turn: which entries of the surrounding context pass next. They draw what they would
-    if all passed at once."""
+    """Yield each of `parts`, the entries of the surrounding context that pass next. Their masks are those of
+    all entries passing at once."""
     context = _CONTEXT.get()
     if context is None:
         yield from parts
@@ -224,13 +224,13 @@ _DRAWS_INSIDE = (nn.MultiheadAttention, nn.RNNBase, nn.Transformer)
 
 
 def draws_in_functions(module: nn.Module) -> bool:
-    """Whether `module` may draw dropout where no layer shows it: it has parts of other libraries, or
-    attention of torch's own."""
-    found = getattr(module, "_draws_in_functions", None)
-    if found is None:
-        found = any(_may_draw_inside(part) for part in module.modules())
-        module._draws_in_functions = found  # type: ignore[assignment]
-    return bool(found)
+    """Whether `module` may draw dropout outside its layers: it has parts of other libraries, or torch's own
+    attention."""
+    draws = getattr(module, "_draws_in_functions", None)
+    if draws is None:
+        draws = any(_may_draw_inside(part) for part in module.modules())
+        module._draws_in_functions = draws  # type: ignore[assignment]
+    return bool(draws)
 
 
 def _may_draw_inside(part: nn.Module) -> bool:
@@ -239,7 +239,7 @@ def _may_draw_inside(part: nn.Module) -> bool:
 
 
 class _FunctionDropout(TorchFunctionMode):
-    """Gives dropout that functions of torch draw a mask by row; functions without such a form are refused."""
+    """Draws dropout in functions of torch by row; functions that cannot be drawn by row are refused."""
 
     def __init__(self, context: DropoutContext) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ class _FunctionDropout(TorchFunctionMode):
             return replace(self._name, func, *args, **options)
         if func is not _functional.multi_head_attention_forward:
             return func(*args, **options)
-        # Inside a function of torch's own the mode is off: what it calls is exchanged by name.
+        # Inside torch's own functions the mode is off: their calls are replaced by name.
         with ExitStack() as stack:
             for inner in (_functional.dropout, _functional.scaled_dot_product_attention):
                 by_row = partial(_REPLACED[inner], self._name, inner)
@@ -290,7 +290,7 @@ def _attention(
     is_causal: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), written out where it drops."""
+    """Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), written out for dropout."""
     if dropout_p == 0.0:
         return func(query, key, value, attn_mask=attn_mask, is_causal=is_causal, **options)
     scale = options.get("scale") or query.shape[-1] ** -0.5
@@ -311,7 +311,7 @@ def _refused(name: Callable[[], object], func: Callable, *args: Any, **options: 
     p = options.get("p", args[1] if len(args) > 1 else 0.5)
     training = options.get("training", args[2] if len(args) > 2 else False)
     if p and training:
-        raise ConfigError(f"{func.__name__} has no form that draws by row: set its rate to 0")
+        raise ConfigError(f"{func.__name__} cannot be drawn by row: set its rate to 0")
     return func(*args, **options)
 
 

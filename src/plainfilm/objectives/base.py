@@ -1,4 +1,4 @@
-"""The contract of an objective: one file that says what training makes small.
+"""The contract of an objective: one file that defines a training loss.
 
 An objective module has three names:
 
@@ -6,19 +6,19 @@ An objective module has three names:
     NEEDS                   the targets it reads, by name (`batches.targets`)
     build(config, model)    a `Coupled` or a `PerItem`
 
-and a fourth, `FILMS`, where it reads more than one film an item: "pair" or "all"
+and a fourth, `FILMS`, if it reads more than one film per item: "pair" or "all"
 (`batches.batch.FilmsPerItem`).
 
-Several objectives add up on one encoding of each slice of the batch (`Encoded`). There are two forms, and
-both give the gradients of the whole batch however it is cut into slices and spread over processes:
+Several objectives add up on one encoding of each slice of the batch (`Encoded`). There are two forms; both
+give the gradients of the whole batch, however it is cut into slices and spread over processes:
 
-A `Coupled` objective holds the items of a batch against each other. `encode` turns a slice into row-wise
-features, `loss` the features of the whole batch, over all slices and processes, into a number (gradient
-caching, Gao et al. 2021, arXiv:2101.06983).
+A `Coupled` objective compares the items of a batch. `encode` turns a slice into row-wise features; `loss`
+computes a number from the features of the whole batch, over all slices and processes (gradient caching, Gao
+et al. 2021, arXiv:2101.06983).
 
-A `PerItem` objective is a sum over what is known of each item, divided by how much that is. `counts` say
-how much a slice has, from targets alone; they are added up over slices, accumulated batches and processes
-before anything is encoded. `sums` are then differentiated slice by slice.
+A `PerItem` objective is a sum over the known terms of each item, divided by their number. `counts` gives the
+number of terms in a slice, from targets alone; counts are added up over slices, accumulated batches and
+processes before any encoding. `sums` are then differentiated slice by slice.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class LossReport:
-    """`total` is differentiated; `parts` are numbers worth logging, detached, by name."""
+    """`total` is differentiated; `parts` are detached numbers for the log, by name."""
 
     total: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Encoded:
-    """One slice of a batch on its way through a model: each thing is encoded once, whoever asks for it."""
+    """One slice of a batch during encoding; all objectives share each encoding."""
 
     def __init__(self, model: nn.Module, batch: Batch) -> None:
         self.model = model
@@ -63,13 +63,13 @@ class Encoded:
         self._made: dict[object, Any] = {}
 
     def once(self, key: object, make: Callable[[], Value]) -> Value:
-        """What `make` gives, made the first time that `key` is asked for."""
+        """The value of `make`, computed at the first call with `key`."""
         if key not in self._made:
             self._made[key] = make()
         return cast(Value, self._made[key])
 
     def films(self, most: int | None = None) -> ImageFeatures:
-        """Features of the films of the items, at most `most` of each, one after another."""
+        """Features of the films of the items, at most `most` of each, concatenated."""
         return self.once(("films", most), lambda: self._films(most))
 
     def image_vectors(self, most: int | None = None) -> Tensor:
@@ -97,7 +97,7 @@ class Encoded:
         return self.once(("text vectors", target, most), make)
 
     def films_of(self, most: int | None = None) -> Ragged:
-        """How the films belong to the items, at most `most` to each."""
+        """The assignment of films to items, at most `most` to each."""
         of = self.batch.films.of
         return of if most is None else of.first(most)[0]
 
@@ -115,19 +115,18 @@ class Encoded:
 
 
 class Objective(nn.Module):
-    """Base of every objective. Its own parameters (if any) are trained with the model's; what inference needs
-    belongs to the model."""
+    """Base of every objective. Its own parameters (if any) are trained with the model's; parameters needed
+    for inference belong to the model."""
 
     def before_training(self, targets: Mapping[str, Any]) -> None:
-        """Called once with facts of all items to train on: `labels`, the states (N, O), where they are
-        read."""
+        """Called once with the targets of all training items: `labels`, the states (N, O), if read."""
 
     def metrics(self) -> dict[str, Better]:
-        """The parts of the loss that a model may be chosen by, and their direction; `loss` always is one."""
+        """The parts of the loss that may choose the best model, with their direction; `loss` always may."""
         return {}
 
     def after_step(self, model: nn.Module) -> None:
-        """Called after every optimizer step (a moving-average teacher follows here)."""
+        """Called after every optimizer step (to update a moving-average teacher, for example)."""
 
 
 class Coupled(Objective):
@@ -135,35 +134,34 @@ class Coupled(Objective):
 
     def encode(self, encoded: Encoded) -> Features:
         """Differentiable row-wise features of a slice of the batch."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it encodes")
+        raise NotImplementedError(f"{type(self).__name__} does not define what it encodes")
 
     def targets(self, batch: Batch) -> Features:
-        """Row-wise features that carry no gradient (a teacher's, say); computed once per slice."""
+        """Row-wise features without gradient (of a teacher, for example); computed once per slice."""
         return {}
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
         """The loss of the whole batch from the features of all its rows, in row order."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
+        raise NotImplementedError(f"{type(self).__name__} does not define its loss")
 
 
 class PerItem(Objective):
-    """An objective that adds up terms of single items, each a mean over what is known."""
+    """An objective that sums terms of single items, each averaged over its known values."""
 
     def weights(self) -> Mapping[str, float]:
-        """The weight of each term in the loss; 1 where it is not named."""
+        """The weight of each term in the loss; 1 if it is missing."""
         return {}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        """How much a slice has of each term (scalars), from its targets alone."""
+        """The number of values of each term in a slice (scalars), from its targets alone."""
         raise NotImplementedError(f"{type(self).__name__} does not count its terms")
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The sum (a scalar) of each term over a slice; its gradient must not depend on other slices."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
+        raise NotImplementedError(f"{type(self).__name__} does not define its loss")
 
     def loss(self, sums: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> LossReport:
-        """The weighted sum of sums over counts, which are above 0. The terms are the parts, where there are
-        several."""
+        """The weighted sum of sums over counts, which are above 0. Several terms are reported as parts."""
         weights = self.weights()
         means = {name: sums[name] / counts[name] for name in sums}
         total = torch.stack([weights.get(name, 1.0) * mean for name, mean in means.items()]).sum()
@@ -176,7 +174,7 @@ class PerItem(Objective):
 
 
 class ObjectiveSum(nn.Module):
-    """One or several objectives that add up, each with a weight."""
+    """One or several objectives, added up with a weight each."""
 
     def __init__(self, objectives: Mapping[str, Objective], weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -188,9 +186,9 @@ class ObjectiveSum(nn.Module):
     @classmethod
     def of(cls, objective: Objective, needs: tuple[str, ...] = ()) -> ObjectiveSum:
         """A single objective."""
-        found = cls({"objective": objective}, {"objective": 1.0})
-        found.needs = (needs,)
-        return found
+        single = cls({"objective": objective}, {"objective": 1.0})
+        single.needs = (needs,)
+        return single
 
     def __iter__(self) -> Iterator[Objective]:
         return cast("Iterator[Objective]", iter(self.members.values()))
@@ -206,13 +204,13 @@ class ObjectiveSum(nn.Module):
             one.after_step(model)
 
     def metrics(self) -> dict[str, Better]:
-        """The loss and the parts that a model may be chosen by, and their direction."""
-        found: dict[str, Better] = {"loss": "lower"}
+        """The loss and the parts that may choose the best model, with their direction."""
+        directions: dict[str, Better] = {"loss": "lower"}
         for name, one in zip(self.names, self, strict=True):
-            found |= {self._called(name, part): better for part, better in one.metrics().items()}
+            directions |= {self._called(name, part): better for part, better in one.metrics().items()}
             if len(self.names) > 1:
-                found[f"{name}/loss"] = "lower"
-        return found
+                directions[f"{name}/loss"] = "lower"
+        return directions
 
     def together(self, reports: Sequence[LossReport]) -> LossReport:
         """The weighted sum; with several objectives, parts and losses are named `OBJECTIVE/PART`."""
@@ -234,7 +232,7 @@ class ObjectiveSum(nn.Module):
 
 
 class ObjectiveModule(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     Config: type[Settings]
     NEEDS: tuple[str, ...]
@@ -245,7 +243,7 @@ class ObjectiveModule(Protocol):
 
 
 def films_of(module: ObjectiveModule) -> FilmsPerItem:
-    """How many films an objective reads of every item."""
+    """The number of films per item that an objective reads."""
     films: FilmsPerItem = getattr(module, "FILMS", "one")
     return films
 

@@ -1,13 +1,13 @@
-"""Multi-label classification: a logistic loss for every observation that is known of a film.
+"""Multi-label classification: a logistic loss for every known observation of a film.
 
 With logits z (B, C), truths y in {0, 1} and K the pairs of film and observation whose truth is known,
 
     L = 1/|K| Σ_(i,c)∈K  -w_c y'_ic log σ(z_ic) - (1 - y'_ic) log(1 - σ(z_ic)),    y' = (1 - s) y + s/2
 
-What labels leave uncertain or do not mention is counted as the policies say, which are those of the tasks
-`zero_shot` and `classification`. w_c is 1, or with `balance: positives` the negatives per positive of the
-items to train on, so that the positives of an observation weigh as much as its negatives. s is label
-smoothing (Szegedy et al. 2016, arXiv:1512.00567), in training alone.
+The policies set the truth of uncertain and unmentioned observations, as in the tasks `zero_shot` and
+`classification`. w_c is 1, or with `balance: positives` the number of negatives per positive among the
+training items, so that the positives of an observation weigh as much as its negatives. s is label smoothing
+(Szegedy et al. 2016, arXiv:1512.00567), in training only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEEDS = ("labels",)
 
 
 class Config(Settings):
-    """What states count as, the weight of positives, and how far targets are drawn to one half."""
+    """The truth of uncertain and absent states, the weight of positives, and label smoothing."""
 
     use: str = "classification"
     uncertain: Uncertain = "ignore"
@@ -39,7 +39,7 @@ class Config(Settings):
 
 
 class Classification(PerItem):
-    """The loss above; its weights of positives are part of the state that is saved."""
+    """The loss above; its weights of positives are part of the saved state."""
 
     positive_weights: Tensor
 
@@ -49,7 +49,7 @@ class Classification(PerItem):
         self.register_buffer("positive_weights", torch.ones(observations))
 
     def before_training(self, targets: Mapping[str, Any]) -> None:
-        """Takes the weights of positives from the states (N, O); 1 where a class is missing."""
+        """Compute the weights of positives from the states (N, O); 1 if a class is missing."""
         if self.config.balance == "none":
             return
         positive, known = self._truth(targets["labels"])
@@ -59,7 +59,7 @@ class Classification(PerItem):
         self.positive_weights.copy_(weights)
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        """`cross_entropy`: how many pairs of film and observation are known."""
+        """`cross_entropy`: the number of known pairs of film and observation."""
         _, known = self._of(batch)
         return {"cross_entropy": known.sum()}
 
@@ -77,7 +77,7 @@ class Classification(PerItem):
         return {"cross_entropy": costs.masked_fill(~known, 0.0).sum()}
 
     def _of(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What is positive and what is known of items; nothing of those that have no labels."""
+        """Positive and known states of items; items without labels have none."""
         target = batch.targets["labels"]
         positive, known = self._truth(target.states)
         return positive, known & target.present[:, None]

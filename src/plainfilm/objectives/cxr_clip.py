@@ -1,20 +1,20 @@
-"""CXR-CLIP's objective: two views and two texts of every study, each held to each (arXiv:2310.13292).
+"""CXR-CLIP's objective: contrasts of two views and two texts of every study (arXiv:2310.13292).
 
 With unit vectors I¹, I² of two views, T¹, T² of two texts, and C(A, B) the symmetric contrast of item i's
 row of A with its own row of B against the other rows,
 
     L = multi_view · 1/4 Σ_vt C(Iᵛ, Tᵗ) + image · C(I¹, I²) + text · C(T¹, T²) + pair · C(I¹, T¹)
 
-`pair` is plain CLIP, which the others are measured against. C is one of
+`pair` is plain CLIP, the baseline of the others. C is one of
 
     softmax    1/2 [cross entropy of s·A·Bᵀ's rows + that of its columns], with label smoothing on the
                `multi_view` and `pair` terms in training
     sigmoid    1/B Σ_ij -log σ(z_ij (s·A·Bᵀ_ij + b)), z = 1 on the diagonal and -1 elsewhere, with a bias b
                of its own for each kind of contrast (SigLIP: Zhai et al. 2023, arXiv:2303.15343)
 
-Items of the same study, or that share one of their texts, are not each other's wrong answers, as in
-`infonce`; published they are. Two films of which labels say the same, in any words and with any denials, are
-until `same_label_negatives` is off. A part whose weight is 0 is neither encoded nor logged.
+Items of the same study, or with a common text, are not negatives of each other, as in `infonce`; in the
+publication they are. Two films with the same labels, in any words and with any denials, are negatives unless
+`same_label_negatives` is off. A part whose weight is 0 is neither encoded nor logged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PARTS = ("multi_view", "image", "text", "pair")
 class Config(infonce.Config):
     """Weights of the parts, and the form of the contrast.
 
-    `bias` is where the sigmoid's biases begin; SigLIP begins with a temperature of 0.1.
+    `bias` is the initial value of the sigmoid's biases; SigLIP starts with a temperature of 0.1.
     """
 
     use: str = "cxr_clip"
@@ -54,14 +54,14 @@ class Config(infonce.Config):
     @model_validator(mode="after")
     def _has_parts(self) -> Self:
         if self.multi_view == self.image == self.text == self.pair == 0:
-            raise ValueError("multi_view, image, text and pair are all 0: nothing would be learned")
+            raise ValueError("multi_view, image, text and pair are all 0: set one of them above 0")
         if self.label_smoothing and self.contrast == "sigmoid":
-            raise ValueError("label_smoothing is for contrast: softmax; set it to 0")
+            raise ValueError("label_smoothing works with contrast: softmax only; set it to 0")
         return self
 
 
 class CxrClip(Coupled):
-    """The weighted sum of contrasts; with `sigmoid` its biases are parameters of its own."""
+    """The weighted sum of contrasts; the biases of `sigmoid` are parameters of the objective."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class CxrClip(Coupled):
             self.biases = nn.Parameter(torch.full((len(_KINDS),), config.bias))
 
     def encode(self, encoded: Encoded) -> Features:
-        """Unit vectors `images` (B, V, D) and `texts` (B, T, D) of the views and texts that parts ask for."""
+        """Unit vectors `images` (B, V, D) and `texts` (B, T, D) of the views and texts of the parts."""
         vectors = encoded.image_vectors(self.views)
         return {
             "images": vectors.reshape(len(encoded.batch), self.views, vectors.shape[-1]),
@@ -80,12 +80,12 @@ class CxrClip(Coupled):
         }
 
     def metrics(self) -> dict[str, Better]:
-        """Every part that has a weight, and finding the own text of a film."""
+        """Every part with a weight, and the accuracy of retrieving a film's own text."""
         parts = [name for name in _PARTS if getattr(self.config, name)]
         return {**dict.fromkeys(parts, "lower"), "accuracy": "higher"}
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
-        """The loss above; parts: those with a weight, `accuracy` of finding a film's own text, `scale`."""
+        """The loss above; parts: those with a weight, `accuracy` of retrieving a film's own text, `scale`."""
         scale = infonce.reads_texts(model).scale()
         ignored = false_negative_mask(keys, self.config)
         images, texts = features["images"].unbind(1), features["texts"].unbind(1)
@@ -107,7 +107,7 @@ class CxrClip(Coupled):
         return LossReport(total, parts | infonce.pair_parts(images[0] @ texts[0].T, ignored, scale))
 
     def after_step(self, model: nn.Module) -> None:
-        """Keeps the temperature inside its limits."""
+        """Clamp the temperature to its limits."""
         infonce.limit_scale(model)
 
     def _contrast(self, logits: Tensor, ignored: Tensor, part: str) -> Tensor:
@@ -121,7 +121,7 @@ class CxrClip(Coupled):
 def false_negative_mask(keys: Keys, config: infonce.Config) -> Tensor:
     """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric.
 
-    Items share a text where any of the one's is any of the other's.
+    Items share a text if any text of one is a text of the other.
     """
     ignored, text = infonce.same_item_mask(keys, config), keys.text
     if not config.same_text_negatives:
@@ -130,9 +130,9 @@ def false_negative_mask(keys: Keys, config: infonce.Config) -> Tensor:
 
 
 def softmax_contrast(logits: Tensor, ignored: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross entropy of the diagonal of `logits` (B, B), both directions, `ignored` entries left out.
+    """Mean cross entropy of the diagonal of `logits` (B, B), both directions, without `ignored` entries.
 
-    `smoothing` of each target is spread evenly over all that are not ignored (Szegedy et al. 2016,
+    `smoothing` of each target is spread evenly over all entries that are not ignored (Szegedy et al. 2016,
     arXiv:1512.00567).
     """
     loss = infonce.contrastive_loss(logits, ignored)

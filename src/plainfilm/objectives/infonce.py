@@ -1,12 +1,12 @@
-"""The contrastive objective of CLIP and ConVIRT: a film's own text against every other text, and back.
+"""The contrastive objective of CLIP and ConVIRT: a film's own text against all other texts, and vice versa.
 
 With similarities X = I·Tᵀ (B, B), scale s and N(i) the items that count as negatives of item i,
 
     L = -1/2B Σ_i [ log( e^{sX_ii} / (e^{sX_ii} + Σ_{j∈N(i)} e^{sX_ij}) )
                   + log( e^{sX_ii} / (e^{sX_ii} + Σ_{j∈N(i)} e^{sX_ji}) ) ]
 
-N(i) leaves out items of the same study and items with the same text: they are not wrong answers. With
-both options on, N(i) is everything but i, as published (van den Oord et al. 2018, arXiv:1807.03748;
+N(i) excludes items of the same study and items with the same text, as they are false negatives. With both
+options on, N(i) is every item but i, as published (van den Oord et al. 2018, arXiv:1807.03748;
 Radford et al. 2021, arXiv:2103.00020).
 """
 
@@ -26,8 +26,8 @@ NEEDS = ("text",)
 
 
 class Config(Settings):
-    """Whether items of the same study, or with the same text, push each other away (as published); and items
-    whose texts are made of the same labels, in whatever words.
+    """Whether items of the same study, with the same text (both as published), or with texts made from the
+    same labels in any words, are negatives of each other.
     """
 
     use: str = "infonce"
@@ -48,7 +48,7 @@ class InfoNCE(Coupled):
         return encode_pairs(encoded)
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
-        """The loss above; parts: `accuracy` of finding the own text of a film, and `scale`."""
+        """The loss above; parts: `accuracy` of retrieving a film's own text, and `scale`."""
         scale = reads_texts(model).scale()
         ignored = false_negative_mask(keys, self.config)
         similarity = features["images"] @ features["texts"].T
@@ -60,21 +60,21 @@ class InfoNCE(Coupled):
         return {"accuracy": "higher"}
 
     def after_step(self, model: nn.Module) -> None:
-        """Keeps the temperature inside its limits."""
+        """Clamp the temperature to its limits."""
         limit_scale(model)
 
 
 def reads_texts(model: nn.Module) -> Any:
-    """`model` as one that encodes texts.
+    """`model`, checked for the ability to encode texts.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it lacks this ability.
     """
     return ability(model, EncodesTexts, "a contrast of films and texts", "use model dual_encoder")
 
 
 def limit_scale(model: nn.Module) -> None:
-    """Keeps the temperature of a model that limits it inside its limits."""
+    """Clamp the temperature of a model that has limits for it."""
     limit = getattr(model, "limit_scale", None)
     if limit is not None:
         limit()
@@ -86,7 +86,7 @@ def encode_pairs(encoded: Encoded) -> Features:
 
 
 def false_negative_mask(keys: Keys, config: Config) -> Tensor:
-    """(B, B) bool: True where item j is neither i itself nor a negative of it; symmetric."""
+    """(B, B) bool: True if item j is neither i itself nor a negative of it; symmetric."""
     ignored, text = same_item_mask(keys, config), keys.text[:, 0]
     if not config.same_text_negatives:
         ignored |= text[:, None] == text[None, :]
@@ -94,7 +94,7 @@ def false_negative_mask(keys: Keys, config: Config) -> Tensor:
 
 
 def same_item_mask(keys: Keys, config: Config) -> Tensor:
-    """(B, B) bool: True where items are of one study, or say the same labels, and so are no negatives."""
+    """(B, B) bool: True if items have the same study or the same labels and so are no negatives."""
     study, labels = keys.study, keys.labels
     ignored = torch.zeros(len(study), len(study), dtype=torch.bool, device=study.device)
     if not config.same_study_negatives:
@@ -105,16 +105,16 @@ def same_item_mask(keys: Keys, config: Config) -> Tensor:
 
 
 def contrastive_loss(logits: Tensor, ignored: Tensor) -> Tensor:
-    """Mean cross entropy of the diagonal of `logits` (B, B), both directions, `ignored` entries left out."""
+    """Mean cross entropy of the diagonal of `logits` (B, B), both directions, without `ignored` entries."""
     masked = logits.masked_fill(ignored, -torch.inf)
     own = logits.diagonal()
     return ((masked.logsumexp(dim=1) + masked.logsumexp(dim=0)) / 2 - own).mean()
 
 
 def pair_parts(similarity: Tensor, ignored: Tensor, scale: Tensor) -> dict[str, Tensor]:
-    """What is worth logging of a batch of pairs, detached."""
-    found = similarity.detach().masked_fill(ignored, -torch.inf).argmax(dim=1)
-    correct = found == torch.arange(len(found), device=found.device)
+    """Metrics of a batch of pairs for the log, detached."""
+    nearest = similarity.detach().masked_fill(ignored, -torch.inf).argmax(dim=1)
+    correct = nearest == torch.arange(len(nearest), device=nearest.device)
     return {"accuracy": correct.float().mean(), "scale": scale.detach()}
 
 

@@ -1,18 +1,18 @@
-"""TxtRayAlign's objective: InfoNCE, and agreement with a teacher that follows the model slowly.
+"""TxtRayAlign's objective: InfoNCE, and agreement with a moving-average teacher.
 
-The teacher is a moving average of the model (parameters and batch statistics), always in evaluation
-mode. With its similarities A = I·Iᵀ, B = T·Tᵀ, C = I·Tᵀ of the batch, two forms of target:
+The teacher is a moving average of the model (parameters and batch statistics), always in evaluation mode.
+With its similarities A = I·Iᵀ, B = T·Tᵀ, C = I·Tᵀ of the batch, there are two forms of target:
 
-`sinkhorn`  Q_image = S((A + B + C)/ε), Q_text = S((A + B + Cᵀ)/ε), where S is `iterations` rounds of
-            making the columns of exp(·) sum alike, then its rows sum to 1 (Cuturi 2013,
+`sinkhorn`  Q_image = S((A + B + C)/ε), Q_text = S((A + B + Cᵀ)/ε), where S repeats, `iterations` times,
+            scaling the columns of exp(·) to equal sums and then its rows to sum 1 (Cuturi 2013,
             arXiv:1306.0895). The student is softmax(aX) with a scale `a` of its own.
 `kl`        Q_image = softmax(s'C), Q_text = softmax(s'Cᵀ) with the teacher's scale s'. The student is
             softmax(sX) with the model's scale.
 
     L = InfoNCE + distillation_weight · 1/2 [ KL(Q_image ‖ student of X) + KL(Q_text ‖ student of Xᵀ) ]
 
-The published code feeds the transport negated similarities, so that its targets favour the least similar
-pairs; that is not offered. It also uses its learned log-scale as the scale itself: `linear` restores it.
+The published code passes negated similarities to the transport, so that its targets favour the least similar
+pairs; that is not available here. It also uses its learned log-scale as the scale: `linear` reproduces it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _LIMIT = math.log(100.0)
 
 
 class Config(infonce.Config):
-    """The form of the targets and the pace of the teacher.
+    """The form of the targets and the update rate of the teacher.
 
-    `student_scale` says how the student's own parameter α makes a scale for `sinkhorn`: `exponential`
-    e^α, `linear` α itself (as published; too flat to reach the targets).
+    `student_scale` is the function from the student's own parameter α to the scale for `sinkhorn`:
+    `exponential` e^α, `linear` α itself (as published; too flat to reach the targets).
     """
 
     use: str = "self_distillation"
@@ -52,7 +52,7 @@ class Config(infonce.Config):
 
 
 class SelfDistillation(Coupled):
-    """InfoNCE with a moving-average teacher; the teacher is part of the state that is saved."""
+    """InfoNCE with a moving-average teacher; the teacher is part of the saved state."""
 
     def __init__(self, config: Config, model: Model) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class SelfDistillation(Coupled):
             self.log_student_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def train(self, mode: bool = True) -> Self:
-        """Training or evaluation mode; the teacher stays in evaluation mode."""
+        """Set training or evaluation mode; the teacher stays in evaluation mode."""
         super().train(mode)
         self.teacher.eval()
         return self
@@ -72,7 +72,7 @@ class SelfDistillation(Coupled):
         return infonce.encode_pairs(encoded)
 
     def metrics(self) -> dict[str, Better]:
-        """The contrastive part alone, the distillation alone, and finding the own text of a film."""
+        """The contrastive part, the distillation part, and the accuracy of retrieving a film's own text."""
         return {"infonce": "lower", "distillation": "lower", "accuracy": "higher"}
 
     @torch.no_grad()
@@ -95,7 +95,7 @@ class SelfDistillation(Coupled):
 
     @torch.no_grad()
     def after_step(self, model: nn.Module) -> None:
-        """The teacher follows: θ' ← m·θ' + (1 - m)·θ for parameters and for floating-point buffers."""
+        """Update the teacher: θ' ← m·θ' + (1 - m)·θ for parameters and for floating-point buffers."""
         infonce.limit_scale(model)
         if self.config.targets == "sinkhorn":
             self.log_student_scale.clamp_(-_LIMIT, _LIMIT)
@@ -121,10 +121,10 @@ class SelfDistillation(Coupled):
 
 
 def log_sinkhorn(scores: Tensor, iterations: int) -> Tensor:
-    """Logarithm of exp(`scores`) (B, B) after rounds of equal column sums, then rows that sum to 1.
+    """Logarithm of exp(`scores`) (B, B) after rounds of scaling columns to equal sums and rows to sum 1.
 
-    Rows sum to 1 exactly, columns nearly; larger scores get more mass. Works in logarithms, so that no
-    range of scores overflows.
+    Rows sum to 1 exactly, columns nearly; larger scores get more mass. The computation is in logarithms, so
+    that no range of scores overflows.
     """
     for _ in range(iterations):
         scores = scores.log_softmax(dim=0)
@@ -140,7 +140,7 @@ def divergence(log_targets: Tensor, logits: Tensor) -> Tensor:
 
 @torch.no_grad()
 def follow(followers: Iterable[Tensor], leaders: Iterable[Tensor], rate: float) -> None:
-    """Move each follower a `rate` of the way to its leader; whole-number tensors are copied."""
+    """Move each follower by `rate` of the distance to its leader; integer tensors are copied."""
     for follower, leader in zip(followers, leaders, strict=True):
         if follower.is_floating_point():
             follower.lerp_(leader, rate)
@@ -149,6 +149,6 @@ def follow(followers: Iterable[Tensor], leaders: Iterable[Tensor], rate: float) 
 
 
 def build(config: Config, model: Model) -> SelfDistillation:
-    """The objective for `model`, its teacher a copy of the model as it is now."""
+    """The objective for `model`, with a copy of the present model as its teacher."""
     infonce.reads_texts(model)
     return SelfDistillation(config, model)

@@ -1,7 +1,7 @@
-"""The pages that Plainfilm writes: one base template, one stylesheet, films as inline SVG.
+"""HTML pages: one base template, one stylesheet, films as inline SVG.
 
-A page is a single HTML file that asks nothing of the network and runs no script; its content security
-policy forbids both. A template lies beside the code that fills it (`results/page.html`) and extends
+A page is a single HTML file that makes no network requests and runs no script; its content security policy
+forbids both. A template lies beside the code that fills it (`results/page.html`) and extends
 `pages/base.html`.
 """
 

@@ -1,4 +1,4 @@
-"""Films in pages: small enough to send, with the size of the stored image to place boxes in."""
+"""Films in pages: reduced images, with the size of the stored image as the coordinates of boxes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from plainfilm.io.images import read_image
 from plainfilm.pages.render import data_uri
 
 SMALL, LARGE = 256, 640
-"""Longest side in pixels of a film in a row of others, and of one that is looked at for its boxes."""
+"""Longest side in pixels of a film in a row of others, and of a film shown with its boxes."""
 
 
 @dataclass(frozen=True)
 class FilmPicture:
     """A film as a data URI, and width and height (pixels) of the stored image it was made from.
 
-    `uri` is empty where the image cannot be opened.
+    `uri` is empty if the image cannot be opened.
     """
 
     uri: str
@@ -29,7 +29,7 @@ class FilmPicture:
 
 
 def film_picture(path: Path | str, longest_side: int = SMALL) -> FilmPicture:
-    """The film in `path`, of at most `longest_side` pixels; an empty picture where it cannot be opened."""
+    """The film in `path`, of at most `longest_side` pixels; an empty picture if it cannot be opened."""
     try:
         pixels = read_image(Path(path), shortest_side=longest_side)
     except ImageError:

@@ -1,4 +1,4 @@
-"""Fills templates. Everything a template prints is escaped; a missing value is an error, not a blank."""
+"""Renders templates. All values are escaped; a missing value is an error, not a blank."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def data_uri(data: bytes, kind: str) -> str:
-    """An image (`kind` "png" or "jpeg") as an address that holds its bytes."""
+    """An image (`kind` "png" or "jpeg") as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 

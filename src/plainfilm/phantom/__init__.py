@@ -1,7 +1,7 @@
-"""A seeded 3-D chest, rendered to films with reports whose truth is known.
+"""Phantoms: a seeded 3-D chest, rendered to films, with reports of known ground truth.
 
-`write` makes a whole corpus in a published raw layout; `render` makes one film. Scores on phantoms say
-whether a method works at all; they are never clinical.
+`write` makes a whole corpus in a published raw layout; `render` makes one film. Scores on phantoms show
+whether a method works in principle; they have no clinical meaning.
 """
 
 from plainfilm.phantom.render import render

@@ -1,4 +1,4 @@
-"""Soft organs of a body, painted from the outside in: trunk, lungs, heart, mediastinum, abdomen."""
+"""Soft organs of a body, painted from the outside inwards: trunk, lungs, heart, mediastinum, abdomen."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from plainfilm.phantom.shapes import Scene, Solid, column, curve, ellipsoid, rot
 
 
 def paint_trunk_and_lungs(scene: Scene, body: Body, materials: Materials) -> None:
-    """Paints the outline of the body and the lungs with what surrounds them."""
+    """Paint the outline of the body, the lungs and their surroundings."""
     _paint_trunk(scene, body, materials)
     for side in SIDES:
         _paint_lung(scene, body, materials, side)
 
 
 def paint_central_organs(scene: Scene, body: Body, materials: Materials, rng: np.random.Generator) -> None:
-    """Paints what lies over the lungs' borders: abdomen, mediastinum, heart, airways."""
+    """Paint the organs over the lungs' borders: abdomen, mediastinum, heart, airways."""
     _paint_abdomen(scene, body, materials, rng)
     _paint_mediastinum(scene, body, materials)
     _paint_heart(scene, body, materials)
@@ -96,14 +96,14 @@ def pleural_cavity(body: Body, side: str) -> Solid:
     radii = (82 * size * body.patient.width, body.chest_ry, 192 * size)
     own = ellipsoid(centre, radii, rotation(y=-sign * 4.0))
     cage = ellipsoid(body.chest_centre, (body.chest_rx, body.chest_ry, body.chest_rz))
-    # The floor runs down towards the back: the posterior sulcus is the deepest.
+    # The floor slopes down towards the back: the posterior sulcus is the deepest point.
     floor = np.array([0.0, 0.28, -1.0])
     medial = np.array([-sign, 0.0, 0.0])
     return own.within(cage).clipped(floor, -body.sulcus(side)).clipped(medial, -4.0)
 
 
 def aerated_lung(body: Body, side: str) -> Solid:
-    """What of the cavity is lung today: less where air or fluid has taken its place."""
+    """The aerated part of the cavity: less if air or fluid has replaced lung."""
     state, cavity = body.hemithoraces[side], pleural_cavity(body, side)
     lung = cavity
     if state.collapse > 0:
@@ -119,7 +119,7 @@ def aerated_lung(body: Body, side: str) -> Solid:
 
 
 def _shrunken(body: Body, side: str, lung: Solid, share: float) -> Solid:
-    """`lung` inside a smaller copy of the cavity drawn towards its hilum."""
+    """`lung` inside a smaller copy of the cavity, centred towards its hilum."""
     sign, size = sign_of(side), body.size
     factor = 1.0 - share
     hilum = np.array([sign * 25.0 * size, -10.0, -70.0 * size])
@@ -132,7 +132,7 @@ def _shrunken(body: Body, side: str, lung: Solid, share: float) -> Solid:
 
 
 def _above_meniscus(body: Body, side: str, level: float) -> Solid:
-    """A bowl that the lung lies in on top of free fluid: it rises towards the chest wall."""
+    """The bowl-shaped surface of free fluid under the lung: it rises towards the chest wall."""
     sign, size = sign_of(side), body.size
     centre = (sign * 46 * size, 0.0, level + 330.0)
     return ellipsoid(centre, (200 * size, 220 * size, 330.0))
@@ -219,7 +219,7 @@ def heart_parts(body: Body) -> list[Solid]:
     scale = body.patient.heart * body.heart_scale * body.size
     growth = body.heart_scale
     shift = body.mediastinal_shift_mm
-    # The heart rests on the diaphragm: a breath not taken in lifts it and lays it flatter.
+    # The heart rests on the diaphragm: poor inspiration lifts it and makes it more horizontal.
     height = body.dome_top("left") - body.hemithoraces["left"].dome_rise + 27.0 * scale
     lift = max(0.0, height + 124.0 * body.size)
     angle = max(body.patient.apex_angle - 0.45 * lift, 12.0) + 8.0 * (growth - 1.0)

@@ -1,7 +1,7 @@
-"""Who lies on the film: a patient's lasting build, and the build of one examination with its findings.
+"""The body on a film: a patient's permanent build, and the body of one examination with its findings.
 
-`Patient` is drawn once; `Body` is a patient on one day in one posture. Findings that change the shape
-of organs (a large heart, a collapsed lung, fluid) act on the numbers of `Body` before anything is built.
+`Patient` is drawn once; `Body` is a patient on one day in one posture. Findings that change the shape of
+organs (a large heart, a collapsed lung, fluid) change the numbers of `Body` before anything is built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def sign_of(side: str) -> float:
 
 @dataclass(frozen=True)
 class Patient:
-    """What lasts of a patient. Lengths are factors of the average adult's where no unit is given."""
+    """The permanent build of a patient. Lengths without a unit are factors of the average adult's."""
 
     age: float
     sex: str
@@ -38,7 +38,7 @@ class Patient:
 
     @staticmethod
     def draw(rng: np.random.Generator) -> Patient:
-        """A patient of a hospital's mix: mostly older adults."""
+        """A patient of a typical hospital population: mostly older adults."""
         sex = "F" if rng.random() < 0.48 else "M"
         age = float(np.clip(rng.normal(61, 17), 18, 95))
         old = (age - 50) / 40
@@ -61,7 +61,7 @@ class Patient:
 
 @dataclass
 class Hemithorax:
-    """One side of the chest on the day. Lengths in mm."""
+    """One side of the chest at the examination. Lengths in mm."""
 
     dome_rise: float = 0.0
     fluid_level: float | None = None
@@ -72,12 +72,12 @@ class Hemithorax:
 
 @dataclass
 class Body:
-    """A patient in one posture: the numbers that anatomy is built from.
+    """A patient in one posture: the parameters of the anatomy.
 
-    `inspiration` is 0 (poor) to 1 (full); `shoulders_mm` raises clavicles and shoulders; `scapulae_mm`
-    is how far the shoulder blades are rolled out of the lungs; `mediastinal_shift_mm` is to the left.
-    `flat_domes` is 0 for the usual hemidiaphragms and 1 for flat ones; `barrel` deepens the chest;
-    `lung_tissue` is the share of the lungs' substance that is left.
+    `inspiration` is 0 (poor) to 1 (full); `shoulders_mm` raises clavicles and shoulders; `scapulae_mm` is how
+    far the shoulder blades are rotated out of the lungs; `mediastinal_shift_mm` is to the left. `flat_domes`
+    is 0 for normal hemidiaphragms and 1 for flat ones; `barrel` deepens the chest; `lung_tissue` is the
+    remaining share of lung tissue.
     """
 
     patient: Patient
@@ -99,7 +99,7 @@ class Body:
 
     @property
     def size(self) -> float:
-        """Millimetres of this patient in a millimetre of the average adult."""
+        """Scale of this patient: mm per mm of the average adult."""
         return self.patient.size
 
     @property
@@ -119,7 +119,7 @@ class Body:
 
     @property
     def chest_centre(self) -> np.ndarray:
-        """The middle of that ellipsoid."""
+        """The centre (3,) of the ellipsoid of the rib cage, mm."""
         return np.array([0.0, -4.0, -92.0]) * self.size
 
     def dome_top(self, side: str) -> float:

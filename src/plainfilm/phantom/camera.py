@@ -1,4 +1,4 @@
-"""The X-ray tube and the detector: where rays run, and where on the film a thing is seen.
+"""The X-ray tube and the detector: the geometry of rays, and the projection to the film.
 
 Pixel coordinates are those of image boxes: x right, y down, pixel (column j, row i) covers
 [j, j + 1) × [i, i + 1).
@@ -45,16 +45,16 @@ class Camera:
         return seen[:, :2] / seen[:, 2:]
 
     def clip(self, box: PixelBox) -> PixelBox | None:
-        """`box` cut to the film; nothing if less than a pixel is left of a side."""
+        """`box` clipped to the film; `None` if a side is shorter than a pixel."""
         x0, x1 = (float(np.clip(value, 0, self.width)) for value in (box[0], box[2]))
         y0, y1 = (float(np.clip(value, 0, self.height)) for value in (box[1], box[3]))
         return (x0, y0, x1, y1) if x1 - x0 >= 1.0 and y1 - y0 >= 1.0 else None
 
     def outline(self, shape: Solid | Tube | Strands | Blob) -> PixelBox:
-        """The box around the silhouette of `shape`, not cut to the film.
+        """The box around the silhouette of `shape`, not clipped to the film.
 
         Exact for an ellipsoid and for tubes and strands (as spheres along their paths); a solid of several
-        parts is given the overlap of the boxes of its ellipsoids and of its block.
+        parts gets the intersection of the boxes of its ellipsoids and of its block.
         """
         if isinstance(shape, Tube):
             return self._spheres_outline(shape.points, _at_joints(shape.radii))
@@ -98,7 +98,7 @@ class Camera:
 
 
 def _at_joints(radii: Array) -> Array:
-    """The radius at each point (N,) of a tube with one radius a stretch (N − 1,): the larger neighbour's."""
+    """The radius at each point (N,) of a tube with one radius per segment (N − 1,): the larger one."""
     return np.concatenate([radii[:1], np.maximum(radii[1:], radii[:-1]), radii[-1:]])
 
 

@@ -1,4 +1,4 @@
-"""From line integrals to a film: scatter, noise, the machine's processing, border and side marker."""
+"""Converts line integrals to a film: scatter, noise, image processing, border and side marker."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from plainfilm.phantom.views import Technique
 from plainfilm.types import View
 
 Plane = NDArray[np.float32]
-"""One value a pixel, (H, W)."""
+"""One value per pixel, (H, W)."""
 
 _EVENED = {"direct": 0.5, "plate": 0.35, "film": 0.0}
-"""How far each kind of scanner evens out wide differences in brightness."""
+"""Strength of contrast equalisation of each kind of scanner."""
 
 
 def develop(attenuation: Plane, technique: Technique, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -29,7 +29,7 @@ def develop(attenuation: Plane, technique: Technique, rng: np.random.Generator) 
 
 
 def _glow(values: Plane, cells: int, sigma: float) -> Plane:
-    """`values` under a very wide blur: shrunk to `cells` a side, blurred by `sigma` cells, enlarged."""
+    """`values` with a very wide blur: reduced to `cells` per side, blurred by `sigma` cells, enlarged."""
     height, width = values.shape
     small = np.asarray(Image.fromarray(values).resize((cells, cells), Image.Resampling.BOX))
     wide = Image.fromarray(blur(small, sigma)).resize((width, height), Image.Resampling.BICUBIC)
@@ -37,7 +37,7 @@ def _glow(values: Plane, cells: int, sigma: float) -> Plane:
 
 
 def _noisy(signal: Plane, amount: float, pitch: float, rng: np.random.Generator) -> Plane:
-    """Quantum noise: relative spread falls with the square root of the light and of the pixel's area."""
+    """Quantum noise: its relative spread falls with the square root of the signal and of the pixel's area."""
     spread = np.minimum(
         np.float32(amount * 0.0045 / pitch) / np.sqrt(signal + np.float32(1e-4)), np.float32(0.5)
     )
@@ -45,11 +45,11 @@ def _noisy(signal: Plane, amount: float, pitch: float, rng: np.random.Generator)
 
 
 def _window(optical: Plane, technique: Technique) -> Plane:
-    """Grey in 0..1: local contrast evened out as digital machines do, then a gently S-shaped curve."""
+    """Grey in 0..1: local contrast equalised as in digital systems, then a gentle S-shaped curve."""
     sample = optical[::3, ::3]
     tissue = sample[sample > 0.9]
     dark, middle, bright = np.quantile(tissue if tissue.size > 50 else sample, [0.04, 0.5, 0.99])
-    # Half the window is what the exposure control expects, half what this patient needs.
+    # Half the window is what the exposure control expects, the other half is adapted to this patient.
     low = 0.6 * float(dark) + 0.4 * (float(middle) - 1.25)
     high = 0.6 * float(bright) + 0.4 * (float(middle) + 1.7)
     evened = _EVENED[technique.scanner]
@@ -77,7 +77,7 @@ def _collimate(film: NDArray[np.uint8], technique: Technique) -> NDArray[np.uint
 
 
 def _draw_marks(film: NDArray[np.uint8], technique: Technique, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Side letter and, on bedside films, words, as lead or burnt in."""
+    """Draw the side letter and, on bedside films, words, as lead markers or burnt in."""
     if not technique.marker:
         return film
     picture = Image.fromarray(film)

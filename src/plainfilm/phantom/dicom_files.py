@@ -1,4 +1,4 @@
-"""Phantom films as DICOM files, in the ways that hospitals and corpora write them."""
+"""Writes phantom films as DICOM files, in the variants of hospitals and corpora."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _UIDS: dict[Syntax, str] = {
 }
 _STORAGE = {"DX": "1.2.840.10008.5.1.4.1.1.1.1", "CR": "1.2.840.10008.5.1.4.1.1.1"}
 _ROOT = "1.2.826.0.1.3680043.10.1561."
-"""The UIDs of phantoms begin so: an arc for software that makes up its own."""
+"""The prefix of phantom UIDs: an arc for software-generated identifiers."""
 _LOW, _SPAN = 0.1, 0.8
 """The share of the stored range that lies below the film's black, and between its black and its white."""
 
 
 def uid_of(*parts: object) -> str:
-    """A unique identifier that depends on nothing but `parts`."""
+    """A unique identifier that depends on `parts` only."""
     return f"{_ROOT}{stable_hash(*parts)}"
 
 
@@ -52,10 +52,10 @@ def write_dicom(
     spacing_mm: float | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes a film (H, W), bones bright, so that a right reader shows it again to within rounding.
+    """Write a film (H, W), bones bright, so that a correct reader reproduces it up to rounding.
 
-    Values of more than 8 bits lie in the middle of their range; with `window` the header says where. Without
-    `preamble` the file begins with its first element and has no file meta information, which only an
+    Values of more than 8 bits lie in the middle of their range; `window` states the range in the header.
+    Without `preamble` the file starts with its first element and has no file meta information, which only an
     uncompressed `syntax` allows. `attributes` are keywords of further elements and their values.
 
     Raises:
@@ -67,7 +67,7 @@ def write_dicom(
         setattr(dataset, keyword, value)
     dataset.SOPClassUID = _STORAGE.get(str(dataset.Modality), _STORAGE["DX"])
     with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns of headers that are wrong on purpose
+        warnings.simplefilter("ignore")  # pydicom warns about intentionally wrong headers
         data = _encoded(pydicom, dataset, syntax)
         temporary.write_bytes(data if preamble else _bare(pydicom, data))
 
@@ -131,7 +131,7 @@ def _saved(dataset: Any) -> bytes:
 
 
 def _transcoded(data: bytes, syntax: Syntax) -> bytes:
-    """A film compressed by GDCM, which works on files only and puts numbers of its own into them."""
+    """A film compressed by GDCM, which works on files only and writes UIDs of its own."""
     gdcm = importlib.import_module("gdcm")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in"), Path(folder, "out")
@@ -154,7 +154,7 @@ def _bare(pydicom: Any, data: bytes) -> bytes:
     """The elements of a file alone: no preamble, no file meta information."""
     dataset = pydicom.dcmread(BytesIO(data))
     del dataset.file_meta
-    dataset.preamble = None  # else it is written all the same
+    dataset.preamble = None  # otherwise pydicom writes one
     buffer = BytesIO()
     dataset.save_as(buffer, implicit_vr=True, little_endian=True, enforce_file_format=False)
     return buffer.getvalue()

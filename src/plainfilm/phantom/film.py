@@ -1,4 +1,4 @@
-"""One film of a body with findings: builds the scene, exposes and develops it, and boxes what is on it."""
+"""Renders one film of a body with findings: builds the scene, exposes, develops and boxes it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from plainfilm.seeding import generator
 from plainfilm.types import View
 
 _VISIBLE_MM = 2.0
-"""A ray meets a channel's material when it runs at least this far through it."""
+"""A ray meets a channel's material if it runs at least this far through it, in mm."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def render_film(
 ) -> RenderedFilm:
     """A film whose longer side has `size` pixels; the same arguments give the same film.
 
-    `seed` decides posture, technique and noise; findings come with seeds of their own.
+    `seed` determines posture, technique and noise; findings have their own seeds.
     """
     technique = draw_technique(view, generator(seed, "technique"))
     body = draw_body(patient, view, generator(seed, "posture"))
@@ -58,7 +58,7 @@ def render_film(
 
 
 def build_scene(body: Body, findings: Sequence[Finding], materials: Materials, seed: int) -> Scene:
-    """Everything in and around `body`, which is changed by its findings."""
+    """The scene in and around `body`, whose numbers its findings change."""
     scene = Scene()
     shape_body(body, findings)
     paint_trunk_and_lungs(scene, body, materials)
@@ -75,7 +75,7 @@ def build_scene(body: Body, findings: Sequence[Finding], materials: Materials, s
 def in_lung(
     exposure: Exposure, scene: Scene, materials: Materials, technique: Technique, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The whole attenuation: clouds kept to the lung that a ray meets, and the lungs' fine markings."""
+    """The total attenuation: clouds limited to the lung along each ray, and fine markings of the lungs."""
     lung = (exposure.lengths["right lung"] + exposure.lengths["left lung"]).astype(np.float32)
     pitch = technique.field_mm / max(lung.shape)
     coarse = smooth_noise(lung.shape, 13.0 / pitch, rng)
@@ -88,7 +88,7 @@ def in_lung(
 
 
 def smooth_noise(shape: tuple[int, ...], grain: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise (H, W) of unit spread that varies over `grain` pixels."""
+    """Noise (H, W) of unit standard deviation that varies over `grain` pixels."""
     height, width = shape
     rows, columns = max(round(height / grain) + 1, 2), max(round(width / grain) + 1, 2)
     grid = Image.fromarray(rng.standard_normal((rows, columns), dtype=np.float32) * np.float32(1.3))
@@ -96,7 +96,7 @@ def smooth_noise(shape: tuple[int, ...], grain: float, rng: np.random.Generator)
 
 
 def film_boxes(scene: Scene, camera: Camera, exposure: Exposure) -> list[FilmBox]:
-    """Boxes of every finding and region that the film shows."""
+    """The boxes of all findings and regions visible on the film."""
     boxes = []
     for kind, marks in (("finding", scene.marks), ("region", scene.regions)):
         for name, shapes in marks.items():
@@ -116,7 +116,7 @@ def _box_of(shapes: Sequence[Mark], camera: Camera, exposure: Exposure) -> Pixel
 
 
 def _extent(exposure: Exposure, channel: str) -> PixelBox | None:
-    """The box around the pixels whose rays run visibly through a channel."""
+    """The box around the pixels whose rays pass visibly through a channel."""
     if channel not in exposure.lengths:
         return None
     seen = exposure.lengths[channel] > _VISIBLE_MM

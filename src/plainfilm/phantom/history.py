@@ -1,6 +1,6 @@
-"""What becomes of a patient: which findings come, stay, worsen and go, and how films are taken.
+"""The course of a patient: findings that appear, persist, worsen and resolve, and the views of each study.
 
-Each patient follows one of `stories.STORIES`.
+Each patient follows one of `scenarios.SCENARIOS`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plainfilm.phantom.scenarios import STORIES, FindingTrajectory, PatientScenario
+from plainfilm.phantom.scenarios import SCENARIOS, FindingTrajectory, PatientScenario
 from plainfilm.phantom.truth import Finding
 from plainfilm.types import View
 
 PRESENT = 0.06
-"""The least severity at which a finding is there at all."""
+"""The lowest severity of a finding that is present."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One study before any film is taken: what is there, what was there, and the views."""
+    """One study before its films: present and earlier findings, and the views."""
 
     findings: tuple[Finding, ...]
     earlier: tuple[Finding, ...]
     views: tuple[View, ...]
-    story: str
+    scenario: str
     first: bool
 
 
@@ -40,25 +40,25 @@ _AT_BEDSIDE = {
 
 
 def draw_visits(
-    count: int, rng: np.random.Generator, stories: Mapping[str, float] | None = None
+    count: int, rng: np.random.Generator, scenarios: Mapping[str, float] | None = None
 ) -> list[Visit]:
-    """The `count` studies of one patient, in time; `stories` are the shares of the stories there are."""
-    chances = stories or {name: share for name, (share, _) in STORIES.items()}
+    """The `count` studies of one patient, in time; `scenarios` holds their probabilities by name."""
+    chances = scenarios or {name: share for name, (share, _) in SCENARIOS.items()}
     shares = np.array(list(chances.values()))
-    story = str(rng.choice(list(chances), p=shares / shares.sum()))
-    chart = PatientScenario(count, rng)
-    STORIES[story][1](chart)
+    scenario = str(rng.choice(list(chances), p=shares / shares.sum()))
+    trajectories = PatientScenario(count, rng)
+    SCENARIOS[scenario][1](trajectories)
     visits: list[Visit] = []
     earlier: tuple[Finding, ...] = ()
     for index in range(count):
-        findings = _findings_at(chart.courses, index)
-        visits.append(Visit(findings, earlier, _draw_views(story, rng), story, index == 0))
+        findings = _findings_at(trajectories.courses, index)
+        visits.append(Visit(findings, earlier, _draw_views(scenario, rng), scenario, index == 0))
         earlier = findings
     return visits
 
 
 def _findings_at(courses: list[FindingTrajectory], index: int) -> tuple[Finding, ...]:
-    """What is there at study `index`. Chest wall, devices and heart do not change much and say so."""
+    """The findings at study `index`. Chest wall, devices and heart change little and get no change."""
     found = []
     for course in courses:
         level = course.levels[index]
@@ -79,11 +79,11 @@ def _change(before: float | None, now: float) -> str | None:
     return "better" if before - now > 0.1 else "stable"
 
 
-def _draw_views(story: str, rng: np.random.Generator) -> tuple[View, ...]:
-    bedside = rng.random() < _AT_BEDSIDE.get(story, 0.12)
+def _draw_views(scenario: str, rng: np.random.Generator) -> tuple[View, ...]:
+    bedside = rng.random() < _AT_BEDSIDE.get(scenario, 0.12)
     chance = rng.random()
     if bedside:
-        view = View.AP_SUPINE if story in ("critical", "injury") and rng.random() < 0.4 else View.AP
+        view = View.AP_SUPINE if scenario in ("critical", "injury") and rng.random() < 0.4 else View.AP
         return (view, view) if chance < 0.1 else (view,)
     if chance < 0.76:
         return (View.PA, View.LATERAL)

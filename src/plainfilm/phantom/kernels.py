@@ -1,8 +1,8 @@
-"""Line integrals along every ray of a film: exact lengths of chords, compiled.
+"""Line integrals along every ray of a film: exact chord lengths, compiled.
 
-Each kernel takes a camera as its source and its `corner` (origin − source), `right` and `down` steps, so
-that the ray through the middle of pixel (i, j) runs along corner + (j + ½) right + (i + ½) down.
-Everything is exact for the shapes given; resolution only says how densely it is sampled.
+Each kernel takes a camera as its source and its `corner` (origin − source), `right` and `down` steps, so that
+the ray through the centre of pixel (i, j) runs along corner + (j + ½) right + (i + ½) down. Results are exact
+for the given shapes; the resolution only sets the sampling density.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MOST_COVERS = 64
 def _row_spans(first, last, rays, kinds, i, left, right, enter, leave):  # type: ignore[no-untyped-def]
     """The intervals of t in which rays of row i are inside parts [first, last), for columns [left, right).
 
-    Where a ray misses, `enter` is not below `leave`. The loops have no branches, so that they run on
-    several columns at once: what divides is kept off zero instead, and a ray along a cylinder or a plane
-    then gets an interval that is endless or empty, as it should.
+    Where a ray misses, `enter` is not below `leave`. The loops have no branches, so that they process several
+    columns at once: divisors are kept away from zero instead, and a ray along a cylinder or a plane gets an
+    infinite or empty interval, as it should.
     """
     for j in range(left, right):
         enter[j] = -_FAR
@@ -58,7 +58,7 @@ def _row_spans(first, last, rays, kinds, i, left, right, enter, leave):  # type:
 
 @njit(cache=True, fastmath=True)
 def paint(corner, right, down, bounds, part_of, kinds, rays, materials, channels, total, lengths):  # type: ignore[no-untyped-def]
-    """Adds the attenuation of solids painted over one another, the last on top.
+    """Add the attenuation of solids painted over one another, the last on top.
 
     Args:
         bounds: (S, 4) whole pixel rectangles that hold each solid, cut to the film.
@@ -94,7 +94,7 @@ def paint(corner, right, down, bounds, part_of, kinds, rays, materials, channels
 
 @njit(cache=True, fastmath=True, inline="always")
 def _stack(order, enter, leave, starts, ends, materials, channels, norm, pixel, lengths):  # type: ignore[no-untyped-def]
-    """What one ray meets of solids that lie over one another in `order`, the first on top, per unit of t."""
+    """Accumulate one ray through solids painted in `order`, the first on top, per unit of t."""
     i, j = pixel
     covers = 0
     met = 0.0
@@ -111,7 +111,7 @@ def _stack(order, enter, leave, starts, ends, materials, channels, norm, pixel, 
 
 @njit(cache=True, fastmath=True)
 def add(corner, right, down, bounds, part_of, kinds, rays, materials, total):  # type: ignore[no-untyped-def]
-    """Adds the attenuation of solids to whatever lies there; arguments as for `paint`."""
+    """Add the attenuation of solids to the existing one; arguments as for `paint`."""
     enter, leave = np.empty(total.shape[1]), np.empty(total.shape[1])
     for s in range(len(bounds)):
         first, last = part_of[s]
@@ -133,7 +133,7 @@ def _norm(corner, right, down, i, j):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True, inline="always")
 def _cover(starts, ends, covers, enter, leave):  # type: ignore[no-untyped-def]
-    """How much of [enter, leave] nothing covers yet; covers it. Covers stay disjoint."""
+    """The uncovered length of [enter, leave], which is then covered. Covers stay disjoint."""
     hidden = 0.0
     low, high = enter, leave
     kept = 0
@@ -153,7 +153,7 @@ def _cover(starts, ends, covers, enter, leave):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True)
 def add_blobs(corner, right, down, rays, amounts, bounds, total):  # type: ignore[no-untyped-def]
-    """Adds ∫ amount · exp(−½ |matrix (p − centre)|²) along each ray, in mm.
+    """Add ∫ amount · exp(−½ |matrix (p − centre)|²) along each ray, in mm.
 
     Args:
         rays: (B, 4, 3) as in `paint`.
@@ -197,7 +197,7 @@ def _blur_rows(values, weights, out):  # type: ignore[no-untyped-def]
 
 
 def blur(values: NDArray[Any], sigma: float) -> NDArray[Any]:
-    """`values` (H, W) under a Gaussian of `sigma` pixels, mirrored at the edges."""
+    """`values` (H, W) with a Gaussian blur of `sigma` pixels, mirrored at the edges."""
     if sigma <= 0.05:
         return values
     reach = min(max(int(3.0 * sigma + 0.5), 1), min(values.shape) - 1)

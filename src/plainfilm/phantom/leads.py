@@ -1,4 +1,4 @@
-"""Monitoring leads on the skin of patients filmed at the bedside: no finding, but in every reader's way."""
+"""Monitoring leads on the skin of bedside patients: no finding, but a distraction for readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHARE = 0.55
 
 
 def add_leads(scene: Scene, body: Body, materials: Materials, rng: np.random.Generator) -> None:
-    """Adds electrodes and their wires to about half of the bodies."""
+    """Add electrodes and their wires to about half of the bodies."""
     if rng.random() > _SHARE:
         return
     size, front = body.size, trunk_radii(body)[1]

@@ -23,7 +23,7 @@ class Materials:
 
     @property
     def air(self) -> float:
-        """Air, as good as nothing."""
+        """Air, practically zero."""
         return 0.0
 
     @staticmethod

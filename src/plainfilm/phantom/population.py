@@ -1,4 +1,4 @@
-"""The phantom's population: who there is, which studies they have, and one patient's films and reports.
+"""The phantom population: patients, their studies, and one patient's films and reports.
 
 Everything about a patient follows from (seed, the patient's number), so that patients can be made in any
 order and by any number of processes.
@@ -20,19 +20,19 @@ from plainfilm.phantom.truth import Film, PatientTruth, StudyTruth
 from plainfilm.seeding import generator, stable_hash
 
 MOST_STUDIES = 8
-"""The most studies one patient has."""
+"""The largest number of studies of one patient."""
 _TEST, _VALIDATION = 0.15, 0.08
 _LOST_REPORTS = 0.015
 _IDS = 10_000_000
 _DAILY = ("bedside", "critical", "after_surgery")
-"""Stories whose studies are days apart, not months."""
+"""Scenarios whose studies are days apart, not months."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One patient to make: their number, how many studies, the number of the first, and their split.
+    """One patient to make: the number, how many studies, the number of the first, and the split.
 
-    stories: the shares of `stories.STORIES` among all patients, where they are not those of a whole hospital.
+    scenarios: the shares of `scenarios.SCENARIOS` among all patients, where they are not those of a whole hospital.
     reports: a name of `reports.WRITERS`.
     """
 
@@ -42,7 +42,7 @@ class Job:
     first_study: int
     split: str
     size: int
-    stories: Mapping[str, float] | None = None
+    scenarios: Mapping[str, float] | None = None
     reports: str = "english"
 
 
@@ -50,7 +50,7 @@ def plan(
     studies: int,
     seed: int,
     size: int,
-    stories: Mapping[str, float] | None = None,
+    scenarios: Mapping[str, float] | None = None,
     reports: str = "english",
 ) -> list[Job]:
     """The patients that together have exactly `studies` studies, about 15 % to test, 8 % to validation."""
@@ -61,7 +61,7 @@ def plan(
     splits = _splits(len(counts), seed)
     first = np.concatenate([[0], np.cumsum(counts)]).tolist()
     return [
-        Job(seed, n, count, first[n], splits[n], size, stories, reports) for n, count in enumerate(counts)
+        Job(seed, n, count, first[n], splits[n], size, scenarios, reports) for n, count in enumerate(counts)
     ]
 
 
@@ -77,7 +77,7 @@ def _splits(patients: int, seed: int) -> list[str]:
 
 
 def draw_patient(seed: int, number: int) -> Patient:
-    """The patient of that number in the world of `seed`."""
+    """The patient of this number in the population of `seed`."""
     return Patient.draw(generator(seed, "patient", number, "build"))
 
 
@@ -86,7 +86,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
     patient = draw_patient(job.seed, job.patient)
     rng = generator(job.seed, "patient", job.patient, "history")
     days = 0
-    for index, visit in enumerate(draw_visits(job.studies, rng, job.stories)):
+    for index, visit in enumerate(draw_visits(job.studies, rng, job.scenarios)):
         number = job.first_study + index
         words = generator(job.seed, "study", number, "report")
         age = patient.age + days // 365
@@ -94,7 +94,7 @@ def make_studies(job: Job) -> Iterator[tuple[StudyTruth, list[NDArray[np.uint8]]
         lost = bool(generator(job.seed, "study", number, "lost").random() < _LOST_REPORTS)
         films, arrays = _make_films(patient, visit, job, number)
         yield _study_truth(job, number, index, days, age, written, lost, films), arrays
-        days += int(rng.integers(1, 6) if visit.story in _DAILY else rng.integers(10, 420))
+        days += int(rng.integers(1, 6) if visit.scenario in _DAILY else rng.integers(10, 420))
 
 
 def _study_truth(

@@ -1,4 +1,4 @@
-"""What the layouts share: tables and films on disk, and films and boxes of a study."""
+"""Shared by the layouts: writing tables and films, and access to films and boxes of a study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from plainfilm.types import Box, View
 
 
 def write_text(path: Path, text: str, *, encoding: str = "utf-8") -> None:
-    """A text file, written as it is; gzip where the name ends in `.gz`, without a time stamp."""
+    """Write a text file as given; gzip without a time stamp if the name ends in `.gz`."""
     data = text.encode(encoding)
     with replacing(path) as temporary:
         # Without a time stamp, the same corpus is the same bytes.
@@ -35,7 +35,7 @@ def write_csv(
     line_end: str = "\n",
     delimiter: str = ",",
 ) -> None:
-    """A CSV file; `encoding` "utf-8-sig" begins it with a byte order mark, `line_end` may be CRLF."""
+    """Write a CSV file; `encoding` "utf-8-sig" adds a byte order mark, `line_end` may be CRLF."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=line_end, delimiter=delimiter)
     if header:
@@ -45,12 +45,12 @@ def write_csv(
 
 
 def write_json_lines(path: Path, value: Any) -> None:
-    """A JSON document on one line, as corpora publish them."""
+    """Write a JSON document on one line, as corpora publish them."""
     write_text(path, json.dumps(value, ensure_ascii=False))
 
 
 def write_png(path: Path, array: NDArray[Any]) -> None:
-    """A PNG of a film (H, W) uint8 or uint16, or of colours (H, W, 3 or 4) uint8."""
+    """Write a PNG of a film (H, W) uint8 or uint16, or of colours (H, W, 3 or 4) uint8."""
     with replacing(path) as temporary:
         Image.fromarray(array).save(temporary, format="PNG", compress_level=1)
 
@@ -81,5 +81,5 @@ def region_boxes(film: Film) -> Mapping[str, FilmBox]:
 
 
 def box_of(box: FilmBox, name: str, kind: str = "observation", annotator: str | None = None) -> Box:
-    """A true box under the name a corpus gives it, in pixels of its film."""
+    """A true box with a corpus' name for it, in pixels of its film."""
     return Box(name, kind, box.x0, box.y0, box.x1, box.y1, annotator)

@@ -1,4 +1,4 @@
-"""From a scene and a camera to the attenuation along every ray: flattens shapes for the kernels."""
+"""Computes the attenuation along every ray from a scene and a camera: flattens shapes for the kernels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from plainfilm.phantom.shapes import Array, Blob, Scene, Solid, Strands, Tube
 
 @dataclass(frozen=True)
 class Exposure:
-    """What the rays of one film met.
+    """The measurements along the rays of one film.
 
-    `attenuation` (H, W) is the line integral without the soft clouds; `cloud` (H, W) is the length in mm
-    of lung made airless by them (not yet kept to the lung); `lengths` holds, by channel, the visible
-    length in mm.
+    `attenuation` (H, W) is the line integral without the soft clouds; `cloud` (H, W) is the length in mm of
+    airless lung in them (not yet limited to the lung); `lengths` holds, by channel, the visible length in mm.
     """
 
     attenuation: Array
@@ -142,7 +141,7 @@ def _strand_stretches(item: Strands) -> tuple[Array, ...]:
 
 
 def _mitres(points: Array) -> Array:
-    """Normals (N, 3) of the planes in which the stretches of a path are cut: halving each bend."""
+    """Normals (N, 3) of the planes between the segments of a path, which halve each bend."""
     along = np.diff(points, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-12
     normals = np.concatenate([along[:1], along[:-1] + along[1:], along[-1:]])
@@ -163,7 +162,7 @@ def _stretch_parts(
         rays[:, part, :3, 0] = normal @ steps.T
         rays[:, part, 3, 0] = (normal * (camera.source - point)).sum(axis=1)
     part_of = np.stack([np.arange(count) * 3, np.arange(count) * 3 + 3], axis=1)
-    # Mitred ends reach past the end points by little: the bends used here are gentle.
+    # Mitred ends reach only slightly past the end points: the bends used here are gentle.
     reach = 1.2 * radius[:, None]
     bounds = _bounds(np.minimum(start, end) - reach, np.maximum(start, end) + reach, camera)
     return _Parts(bounds, part_of, np.tile([0, 1, 1], count), rays.reshape(-1, 4, 3))

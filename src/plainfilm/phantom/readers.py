@@ -1,8 +1,7 @@
-"""Readers of phantom films: each draws boxes a little off, misses some, and now and then sees one more.
+"""Readers of phantom films: each draws boxes with small errors, misses some, and sometimes adds a false one.
 
-Boxes of one class that overlap on a film are first made one, as readers draw them. So the boxes that several
-readers draw of one thing overlap each other and nothing else, and what a fusion should make of them is plain:
-their mean.
+Overlapping boxes of one class on a film are merged first, as readers draw them. So boxes of several readers
+for one object overlap each other and nothing else, and the correct fusion is their mean.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ Corners = tuple[float, float, float, float]
 """`(x0, y0, x1, y1)` in pixels of a film."""
 
 _APART = 0.15
-"""Boxes that come nearer than this share of their size are one to a reader."""
+"""Boxes closer than this share of their size are one box for a reader."""
 _MISSED, _OFF, _AT_MOST_OFF = 0.15, 0.015, 0.04
 _SEEN_AMISS = 0.2
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One box: who drew it, of which class, and which true box it is of, `None` where there is none."""
+    """One box: its reader, its class, and its true box, `None` for a false one."""
 
     reader: str
     name: str
@@ -38,7 +37,7 @@ class Drawn:
 def targets(
     study: StudyTruth, film: Film, class_of: Callable[[Finding], str | None]
 ) -> dict[str, list[Corners]]:
-    """What is on a film to draw, by the class a corpus gives it; boxes of one class are apart."""
+    """The objects on a film by the class in a corpus; boxes of one class are disjoint."""
     found: dict[str, list[Corners]] = {}
     for finding, box in finding_boxes(study, film):
         name = class_of(finding)
@@ -48,7 +47,7 @@ def targets(
 
 
 def apart(boxes: Sequence[Corners]) -> list[Corners]:
-    """Boxes with those that nearly touch made one, until none do."""
+    """Merge boxes that nearly touch, until none do."""
     kept: list[Corners] = []
     for box in boxes:
         while near := [other for other in kept if _is_near(box, other)]:
@@ -85,10 +84,10 @@ def readings(
     *,
     sticks_out: bool,
 ) -> list[Drawn]:
-    """The boxes three readers draw of `found` on a film, corners rounded to `digits`.
+    """The boxes that three readers draw for `found` on a film, corners rounded to `digits`.
 
-    On one film in five one of them draws a box of some other class where there is nothing; with `sticks_out`
-    one does for certain, and it leaves the film on the right.
+    On one film in five, one of them draws a false box of another class; with `sticks_out` one always does,
+    and that box extends beyond the right edge of the film.
     """
     rng = generator("readings", film.film_id)
     readers, drawn = three_readers(film), []
@@ -118,14 +117,14 @@ def _anywhere(film: Film, digits: int, rng: np.random.Generator, sticks_out: boo
 
 
 def rounded(corners: Sequence[float], digits: int) -> Corners:
-    """Corners with so many digits behind the point, no side shorter than a unit of the last one."""
+    """Corners rounded to `digits` decimals, no side shorter than a unit of the last one."""
     x0, y0, x1, y1 = (round(value, digits) for value in corners)
     least = 10.0**-digits
     return x0, y0, max(x1, x0 + least), max(y1, y0 + least)
 
 
 def fused(drawn: Sequence[Drawn]) -> Iterator[tuple[str, Corners]]:
-    """What a fusion should make of boxes: the mean of all that are of one thing, with its class."""
+    """The correct fusion of boxes: the mean of all boxes of one object, with its class."""
     groups: dict[tuple[str, int | None], list[Corners]] = {}
     for box in drawn:
         groups.setdefault((box.name, box.target), []).append(box.corners)

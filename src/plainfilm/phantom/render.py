@@ -1,4 +1,4 @@
-"""One film by itself, for looking at and for tests."""
+"""Renders a single film, for viewing and for tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def render(
 ) -> NDArray[np.uint8]:
     """A film (H, W), uint8, whose longer side has `size` pixels; the patient's right is at image left.
 
-    `seed` decides the patient (unless one is given), posture, technique and noise; `findings` are put in.
+    `seed` determines the patient (unless one is given), posture, technique and noise; `findings` are added.
 
     Raises:
         ConfigError: a finding of an unknown kind or an unknown view, with the nearest right one.

@@ -1,7 +1,7 @@
-"""What befalls patients: the stories that each of them follows one of, as courses of findings.
+"""Scenarios of patients: each is a set of findings with their courses.
 
-Findings that go together come together: oedema with a large heart and fluid, tubes with the critically
-ill, a drain with the air or fluid it is there for.
+Related findings occur together: oedema with a large heart and fluid, tubes in the critically ill, a drain
+with the air or fluid that it is for.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from plainfilm.phantom.truth import Finding
 
 _LOST_DRAINS = ("outside", "pigtail_outside")
 """Variants of a chest tube that has come out of the pleural space."""
-_ASTRAY = 1 / 3
-"""How often a tube at the bedside is not where it should be."""
+_MALPOSITIONED = 1 / 3
+"""The probability that a bedside tube is malpositioned."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class PatientScenario:
         self.courses: list[FindingTrajectory] = []
 
     def maybe(self, chance: float) -> bool:
-        """Whether something of that chance happens."""
+        """True with probability `chance`."""
         return bool(self.rng.random() < chance)
 
     def side(self) -> str:
-        """Either side."""
+        """A random side."""
         return str(self.rng.choice(["right", "left"]))
 
     def one(self, *options: str) -> str:
-        """One of `options`, all alike."""
+        """One of `options`, with equal probability."""
         return str(self.rng.choice(options))
 
     def placed(self, well: tuple[str, ...], badly: tuple[str, ...], chance: float = 0.25) -> str:
-        """A variant of a tube or line that ends where it should or, by `chance`, does not."""
+        """A variant of a tube or line: well placed or, with probability `chance`, malpositioned."""
         return self.one(*badly) if self.maybe(chance) else self.one(*well)
 
     def add(
@@ -60,7 +60,7 @@ class PatientScenario:
         cause: str | None = None,
         severity: tuple[float, float] = (0.15, 1.0),
     ) -> None:
-        """Adds a finding that follows `course`: lasting, waning, growing, passing or arriving."""
+        """Add a finding that follows `course`: lasting, waning, growing, passing or arriving."""
         start = float(self.rng.uniform(*severity))
         levels = _COURSES[course](start, self.studies, self.rng)
         key, seed = f"f{len(self.courses)}", int(self.rng.integers(2**31))
@@ -108,277 +108,288 @@ _COURSES: dict[str, Callable[[float, int, np.random.Generator], np.ndarray]] = {
 }
 
 
-def _healthy(chart: PatientScenario) -> None:
-    if chart.maybe(0.04):
-        chart.add("rib_fracture", "lasting", chart.side(), variant="healed")
+def _healthy(scenario: PatientScenario) -> None:
+    if scenario.maybe(0.04):
+        scenario.add("rib_fracture", "lasting", scenario.side(), variant="healed")
 
 
-def _heart_failure(chart: PatientScenario) -> None:
-    if chart.maybe(0.85):
-        chart.add("cardiomegaly", "lasting", severity=(0.1, 1.0))
-    if chart.maybe(0.62):
-        chart.add("edema", chart.one("waning", "passing", "arriving"), severity=(0.15, 0.95))
-    if chart.maybe(0.6):
-        main = chart.side()
-        chart.add("effusion", chart.one("waning", "passing"), main, severity=(0.1, 0.65))
-        if chart.maybe(0.55):
+def _heart_failure(scenario: PatientScenario) -> None:
+    if scenario.maybe(0.85):
+        scenario.add("cardiomegaly", "lasting", severity=(0.1, 1.0))
+    if scenario.maybe(0.62):
+        scenario.add("edema", scenario.one("waning", "passing", "arriving"), severity=(0.15, 0.95))
+    if scenario.maybe(0.6):
+        main = scenario.side()
+        scenario.add("effusion", scenario.one("waning", "passing"), main, severity=(0.1, 0.65))
+        if scenario.maybe(0.55):
             other = "left" if main == "right" else "right"
-            chart.add("effusion", chart.one("waning", "passing"), other, severity=(0.1, 0.5))
-    if chart.maybe(0.3):
-        chart.add(
+            scenario.add("effusion", scenario.one("waning", "passing"), other, severity=(0.1, 0.5))
+    if scenario.maybe(0.3):
+        scenario.add(
             "pacemaker",
             "lasting",
-            chart.one("left", "left", "left", "right"),
-            variant=chart.one("dual", "single"),
+            scenario.one("left", "left", "left", "right"),
+            variant=scenario.one("dual", "single"),
         )
-    if chart.maybe(0.3):
-        chart.add("sternal_wires", "lasting")
-    if chart.maybe(0.25):
-        _basal_collapse(chart)
+    if scenario.maybe(0.3):
+        scenario.add("sternal_wires", "lasting")
+    if scenario.maybe(0.25):
+        _basal_collapse(scenario)
 
 
-def _infection(chart: PatientScenario) -> None:
-    kind = chart.one("consolidation", "opacity", "opacity")
-    side, site = chart.side(), chart.one("upper", "mid", "lower", "lower", "lower")
-    lobar = kind == "consolidation" and chart.maybe(0.4)
-    cause = chart.one("pneumonia", "pneumonia?")
-    course = chart.one("waning", "arriving", "passing")
-    chart.add(kind, course, side, site, "lobar" if lobar else "patchy", cause, (0.25, 1.0))
-    if chart.maybe(0.25):
-        chart.add(
-            "opacity", course, chart.side(), chart.one("upper", "mid", "lower"), "patchy", cause, (0.2, 0.8)
+def _infection(scenario: PatientScenario) -> None:
+    kind = scenario.one("consolidation", "opacity", "opacity")
+    side, site = scenario.side(), scenario.one("upper", "mid", "lower", "lower", "lower")
+    lobar = kind == "consolidation" and scenario.maybe(0.4)
+    cause = scenario.one("pneumonia", "pneumonia?")
+    course = scenario.one("waning", "arriving", "passing")
+    scenario.add(kind, course, side, site, "lobar" if lobar else "patchy", cause, (0.25, 1.0))
+    if scenario.maybe(0.25):
+        scenario.add(
+            "opacity",
+            course,
+            scenario.side(),
+            scenario.one("upper", "mid", "lower"),
+            "patchy",
+            cause,
+            (0.2, 0.8),
         )
-    if chart.maybe(0.3):
-        chart.add("effusion", "waning", side, severity=(0.1, 0.5))
-    if chart.maybe(0.12):
-        chart.add("central_line", "lasting", "right", variant="picc")
+    if scenario.maybe(0.3):
+        scenario.add("effusion", "waning", side, severity=(0.1, 0.5))
+    if scenario.maybe(0.12):
+        scenario.add("central_line", "lasting", "right", variant="picc")
 
 
-def _critical(chart: PatientScenario) -> None:
-    if chart.maybe(0.72):
-        placed = chart.placed(("good",), ("high", "low", "bronchial"))
-        chart.add("tracheal_tube", chart.one("lasting", "waning"), variant=placed)
-        if chart.maybe(0.75):
-            placed = chart.placed(("good",), ("high", "coiled", "bronchial"))
-            chart.add("feeding_tube", "lasting", variant=placed)
-    if chart.maybe(0.75):
-        variant = chart.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
-        chart.add("central_line", "lasting", chart.one("right", "right", "left"), variant=variant)
-    if chart.maybe(0.45):
-        chart.add("edema", chart.one("passing", "waning", "growing"), severity=(0.2, 1.0))
+def _critical(scenario: PatientScenario) -> None:
+    if scenario.maybe(0.72):
+        placed = scenario.placed(("good",), ("high", "low", "bronchial"))
+        scenario.add("tracheal_tube", scenario.one("lasting", "waning"), variant=placed)
+        if scenario.maybe(0.75):
+            placed = scenario.placed(("good",), ("high", "coiled", "bronchial"))
+            scenario.add("feeding_tube", "lasting", variant=placed)
+    if scenario.maybe(0.75):
+        variant = scenario.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
+        scenario.add("central_line", "lasting", scenario.one("right", "right", "left"), variant=variant)
+    if scenario.maybe(0.45):
+        scenario.add("edema", scenario.one("passing", "waning", "growing"), severity=(0.2, 1.0))
     for side in ("right", "left"):
-        if chart.maybe(0.42):
-            chart.add("effusion", chart.one("passing", "waning", "growing"), side, severity=(0.1, 0.8))
-    if chart.maybe(0.45):
-        _basal_collapse(chart)
-    if chart.maybe(0.45):
-        cause = chart.one("pneumonia?", "none")
-        kind = chart.one("consolidation", "opacity", "opacity")
-        chart.add(
+        if scenario.maybe(0.42):
+            scenario.add("effusion", scenario.one("passing", "waning", "growing"), side, severity=(0.1, 0.8))
+    if scenario.maybe(0.45):
+        _basal_collapse(scenario)
+    if scenario.maybe(0.45):
+        cause = scenario.one("pneumonia?", "none")
+        kind = scenario.one("consolidation", "opacity", "opacity")
+        scenario.add(
             kind,
             "passing",
-            chart.side(),
-            chart.one("mid", "lower", "upper"),
+            scenario.side(),
+            scenario.one("mid", "lower", "upper"),
             "patchy",
             cause if cause != "none" else None,
             (0.3, 1.0),
         )
-    if chart.maybe(0.25):
-        chart.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
+    if scenario.maybe(0.25):
+        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
-def _after_surgery(chart: PatientScenario) -> None:
-    if chart.maybe(0.85):
-        chart.add("sternal_wires", "lasting")
-    if chart.maybe(0.5):
-        side = chart.side()
-        variant = chart.placed(("apical", "basal", "apical", "basal", "pigtail"), _LOST_DRAINS, 0.15)
-        chart.add("chest_tube", chart.one("lasting", "waning"), side, variant=variant)
-        if chart.maybe(0.55):
-            chart.add("pneumothorax", "waning", side, severity=(0.1, 0.5))
-        if chart.maybe(0.35):
-            chart.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 0.9))
-    if chart.maybe(0.12):
-        chart.add("pneumomediastinum", "waning", severity=(0.1, 0.7))
-    if chart.maybe(0.12):
-        chart.add("foreign_body", "lasting", chart.side(), variant="clips", severity=(0.2, 1.0))
-    if chart.maybe(0.4):
-        chart.add("central_line", "waning", "right", variant="jugular")
-    if chart.maybe(0.5):
-        chart.add("effusion", "waning", chart.one("left", "left", "right"), severity=(0.1, 0.5))
-    if chart.maybe(0.65):
-        _basal_collapse(chart)
-    if chart.maybe(0.35):
-        chart.add("cardiomegaly", "lasting", severity=(0.1, 0.7))
-    if chart.maybe(0.3):
-        chart.add("wide_mediastinum", "waning", variant="wide", severity=(0.3, 0.9))
+def _after_surgery(scenario: PatientScenario) -> None:
+    if scenario.maybe(0.85):
+        scenario.add("sternal_wires", "lasting")
+    if scenario.maybe(0.5):
+        side = scenario.side()
+        variant = scenario.placed(("apical", "basal", "apical", "basal", "pigtail"), _LOST_DRAINS, 0.15)
+        scenario.add("chest_tube", scenario.one("lasting", "waning"), side, variant=variant)
+        if scenario.maybe(0.55):
+            scenario.add("pneumothorax", "waning", side, severity=(0.1, 0.5))
+        if scenario.maybe(0.35):
+            scenario.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 0.9))
+    if scenario.maybe(0.12):
+        scenario.add("pneumomediastinum", "waning", severity=(0.1, 0.7))
+    if scenario.maybe(0.12):
+        scenario.add("foreign_body", "lasting", scenario.side(), variant="clips", severity=(0.2, 1.0))
+    if scenario.maybe(0.4):
+        scenario.add("central_line", "waning", "right", variant="jugular")
+    if scenario.maybe(0.5):
+        scenario.add("effusion", "waning", scenario.one("left", "left", "right"), severity=(0.1, 0.5))
+    if scenario.maybe(0.65):
+        _basal_collapse(scenario)
+    if scenario.maybe(0.35):
+        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.7))
+    if scenario.maybe(0.3):
+        scenario.add("wide_mediastinum", "waning", variant="wide", severity=(0.3, 0.9))
 
 
-def _injury(chart: PatientScenario) -> None:
-    side = chart.side()
-    if chart.maybe(0.62):
-        chart.add("rib_fracture", "lasting", side, variant="acute", severity=(0.2, 1.0))
-    if chart.maybe(0.3):
-        chart.add("clavicle_fracture", "lasting", side, severity=(0.3, 1.0))
-    if chart.maybe(0.55):
-        tension = chart.maybe(0.15)
-        chart.add(
+def _injury(scenario: PatientScenario) -> None:
+    side = scenario.side()
+    if scenario.maybe(0.62):
+        scenario.add("rib_fracture", "lasting", side, variant="acute", severity=(0.2, 1.0))
+    if scenario.maybe(0.3):
+        scenario.add("clavicle_fracture", "lasting", side, severity=(0.3, 1.0))
+    if scenario.maybe(0.55):
+        tension = scenario.maybe(0.15)
+        scenario.add(
             "pneumothorax",
-            chart.one("waning", "passing"),
+            scenario.one("waning", "passing"),
             side,
             None,
             "tension" if tension else "simple",
             None,
             (0.45, 1.0) if tension else (0.1, 0.8),
         )
-        if chart.maybe(0.4):
-            variant = chart.placed(("apical", "apical", "pigtail"), _LOST_DRAINS, 0.15)
-            chart.add("chest_tube", "lasting", side, variant=variant)
-        if chart.maybe(0.45):
-            chart.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 1.0))
-        if chart.maybe(0.2):
-            chart.add("pneumomediastinum", "waning", severity=(0.1, 1.0))
-    if chart.maybe(0.16):
-        _foreign_body(chart, side)
-    if chart.maybe(0.25):
-        chart.add("opacity", "waning", side, chart.one("mid", "lower"), "patchy", None, (0.3, 0.9))
-    if chart.maybe(0.15):
-        chart.add("wide_mediastinum", "lasting", variant="wide", severity=(0.4, 1.0))
+        if scenario.maybe(0.4):
+            variant = scenario.placed(("apical", "apical", "pigtail"), _LOST_DRAINS, 0.15)
+            scenario.add("chest_tube", "lasting", side, variant=variant)
+        if scenario.maybe(0.45):
+            scenario.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 1.0))
+        if scenario.maybe(0.2):
+            scenario.add("pneumomediastinum", "waning", severity=(0.1, 1.0))
+    if scenario.maybe(0.16):
+        _foreign_body(scenario, side)
+    if scenario.maybe(0.25):
+        scenario.add("opacity", "waning", side, scenario.one("mid", "lower"), "patchy", None, (0.3, 0.9))
+    if scenario.maybe(0.15):
+        scenario.add("wide_mediastinum", "lasting", variant="wide", severity=(0.4, 1.0))
 
 
-def _foreign_body(chart: PatientScenario, side: str) -> None:
-    if chart.maybe(0.3):
-        chart.add("foreign_body", "lasting", variant="coin", severity=(0.2, 1.0))
+def _foreign_body(scenario: PatientScenario, side: str) -> None:
+    if scenario.maybe(0.3):
+        scenario.add("foreign_body", "lasting", variant="coin", severity=(0.2, 1.0))
         return
-    form, site = chart.one("needle", "bullet"), chart.one("upper", "mid", "lower")
-    chart.add("foreign_body", "lasting", side, site, form, severity=(0.2, 1.0))
+    form, site = scenario.one("needle", "bullet"), scenario.one("upper", "mid", "lower")
+    scenario.add("foreign_body", "lasting", side, site, form, severity=(0.2, 1.0))
 
 
-def _tumour(chart: PatientScenario) -> None:
-    kind = chart.one("nodule", "mass")
-    side = chart.side()
-    chart.add(
+def _tumour(scenario: PatientScenario) -> None:
+    kind = scenario.one("nodule", "mass")
+    side = scenario.side()
+    scenario.add(
         kind,
-        chart.one("lasting", "growing"),
+        scenario.one("lasting", "growing"),
         side,
-        chart.one("upper", "mid", "lower"),
+        scenario.one("upper", "mid", "lower"),
         None,
         None,
         (0.2, 1.0),
     )
-    if kind == "nodule" and chart.maybe(0.35):
-        chart.add("nodule", "growing", chart.side(), chart.one("upper", "mid", "lower"))
-    if chart.maybe(0.35):
-        chart.add("effusion", chart.one("growing", "passing"), side, severity=(0.15, 1.0))
-    if chart.maybe(0.3):
-        chart.add("wide_mediastinum", "lasting", variant="wide", severity=(0.3, 1.0))
-    if chart.maybe(0.3):
-        chart.add("central_line", "lasting", "right", variant="picc")
+    if kind == "nodule" and scenario.maybe(0.35):
+        scenario.add("nodule", "growing", scenario.side(), scenario.one("upper", "mid", "lower"))
+    if scenario.maybe(0.35):
+        scenario.add("effusion", scenario.one("growing", "passing"), side, severity=(0.15, 1.0))
+    if scenario.maybe(0.3):
+        scenario.add("wide_mediastinum", "lasting", variant="wide", severity=(0.3, 1.0))
+    if scenario.maybe(0.3):
+        scenario.add("central_line", "lasting", "right", variant="picc")
 
 
-def _old_age(chart: PatientScenario) -> None:
-    choice = chart.one("pleura", "pleura", "aorta", "plate", "heart", "calcified", "wires", "pacemaker")
+def _old_age(scenario: PatientScenario) -> None:
+    choice = scenario.one("pleura", "pleura", "aorta", "plate", "heart", "calcified", "wires", "pacemaker")
     if choice == "pleura":
-        chart.add(
-            chart.one("pleural_thickening", "pleural_plaques"), "lasting", chart.side(), severity=(0.3, 1.0)
+        scenario.add(
+            scenario.one("pleural_thickening", "pleural_plaques"),
+            "lasting",
+            scenario.side(),
+            severity=(0.3, 1.0),
         )
     elif choice == "aorta":
-        chart.add("wide_mediastinum", "lasting", variant="aorta", severity=(0.3, 1.0))
+        scenario.add("wide_mediastinum", "lasting", variant="aorta", severity=(0.3, 1.0))
     elif choice == "plate":
-        _basal_collapse(chart)
+        _basal_collapse(scenario)
     elif choice == "heart":
-        chart.add("cardiomegaly", "lasting", severity=(0.05, 0.7))
+        scenario.add("cardiomegaly", "lasting", severity=(0.05, 0.7))
     elif choice == "calcified":
-        chart.add(
+        scenario.add(
             "nodule",
             "lasting",
-            chart.side(),
-            chart.one("upper", "mid", "lower"),
+            scenario.side(),
+            scenario.one("upper", "mid", "lower"),
             "calcified",
             None,
             (0.1, 0.6),
         )
     elif choice == "wires":
-        chart.add("sternal_wires", "lasting")
+        scenario.add("sternal_wires", "lasting")
     else:
-        chart.add("pacemaker", "lasting", "left", variant="dual")
-    if chart.maybe(0.2):
-        chart.add("hernia", "lasting", severity=(0.1, 1.0))
+        scenario.add("pacemaker", "lasting", "left", variant="dual")
+    if scenario.maybe(0.2):
+        scenario.add("hernia", "lasting", severity=(0.1, 1.0))
 
 
-def _chronic_lung(chart: PatientScenario) -> None:
-    kind = chart.one(*["emphysema"] * 5, *["fibrosis"] * 3, *["tuberculosis"] * 2)
+def _chronic_lung(scenario: PatientScenario) -> None:
+    kind = scenario.one(*["emphysema"] * 5, *["fibrosis"] * 3, *["tuberculosis"] * 2)
     if kind == "emphysema":
-        chart.add(kind, "lasting", severity=(0.15, 1.0))
-        if chart.maybe(0.12):
-            chart.add("pneumothorax", "passing", chart.side(), None, "simple", None, (0.15, 0.6))
+        scenario.add(kind, "lasting", severity=(0.15, 1.0))
+        if scenario.maybe(0.12):
+            scenario.add("pneumothorax", "passing", scenario.side(), None, "simple", None, (0.15, 0.6))
     elif kind == "fibrosis":
-        variant = "interstitial" if chart.maybe(0.35) else None
-        chart.add(kind, chart.one("lasting", "growing"), variant=variant, severity=(0.2, 1.0))
-        if chart.maybe(0.15):
-            chart.add("cardiomegaly", "lasting", severity=(0.1, 0.6))
+        variant = "interstitial" if scenario.maybe(0.35) else None
+        scenario.add(kind, scenario.one("lasting", "growing"), variant=variant, severity=(0.2, 1.0))
+        if scenario.maybe(0.15):
+            scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.6))
     else:
-        _tuberculosis(chart)
-    if kind != "tuberculosis" and chart.maybe(0.12):
-        chart.add("nodule", "growing", chart.side(), chart.one("upper", "mid", "lower"))
+        _tuberculosis(scenario)
+    if kind != "tuberculosis" and scenario.maybe(0.12):
+        scenario.add("nodule", "growing", scenario.side(), scenario.one("upper", "mid", "lower"))
 
 
-def _tuberculosis(chart: PatientScenario) -> None:
-    side, course = chart.side(), chart.one("lasting", "waning", "passing")
-    chart.add("tuberculosis", course, side, "upper", severity=(0.2, 1.0))
-    if chart.maybe(0.3):
+def _tuberculosis(scenario: PatientScenario) -> None:
+    side, course = scenario.side(), scenario.one("lasting", "waning", "passing")
+    scenario.add("tuberculosis", course, side, "upper", severity=(0.2, 1.0))
+    if scenario.maybe(0.3):
         other = "left" if side == "right" else "right"
-        chart.add("tuberculosis", course, other, "upper", severity=(0.2, 0.7))
-    if chart.maybe(0.2):
-        chart.add("effusion", "waning", side, severity=(0.1, 0.5))
-    elif chart.maybe(0.3):
-        chart.add("pleural_thickening", "lasting", side, severity=(0.3, 0.9))
+        scenario.add("tuberculosis", course, other, "upper", severity=(0.2, 0.7))
+    if scenario.maybe(0.2):
+        scenario.add("effusion", "waning", side, severity=(0.1, 0.5))
+    elif scenario.maybe(0.3):
+        scenario.add("pleural_thickening", "lasting", side, severity=(0.3, 0.9))
 
 
-def _bedside(chart: PatientScenario) -> None:
-    """Films taken to see where tubes and lines end: each of them often, and a third of them astray."""
-    if chart.maybe(0.55):
-        placed = chart.placed(("good",), ("high", "low", "bronchial"), _ASTRAY)
-        chart.add("tracheal_tube", "lasting", variant=placed)
-    if chart.maybe(0.55):
-        placed = chart.placed(("good",), ("high", "coiled", "bronchial"), _ASTRAY)
-        chart.add("feeding_tube", "lasting", variant=placed)
-    if chart.maybe(0.45):
-        variant = chart.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
-        chart.add("central_line", "lasting", chart.one("right", "right", "left"), variant=variant)
-    side = chart.side()
-    if chart.maybe(0.5):
+def _bedside(scenario: PatientScenario) -> None:
+    """Films to check the tips of tubes and lines: many of each, a third of them malpositioned."""
+    if scenario.maybe(0.55):
+        placed = scenario.placed(("good",), ("high", "low", "bronchial"), _MALPOSITIONED)
+        scenario.add("tracheal_tube", "lasting", variant=placed)
+    if scenario.maybe(0.55):
+        placed = scenario.placed(("good",), ("high", "coiled", "bronchial"), _MALPOSITIONED)
+        scenario.add("feeding_tube", "lasting", variant=placed)
+    if scenario.maybe(0.45):
+        variant = scenario.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
+        scenario.add("central_line", "lasting", scenario.one("right", "right", "left"), variant=variant)
+    side = scenario.side()
+    if scenario.maybe(0.5):
         lost_tube, lost_pigtail = _LOST_DRAINS
-        if chart.one("tube", "pigtail") == "tube":
-            variant = chart.placed(("apical", "basal"), (lost_tube,), _ASTRAY)
+        if scenario.one("tube", "pigtail") == "tube":
+            variant = scenario.placed(("apical", "basal"), (lost_tube,), _MALPOSITIONED)
         else:
-            variant = chart.placed(("pigtail",), (lost_pigtail,), _ASTRAY)
-        chart.add("chest_tube", "lasting", side, variant=variant)
-    if chart.maybe(0.3):
-        chart.add("pneumothorax", chart.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0))
-    if chart.maybe(0.25):
-        chart.add("subcutaneous_emphysema", chart.one("waning", "lasting"), side, severity=(0.3, 1.0))
-    if chart.maybe(0.15):
-        chart.add("pneumomediastinum", "waning", severity=(0.3, 1.0))
-    if chart.maybe(0.12):
-        _foreign_body(chart, side)
-    if chart.maybe(0.3):
-        chart.add("effusion", "passing", chart.side(), severity=(0.1, 0.6))
-    if chart.maybe(0.3):
-        chart.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
+            variant = scenario.placed(("pigtail",), (lost_pigtail,), _MALPOSITIONED)
+        scenario.add("chest_tube", "lasting", side, variant=variant)
+    if scenario.maybe(0.3):
+        scenario.add(
+            "pneumothorax", scenario.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0)
+        )
+    if scenario.maybe(0.25):
+        scenario.add("subcutaneous_emphysema", scenario.one("waning", "lasting"), side, severity=(0.3, 1.0))
+    if scenario.maybe(0.15):
+        scenario.add("pneumomediastinum", "waning", severity=(0.3, 1.0))
+    if scenario.maybe(0.12):
+        _foreign_body(scenario, side)
+    if scenario.maybe(0.3):
+        scenario.add("effusion", "passing", scenario.side(), severity=(0.1, 0.6))
+    if scenario.maybe(0.3):
+        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
-def _basal_collapse(chart: PatientScenario) -> None:
-    kind = chart.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
-    chart.add(
+def _basal_collapse(scenario: PatientScenario) -> None:
+    kind = scenario.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
+    scenario.add(
         kind,
-        chart.one("passing", "waning", "lasting"),
-        chart.one("left", "left", "right"),
+        scenario.one("passing", "waning", "lasting"),
+        scenario.one("left", "left", "right"),
         severity=(0.2, 0.9),
     )
 
 
-STORIES: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
+SCENARIOS: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
     "healthy": (0.33, _healthy),
     "heart_failure": (0.15, _heart_failure),
     "infection": (0.16, _infection),
@@ -390,4 +401,4 @@ STORIES: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
     "chronic_lung": (0.075, _chronic_lung),
     "bedside": (0.0, _bedside),
 }
-"""Each story's share of patients, and how it is told; a layout may have shares of its own."""
+"""Each scenario's share of patients, and its function; a layout may have its own shares."""

@@ -1,8 +1,8 @@
-"""What the phantom is made of: solids, tubes and soft blobs in millimetres, and the scene that holds them.
+"""The shapes of the phantom: solids, tubes and soft blobs in millimetres, and the scene that holds them.
 
-The frame is the patient's: x to the patient's left, y to the front, z to the head; the carina is near
-the origin. Solids are painted in order, a later one replacing what it covers; added solids, tubes
-and blobs add to what lies there. Attenuation is per millimetre.
+The frame is the patient's: x to the patient's left, y to the front, z to the head; the carina is near the
+origin. Solids are painted in order, a later one replacing those below it; added solids, tubes and blobs add
+to the existing attenuation. Attenuation is per millimetre.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 
 def shifted(point: Array, x: float, y: float, z: float) -> Array:
-    """`point` (3,) or points (N, 3) moved by so many mm."""
+    """`point` (3,) or points (N, 3) shifted by mm."""
     return point + np.array([x, y, z])
 
 
 @dataclass(frozen=True)
 class Quadric:
-    """The points p with |matrix · (p − centre)| ≤ 1: an ellipsoid, or a cylinder where a row is zero."""
+    """The points p with |matrix · (p − centre)| ≤ 1: an ellipsoid, or a cylinder if a row is zero."""
 
     matrix: Array
     centre: Array
@@ -35,8 +35,8 @@ class Quadric:
 class Solid:
     """A convex body: the intersection of quadrics and half-spaces `normal · p ≤ offset`.
 
-    `low` and `high` are corners of an upright block that holds it. `channel` names the map in which the
-    length of rays through the visible part of this solid is kept, if anything needs it.
+    `low` and `high` are corners of an upright block around it. `channel` names the map for the length of rays
+    through the visible part of this solid, if one is needed.
     """
 
     quadrics: tuple[Quadric, ...]
@@ -61,11 +61,11 @@ class Solid:
         )
 
     def painted(self, attenuation: float, channel: str | None = None) -> Solid:
-        """The same body of another material."""
+        """The same body with another material."""
         return replace(self, attenuation=attenuation, channel=channel)
 
     def contains(self, points: Array) -> NDArray[np.bool_]:
-        """Which of `points` (N, 3) lie in it."""
+        """Whether each of `points` (N, 3) lies in it."""
         inside = np.ones(len(points), dtype=bool)
         for quadric in self.quadrics:
             inside &= (((points - quadric.centre) @ quadric.matrix.T) ** 2).sum(axis=1) <= 1.0
@@ -124,7 +124,7 @@ def column(
 
 @dataclass(frozen=True)
 class Tube:
-    """A round tube along `points` (N, 3) with one radius (mm) a stretch (N − 1,); it adds `attenuation`."""
+    """A round tube along `points` (N, 3) with one radius (mm) per segment (N − 1,); it adds `attenuation`."""
 
     points: Array
     radii: Array
@@ -132,7 +132,7 @@ class Tube:
 
 
 def tube(points: Sequence[Vector] | Array, radius: float | Array, attenuation: float) -> Tube:
-    """A tube of one radius, or of one for each of the N − 1 stretches between N points."""
+    """A tube of one radius, or of one for each of the N − 1 segments between N points."""
     path = np.asarray(points, dtype=np.float64)
     radii = np.broadcast_to(np.asarray(radius, dtype=np.float64), (len(path) - 1,)).copy()
     return Tube(path, radii, attenuation)
@@ -140,7 +140,7 @@ def tube(points: Sequence[Vector] | Array, radius: float | Array, attenuation: f
 
 @dataclass(frozen=True)
 class Strands:
-    """Many straight round threads at once: ends (N, 3) and (N, 3), radii (N,) in mm; they add too."""
+    """Many straight round threads at once: ends (N, 3) and (N, 3), radii (N,) in mm; they add attenuation."""
 
     starts: Array
     ends: Array
@@ -152,7 +152,7 @@ class Strands:
 class Blob:
     """A soft cloud in the lung: `amount` (0 air as before, 1 airless) falling off as a Gaussian.
 
-    The standard deviations lie along the axes of `turn`. It is kept to where the ray meets lung.
+    The standard deviations lie along the axes of `turn`. It is limited to the lung along each ray.
     """
 
     centre: Array
@@ -161,7 +161,7 @@ class Blob:
     turn: Array = field(default_factory=lambda: np.eye(3))
 
     def extent(self, deviations: float = 1.6) -> Solid:
-        """The ellipsoid at which the cloud is taken to end."""
+        """The ellipsoid taken as the cloud's boundary."""
         return ellipsoid(self.centre, self.sigmas * deviations, self.turn)
 
 
@@ -182,15 +182,15 @@ def curve(knots: Sequence[Vector] | Array, count: int) -> Array:
 
 
 Mark = Solid | Tube | Strands | Blob | str
-"""Something whose outline on the film can be boxed; a string is the name of a channel."""
+"""A shape whose outline on the film can be boxed; a string is the name of a channel."""
 
 
 @dataclass
 class Scene:
-    """All that a ray can meet, and the marks whose outlines become boxes.
+    """All objects of a film, and the marks whose outlines become boxes.
 
-    `marks` are of findings (by finding key), `regions` of anatomy (by region name). No vessel is seen in
-    `airless` solids. `haze` is how strongly fine markings stand out in the lungs, 0 in health.
+    `marks` are of findings (by finding key), `regions` of anatomy (by region name). Vessels are invisible in
+    `airless` solids. `haze` is the strength of fine markings in the lungs, 0 in health.
     """
 
     solids: list[Solid] = field(default_factory=list)
@@ -204,13 +204,13 @@ class Scene:
     regions: dict[str, list[Mark]] = field(default_factory=dict)
 
     def mark(self, key: str, *shapes: Mark) -> None:
-        """Count `shapes` to the outline of the finding `key`."""
+        """Add `shapes` to the outline of the finding `key`."""
         self.marks.setdefault(key, []).extend(shapes)
 
     def region(self, name: str, *shapes: Mark) -> None:
-        """Count `shapes` to the outline of the region `name`."""
+        """Add `shapes` to the outline of the region `name`."""
         self.regions.setdefault(name, []).extend(shapes)
 
     def channels(self) -> tuple[str, ...]:
-        """Names of the maps that rendering this scene fills."""
+        """The names of the maps that rendering this scene fills."""
         return tuple(dict.fromkeys(solid.channel for solid in self.solids if solid.channel))

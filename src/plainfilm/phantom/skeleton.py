@@ -14,7 +14,7 @@ _RIB_STEPS = 17
 
 
 def add_bones(scene: Scene, body: Body, materials: Materials, broken: set[tuple[str, int]]) -> None:
-    """Adds all bones but those in `broken` (side, rib number; 0 is the collar bone): fractures add them."""
+    """Add all bones but those in `broken` (side, rib number; 0 is the clavicle): fractures add them."""
     extra = (materials.bone - materials.soft) * body.patient.bone
     for side in SIDES:
         for number in RIBS:
@@ -29,7 +29,7 @@ def add_bones(scene: Scene, body: Body, materials: Materials, broken: set[tuple[
 
 
 def hollow_bone(path: Array, radius: float, extra: float) -> list[Tube]:
-    """A bone with a dense shell and a light core: two tubes, the inner one taking away."""
+    """A bone with a dense shell and a light core: two tubes, the inner one with negative attenuation."""
     return [tube(path, radius, extra * 0.8), tube(path, radius * 0.72, -extra * 0.52)]
 
 
@@ -39,7 +39,7 @@ def vertebra_height(body: Body, number: int) -> float:
 
 
 def spine_point(body: Body, z: float) -> Array:
-    """The middle of the vertebral column at height `z`."""
+    """The centre of the vertebral column at height `z`."""
     size = body.size
     bend = np.sin((z + 60 * size) / (130 * size)) * body.patient.spine_curve_mm
     kyphosis = -76 * size + ((z + 40 * size) / (150 * size)) ** 2 * 22 * size
@@ -47,7 +47,7 @@ def spine_point(body: Body, z: float) -> Array:
 
 
 def rib_path(body: Body, side: str, number: int) -> Array:
-    """The middle line (N, 3) of a rib from the spine round to its front end."""
+    """The centre line (N, 3) of a rib from the spine to its front end."""
     sign, size = sign_of(side), body.size
     start = vertebra_height(body, number) + 4 * size
     sweep = np.radians({1: 140, 11: 88, 12: 62}.get(number, 150 - max(0, number - 6) * 7))
@@ -64,7 +64,7 @@ def rib_path(body: Body, side: str, number: int) -> Array:
 
 
 def clavicle_path(body: Body, side: str) -> Array:
-    """The middle line (N, 3) of a collar bone from the breastbone to the shoulder."""
+    """The centre line (N, 3) of a clavicle from the sternum to the shoulder."""
     sign, size, up = sign_of(side), body.size, body.shoulders_mm
     knots = [
         (sign * 15 * size, 66 * size, 54 * size),

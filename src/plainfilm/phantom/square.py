@@ -1,4 +1,4 @@
-"""Films and boxes as squares of 1024 pixels, the size of ChestX-ray14 and of what was made of it."""
+"""Films and boxes as squares of 1024 pixels, the size of ChestX-ray14 and the corpora derived from it."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def published(
 
 
 def is_test(patient: PatientTruth) -> bool:
-    """Whether a patient's films are those of the test, whose labels a competition keeps."""
+    """Whether a patient's films belong to the test set, whose labels a competition withholds."""
     return patient.split == "test"
 
 
 def write_square(path: Path, film: Film, array: NDArray[np.uint8], header: dict[str, str]) -> None:
-    """A film as these corpora have it: 8 bit, some compressed, ages without a unit, no view now and then."""
+    """Write a film as in these corpora: 8 bit, some compressed, ages without a unit, occasionally no view."""
     path.parent.mkdir(parents=True, exist_ok=True)
     compressed = generator("square film", film.film_id).random() < 0.5
     view = stated_view(film)
     stated = {} if view is View.UNKNOWN else {"ViewPosition": view.value}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an age without its unit is no age to DICOM
+        warnings.simplefilter("ignore")  # DICOM does not allow an age without its unit
         write_dicom(
             path,
             squared(array),
@@ -56,7 +56,7 @@ def write_square(path: Path, film: Film, array: NDArray[np.uint8], header: dict[
 
 
 def stated_view(film: Film) -> View:
-    """The view in the header: PA or AP, on one film in twenty none."""
+    """The view in the header: PA or AP, none on one film in twenty."""
     if generator("square view", film.film_id).random() < 0.05:
         return View.UNKNOWN
     return View.PA if film.view == View.PA else View.AP
@@ -77,6 +77,6 @@ def squared_box(corners: tuple[float, float, float, float], film: Film) -> tuple
 
 
 def uuid_of(*parts: object) -> str:
-    """A version 4 look-alike that depends on nothing but `parts`."""
+    """A string like a version 4 UUID that depends on `parts` only."""
     text = "\x1f".join(str(part) for part in parts)
     return str(uuid.UUID(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()))

@@ -1,7 +1,7 @@
-"""What is true of the phantom world: patients, studies, films, findings, boxes, and what reports state.
+"""The ground truth of phantoms: patients, studies, films, findings, boxes, and the statements of reports.
 
-Layouts write corpora from these records and tests score against them. Everything here is plain data;
-`truth_tables` puts them on disk.
+Layouts write corpora from these records and tests compare with them. They are plain data; `truth_tables`
+writes them to disk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OBSERVATIONS = {
     "foreign_body": "Foreign Body",
     "tuberculosis": "Tuberculosis",
 }
-"""The observation each kind of finding shows: one of CheXpert's, or one of its own that CheXpert lacks."""
+"""The observation of each kind of finding: one of CheXpert's, or another one."""
 
 CHEXPERT = (
     "Atelectasis",
@@ -57,7 +57,7 @@ CHEXPERT = (
     "Pneumothorax",
     "Support Devices",
 )
-"""The 14 observations of CheXpert, which is all that a label table in its manner has columns for."""
+"""The 14 observations of CheXpert, the columns of its label table."""
 
 _MALPOSITIONS = {
     "tracheal_tube": {"high", "low", "bronchial"},
@@ -65,18 +65,18 @@ _MALPOSITIONS = {
     "chest_tube": {"outside", "pigtail_outside"},
     "central_line": {"malpositioned"},
 }
-"""The variants of each tube and line that do not end where they should."""
+"""The malpositioned variants of each tube and line."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is in a patient on the day of a study.
+    """One finding of a patient on the day of a study.
 
-    `severity` runs from 0 to 1; `site` is a place such as "lower"; `variant` a form of the kind; `cause`
-    is "pneumonia" where that is what made an opacity; `seed` fixes shape and place, so that the finding
-    stays itself from study to study. `change` is against the study before: "new", "worse", "better",
-    "stable", or `None` where there is none. `stated` is what the report says of it: 1 present, −1
-    uncertain, `None` if the report is silent.
+    `severity` runs from 0 to 1; `site` is a place such as "lower"; `variant` a form of the kind; `cause` is
+    "pneumonia" if that caused an opacity; `seed` determines shape and place, so that the finding stays the
+    same from study to study. `change` is relative to the previous study: "new", "worse", "better", "stable",
+    or `None` without one. `stated` is the state in the report: 1 present, −1 uncertain, `None` if the report
+    does not mention it.
     """
 
     key: str
@@ -92,12 +92,12 @@ class Finding:
 
     @property
     def observation(self) -> str:
-        """The observation it shows; see `OBSERVATIONS`."""
+        """The observation of the finding; see `OBSERVATIONS`."""
         return OBSERVATIONS[self.kind]
 
 
 def placement(finding: Finding) -> Literal["in place", "malposition"] | None:
-    """Whether a tube or line ends where it should; `None` for what is neither."""
+    """Whether a tube or line is well placed; `None` for other findings."""
     if finding.kind not in _MALPOSITIONS:
         return None
     return "malposition" if finding.variant in _MALPOSITIONS[finding.kind] else "in place"
@@ -129,7 +129,7 @@ class Film:
 
 @dataclass(frozen=True)
 class StatedSentence:
-    """A sentence of the report and what it states: (observation, state) pairs, state 1, 0 or −1.
+    """A sentence of the report and its statements: (observation, state) pairs, state 1, 0 or −1.
 
     `start` and `end` are offsets into the report's text.
     """
@@ -143,9 +143,9 @@ class StatedSentence:
 
 @dataclass(frozen=True)
 class StudyTruth:
-    """One examination. `states` is what the whole report states: 1, 0, −1; absent is not mentioned.
+    """One examination. `states` are those of the whole report: 1, 0, −1; absent is not mentioned.
 
-    `report` is `None` where the corpus has lost it; its states are then empty.
+    `report` is `None` if the corpus has lost it; its states are then empty.
     """
 
     study_id: str

@@ -1,7 +1,7 @@
-"""The truth of a phantom corpus on disk: Parquet tables in a folder `truth` beside the raw layout.
+"""Writes the ground truth of a phantom corpus: Parquet tables in a folder `truth` beside the raw layout.
 
 studies.parquet      patient_id, study_id, split, order, days, age, sex, has_report
-states.parquet       study_id, observation, state            what the whole report states
+states.parquet       study_id, observation, state            the states of the whole report
 findings.parquet     study_id and the fields of `truth.Finding`, with its observation
 sentences.parquet    study_id, position, section, text, start, end
 sentence_states.parquet   study_id, position, observation, state
@@ -63,7 +63,7 @@ Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
 def write_truth(folder: Path, patients: Sequence[PatientTruth]) -> None:
-    """Writes all tables; see the module."""
+    """Write all tables; see the module."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS}
     for patient in patients:
         for study in patient.studies:

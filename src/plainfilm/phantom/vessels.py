@@ -12,11 +12,11 @@ from plainfilm.phantom.shapes import Array, Scene, Solid, Strands, ellipsoid, sh
 _LEVELS = 4
 _ROOTS = 11
 _THINNEST = 0.4
-"""The least radius (mm) of a vessel that is drawn where lung tissue is lost."""
+"""The smallest radius (mm) of a drawn vessel in destroyed lung tissue."""
 
 
 def hilum(body: Body, side: str) -> Array:
-    """The middle of a lung root (mm)."""
+    """The centre of a lung root (mm)."""
     sign, size = sign_of(side), body.size
     return np.array(
         [sign * 40 * size + body.mediastinal_shift_mm, -12.0, (-24 if side == "right" else -14) * size]
@@ -24,7 +24,7 @@ def hilum(body: Body, side: str) -> Array:
 
 
 def add_vessels(scene: Scene, body: Body, materials: Materials, rng: np.random.Generator) -> None:
-    """Adds both lungs' vessels and the shadows of the hila. Wider towards the base unless congested."""
+    """Add both lungs' vessels and the shadows of the hila. Wider towards the base unless congested."""
     for side in SIDES:
         root = hilum(body, side)
         lung = aerated_lung(body, side)
@@ -41,7 +41,7 @@ def add_vessels(scene: Scene, body: Body, materials: Materials, rng: np.random.G
 
 
 def _pruned(radii: Array, distances: Array, tissue: float) -> Array:
-    """Radii of vessels that taper fast towards the periphery where lung tissue is lost."""
+    """Radii of vessels that taper quickly towards the periphery in destroyed lung tissue."""
     taper: Array = np.clip(1.0 - (1.0 - tissue) * distances / 65.0, 0.0, 1.0)
     return radii * taper
 

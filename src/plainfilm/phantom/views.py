@@ -1,4 +1,4 @@
-"""How a film is taken: postures, where tube and detector stand, and what varies from film to film."""
+"""Film technique: postures, positions of tube and detector, and their variation from film to film."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from plainfilm.types import View
 
 @dataclass(frozen=True)
 class Technique:
-    """What the radiographer and the machine add to a film.
+    """The contribution of radiographer and machine to a film.
 
-    `distance_mm` is from tube to detector; `turn` is the patient's rotation in degrees; `tilt_mm` the
-    tube's height against the middle of the film; `field_mm` the film's longer side; `portrait` whether
-    it stands upright; shares are of 1.
+    `distance_mm` is from tube to detector; `turn` is the patient's rotation in degrees; `tilt_mm` the tube's
+    height relative to the centre of the film; `field_mm` the film's longer side; `portrait` whether it is
+    upright; shares are of 1.
     """
 
     view: View
@@ -40,7 +40,7 @@ class Technique:
 
 
 def draw_technique(view: View, rng: np.random.Generator) -> Technique:
-    """A technique as is usual for `view`: bedside films are nearer, softer, noisier and more askew."""
+    """A typical technique for `view`: bedside films are nearer, softer, noisier and more rotated."""
     bedside = view in (View.AP, View.AP_SUPINE)
     lateral = view is View.LATERAL
     field = rng.normal(392 if bedside else 382, 16)

@@ -1,4 +1,4 @@
-"""What both publications of VinDr-CXR share: which films, as which files, and which classes are on them."""
+"""Shared by both publications of VinDr-CXR: their films, file formats and classes."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _LOCAL = {
     "pneumomediastinum": "Other lesion",
     "foreign_body": "Other lesion",
 }
-"""The class with boxes that each kind of finding is of; devices are not annotated."""
+"""The class, with boxes, of each kind of finding; devices are not annotated."""
 _GLOBAL = {"mass": "Lung tumor", "emphysema": "COPD", "tuberculosis": "Tuberculosis"}
 _COMPRESSED: tuple[Syntax, ...] = tuple(name for name in get_args(Syntax) if name.startswith(("jpeg", "rle")))
 
 
 def local_class(finding: Finding) -> str | None:
-    """The class of VinDr-CXR whose boxes are drawn around a finding."""
+    """The class of VinDr-CXR for the boxes around a finding."""
     if finding.kind == "wide_mediastinum":
         return "Aortic enlargement" if finding.variant == "aorta" else "Other lesion"
     if finding.kind == "nodule" and finding.variant == "calcified":
@@ -53,7 +53,7 @@ def local_class(finding: Finding) -> str | None:
 
 
 def global_classes(study: StudyTruth) -> set[str]:
-    """What is said of the whole film."""
+    """The labels of the whole film."""
     stated = {_GLOBAL[finding.kind] for finding in study.findings if finding.kind in _GLOBAL}
     pneumonia = any(finding.cause == "pneumonia" for finding in study.findings)
     return stated | ({"Pneumonia"} if pneumonia else set())
@@ -62,8 +62,8 @@ def global_classes(study: StudyTruth) -> set[str]:
 def published(patients: Sequence[PatientTruth], part: str) -> Iterator[tuple[PatientTruth, StudyTruth, Film]]:
     """The films of a part, train or test: the first frontal film of each study.
 
-    The corpus has PA films only and says so; phantoms that were taken AP are among them all the same, so that
-    tubes and collapsed lungs are.
+    The corpus has PA films only and states so; phantoms taken AP are included nevertheless, for their tubes
+    and collapsed lungs.
     """
     for patient, study in studies_of(patients):
         films = frontal_films(study)
@@ -77,12 +77,12 @@ def part_of(patient: PatientTruth) -> str:
 
 
 def image_id(corpus: str, film: Film) -> str:
-    """32 hexadecimal digits, as both publications have them, in each another."""
+    """32 hexadecimal digits, as in both publications, different in each."""
     return hashlib.md5(f"{corpus} {film.film_id}".encode(), usedforsecurity=False).hexdigest()
 
 
 def write_film(path: Path, film: Film, array: NDArray[np.uint8], attributes: dict[str, Any]) -> None:
-    """A film as one of many scanners would: 10 to 16 bits, either polarity, compressed or not."""
+    """Write a film as one of many scanners would: 10 to 16 bits, either polarity, compressed or not."""
     rng = generator("vindr film", path.stem)
     compressed = rng.random() < 0.35
     write_dicom(
@@ -98,13 +98,13 @@ def write_film(path: Path, film: Film, array: NDArray[np.uint8], attributes: dic
 
 
 def header(patient: PatientTruth, study: StudyTruth, film: Film) -> dict[str, Any]:
-    """Sex and age as the header has them: unknown ones are written O and 000Y."""
+    """Sex and age as in the header: unknown ones are written O and 000Y."""
     if generator("vindr header", film.film_id).random() < 0.15:
         return {"PatientSex": "O", "PatientAge": "000Y"}
     return {"PatientSex": patient.sex, "PatientAge": f"{int(study.age):03d}Y"}
 
 
 def stated_person(patient: PatientTruth, study: StudyTruth, film: Film) -> tuple[str | None, float | None]:
-    """Sex and age that a right reader finds in that header."""
+    """Sex and age for a correct reader of this header."""
     known = header(patient, study, film)["PatientSex"] != "O"
     return (patient.sex, float(int(study.age))) if known else (None, None)

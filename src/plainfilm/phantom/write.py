@@ -1,4 +1,4 @@
-"""Writes a whole phantom corpus in a layout, over several processes, and the truth beside it."""
+"""Writes a whole phantom corpus in a layout with several processes, and its ground truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainfilm.phantom.truth_tables import write_truth
 from plainfilm.progress import SILENT, Progress
 
 _ALONE = 16
-"""Up to so many studies, starting other processes costs more than it saves."""
+"""Up to this many studies, starting other processes costs more than it saves."""
 
 
 def write(
@@ -31,12 +31,12 @@ def write(
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> list[PatientTruth]:
-    """Writes exactly `studies` studies in the raw layout called `layout` to the folder `out`.
+    """Write exactly `studies` studies in the raw layout called `layout` to the folder `out`.
 
     The longer side of every film has `size` pixels. The same layout, `studies`, `seed` and `size` give the
-    same bytes, whatever the number of `workers` (by default all cores, or one for a few studies). What is
-    true of every film and sentence goes to `out/truth` (see `truth_tables`), which is no part of the
-    published layout, and is returned.
+    same bytes for any number of `workers` (by default all cores, or one for a few studies). The ground truth
+    of every film and sentence is returned and written to `out/truth` (see `truth_tables`), which is no part
+    of the published layout.
 
     Raises:
         ConfigError: no such layout, or `studies` or `size` is too small.
@@ -46,7 +46,7 @@ def write(
     _check(out, studies, size)
     out.mkdir(parents=True, exist_ok=True)
     reports = getattr(chosen, "REPORTS", "english")
-    jobs = plan(studies, seed, size, getattr(chosen, "STORIES", None), reports)
+    jobs = plan(studies, seed, size, getattr(chosen, "SCENARIOS", None), reports)
     processes = workers or (1 if studies <= _ALONE else os.cpu_count() or 1)
     patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
     chosen.write_tables(out, patients, seed)
@@ -64,7 +64,7 @@ def _check(out: Path, studies: int, size: int) -> None:
 
 
 def _tracked(done: Iterator[PatientTruth], studies: int, progress: Progress) -> Iterator[PatientTruth]:
-    """Passes patients on while progress counts their studies."""
+    """Yield the patients while progress counts their studies."""
 
     def one_by_one() -> Iterator[tuple[PatientTruth, StudyTruth]]:
         for patient in done:
@@ -81,7 +81,7 @@ def _run(jobs: list[Job], layout_name: str, out: Path, workers: int) -> Iterator
     if workers == 1:
         yield from map(make, jobs)
         return
-    # Spawned, not forked: the parent may run threads, which a fork does not survive.
+    # Spawned, not forked: a fork does not support threads in the parent.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         yield from pool.map(make, jobs, chunksize=4)
@@ -97,5 +97,5 @@ def _make_patient(layout_name: str, out: Path, job: Job) -> PatientTruth:
 
 
 def layouts() -> list[str]:
-    """The names of the layouts there are."""
+    """The names of the available layouts."""
     return plugins.names("phantom layout")

@@ -1,7 +1,7 @@
-"""A trained model to ask: films and texts in, vectors, probabilities, boxes and sentences out.
+"""Inference with a trained model: films and texts to vectors, probabilities, boxes and sentences.
 
-This is the one inference path: the command line, tasks, banks and the server all use it. Nothing in it is
-random and everything is 32-bit, so the same call gives the same bytes on the same machine.
+All inference goes through this package: the command line, tasks, banks and the server use it. It is
+deterministic and in float32, so the same call gives the same bytes on the same machine.
 """
 
 from __future__ import annotations

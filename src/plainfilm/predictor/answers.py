@@ -1,4 +1,4 @@
-"""Several questions about each of many files, each file opened and encoded once."""
+"""Answers several questions about each of many files; each file is opened and encoded once."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def answers(
     """See `Predictor.answer`."""
     gives_findings = bool(predictor.abilities & _GIVE_FINDINGS)
     if gives_findings and not (questions.find or questions.boxes or questions.report):
-        for file, found in zip(files, predictor.findings(files, prompts, progress), strict=True):
-            if isinstance(found, ImageError):
-                yield Answers(str(file), error=found)
+        for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
+            if isinstance(findings, ImageError):
+                yield Answers(str(file), error=findings)
             else:
-                yield Answers(str(file), found)
+                yield Answers(str(file), findings)
         return
-    for file in progress.track(files, len(files), "asking"):
+    for file in progress.track(files, len(files), "predicting"):
         try:
             yield _of_one(predictor, file, questions, prompts if gives_findings else None, gives_findings)
         except ImageError as error:

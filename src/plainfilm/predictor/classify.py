@@ -1,4 +1,4 @@
-"""What a model that classifies says of films."""
+"""Classification of films by models with outputs for observations."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import Encode
 
 _WAY_OUT = (
-    "make a classifier of it with `plainfilm finetune RECIPE --init MODEL`, or ask it with prompts "
+    "fine-tune it as a classifier with `plainfilm finetune RECIPE --init MODEL`, or use prompts "
     "(`plainfilm evaluate zero_shot`)"
 )
 
 
 @dataclass(frozen=True)
 class Classification:
-    """What a classifier says of N films, for C observations: logits (N, C)."""
+    """The output of a classifier for N films and C observations: logits (N, C)."""
 
     observations: tuple[str, ...]
     logits: Vectors
 
     @property
     def probability(self) -> Vectors:
-        """(N, C), as the model has it: not calibrated."""
+        """(N, C), not calibrated."""
         return sigmoid(self.logits.astype(np.float64)).astype(np.float32)
 
 
 def logits_of(core: Core) -> Encode:
-    """From features of films to logits (N, C).
+    """A function from features of films to logits (N, C).
 
     Raises:
         UsageError: the model does not classify.

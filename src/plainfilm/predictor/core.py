@@ -1,4 +1,4 @@
-"""What every kind of question is asked of: the model, its tokenizers and its preprocessing on one device."""
+"""The shared base of all abilities: the model, its tokenizers and its preprocessing on one device."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Vectors: TypeAlias = "NDArray[np.float32]"
 BATCH_IMAGES = 32
 BATCH_TEXTS = 64
 SORTED_TEXTS = 4096
-"""Texts are sorted by length within blocks of this many, so that little is computed on padding."""
+"""Texts are sorted by length within blocks of this many, to reduce computation on padding."""
 BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True)
 class Core:
-    """A model in evaluation mode on `device`, called `name` in messages."""
+    """A model in evaluation mode on `device`; `name` is its name in messages."""
 
     model: Model
     tokenizers: Mapping[str, Tokenizer]
@@ -37,10 +37,10 @@ class Core:
     name: str
 
     def able(self, protocol: Any, way_out: str = "") -> Any:
-        """The model as one that has the ability `protocol`.
+        """The model, checked for the ability `protocol`.
 
         Raises:
-            UsageError: it has not, with `way_out`.
+            UsageError: the model lacks the ability; the message ends with `way_out`.
         """
         return ability(self.model, protocol, self.name, way_out)
 
@@ -50,10 +50,10 @@ class Core:
         Raises:
             ModelError: they are not all finite.
         """
-        found = values.float().cpu().numpy()
-        if not np.isfinite(found).all():
-            raise ModelError(f"{self.name}: gives vectors that are not finite; its weights are damaged")
-        return found
+        array = values.float().cpu().numpy()
+        if not np.isfinite(array).all():
+            raise ModelError(f"{self.name}: its vectors are not finite; its weights are damaged")
+        return array
 
     def sentences(self, tokenizer: str, token_ids: Tensor) -> list[str]:
         """The texts of token ids (N, L), each up to its end token."""

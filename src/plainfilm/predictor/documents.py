@@ -1,5 +1,5 @@
-"""What a model says of films as plain values: the JSON document and the table of `predict`, for the command
-line and the server."""
+"""Answers as plain values: the JSON document and the table of `predict`, for the command line and the
+server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plainfilm.predictor.report import WrittenReport
 
 @dataclass(frozen=True)
 class Answers:
-    """All that was asked of one film."""
+    """The answers to all questions about one film."""
 
     file: str
     findings: Sequence[Finding] = ()
@@ -28,8 +28,8 @@ class Answers:
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked of a film beside its findings. find: texts to locate. boxes: x0 y0 x1 y1 in pixels of
-    the file as it is opened. report: whether a report is wanted."""
+    """Questions about a film beside its findings. find: phrases to locate. boxes: x0 y0 x1 y1 in pixels of
+    the file as opened, to describe. report: whether to write a report."""
 
     find: Sequence[str] = ()
     boxes: Sequence[Sequence[float]] = ()
@@ -37,7 +37,7 @@ class Questions:
 
 
 def document(answers: Answers) -> dict[str, Any]:
-    """One film of the JSON document of `predict`."""
+    """The part of the JSON document of `predict` about one film."""
     written = answers.report
     entry: dict[str, Any] = {"file": answers.file}
     if answers.error is not None:
@@ -52,7 +52,7 @@ def document(answers: Answers) -> dict[str, Any]:
 
 
 def finding(one: Finding) -> dict[str, Any]:
-    """One observation of a film."""
+    """The JSON values of one observation of a film."""
     return {
         "observation": one.observation,
         "probability": one.probability,
@@ -72,7 +72,7 @@ COLUMNS = (
 
 
 def rows(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table of findings: one row for each film and observation, one for a film that has none."""
+    """The table of findings: one row for each film and observation, and one for a film without any."""
     return [
         {"file": entry["file"], "error": entry.get("error"), **one}
         for entry in documents
@@ -88,6 +88,6 @@ def _plain(boxes: Boxes) -> list[dict[str, float]]:
     return [_corners(box) for box in boxes.tolist()]
 
 
-def _scored(found: FoundText) -> list[dict[str, float]]:
-    pairs = zip(_plain(found.boxes), found.scores.tolist(), strict=True)
+def _scored(located: FoundText) -> list[dict[str, float]]:
+    pairs = zip(_plain(located.boxes), located.scores.tolist(), strict=True)
     return [{**box, "score": score} for box, score in pairs]

@@ -1,6 +1,6 @@
-"""Films for a model: decoded ahead by threads, brought to its input, encoded once and asked often.
+"""Prepares films for a model: threads decode them ahead, and each is encoded only once.
 
-Films are decoded a few batches ahead of the model; memory does not grow with their number.
+Decoding runs a few batches ahead of the model; memory does not grow with the number of films.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from plainfilm.progress import SILENT, Progress
 FilmLike: TypeAlias = Any
 """A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
 Encode: TypeAlias = Callable[[ImageFeatures], Tensor]
-"""Features of N films to whatever is asked, (N, ...)."""
+"""A function from features of N films to any output, (N, ...)."""
 
 
 @dataclass(frozen=True)
 class PreparedFilm:
-    """A film at the model's input. square: (S, S), grey 0 to 255. geometry: from pixels of the file as it was
-    opened to those of the square."""
+    """A film as model input. square: (S, S), grey 0 to 255. geometry: the map from pixels of the file as
+    opened to pixels of the square."""
 
     square: Square
     geometry: Geometry
@@ -46,10 +46,10 @@ class PreparedFilm:
 
 @dataclass(frozen=True)
 class EncodedFilm:
-    """A film that a model has seen: give it wherever films are taken, and nothing is encoded again.
+    """An encoded film: any function that takes a film accepts it and does not encode it again.
 
-    features: of one film, on the model's device. geometry: from pixels of the file as it was opened to those
-    of the model's input. model: the fingerprint of the model that saw it.
+    features: of one film, on the model's device. geometry: the map from pixels of the file as opened to
+    pixels of the model's input. model: the fingerprint of the model that encoded it.
     """
 
     features: ImageFeatures
@@ -58,7 +58,7 @@ class EncodedFilm:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the file as it was opened."""
+        """Width and height in pixels of the file as opened."""
         return self.geometry.film
 
 
@@ -69,10 +69,10 @@ class FilmEncoder:
         self._core = core
 
     def encode(self, image: FilmLike) -> EncodedFilm:
-        """One film, encoded.
+        """Encode one film.
 
         Raises:
-            ImageError: not a usable image, by name.
+            ImageError: the image is not usable; the message has its name.
         """
         if isinstance(image, EncodedFilm):
             return image
@@ -81,10 +81,10 @@ class FilmEncoder:
         return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint)
 
     def stream(self, images: Any, encode: Encode, progress: Progress = SILENT) -> Iterator[Vectors]:
-        """What `encode` gives, in blocks (n, ...).
+        """The output of `encode`, in blocks (n, ...).
 
         Raises:
-            ImageError: a film that is not a usable image, by name.
+            ImageError: a film is not a usable image; the message has its name.
         """
         for films in self._batches(_tracked(images, progress)):
             for film in films:
@@ -95,8 +95,7 @@ class FilmEncoder:
     def stream_each(
         self, images: Any, encode: Encode, progress: Progress = SILENT
     ) -> Iterator[Vectors | ImageError]:
-        """What `encode` gives for each film in turn; in the place of one that is not usable, what is
-        wrong."""
+        """The output of `encode` for each film in turn; for an unusable film, its error."""
         for films in self._batches(_tracked(images, progress)):
             usable = [film for film in films if not isinstance(film, ImageError)]
             encoded: Iterator[Vectors] = iter(self._encoded(usable, encode) if usable else ())
@@ -108,15 +107,15 @@ class FilmEncoder:
             return self._core.arrays(encode(self._features(films)))
 
     def _features(self, films: Sequence[PreparedFilm | EncodedFilm]) -> ImageFeatures:
-        """Features of all films in their order; only those that no model has seen are encoded."""
+        """Features of all films in their order; films that are already encoded are reused."""
         squares = [film.square for film in films if isinstance(film, PreparedFilm)]
         if not squares:
             return _joined([film.features for film in films if isinstance(film, EncodedFilm)])
         pixels = to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
         with torch.inference_mode():
-            found = self._core.model.film_features(pixels)
+            features = self._core.model.film_features(pixels)
         if len(squares) == len(films):
-            return found
+            return features
         own = iter(range(len(squares)))
         parts = []
         for film in films:
@@ -124,7 +123,7 @@ class FilmEncoder:
                 parts.append(film.features)
             else:
                 place = next(own)
-                parts.append(found.each(lambda values, at=place: values[at : at + 1]))  # type: ignore[misc]
+                parts.append(features.each(lambda values, at=place: values[at : at + 1]))  # type: ignore[misc]
         return _joined(parts)
 
     def _batches(self, images: Iterable[FilmLike]) -> Iterator[list[PreparedFilm | EncodedFilm | ImageError]]:
@@ -147,7 +146,7 @@ class FilmEncoder:
             return error
 
     def _prepare(self, image: FilmLike) -> PreparedFilm:
-        """As training saw films: first at the side it read them at, then at the model's."""
+        """Prepare a film as in training: resize it to the cached side, then to the model's input."""
         preprocessing = self._core.config.preprocessing
         side = preprocessing.read_side
         if isinstance(image, str | os.PathLike):
@@ -162,9 +161,9 @@ class FilmEncoder:
 
 
 def _tracked(images: Any, progress: Progress) -> Iterator[FilmLike]:
-    found = [images] if isinstance(images, EncodedFilm) else one_or_many(images)
-    total = len(found) if isinstance(found, Sequence) else None
-    return progress.track(found, total, "embedding images")
+    films = [images] if isinstance(images, EncodedFilm) else one_or_many(images)
+    total = len(films) if isinstance(films, Sequence) else None
+    return progress.track(films, total, "embedding images")
 
 
 def _joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:

@@ -1,4 +1,4 @@
-"""What a model says of films, observation by observation, and what its decisions make of that."""
+"""Findings: the scores of films by observation, and the decisions of operating points."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from plainfilm.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class Finding:
-    """What a film's scores say of one observation.
+    """The scores of one observation on a film.
 
-    probability: calibrated where `is_calibrated`, else the softmax at the model's temperature, or what a
-    classifier's logit gives. positive_score, negative_score: cosines with prompts, or the logit and nothing.
-    is_positive: by the model's threshold. abstains: the score does not decide. `None` where the model does
-    not know.
+    probability: calibrated if `is_calibrated`; otherwise the softmax at the model's temperature, or the
+    sigmoid of a classifier's logit. positive_score, negative_score: cosines with prompts, or the logit and
+    `None`. is_positive: by the model's threshold. abstains: whether the score leaves the label undecided.
+    `None` means unknown.
     """
 
     observation: str
@@ -45,9 +45,12 @@ class Finding:
     is_calibrated: bool
 
 
-def valid_for(decision: OperatingPoint | None, asked: tuple[Wording, Wording]) -> OperatingPoint | None:
-    """The decision, if it was fitted with these prompts."""
-    if decision is None or (decision.positive, decision.negative) != (texts_of(asked[0]), texts_of(asked[1])):
+def valid_for(decision: OperatingPoint | None, prompts: tuple[Wording, Wording]) -> OperatingPoint | None:
+    """The operating point, if it was fitted with these prompts."""
+    if decision is None or (decision.positive, decision.negative) != (
+        texts_of(prompts[0]),
+        texts_of(prompts[1]),
+    ):
         return None
     return decision
 
@@ -55,15 +58,15 @@ def valid_for(decision: OperatingPoint | None, asked: tuple[Wording, Wording]) -
 def prompted(
     name: str, decision: OperatingPoint | None, positive: float, negative: float, probability: float
 ) -> Finding:
-    """A finding from the cosines with the two ensembles; `negative` is NaN where nothing denies it."""
+    """A finding from the cosines with the two ensembles; `negative` is NaN without a negative ensemble."""
     if not np.isfinite(negative):
         return Finding(name, None, positive, None, None, None, False)
     return judged(name, decision, positive, negative, positive - negative, probability)
 
 
-def ranked(found: Iterable[Finding]) -> list[Finding]:
-    """The likeliest first; calibrated ones before others, with which they do not compare."""
-    return sorted(found, key=lambda one: (not one.is_calibrated, -(one.probability or 0.0)))
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """Sorted by probability, calibrated findings first, as they cannot be compared with the others."""
+    return sorted(findings, key=lambda one: (not one.is_calibrated, -(one.probability or 0.0)))
 
 
 def judged(
@@ -74,7 +77,7 @@ def judged(
     margin: float,
     probability: float,
 ) -> Finding:
-    """A finding from its `margin`, under the model's decision where there is one."""
+    """A finding from its `margin`, with the model's operating point if there is one."""
     calibrated = decision.probability(margin) if decision else None
     return Finding(
         observation=name,
@@ -95,14 +98,14 @@ def findings(
     prompts: PromptsOf | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[list[Finding] | ImageError]:
-    """For each film in turn all observations, or what is wrong with the film; see `Predictor.findings`."""
+    """For each film in turn all observations, or the film's error; see `Predictor.findings`."""
     decided = decisions.observations if decisions else {}
     if prompts is None and core.model.facts.observations:
         yield from _classified(core, films, images, decided, progress)
         return
-    asked = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
-    vectors = prompt_vectors(core, asked, decisions.ensembles if decisions else "mean")
-    valid = [valid_for(decided.get(name), asked[name]) for name in asked]
+    chosen_prompts = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
+    vectors = prompt_vectors(core, chosen_prompts, decisions.ensembles if decisions else "mean")
+    valid = [valid_for(decided.get(name), chosen_prompts[name]) for name in chosen_prompts]
     for vector in films.stream_each(images, image_vectors(core), progress):
         yield vector if isinstance(vector, ImageError) else _prompted(core, vector, vectors, valid)
 
@@ -125,7 +128,7 @@ def _prompted(
     core: Core, vector: Vectors, prompts: PromptVectors, decisions: Sequence[OperatingPoint | None]
 ) -> list[Finding]:
     scores = compare(core, vector[None], prompts)
-    found = [
+    listed = [
         prompted(
             name,
             decision,
@@ -133,4 +136,4 @@ def _prompted(
         )
         for place, (name, decision) in enumerate(zip(prompts.observations, decisions, strict=True))
     ]
-    return ranked(found)
+    return ranked(listed)

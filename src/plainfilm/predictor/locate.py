@@ -1,4 +1,4 @@
-"""Where the things that texts name lie on a film."""
+"""Locates phrases on a film."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from plainfilm.predictor.texts import tokens
 
 @dataclass(frozen=True)
 class FoundText:
-    """What a model found of one text on one film.
+    """The location of one phrase on one film.
 
-    boxes: (K, 4) float64, x0 y0 x1 y1 in pixels of the file as it was opened. scores: (K,) from 0 to 1, the
-    best first. sentence: what it writes of it, where it writes.
+    boxes: (K, 4) float64, x0 y0 x1 y1 in pixels of the file as opened. scores: (K,) from 0 to 1, the best
+    first. sentence: the model's description of it, if the model writes one.
     """
 
     text: str
@@ -30,10 +30,10 @@ class FoundText:
 
 
 def locate(core: Core, film: EncodedFilm, texts: Sequence[str]) -> list[FoundText]:
-    """Boxes for each text; each is asked by itself, so that an answer never depends on the others.
+    """Boxes for each text; texts do not affect each other.
 
     Raises:
-        UsageError: the model does not say where things are.
+        UsageError: the model does not locate phrases.
     """
     model: Locates = core.able(Locates)
     found = []
@@ -46,10 +46,10 @@ def locate(core: Core, film: EncodedFilm, texts: Sequence[str]) -> list[FoundTex
 
 
 def on_film(film: EncodedFilm, boxes: Vectors) -> Boxes:
-    """Boxes (K, 4) as shares of the model's input in pixels of the file as it was opened."""
+    """Convert boxes (K, 4) from fractions of the model's input to pixels of the file as opened."""
     return film.geometry.boxes_to_film(boxes.astype(np.float64) * film.geometry.size)
 
 
 def on_input(film: EncodedFilm, boxes: Boxes) -> Boxes:
-    """Boxes (K, 4) in pixels of the file as it was opened as shares of the model's input."""
+    """Convert boxes (K, 4) from pixels of the file as opened to fractions of the model's input."""
     return film.geometry.boxes_to_square(boxes) / film.geometry.size

@@ -1,11 +1,11 @@
-"""What a model was told to make of its scores: prompts, thresholds, calibration, when to abstain.
+"""The operating points of a model: prompts, thresholds, calibration and abstention per observation.
 
 decisions.json   `OperatingPoints`, beside `config.json` in a model folder
 
-`plainfilm evaluate zero_shot` (of a classifier: `classification`) with `save_decisions=true` fits them on the
-validation split of collections. They hold for these weights and these prompts only, and say where they come
-from. The score they speak of is the *margin*: the film's cosine with the positive ensemble minus that with
-the negative one, or a classifier's logit.
+`plainfilm evaluate zero_shot` (`classification` for a classifier) with `save_decisions=true` fits them on the
+validation split of collections. They hold for these weights and these prompts only, and record their origin.
+Their score is the *margin*: the film's cosine with the positive ensemble minus that with the negative one, or
+a classifier's logit.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ FORMAT_VERSION = 1
 DECISIONS_FILE = "decisions.json"
 
 Ensembles = Literal["mean", "mean_cosine"]
-"""How prompts become one score: the unit mean of their unit vectors, or the mean of their cosines."""
+"""The score of several prompts: by the unit mean of their unit vectors, or the mean of their cosines."""
 
 
 class OperatingPoint(Settings):
-    """What holds for one observation.
+    """The operating point of one observation.
 
-    positive, negative: its prompts, none for a classifier. threshold: a margin of at least this is called
+    positive, negative: its prompts; empty for a classifier. threshold: the smallest margin that is called
     positive. slope, bias: its probability is sigmoid(slope * margin + bias). positive_from, negative_to: the
-    margins where "positive" and "negative" are plausible (`metrics.conformal`); `None` is without bound.
-    Thresholds and calibration are `None` where the validation films had one class only. positives, negatives:
-    how many films each.
+    margins from which "positive" and up to which "negative" are plausible (`metrics.conformal`); `None` means
+    unbounded. Thresholds and calibration are `None` if the validation films had one class only. positives,
+    negatives: numbers of films.
     """
 
     positive: tuple[str, ...] = ()
@@ -56,21 +56,21 @@ class OperatingPoint(Settings):
         return 0.5 * (1.0 + math.tanh(logit / 2.0))
 
     def is_positive(self, margin: float) -> bool | None:
-        """Whether a margin is called positive, where there is a threshold."""
+        """Whether a margin is called positive; `None` without a threshold."""
         return None if self.threshold is None else margin >= self.threshold
 
     def abstains(self, margin: float) -> bool:
-        """Whether both labels or none are plausible at this margin."""
+        """Whether both labels or neither are plausible at this margin."""
         positive = self.positive_from is None or margin >= self.positive_from
         negative = self.negative_to is None or margin <= self.negative_to
         return positive == negative
 
 
 class OperatingPoints(Settings):
-    """The decisions of a model; `protocol` says on which films and labels they were fitted.
+    """The operating points of a model; `protocol` describes the films and labels that they were fitted on.
 
-    miss: the share of each class that may lie outside its sets. temperature: the one that fits all
-    observations best.
+    miss: the largest share of each class outside its conformal sets. temperature: the best one for all
+    observations together.
     """
 
     format_version: int = FORMAT_VERSION
@@ -83,23 +83,23 @@ class OperatingPoints(Settings):
 
 
 def write_operating_points(folder: Path, decisions: OperatingPoints) -> Path:
-    """Writes `decisions` into a model folder, in place of older ones; returns the file.
+    """Write `decisions` into a model folder, replacing earlier ones; return the file.
 
     Raises:
         ModelError: not a model folder.
-        DataError: cannot be written.
+        DataError: the file cannot be written.
     """
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: not a model folder (no config.json), so decisions have no place there")
+        raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
     write_json(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
     return folder / DECISIONS_FILE
 
 
 def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoints | None:
-    """The decisions in a model folder, or `None` where it has none.
+    """The operating points in a model folder, or `None` without any.
 
     Raises:
-        ModelError: damaged, of another format version, or made for other weights.
+        ModelError: the file is damaged, has another format version, or was made for other weights.
     """
     path = folder / DECISIONS_FILE
     if not path.is_file():
@@ -111,14 +111,14 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
         raise ModelError(f"{error}; {again}") from None
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version != FORMAT_VERSION:
-        raise ModelError(f"{path}: format {version}, this version reads {FORMAT_VERSION}; {again}")
+        raise ModelError(f"{path}: format {version}, but this version reads {FORMAT_VERSION}; {again}")
     try:
-        found = build(OperatingPoints, raw, str(path))
+        operating_points = build(OperatingPoints, raw, str(path))
     except ConfigError as error:
         raise ModelError(f"{error}; {again}") from None
-    if found.model_fingerprint != model_fingerprint:
+    if operating_points.model_fingerprint != model_fingerprint:
         raise ModelError(
-            f"{path}: was made for other weights ({found.model_fingerprint}, here {model_fingerprint}); "
-            f"{again}, or delete it"
+            f"{path}: was made for other weights ({operating_points.model_fingerprint}, "
+            f"here {model_fingerprint}); {again}, or delete it"
         )
-    return found
+    return operating_points

@@ -1,4 +1,4 @@
-"""The object that users and every other part of Plainfilm ask."""
+"""The `Predictor`, the interface for inference."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from plainfilm.types import View
 class Predictor:
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
-    Films are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A question
-    that this kind of model cannot answer raises a `UsageError` that says what it cannot do; `abilities`
-    tells beforehand.
+    Films are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
+    this kind of model does not support raises a `UsageError` that names the missing ability; `abilities`
+    lists the supported ones.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class Predictor:
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What the model can do, by the names in `models.base.ABILITIES`."""
+        """The abilities of the model, by the names in `models.base.ABILITIES`."""
         return abilities(self._core.model)
 
     @property
     def scale(self) -> float:
-        """1 / temperature: what cosines are multiplied with before a softmax."""
+        """1 / temperature: the factor of cosines before a softmax."""
         return prompting.scale_of(self._core)
 
     @property
     def observations(self) -> tuple[str, ...]:
-        """What the model has an output for, in the order of its logits; empty for other models."""
+        """The observations that the model predicts, in the order of its logits; empty for other models."""
         return self._core.model.facts.observations
 
     @property
@@ -79,24 +79,24 @@ class Predictor:
         return int(self._core.model.dimension)
 
     def encode_film(self, image: FilmLike) -> EncodedFilm:
-        """A film that the model has seen, to be asked often without being encoded again.
+        """Encode a film once for several questions.
 
         Raises:
-            ImageError: not a usable image, by name.
+            ImageError: the image is not usable; the message has its name.
         """
         return self._films.encode(image)
 
     def encode_images(self, images: Any, progress: Progress = SILENT) -> Vectors:
-        """Unit vectors (N, D) of films; a classifier's are its pooled features.
+        """Unit vectors (N, D) of films; for a classifier, of its pooled features.
 
         Raises:
-            ImageError: a file that is not a usable image, by name.
+            ImageError: a file is not a usable image; the message has its name.
         """
-        return self._all(self.stream_images(images, progress))
+        return self._gathered(self.stream_images(images, progress))
 
     def encode_texts(self, texts: str | Sequence[str], progress: Progress = SILENT) -> Vectors:
         """Unit vectors (N, D) of texts, in their order."""
-        return self._all(self.stream_texts([texts] if isinstance(texts, str) else texts, progress))
+        return self._gathered(self.stream_texts([texts] if isinstance(texts, str) else texts, progress))
 
     def stream_images(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_images` in blocks (n, D), for more films than fit into memory."""
@@ -107,15 +107,15 @@ class Predictor:
         return stream_texts(self._core, texts, progress)
 
     def stream_features(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
-        """What the image encoder makes of films before anything projects it, in blocks (n, F)."""
+        """The output of the image encoder, without projection, in blocks (n, F)."""
         return self._films.stream(images, lambda features: features.pooled, progress)
 
     def classify(self, images: Any, progress: Progress = SILENT) -> Classification:
-        """What a model with outputs for observations says of films.
+        """Classify films with a model that has outputs for observations.
 
         Raises:
-            UsageError: a model without.
-            ImageError: a file that is not a usable image, by name.
+            UsageError: the model has none.
+            ImageError: a file is not a usable image; the message has its name.
         """
         encode = logits_of(self._core)
         empty = np.empty((0, len(self.observations)), dtype=np.float32)
@@ -123,58 +123,57 @@ class Predictor:
         return Classification(self.observations, np.concatenate([empty, *blocks]))
 
     def zero_shot(self, images: Any, prompts: PromptsOf, ensembles: Ensembles = "mean") -> ZeroShot:
-        """Compares films with what states and what denies each observation.
+        """Compare films with the positive and negative prompts of each observation.
 
         Raises:
-            UsageError: no prompts.
+            UsageError: there are no prompts.
         """
         vectors = self.prompt_vectors(prompts, ensembles)
         return self.compare(self.encode_images(images), vectors)
 
     def prompt_vectors(self, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
-        """The vectors of all prompts, each text encoded once and each ensemble made one vector.
+        """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
 
         Raises:
-            UsageError: no prompts at all, none that states an observation, or a blank one.
+            UsageError: no prompts at all, none for the presence of an observation, or a blank one.
         """
         return prompting.prompt_vectors(self._core, prompts, ensembles)
 
     def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
-        """What prompts say of films (N, D) that are encoded already."""
+        """Compare encoded films (N, D) with prompts."""
         return prompting.compare(self._core, films, prompts)
 
     def findings(
         self, images: Any, prompts: PromptsOf | None = None, progress: Progress = SILENT
     ) -> Iterator[list[Finding] | ImageError]:
-        """For each film in turn all observations, the likeliest first; or what is wrong with the film.
+        """For each film in turn all observations, most probable first, or the film's error.
 
-        Calibrated probabilities and others do not compare, so calibrated ones come first.
+        Calibrated probabilities come first, as they cannot be compared with others.
 
-        Without `prompts` they are those the model's decisions were fitted with. OperatingPoints hold only
-        where the prompts are the same, so other prompts give probabilities that are not calibrated. A
-        classifier is asked without prompts.
+        By default, `prompts` are those of the model's operating points. Operating points hold only for the
+        same prompts, so other prompts give uncalibrated probabilities. A classifier takes no prompts.
 
         Raises:
-            UsageError: no prompts, and the model has no decisions; prompts for a classifier.
+            UsageError: no prompts for a model without operating points, or prompts for a classifier.
         """
         return findings(self._core, self._films, images, self.decisions, prompts, progress)
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
-        """Boxes on a film for each text, in pixels of the file as it was opened.
+        """Boxes on a film for each text, in pixels of the file as opened.
 
         Raises:
-            UsageError: the model does not say where things are.
-            ImageError: not a usable image, by name.
+            UsageError: the model does not locate phrases.
+            ImageError: the image is not usable; the message has its name.
         """
-        asked = [texts] if isinstance(texts, str) else texts
-        return locating.locate(self._core, self.encode_film(image), asked)
+        phrases = [texts] if isinstance(texts, str) else texts
+        return locating.locate(self._core, self.encode_film(image), phrases)
 
     def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
-        """A sentence for each box (x0, y0, x1, y1) in pixels of the file as it was opened.
+        """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
 
         Raises:
-            UsageError: the model writes no sentences about boxes, or a box that is inverted or off the film.
-            ImageError: not a usable image, by name.
+            UsageError: the model does not describe boxes, or a box is inverted or outside the film.
+            ImageError: the image is not usable; the message has its name.
         """
         return describing.describe(self._core, self.encode_film(image), boxes)
 
@@ -184,8 +183,8 @@ class Predictor:
         """A report for one film, or for the films of one study.
 
         Raises:
-            UsageError: the model writes no reports, or no film or another number of views is given.
-            ImageError: not a usable image, by name.
+            UsageError: the model does not write reports, there is no film, or the number of views differs.
+            ImageError: an image is not usable; the message has its name.
         """
         films = list(images) if isinstance(images, list | tuple) else [images]
         return reporting.write_report(self._core, [self.encode_film(one) for one in films], views)
@@ -197,15 +196,15 @@ class Predictor:
         prompts: PromptsOf | None = None,
         progress: Progress = SILENT,
     ) -> Iterator[Answers]:
-        """All that is asked of each file, which is encoded once; a file that is not usable has its error.
+        """Answer all questions about each file, which is encoded once; an unusable file has its error.
 
-        Findings are given where the model classifies or reads prompts.
+        Findings are included if the model classifies or encodes texts.
         """
         return answers(self, files, questions, prompts, progress)
 
     def untrained(self, seed: int = 0) -> Predictor:
-        """The same architecture with the same preprocessing and random weights: how much of what it does is
-        due to training shows beside it."""
+        """The same architecture and preprocessing with random weights, a baseline that shows the effect of
+        training."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = build_model(self.config.architecture, self._core.model.facts)
@@ -213,18 +212,17 @@ class Predictor:
         loaded = LoadedModel(model, self._core.tokenizers, config)
         return Predictor(loaded, f"untrained {self.name}", self._core.device)
 
-    def _all(self, blocks: Iterator[Vectors]) -> Vectors:
+    def _gathered(self, blocks: Iterator[Vectors]) -> Vectors:
         return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *blocks])
 
 
 def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
-    """The model in `folder`, on `device` (by default the accelerator if there is one, else the processor).
+    """Load the model in `folder` on `device` (by default the accelerator if there is one, else the CPU).
 
-    A model with a part of somebody's own names a Python file, which loading runs: only with
-    `trust_code`.
+    A model with a user's own part names a Python file, which loading runs; this requires `trust_code`.
 
     Raises:
-        ModelError: not a model folder, its weights do not fit its configuration, or its decisions were made
+        ModelError: not a model folder, weights that do not fit its configuration, or operating points made
             for other weights.
     """
     folder = Path(folder)

@@ -1,4 +1,4 @@
-"""A report for the films of a study."""
+"""Writes a report for the films of a study."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ _VIEWS = tuple(View)
 
 @dataclass(frozen=True)
 class WrittenSentence:
-    """A sentence a model wrote, and the boxes (K, 4) it belongs to, in pixels of the file as it was
-    opened."""
+    """A sentence written by a model, with its boxes (K, 4) in pixels of the file as opened."""
 
     text: str
     boxes: Boxes
@@ -33,7 +32,7 @@ class WrittenSentence:
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """What a model wrote of a study."""
+    """A report written by a model."""
 
     text: str
     sentences: tuple[WrittenSentence, ...]
@@ -42,15 +41,15 @@ class WrittenReport:
 def write_report(
     core: Core, films: Sequence[EncodedFilm], views: Sequence[View | None] | None = None
 ) -> WrittenReport:
-    """The report of the study that `films` belong to; `views` are their projections, where they are known.
+    """Write a report for the study of `films`; `views` are their projections, if known.
 
     Raises:
-        UsageError: the model writes no reports, or no film or another number of views is given.
+        UsageError: the model does not write reports, there is no film, or the number of views differs.
     """
     model: WritesReports = core.able(WritesReports)
     stated = views or [None] * len(films)
     if not films or len(stated) != len(films):
-        raise UsageError(f"write_report: {len(films)} films and {len(stated)} views; give one view a film")
+        raise UsageError(f"write_report: {len(films)} films but {len(stated)} views; give one view per film")
     codes = [_VIEWS.index(view or View.UNKNOWN) for view in stated]
     features = ImageFeatures(
         torch.cat([film.features.pooled for film in films]),

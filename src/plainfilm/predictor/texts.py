@@ -1,4 +1,4 @@
-"""Texts for a model: sorted by length, in batches, back in their order."""
+"""Encodes texts: sorted by length into batches, and returned in their order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
 
 TEXT = "text"
-"""The tokenizer that texts are read with."""
+"""The name of the tokenizer for reading texts."""
 
 _WAY_OUT = (
     "use `plainfilm evaluate classification` or `plainfilm predict` without --prompts (in Python: classify), "
@@ -23,13 +23,13 @@ _WAY_OUT = (
 
 
 def reads_texts(core: Core) -> EncodesTexts:
-    """The model as one that encodes texts.
+    """The model, checked for the ability to encode texts.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it lacks this ability.
     """
-    found: EncodesTexts = core.able(EncodesTexts, _WAY_OUT)
-    return found
+    model: EncodesTexts = core.able(EncodesTexts, _WAY_OUT)
+    return model
 
 
 def tokens(own: Core, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

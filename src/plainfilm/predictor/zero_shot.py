@@ -1,7 +1,6 @@
-"""Films held against what states and what denies each observation, without training for it.
+"""Zero-shot classification: compares films with positive and negative prompts of each observation.
 
-CLIP's zero-shot classification (Radford et al. 2021, arXiv:2103.00020) with a pair of prompts for each
-observation.
+As in CLIP (Radford et al. 2021, arXiv:2103.00020), with a pair of prompts for each observation.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ __all__ = ["PromptVectors", "PromptsOf", "Vectors", "Wording", "ZeroShot"]
 Wording = str | Sequence[str]
 """A prompt, or the prompts of an ensemble."""
 PromptsOf = Mapping[str, tuple[Wording, Wording]]
-"""What states and what denies each observation; the latter may be empty."""
+"""The positive and negative prompts of each observation; the latter may be empty."""
 
 
 @dataclass(frozen=True)
 class PromptVectors:
-    """The ensembles of C observations as vectors (C, D); NaN in `negative` where nothing denies one."""
+    """The ensembles of C observations as vectors (C, D); NaN in `negative` without negative prompts."""
 
     observations: tuple[str, ...]
     positive: Vectors
@@ -39,10 +38,10 @@ class PromptVectors:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """What prompts say of N films, for C observations; all arrays (N, C).
+    """The scores of N films for C observations by prompts; all arrays (N, C).
 
     positive, negative: cosine with the positive and the negative ensemble. probability: of the positive one
-    in a softmax over the two at the model's temperature. NaN where nothing denies an observation.
+    in a softmax over the two at the model's temperature. NaN without negative prompts.
     """
 
     observations: tuple[str, ...]
@@ -62,25 +61,25 @@ def texts_of(wording: Wording) -> tuple[str, ...]:
 
 
 def image_vectors(core: Core) -> Encode:
-    """From features of films to unit vectors (N, D).
+    """A function from features of films to unit vectors (N, D).
 
     Raises:
-        UsageError: the model makes no vectors of films.
+        UsageError: the model does not encode films as vectors.
     """
     model: EncodesImages = core.able(EncodesImages)
     return model.image_vectors
 
 
 def scale_of(core: Core) -> float:
-    """1 / temperature: what cosines are multiplied with before a softmax."""
+    """1 / temperature: the factor of cosines before a softmax."""
     return float(reads_texts(core).scale().detach())
 
 
 def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
-    """The vectors of all prompts, each text encoded once and each ensemble made one vector.
+    """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
 
     Raises:
-        UsageError: no prompts at all, none that states an observation, or a blank one.
+        UsageError: no prompts at all, none for the presence of an observation, or a blank one.
     """
     reads_texts(core)
     if not prompts:
@@ -88,7 +87,7 @@ def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean"
     pairs = {name: (texts_of(pair[0]), texts_of(pair[1])) for name, pair in prompts.items()}
     for name, (positive, negative) in pairs.items():
         if not positive:
-            raise UsageError(f"zero_shot: no prompt states '{name}'")
+            raise UsageError(f"zero_shot: no positive prompt for '{name}'")
         if not all(text.strip() for text in (*positive, *negative)):
             raise UsageError(f"zero_shot: a prompt of '{name}' is blank; leave it out")
     texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
@@ -103,8 +102,8 @@ def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean"
 
 
 def compare(core: Core, films: Vectors, prompts: PromptVectors) -> ZeroShot:
-    """What prompts say of films (N, D) that are encoded already."""
-    # In double precision and then rounded, so that equal films get equal scores wherever they stand.
+    """Compare encoded films (N, D) with prompts."""
+    # In double precision and then rounded, so that equal films get equal scores at any position.
     wide = films.astype(np.float64)
     positive = (wide @ prompts.positive.T).astype(np.float32)
     negative = (wide @ prompts.negative.T).astype(np.float32)

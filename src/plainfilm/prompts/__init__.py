@@ -1,4 +1,4 @@
-"""From states of observations to sentences: prompt packs, their check, and a paraphraser."""
+"""Sentences for states of observations: prompt packs, their check, and a paraphraser."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whether a text says what another says, as far as the labeller and a look at its figures can tell.
+"""Checks that a paraphrase keeps the meaning of a text, by the labeller and by its numbers.
 
-For words that come from a translation model, which can lose a "no", turn left into right, make 2 cm 20, or
-go on and on. What the labeller reads nothing in cannot be checked, and so is not trusted either.
+It is for the output of a translation model, which can lose a "no", turn left into right, make 2 cm 20, or
+repeat itself endlessly. Texts in which the labeller finds nothing cannot be checked and are rejected.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from plainfilm.types import State
 _FIGURES = re.compile(r"\d+(?:[.,]\d+)*|X{2,}|_{2,}")
 _FEWEST, _MOST = 0.5, 2.0
 _FREE_WORDS = 3
-"""A text in other words has half to twice as many words; a short one may have a few more."""
+"""A paraphrase has half to twice as many words; a short one may have a few more."""
 
-UNREAD = "the labeller reads nothing in it"
+UNREAD = "the labeller finds nothing in it"
 
 
 def can_be_checked(text: str) -> bool:
-    """Whether the labeller reads anything in `text`."""
+    """Whether the labeller finds anything in `text`."""
     return bool(labels_of(text))
 
 
-def why_unfaithful(text: str, said: str) -> str | None:
-    """Why `said` may not stand for `text`; `None` where it may. Never quotes either.
+def why_unfaithful(text: str, paraphrase: str) -> str | None:
+    """The reason why `paraphrase` may not replace `text`; `None` if it may. The reason quotes neither.
 
     >>> why_unfaithful("No pleural effusion.", "Pleural effusion.")
     'Pleural Effusion: negative became positive'
     >>> why_unfaithful("Small left effusion.", "There is a small effusion on the left.") is None
     True
     """
-    if normalise(said) == normalise(text):
+    if normalise(paraphrase) == normalise(text):
         return "the same words"
     if not can_be_checked(text):
         return UNREAD
-    count, least = len(said.split()), len(text.split())
+    count, least = len(paraphrase.split()), len(text.split())
     if not _FEWEST * least <= count <= _MOST * least + _FREE_WORDS:
         return "much longer or shorter"
-    if Counter(_FIGURES.findall(said)) != Counter(_FIGURES.findall(text)):
+    if Counter(_FIGURES.findall(paraphrase)) != Counter(_FIGURES.findall(text)):
         return "other figures"
-    return _other_labels(text, said)
+    return _other_labels(text, paraphrase)
 
 
-def _other_labels(text: str, said: str) -> str | None:
-    """The first difference between what the labeller reads in the two, by observation."""
-    before, after = _read(text), _read(said)
+def _other_labels(text: str, paraphrase: str) -> str | None:
+    """The first difference between the labels of the two, by observation."""
+    before, after = _read(text), _read(paraphrase)
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old == new:
@@ -61,10 +61,10 @@ def _other_labels(text: str, said: str) -> str | None:
 
 
 def _read(text: str) -> dict[tuple[str, str], tuple[State, Any]]:
-    found: dict[tuple[str, str], tuple[State, Any]] = {}
+    states: dict[tuple[str, str], tuple[State, Any]] = {}
     for origin, observation, state, attributes in labels_of(text):
-        found[str(origin), str(observation)] = (State(cast(int, state)), attributes)
-    return found
+        states[str(origin), str(observation)] = (State(cast(int, state)), attributes)
+    return states
 
 
 def _named(read: tuple[State, Any] | None) -> str:

@@ -1,7 +1,7 @@
-"""Sentences with slots and the words that fill them: one small grammar, expanded in a fixed order.
+"""A small grammar: sentence patterns with slots, expanded in a fixed order.
 
-`{name}` in a pattern stands for each entry of the list of words of that name in turn, and an entry may have
-slots itself. A slot that occurs twice in one pattern is filled with the same words both times.
+`{name}` in a pattern stands for each entry of the list of words of that name in turn; an entry may have slots
+itself. A slot that occurs twice in a pattern is filled with the same words both times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from plainfilm.errors import ConfigError, nearest
 
 LIMIT = 5_000
-"""Sentences one pattern may become."""
+"""Largest number of sentences per pattern."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -26,14 +26,14 @@ def expand(pattern: str, words: Words) -> tuple[str, ...]:
     ('Effusion.', 'Small effusion.')
 
     Raises:
-        ConfigError: a slot without words, words that contain themselves, a bracket that is not a slot's, or
-            more than `LIMIT` sentences.
+        ConfigError: a slot without words, words that contain themselves, a bracket outside a slot, or more
+            than `LIMIT` sentences.
     """
     return tuple(dict.fromkeys(_sentence(text) for text in _filled(pattern, words, ())))
 
 
 def _filled(pattern: str, words: Words, inside: tuple[str, ...]) -> list[str]:
-    """`pattern` with its slots filled; `inside` are the slots that led here."""
+    """`pattern` with its slots filled; `inside` holds the enclosing slots."""
     results = [pattern]
     for name in dict.fromkeys(_SLOT.findall(pattern)):
         if name in inside:
@@ -42,7 +42,7 @@ def _filled(pattern: str, words: Words, inside: tuple[str, ...]) -> list[str]:
             raise ConfigError(f"no words for {{{name}}}: {nearest(name, words)}")
         choices = [text for entry in words[name] for text in _filled(entry, words, (*inside, name))]
         if len(results) * len(choices) > LIMIT:
-            raise ConfigError(f"'{pattern}' becomes more than {LIMIT} sentences")
+            raise ConfigError(f"'{pattern}' expands to more than {LIMIT} sentences")
         results = [text.replace(f"{{{name}}}", choice) for text in results for choice in choices]
     for text in results:
         if "{" in text or "}" in text:

@@ -1,4 +1,4 @@
-"""Finds what is wrong with a prompt pack: every problem of a file at once, each as a line that names it."""
+"""Lints a prompt pack: reports all problems of a file at once, one per line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from plainfilm.types import State
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, and where: an observation and one of the keys of `STATES`, or the whole pack.
+    """A problem and its place: an observation and one of the keys of `STATES`, or the whole pack.
 
-    `kind` is blank, template, missing, unknown, duplicate, polarity, several or labels. One that `is_note`
-    tells of something that may be meant.
+    `kind` is blank, template, missing, unknown, duplicate, polarity, several or labels. A problem with
+    `is_note` may be intended.
     """
 
     kind: str
@@ -40,8 +40,8 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class _Said:
-    """One expanded sentence and where it stands."""
+class _PlacedSentence:
+    """One expanded sentence and its place."""
 
     text: str
     observation: str
@@ -49,7 +49,7 @@ class _Said:
 
     @property
     def same(self) -> str:
-        """What two sentences share that differ in case and punctuation only."""
+        """The sentence without case and punctuation, for comparison."""
         return re.sub(r"\W+", " ", self.text).strip().casefold()
 
 
@@ -67,21 +67,23 @@ def lint(name: str | Path, labels: Sequence[str] | None = None) -> list[Problem]
         for key in STATES
         for item in _expanded(file, observation, entry, key)
     ]
-    said = [item for item in items if isinstance(item, _Said)]
+    sentences = [item for item in items if isinstance(item, _PlacedSentence)]
     problems = [item for item in items if isinstance(item, Problem)]
     problems += [
-        Problem("duplicate", f"key '{key}' stands twice in one place, and only the last counts")
+        Problem("duplicate", f"key '{key}' occurs twice in one mapping, and only the last counts")
         for key in _repeated_keys(path)
     ]
     problems += _missing(file)
     problems += _unknown(file)
-    problems += _duplicates(said)
-    problems += _misread(file, said) if file.language == "en" else ()
+    problems += _duplicates(sentences)
+    problems += _misread(file, sentences) if file.language == "en" else ()
     problems += _other_labels(file, labels) if labels is not None else ()
     return problems
 
 
-def _expanded(file: PackFile, observation: str, entry: Entry, key: str) -> Iterator[_Said | Problem]:
+def _expanded(
+    file: PackFile, observation: str, entry: Entry, key: str
+) -> Iterator[_PlacedSentence | Problem]:
     for pattern in entry.patterns(key):
         try:
             sentences = expand(pattern, {**file.words, **entry.words})
@@ -90,23 +92,23 @@ def _expanded(file: PackFile, observation: str, entry: Entry, key: str) -> Itera
             continue
         for text in sentences:
             if text:
-                yield _Said(text, observation, key)
+                yield _PlacedSentence(text, observation, key)
             else:
                 yield Problem("blank", f"a sentence of '{pattern}' is blank; leave it out", observation, key)
 
 
 def _repeated_keys(path: Path) -> list[str]:
-    """Keys that stand twice in one mapping, of which YAML and JSON keep the last without a word."""
+    """Keys that occur twice in one mapping, of which YAML and JSON silently keep the last."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".json":
         return list(_repeated_in(yaml.compose(text)))
-    found: list[str] = []
+    repeated: list[str] = []
 
     def note(pairs: list[tuple[str, object]]) -> None:
-        found.extend(_repeated([key for key, _ in pairs]))
+        repeated.extend(_repeated([key for key, _ in pairs]))
 
     json.loads(text, object_pairs_hook=note)
-    return found
+    return repeated
 
 
 def _repeated_in(node: yaml.Node | None) -> Iterator[str]:
@@ -124,7 +126,7 @@ def _repeated(keys: Sequence[str]) -> list[str]:
 
 
 def _missing(file: PackFile) -> Iterator[Problem]:
-    """Observations that cannot be stated, or not be denied."""
+    """Observations without sentences that state or deny them."""
     for observation, entry in file.observations.items():
         for key, meaning in (("positive", "stated"), ("negative", "denied")):
             if not entry.patterns(key):
@@ -148,9 +150,9 @@ def _unknown(file: PackFile) -> Iterator[Problem]:
             yield Problem("unknown", f"no vocabulary '{name}': {nearest(name, vocabulary_names())}")
 
 
-def _duplicates(said: Sequence[_Said]) -> Iterator[Problem]:
-    first: dict[str, _Said] = {}
-    for sentence in said:
+def _duplicates(sentences: Sequence[_PlacedSentence]) -> Iterator[Problem]:
+    first: dict[str, _PlacedSentence] = {}
+    for sentence in sentences:
         other = first.setdefault(sentence.same, sentence)
         if other is sentence:
             continue
@@ -158,15 +160,15 @@ def _duplicates(said: Sequence[_Said]) -> Iterator[Problem]:
             where = "twice"
         else:
             where = f"also under {other.observation}, {other.key}"
-        message = f"'{sentence.text}' stands {where}"
+        message = f"'{sentence.text}' occurs {where}"
         yield Problem("duplicate", message, sentence.observation, sentence.key)
 
 
-def _misread(file: PackFile, said: Sequence[_Said]) -> Iterator[Problem]:
-    """Sentences that the labeller reads as another state, or as another observation as well."""
+def _misread(file: PackFile, sentences: Sequence[_PlacedSentence]) -> Iterator[Problem]:
+    """Sentences that the labeller assigns another state, or another observation as well."""
     labellers = _labellers(file)
     for observation, entry in file.observations.items():
-        own = [sentence for sentence in said if sentence.observation == observation]
+        own = [sentence for sentence in sentences if sentence.observation == observation]
         for labeller in labellers:
             name = _name_in(labeller, file, observation, entry)
             if name is not None:
@@ -191,40 +193,42 @@ def _shipped_labeller(name: str) -> Labeller:
 
 
 def _name_in(labeller: Labeller, file: PackFile, observation: str, entry: Entry) -> str | None:
-    """What the labeller calls an observation, if it knows it."""
+    """The labeller's name of an observation, if it knows the observation."""
     aliases = [alias for alias, meant in file.aliases.items() if meant == observation]
     names = (entry.labelled_as, observation, *aliases)
     return next((name for name in names if name in labeller.observations), None)
 
 
 def _misread_by(
-    labeller: Labeller, name: str, file: PackFile, entry: Entry, own: Sequence[_Said]
+    labeller: Labeller, name: str, file: PackFile, entry: Entry, own: Sequence[_PlacedSentence]
 ) -> Iterator[Problem]:
     for sentence in own:
-        found = {label.observation: label.state for label in labeller.label_sentence(sentence.text)}
-        wanted, state = STATES[sentence.key], found.pop(name, None)
+        states = {label.observation: label.state for label in labeller.label_sentence(sentence.text)}
+        wanted, state = STATES[sentence.key], states.pop(name, None)
         is_normal = sentence.observation == file.normal
-        # The labeller takes "abnormal" for no observation: a normal film is denied by naming nothing.
+        # The labeller has no observation for "abnormal": the denial of a normal film mentions nothing.
         if state != wanted and not (is_normal and wanted != State.POSITIVE and state is None):
             read = "names no such thing" if state is None else f"is {state.name.lower()}"
             message = f"'{sentence.text}' {read} to the labeller ({labeller.origin}: {name})"
             yield Problem("polarity", message, sentence.observation, sentence.key)
-        for other in _others(found, file, entry, is_normal):
-            message = f"'{sentence.text}' speaks of {other} as well"
+        for other in _others(states, file, entry, is_normal):
+            message = f"'{sentence.text}' also mentions {other}"
             yield Problem("several", message, sentence.observation, sentence.key)
 
 
-def _others(found: dict[str, State], file: PackFile, entry: Entry, is_normal: bool) -> Iterator[str]:
-    """What else of the pack a sentence names, besides what it may: what it implies, and a normal film."""
-    for label, state in found.items():
+def _others(states: dict[str, State], file: PackFile, entry: Entry, is_normal: bool) -> Iterator[str]:
+    """Other observations of the pack in a sentence, except those it implies and a normal film."""
+    for label, state in states.items():
         name = file.aliases.get(label, label)
         allowed = name in entry.implies or name == file.normal or (is_normal and state == State.NEGATIVE)
         if name in file.observations and not allowed:
             yield name
 
 
-def _denied_or_not(file: PackFile, observation: str, entry: Entry, own: Sequence[_Said]) -> Iterator[Problem]:
-    """For an observation the labeller does not know: its cues, around the pack's own words for `finding`."""
+def _denied_or_not(
+    file: PackFile, observation: str, entry: Entry, own: Sequence[_PlacedSentence]
+) -> Iterator[Problem]:
+    """Checks an observation unknown to the labeller by its cues around the pack's own words for `finding`."""
     present = _phrases(file, entry)
     if not present:
         return
@@ -244,7 +248,7 @@ def _phrases(file: PackFile, entry: Entry) -> tuple[str, ...]:
     try:
         texts = expand("{finding}", {**file.words, **entry.words})
     except ConfigError:
-        return ()  # told already, as a template
+        return ()  # already reported, as a template
     return tuple(" ".join(re.escape(word) for word in text.lower().split()) for text in texts)
 
 

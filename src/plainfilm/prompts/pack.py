@@ -1,8 +1,8 @@
-"""A prompt pack: the sentences that state, deny or suspect each observation, and reports made of them.
+"""A prompt pack: sentences that state, deny or suspect each observation, and reports made from them.
 
 Training on label tables needs text (CXR-CLIP, arXiv:2310.13292, section 3.1): each label becomes a sentence
-drawn from a pack, and the sentences of a film become its report. Zero-shot scoring needs the same sentences
-as classes. `fingerprint` goes into the identity of whatever used a pack.
+drawn from a pack, and the sentences of a film become its report. Zero-shot scoring uses the same sentences as
+classes. The `fingerprint` is part of the identity of anything made with a pack.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from plainfilm.seeding import generator
 from plainfilm.types import State
 
 FEWEST_NEGATIVES = 3
-"""Denied observations of a report that would otherwise be empty."""
+"""Number of denied observations in a report that would otherwise be empty."""
 
 _STRENGTH = (State.NEGATIVE, State.UNCERTAIN, State.POSITIVE)
 
 
 class Prompts(NamedTuple):
-    """The ensemble of one class: what states it, and what denies it where the pack says so."""
+    """The ensemble of one class: positive prompts, and negative ones if the pack has any."""
 
     positive: tuple[str, ...]
     negative: tuple[str, ...]
@@ -39,15 +39,15 @@ class Prompts(NamedTuple):
 class PromptPack:
     """Sentences by observation and state.
 
-    `observations` are in the order of the file, `sets` are named lists of them, `implied` is what naming one
-    names too, and `normal` is the observation that says that nothing else is there, where the pack has one.
+    `observations` are in the order of the file, `sets` are named lists of them, `implied` lists observations
+    that a statement of another implies, and `normal` is the observation of a film without findings, if any.
     """
 
     name: str
     version: int
     language: str
     observations: tuple[str, ...]
-    said: Mapping[tuple[str, State], tuple[str, ...]]
+    by_state: Mapping[tuple[str, State], tuple[str, ...]]
     aliases: Mapping[str, str]
     sets: Mapping[str, tuple[str, ...]]
     implied: Mapping[str, tuple[str, ...]]
@@ -55,7 +55,7 @@ class PromptPack:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies every sentence and its place: 64 hexadecimal digits."""
+        """The SHA-256 digest, in hexadecimal, of all sentences and their places."""
         listed = [
             [observation, [self.sentences(observation, state) for state in STATES.values()]]
             for observation in self.observations
@@ -64,10 +64,10 @@ class PromptPack:
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
     def observation(self, name: str) -> str:
-        """The pack's own name of an observation, given that or an alias.
+        """The pack's own name of an observation, given that name or an alias.
 
         Raises:
-            ConfigError: the pack has no such observation, with the nearest name.
+            ConfigError: the pack has no such observation; the message has the nearest name.
         """
         own = self.aliases.get(name, name)
         if own not in self.observations:
@@ -81,15 +81,15 @@ class PromptPack:
         return self.aliases.get(name, name) in self.observations
 
     def sentences(self, observation: str, state: State) -> tuple[str, ...]:
-        """The sentences that give `observation` that state; none where the pack has none.
+        """The sentences that give `observation` this state; empty if the pack has none.
 
         Raises:
             ConfigError: the pack has no such observation.
         """
-        return self.said.get((self.observation(observation), state), ())
+        return self.by_state.get((self.observation(observation), state), ())
 
     def zero_shot(self, observation: str) -> Prompts:
-        """The ensembles to score `observation` with.
+        """The prompt ensembles for `observation`.
 
         Raises:
             ConfigError: the pack has no such observation.
@@ -106,19 +106,20 @@ class PromptPack:
         known_absent: Collection[str] = (),
         sentences: int | None = None,
     ) -> str:
-        """One drawn sentence for each state, and for `negatives` drawn from `known_absent`; in any order.
+        """One drawn sentence for each state, and for `negatives` drawn from `known_absent`, in random order.
 
-        With `sentences`, so many of these are drawn: texts then are as long for a film with much to say.
+        With `sentences`, that many of them are drawn, so that the length of texts does not depend on the
+        number of findings.
 
-        `states` are what is to be said of a film. `known_absent` are observations known not to be there, such
-        as the classes of ChestX-ray14 that a row does not list; names that `states` has, or that a positive
-        one implies, are not drawn. Fewer are drawn where there are fewer. Where all observations of the pack,
-        or of a set with `normal` in it, are negative or absent, `normal` is said. Where nothing else would be
-        said, `FEWEST_NEGATIVES` are denied.
+        `states` are the states to report. `known_absent` are observations known to be absent, such as the
+        classes of ChestX-ray14 that a row does not list; names in `states`, or implied by a positive one, are
+        not drawn. Fewer are drawn if there are fewer. If all observations of the pack, or of a set with
+        `normal` in it, are negative or absent, `normal` is stated. If the report would be empty,
+        `FEWEST_NEGATIVES` are denied.
 
         Raises:
             ConfigError: an observation that the pack does not have, or `negatives` below 0.
-            DataError: nothing can be said (see `can_say`).
+            DataError: the pack has no sentence for the film (see `covers`).
         """
         chosen = self._statements(states, negatives, known_absent, rng)
         drawn = [pool[int(rng.integers(len(pool)))] for pool in chosen]
@@ -133,8 +134,8 @@ class PromptPack:
     ) -> str:
         """The report for validation: the first sentence of each, in the order of the pack.
 
-        Negatives are drawn as in `report`, by a generator of the pack, the states and `key` (say, the study's
-        id): the same in every run.
+        Negatives are drawn as in `report`, by a generator seeded with the pack, the states and `key` (for
+        example, the study's id): the same in every run.
 
         Raises:
             ConfigError, DataError: as for `report`.
@@ -143,8 +144,8 @@ class PromptPack:
         rng = generator("prompt pack", self.name, key, stated)
         return self._joined([pool[0] for pool in self._statements(states, negatives, known_absent, rng)])
 
-    def can_say(self, states: Mapping[str, State], known_absent: Collection[str] = ()) -> bool:
-        """Whether `report` has anything to say of a film; a row of a table that has not is to be left out."""
+    def covers(self, states: Mapping[str, State], known_absent: Collection[str] = ()) -> bool:
+        """Whether `report` has a sentence for a film; otherwise its row of a table is to be left out."""
         absent = self._deniable({}, known_absent)
         return bool(absent) or any(self._plain(self._resolved(states)))
 
@@ -155,7 +156,7 @@ class PromptPack:
         known_absent: Collection[str],
         rng: np.random.Generator,
     ) -> list[tuple[str, ...]]:
-        """The sentences to choose one each from, in the order of the pack."""
+        """The groups of sentences, of which each contributes one, in the order of the pack."""
         if negatives < 0:
             raise ConfigError(f"{negatives} negatives: the number of denied observations is 0 or more")
         resolved = self._resolved(states)
@@ -166,25 +167,25 @@ class PromptPack:
             negatives = max(negatives, FEWEST_NEGATIVES)
         drawn = rng.permutation(len(absent))[:negatives]
         resolved |= {absent[place]: State.NEGATIVE for place in drawn}
-        found = list(self._plain(resolved))
-        if not found:
+        statements = list(self._plain(resolved))
+        if not statements:
             raise DataError(f"prompt pack '{self.name}' has no sentence for {_written(states)}")
-        return found
+        return statements
 
     def _plain(self, resolved: Mapping[str, State]) -> Iterator[tuple[str, ...]]:
         """The sentences of each state that has any, in the order of the pack."""
         for observation in self.observations:
             state = resolved.get(observation)
-            if state is not None and (pool := self.said.get((observation, state), ())):
+            if state is not None and (pool := self.by_state.get((observation, state), ())):
                 yield pool
 
     def _resolved(self, states: Mapping[str, State]) -> dict[str, State]:
-        """`states` under the pack's names; of two for one observation the one that says more."""
-        found: dict[str, State] = {}
+        """`states` under the pack's names; of two for one observation the stronger one."""
+        resolved: dict[str, State] = {}
         for name, state in states.items():
             own = self.observation(name)
-            found[own] = max(found.get(own, state), state, key=_STRENGTH.index)
-        return found
+            resolved[own] = max(resolved.get(own, state), state, key=_STRENGTH.index)
+        return resolved
 
     def _is_normal(self, resolved: Mapping[str, State], known_absent: Collection[str]) -> bool:
         """Whether all observations of the pack, or of a set with `normal` in it, are negative or absent."""
@@ -201,23 +202,25 @@ class PromptPack:
             if state != State.NEGATIVE:
                 named.update(self.implied.get(observation, ()))
         absent = {self.observation(name) for name in known_absent} - named
-        return [name for name in self.observations if name in absent and (name, State.NEGATIVE) in self.said]
+        return [
+            name for name in self.observations if name in absent and (name, State.NEGATIVE) in self.by_state
+        ]
 
     def _joined(self, sentences: Iterable[str]) -> str:
-        """The sentences as one text; Chinese sets no space between them."""
+        """The sentences as one text; Chinese has no space between them."""
         return ("" if self.language.startswith("zh") else " ").join(sentences)
 
 
 def _written(states: Mapping[str, State]) -> str:
     listed = ", ".join(f"{name} {state.name.lower()}" for name, state in states.items())
-    return listed or "a film of which nothing is known"
+    return listed or "a film without known states"
 
 
 def load_pack(name: str | Path) -> PromptPack:
-    """The prompt pack called `name`, or the one in the YAML or JSON file at that path.
+    """Load the prompt pack called `name`, or the one in the YAML or JSON file at that path.
 
     Raises:
-        ConfigError: no such pack (with the nearest name), or a file that is not one; names what in it.
+        ConfigError: no such pack (with the nearest name), or a file that is not one; names the entry.
     """
     path = pack_path(name)
     return _expanded(read_pack_file(path), path)
@@ -229,19 +232,19 @@ def _expanded(file: PackFile, path: Path) -> PromptPack:
     for name, members in (*file.sets.items(), ("normal", (file.normal,) if file.normal else ())):
         for member in members:
             _require(file, member, f"{path}: '{name}'")
-    said: dict[tuple[str, State], tuple[str, ...]] = {}
+    by_state: dict[tuple[str, State], tuple[str, ...]] = {}
     for observation, entry in file.observations.items():
         for member in entry.implies:
             _require(file, member, f"{path}: '{observation}' implies")
         for key, state in STATES.items():
             if sentences := _sentences(file, observation, entry, key, path):
-                said[observation, state] = sentences
+                by_state[observation, state] = sentences
     return PromptPack(
         name=file.name,
         version=file.version,
         language=file.language,
         observations=tuple(file.observations),
-        said=said,
+        by_state=by_state,
         aliases=file.aliases,
         sets=file.sets,
         implied={name: entry.implies for name, entry in file.observations.items() if entry.implies},
@@ -256,7 +259,7 @@ def _require(file: PackFile, observation: str, where: str) -> None:
 
 def _sentences(file: PackFile, observation: str, entry: Entry, key: str, path: Path) -> tuple[str, ...]:
     words = {**file.words, **entry.words}
-    found: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     for pattern in entry.patterns(key):
         try:
             expanded = expand(pattern, words)
@@ -264,5 +267,5 @@ def _sentences(file: PackFile, observation: str, entry: Entry, key: str, path: P
             raise ConfigError(f"{path}: {observation}, {key}: {error}") from None
         if "" in expanded:
             raise ConfigError(f"{path}: {observation}, {key}: a sentence is blank; leave it out")
-        found |= dict.fromkeys(expanded)
-    return tuple(found)
+        sentences |= dict.fromkeys(expanded)
+    return tuple(sentences)

@@ -1,7 +1,7 @@
-"""Prompt packs on disk: YAML of ours (its keys are explained in docs/prompts.md), or the JSON of CXR-CLIP.
+"""Files of prompt packs: YAML (docs/prompts.md explains its keys), or the JSON of CXR-CLIP.
 
 CXR-CLIP's files (https://github.com/Soombit-ai/cxr-clip) are `{"Observation": {"pos": [...], "neg": [...],
-"unc": [...]}}`; a site that wrote one can go on using it. A blank in it stands for "no sentence".
+"unc": [...]}}`; existing ones can be used. A blank in them stands for "no sentence".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STATES: dict[str, State] = {
     "negative": State.NEGATIVE,
     "uncertain": State.UNCERTAIN,
 }
-"""The keys of an observation, and the state that their sentences state."""
+"""The keys of an observation, and the states of their sentences."""
 
 _SHORT = {"pos": "positive", "neg": "negative", "unc": "uncertain"}
 _FOLDER = Path(__file__).parent / "packs"
@@ -31,9 +31,9 @@ _FOLDER = Path(__file__).parent / "packs"
 class Entry(Settings):
     """The sentences of one observation.
 
-    words: what fills slots here, before the words of the pack do. implies: observations that are named along
-    with it, such as Lung Opacity by a sentence about pneumonia; they are never denied beside it. labelled_as:
-    what the labeller's vocabularies call it, where they have another name for it.
+    words: fillers of slots, before the words of the pack. implies: observations implied by a sentence about
+    this one, such as Lung Opacity by pneumonia; they are never denied beside it. labelled_as: the name in the
+    labeller's vocabularies, if it differs.
     """
 
     words: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -49,11 +49,11 @@ class Entry(Settings):
 
 
 class PackFile(Settings):
-    """A prompt pack as it is written, before its patterns are expanded.
+    """A prompt pack as written in its file, before its patterns are expanded.
 
-    vocabularies: which of the labeller's check it, each observation by the first that knows it. normal: the
-    observation that says nothing else is there. aliases: other names, each with the observation it means.
-    sets: named lists of its observations.
+    vocabularies: the labeller vocabularies for its check; the first that knows an observation is used.
+    normal: the observation of a film without findings. aliases: other names of observations. sets: named
+    lists of its observations.
     """
 
     name: str
@@ -68,15 +68,15 @@ class PackFile(Settings):
 
 
 def pack_names() -> list[str]:
-    """The packs that come with the package."""
+    """The names of the shipped packs."""
     return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
 
 
 def pack_path(name: str | Path) -> Path:
-    """The file of a pack of the package, or `name` itself where it is a file's name.
+    """The file of a shipped pack, or `name` itself if it is the name of a file.
 
     Raises:
-        ConfigError: no such pack, with the nearest name.
+        ConfigError: no such pack; the message has the nearest name.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml", ".json"):
@@ -92,7 +92,7 @@ def read_pack_file(path: Path) -> PackFile:
     """The pack in a file.
 
     Raises:
-        ConfigError: no such file, or not a pack; names file and key.
+        ConfigError: no such file, or not a pack; the message names file and key.
     """
     values = _of_json(path) if path.suffix == ".json" else read_yaml(path)
     observations = values.get("observations")

@@ -1,9 +1,9 @@
-"""Says a sentence of a report in other words, and never in words that change a label.
+"""Paraphrases a sentence of a report without changing its labels.
 
-Rules as data (`paraphrase.yaml`): parts that change places, frames (there is / is seen / the film shows),
-synonyms. Every step is read by the labeller under both vocabularies of the package; a step after which an
-observation, its state, or a side, place, severity or change that is said of it differs is undone. So text
-augmentation needs no translation model, and cannot teach a model that "no effusion" means an effusion.
+The rules are data (`paraphrase.yaml`): parts to swap, frames (there is / is seen / the film shows), synonyms.
+The labeller checks every step with both shipped vocabularies; a step that changes an observation, its state,
+or its side, place, severity or change is undone. So text augmentation needs no translation model, and cannot
+teach a model that "no effusion" means an effusion.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from plainfilm.labelling.vocabularies import vocabulary_names
 _FILE = Path(__file__).with_name("paraphrase.yaml")
 _ATTEMPTS = 3
 _STEP_SHARE = 0.7
-"""How often a step is tried that could be taken, and a synonym exchanged."""
+"""Probability of each possible step, and of replacing a synonym."""
 
 _WRONG_ARTICLE = re.compile(r"\b[Aa] (?:[aeio]|un(?!i))|\b[Aa]n (?=[b-df-gj-np-tv-wyz])")
 _VERBS = (
@@ -45,14 +45,14 @@ _MACROS = {
 
 
 class Frame(Settings):
-    """A form of a whole sentence, and other forms for it."""
+    """A form of a whole sentence, and its alternatives."""
 
     when: str
     say: tuple[str, ...]
 
 
 class Rules(Settings):
-    """What `paraphrase.yaml` holds; it explains its keys."""
+    """The contents of `paraphrase.yaml`, which explains its keys."""
 
     synonyms: tuple[tuple[str, ...], ...]
     frames: tuple[Frame, ...]
@@ -70,17 +70,17 @@ class _Compiled:
 
 
 def paraphrase(sentence: str, rng: np.random.Generator) -> str:
-    """`sentence` in other words with the same labels; itself where the rules know no other.
+    """A paraphrase of `sentence` with the same labels; the sentence itself if the rules have none.
 
-    The same generator state gives the same words. White space at the ends goes, a full stop stays.
+    The same generator state gives the same words. White space at the ends is removed, a full stop is kept.
     """
     text = sentence.strip()
     for _ in range(_ATTEMPTS):
-        said = text
+        paraphrased = text
         for step in (_swapped, _framed, _exchanged):
-            said = _step(step, said, rng)
-        if said != text:
-            return said
+            paraphrased = _step(step, paraphrased, rng)
+        if paraphrased != text:
+            return paraphrased
     return text
 
 
@@ -88,20 +88,20 @@ _Step = Callable[[str, np.random.Generator], str]
 
 
 def _step(step: _Step, text: str, rng: np.random.Generator) -> str:
-    """`text` after a step, if it is taken and leaves the labels as they are."""
+    """`text` after a step, if the step is drawn and keeps the labels."""
     if rng.random() >= _STEP_SHARE:
         return text
     body, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
     changed = step(body, rng)
     if changed == body:
         return text
-    said = changed[:1].upper() + changed[1:] + stop if text[:1].isupper() else changed + stop
-    is_worse = len(_WRONG_ARTICLE.findall(said)) > len(_WRONG_ARTICLE.findall(text))
-    return text if is_worse or labels_of(said) != labels_of(text) else said
+    paraphrased = changed[:1].upper() + changed[1:] + stop if text[:1].isupper() else changed + stop
+    is_worse = len(_WRONG_ARTICLE.findall(paraphrased)) > len(_WRONG_ARTICLE.findall(text))
+    return text if is_worse or labels_of(paraphrased) != labels_of(text) else paraphrased
 
 
 def labels_of(text: str) -> frozenset[tuple[object, ...]]:
-    """What the labeller reads in a sentence: vocabulary, observation, state and attributes."""
+    """The labels of a sentence: vocabulary, observation, state and attributes."""
     return frozenset(
         (label.origin, label.observation, label.state, label.attributes)
         for labeller in _labellers()
@@ -135,7 +135,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _swapped(text: str, rng: np.random.Generator) -> str:
-    """Two parts of the sentence in each other's place."""
+    """The sentence with two parts swapped."""
     matches = [match for pattern in _rules().swaps if (match := pattern.fullmatch(text))]
     if not matches:
         return text
@@ -150,9 +150,9 @@ def _framed(text: str, rng: np.random.Generator) -> str:
     if not fitting:
         return text
     match, say = fitting[0]
-    found = match.groupdict()
-    what = _uncapitalised(found["what"])
-    words = {"what": what, "be": found.get("be") or _verb(what), "how": (found.get("how") or "").lower()}
+    groups = match.groupdict()
+    what = _uncapitalised(groups["what"])
+    words = {"what": what, "be": groups.get("be") or _verb(what), "how": (groups.get("how") or "").lower()}
     form = say[int(rng.integers(len(say)))]
     for name, word in words.items():
         form = form.replace(f"<{name}>", word)
@@ -160,7 +160,7 @@ def _framed(text: str, rng: np.random.Generator) -> str:
 
 
 def _exchanged(text: str, rng: np.random.Generator) -> str:
-    """Some words for others that mean the same."""
+    """The sentence with some words replaced by synonyms."""
 
     def other(match: re.Match[str]) -> str:
         choices = _rules().synonyms[match[0].lower()]
@@ -173,12 +173,12 @@ def _exchanged(text: str, rng: np.random.Generator) -> str:
 
 
 def _uncapitalised(text: str) -> str:
-    """`text` for the middle of a sentence: abbreviations keep their letters."""
+    """`text` for the middle of a sentence: abbreviations keep their capitals."""
     return text[:1].lower() + text[1:] if re.match(r"A |[A-Z][a-z]", text) else text
 
 
 def _verb(what: str) -> str:
-    """The verb that a thing takes, from the ending of the word before "or", "of" and the like.
+    """The verb for a subject, from the ending of the word before "or", "of" and the like.
 
     >>> _verb("nodules in the left lung"), _verb("pleural effusion or pneumothorax")
     ('are', 'is')

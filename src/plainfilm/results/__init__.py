@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: numbers, tables, figures and a page; and how two of them compare."""
+"""Writes, draws and compares the results of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an audit: what was found, with the pictures of the films it was found on."""
+"""The page of an audit: its findings, with pictures of the films."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from plainfilm.collection import Collection
 from plainfilm.pages import FilmPicture, film_picture, render
 
 MOST_ENTRIES = 50
-"""Entries of each kind that are shown; the JSON document has all."""
+"""Entries of each kind on the page; the JSON document has all."""
 
 _TITLES = {
     "leaks": (
         "Leaks",
-        "A score on these collections would flatter: the same patient or film is on both sides.",
+        "A score on these collections would be too good: the same patient or film is on both sides.",
     ),
     "duplicates": ("Duplicates", "Films and reports that occur more than once; normal reports repeat."),
     "conflicts": ("Conflicts", "Labels on which two origins contradict each other."),
-    "warnings": ("Warnings", "Worth a look before the collections are used or passed on."),
+    "warnings": ("Warnings", "To check before the collections are used or passed on."),
 }
 
 
 def audit_page(
-    found: Mapping[str, Sequence[Mapping[str, Any]]], collections: Mapping[str, Collection]
+    findings: Mapping[str, Sequence[Mapping[str, Any]]], collections: Mapping[str, Collection]
 ) -> str:
-    """What `collection.audit` found as one HTML document without any outside request."""
+    """The findings of `collection.audit` as one HTML document without outside requests."""
     return render(
         "results/audit.html",
         title=f"Audit of {', '.join(collections)}",
-        has_leaks=bool(found["leaks"]),
-        counts={kind: len(found[kind]) for kind in _TITLES},
+        has_leaks=bool(findings["leaks"]),
+        counts={kind: len(findings[kind]) for kind in _TITLES},
         parts=[
             {
                 "title": title,
                 "introduction": introduction,
-                "count": len(found[kind]),
-                "entries": [_entry(entry, collections) for entry in found[kind][:MOST_ENTRIES]],
-                "more": max(0, len(found[kind]) - MOST_ENTRIES),
+                "count": len(findings[kind]),
+                "entries": [_entry(entry, collections) for entry in findings[kind][:MOST_ENTRIES]],
+                "more": max(0, len(findings[kind]) - MOST_ENTRIES),
             }
             for kind, (title, introduction) in _TITLES.items()
         ],
@@ -69,7 +69,7 @@ def _value(value: Any) -> str:
 
 
 def _picture(collection: Collection, image_id: str) -> FilmPicture | None:
-    """The film of an image; `None` where the collection has no pixels of it."""
+    """The film of an image; `None` if the collection has no pixels of it."""
     images = collection.table("images")
     row = images["image_id"].to_pylist().index(image_id)
     path = images["path"][row].as_py()

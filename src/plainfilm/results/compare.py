@@ -1,8 +1,8 @@
-"""Compares results: the same items under two models, paired, with the interval of the difference.
+"""Compares results: paired differences of the same items under two models, with intervals.
 
-Two intervals that overlap say little; the difference over the same patients' items says whether one model
-is better. Every score is computed again from the statistics its results stored per item, so what is compared
-is exactly what was scored.
+Overlapping intervals are inconclusive; the difference over the items of the same patients shows whether one
+model is better. Every score is computed again from the stored statistics per item, so the comparison uses
+exactly what was scored.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from plainfilm.results.text import interval as written_interval
 from plainfilm.tasks.base import Better
 
 _MUST_MATCH = ("split", "collection_fingerprints", "labels", "seed")
-"""Keys of every protocol that must be equal; results name more (`must_match`)."""
+"""Keys that must be equal in every protocol; results name further ones (`must_match`)."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Results as read from their folder."""
+    """Results read from their folder."""
 
     path: Path
     document: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Stored:
 class Difference:
     """One score of two results and the second minus the first, with its 95 % interval.
 
-    `title`, `heading`, `better` and `headline` are what the results say of the score.
+    `title`, `heading`, `better` and `headline` describe the score.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """True where the interval of the difference lies wholly on one side of 0."""
+        """True if the interval of the difference excludes 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     @property
     def verdict(self) -> str | None:
-        """What a clear difference says of the second: "better" or "worse", in the direction of the score."""
+        """For a clear difference, whether the second result is "better" or "worse" by the direction."""
         if not self.is_clear or self.better is None or self.difference is None:
             return None
         return "better" if (self.difference > 0) == (self.better == "higher") else "worse"
@@ -72,28 +72,28 @@ def read(folder: Path | str) -> Stored:
     """The results in `folder`.
 
     Raises:
-        DataError: not results, or results of a task that stores nothing per item.
+        DataError: the folder holds no results, or results of a task that stores nothing per item.
     """
     folder = Path(folder)
     if not (folder / "results.json").is_file():
         raise DataError(f"{folder}: not results (no results.json); make some with `plainfilm evaluate`")
     if not (folder / "items.parquet").is_file():
-        raise DataError(f"{folder}: holds nothing per item (no items.parquet), so nothing to pair")
+        raise DataError(f"{folder}: holds nothing per item (no items.parquet), so it cannot be compared")
     return Stored(
         folder, read_json(folder / "results.json"), read_parquet(folder / "items.parquet").to_pandas()
     )
 
 
 def compare(first: Stored, second: Stored) -> list[Difference]:
-    """`second` minus `first` for every score both have, over the items both have.
+    """`second` minus `first` for every common score, over the common items.
 
     Raises:
-        DataError: another task or protocol (says what differs), or no item in common.
+        DataError: another task or protocol (the message names the difference), or no common item.
     """
     _check_same_protocol(first, second)
     resamples = int(first.document["protocol"].get("resamples", 1000))
     seed = int(first.document["protocol"].get("seed", 0))
-    found = []
+    compared = []
     for group, metrics in _common_metrics(first, second).items():
         sides, patients = _paired(first, second, group)
         bootstrap = PatientBootstrap(patients, resamples, seed)
@@ -101,15 +101,15 @@ def compare(first: Stored, second: Stored) -> list[Difference]:
         ours, theirs = (_statistics(side, scores) for side in sides)
         solved = differences(scores, theirs, ours, bootstrap)
         sides_of_each = zip(metrics, _values(scores, ours), _values(scores, theirs), solved, strict=True)
-        found += [
+        compared += [
             Difference(*_described(metric), here, there, one.value, one.low, one.high, len(patients))
             for metric, here, there, one in sides_of_each
         ]
-    return found
+    return compared
 
 
 def _described(metric: Mapping[str, Any]) -> tuple[str, str, str, Better | None, bool]:
-    """Name, title, heading, direction, and whether a headline; of older results the name alone is known."""
+    """Name, title, heading, direction, and whether a headline; for older results, the name only."""
     name, group = metric["name"], metric["group"]
     title = metric.get("title") or name.removeprefix(f"{group}/")
     heading = metric.get("heading") or group
@@ -121,10 +121,10 @@ def as_rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     return [{**asdict(one), "verdict": one.verdict} for one in differences]
 
 
-def as_lines(first: str, second: str, found: Sequence[Difference]) -> list[str]:
-    """A side-by-side table, headline scores first. A star marks a difference whose interval does not hold 0,
-    and whether it makes the second the better or the worse one."""
-    ordered = sorted(found, key=lambda one: not one.headline)
+def as_lines(first: str, second: str, differences: Sequence[Difference]) -> list[str]:
+    """A side-by-side table, headline scores first. A star marks a difference whose interval excludes 0, with
+    the verdict on the second result."""
+    ordered = sorted(differences, key=lambda one: not one.headline)
     names = [f"{one.heading}  {directed(one.title, one.better)}" for one in ordered]
     width = max(map(len, names))
     columns = [max(7, len(name)) for name in (first, second)]
@@ -135,11 +135,11 @@ def as_lines(first: str, second: str, found: Sequence[Difference]) -> list[str]:
             f"{name:<{width}}  {number(one.first):>{columns[0]}}  {number(one.second):>{columns[1]}}  "
             f"{number(one.difference)} {written_interval(one.low, one.high)}  n={one.n}{star}"
         )
-    return [*lines, f"{DIRECTIONS_EXPLAINED}; * is clear by its interval, of the second"]
+    return [*lines, f"{DIRECTIONS_EXPLAINED}; * second is better or worse, its interval excludes 0"]
 
 
 def _values(scores: Sequence[Score], statistics: Statistics) -> list[float | None]:
-    """The scores over the shared items; as of one patient there is nothing to resample."""
+    """The scores over the shared items, without resampling (as if of one patient)."""
     count = len(next(iter(statistics.values())))
     return [one.value for one in intervals(scores, statistics, PatientBootstrap(np.zeros(count)))]
 
@@ -161,20 +161,20 @@ def _check_same_protocol(first: Stored, second: Stored) -> None:
 
 
 def _common_metrics(first: Stored, second: Stored) -> dict[str, list[Mapping[str, Any]]]:
-    """Metrics of both that are made of stored statistics in the same way, by group."""
+    """The metrics of both results computed from the same stored statistics, by group."""
     theirs = {m["name"]: m for m in second.document["metrics"] if "reducer" in m}
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    by_group: dict[str, list[Mapping[str, Any]]] = {}
     for metric in first.document["metrics"]:
         other = theirs.get(metric["name"])
         if other and (metric.get("reducer"), metric.get("parts")) == (other["reducer"], other["parts"]):
-            found.setdefault(metric["group"], []).append(metric)
-    if not found:
+            by_group.setdefault(metric["group"], []).append(metric)
+    if not by_group:
         raise DataError(f"{first.path} and {second.path}: no score in common")
-    return found
+    return by_group
 
 
 def _paired(first: Stored, second: Stored, group: str) -> tuple[list[pd.DataFrame], np.ndarray]:
-    """The rows of both about the same items in the same order, and the items' patients."""
+    """The rows of both results about the same items in the same order, and the items' patients."""
     sides = [side.items[side.items["group"] == group].set_index("item_id") for side in (first, second)]
     shared = sides[0].index.intersection(sides[1].index, sort=False)
     if shared.empty or not shared.is_unique:

@@ -1,4 +1,4 @@
-"""The one look of all figures: axes, colours, PNG bytes."""
+"""The common style of all figures: axes, colours, PNG bytes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 INK, MODEL = "#1c2430", "#1f6f78"
 BASELINES = ("#b9bfc9", "#d9a441", "#a88bc0")
 SERIES = ("#d9a441", "#7d8796", MODEL, "#8e5ea2", "#3f7fbf", "#b0412e")
-"""Colours of several models or parts of one, side by side."""
+"""Colours of several models or parts of a model in one figure."""
 
 _USUAL = "DejaVu Sans"
 """Matplotlib's own font: Latin, Greek and Cyrillic letters, no Chinese ones."""
 _PLACEHOLDERS = "Last Resort"
-"""A font that comes with matplotlib and has a box for every letter there is."""
+"""A font of matplotlib with a placeholder for every letter."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """How names are written in a figure: `texts` in the fonts `families`; numbers where no font has them."""
+    """The labels of a figure: `texts` in the fonts `families`, with numbers if no font has the letters."""
 
     texts: tuple[str, ...]
     families: tuple[str, ...] = (_USUAL,)
@@ -62,8 +62,8 @@ def axes_of(height: float, width: float = 7.2) -> tuple:
 
 
 def png(figure) -> bytes:  # type: ignore[no-untyped-def]
-    """The figure as PNG, the same bytes for the same figure."""
+    """The figure as PNG, with the same bytes for the same figure."""
     stream = io.BytesIO()
-    # No date and no version in the file: the same results give the same bytes.
+    # Without date and version, the same results give the same bytes.
     figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()

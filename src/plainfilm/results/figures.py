@@ -1,4 +1,4 @@
-"""Draws the figures that a task describes (`tasks.base.Figure`), all in one look."""
+"""Draws the figures that a task describes (`tasks.base.Figure`), in one style."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARGIN = 0.02
-"""Of the limits, around them."""
+"""Margin around the limits, as a fraction of their range."""
 
 
 def write_figures(figures: Sequence[Figure], folder: Path) -> dict[str, bytes]:
-    """Draws every figure into `folder`; returns the PNG bytes by title."""
+    """Draw every figure into `folder`; return the PNG bytes by title."""
     drawn = {figure.title: draw(figure) for figure in figures}
     for title, data in drawn.items():
         with replacing(folder / f"{_file_name(title)}.png") as temporary:
@@ -88,7 +88,7 @@ def _curves(figure: CurveFigure) -> bytes:
 
 
 def _colours(series: Sequence[Series | Curve]) -> list[str]:
-    """Baselines in pale colours, models in strong ones; a single model in that of the model everywhere."""
+    """Pale colours for baselines, strong ones for models; a single model always has the same colour."""
     models = sum(not one.is_baseline for one in series)
     strong = iter([MODEL] if models == 1 else _endless(SERIES, models))
     pale = iter(_endless(BASELINES, len(series) - models))
@@ -109,7 +109,7 @@ def _around(limits: tuple[float, float]) -> tuple[float, float]:
 
 
 def _legend(axes: Axes) -> None:
-    # Above the axes: a corner inside them may hold somebody's interval.
+    # Above the axes: a corner inside them may hold an interval.
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
 
 

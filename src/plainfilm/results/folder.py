@@ -1,8 +1,8 @@
-"""Writes what an evaluation found: results.json, the raw tables, figures and a page to read.
+"""Writes the results of an evaluation: results.json, raw tables, figures and a page.
 
 results.json          every score with interval, n and baselines, and the identity of the protocol
 predictions.parquet   raw answers, one row each
-items.parquet         the statistics of every score per item, from which `plainfilm compare` works
+items.parquet         the statistics of every score per item, the input of `plainfilm compare`
 figures/              PNG
 index.html            one self-contained page
 """
@@ -23,7 +23,7 @@ from plainfilm.tasks.base import Metric, Results
 
 
 def write(results: Results, folder: Path | str) -> None:
-    """Writes `results` into `folder`; results.json is written last, so its presence means whole.
+    """Write `results` into `folder`; results.json is written last, so its presence means completeness.
 
     Raises:
         DataError: a file cannot be written.

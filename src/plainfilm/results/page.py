@@ -1,6 +1,6 @@
-"""The page a person reads: headline scores, tables, figures, examples, and the protocol.
+"""The page of results: headline scores, tables, figures, examples, and the protocol.
 
-Everything on it is what the results say of themselves; see `pages` for how pages are made.
+All content comes from the results; `pages` describes the rendering.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from plainfilm.results.text import baseline_title, heading, interval, number
 from plainfilm.tasks.base import Example, Metric, Results, ScoreTable, ShownImage
 
 NOTICE = (
-    "Scores are of this model on this collection under the protocol below; they say nothing about any other. "
+    "Scores are of this model on this collection under the protocol below and hold for no other. "
     "Not a medical device."
 )
 
@@ -47,7 +47,7 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
 
 
 def _scores(metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Metrics in their order, those that follow each other under one heading together; and all baselines."""
+    """Metrics in their order, grouped by heading; and the names of all baselines."""
     groups: list[tuple[str, list[Metric]]] = []
     for metric in metrics:
         if not groups or groups[-1][0] != heading(metric):
@@ -61,7 +61,7 @@ def _scores(metrics: Sequence[Metric]) -> dict[str, Any]:
 
 
 def _table(table: ScoreTable, metrics: Sequence[Metric]) -> dict[str, Any]:
-    """A table with its metrics in place of their names."""
+    """A table with its metrics instead of their names."""
     by_name = {metric.name: metric for metric in metrics}
     rows = {row: [by_name.get(name) for name in names] for row, names in table.rows.items()}
     return {
@@ -72,7 +72,7 @@ def _table(table: ScoreTable, metrics: Sequence[Metric]) -> dict[str, Any]:
 
 
 def _pictures(examples: Sequence[Example]) -> dict[str, FilmPicture]:
-    """Every film of the examples by its path, larger where something is drawn on it."""
+    """Every film of the examples by its path, larger if boxes are drawn on it."""
     large: dict[str, bool] = {}
     for example in examples:
         for image in _images(example):

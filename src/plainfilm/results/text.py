@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from plainfilm.tasks.base import Better, Metric
 
 DIRECTIONS: dict[Better, str] = {"higher": "↑", "lower": "↓"}
-"""How the direction of a score is marked."""
+"""The marks for the directions of scores."""
 DIRECTIONS_EXPLAINED = "↑ higher is better, ↓ lower is better"
 
 
 def heading(metric: Metric) -> str:
-    """What a metric is listed under."""
+    """The heading of a metric."""
     return metric.heading or metric.group or ""
 
 
 def directed(title: str, better: Better | None) -> str:
-    """A title with the mark of its direction, where that is known.
+    """A title with the mark of its direction, if known.
 
     >>> directed("mean rank", "lower")
     'mean rank ↓'
@@ -26,7 +26,7 @@ def directed(title: str, better: Better | None) -> str:
 
 
 def baseline_title(name: str) -> str:
-    """What a baseline is called.
+    """The title of a baseline.
 
     >>> baseline_title("most_frequent")
     'most frequent'
@@ -35,7 +35,7 @@ def baseline_title(name: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number for a table; a dash where there is none.
+    """A number for a table; a dash for `None`.
 
     >>> number(0.41234), number(12.0), number(None)
     ('0.412', '12.0', '–')
@@ -57,7 +57,7 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def lines(metrics: Sequence[Metric]) -> list[str]:
-    """A summary, a line for each: group, score and direction, value, interval, n and baselines."""
+    """A summary with one line per score: group, title and direction, value, interval, n and baselines."""
     columns = [
         [heading(metric) for metric in metrics],
         [directed(metric.title, metric.better) for metric in metrics],

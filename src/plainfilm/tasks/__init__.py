@@ -1,1 +1,1 @@
-"""One file per evaluation; the folder is the list."""
+"""Evaluation tasks: one file each, found by its name."""

@@ -3,15 +3,15 @@
 A task module has three names:
 
     Config                                          a `config.Settings`: the protocol's options
-    NEEDS                                           what the model must be able to do, out of `ABILITIES`
+    NEEDS                                           the abilities that the model needs, out of `ABILITIES`
     run(predictor, collections, config, progress)   a `Results`
 
-A task computes and describes; `results/` writes the files and draws. Everything a person reads comes from
-here: a metric has its title, its direction and whether it is a headline; tables, figures and examples are
+A task computes and describes; `results/` writes the files and draws. All text for readers comes from the
+task: a metric has its title, its direction and whether it is a headline; tables, figures and examples are
 records of this file. `results/` knows no task by its name.
 
-The same model, collections and config give the same bytes: no random crops, no sampled sentences,
-every generator seeded from `config.seed`.
+The same model, collections and config give the same bytes: no random crops, no sampled sentences, and
+every generator is seeded from `config.seed`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ABILITIES = (
     *("encodes_images", "encodes_texts", "classifies", "encodes_studies"),
     *("writes_reports", "locates", "describes"),
 )
-"""What a model may be able to do."""
+"""The abilities of models, by name."""
 
 Better = Literal["higher", "lower"]
 """The direction of a score."""
@@ -45,7 +45,7 @@ Point = tuple[float, float, float]
 """A value and its interval: (value, low, high)."""
 
 Agreement = Literal["agrees", "contradicts", "open"]
-"""How an answer stands to the truth; open: the truth does not say."""
+"""Whether an answer agrees with the truth; open: the truth does not state it."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Metric:
     """One score with its 95 % interval (`low`, `high`), the number `n` of items it is over, the `unit`
     of resampling ("patient") and the trivial baselines' scores by the same rule.
 
-    `title` is what a person reads, `better` the direction, and a `headline` is among the scores a summary
-    leads with. `value` is `None` where the score is not computable; `note` then says why.
-    `baseline_intervals` holds (low, high) of each baseline and `over_baselines` (value, low, high) of the
-    paired difference model - baseline. `support` is the number of positives, where that says more than
-    `n`; `subgroup` says which part of the items the score is over, where it is not all. Metrics of one
-    `group` are listed together under `heading` (by default the name of the group). `group`, `aggregation` and
-    `parts` say which statistics of `Results.items` the score is made of (see `metrics.scores`); with them two
-    results can be compared item by item.
+    `title` is for readers, `better` the direction, and a `headline` is one of the first scores of a summary.
+    `value` is `None` if the score is not computable; `note` then gives the reason. `baseline_intervals` holds
+    (low, high) of each baseline and `over_baselines` (value, low, high) of the paired difference model -
+    baseline. `support` is the number of positives, if it differs in meaning from `n`; `subgroup` names the
+    part of the items that the score is over, if it is not all. Metrics of one `group` are listed together
+    under `heading` (by default the name of the group). `group`, `aggregation` and `parts` name the statistics
+    of `Results.items` that the score is computed from (see `metrics.scores`); with them, two results can be
+    compared item by item.
 
     Raises:
-        UsageError: a direction that is none, or no title.
+        UsageError: an invalid direction, or no title.
     """
 
     name: str
@@ -88,18 +88,18 @@ class Metric:
 
     def __post_init__(self) -> None:
         if self.better not in get_args(Better):
-            raise UsageError(f"metric '{self.name}': better is '{self.better}'; it is 'higher' or 'lower'")
+            raise UsageError(f"metric '{self.name}': better is '{self.better}'; set 'higher' or 'lower'")
         if not self.title.strip():
-            raise UsageError(f"metric '{self.name}': has no title; say what a person reads")
+            raise UsageError(f"metric '{self.name}': has no title; add one for readers")
 
     def as_point(self) -> Point | None:
-        """Value and interval for a figure, where there are any."""
+        """Value and interval for a figure, if there are any."""
         if self.value is None or self.low is None or self.high is None:
             return None
         return self.value, self.low, self.high
 
     def baseline_point(self, name: str) -> Point | None:
-        """The same of a baseline."""
+        """Value and interval of a baseline for a figure, if there are any."""
         if name not in self.baselines or name not in self.baseline_intervals:
             return None
         return self.baselines[name], *self.baseline_intervals[name]
@@ -109,8 +109,8 @@ class Metric:
 class ScoreTable:
     """Scores side by side: a row per item (an observation, a region), a column per kind of score.
 
-    `rows` holds, by the name of the row, the names of its metrics, one for each of the `columns`; a metric
-    that does not exist leaves its cell empty.
+    `rows` holds, by the name of the row, the names of its metrics, one for each of the `columns`; a missing
+    metric leaves its cell empty.
     """
 
     title: str
@@ -122,7 +122,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Series:
-    """One score per row of an `IntervalFigure`, or `None` where there is none."""
+    """One score per row of an `IntervalFigure`, or `None` without a score."""
 
     name: str
     points: tuple[Point | None, ...]
@@ -131,9 +131,9 @@ class Series:
 
 @dataclass(frozen=True)
 class IntervalFigure:
-    """A row per item, in which every series has its value and interval; `reference` is a line through all.
+    """A row per item with the value and interval of every series; `reference` is a line through all rows.
 
-    Where no font has the letters of `rows`, they are called by their `numbers` (by default from 1 on).
+    If no font has the letters of `rows`, their `numbers` replace them (by default from 1 on).
     """
 
     title: str
@@ -147,7 +147,7 @@ class IntervalFigure:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, where there is one."""
+    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, if there is one."""
 
     name: str
     x: tuple[float, ...]
@@ -162,7 +162,7 @@ class CurveFigure:
     """Curves on common axes.
 
     step: a curve keeps its value until its next point. log_x: a logarithmic axis. x_ticks: labels by value,
-    in place of the usual ticks. diagonal: whether the line y = x is drawn.
+    instead of automatic ticks. diagonal: whether to draw the line y = x.
     """
 
     title: str
@@ -177,7 +177,7 @@ class CurveFigure:
 
 
 Figure = IntervalFigure | CurveFigure
-"""What to draw, not how."""
+"""A figure to draw, without its style."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,8 @@ class ShownImage:
 class ShownSentence:
     """A sentence of an example.
 
-    role: "truth", "prediction" or another word. boxes: places in the boxes of the example's image that the
-    sentence speaks of. agreement: of a prediction, with the truth.
+    role: "truth", "prediction" or another word. boxes: indices of the boxes of the example's image that the
+    sentence describes. agreement: of a prediction with the truth.
     """
 
     text: str
@@ -229,7 +229,7 @@ class ShownSentence:
 
 @dataclass(frozen=True)
 class ShownProbability:
-    """What a model says of one observation of an example (0..1), and what is true, where that is known."""
+    """The predicted probability of one observation of an example (0..1), and the truth, if known."""
 
     name: str
     value: float
@@ -238,7 +238,7 @@ class ShownProbability:
 
 @dataclass(frozen=True)
 class ShownLabel:
-    """The state (`types.State`: 1, 0, -1) of an observation, and how it stands to the truth."""
+    """The state (`types.State`: 1, 0, -1) of an observation, and its agreement with the truth."""
 
     observation: str
     state: int
@@ -247,9 +247,9 @@ class ShownLabel:
 
 @dataclass(frozen=True)
 class Answer:
-    """A text or an image that was retrieved or chosen for an example.
+    """A text or an image that was retrieved or selected for an example.
 
-    `heading` says which one it is (its rank, or the choice it was shown by), `detail` its score.
+    `heading` identifies it (its rank, or the reason for showing it), `detail` is its score.
     """
 
     heading: str
@@ -262,13 +262,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Example:
-    """One case for a person to look at: an image with boxes, sentences, probabilities, labels, and answers.
+    """One case for review: an image with boxes, sentences, probabilities, labels, and answers.
 
-    Examples of one `group` stand under one heading. `answers` is `None` where nothing is answered by an item,
-    and empty where nothing was found.
+    Examples of one `group` have a common heading. `answers` is `None` if the task retrieves no items, and
+    empty if none were retrieved.
 
     Raises:
-        UsageError: a sentence points at a box that is not there.
+        UsageError: a sentence refers to a box that does not exist.
     """
 
     title: str
@@ -283,18 +283,18 @@ class Example:
         count = len(self.image.boxes) if self.image else 0
         wrong = [place for one in self.sentences for place in one.boxes if not 0 <= place < count]
         if wrong:
-            raise UsageError(f"example '{self.title}': a sentence points at box {wrong[0]} of {count}")
+            raise UsageError(f"example '{self.title}': a sentence refers to box {wrong[0]} of {count}")
 
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation found: scores, raw predictions, the identity of the protocol, and what to show.
+    """The results of an evaluation: scores, raw predictions, the protocol, and what to show.
 
-    `items`, where a task gives it, has one row per item and group: `group`, `item_id`, `patient_id` and,
-    per statistic of a score, columns `NAME|numerator` and `NAME|denominator`. `counted` says what `n` counts.
-    `must_match` are the keys of `protocol` without whose equality two results do not compare (besides split,
-    collections, labels and seed). `introduction` is read before the `examples`, and `legend` says what the
-    agreement of an answer means.
+    `items`, if a task provides it, has one row per item and group: `group`, `item_id`, `patient_id` and, per
+    statistic of a score, columns `NAME|numerator` and `NAME|denominator`. `counted` names the items that `n`
+    counts. `must_match` lists further keys of `protocol` that must be equal for two results to be compared
+    (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
+    explains the agreement of an answer.
     """
 
     task: str
@@ -316,12 +316,12 @@ class Results:
 
     @property
     def headline(self) -> tuple[Metric, ...]:
-        """The scores that a summary leads with; all of them where none is a headline."""
+        """The first scores of a summary; all scores if none is a headline."""
         return tuple(metric for metric in self.metrics if metric.headline) or self.metrics
 
 
 class Task(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     Config: type[Settings]
     NEEDS: tuple[str, ...]
@@ -333,7 +333,7 @@ class Task(Protocol):
         config: Any,
         progress: Progress = SILENT,
     ) -> Results:
-        """Evaluate `predictor` on `collections` as `config` says."""
+        """Evaluate `predictor` on `collections` with the options `config`."""
         ...
 
 

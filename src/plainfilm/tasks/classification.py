@@ -1,12 +1,12 @@
-"""Classification: what a classifier says of films, observation by observation, against labels.
+"""Classification: the predictions of a classifier against labels, by observation.
 
-Evaluated exactly as zero-shot classification is (`tasks.film_classification.evaluate`): AUROC and average
+The evaluation is that of zero-shot classification (`tasks.film_classification.evaluate`): AUROC and average
 precision; F1, precision, recall and specificity at thresholds chosen on the validation split of the same
 collections; calibration and abstention fitted there; subgroups; every score with its interval by patient and
 baselines.
 
-What the model answers and the labels do not have is left out and named, and the other way round. With
-`save_decisions=true` what was fitted on validation goes into the model's folder, for `plainfilm predict`.
+Observations of the model without labels, and labels without an output, are left out and listed. With
+`save_decisions=true` the operating points are saved in the model's folder, for `plainfilm predict`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from plainfilm.tasks.film_classification.evaluate import (
     fit_on_validation,
 )
 from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores
-from plainfilm.tasks.scoring.label_choice import labels_asked
+from plainfilm.tasks.scoring.label_choice import choose_labels
 from plainfilm.tasks.scoring.measure import check_no_leak
 
 if TYPE_CHECKING:
@@ -42,25 +42,25 @@ GROUP = "classifier"
 class Config(ClassificationConfig):
     """The protocol, see `evaluate.ClassificationConfig`.
 
-    observations: by default all that model and labels share. labels: by default those that the model learned
-    from, where the collections have them.
+    observations: by default all that model and labels share. labels: by default those of the model's
+    training, if the collections have them.
     """
 
 
 def run(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
 ) -> Results:
-    """Evaluates a classifier; see the module.
+    """Evaluate a classifier; see the module.
 
     Raises:
         UsageError: the model is no classifier.
         LeakageError: patients of the films are among those of the training split.
-        DataError: no labels, no films, or nothing that labels and model share.
+        DataError: no labels, no films, or no observation that labels and model share.
     """
     answered = predictor.classify([]).observations
     check_no_leak(predictor, collections, config.split)
     splits = (config.split, FITTED_ON)
-    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
+    labels = choose_labels(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(predictor, labels, config.observations)
     left_out = {
         "observations without labels": [name for name in answered if name not in labels.stated],
@@ -87,7 +87,7 @@ def _observations(predictor: Predictor, labels: Labels, wanted: Sequence[str] | 
     for name in wanted or ():
         if name not in predictor.observations:
             raise DataError(
-                f"{predictor.name} does not answer '{name}': {nearest(name, predictor.observations)}"
+                f"{predictor.name} does not predict '{name}': {nearest(name, predictor.observations)}"
             )
         if name not in labels.stated:
             raise DataError(f"no labels of '{name}' from {labels.origin}: {nearest(name, labels.stated)}")

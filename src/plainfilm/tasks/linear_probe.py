@@ -1,13 +1,14 @@
-"""Linear probe: how much of each observation can be read off the frozen features of films.
+"""Linear probe: how well the frozen features of films predict each observation.
 
-One logistic regression per observation is trained on the features of the training films, on shares of the
-patients (by default 1, 10 and 100 %, stratified by label and nested), each share drawn several times. The
-encoder is not changed, and films are read exactly as the model's preprocessing says, without augmentation, so
-each film is encoded once. Penalty and thresholds are chosen on the validation split of the same collections;
-where there is none, that is said, the default penalty is taken, and only what needs no threshold is scored.
+One logistic regression per observation is trained on the features of the training films, on fractions of the
+patients (by default 1, 10 and 100 %, stratified by label and nested), each fraction drawn several times. The
+encoder is not changed, and films are read exactly as the model's preprocessing states, without augmentation,
+so each film is encoded once. Penalty and thresholds are chosen on the validation split of the same
+collections; without one, this is reported, the default penalty is used, and only scores without thresholds
+are computed.
 
-The baseline that counts is `untrained`: the same probes on the features of the same architecture with random
-weights. What a probe reaches there is due to the labels and to what any convolution sees, not to training.
+The baseline `untrained` has the same probes on the features of the same architecture with random weights. Its
+scores come from the labels and from untrained convolutions, not from training.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from plainfilm.tasks.probing import repeated_runs
 from plainfilm.tasks.probing.logistic import Vectors
 from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
 from plainfilm.tasks.scoring import measure as scoring
-from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
+from plainfilm.tasks.scoring.label_choice import choose_labels, label_facts
 from plainfilm.types import View
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ SUBGROUP_SCORES = ("auroc_macro", "f1_macro")
 class Config(Settings):
     """The protocol.
 
-    fractions: shares of the training patients. repeats: how often each is drawn (all patients: once).
-    features: pooled features of the image encoder, or the vectors they are projected to. penalties: what to
-    choose from on validation films; penalty: taken without them. Both weigh |w|²/2 beside the summed log loss
-    of standardised features (1/C of scikit-learn). untrained: whether the untrained baseline is there, which
-    takes as long again. observations: which to probe for; by default all the labels state. labels (or
-    label_origin), uncertain, absent, threshold, views: as in zero-shot classification.
+    fractions: fractions of the training patients. repeats: draws of each fraction (all patients: one).
+    features: pooled features of the image encoder, or their projected vectors. penalties: candidates for
+    validation; penalty: used without validation films. Both weigh |w|²/2 beside the summed log loss of
+    standardised features (1/C of scikit-learn). untrained: whether to add the untrained baseline, which
+    doubles the time. observations: to probe for; by default all the labels state. labels (or label_origin),
+    uncertain, absent, threshold, views: as in zero-shot classification.
     """
 
     fractions: tuple[float, ...] = (0.01, 0.1, 1.0)
@@ -101,7 +102,7 @@ class Config(Settings):
 
 @dataclass(frozen=True)
 class _Context:
-    """What an evaluation works on. validation: `None` where there are no films to decide on."""
+    """The data of an evaluation. validation: `None` without validation films."""
 
     predictor: Predictor
     collections: Sequence[Collection]
@@ -118,12 +119,12 @@ class _Context:
 def run(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
 ) -> Results:
-    """Evaluates linear probes; see the module.
+    """Evaluate linear probes; see the module.
 
     Raises:
         LeakageError: patients of the evaluated films are among those of the training split, or the model was
             trained on them.
-        DataError: no labels, or no films to train or to evaluate on.
+        DataError: no labels, or no films for training or evaluation.
     """
     context = _context(predictor, collections, config, progress)
     probed = _probed(context, predictor)
@@ -131,8 +132,8 @@ def run(
     metrics: list[Metric] = []
     items = []
     for share, own in by_share(context.shares):
-        measured, found = _measured(context, share, own, probed, random)
-        metrics += found
+        measured, share_metrics = _measured(context, share, own, probed, random)
+        metrics += share_metrics
         items.append(scoring.items_table(measured, context.evaluated.ids))
     predictions = repeated_runs.predictions_table(context.evaluated, context.shares, probed)
     headings = {
@@ -166,7 +167,7 @@ def _context(
 ) -> _Context:
     scoring.check_no_leak(predictor, collections, config.split)
     splits = (config.split, TRAINED_ON, FITTED_ON)
-    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
+    labels = choose_labels(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(labels, config.observations)
 
     def films(split: str) -> Films:
@@ -174,11 +175,11 @@ def _context(
         return gather_films(collections, split, views, labels, observations, *policies)
 
     train, evaluated = films(TRAINED_ON), films(config.split)
-    for split, found in ((TRAINED_ON, train), (config.split, evaluated)):
-        if not len(found):
+    for split, split_films in ((TRAINED_ON, train), (config.split, evaluated)):
+        if not len(split_films):
             raise DataError(
                 f"{'+'.join(c.name for c in collections)}: no labelled film in split '{split}' "
-                f"({found.unlabelled} without labels); a linear probe trains on '{TRAINED_ON}' and is "
+                f"({split_films.unlabelled} without labels); a linear probe trains on '{TRAINED_ON}' and is "
                 "evaluated on --split; check these and views="
             )
     validation = films(FITTED_ON) if config.split != FITTED_ON else None
@@ -187,15 +188,15 @@ def _context(
         check_patients_apart(*([(c, split) for c in collections] for split in (FITTED_ON, config.split)))
     else:
         validation = None
-        progress.say(f"no films to decide on: penalty {config.penalty:g}, and no thresholds")
+        progress.say(f"no validation films: penalty {config.penalty:g}, and no thresholds")
     shares = draw_shares(train, config.fractions, config.repeats, config.seed)
     used = np.any([share.kept for share in shares], axis=0)
     for share in shares:
         missing = [name for name, learns in zip(observations, share.learns, strict=True) if not learns]
         if missing and len(missing) < len(observations):
-            progress.say(f"{_named(share)} cannot teach {', '.join(missing)}")
+            progress.say(f"{_named(share)} no training films of both classes for {', '.join(missing)}")
         elif missing:
-            progress.say(f"{_named(share)} can teach nothing: no observation has films of both classes")
+            progress.say(f"{_named(share)} no observation has training films of both classes")
     return _Context(
         *(predictor, collections, labels, observations, config, progress),
         train=replace(train.part(used), unlabelled=train.unlabelled),
@@ -217,7 +218,7 @@ def _observations(labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ..
 
 
 def _probed(context: _Context, predictor: Predictor) -> list[Probed]:
-    """Every share's probes on the features of `predictor`."""
+    """The probes of every share on the features of `predictor`."""
     config = context.config
     fitting = Fitting(config.penalties, config.penalty, config.threshold)
     train = _examples(context, predictor, context.train)
@@ -249,14 +250,16 @@ def _measured(
     known = repeated_runs.learned(context.shares, own)
     mine = [probed[place] for place in own]
     theirs = [random[place] for place in own] if random is not None else None
-    found = repeated_runs.joined(mine, theirs, known, truth)
+    evaluated = repeated_runs.joined(mine, theirs, known, truth)
     heading = repeated_runs.share_heading(share)
     group = repeated_runs.share_name(share)
-    measured = scoring.Measured(group, found.values, found.baselines, context.evaluated.patients, heading)
+    measured = scoring.Measured(
+        group, evaluated.values, evaluated.baselines, context.evaluated.patients, heading
+    )
     resampling = scoring.Resampling(number_of_films, config.resamples, config.seed)
-    metrics = scoring.measure(measured, found.scores, resampling)
+    metrics = scoring.measure(measured, evaluated.scores, resampling)
     if share == config.fractions[-1]:
-        chosen = [score for score in found.scores if score.name in SUBGROUP_SCORES]
+        chosen = [score for score in evaluated.scores if score.name in SUBGROUP_SCORES]
         parts = scoring.film_subgroups(context.collections, context.evaluated.frame)
         metrics += scoring.measure_subgroups(measured, chosen, parts, resampling)
     explain = repeated_runs.with_reasons([context.shares[place] for place in own], mine, known, truth)
@@ -288,7 +291,7 @@ def _decisions(context: _Context, probed: Sequence[Probed]) -> dict[str, Any]:
 def _protocol(
     context: _Context, probed: Sequence[Probed], random: Sequence[Probed] | None, metrics: Sequence[Metric]
 ) -> dict[str, Any]:
-    """Everything that decides the numbers."""
+    """The settings and data that determine the scores."""
     predictor, config = context.predictor, context.config
     groups = [repeated_runs.share_name(share) for share in config.fractions]
     missing = {

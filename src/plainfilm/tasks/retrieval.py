@@ -1,12 +1,12 @@
-"""Retrieval: films to sentences and reports, reports to films, films to films, scored two ways.
+"""Retrieval: films to sentences and reports, reports to films, films to films, scored in two ways.
 
-*Identity*: among the items of the evaluated split, where does the query's own text or film stand? Recall at
-1, 5 and 10, median and mean rank, mean average precision. *Findings*: do the `k` items retrieved from another
-split (the training split: what a user would retrieve from) state what the query's own report states? By
+*Identity*: the rank of the query's own text or film among the items of the evaluated split. Recall at 1, 5
+and 10, median and mean rank, mean average precision. *Findings*: the agreement of the `k` items retrieved
+from another split (by default the training split, as in use) with the findings of the query's own report, by
 TxtRayAlign's published rule, and positive-only per observation, micro and macro (see `metrics.findings`).
 
-Every score stands beside the same score of a random answer and of the commonest answer, all with intervals
-by patient from the same resamples.
+Every score is reported with those of a random and of the commonest answer, all with intervals by patient from
+the same resamples.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ from plainfilm.tasks.retrieving.tables import (
     predictions_table,
     rank_figure,
 )
-from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
+from plainfilm.tasks.scoring.label_choice import choose_labels, label_facts
 from plainfilm.tasks.scoring.measure import (
     DescribedScore,
     Measured,
     Resampling,
     check_no_leak,
+    choose_views,
     identity,
     items_table,
     known_split,
     measure,
     measure_subgroups,
     subgroups,
-    views_asked,
 )
 from plainfilm.text.rules import TEXT_RULES
 from plainfilm.types import View
@@ -83,14 +83,13 @@ SUBGROUP_SCORES = ("recall@10", "finding_f1_micro_positive")
 class Config(SelectionConfig):
     """The protocol.
 
-    directions: which of `DIRECTIONS`. split: where the queries come from; "all" asks about every study.
-    bank_split: what the finding scores retrieve from; `None` leaves them out, and needs no labels. text_rule:
-    which sections are a report's text; by default the rule the model was trained with. views: films of other
-    views are left out; by default the model is asked about the views it was trained on. first_film: of a
-    study's films only the first of those. labels: the origin of the labels; by default that of
-    `scoring.label_choice`. max_queries: at most this many queries per direction, drawn by `seed`.
-    random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of a
-    ranking, see `bank.selection.Composition`.
+    directions: which of `DIRECTIONS`. split: of the queries; "all" takes every study. bank_split: the split
+    that the finding scores retrieve from; `None` leaves them out, and needs no labels. text_rule: the rule
+    for a report's sections; by default that of the model's training. views: films of other views are left
+    out; by default those of the model's training. first_film: use only the first film of a study. labels: the
+    origin of the labels; by default that of `scoring.label_choice`. max_queries: at most this many queries
+    per direction, drawn by `seed`. random_draws: number of draws averaged for the random baseline. The
+    remaining keys select the answer from a ranking, see `bank.selection.SelectionConfig`.
     """
 
     directions: tuple[str, ...] = tuple(DIRECTIONS)
@@ -135,7 +134,7 @@ class Config(SelectionConfig):
         if self.bank_split is None:
             self._refuse_unused()
         elif self.split == ALL:
-            raise ValueError("split is 'all': nothing is left to retrieve from; set bank_split=null")
+            raise ValueError("split is 'all': no study is left to retrieve from; set bank_split=null")
         elif self.split == self.bank_split:
             raise ValueError(
                 f"split and bank_split are both '{self.split}': a query would find its own report"
@@ -146,13 +145,13 @@ class Config(SelectionConfig):
         for name in ("labels", "threshold", "margin", "diversity"):
             if getattr(self, name) is not None:
                 raise ValueError(
-                    f"{name} is of the finding scores, which bank_split=null leaves out: unset it"
+                    f"{name} applies to the finding scores, which bank_split=null leaves out: unset it"
                 )
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What one direction found."""
+    """The results of one direction."""
 
     metrics: list[Metric]
     predictions: pd.DataFrame
@@ -164,18 +163,18 @@ class _Outcome:
 def run(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
 ) -> Results:
-    """Evaluates retrieval; see the module.
+    """Evaluate retrieval; see the module.
 
     Raises:
         LeakageError: patients of the queries are among those of the training split.
-        DataError: no labels, or nothing to ask or to retrieve.
+        DataError: no labels, no queries, or no items to retrieve.
     """
     check_no_leak(predictor, collections, None if config.split == ALL else config.split)
     _check_parts(collections, config)
     labels = _labels(predictor, collections, config, progress) if config.bank_split else None
     choice = ItemFilter(
         text_rule=_text_rule(predictor, config),
-        views=views_asked(predictor, config.views),
+        views=choose_views(predictor, config.views),
         first_film=config.first_film,
     )
     embedded = EmbeddedCollections(predictor, collections, labels, choice, progress)
@@ -205,14 +204,12 @@ def _check_parts(collections: Sequence[Collection], config: Config) -> None:
     directions = [DIRECTIONS[name] for name in config.directions]
     of_texts = any(kind != "images" for way in directions for kind in (way.query, way.bank))
     if of_texts and not any(len(collection.table("sections")) for collection in collections):
-        raise DataError(
-            f"{where}: no reports, so no text to ask for; directions=[image->image] asks films only"
-        )
+        raise DataError(f"{where}: no reports, so no texts; directions=[image->image] needs films only")
     splits = {split for collection in collections for split in collection.frame("studies")["split"]}
     if config.bank_split is not None and config.bank_split not in splits:
         raise DataError(
-            f"{where}: no studies in split '{config.bank_split}' to retrieve from; bank_split=null asks only "
-            "where a query's own text or film stands"
+            f"{where}: no studies in split '{config.bank_split}' to retrieve from; bank_split=null evaluates "
+            "the rank of a query's own text or film only"
         )
 
 
@@ -221,7 +218,7 @@ def _labels(
 ) -> Labels:
     ways = [DIRECTIONS[name] for name in config.directions]
     kinds = tuple(dict.fromkeys(kind for way in ways for kind in (way.query, way.bank)))
-    return labels_asked(
+    return choose_labels(
         predictor, collections, kinds, (config.split, config.bank_split), config.labels, progress
     )
 
@@ -275,25 +272,25 @@ def _statistics(
 ) -> tuple[Statistics, dict[str, Statistics]]:
     """Statistics of the model and of each baseline."""
 
-    def said(rows: Indices) -> Statistics:
+    def answer_statistics(rows: Indices) -> Statistics:
         return finding_statistics(queries.states, bank.states[rows], answers.kept, observations)
 
     relevant = queries.relevant(own)
     identity = identity_statistics(model_ranks(queries, own, relevant))
     trivial = baseline_ranks(queries, own, relevant)
     if config.bank_split is None:
-        return identity, {name: identity_statistics(found) for name, found in trivial.items()}
+        return identity, {name: identity_statistics(ranks) for name, ranks in trivial.items()}
     seed = (config.seed, "random", direction.name, config.random_draws)
-    findings = baseline_statistics(queries, bank, answers, said, seed)
+    findings = baseline_statistics(queries, bank, answers, answer_statistics, seed)
     baselines: dict[str, Statistics] = {
         name: {**(identity_statistics(trivial[name]) if name in trivial else {}), **values}
         for name, values in findings.items()
     }
-    return {**identity, **said(answers.indices)}, baselines
+    return {**identity, **answer_statistics(answers.indices)}, baselines
 
 
 def _with_support(metric: Metric, queries: Queries, observations: Sequence[str]) -> Metric:
-    """The metric with the number of positive queries, where it is of one observation."""
+    """Add the number of positive queries to the metric of an observation."""
     _, separator, name = metric.name.rpartition("@")[0].rpartition("_positive/")
     if not separator:
         return metric
@@ -303,12 +300,12 @@ def _with_support(metric: Metric, queries: Queries, observations: Sequence[str])
 def _protocol(
     predictor: Predictor, collections: Sequence[Collection], labels: Labels | None, config: Config
 ) -> dict[str, Any]:
-    """Everything that decides the numbers."""
+    """The settings and data that determine the scores."""
     settings = config.model_dump(mode="json", exclude={"directions"})
     return {
         **settings,
         "text_rule": _text_rule(predictor, config),
-        "views": views_asked(predictor, config.views),
+        "views": choose_views(predictor, config.views),
         **(label_facts(labels) if labels else {"labels": None}),
         "observations": list(labels.observations) if labels else [],
         "prompts": None,

@@ -1,16 +1,16 @@
-"""Zero-shot classification: films against prompts that state and deny each observation.
+"""Zero-shot classification: films against positive and negative prompts for each observation.
 
-Three scores, always together: the cosine with the positive ensemble, that with the negative one (the less
-alike the more positive), and both contrasted (PNC, a softmax over the two: CheXzero, Tiu et al. 2022, and
-CXR-CLIP). Each by AUROC and average precision, and by F1, precision, recall and specificity at thresholds
-chosen on the validation split of the same collections; where there is none, that is reported and only what
-needs no threshold is scored. From the validation split come also the calibration and the sets that say when
-to abstain.
+Three scores are always computed: the cosine with the positive ensemble, that with the negative one (negated,
+so that higher is more positive), and their contrast (PNC, a softmax over the two: CheXzero, Tiu et al. 2022,
+and CXR-CLIP). Each is evaluated by AUROC and average precision, and by F1, precision, recall and specificity
+at thresholds chosen on the validation split of the same collections; without one, this is reported and only
+scores without thresholds are computed. Calibration and the conformal sets for abstention are also fitted on
+the validation split.
 
-With `mode=multiclass` the films of exactly one class are asked which one it is (CheXpert 5x200).
+With `mode=multiclass` the model chooses a single class for the films of exactly one class (CheXpert 5x200).
 
-The only thing this task writes by itself, and only when asked to, is `save_decisions`: what was fitted on
-validation, into the model's folder, for `plainfilm predict`.
+`save_decisions=true` saves the operating points in the model's folder, for `plainfilm predict`; the task
+writes no other file.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from plainfilm.tasks.film_classification.evaluate import (
 )
 from plainfilm.tasks.film_classification.multiclass import evaluate_multiclass
 from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores, Fitted, Floats
-from plainfilm.tasks.scoring.label_choice import labels_asked
+from plainfilm.tasks.scoring.label_choice import choose_labels
 from plainfilm.tasks.scoring.measure import check_no_leak
 
 if TYPE_CHECKING:
@@ -54,20 +54,20 @@ if TYPE_CHECKING:
 NEEDS = ("encodes_images", "encodes_texts")
 
 GROUPS = ("positive prompt", "negative prompt", "combined")
-"""Scores by the positive ensemble alone, by the negative one alone (the less alike the more positive), and by
-both together (positive and negative contrasted, PNC)."""
+"""Scores by the positive ensemble, by the negative one (negated), and by both (positive and negative
+contrasted, PNC)."""
 COMBINED = GROUPS[2]
 
 OBSERVATIONS, FILMS_EACH = 8, 2
-"""How many observations are shown, those with most positive films, and how many films of each kind."""
+"""Number of observations in the examples, those with most positive films, and of films of each kind."""
 INTRODUCTION = (
     f"The films with the highest and the lowest score of both truths, at most {FILMS_EACH} of each kind, of "
-    f"the {OBSERVATIONS} observations with most positive films: the best and the worst, not the usual ones."
+    f"the {OBSERVATIONS} observations with most positive films: the best and the worst, not typical ones."
 )
 LEGEND: dict[Agreement, str] = {
-    "agrees": "called as it is labelled",
+    "agrees": "called as labelled",
     "contradicts": "called otherwise",
-    "open": "there is no threshold to call it by",
+    "open": "no threshold to call it by",
 }
 _KINDS = (
     (True, True, "labelled positive, highest scores"),
@@ -75,15 +75,15 @@ _KINDS = (
     (False, True, "labelled negative, highest scores"),
     (False, False, "labelled negative, lowest scores"),
 )
-"""Truth, whether from the top, and what the row is called."""
+"""Truth, whether from the top, and the title of the row."""
 
 
 class Config(ClassificationConfig):
     """The protocol.
 
     prompts: a prompt pack, by name or file. ensembles: the unit mean of the prompts' vectors, or the mean of
-    their cosines. observations: by default all that labels and pack share. labels: by default those of
-    the one origin that has some. The rest: see `evaluate.ClassificationConfig`.
+    their cosines. observations: by default all that labels and pack share. labels: by default those of the
+    only origin that has some. The rest: see `evaluate.ClassificationConfig`.
     """
 
     mode: Literal["each", "multiclass"] = "each"
@@ -93,9 +93,9 @@ class Config(ClassificationConfig):
 
 @dataclass(frozen=True)
 class PromptSet:
-    """Which observations are asked about and how: `prompts` by observation.
+    """The observations to evaluate and their `prompts`.
 
-    without_prompts, without_labels: observations that the labels or the pack have and the other has not.
+    without_prompts, without_labels: observations of the labels without prompts, of the pack without labels.
     """
 
     prompts: dict[str, Prompts]
@@ -111,38 +111,38 @@ class PromptSet:
 def run(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress = SILENT
 ) -> Results:
-    """Evaluates zero-shot classification; see the module.
+    """Evaluate zero-shot classification; see the module.
 
     Raises:
         LeakageError: patients of the films are among those of the training split.
-        DataError: no labels, no films, or nothing that labels and prompts share.
+        DataError: no labels, no films, or no observation that labels and prompts share.
     """
     if config.save_decisions and config.mode == "multiclass":
-        raise UsageError("save_decisions=true goes with mode=each: classes of one film have no thresholds")
+        raise UsageError("save_decisions=true needs mode=each: exclusive classes have no thresholds")
     check_no_leak(predictor, collections, config.split)
     splits = (config.split, FITTED_ON)
-    labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
+    labels = choose_labels(predictor, collections, ("images",), splits, config.labels, progress)
     pack = load_pack(config.prompts)
-    asked = choose_prompts(pack, labels, config.observations)
-    for what, names in (("prompts", asked.without_prompts), ("labels", asked.without_labels)):
+    prompt_set = choose_prompts(pack, labels, config.observations)
+    for what, names in (("prompts", prompt_set.without_prompts), ("labels", prompt_set.without_labels)):
         if names:
-            progress.say(f"left out, for there are no {what} of them: {', '.join(names)}")
-    vectors = predictor.prompt_vectors(asked.prompts, config.ensembles)
+            progress.say(f"left out, as there are no {what}: {', '.join(names)}")
+    vectors = predictor.prompt_vectors(prompt_set.prompts, config.ensembles)
 
     def scores_of(films: Films) -> FilmScores:
-        return prompted(_compare(predictor, films, vectors, progress), predictor.scale, asked)
+        return prompted(_compare(predictor, films, vectors, progress), predictor.scale, prompt_set)
 
     context = EvaluationContext(
-        *("zero_shot", predictor, collections, labels, asked.observations, config, progress, scores_of),
-        prompts=asked.prompts,
+        *("zero_shot", predictor, collections, labels, prompt_set.observations, config, progress, scores_of),
+        prompts=prompt_set.prompts,
         ensembles=config.ensembles,
         facts={
             "prompts": {"pack": pack.name, "version": pack.version, "fingerprint": pack.fingerprint},
             "temperature": 1.0 / predictor.scale,
         },
         left_out={
-            "observations without prompts": list(asked.without_prompts),
-            "observations without labels": list(asked.without_labels),
+            "observations without prompts": list(prompt_set.without_prompts),
+            "observations without labels": list(prompt_set.without_labels),
         },
     )
     films = context.evaluated_films()
@@ -151,7 +151,10 @@ def run(
     fitted, scores = fit_on_validation(context), scores_of(films)
     results = evaluate(context, films, scores, fitted)
     return replace(
-        results, examples=examples(films, scores, fitted, asked), introduction=INTRODUCTION, legend=LEGEND
+        results,
+        examples=examples(films, scores, fitted, prompt_set),
+        introduction=INTRODUCTION,
+        legend=LEGEND,
     )
 
 
@@ -159,7 +162,7 @@ def choose_prompts(pack: PromptPack, labels: Labels, wanted: Sequence[str] | Non
     """The prompts of the observations that both labels and pack have, or of those `wanted`.
 
     Raises:
-        DataError: one that is wanted is in neither, or nothing is in both.
+        DataError: a wanted observation is missing from either, or they share none.
     """
     for name in wanted or ():
         if name not in labels.stated:
@@ -184,7 +187,7 @@ def choose_prompts(pack: PromptPack, labels: Labels, wanted: Sequence[str] | Non
 
 
 def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progress: Progress) -> ZeroShot:
-    """The scores of all films, encoded a batch at a time; only the scores are kept."""
+    """The scores of all films, encoded in batches; only the scores are kept."""
     paths = films.frame["image"].tolist()
     parts = [predictor.compare(block, prompts) for block in predictor.stream_images(paths, progress)]
     names = ("positive", "negative", "probability")
@@ -194,35 +197,37 @@ def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progres
     )
 
 
-def prompted(found: ZeroShot, scale: float, asked: PromptSet) -> FilmScores:
+def prompted(comparison: ZeroShot, scale: float, prompt_set: PromptSet) -> FilmScores:
     """The scores by positive prompts, negative prompts, and both."""
-    positive, negative = found.positive.astype(np.float64), found.negative.astype(np.float64)
-    undenied = [name for name, prompts in asked.prompts.items() if not prompts.negative]
+    positive, negative = comparison.positive.astype(np.float64), comparison.negative.astype(np.float64)
+    undenied = [name for name, prompts in prompt_set.prompts.items() if not prompts.negative]
     return FilmScores(
-        observations=found.observations,
-        groups=dict(zip(GROUPS, (positive, -negative, found.margin), strict=True)),
+        observations=comparison.observations,
+        groups=dict(zip(GROUPS, (positive, -negative, comparison.margin), strict=True)),
         main=COMBINED,
         scale=scale,
-        kept={"positive_score": found.positive, "negative_score": found.negative},
+        kept={"positive_score": comparison.positive, "negative_score": comparison.negative},
         without_margin=dict.fromkeys(
-            undenied, "not computable: the prompt pack has no prompt that denies it"
+            undenied, "not computable: the prompt pack has no negative prompt for it"
         ),
     )
 
 
 def examples(
-    films: Films, scores: FilmScores, fitted: Fitted | None, asked: PromptSet
+    films: Films, scores: FilmScores, fitted: Fitted | None, prompt_set: PromptSet
 ) -> tuple[Example, ...]:
-    """Films to look at: of each truth those with the highest and with the lowest score.
+    """Example films: those with the highest and with the lowest score of each truth.
 
-    A score says how often a model is wrong; its worst films show on what. Nothing is drawn at random: the
-    same films are shown every time, and of one patient at most one in a row. One example per observation that
-    has films of both truths, the commonest first.
+    Scores give the frequency of errors; the worst films show the errors. The selection is not random: the
+    same films are shown every time, at most one per patient in a row. There is one example per observation
+    with films of both truths, the commonest first.
     """
     positives = (films.positive & films.known).sum(axis=0)
     usable = films.truth.usable
     order = [int(place) for place in np.argsort(-positives, kind="stable") if usable[place]]
-    return tuple(_example(_ranked(place, films, scores, fitted, asked)) for place in order[:OBSERVATIONS])
+    return tuple(
+        _example(_ranked(place, films, scores, fitted, prompt_set)) for place in order[:OBSERVATIONS]
+    )
 
 
 @dataclass(frozen=True)
@@ -236,9 +241,11 @@ class _Ranked:
     threshold: float | None
 
 
-def _ranked(place: int, films: Films, scores: FilmScores, fitted: Fitted | None, asked: PromptSet) -> _Ranked:
-    """By both prompts, or by the positive one alone where nothing denies the observation."""
-    prompts = asked.prompts[asked.observations[place]]
+def _ranked(
+    place: int, films: Films, scores: FilmScores, fitted: Fitted | None, prompt_set: PromptSet
+) -> _Ranked:
+    """By both prompts, or by the positive one alone if the observation has no negative prompt."""
+    prompts = prompt_set.prompts[prompt_set.observations[place]]
     group = COMBINED if prompts.negative else GROUPS[0]
     threshold = fitted.thresholds[group][place] if fitted else None
     return _Ranked(films, place, prompts, scores.groups[group][:, place], threshold)
@@ -282,10 +289,10 @@ def _answer(ranked: _Ranked, row: int, kind: str) -> Answer:
     agreement: Agreement = "open"
     if called is not None:
         agreement = "agrees" if called == bool(there[ranked.place]) else "contradicts"
-    said = "" if called is None else f"called {'positive' if called else 'negative'} · "
+    decision = "" if called is None else f"called {'positive' if called else 'negative'} · "
     return Answer(
         heading=kind,
-        detail=f"{said}score {score:.3f}",
+        detail=f"{decision}score {score:.3f}",
         image=ShownImage(film["image_id"], film["image"]),
         labels=tuple(ShownLabel(name, state) for name, state in labels.items()),
         agreement=agreement,
@@ -295,9 +302,9 @@ def _answer(ranked: _Ranked, row: int, kind: str) -> Answer:
 def _prompts_shown(ranked: _Ranked) -> tuple[ShownSentence, ...]:
     """The first prompt of each kind, and the score from which the observation is called positive."""
     positive, negative = ranked.prompts
-    found = [ShownSentence(f"{positive[0]} (1 of {len(positive)})", "for")]
+    shown = [ShownSentence(f"{positive[0]} (1 of {len(positive)})", "for")]
     if negative:
-        found.append(ShownSentence(f"{negative[0]} (1 of {len(negative)})", "against"))
+        shown.append(ShownSentence(f"{negative[0]} (1 of {len(negative)})", "against"))
     threshold = ranked.threshold
-    said = "none" if threshold is None else f"called positive from {threshold:.3f} on"
-    return (*found, ShownSentence(said, "threshold"))
+    rule = "none" if threshold is None else f"called positive from {threshold:.3f} on"
+    return (*shown, ShownSentence(rule, "threshold"))

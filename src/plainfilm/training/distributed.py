@@ -1,7 +1,7 @@
-"""What several processes exchange: rows gathered into the whole batch, gradients added up.
+"""Communication between processes: gathers rows into the whole batch, sums gradients.
 
-Everything works without `torch.distributed` as a world of one. Gathering is not differentiable on
-purpose: the training step takes gradients at the gathered features and hands each process its rows.
+Without `torch.distributed`, everything works as in a world of one process. Gathering is deliberately not
+differentiable: the training step takes gradients at the gathered features and returns each process its rows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _BUCKET_ELEMENTS = 8 * 2**20
 
 
 def rank() -> int:
-    """The number of this process, 0 when alone."""
+    """The rank of this process; 0 without other processes."""
     return dist.get_rank() if _together() else 0
 
 
 def world_size() -> int:
-    """How many processes train together, 1 when alone."""
+    """The number of processes; 1 without other processes."""
     return dist.get_world_size() if _together() else 1
 
 
@@ -33,10 +33,10 @@ def _together() -> bool:
 
 @dataclass(frozen=True)
 class Gathering:
-    """How the rows of all processes become one batch in row order.
+    """Brings the rows of all processes into one batch, in row order.
 
-    counts: rows of each process. order: (B,) where each row of the whole batch lies in the processes'
-    rows one after another. mine: (b,) where this process's rows are in the whole batch.
+    counts: number of rows of each process. order: (B,) position of each row of the whole batch in the
+    concatenated rows of the processes. mine: (b,) positions of this process's rows in the whole batch.
     """
 
     counts: tuple[int, ...]
@@ -45,7 +45,7 @@ class Gathering:
 
     @classmethod
     def of(cls, rows: Tensor) -> Self:
-        """The gathering of processes that hold the rows numbered `rows` (b,) int64 each; b may differ."""
+        """The gathering for processes that hold the rows numbered `rows` (b,) int64; b may differ."""
         if world_size() == 1:
             here = torch.arange(len(rows), device=rows.device)
             return cls((len(rows),), here, here)
@@ -63,12 +63,12 @@ class Gathering:
         """Rows of all processes (B, ...) from this process's rows (b, ...), detached, in row order."""
         if world_size() == 1:
             return own.detach()
-        if 0 in own.shape[1:]:  # nothing a row, which not every backend gathers
+        if 0 in own.shape[1:]:  # rows without elements, which some backends cannot gather
             return own.new_zeros((sum(self.counts), *own.shape[1:]))
         return _collect(own.detach(), self.counts)[self.order]
 
     def all_gather_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-        """`whole` of each entry; a process without rows learns from the others which entries there are."""
+        """`all_gather_rows` of each entry; a process without rows gets names and shapes from the others."""
         if 0 in self.counts:
             described = _described_by_others(own)
             own = own or _empty(described, device)
@@ -98,7 +98,7 @@ def _empty(described: dict[str, Any], device: torch.device) -> dict[str, Tensor]
 
 
 def add_up(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Scalars by name, each added up over processes."""
+    """Sum scalars over processes, by name."""
     if world_size() == 1 or not values:
         return values
     names = sorted(values)
@@ -108,7 +108,7 @@ def add_up(values: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def gather_records(own: list[Any]) -> list[Any]:
-    """The lists of all processes, one after another, on every process."""
+    """The concatenated lists of all processes, on every process."""
     if world_size() == 1:
         return own
     received: list[list[Any]] = [[] for _ in range(world_size())]
@@ -117,10 +117,10 @@ def gather_records(own: list[Any]) -> list[Any]:
 
 
 def add_up_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
-    """Replace every `.grad` by its sum over processes, in flat buckets; all end with the same bits.
+    """Replace every `.grad` by its sum over processes, in flat buckets; all processes get the same bits.
 
-    A parameter without gradient on every process keeps none, so that optimizers treat it alike however
-    many processes there are.
+    A parameter without a gradient on every process keeps none, so that optimizers treat it the same for any
+    number of processes.
     """
     if world_size() == 1 or not parameters:
         return

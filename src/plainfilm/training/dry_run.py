@@ -1,8 +1,8 @@
-"""A recipe tried on two made-up items before anything is read or written.
+"""Tries a recipe on two made-up items before any data are read or written.
 
-What only building and running a model can tell (weights that are not there, a film size it does not take,
-more frozen blocks than it has, a metric its objective does not know) then costs seconds, and not the hour
-in which films are decoded.
+Some errors show only when a model is built and run: missing weights, an unsupported image size, more frozen
+blocks than the encoder has, a metric that the objective does not report. The dry run finds them in seconds,
+before the hours in which films are decoded.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _OBSERVATIONS = ("first", "second", "third")
 
 
 def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
-    """Builds what `recipe` describes, and measures its loss once; the model.
+    """Build the model of `recipe`, compute its loss once, and return the model.
 
     Raises:
-        ConfigError: parts that do not fit together, or an unknown metric, with the nearest.
-        UsageError: an objective asks for what this kind of model cannot do.
-        ModelError: weights that are not here or do not fit.
+        ConfigError: parts that do not fit together, or an unknown metric, with the nearest name.
+        UsageError: an objective needs an ability that this kind of model lacks.
+        ModelError: weights that are missing or do not fit.
     """
     model = build_model(recipe, facts_of(recipe, pretrained), pretrained)
     objective = build_objective(recipe, model)
@@ -75,7 +75,7 @@ class _NoTokenizer:
 
 
 def facts_of(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Facts:
-    """Facts that fit the recipe's model before any data is read."""
+    """Facts that fit the recipe's model, for use before any data are read."""
     rows = {name: one.vocabulary_size for name, one in pretrained.tokenizers.items()}
     tokenizers = {
         name: TokenizerFacts(

@@ -1,4 +1,4 @@
-"""Keeps parts of a model as they are: no gradient, and nothing random or adaptive inside them."""
+"""Freezes parts of a model: no gradients, no dropout and no changing statistics inside them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from plainfilm.models.base import Model
 
 
 def freeze(model: Model, parts: Mapping[str, bool | int], *, batch_norm: bool = False) -> None:
-    """Freeze the named `parts`: `True` all of one, a number N its embeddings and first N blocks.
+    """Freeze the named `parts`: `True` freezes a whole part, a number N its embeddings and first N blocks.
 
-    Frozen parts get no gradient and stay in evaluation mode whatever `model.train()` is told, so their
-    dropout is off and their batch statistics do not move. With `batch_norm` the statistics of every layer
-    of batch normalisation stay as they are, while its scale and shift are trained. Calling it again
-    replaces what was frozen before.
+    Frozen parts get no gradient and stay in evaluation mode even after `model.train()`, so their dropout is
+    off and their batch statistics do not change. With `batch_norm`, the statistics of every batch
+    normalisation layer stay fixed, while its scale and shift are trained. A second call replaces the first.
 
     Raises:
-        ConfigError: a part that the model does not have, or more blocks than there are.
+        ConfigError: a part that the model does not have, or more blocks than it has.
     """
     known = model.parts()
     for name in parts:
@@ -37,18 +36,18 @@ def freeze(model: Model, parts: Mapping[str, bool | int], *, batch_norm: bool = 
 
 
 def _modules(name: str, part: nn.Module, much: bool | int) -> list[nn.Module]:
-    """The modules of a part that are frozen."""
+    """The modules to freeze in a part."""
     if isinstance(much, bool):
         return [part] if much else []
     layers = getattr(part, "layers", None)
     if layers is None:
         raise ConfigError(
-            f"parts.{name}.freeze is {much}, but this part has no blocks to count: set true or false"
+            f"parts.{name}.freeze is {much}, but this part has no numbered blocks: set true or false"
         )
-    found = list(layers())
-    if not 0 <= much < len(found):
+    blocks = list(layers())
+    if not 0 <= much < len(blocks):
         raise ConfigError(
-            f"parts.{name}.freeze is {much}, and this encoder has {len(found) - 1} besides its embeddings: "
+            f"parts.{name}.freeze is {much}, and this encoder has {len(blocks) - 1} besides its embeddings: "
             "set a number up to that, or true"
         )
-    return found[: much + 1]
+    return blocks[: much + 1]

@@ -1,7 +1,7 @@
-"""What a run writes about itself: a line of JSON per event always, experiment trackers by option.
+"""The log of a run: always JSON lines, optionally experiment trackers.
 
-RUN/log.jsonl holds one object per line with `event` "start", "step", "validation" or "end". Numbers
-that repeat exactly (losses, rates) and such that do not (seconds, items per second) stand side by side.
+RUN/log.jsonl holds one object per line with `event` "start", "step", "validation" or "end". It mixes values
+that repeat exactly (losses, rates) with values that do not (seconds, items per second).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
 
 def check_trackers(trackers: Sequence[Tracker]) -> None:
-    """Checks that the packages behind `trackers` are there.
+    """Check that the packages of `trackers` are installed.
 
     Raises:
-        MissingDependency: one is not, with the command that installs it.
+        MissingDependency: a package is missing; the message has the command that installs it.
     """
     for name in trackers:
         if find_spec(name) is None:
@@ -35,7 +35,7 @@ class JsonLines:
     """A growing file of JSON lines."""
 
     def __init__(self, file: Path, keep_to_step: int | None = None) -> None:
-        """Go on writing to `file`; with `keep_to_step`, later lines (of a run that was killed) go."""
+        """Append to `file`; with `keep_to_step`, first remove later lines, which a killed run left."""
         self._file = file
         if keep_to_step is not None and file.is_file():
             kept = [line for line in _whole_lines(file) if line.get("step", 0) <= keep_to_step]
@@ -50,7 +50,7 @@ class JsonLines:
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
-    """The events of a log; a last line cut off by a kill is left out."""
+    """The events of a log, without a last line that a kill cut off."""
     return list(_whole_lines(file))
 
 
@@ -60,7 +60,7 @@ def _whole_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
-    """Nested `values` with dotted keys, as experiment trackers want them.
+    """`values` as a flat mapping with dotted keys, for experiment trackers.
 
     >>> flat({"training": {"epochs": 3, "max_steps": None}})
     {'training.epochs': 3, 'training.max_steps': 'None'}

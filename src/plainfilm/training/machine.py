@@ -1,10 +1,10 @@
-"""How to run on the machine at hand: precision and memory format, and what they were chosen from.
+"""Chooses precision and memory format for the device, by measured speed.
 
-Measured on CPUs with bfloat16 units: autocast halves steps of residual networks, ViT and BERT and does
-nothing for EfficientNets; channels-last helps convolutional networks and harms vision transformers.
-Without such units bfloat16 is emulated and slower than float32. Attention written out as two products
-takes a BERT step of 97 tokens from 5.9 s to 5.0 s there (256 tokens: no difference): torch's fused kernel
-for CPUs is slow on its way back.
+On CPUs with bfloat16 units, autocast halves the step time of residual networks, ViT and BERT and does
+nothing for EfficientNets; channels-last speeds up convolutional networks and slows down vision transformers.
+Without such units bfloat16 is emulated and slower than float32. Attention written as two matrix products
+takes a BERT step of 97 tokens from 5.9 s to 5.0 s on a CPU (no difference at 256 tokens): the backward pass
+of torch's fused CPU kernel is slow.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from plainfilm.training.recipe import TrainingConfig
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _WITHOUT_GAIN = {"EfficientNet", "MobileNetV3"}
-"""Class names of backbones made of depthwise convolutions, which bfloat16 does not speed up."""
+"""Class names of backbones of depthwise convolutions, which bfloat16 does not speed up."""
 
 
 @dataclass(frozen=True)
 class DeviceConfig:
     """device: a torch device's name. precision: "fp32" or "bf16". memory_format: "contiguous" or
-    "channels_last". threads: of torch; results repeat exactly for the same number."""
+    "channels_last". threads: torch threads; results repeat exactly for the same number of threads."""
 
     device: str
     precision: str
@@ -42,13 +42,13 @@ class DeviceConfig:
     threads: int
 
     def autocast(self) -> AbstractContextManager:
-        """A fresh context in which encoders run."""
+        """A new context for running encoders."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
 
     def place(self, module: nn.Module) -> None:
-        """Move `module` to the device, in the chosen memory format and the fastest form of attention."""
+        """Move `module` to the device, in the chosen memory format and with the fastest attention."""
         module.to(self.device)
         if self.precision == "bf16" and torch.device(self.device).type == "cpu":
             _write_attention_out(module)
@@ -60,7 +60,7 @@ class DeviceConfig:
         return batch.to(self.device)
 
     def describe(self) -> dict[str, Any]:
-        """What a log should say of where a run ran."""
+        """The description of this device for logs."""
         versions = {"torch": torch.__version__, "python": platform.python_version()}
         return asdict(self) | versions | {"processor": platform.processor() or platform.machine()}
 
@@ -73,7 +73,7 @@ def _write_attention_out(module: nn.Module) -> None:
 
 
 def choose_device_config(config: TrainingConfig, model: Model, device: torch.device) -> DeviceConfig:
-    """The precision and memory format `config` asks for, or on "auto" the fastest that was measured."""
+    """The precision and memory format that `config` sets; "auto" chooses the fastest by measurement."""
     precision, memory_format = config.precision, config.memory_format
     if precision == "auto":
         precision = "bf16" if has_bf16(device) and gains_from_bf16(model) else "fp32"
@@ -83,7 +83,7 @@ def choose_device_config(config: TrainingConfig, model: Model, device: torch.dev
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether `device` multiplies bfloat16 in hardware."""
+    """Whether `device` has hardware for bfloat16 multiplication."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(_BF16_FLAGS & _processor_flags())
@@ -99,7 +99,7 @@ def _processor_flags(file: Path = Path("/proc/cpuinfo")) -> set[str]:
 
 
 def gains_from_bf16(model: Model) -> bool:
-    """False where most of the work is depthwise convolution: such a backbone with smaller other parts."""
+    """False if depthwise convolution does most of the work: such a backbone and smaller other parts."""
     slow = [part for part in model.parts().values() if _is_depthwise(part)]
     if not slow:
         return True
@@ -115,8 +115,7 @@ def _size(module: nn.Module) -> int:
 
 
 def is_convolutional(model: nn.Module) -> bool:
-    """True where films are encoded by convolutions; what only cuts patches (a transformer) has a single
-    one."""
+    """True if convolutions encode the films; a transformer has a single one, for its patches."""
     encoders = [module for module in model.modules() if isinstance(module, ImageEncoder)]
     counts = [sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) for encoder in encoders]
     return any(count > 1 for count in counts)
@@ -124,16 +123,16 @@ def is_convolutional(model: nn.Module) -> bool:
 
 @contextlib.contextmanager
 def repeatable() -> Iterator[None]:
-    """While open, torch takes deterministic algorithms where it has them; what was set before comes back."""
+    """While open, torch uses deterministic algorithms where it has them; earlier settings are restored."""
     before = torch.are_deterministic_algorithms_enabled()
     warned = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
     guards: Any = torch.utils.deterministic  # a module whose attribute torch does not type
     fills = guards.fill_uninitialized_memory
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by cuBLAS
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
-    # A guard for code that reads what it never wrote, which takes time; we have none (docs/log.md).
+    # Filling uninitialised memory takes time, and no code here reads memory before writing (docs/log.md).
     guards.fill_uninitialized_memory = False
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which parameters learn at which rate, and how the rate moves over a run."""
+"""Optimizers with a learning rate per parameter group, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from plainfilm.training.recipe import Recipe, TrainingConfig
 
 
 def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optimizer:
-    """AdamW or SGD over what is not frozen.
+    """AdamW or SGD over all parameters that are not frozen.
 
-    Groups have the names of the model's parts, and "rest" for what belongs to none and the objective's own;
-    they keep their peak rate under `peak`. Weight decay reaches weights of two or more axes only, not
-    biases, normalisations and the temperature.
+    Groups are named after the model's parts; "rest" holds parameters outside all parts and those of the
+    objective. Each group stores its peak rate as `peak`. Weight decay applies to weights of two or more axes
+    only, not to biases, normalisation layers and the temperature.
     """
     config = recipe.training
     groups = []
@@ -49,7 +49,7 @@ def _groups(
 
 
 def rate_factor(step: int, total: int, warmup: int, schedule: str) -> float:
-    """What the peak rate is multiplied with at optimizer step `step` (from 0) of `total`.
+    """The factor of the peak rate at optimizer step `step` (from 0) of `total`.
 
     Linear from 1/`warmup` up to 1 over the first `warmup` steps, then down to nearly 0 at the last step
     along a half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or constant.
@@ -65,7 +65,7 @@ def rate_factor(step: int, total: int, warmup: int, schedule: str) -> float:
 
 
 def set_rates(optimizer: Optimizer, factor: float) -> dict[str, float]:
-    """Every group's rate at `factor` of its peak; the rates by group name."""
+    """Set every group's rate to `factor` times its peak; return the rates by group name."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     return {group["name"]: group["lr"] for group in optimizer.param_groups}

@@ -1,8 +1,8 @@
-"""Recipes: YAML files that say everything about a training run.
+"""Recipes: YAML files that fully describe a training run.
 
-A recipe is a shipped name (`txtrayalign`) or a path. Everything in it is checked here, parts that
-belong to an encoder or an objective by that file's own `Config`, so that a typing error costs seconds
-and not the hours until the key is first read.
+A recipe is a shipped name (`txtrayalign`) or a path. Loading checks the whole recipe, with settings of an
+encoder or an objective checked by that file's own `Config`, so that a typing error shows in seconds and not
+hours later, when the key is first read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from plainfilm.training.pretrained import with_pretrained
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
 MAX_TOKENS = 128
-"""The longest text where neither the recipe nor the model says."""
+"""The longest text, in tokens, if neither the recipe nor the model sets it."""
 
 _MOVED = {
     "image": "model.image",
@@ -43,13 +43,13 @@ _MOVED = {
     "tokenizer": "tokenizers.text",
     "init": "parts.image.from",
 }
-"""Keys of earlier versions, and where they are now."""
+"""Keys of earlier versions and their present names."""
 
 
 class TokenizerConfig(Settings):
-    """Where a tokenizer comes from: `name` (a pretrained one), else the name of the encoder that reads with
-    it, else one of `vocabulary` pieces is trained on the sentences of the training split. `max_tokens` is
-    the longest text; where it is `None`, as many as the model says it takes, or 128."""
+    """The origin of a tokenizer: `name` (a pretrained one), else the name of the encoder that reads with it,
+    else a tokenizer of `vocabulary` pieces, trained on the sentences of the training split. `max_tokens` is
+    the longest text; `None` means the model's limit, or 128 if it has none."""
 
     name: str | None = None
     vocabulary: int = Field(default=4096, ge=300)
@@ -57,12 +57,12 @@ class TokenizerConfig(Settings):
 
 
 class PartConfig(Settings):
-    """What is done with one part of the model.
+    """The settings of one part of the model.
 
-    from: the folder of a model whose part of the same name gives settings and weights, with the tokenizer
-    or the preprocessing that belong to it. fingerprint: of that model, filled in. freeze: all of the part,
-    or a number N: its embeddings and first N blocks. learning_rate: peak, where it differs from that of
-    training.
+    from: the folder of a model whose part of the same name provides settings and weights, with the tokenizer
+    or the preprocessing that belongs to it. fingerprint: of that model; filled in automatically. freeze: true
+    for the whole part, or a number N for its embeddings and first N blocks. learning_rate: peak rate, if it
+    differs from that of training.
     """
 
     source: str | None = Field(default=None, alias="from")
@@ -72,18 +72,18 @@ class PartConfig(Settings):
 
 
 class TrainingConfig(Settings):
-    """How weights are changed.
+    """The settings of the optimization.
 
-    epochs: how often all items are seen. max_steps ends training (and the schedule) before `epochs` do;
-    where these are `None` it is the number of optimizer steps, the same for any share of the data.
-    batch_size is over all processes; sub_batch_size is how many items pass through the encoders at once
-    (`None`: all; the gradients are the same). accumulate: batches per optimizer step. learning_rate: the
-    peak, of all parts that have none of their own. warmup_steps: optimizer steps in place of
-    `warmup_epochs`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: what
-    layers of batch normalisation, if there are any, take their statistics from: the whole batch (which must
-    then pass at once and in one process), what they were stored with ("frozen"), or each slice by itself
-    ("slices": not the gradients of the whole batch). checkpoint_minutes: a checkpoint is written at least
-    this often, and after every epoch; checkpoint_steps adds one every so many steps.
+    epochs: number of passes over all items. max_steps ends training (and the schedule) before `epochs` do;
+    if `epochs` is `None`, it is the number of optimizer steps for any fraction of the data. batch_size: items
+    over all processes. sub_batch_size: items that pass through the encoders at once (`None`: all; the
+    gradients are the same). accumulate: batches per optimizer step. learning_rate: peak rate of all parts
+    without one of their own. warmup_steps: optimizer steps, instead of `warmup_epochs`. max_grad_norm:
+    gradients with a larger norm are scaled down to it. batch_norm: the source of the statistics of batch
+    normalisation layers: the whole batch (which must then pass at once and in one process), the stored
+    statistics ("frozen"), or each slice by itself ("slices": not the gradients of the whole batch).
+    checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
+    checkpoint_steps: additional checkpoints, one every so many steps.
     """
 
     epochs: int | None = Field(default=50, ge=1)
@@ -113,14 +113,14 @@ class TrainingConfig(Settings):
 
 
 class ValidationConfig(Settings):
-    """When and by what the best model is chosen.
+    """The schedule of validation and the choice of the best model.
 
     every: "epoch", or a number of optimizer steps. metric: "loss", another part of the loss by its name, or
     a metric of an evaluator, such as "recall@5" (share of films whose own text is among the 5 most similar)
-    or "auroc_macro" (mean over the observations that have films of both classes). evaluators: what is
-    measured and logged besides, by `use`; those that the metric needs come by themselves. patience:
-    validations without a better value before training stops. sentences: how many first sentences of an
-    item's text are read; `None` reads all. items: at most so many items, always the same.
+    or "auroc_macro" (mean over the observations that have films of both classes). evaluators: additional
+    evaluators to run and log, by `use`; those that the metric needs are added automatically. patience:
+    validations without a better value before training stops. sentences: number of first sentences of an
+    item's text that are read; `None` reads all. items: the largest number of items, always the same ones.
     """
 
     every: Literal["epoch"] | Annotated[int, Field(ge=1)] = "epoch"
@@ -135,7 +135,7 @@ class ValidationConfig(Settings):
     def _is_known(cls, value: str) -> str:
         name, separator, number = value.partition("@")
         if separator and name == "recall" and not (number.isdigit() and int(number) > 0):
-            raise ValueError("recall takes a number, e.g. recall@5")
+            raise ValueError("recall needs a number, e.g. recall@5")
         return value
 
     @field_validator("evaluators")
@@ -149,8 +149,8 @@ class ValidationConfig(Settings):
 class Recipe(Settings):
     """One training run.
 
-    model: names a kind by `use` and holds its settings. parts: what is done with parts of the model, by name.
-    objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
+    model: names a kind by `use` and holds its settings. parts: settings of parts of the model, by name.
+    objective: names a file by `use` and holds its settings; several objectives, each with a `weight`, add up.
     """
 
     model: dict[str, Any]
@@ -177,7 +177,7 @@ class Recipe(Settings):
     def _model_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
         if "use" in values and "image" not in values:
             raise ConfigError(
-                "key 'model.image' is missing: name an image encoder, or take a model's with "
+                "key 'model.image' is missing: name an image encoder, or take that of a model with "
                 "parts.image.from=MODEL (`plainfilm finetune ... --init MODEL` does)"
             )
         return kind_config(values, "model").model_dump(mode="json")
@@ -221,7 +221,7 @@ class Recipe(Settings):
         for name in self.tokenizers:
             if name not in known:
                 raise ConfigError(
-                    f"tokenizers.{name}: model '{self.model['use']}' reads with "
+                    f"tokenizers.{name}: the tokenizers of model '{self.model['use']}' are "
                     f"{', '.join(known) or 'none'}: leave it out"
                 )
         measured = (name for module, _ in self.evaluators() for name in module.NEEDS)
@@ -229,8 +229,9 @@ class Recipe(Settings):
             tokenizer = tokenizer_of(name)
             if tokenizer is not None and tokenizer not in known:
                 raise ConfigError(
-                    f"target '{name}' is text for tokenizer '{tokenizer}', and model '{self.model['use']}' "
-                    f"reads with {', '.join(known) or 'none'}: choose another objective, metric or model"
+                    f"target '{name}' is text for tokenizer '{tokenizer}', but the tokenizers of model "
+                    f"'{self.model['use']}' are {', '.join(known) or 'none'}: choose another "
+                    "objective, metric or model"
                 )
         return self
 
@@ -241,7 +242,7 @@ class Recipe(Settings):
 
     @property
     def objectives(self) -> tuple[dict[str, Any], ...]:
-        """The objectives, also where it is one."""
+        """The objectives, as a tuple even if there is one."""
         return (self.objective,) if isinstance(self.objective, dict) else self.objective
 
     @property
@@ -254,7 +255,7 @@ class Recipe(Settings):
 
     @property
     def required(self) -> tuple[Requirement, ...]:
-        """What an item must have for each of the objectives."""
+        """The requirements of each objective for an item."""
         modules = [objective(one["use"]) for one in self.objectives]
         return tuple(
             frozenset(what for name in module.NEEDS if (what := requires(name))) for module in modules
@@ -265,17 +266,17 @@ class Recipe(Settings):
         return any(what in one for one in self.required)
 
     def evaluators(self) -> list[tuple[EvaluatorModule, Settings]]:
-        """What validation measures beside the loss: what the recipe names, and what gives its metric."""
-        found = [evaluator_config(one) for one in self.validation.evaluators]
-        measured = {name for module, settings in found for name in module.metrics(settings)}
+        """The evaluators of validation: those that the recipe names and those that its metric needs."""
+        evaluators = [evaluator_config(one) for one in self.validation.evaluators]
+        measured = {name for module, settings in evaluators for name in module.metrics(settings)}
         if self.validation.metric not in measured:
             missing = provider(self.validation.metric, self.objectives)
             if missing is not None:
-                found.append(evaluator_config(missing))
-        return found
+                evaluators.append(evaluator_config(missing))
+        return evaluators
 
     def longest_text(self, tokenizer: str) -> int:
-        """The tokens of the longest text that is read or written with `tokenizer`."""
+        """The largest number of tokens of a text that is read or written with `tokenizer`."""
         stated = self.tokenizers.get(tokenizer, TokenizerConfig()).max_tokens
         return stated or self.architecture.tokenizers()[tokenizer].max_tokens or MAX_TOKENS
 
@@ -292,11 +293,11 @@ _FILMS: tuple[FilmsPerItem, ...] = ("one", "pair", "all")
 
 
 def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
-    """Every metric that validation gives, and what is better of it."""
-    found = dict(of_objectives)
+    """The direction of every metric that validation reports."""
+    better = dict(of_objectives)
     for module, settings in recipe.evaluators():
-        found |= module.metrics(settings)
-    return found
+        better |= module.metrics(settings)
+    return better
 
 
 def objective_config(values: Mapping[str, Any]) -> tuple[ObjectiveModule, Settings]:
@@ -329,12 +330,12 @@ def load_recipe(
     *,
     trust_code: bool = False,
 ) -> Recipe:
-    """The recipe of a shipped name or a YAML file, with `key=value` overrides, wholly checked; with `init` it
-    takes the image encoder of the model in that folder.
+    """Load the recipe of a shipped name or a YAML file, with `key=value` overrides, and check all of it; with
+    `init`, it takes the image encoder of the model in that folder.
 
     Raises:
-        ConfigError: no such recipe, or a key, name or value in it that is not right.
-        ModelError: parts are taken from what is no model folder.
+        ConfigError: no such recipe, or an invalid key, name or value.
+        ModelError: a folder that parts are taken from is no model folder.
     """
     path = _find(str(name_or_path))
     values = config.override(config.read_yaml(path), overrides)

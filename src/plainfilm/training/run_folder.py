@@ -1,7 +1,7 @@
-"""The folder of a run: what lies where, and whether a run may start or go on in it.
+"""The folder of a run: its files, and the check that a run may start or continue in it.
 
 RUN/recipe.yaml          the recipe with every default written out
-RUN/collections.json     what it is trained on, the prompt pack too: names and fingerprints
+RUN/collections.json     names and fingerprints of the collections and the prompt pack
 RUN/tokenizers/NAME/     the tokenizers of the run
 RUN/log.jsonl            see `training.log`
 RUN/training_state.pt    see `training.state`
@@ -26,12 +26,12 @@ from plainfilm.training.log import flat
 from plainfilm.training.recipe import Recipe, save_recipe
 
 _MAY_CHANGE = ("trackers", "data.workers", "training.checkpoint_minutes", "training.checkpoint_steps")
-"""Keys that do not decide the weights a run ends in."""
+"""Keys that do not affect the final weights."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of one run."""
+    """The paths of one run."""
 
     path: Path
 
@@ -42,7 +42,7 @@ class RunFolder:
 
     @property
     def collections(self) -> Path:
-        """What the run is trained on."""
+        """Names and fingerprints of the training data."""
         return self.path / "collections.json"
 
     @property
@@ -71,10 +71,10 @@ class RunFolder:
         return self.path / "last"
 
     def check(self, recipe: Recipe, collections: Sequence[Collection], resume: bool) -> None:
-        """Checks that a run of `recipe` may start here, or with `resume` go on; changes nothing.
+        """Check that a run of `recipe` may start here, or with `resume` continue; change nothing.
 
         Raises:
-            UsageError: the folder is taken, or holds a run of another recipe or other collections.
+            UsageError: the folder is in use, or holds a run of another recipe or other collections.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file; choose another --out")
@@ -83,12 +83,12 @@ class RunFolder:
         if not resume and self._has_no_step():
             return
         if not resume:
-            raise UsageError(f"{self.path}: exists already; go on with --resume, or choose another --out")
+            raise UsageError(f"{self.path}: exists already; continue with --resume, or choose another --out")
         if not self.recipe.is_file():
             if self.log.exists() or not self._holds_only_leftovers():
                 raise UsageError(f"{self.path}: holds no run to resume (no recipe.yaml): choose another")
             return
-        # Keys that an older version did not know had what is now their default.
+        # A key that an older version did not know counts as set to its present default.
         before = build(Recipe, read_yaml(self.recipe), str(self.recipe))
         _refuse_changes(self.recipe, before.as_dict(), recipe.as_dict())
         if self.collections.is_file() and read_json(self.collections) != described(collections, recipe):
@@ -98,9 +98,9 @@ class RunFolder:
             )
 
     def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
-        """Make the folder a run of `recipe`, and clear what a killed process left half-written.
+        """Make the folder a run of `recipe`, and remove incomplete files of a killed process.
 
-        A run that was stopped before its first step begins anew; decoded films are kept.
+        A run that stopped before its first step begins anew; decoded films are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         begun = [self.tokenizers, self.log] if self._has_no_step() else []
@@ -116,7 +116,7 @@ class RunFolder:
         return [*self.path.glob(".*.part-*"), *self.path.glob(".*.part")]
 
     def _has_no_step(self) -> bool:
-        """True for a run that made no optimizer step: nothing is lost when it begins again."""
+        """True for a run that made no optimizer step and can begin again without loss."""
         if not (self.recipe.is_file() and self.collections.is_file()):
             return False
         if self.state.exists() or self.model.exists() or self.last.exists():
@@ -129,7 +129,7 @@ class RunFolder:
 
 
 def described(collections: Sequence[Collection], recipe: Recipe) -> list[dict[str, str]]:
-    """Names and fingerprints of the collections, and of the prompt pack that makes texts of their labels."""
+    """Names and fingerprints of the collections, and of the prompt pack that turns their labels into text."""
     prompts = recipe.data.prompts
     named = [(collection.name, collection.fingerprint) for collection in collections]
     named += [(f"prompts {prompts}", load_pack(prompts).fingerprint)] if prompts else []

@@ -1,4 +1,4 @@
-"""Logs a run: lines of JSON, experiment trackers, and a line a person reads per epoch."""
+"""Logs a run: JSON lines, experiment trackers, and a readable line per epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainfilm.training.state import Position
 
 
 class RunLogger:
-    """Writes all that is reported of a run; on processes other than the main one it writes nothing."""
+    """Writes the log of a run; on processes other than the main one it writes nothing."""
 
     def __init__(
         self, recipe: Recipe, file: Path, accelerator: Accelerator, progress: Progress, total: int
@@ -34,7 +34,7 @@ class RunLogger:
         self._closing = ExitStack()
 
     def start(self, position: Position, facts: Mapping[str, Any]) -> None:
-        """A run begins at `position`, or goes on there: what was logged after it is taken back."""
+        """Log the start of a run at `position`; lines that an earlier attempt logged after it are removed."""
         if self._accelerator.is_main_process:
             self._lines = JsonLines(self._file, keep_to_step=position.step)
         if self._recipe.trackers:
@@ -53,7 +53,7 @@ class RunLogger:
         norm: float,
         items: int,
     ) -> None:
-        """An optimizer step was made on `items` items."""
+        """Log an optimizer step on `items` items."""
         now = time.monotonic()
         speed = items / max(1e-9, now - self._before)
         self._before = now
@@ -66,7 +66,7 @@ class RunLogger:
         self._accelerator.log(tracked, step=position.step)
 
     def validation(self, position: Position, values: Mapping[str, float]) -> None:
-        """The model was measured on the validation split."""
+        """Log the metrics of a validation."""
         self._before = time.monotonic()
         self._validation = values
         facts = {**values, "best": position.best, "is_best": position.best_step == position.step}
@@ -74,7 +74,7 @@ class RunLogger:
         self._accelerator.log({f"validation/{k}": v for k, v in values.items()}, step=position.step)
 
     def round(self, position: Position) -> None:
-        """An epoch, a number of steps, or training, is over: one line for a person."""
+        """Log the end of an epoch, of a number of steps, or of training, in a readable line."""
         now = time.monotonic()
         loss = sum(self._round_loss) / max(1, len(self._round_loss))
         speed = self._items / max(1e-9, now - self._round_began)
@@ -85,11 +85,11 @@ class RunLogger:
         self._round_loss, self._items, self._round_began = [], 0, now
 
     def end(self, position: Position) -> None:
-        """Training is over."""
+        """Log the end of training."""
         self._write("end", position, {"best": position.best, "best_step": position.best_step})
 
     def close(self) -> None:
-        """Finish with the trackers; also after an error."""
+        """Close the trackers, also after an error."""
         for tracker in self._accelerator.trackers:
             tracker.finish()
         self._closing.close()
@@ -98,7 +98,7 @@ class RunLogger:
         if "mlflow" in self._recipe.trackers and "MLFLOW_TRACKING_URI" not in os.environ:
             import mlflow
 
-            # Without a server of the user's the run keeps its own files, which MLflow asks to be told.
+            # Without a tracking server the run keeps its own files; MLflow requires an explicit setting.
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
             self._closing.callback(_forget_tracking_folder)
             mlflow.set_tracking_uri((run / "trackers" / "mlruns").resolve().as_uri())
@@ -121,14 +121,14 @@ class RunLogger:
 
 
 def _forget_tracking_folder() -> None:
-    """MLflow keeps the folder of one run for everything that follows in the process."""
+    """Reset MLflow, which otherwise keeps the folder of one run for the whole process."""
     import mlflow
 
     mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
 
 
 def _duration(seconds: float) -> str:
-    """A time a person can read.
+    """A readable duration.
 
     >>> _duration(42), _duration(600), _duration(9000)
     ('42 s', '10 min', '2.5 h')

@@ -1,7 +1,6 @@
-"""Puts together what a run needs, from its recipe and collections: data, model, objective, optimizer.
+"""Builds the parts of a run from its recipe and collections: data, model, objective, optimizer.
 
-Everything random here follows from the recipe's seed, so every process and every resumed run builds the
-same thing.
+All randomness follows from the recipe's seed, so every process and every resumed run builds the same parts.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ from plainfilm.training.state import Parts, seeded_torch
 from plainfilm.training.validation import Validator
 
 VALIDATION_SEED = 0
-"""Orders validation items; the same for every recipe, so that runs are measured on the same batches."""
+"""Seed of the order of validation items; the same for every recipe, so that all runs share the batches."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A run ready to start. tokenizers: by name. validator: `None` where the collections have no validation
-    split. pretrained: what parts of the model were taken from."""
+    """A run ready to start. tokenizers: by name. validator: `None` if the collections have no validation
+    split. pretrained: the origin of pretrained parts."""
 
     recipe: Recipe
     machine: DeviceConfig
@@ -63,11 +62,11 @@ class Setup:
 
     @property
     def parts(self) -> Parts:
-        """What changes while training."""
+        """The objects that change during training."""
         return Parts(self.model, self.objective, self.optimizer)
 
     def model_config(self, scores: dict[str, float]) -> ModelConfig:
-        """What the model folder should say of this run."""
+        """The description of this run for the model folder."""
         collections = tuple(
             TrainingCollection(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
             for c in self.collections
@@ -83,7 +82,7 @@ class Setup:
 
 
 def trained_on(recipe: Recipe) -> TrainedOn:
-    """What evaluation must know of the training that a recipe asks for."""
+    """The facts of a recipe's training that evaluation needs."""
     data = recipe.data
     reads_labels = recipe.reads("labels") or data.prompts is not None
     return TrainedOn(
@@ -96,19 +95,19 @@ def trained_on(recipe: Recipe) -> TrainedOn:
 
 @dataclass(frozen=True)
 class Data:
-    """The items to train on, those to validate on (`None` without a validation split)."""
+    """The training items and the validation items (`None` without a validation split)."""
 
     train: Dataset
     validation: Dataset | None
 
     @property
     def observations(self) -> tuple[str, ...]:
-        """What the columns of the items' labels are, the same for both."""
+        """The columns of the items' labels, the same for both splits."""
         return self.train.rows.observations
 
 
 def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, progress: Progress) -> Data:
-    """Both datasets; decodes the films into a cache where the recipe wants one."""
+    """Build both datasets; decode the films into a cache if the recipe sets one."""
     splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
     splits &= {"train", "validation"}
     rows = {
@@ -117,11 +116,11 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
     }
     if recipe.reads("labels"):
         observations = _observations(recipe, rows["train"])
-        rows = {split: found.asked(observations) for split, found in rows.items()}
+        rows = {split: split_rows.with_observations(observations) for split, split_rows in rows.items()}
     if recipe.data.share is not None and recipe.data.share < 1:
         rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
-    for split, found in rows.items():
-        progress.say(f"{split}: {_summary(found, recipe)}")
+    for split, split_rows in rows.items():
+        progress.say(f"{split}: {_summary(split_rows, recipe)}")
     pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
 
     def dataset(split: str, seed: int | None) -> Dataset:
@@ -135,19 +134,19 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, pro
 
 
 def _observations(recipe: Recipe, rows: Rows) -> tuple[str, ...]:
-    """What labels are asked for: those the recipe names, or all that are spoken of in training."""
-    return recipe.data.observations or tuple(name for name in rows.observations if rows.says_of(name))
+    """The observations of the labels: those that the recipe names, or all that training labels mention."""
+    return recipe.data.observations or tuple(name for name in rows.observations if rows.mentions(name))
 
 
-def _summary(found: Rows, recipe: Recipe) -> str:
-    """The items of a split, what was left out, and observations without a positive."""
+def _summary(rows: Rows, recipe: Recipe) -> str:
+    """The number of items of a split, the items left out, and observations without a positive."""
     reads_texts, reads_labels = recipe.reads("text"), recipe.reads("labels")
-    made = f" ({found.from_labels} with texts made of labels)" if reads_texts and found.from_labels else ""
-    left_out = [f"{found.without_text} without text"] if reads_texts else []
-    left_out += [f"{found.without_labels} without labels"] if reads_labels else []
-    left_out += [f"{found.without_image} without a film"]
-    line = f"{len(found)} items{made}; studies left out: {', '.join(left_out)}"
-    missing = [name for name, count in found.positives.items() if not count] if reads_labels else []
+    made = f" ({rows.from_labels} with texts made from labels)" if reads_texts and rows.from_labels else ""
+    left_out = [f"{rows.without_text} without text"] if reads_texts else []
+    left_out += [f"{rows.without_labels} without labels"] if reads_labels else []
+    left_out += [f"{rows.without_image} without a film"]
+    line = f"{len(rows)} items{made}; studies left out: {', '.join(left_out)}"
+    missing = [name for name, count in rows.positives.items() if not count] if reads_labels else []
     return f"{line}; no positive of {', '.join(missing)}" if missing else line
 
 
@@ -197,13 +196,14 @@ def build_setup(
 
 
 def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTHING) -> Model:
-    """The recipe's model with what it freezes frozen, and the parts that it takes from other models.
+    """Build the recipe's model, with pretrained parts loaded and frozen parts frozen.
 
     Raises:
-        ConfigError: texts longer than it takes, more frozen blocks than it has, or batch normalisation in
-            a batch that is cut.
+        ConfigError: texts longer than the model's limit, more frozen blocks than it has, or batch
+            normalisation with a batch that is cut.
     """
-    # Not the numbers that a head beside the pretrained parts may have begun from.
+    # With the fingerprints in the seed, new parts do not repeat the random numbers that the pretrained
+    # models started from.
     with seeded_torch(recipe.seed, "weights", *pretrained.fingerprints):
         model = build_kind(recipe.architecture, facts)
     pretrained.give(model)
@@ -215,7 +215,7 @@ def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTH
     is_cut = world_size() > 1 or (settings.sub_batch_size or settings.batch_size) < settings.batch_size
     if is_cut and settings.batch_norm == "batch" and _normalises_batches(model):
         raise ConfigError(
-            "this model has batch normalisation, and training.sub_batch_size or several processes cut the "
+            "this model has batch normalisation, but training.sub_batch_size or several processes cut the "
             "batch: set training.batch_norm=frozen (stored statistics; gradients as of the whole batch), or "
             "training.batch_norm=slices (each slice by itself; other gradients)"
         )
@@ -243,22 +243,22 @@ def _check_parts(recipe: Recipe, model: Model) -> None:
 
 def build_objective(recipe: Recipe, model: Model) -> ObjectiveSum:
     """The recipe's objectives for `model`."""
-    found: dict[str, Objective] = {}
+    objectives: dict[str, Objective] = {}
     weights: dict[str, float] = {}
     needs: list[tuple[str, ...]] = []
     with seeded_torch(recipe.seed, "objective"):
         for values in recipe.objectives:
             module, settings = objective_config(values)
-            name = _unused(Path(values["use"]).stem, found)
-            found[name], weights[name] = module.build(settings, model), values["weight"]
+            name = _unused(Path(values["use"]).stem, objectives)
+            objectives[name], weights[name] = module.build(settings, model), values["weight"]
             needs.append(module.NEEDS)
-    total = ObjectiveSum(found, weights)
+    total = ObjectiveSum(objectives, weights)
     total.needs = tuple(needs)
     return total
 
 
 def _unused(name: str, taken: Mapping[str, object]) -> str:
-    """`name`, numbered where it is taken."""
+    """`name`, with a number if it is already used."""
     number = 1 + sum(one.partition("#")[0] == name for one in taken)
     return name if number == 1 else f"{name}#{number}"
 
@@ -274,25 +274,25 @@ def build_tokenizers(
     pretrained: PretrainedParts = NOTHING,
     progress: Progress = SILENT,
 ) -> dict[str, Tokenizer]:
-    """The tokenizers of the recipe's model, by name: those in `saved` (of the run being resumed), those that
-    come with pretrained parts, pretrained ones, or such as are trained on the items."""
-    found = {}
+    """The tokenizers of the recipe's model, by name: those in `saved` (of a resumed run), those of
+    pretrained parts, pretrained ones, or tokenizers trained on the items."""
+    tokenizers = {}
     for name, need in recipe.architecture.tokenizers().items():
         settings, longest = recipe.tokenizers.get(name), recipe.longest_text(name)
         stated = (settings.name if settings else None) or need.name
         if (saved / name / "tokenizer_config.json").is_file():
-            found[name] = Tokenizer.load(saved / name)
+            tokenizers[name] = Tokenizer.load(saved / name)
         elif name in pretrained.tokenizers:
-            found[name] = pretrained.tokenizers[name]
+            tokenizers[name] = pretrained.tokenizers[name]
         elif stated:
-            found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
-            alarm = unknown_tokens_alarm(found[name], data.train.texts(recipe.needs, name))
+            tokenizers[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
+            alarm = unknown_tokens_alarm(tokenizers[name], data.train.texts(recipe.needs, name))
             if alarm:
                 progress.say(f"warning: tokenizer '{stated}': {alarm}")
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
-            found[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
-    return found
+            tokenizers[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
+    return tokenizers
 
 
 def _collate(
@@ -317,8 +317,8 @@ def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tok
     )
     if loader.batches() == 0:
         raise ConfigError(
-            f"training.batch_size is {recipe.training.batch_size} and there are {len(dataset)} items: "
-            "no batch can be made; lower it, or set data.drop_last=false"
+            f"training.batch_size is {recipe.training.batch_size}, but there are {len(dataset)} items: "
+            "no batch is full; lower it, or set data.drop_last=false"
         )
     return loader
 
@@ -363,12 +363,12 @@ def _validator(
 
 
 def _least(recipe: Recipe) -> int:
-    """The fewest items of a batch: texts are held against others, labels are not."""
+    """The smallest batch: texts are contrasted with each other, labels are not."""
     return 2 if recipe.reads("text") else 1
 
 
 def _workers(recipe: Recipe) -> int:
-    """Loading threads of this process: half the processors shared out, at most 8."""
+    """Number of loading threads of this process: its share of half the processors, at most 8."""
     if recipe.data.workers != "auto":
         return recipe.data.workers
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

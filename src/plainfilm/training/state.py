@@ -1,7 +1,7 @@
-"""Where a run stands, in one file: everything needed to go on as if it had never stopped.
+"""The state of a run in one file: everything needed to continue as if it had never stopped.
 
-The file is replaced in one rename, so after a kill at any moment it holds one whole state. Nothing
-random is in it: batches, crops and dropout follow from the recipe's seed and the position.
+The file is replaced in one rename, so it is complete after a kill at any moment. It holds no random state:
+batches, crops and dropout follow from the recipe's seed and the position.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from plainfilm.seeding import stable_hash
 
 @dataclass(frozen=True)
 class Position:
-    """How far a run is.
+    """The progress of a run.
 
-    epoch, batch: the next batch to train on. step: optimizer steps made. best: the best validation
-    value so far, at step `best_step`; `worse` validations came after it without a better one.
+    epoch, batch: the next batch to train on. step: optimizer steps made. best: the best validation value so
+    far, at step `best_step`. worse: number of validations since then.
     """
 
     epoch: int = 0
@@ -42,7 +42,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Parts:
-    """What changes during training and is therefore in the state."""
+    """The objects that change during training and are therefore in the state."""
 
     model: nn.Module
     objective: nn.Module
@@ -50,10 +50,10 @@ class Parts:
 
 
 def save_state(file: Path, position: Position, parts: Parts) -> None:
-    """Write the state, replacing an older one.
+    """Write the state, replacing the previous one.
 
     Raises:
-        DataError: the file cannot be written; the older one is untouched.
+        DataError: the file cannot be written; the previous one is untouched.
     """
     state = {
         "position": asdict(position),
@@ -64,12 +64,12 @@ def save_state(file: Path, position: Position, parts: Parts) -> None:
     with replacing(file) as temporary, temporary.open("wb") as opened:
         try:
             torch.save(state, opened)
-        except RuntimeError as error:  # what torch makes of a full disk
+        except RuntimeError as error:  # torch raises this when the disk is full
             raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}, or {error}") from None
 
 
 def load_state(file: Path, parts: Parts) -> Position:
-    """Bring `parts` to the state in `file`; where it stood.
+    """Load the state in `file` into `parts`; return its position.
 
     Raises:
         ModelError: the file is damaged, or belongs to another recipe.
@@ -90,7 +90,7 @@ def load_state(file: Path, parts: Parts) -> Position:
 
 @contextmanager
 def seeded_torch(*parts: object) -> Iterator[None]:
-    """While open, torch's own random numbers follow from `parts`; what was there before comes back."""
-    with torch.random.fork_rng(devices=[]):  # what is seeded here is drawn on the processor
+    """While open, torch's random numbers follow from `parts`; the previous random state is restored."""
+    with torch.random.fork_rng(devices=[]):  # numbers seeded here are drawn on the CPU
         torch.manual_seed(stable_hash(*parts))
         yield

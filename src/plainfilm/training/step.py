@@ -1,19 +1,19 @@
-"""One training step: gradients of the whole batch, exact however it is cut.
+"""One training step: exact gradients of the whole batch, however it is cut.
 
 A batch may be cut into slices (memory) and spread over processes (speed), and several batches may make up
-one step. `PerItem` objectives are added up: their counts are taken first, over all of that, and then each
-slice goes through the model once, forward and backward. A `Coupled` objective holds all rows of a batch
-against each other, so its step goes in three parts (gradient caching, Gao et al. 2021, arXiv:2101.06983):
+one step. `PerItem` objectives are sums over items: their counts are taken first, over the whole step, and
+then each slice passes through the model once, forward and backward. A `Coupled` objective compares all rows
+of a batch, so its step has three parts (gradient caching, Gao et al. 2021, arXiv:2101.06983):
 
-    1. encode every slice; without keeping the graph when there is more than one
-    2. gather the features of all processes, take the loss and its gradient at the features
-    3. encode every slice again with the same dropout and carry the cached gradient into the encoders;
-       with a single slice the graph of part 1 is still there and nothing is encoded twice
+    1. encode every slice, without keeping the graph if there is more than one
+    2. gather the features of all processes, compute the loss and its gradient at the features
+    3. encode every slice again with the same dropout and propagate the cached gradient into the encoders;
+       a single slice still has the graph of part 1 and is not encoded twice
 
-All objectives share one encoding of a slice, and one backward pass. Dropout is the same in both passes
+All objectives share one encoding of a slice and one backward pass. Dropout is the same in both passes
 because it depends on step and row only (`nn.row_dropout`). Batch normalisation in training mode normalises
-each slice of each process on its own: there the cut is part of the method, and a recipe must ask for it
-(`training.batch_norm`); its running statistics move in the last pass alone, once per slice.
+each slice of each process by itself: there the cut is part of the method, and a recipe must choose it
+(`training.batch_norm`); its running statistics are updated in the last pass only, once per slice.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from plainfilm.seeding import stable_hash
 from plainfilm.training.distributed import Gathering, add_up, add_up_gradients, rank
 
 Autocast = Callable[[], AbstractContextManager]
-"""Makes a fresh context in which encoders run; losses run outside it, in full precision."""
+"""Makes a new context for running encoders; losses are computed outside it, in full precision."""
 
 Terms = dict[str, Tensor]
 """Sums or counts of the terms of a `PerItem` objective, scalars by name."""
@@ -49,7 +49,7 @@ Terms = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class EncodePass:
-    """What one batch is encoded with: model, objectives, precision, and the seed of its dropout."""
+    """The settings for encoding one batch: model, objectives, precision, and the seed of its dropout."""
 
     model: nn.Module
     objective: ObjectiveSum
@@ -58,27 +58,27 @@ class EncodePass:
 
     @contextmanager
     def encoding(self, part: Batch) -> Iterator[Encoded]:
-        """While open, a slice on its way through the model, differentiable where gradients are on."""
+        """While open, a slice encoded by the model, differentiable if gradients are on."""
         with per_row_dropout(self.model, self.seed, part.rows), self.autocast():
             yield Encoded(self.model, part)
 
     def coupled(self) -> list[tuple[int, Coupled]]:
-        """The objectives that couple items, and their places."""
+        """The objectives that couple items, with their places."""
         return [(place, one) for place, one in enumerate(self.objective) if isinstance(one, Coupled)]
 
     def per_item(self) -> list[tuple[int, PerItem]]:
-        """The objectives that do not, and their places."""
+        """The objectives that are sums over items, with their places."""
         return [(place, one) for place, one in enumerate(self.objective) if isinstance(one, PerItem)]
 
     def present(self, place: int, part: Batch) -> Tensor:
-        """(B,) bool: which items have all that the objective at `place` reads."""
-        found = torch.ones(len(part), dtype=torch.bool, device=part.rows.device)
+        """(B,) bool: whether an item has all targets of the objective at `place`."""
+        present = torch.ones(len(part), dtype=torch.bool, device=part.rows.device)
         for name in self.objective.needs[place]:
-            found &= part.targets[name].present
-        return found
+            present &= part.targets[name].present
+        return present
 
     def features(self, encoded: Encoded) -> list[Features]:
-        """What each coupled objective makes of a slice, of the items that it is for."""
+        """The features of a slice for each coupled objective, of the items that have its targets."""
         return [self._of_present(place, encoded.batch, one.encode(encoded)) for place, one in self.coupled()]
 
     def targets(self, part: Batch) -> list[Features]:
@@ -104,13 +104,13 @@ def train_step(
     autocast: Autocast = nullcontext,
     loss_scale: float = 1.0,
 ) -> list[LossReport]:
-    """Add the gradients of one optimizer step on `batches` (this process's rows of them) to `.grad`; the
-    loss of each whole batch, detached.
+    """Add the gradients of one optimizer step on `batches` (this process's rows of them) to `.grad`; return
+    the loss of each whole batch, detached.
 
-    The loss of the step is the mean over the batches of what couples items, and the sum over all items by
-    all that is known of them of what does not. Gradients are multiplied by `loss_scale`. `step` counts
-    batches, so that no two draw the same dropout. All processes call this together, also one that has no
-    rows. The model is in the mode the caller put it in.
+    The loss of the step is the mean over batches for coupled objectives; for the others it is the sum over
+    all items divided by the counts of the whole step. Gradients are multiplied by `loss_scale`. `step` counts
+    batches, so that no two have the same dropout. All processes call this together, even one without rows.
+    The caller sets the mode (training or evaluation) of the model.
 
     Raises:
         UsageError: no batch, or `sub_batch_size` below 1.
@@ -121,113 +121,117 @@ def train_step(
     counts = _counts(objective, batches, share)
     reports = []
     for number, batch in enumerate(batches):
-        way = EncodePass(model, objective, autocast, stable_hash(seed, "step", step + number))
-        reports.append(_batch_gradients(way, batch, counts, sub_batch_size, loss_scale * share))
+        encode_pass = EncodePass(model, objective, autocast, stable_hash(seed, "step", step + number))
+        reports.append(_batch_gradients(encode_pass, batch, counts, sub_batch_size, loss_scale * share))
     add_up_gradients(_trained(model, objective))
     return reports
 
 
 def _counts(objective: ObjectiveSum, batches: Sequence[Batch], share: float) -> dict[int, Terms]:
-    """What the sums of each `PerItem` objective are divided by, to give its loss of one of the batches."""
-    found = {}
+    """The divisors of the sums of each `PerItem` objective, for its loss of one batch."""
+    divisors = {}
     for place, one in enumerate(objective):
         if isinstance(one, PerItem):
             counted = [one.counts(batch) for batch in batches]
             sums = {name: torch.stack([terms[name] for terms in counted]).sum() for name in counted[0]}
-            found[place] = {name: count.clamp(min=1) * share for name, count in add_up(sums).items()}
-    return found
+            divisors[place] = {name: count.clamp(min=1) * share for name, count in add_up(sums).items()}
+    return divisors
 
 
 def _batch_gradients(
-    way: EncodePass, batch: Batch, counts: dict[int, Terms], sub_batch_size: int | None, factor: float
+    encode_pass: EncodePass, batch: Batch, counts: dict[int, Terms], sub_batch_size: int | None, factor: float
 ) -> LossReport:
     slices = cut(batch, sub_batch_size)
-    coupled = way.coupled()
+    coupled = encode_pass.coupled()
     if coupled and len(slices) != 1:
-        return _cached_gradients(way, batch, slices, counts, factor)
+        return _cached_gradients(encode_pass, batch, slices, counts, factor)
     sums: list[dict[int, Terms]] = []
     reports: dict[int, LossReport] = {}
     for part in slices:
-        with way.encoding(part) as encoded:
-            features = way.features(encoded)
-            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+        with encode_pass.encoding(part) as encoded:
+            features = encode_pass.features(encoded)
+            sums.append({place: one.sums(encoded) for place, one in encode_pass.per_item()})
         gradients: list[Features] = [{} for _ in features]
         if coupled:
-            reports, gradients = _loss_and_gradients(way, batch, features, slices, factor)
-        _carry_back(way, features, gradients, sums[-1], counts, factor)
-    return _report(way, reports, sums, counts)
+            reports, gradients = _loss_and_gradients(encode_pass, batch, features, slices, factor)
+        _carry_back(encode_pass, features, gradients, sums[-1], counts, factor)
+    return _report(encode_pass, reports, sums, counts)
 
 
 def _cached_gradients(
-    way: EncodePass, batch: Batch, slices: Sequence[Batch], counts: dict[int, Terms], factor: float
+    encode_pass: EncodePass, batch: Batch, slices: Sequence[Batch], counts: dict[int, Terms], factor: float
 ) -> LossReport:
-    """Gradients of a batch in several slices, or none, whose items are coupled: in two passes."""
+    """Gradients, in two passes, of a batch of coupled items in several slices (or none)."""
     parts = []
-    with torch.no_grad(), _running_statistics_kept(way.model):
+    with torch.no_grad(), _running_statistics_kept(encode_pass.model):
         for part in slices:
-            with way.encoding(part) as encoded:
-                parts.append(way.features(encoded))
-    features = [joined(of_slices) for of_slices in zip(*parts, strict=True)] or [{} for _ in way.coupled()]
-    reports, gradients = _loss_and_gradients(way, batch, features, slices, factor)
+            with encode_pass.encoding(part) as encoded:
+                parts.append(encode_pass.features(encoded))
+    features = [joined(of_slices) for of_slices in zip(*parts, strict=True)] or [
+        {} for _ in encode_pass.coupled()
+    ]
+    reports, gradients = _loss_and_gradients(encode_pass, batch, features, slices, factor)
     sums = []
     starts = [0] * len(gradients)
     for part in slices:
-        with way.encoding(part) as encoded:
-            found = way.features(encoded)
-            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+        with encode_pass.encoding(part) as encoded:
+            slice_features = encode_pass.features(encoded)
+            sums.append({place: one.sums(encoded) for place, one in encode_pass.per_item()})
         own = []
-        for number, values in enumerate(found):
+        for number, values in enumerate(slice_features):
             stop = starts[number] + (len(next(iter(values.values()))) if values else 0)
             own.append({name: value[starts[number] : stop] for name, value in gradients[number].items()})
             starts[number] = stop
-        _carry_back(way, found, own, sums[-1], counts, factor)
-    return _report(way, reports, sums, counts)
+        _carry_back(encode_pass, slice_features, own, sums[-1], counts, factor)
+    return _report(encode_pass, reports, sums, counts)
 
 
 def _loss_and_gradients(
-    way: EncodePass,
+    encode_pass: EncodePass,
     batch: Batch,
     features: Sequence[Features],
     slices: Sequence[Batch],
     factor: float,
 ) -> tuple[dict[int, LossReport], list[Features]]:
     """The losses of the coupled objectives by place, and their gradients at this process's features."""
-    targets = [joined(of_slices) for of_slices in zip(*(way.targets(part) for part in slices), strict=True)]
+    targets = [
+        joined(of_slices) for of_slices in zip(*(encode_pass.targets(part) for part in slices), strict=True)
+    ]
     reports, gradients = {}, []
-    for number, (place, one) in enumerate(way.coupled()):
-        rows, keys = _own_rows(way, place, batch)
+    for number, (place, one) in enumerate(encode_pass.coupled()):
+        rows, keys = _own_rows(encode_pass, place, batch)
         gathering = Gathering.of(rows)
         device = rows.device
         leaves = gathering.all_gather_by_name(features[number], device)
         leaves = {name: value.requires_grad_() for name, value in leaves.items()}
         whole_targets = gathering.all_gather_by_name(targets[number] if targets else {}, device)
-        report = one.loss(way.model, leaves, whole_targets, keys.each(gathering.all_gather_rows))
-        weighted = report.total * (factor * way.objective.weights[place])
-        parameters = _trained(way.model, way.objective)
-        found = torch.autograd.grad(
+        report = one.loss(encode_pass.model, leaves, whole_targets, keys.each(gathering.all_gather_rows))
+        weighted = report.total * (factor * encode_pass.objective.weights[place])
+        parameters = _trained(encode_pass.model, encode_pass.objective)
+        loss_gradients = torch.autograd.grad(
             weighted, [*leaves.values(), *parameters], allow_unused=True, materialize_grads=False
         )
-        _add_loss_gradients(parameters, found[len(leaves) :])
+        _add_loss_gradients(parameters, loss_gradients[len(leaves) :])
         reports[place] = LossReport(report.total.detach(), report.parts)
         gradients.append(
             {
                 name: (torch.zeros_like(leaf) if gradient is None else gradient)[gathering.mine]
-                for (name, leaf), gradient in zip(leaves.items(), found, strict=False)
+                for (name, leaf), gradient in zip(leaves.items(), loss_gradients, strict=False)
             }
         )
     return reports, gradients
 
 
-def _own_rows(way: EncodePass, place: int, batch: Batch) -> tuple[Tensor, Keys]:
-    """Rows and keys of the items of this process that the objective at `place` is for."""
-    present = way.present(place, batch)
+def _own_rows(encode_pass: EncodePass, place: int, batch: Batch) -> tuple[Tensor, Keys]:
+    """Rows and keys of this process's items that have the targets of the objective at `place`."""
+    present = encode_pass.present(place, batch)
     if bool(present.all()):
         return batch.rows, batch.keys
     return batch.rows[present], batch.keys.each(lambda values: values[present])
 
 
 def _carry_back(
-    way: EncodePass,
+    encode_pass: EncodePass,
     features: Sequence[Features],
     gradients: Sequence[Features],
     sums: Mapping[int, Terms],
@@ -241,8 +245,8 @@ def _carry_back(
         names = [name for name, value in values.items() if value.requires_grad and name in at]
         ends += [values[name] for name in names]
         at_ends += [at[name] for name in names]
-    for place, one in way.per_item():
-        total = one.loss(sums[place], counts[place]).total * (factor * way.objective.weights[place])
+    for place, one in encode_pass.per_item():
+        total = one.loss(sums[place], counts[place]).total * (factor * encode_pass.objective.weights[place])
         if total.requires_grad:
             ends.append(total)
             at_ends.append(None)
@@ -251,21 +255,21 @@ def _carry_back(
 
 
 def _report(
-    way: EncodePass,
+    encode_pass: EncodePass,
     reports: Mapping[int, LossReport],
     sums: Sequence[Mapping[int, Terms]],
     counts: Mapping[int, Terms],
 ) -> LossReport:
     """The loss of a batch from its coupled objectives, and the sums of its slices for the others."""
-    found = dict(reports)
-    for place, one in way.per_item():
+    losses = dict(reports)
+    for place, one in encode_pass.per_item():
         whole = add_up(_added(counts[place], [terms[place] for terms in sums]))
-        found[place] = one.loss(whole, counts[place])
-    return way.objective.together([found[place] for place in sorted(found)])
+        losses[place] = one.loss(whole, counts[place])
+    return encode_pass.objective.together([losses[place] for place in sorted(losses)])
 
 
 def _added(like: Terms, parts: Sequence[Terms]) -> Terms:
-    """Terms of slices added up; zeros named as in `like` where there is no slice."""
+    """The sum of the terms of slices; zeros with the names of `like` without slices."""
     if not parts:
         return {name: torch.zeros_like(value) for name, value in like.items()}
     return {name: torch.stack([terms[name].detach() for terms in parts]).sum() for name in parts[0]}
@@ -273,10 +277,10 @@ def _added(like: Terms, parts: Sequence[Terms]) -> Terms:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a batch gives over all processes.
+    """The terms of a batch over all processes.
 
-    coupled: the loss of each coupled objective by its place, and over how many items. sums, counts: those
-    of the terms of the others.
+    coupled: the loss and the number of items of each coupled objective, by its place. sums, counts: the terms
+    of the other objectives, by place.
     """
 
     coupled: dict[int, tuple[LossReport, int]]
@@ -285,12 +289,12 @@ class Measurement:
 
     def report(self, objective: ObjectiveSum) -> LossReport:
         """The loss of the batch."""
-        found = {place: report for place, (report, _) in self.coupled.items()}
+        losses = {place: report for place, (report, _) in self.coupled.items()}
         for place, one in enumerate(objective):
             if isinstance(one, PerItem):
                 counts = {name: count.clamp(min=1) for name, count in self.counts[place].items()}
-                found[place] = one.loss(self.sums[place], counts)
-        return objective.together([found[place] for place in sorted(found)])
+                losses[place] = one.loss(self.sums[place], counts)
+        return objective.together([losses[place] for place in sorted(losses)])
 
 
 @torch.no_grad()
@@ -303,28 +307,28 @@ def measure_step(
     autocast: Autocast = nullcontext,
     watch: Callable[[Encoded], None] = lambda encoded: None,
 ) -> Measurement:
-    """What a batch gives over all processes, without gradients; for validation, model in eval mode.
+    """The terms of a batch over all processes, without gradients; for validation, model in eval mode.
 
-    `watch` is called with every slice after it was encoded.
+    `watch` is called with every slice after its encoding.
     """
-    way = EncodePass(model, objective, autocast, seed=0)
+    encode_pass = EncodePass(model, objective, autocast, seed=0)
     slices = cut(batch, sub_batch_size)
     parts, targets, sums = [], [], []
     for part in slices:
-        with way.encoding(part) as encoded:
-            parts.append(way.features(encoded))
-            sums.append({place: one.sums(encoded) for place, one in way.per_item()})
+        with encode_pass.encoding(part) as encoded:
+            parts.append(encode_pass.features(encoded))
+            sums.append({place: one.sums(encoded) for place, one in encode_pass.per_item()})
             watch(encoded)
-        targets.append(way.targets(part))
+        targets.append(encode_pass.targets(part))
     coupled = {}
-    for number, (place, one) in enumerate(way.coupled()):
-        rows, keys = _own_rows(way, place, batch)
+    for number, (place, one) in enumerate(encode_pass.coupled()):
+        rows, keys = _own_rows(encode_pass, place, batch)
         gathering, device = Gathering.of(rows), rows.device
-        features = gathering.all_gather_by_name(joined([found[number] for found in parts]), device)
-        wanted = gathering.all_gather_by_name(joined([found[number] for found in targets]), device)
+        features = gathering.all_gather_by_name(joined([of_slice[number] for of_slice in parts]), device)
+        wanted = gathering.all_gather_by_name(joined([of_slice[number] for of_slice in targets]), device)
         report = one.loss(model, features, wanted, keys.each(gathering.all_gather_rows))
         coupled[place] = (report, sum(gathering.counts))
-    counts = {place: add_up(one.counts(batch)) for place, one in way.per_item()}
+    counts = {place: add_up(one.counts(batch)) for place, one in encode_pass.per_item()}
     whole = {place: add_up(_added(counts[place], [terms[place] for terms in sums])) for place in counts}
     return Measurement(coupled, whole, counts)
 
@@ -332,7 +336,7 @@ def measure_step(
 def cut(batch: Batch, size: int | None) -> list[Batch]:
     """`batch` in slices of `size` items, the last one shorter; an empty batch has none."""
     if size is not None and size < 1:
-        raise UsageError(f"sub_batch_size is {size}: at least 1, or none for the whole batch")
+        raise UsageError(f"sub_batch_size is {size}: set at least 1, or none for the whole batch")
     step = size or max(len(batch), 1)
     if 0 < len(batch) <= step:
         return [batch]
@@ -340,14 +344,14 @@ def cut(batch: Batch, size: int | None) -> list[Batch]:
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """The features of consecutive slices as one."""
+    """The concatenated features of consecutive slices."""
     names = parts[0] if parts else {}
     return {name: torch.cat([part[name] for part in parts]) for name in names}
 
 
 def _add_loss_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> None:
-    # Every process computes the same whole loss, so what its own parameters get is not to be added up
-    # over processes: one process contributes it, the sum brings it to the others.
+    # Every process computes the same whole loss, so the gradients of its own parameters must not be summed
+    # over processes: one process contributes them, and the sum brings them to the others.
     if rank() != 0:
         return
     for parameter, gradient in zip(parameters, gradients, strict=True):

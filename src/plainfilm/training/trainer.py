@@ -53,18 +53,19 @@ def train(
     progress: Progress = SILENT,
     trust_code: bool = False,
 ) -> Path:
-    """Train what `recipe` says on the training splits of `collections`; the folder of the best model.
+    """Train the model of `recipe` on the training splits of `collections`; return the folder of the best
+    model.
 
     Code of models that parts are taken from runs only with `trust_code`.
 
     Raises:
-        UsageError: `run` is taken, or is to be resumed with another recipe or other data.
+        UsageError: `run` is in use, or `resume` is set with another recipe or other data.
         LeakageError: training patients, or those of a model that parts are taken from, are in the validation
             or test split.
-        ModelError: the loss is no longer a number; what was saved before stays good.
+        ModelError: the loss is not finite; earlier checkpoints stay valid.
     """
     if not collections:
-        raise UsageError("no collection to train on: give at least one --data")
+        raise UsageError("no collection to train on: add at least one --data")
     check_trackers(recipe.trackers)
     folder = RunFolder(Path(run))
     folder.check(recipe, collections, resume)
@@ -81,12 +82,12 @@ def train(
 
 
 def _accelerator(recipe: Recipe, folder: RunFolder) -> Accelerator:
-    # Precision is ours (`machine.autocast`): Accelerate keeps one per process for good.
+    # Plainfilm sets precision itself (`machine.autocast`): Accelerate keeps one setting per process for good.
     return Accelerator(
         cpu=not torch.cuda.is_available(),
         mixed_precision="no",
         log_with=list(recipe.trackers) or None,
-        # The others wait while one decodes the films, which takes hours for the largest corpora.
+        # The others wait while one process decodes the films, which takes hours for the largest corpora.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],
         project_config=ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers")),
     )
@@ -104,7 +105,7 @@ def _set_up(
     progress: Progress,
     pretrained: PretrainedParts,
 ) -> Setup:
-    accelerator.wait_for_everyone()  # all have looked at the folder before one changes it
+    accelerator.wait_for_everyone()  # all processes check the folder before one changes it
     if accelerator.is_main_process:
         folder.claim(recipe, collections)
     with accelerator.local_main_process_first():
@@ -136,7 +137,7 @@ class _Run:
         self._saved_at = time.monotonic()
 
     def go(self) -> Path:
-        """Train to the end; the folder of the best model."""
+        """Train to the end; return the folder of the best model."""
         with closing(self._logger):
             return self._go()
 
@@ -169,7 +170,7 @@ class _Run:
         return position.step >= self._total or (patience is not None and position.worse >= patience)
 
     def _round(self, position: Position) -> Position:
-        """Train from `position` to the end of its round, or of training."""
+        """Train from `position` to the end of its round or of training."""
         stop = self._round_ends(position)
         count = self._batches_until(stop) - (position.epoch * self._batches + position.batch)
         waiting: list[Batch] = []
@@ -187,8 +188,8 @@ class _Run:
         return position
 
     def _round_ends(self, position: Position) -> int:
-        """The optimizer step that ends the round of `position`: its epoch, or without epochs the next
-        validation."""
+        """The optimizer step that ends the round of `position`: that of its epoch or, without epochs, of the
+        next validation."""
         every, stop = self._setup.recipe.validation.every, (position.epoch + 1) * self._steps_per_epoch
         if self._training.epochs is None and every != "epoch":
             stop = (position.step // every + 1) * every
@@ -200,12 +201,12 @@ class _Run:
         return f"epoch {position.epoch + 1} of {self._training.epochs}"
 
     def _batches_until(self, step: int) -> int:
-        """How many batches the first `step` optimizer steps take."""
+        """The number of batches in the first `step` optimizer steps."""
         epochs, steps = divmod(step, self._steps_per_epoch)
         return epochs * self._batches + min(steps * self._training.accumulate, self._batches)
 
     def _batches_from(self, position: Position) -> Generator[tuple[int, int, Batch], None, None]:
-        """Epoch, number in it and batch, from `position` on without end."""
+        """Epoch, number within it and batch, endlessly from `position` on."""
         start = position.batch
         for epoch in count_from(position.epoch):
             with closing(self._setup.loader.epoch(epoch, start)) as batches:
@@ -233,7 +234,7 @@ class _Run:
         return reports
 
     def _update(self, position: Position, number: int, reports: Sequence[LossReport]) -> Position:
-        """One optimizer step and all that follows it."""
+        """Make one optimizer step; log, validate and save as due."""
         group, optimizer = self._group(number), self._setup.optimizer
         norm = self._limit_gradients(position, group)
         factor = rate_factor(position.step, self._total, self._warmup, self._training.schedule)
@@ -266,12 +267,12 @@ class _Run:
         step = epoch * self._steps_per_epoch + batches.start // self._training.accumulate + 1
         return ModelError(
             f"{what} is {value} at step {step} (epoch {epoch + 1}, items {', '.join(ids)}): lower "
-            "training.learning_rate, set training.max_grad_norm=1.0, or look at these items; what was saved "
-            "before is good"
+            "training.learning_rate, set training.max_grad_norm=1.0, or check these items; earlier "
+            "checkpoints are valid"
         )
 
     def _share_statistics(self) -> None:
-        """Every process goes on with the mean of all processes' batch statistics."""
+        """Set batch statistics to their mean over all processes."""
         if self._accelerator.num_processes == 1:
             return
         own = [buffer for buffer in self._setup.model.buffers() if buffer.is_floating_point()]
@@ -298,7 +299,7 @@ class _Run:
         if not math.isfinite(value):
             raise ModelError(
                 f"validation {validator.metric} is {value} at step {position.step}: lower "
-                "training.learning_rate or set training.max_grad_norm=1.0; what was saved before is good"
+                "training.learning_rate or set training.max_grad_norm=1.0; earlier checkpoints are valid"
             )
         if best is None or validator.is_better(value, best):
             position = replace(position, best=value, best_step=position.step, worse=0)

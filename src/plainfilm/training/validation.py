@@ -1,6 +1,6 @@
-"""How good a model is on the validation split, the same way every time: nothing drawn, nothing dropped.
+"""Measures a model on the validation split, without augmentation or dropout.
 
-Over several processes each measures its share, and all know the whole result.
+With several processes, each measures its share of the split, and all get the whole result.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from plainfilm.training.step import Measurement, measure_step
 
 @dataclass(frozen=True)
 class Validator:
-    """Measures the loss and what the `evaluators` measure over the batches of `loader`; the best model is
-    chosen by `metric`, whose direction is among `directions`."""
+    """Computes the loss and the metrics of `evaluators` over the batches of `loader`; `metric`, whose
+    direction is among `directions`, chooses the best model."""
 
     loader: Loader
     machine: DeviceConfig
@@ -37,11 +37,11 @@ class Validator:
     sub_batch_size: int | None = None
 
     def __call__(self, model: Model, objective: ObjectiveSum) -> dict[str, float]:
-        """The loss, its parts and every metric of the evaluators that can be computed; leaves training mode
-        as it was.
+        """The loss, its parts and every evaluator metric that can be computed; the training mode of the model
+        is restored.
 
         Raises:
-            DataError: these films do not give the metric.
+            DataError: the metric cannot be computed on these films.
         """
         modes = model.training, objective.training
         model.eval()
@@ -67,7 +67,7 @@ class Validator:
             values |= evaluator.scores([record for _, record in whole])
         if self.metric not in values:
             raise DataError(
-                f"validation.metric '{self.metric}' cannot be computed on the validation split (AUROC takes "
+                f"validation.metric '{self.metric}' cannot be computed on the validation split (AUROC needs "
                 "an observation with films of both classes): set validation.metric=loss"
             )
         return values
@@ -83,8 +83,8 @@ class Validator:
         def watch(encoded: Encoded) -> None:
             rows = encoded.batch.rows.tolist()
             for evaluator, own in zip(self.evaluators, records, strict=True):
-                found = zip(rows, evaluator.records(encoded), strict=True)
-                own += [((number, row), record) for row, record in found if record is not None]
+                numbered = zip(rows, evaluator.records(encoded), strict=True)
+                own += [((number, row), record) for row, record in numbered if record is not None]
 
         return measure_step(
             model,
@@ -97,7 +97,7 @@ class Validator:
 
 
 class _Total:
-    """What all batches give: means over the items of what couples them, sums over counts of the rest."""
+    """Totals over batches: means over items for coupled objectives, sums over counts for the others."""
 
     def __init__(self) -> None:
         self._items: dict[int, int] = defaultdict(int)
@@ -105,14 +105,14 @@ class _Total:
         self._sums: dict[int, dict[str, Tensor]] = {}
         self._counts: dict[int, dict[str, Tensor]] = {}
 
-    def add(self, found: Measurement) -> None:
-        """One batch more."""
-        for place, (report, items) in found.coupled.items():
+    def add(self, measurement: Measurement) -> None:
+        """Add one batch."""
+        for place, (report, items) in measurement.coupled.items():
             sums = self._coupled.setdefault(place, defaultdict(float))
             for name, value in named(report).items():
                 sums[name] += value * items
             self._items[place] += items
-        for own, terms in ((self._sums, found.sums), (self._counts, found.counts)):
+        for own, terms in ((self._sums, measurement.sums), (self._counts, measurement.counts)):
             for place, values in terms.items():
                 before = own.setdefault(place, {name: value.double() * 0 for name, value in values.items()})
                 own[place] = {name: before[name] + value.double() for name, value in values.items()}

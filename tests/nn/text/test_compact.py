@@ -42,5 +42,5 @@ def test_depth_and_width_are_as_asked() -> None:
 
 def test_a_text_that_is_too_long_is_refused() -> None:
     ids = torch.full((1, 33), 5)
-    with pytest.raises(ModelError, match="a text of 33 tokens, this encoder takes 32"):
+    with pytest.raises(ModelError, match="a text of 33 tokens, but this encoder takes 32"):
         _encoder()(ids, ids > 0)

@@ -49,7 +49,7 @@ def test_without_weights_the_vocabulary_is_the_tokenizers(folder: Path) -> None:
 
 
 def test_a_model_that_knows_fewer_tokens_is_refused(folder: Path) -> None:
-    with pytest.raises(ModelError, match="knows 20 tokens, the tokenizer gives 30522"):
+    with pytest.raises(ModelError, match="knows 20 tokens, but the tokenizer has 30522"):
         build(Config(name=str(folder)), 30522)
 
 
@@ -173,7 +173,7 @@ def test_positions_reserved_by_roberta_are_not_counted() -> None:
 def test_a_text_that_is_too_long_is_refused() -> None:
     encoder = build(TINY, 20)
     ids = torch.full((1, 65), 5)
-    with pytest.raises(ModelError, match="a text of 65 tokens, this encoder takes 64"):
+    with pytest.raises(ModelError, match="a text of 65 tokens, but this encoder takes 64"):
         encoder(ids, ids > 0)
 
 

@@ -95,5 +95,5 @@ def test_no_convergence_names_the_penalty_and_the_way_out(monkeypatch):
     features, positive, known = problem()
     monkeypatch.setattr(logistic, "NEWTON", LBFGS)
     monkeypatch.setattr(logistic, "ITERATIONS", 2)
-    with pytest.raises(DataError, match=r"no convergence with penalty 0\.1; leave so weak a penalty out"):
+    with pytest.raises(DataError, match=r"no convergence with penalty 0\.1; leave this weak penalty out"):
         fit_path(features, positive, known, [0.1])

@@ -1,1 +1,1 @@
-"""What is learned of an item beside its films: one file per target, found by its name."""
+"""Training targets of an item beside its films: one file each, found by its name."""

@@ -1,18 +1,19 @@
-"""The contract of a target: one file that reads, moves and collates what is to be learned of items.
+"""The contract of a target: one file that reads, transforms and collates a training target.
 
 A target module (`batches/targets/NAME.py`) has these names:
 
     open_target(source)     a `TargetReader` of the items that `source` describes
     example(items, source)  the collated target of `items` made-up items, for a dry run
 
-and, where it wants them,
+and optionally
 
     REQUIRES                "text" or "labels": items without any are left out of training, see `batches.rows`
     TOKENIZER               the name of the tokenizer it reads texts with
-    texts(source)           all that it may read, for training that tokenizer
+    texts(source)           all texts that it may read, for training that tokenizer
 
-A collated target is an object with `present`, `slice` and `to` (`batches.batch.Target`): what is (B, ...) for
-every field derives from `RowWise`, what has a different number of entries for each item from `RaggedTarget`.
+A collated target is an object with `present`, `slice` and `to` (`batches.batch.Target`): a target whose
+fields are all (B, ...) derives from `RowWise`, one with a varying number of entries per item from
+`RaggedTarget`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from plainfilm.nn.ragged import Ragged
 
 
 class Encodes(Protocol):
-    """What reading texts asks of a tokenizer."""
+    """The part of a tokenizer that reading texts needs."""
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """ids (N, L) and mask (N, L), padded to the longest."""
@@ -41,7 +42,7 @@ class Encodes(Protocol):
 
 @dataclass(frozen=True)
 class TargetSource:
-    """What targets are read from.
+    """The input of targets.
 
     rows, collections, config: see `batches.rows`; `None` and empty for a dry run. tokenizers: by name.
     observations: the columns of labels.
@@ -56,9 +57,9 @@ class TargetSource:
 
 @dataclass(frozen=True)
 class ItemFilms:
-    """The films of an item that are shown, one after another.
+    """The selected films of an item, in order.
 
-    rows: of the collection's table of images. geometries: how each is brought to the model's input.
+    rows: of the collection's table of images. geometries: the map of each film to the model's input.
     """
 
     rows: tuple[int, ...]
@@ -66,28 +67,28 @@ class ItemFilms:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the films of the item are mirrored; all are, or none."""
+        """Whether the films of the item are mirrored; they are all mirrored or none."""
         return any(one.mirrored for one in self.geometries)
 
 
 class TargetReader(Protocol):
-    """Reads one target of the items of a data set; threads share it."""
+    """Reads one target of the items of a data set; threads share the reader."""
 
     def read(self, item: int, rng: np.random.Generator | None) -> Any:
-        """What the collection has of `item`, drawn with `rng`, or the same every time without one."""
+        """The target's value of `item`, drawn with `rng`, or fixed without one."""
         ...
 
     def move(self, value: Any, films: ItemFilms) -> Any:
-        """`value` as it is on the `films` that are shown of the item, in the model's input."""
+        """`value` in the coordinates of the model's input, on the selected `films` of the item."""
         ...
 
     def collate(self, values: Sequence[Any]) -> Any:
-        """The values of B items as one target, also of none."""
+        """The values of B items (B may be 0) as one target."""
         ...
 
 
 class TargetModule(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     def open_target(self, source: TargetSource) -> TargetReader:
         """A reader for the items of `source`."""
@@ -104,7 +105,7 @@ def target(name: str) -> TargetModule:
 
 
 def requires(name: str) -> str | None:
-    """What an item must have for the target called `name`: "text", "labels" or nothing."""
+    """The requirement of the target called `name`: "text", "labels" or none."""
     return getattr(target(name), "REQUIRES", None)
 
 
@@ -114,7 +115,7 @@ def tokenizer_of(name: str) -> str | None:
 
 
 def texts_of(name: str, source: TargetSource) -> Iterator[str]:
-    """All that the target called `name` may read."""
+    """All texts that the target called `name` may read."""
     texts = getattr(target(name), "texts", None)
     return texts(source) if texts else iter(())
 
@@ -124,9 +125,10 @@ RaggedType = TypeVar("RaggedType", bound="RaggedTarget")
 
 @dataclass(frozen=True)
 class RaggedTarget:
-    """Base of targets with a different number of entries for each item.
+    """Base of targets with a varying number of entries per item.
 
-    of: how the E entries belong to the B items; every other field but `present` (B,) is a tensor (E, ...).
+    of: the assignment of the E entries to the B items; every other field but `present` (B,) is a tensor (E,
+    ...).
     """
 
     present: Tensor
@@ -139,7 +141,7 @@ class RaggedTarget:
         return replace(moved, present=self.present[start:stop], of=self.of.slice(start, stop))
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on `device`."""
+        """The same target on `device`."""
         moved = self._each(lambda values: values.to(device, non_blocking=True))
         return replace(moved, present=self.present.to(device), of=self.of.to(device))
 

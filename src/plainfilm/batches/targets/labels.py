@@ -31,7 +31,7 @@ class LabelReader:
 
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
-        # What labels do not mention is known to be absent, or says nothing of the item.
+        # An observation that labels do not mention is either absent or unknown.
         self._least = NOT_MENTIONED if source.config.unlisted == "absent" else int(State.UNCERTAIN)
         self._mirrored = _mirrored_columns(source.rows.observations)
 
@@ -41,8 +41,8 @@ class LabelReader:
         return states
 
     def move(self, value: States, films: ItemFilms) -> States:
-        """On a mirrored film, what is said of the left is said of the right; of what has no counterpart
-        among the observations nothing is known."""
+        """Swap the states of left and right on a mirrored film; observations without a counterpart become
+        unknown."""
         if not films.mirrored:
             return value
         return np.append(value, np.int8(NOT_LABELLED))[self._mirrored]
@@ -55,7 +55,7 @@ class LabelReader:
 
 
 def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:
-    """Where each column of a mirrored film comes from; one past the last where it comes from nowhere."""
+    """The source of each column of a mirrored film; an index past the last if there is none."""
     places = {name: place for place, name in enumerate(observations)}
     return np.array([places.get(mirrored(name), len(places)) for name in observations], dtype=np.int64)
 
@@ -66,7 +66,7 @@ def open_target(source: TargetSource) -> LabelReader:
 
 
 def example(items: int, source: TargetSource) -> Labels:
-    """Positive and negative in turn."""
+    """Alternating positive and negative states."""
     numbers = torch.arange(items)[:, None] % 2
     states = numbers.expand(-1, max(1, len(source.observations))).to(torch.int8)
     return Labels(present=torch.ones(items, dtype=torch.bool), states=states)

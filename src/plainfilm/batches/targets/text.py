@@ -1,4 +1,4 @@
-"""One text of every item: of its report, or made of its labels."""
+"""One text of every item, from its report or its labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REQUIRES, TOKENIZER = "text", "text"
 
 
 def open_target(source: TargetSource) -> TextReader:
-    """A reader of one text an item."""
+    """A reader of one text per item."""
     return TextReader(source, 1, source.tokenizers[TOKENIZER])
 
 

@@ -1,5 +1,4 @@
-"""Two texts of every item, as CXR-CLIP wants them (arXiv:2310.13292): two sections, two draws or a
-paraphrase."""
+"""Two texts of every item, for CXR-CLIP (arXiv:2310.13292): two sections, two draws or a paraphrase."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ REQUIRES, TOKENIZER = "text", "text"
 
 
 def open_target(source: TargetSource) -> TextReader:
-    """A reader of two texts an item."""
+    """A reader of two texts per item."""
     return TextReader(source, 2, source.tokenizers[TOKENIZER])
 
 

@@ -1,4 +1,4 @@
-"""A collection by studies: films, sections, labels and boxes together, as the formats write them."""
+"""A collection by studies, with films, sections, labels and boxes together, as input of the formats."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StoredBox:
 
 @dataclass(frozen=True)
 class StoredFilm:
-    """A row of `images`, with its boxes and what labels say of it (by the rule of `collection.labels`)."""
+    """A row of `images`, with its boxes and its labels (by the rule of `collection.labels`)."""
 
     image_id: str
     path: Path
@@ -53,14 +53,14 @@ class StoredFilm:
     states: States = field(default_factory=dict)
 
     def original_corners(self, box: StoredBox) -> list[float]:
-        """The corners of a box in pixels of the film as published, to a thousandth."""
+        """The corners of a box in pixels of the film as published, with three decimals."""
         scaled = scale_boxes_xyxy(np.array([box.corners_xyxy_px]), self.size, self.original_size)
         return [round(corner, 3) for corner in scaled[0].tolist()]
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A row of `studies` with its films, sections and what labels say of it (`collection.labels`)."""
+    """A row of `studies` with its films, sections and labels (`collection.labels`)."""
 
     study_id: str
     patient_id: str
@@ -73,25 +73,25 @@ class StoredStudy:
     states: States = field(default_factory=dict)
 
     def text(self, rule: str) -> str:
-        """The text that a rule of `text.rules` takes."""
+        """The text of the sections that a rule of `text.rules` takes."""
         return report_text(self.sections, rule)
 
 
 def chosen_origin(collection: Collection, origin: str | None, *, needed: bool) -> str | None:
-    """The origin of the labels to write: the one stated, or the only one there is for studies and images.
+    """The origin of the labels to write: `origin`, or the only one for studies and images.
 
-    Where none is stated, several are an error if labels are `needed`, and otherwise none is written.
+    Without `origin`, several are an error if labels are `needed`; otherwise none is written.
 
     Raises:
-        ConfigError: no such origin, or several and none is stated.
+        ConfigError: no such origin, or several and `origin` is not set.
     """
-    found = origins(collection)
-    if origin is not None and origin not in found:
-        raise ConfigError(f"{collection.path}: no labels of origin '{origin}': {nearest(origin, found)}")
-    if origin is None and needed and len(found) != 1:
-        known = ", ".join(found) if found else "none; label it first"
-        raise ConfigError(f"{collection.path}: say whose labels with origin=NAME (there are: {known})")
-    return origin or (found[0] if len(found) == 1 else None)
+    present = origins(collection)
+    if origin is not None and origin not in present:
+        raise ConfigError(f"{collection.path}: no labels of origin '{origin}': {nearest(origin, present)}")
+    if origin is None and needed and len(present) != 1:
+        known = ", ".join(present) if present else "none; label it first"
+        raise ConfigError(f"{collection.path}: choose labels with origin=NAME (there are: {known})")
+    return origin or (present[0] if len(present) == 1 else None)
 
 
 def studies_in(collection: Collection, origin: str | None = None) -> Iterator[StoredStudy]:
@@ -117,18 +117,18 @@ def studies_in(collection: Collection, origin: str | None = None) -> Iterator[St
 
 
 def region_labels(collection: Collection) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
-    """(image, region) → (observation, origin, state) of what is said of the region."""
+    """(image, region) → (observation, origin, state) of the region's labels."""
     labels = collection.table("labels")
-    found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    by_region: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
     for row in _rows(labels.filter(pc.equal(labels["target"], "region"))):
         image, _, region = row["target_id"].rpartition(":")
-        said = (row["observation"], row["origin"], row["state"])
-        found.setdefault((image, region), []).append(said)
-    return found
+        label = (row["observation"], row["origin"], row["state"])
+        by_region.setdefault((image, region), []).append(label)
+    return by_region
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """The rows one after another; only a part of them is in memory as such."""
+    """The rows one after another; only some of them are in memory as Python objects."""
     for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
         yield from batch.to_pylist()
 
@@ -136,7 +136,7 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
 def _films(collection: Collection, reader: LabelReader | None) -> dict[str, list[StoredFilm]]:
     boxes = _boxes(collection)
     states = _states(reader, None if reader is None else reader.images())
-    found: dict[str, list[StoredFilm]] = {}
+    films: dict[str, list[StoredFilm]] = {}
     for row in _rows(collection.table("images")):
         key = row["image_id"]
         film = StoredFilm(
@@ -149,31 +149,31 @@ def _films(collection: Collection, reader: LabelReader | None) -> dict[str, list
             tuple(boxes.get(key, ())),
             next(states),
         )
-        found.setdefault(row["study_id"], []).append(film)
-    return found
+        films.setdefault(row["study_id"], []).append(film)
+    return films
 
 
 def _boxes(collection: Collection) -> dict[str, list[StoredBox]]:
-    found: dict[str, list[StoredBox]] = {}
+    boxes: dict[str, list[StoredBox]] = {}
     for row in _rows(collection.table("boxes")):
         corners = (row["x0"], row["y0"], row["x1"], row["y1"])
         box = StoredBox(row["name"], row["kind"], corners, row["annotator"], row["phrase"])
-        found.setdefault(row["image_id"], []).append(box)
-    return found
+        boxes.setdefault(row["image_id"], []).append(box)
+    return boxes
 
 
 def _sections(collection: Collection) -> dict[str, list[Section]]:
-    found: dict[str, list[Section]] = {}
+    sections: dict[str, list[Section]] = {}
     ordered = collection.table("sections").sort_by([("study_id", "ascending"), ("position", "ascending")])
     for row in _rows(ordered):
         section = Section(row["section"], row["text"], row["start"], row["end"])
-        found.setdefault(row["study_id"], []).append(section)
-    return found
+        sections.setdefault(row["study_id"], []).append(section)
+    return sections
 
 
 def _states(reader: LabelReader | None, matrix: NDArray[np.int8] | None) -> Iterator[States]:
-    """What each row of `matrix` states, in the order in which the table speaks of the observations; without
-    labels nothing, for ever."""
+    """The states in each row of `matrix`, in the order of the observations in the table; without labels,
+    endless empty rows."""
     if reader is None or matrix is None:
         yield from repeat({})
         return

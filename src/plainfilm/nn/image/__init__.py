@@ -1,1 +1,1 @@
-"""One file per kind of image encoder; the folder is the list."""
+"""Image encoders: one file each, found by its name."""

@@ -1,8 +1,8 @@
-"""A small convolutional network that knows where it looks: trained from scratch in minutes on two cores.
+"""A small convolutional network that keeps positions; it trains from scratch in minutes on two cores.
 
-Its last grid is pooled to `grid` x `grid` cells by the largest value and not averaged away, so that "right"
-and "left", base and apex stay apart and a small finding is not thinned out by the healthy rest. On a few
-thousand films that is worth more than depth.
+Its last grid is max-pooled to `grid` x `grid` cells instead of averaged, so that right and left, base and
+apex stay distinct and a small finding is not diluted by healthy surroundings. On a few thousand films this
+matters more than depth.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
 
 _STEPS = ((1.0, 2), (1.5, 2), (2.0, 1), (2.5, 2), (4.0, 1), (5.0, 2), (6.5, 1))
-"""Of every convolution: channels as a multiple of `width`, and stride; 16 pixels become one patch."""
+"""Channels of every convolution as a multiple of `width`, and its stride; 16 pixels become one patch."""
 
 
 _MOST_GROUPS = 8
@@ -47,7 +47,7 @@ class CompactEncoder(ImageEncoder):
         before: int = config.channels
         for multiple, stride in _STEPS:
             after = round(multiple * config.width)
-            # Groups and not batches are normalised, so that a film's features do not depend on the others.
+            # Group normalisation instead of batch normalisation: a film's features must not depend on others.
             norm = nn.GroupNorm(math.gcd(after, _MOST_GROUPS), after)
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), norm, nn.ReLU()]
             before = after
@@ -63,5 +63,5 @@ class CompactEncoder(ImageEncoder):
 
 
 def build(config: Config) -> ImageEncoder:
-    """The encoder `config` describes, with random weights."""
+    """The encoder of `config`, with random weights."""
     return CompactEncoder(config)

@@ -1,4 +1,4 @@
-"""Any image backbone of the timm library, by its name there."""
+"""Image backbones of the timm library, by their names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from plainfilm.nn.packaged_weights import load_strictly, named_for, read_weights
 
 
 class Config(EncoderConfig):
-    """Which backbone, where its weights come from, and how its features are pooled.
+    """The backbone, the origin of its weights, and its pooling.
 
-    `pretrained` takes the library's weights (downloaded once, unless `offline`); `weights` names a local
-    file or `package:NAME` instead. `pooling` is `native` (what the backbone's own classifier sees),
-    `average` of the patches, `token` (the class token), or `first_patch` (the top left one, which the first
-    CXR-CLIP took of a Swin for its class token). `image_size` is for backbones that take
-    one size only. `drop_rate` is dropout on the pooled features. `settings` are other arguments of the
-    backbone, such as `embed_dim` of a Swin.
+    `pretrained` takes the library's weights (downloaded once, unless `offline`); `weights` names a local file
+    or `package:NAME` instead. `pooling` is `native` (the input of the backbone's own classifier), `average`
+    of the patches, `token` (the class token), or `first_patch` (the top left one, which the first CXR-CLIP
+    took for the class token of a Swin). `image_size` is for backbones of a fixed input size. `drop_rate` is
+    dropout on the pooled features. `settings` are further arguments of the backbone, such as `embed_dim` of a
+    Swin.
     """
 
     use: str = "timm"
@@ -41,7 +41,7 @@ class Config(EncoderConfig):
     settings: dict[str, Any] = Field(default_factory=dict)
 
     def check(self) -> None:
-        """Raises an error for a name timm does not know, or weights that would need a forbidden download."""
+        """Raise an error for a name that timm does not know, or weights that need a forbidden download."""
         import timm
 
         if self.pretrained and self.weights:
@@ -58,7 +58,7 @@ TINY = Config(name="test_vit", image_size=64, drop_rate=0.1, drop_path_rate=0.1)
 
 
 class TimmEncoder(ImageEncoder):
-    """A timm backbone without its classifier; `fixed_size` is the only side it takes, where there is one."""
+    """A timm backbone without its classifier; `fixed_size` is its input size, if it is fixed."""
 
     config: Config
 
@@ -79,7 +79,7 @@ class TimmEncoder(ImageEncoder):
             raise ConfigError(f"pooling 'token': {config.name} has no class token; use native or average")
 
     def forward(self, images: Tensor) -> ImageFeatures:
-        """Features of normalised `images` (N, C, H, W); raises `ModelError` for a size it cannot take."""
+        """Features of normalised `images` (N, C, H, W); raises `ModelError` for an unsupported size."""
         if self.fixed_size not in (None, images.shape[-1]):
             raise ModelError(
                 f"this encoder takes films of {self.fixed_size} px, not {images.shape[-1]}: set "
@@ -104,7 +104,7 @@ class TimmEncoder(ImageEncoder):
         return self.backbone.forward_head(features, pre_logits=True)
 
     def rebuilt_from(self) -> dict[str, Any]:
-        """The same backbone without weights; a fixed size is stated."""
+        """The same backbone without weights, with its fixed size, if any."""
         return self.config.model_dump(mode="json") | {"pretrained": False, "weights": None}
 
 
@@ -116,11 +116,11 @@ def _fixed_size(config: Config, backbone: Any) -> int | None:
 
 
 def build(config: Config) -> TimmEncoder:
-    """The encoder `config` describes, its weights random, downloaded, or read.
+    """The encoder of `config`, with random, downloaded or stored weights.
 
     Raises:
-        ConfigError: an unknown name, or an option this backbone does not take.
-        ModelError: weights that are not here, cannot be had or do not fit.
+        ConfigError: an unknown name, or an option that this backbone does not accept.
+        ModelError: weights that are missing, cannot be downloaded or do not fit.
     """
     config.check()
     if config.pretrained and not _is_cached(config.name):

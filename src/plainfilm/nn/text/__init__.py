@@ -1,1 +1,1 @@
-"""One file per kind of text encoder; the folder is the list."""
+"""Text encoders: one file each, found by its name."""

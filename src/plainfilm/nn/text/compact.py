@@ -1,6 +1,6 @@
-"""A small transformer trained from nothing, for work without a downloaded language model.
+"""A small transformer trained from scratch, for use without a downloaded language model.
 
-Pre-norm blocks (Xiong et al. 2020, arXiv:2002.04745), learned positions, GELU; as wide and deep as asked.
+Pre-norm blocks (Xiong et al. 2020, arXiv:2002.04745), learned positions, GELU; configurable width and depth.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TINY = Config(width=32, depth=2, heads=2, max_tokens=32)
 
 
 class Block(nn.Module):
-    """Self-attention, then a two-layer perceptron, each on normalised input and added to it."""
+    """Self-attention, then a two-layer perceptron, each with normalised input and a residual connection."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Block(nn.Module):
 
 
 class Embeddings(nn.Module):
-    """Token and position vectors added up."""
+    """The sum of token and position vectors."""
 
     def __init__(self, vocabulary_size: int, width: int, max_tokens: int, dropout: float) -> None:
         super().__init__()
@@ -96,11 +96,11 @@ class CompactTextEncoder(TextEncoder):
         self.pool = POOLING[config.pooling]
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
-        """Features of `token_ids` (N, L); raises `ModelError` where L is beyond `max_tokens`."""
+        """Features of `token_ids` (N, L); raises `ModelError` if L exceeds `max_tokens`."""
         if token_ids.shape[1] > self.max_tokens:
             raise ModelError(
-                f"a text of {token_ids.shape[1]} tokens, this encoder takes {self.max_tokens}: "
-                "give the tokenizer the encoder's max_tokens"
+                f"a text of {token_ids.shape[1]} tokens, but this encoder takes {self.max_tokens}: "
+                "set the tokenizer's max_tokens to that of the encoder"
             )
         tokens = self.embeddings(token_ids)
         visible = token_mask[:, None, None, :]
@@ -115,5 +115,5 @@ class CompactTextEncoder(TextEncoder):
 
 
 def build(config: Config, vocabulary_size: int) -> CompactTextEncoder:
-    """The encoder `config` describes, randomly initialised."""
+    """The encoder of `config`, with random weights."""
     return CompactTextEncoder(config, vocabulary_size)

@@ -1,4 +1,4 @@
-"""Any encoder of the transformers library, by hub name, local folder or `package:NAME/folder`."""
+"""Text encoders of the transformers library, by hub name, local folder or `package:NAME/folder`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop"
 
 
 class Config(EncoderConfig):
-    """Which model, and whether its weights are taken along.
+    """The model, and whether to load its weights.
 
-    With `pretrained: false` only the architecture is taken and the vocabulary is the tokenizer's.
-    `settings` states the architecture outright (the library's own keys, `model_type` among them) and
-    needs no file. `dropout` replaces the model's hidden dropout. Dropout inside attention is always 0:
-    it is drawn inside fused kernels, where it cannot be made to repeat row by row.
+    With `pretrained: false` only the architecture is used, with the tokenizer's vocabulary. `settings` gives
+    the architecture directly (the library's own keys, including `model_type`) and needs no file. `dropout`
+    replaces the model's hidden dropout. Dropout inside attention is always 0: it is drawn inside fused
+    kernels, where it cannot be repeated by row.
     """
 
     use: str = "transformers"
@@ -46,8 +46,8 @@ class Config(EncoderConfig):
         return self
 
     def check(self) -> None:
-        """Raises an error for settings the library does not know, or a model that would need a download
-        where the recipe says `offline`.
+        """Raise an error for settings that the library does not know, or a model that needs a download in
+        spite of `offline`.
         """
         if self.settings is not None or self.offline or local_path(self.name) is not None:
             _described(self)
@@ -67,7 +67,7 @@ TINY = Config(
 
 
 class TransformersEncoder(TextEncoder):
-    """A transformers encoder without its pooler, and our pooling."""
+    """A transformers encoder with Plainfilm's pooling instead of its pooler."""
 
     config: Config
 
@@ -80,11 +80,11 @@ class TransformersEncoder(TextEncoder):
         self.pool = POOLING[config.pooling]
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
-        """Features of `token_ids` (N, L); raises `ModelError` where L is beyond `max_tokens`."""
+        """Features of `token_ids` (N, L); raises `ModelError` if L exceeds `max_tokens`."""
         if token_ids.shape[1] > self.max_tokens:
             raise ModelError(
-                f"a text of {token_ids.shape[1]} tokens, this encoder takes {self.max_tokens}: "
-                "give the tokenizer the encoder's max_tokens"
+                f"a text of {token_ids.shape[1]} tokens, but this encoder takes {self.max_tokens}: "
+                "set the tokenizer's max_tokens to that of the encoder"
             )
         output = self.encoder(input_ids=token_ids, attention_mask=token_mask.long())
         tokens = output.last_hidden_state
@@ -94,17 +94,17 @@ class TransformersEncoder(TextEncoder):
         """The embeddings, then each block.
 
         Raises:
-            ConfigError: a model whose blocks are not one list.
+            ConfigError: the model's blocks are not in a single list.
         """
         count = self.encoder.config.num_hidden_layers
         lists = (module for module in self.encoder.modules() if isinstance(module, nn.ModuleList))
         blocks = next((module for module in lists if len(module) == count), None)
         if blocks is None:
-            raise ConfigError(f"{self.config.name}: its blocks cannot be told apart; freeze all or nothing")
+            raise ConfigError(f"{self.config.name}: its blocks are not in one list; freeze all or nothing")
         return [getattr(self.encoder, "embeddings", self.encoder.get_input_embeddings()), *blocks]
 
     def rebuilt_from(self) -> dict[str, Any]:
-        """The same architecture with its settings stated, without weights."""
+        """The same architecture by its settings, without weights."""
         settings = self.encoder.config.to_diff_dict()
         stated = {"model_type": self.encoder.config.model_type, "vocab_size": self.encoder.config.vocab_size}
         changes = {"pretrained": False, "settings": settings | stated}
@@ -112,17 +112,17 @@ class TransformersEncoder(TextEncoder):
 
 
 def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
-    """The encoder `config` describes, for token ids below `vocabulary_size`.
+    """The encoder of `config`, for token ids below `vocabulary_size`.
 
     Raises:
-        ModelError: a model that is not here and cannot be had, lacks weights, or knows fewer tokens.
+        ModelError: a model that is missing and cannot be downloaded, lacks weights, or knows fewer tokens.
     """
     described = _described(config)
     if not config.pretrained and "vocab_size" not in (config.settings or {}):
         described.vocab_size = vocabulary_size
     if described.vocab_size < vocabulary_size:
         raise ModelError(
-            f"{config.name}: knows {described.vocab_size} tokens, the tokenizer gives {vocabulary_size}: "
+            f"{config.name}: knows {described.vocab_size} tokens, but the tokenizer has {vocabulary_size}: "
             "use the model's own tokenizer, or pretrained: false"
         )
     _set_dropout(described, config.dropout)
@@ -131,11 +131,11 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
         encoder = encoder.get_encoder()
     if not hasattr(encoder.config, "hidden_size"):
         raise ConfigError(
-            f"text model '{described.model_type}': is not a text encoder alone; take its text tower "
+            f"text model '{described.model_type}': is not a text encoder alone; use its text tower "
             f"(for clip: clip_text_model)"
         )
     if getattr(encoder, "pooler", None) is not None:
-        encoder.pooler = None  # never used by ours, and dead weights in every file otherwise
+        encoder.pooler = None  # unused here, and would be stored in every file
     return TransformersEncoder(config, encoder)
 
 
@@ -211,6 +211,6 @@ def _set_dropout(described: Any, hidden: float | None) -> None:
 
 def _longest(encoder: Any) -> int:
     positions = int(getattr(encoder.config, "max_position_embeddings", 512))
-    # RoBERTa counts positions from one past its padding id, so that many at the start are never used.
+    # RoBERTa counts positions from one past its padding id, so that many positions are unused.
     offset = getattr(getattr(encoder, "embeddings", None), "padding_idx", None)
     return positions if offset is None else positions - int(offset) - 1

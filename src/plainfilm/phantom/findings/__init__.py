@@ -1,4 +1,4 @@
-"""Puts findings into a body: first by changing its shape, then by adding what is not anatomy."""
+"""Adds findings to a body: first by changing its shape, then by adding non-anatomical objects."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _PLACERS = {
 
 
 def shape_body(body: Body, findings: Sequence[Finding]) -> None:
-    """Changes the numbers of `body` by every finding that moves or resizes organs."""
+    """Change the numbers of `body` by every finding that moves or resizes organs."""
     for finding in findings:
         shape.apply(body, finding)
 
 
 def paint_into_lungs(scene: Scene, body: Body, materials: Materials, findings: Sequence[Finding]) -> None:
-    """Paints findings with sharp borders over the lungs; to be called before central organs are painted."""
+    """Paint findings with sharp borders over the lungs; call this before central organs are painted."""
     for finding in findings:
         lungs.paint(scene, body, materials, finding)
 
 
 def add_findings(scene: Scene, body: Body, materials: Materials, findings: Sequence[Finding]) -> None:
-    """Adds everything else that findings bring, and marks their outlines."""
+    """Add all other parts of findings, and mark their outlines."""
     for finding in findings:
         if finding.kind in _PLACERS:
             rng = generator(finding.seed, "place", finding.kind)

@@ -1,4 +1,4 @@
-"""Air where none belongs outside the pleura: in the chest wall and in the mediastinum."""
+"""Air outside the lungs and the pleura: in the chest wall and in the mediastinum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from plainfilm.phantom.truth import Finding
 def _place_subcutaneous_emphysema(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
-    """Streaks and bubbles along the flank, up to the neck as there is more, and between pectoral fibres."""
+    """Streaks and bubbles along the flank, up to the neck if severe, and between pectoral fibres."""
     severity, side = finding.severity, finding.side or "right"
     _add_air(scene, body, materials, finding, *_flank_streaks(body, side, severity, rng))
     if severity > 0.25:
@@ -92,7 +92,7 @@ def _pectoral_fan(
 
 
 def _front_of_ribs(body: Body, points: Array) -> Array:
-    """How far to the front (mm) the rib cage reaches at the x and z of `points`."""
+    """The front of the rib cage (mm) at the x and z of `points`."""
     wide, deep = body.at_height(points[:, 2])
     share = np.clip(1.0 - (points[:, 0] / wide) ** 2, 0.02, 1.0)
     front: Array = body.chest_centre[1] + deep * np.sqrt(share)
@@ -102,7 +102,7 @@ def _front_of_ribs(body: Body, points: Array) -> Array:
 def _place_pneumomediastinum(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
-    """Air that lifts the pleura off the heart and arch, and that tracks along the windpipe into the neck."""
+    """Air that lifts the pleura off the heart and arch, and extends along the trachea into the neck."""
     severity, size = finding.severity, body.size
     for sign in (1.0, -1.0) if severity > 0.5 else (1.0,):
         _line_border(scene, body, materials, finding, sign, severity)
@@ -139,7 +139,7 @@ def _line_border(
     top, bottom = 70 * body.size, body.dome_top("left") + 6
     border = _border(solids, sign, np.linspace(top, bottom + (1 - severity) * 40, 18))
     width = (1.3 + 1.5 * severity) * body.size
-    # Air and pleura run on along the beam: sheets, each of several lines behind one another.
+    # Air and pleura extend along the beam: sheets, each of several lines behind one another.
     for depth in np.linspace(-21.0, 21.0, 8):
         _add_line(scene, finding, shifted(border, sign * width * 0.8, depth, 0), width, -materials.lung)
         _add_line(
@@ -167,4 +167,4 @@ PLACERS = {
     "subcutaneous_emphysema": _place_subcutaneous_emphysema,
     "pneumomediastinum": _place_pneumomediastinum,
 }
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

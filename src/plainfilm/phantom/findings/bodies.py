@@ -1,4 +1,4 @@
-"""What lies in the chest and does not belong there: a herniated stomach and foreign bodies."""
+"""Foreign objects in the chest: a herniated stomach and foreign bodies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _place_foreign_body(
 def _place_coin(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
-    """A coin in the gullet: it lies face on to the front."""
+    """A coin in the oesophagus, facing the front."""
     radius = (9.5 + 3.5 * finding.severity) * body.size
     spot = np.array([rng.normal(2, 2), -34.0, rng.uniform(36, 62)]) * body.size
     _add(scene, finding, ellipsoid(spot, (radius, 1.1, radius), rotation(y=rng.normal(0, 8)), 0.9))
@@ -93,4 +93,4 @@ def _add(scene: Scene, finding: Finding, solid: Solid) -> None:
 _FORMS = {"coin": _place_coin, "needle": _place_needle, "bullet": _place_bullet, "clips": _place_clips}
 
 PLACERS = {"hernia": _place_hernia, "foreign_body": _place_foreign_body}
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

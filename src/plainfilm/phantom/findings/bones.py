@@ -1,4 +1,4 @@
-"""Broken ribs and collar bones."""
+"""Fractures of ribs and clavicles."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from plainfilm.phantom.skeleton import clavicle_path, hollow_bone, rib_path
 from plainfilm.phantom.truth import Finding
 
 Bone = tuple[str, int]
-"""A side and a rib's number; number 0 is the collar bone."""
+"""A side and a rib's number; number 0 is the clavicle."""
 
 
 def broken_bones(findings: Sequence[Finding]) -> set[Bone]:
-    """The bones that fractures of `findings` draw themselves."""
+    """The bones drawn by the fractures of `findings`."""
     return {bone for finding in findings for bone in _bones_of(finding)}
 
 
@@ -68,4 +68,4 @@ def _add_displaced(
 
 
 PLACERS = {"rib_fracture": _place, "clavicle_fracture": _place}
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

@@ -1,4 +1,4 @@
-"""Lasting diseases of the lungs: emphysema, fibrosis, tuberculosis."""
+"""Chronic diseases of the lungs: emphysema, fibrosis, tuberculosis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plainfilm.phantom.vessels import hilum
 def _place_emphysema(
     scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
 ) -> None:
-    """The lungs themselves are changed by `shape.apply`; severe disease has bullae in their upper parts."""
+    """`shape.apply` changes the lungs themselves; severe disease has bullae in their upper parts."""
     for side in SIDES:
         scene.mark(finding.key, f"{side} lung")
         for _ in range(round(3.5 * max(finding.severity - 0.4, 0.0) + rng.uniform(-0.4, 0.4))):
@@ -27,7 +27,7 @@ def _add_bulla(scene: Scene, body: Body, materials: Materials, side: str, rng: n
     centre = site_centre(body, side, str(rng.choice(["apical", "upper"])), rng)
     radii = rng.uniform(15, 27, 3) * body.size
     turn, lung = rotation(*rng.uniform(-40, 40, 3)), aerated_lung(body, side)
-    # No vessel runs through a bulla and its wall is a hair line, so both are drawn thicker than they are.
+    # No vessel runs through a bulla and its wall is very thin, so both are drawn thicker than in reality.
     wall = ellipsoid(centre, radii, turn, materials.soft).within(lung)
     hollow = ellipsoid(centre, radii - 1.3, turn, -materials.soft - materials.lung * body.lung_tissue)
     scene.added += [wall, hollow.within(lung)]
@@ -160,4 +160,4 @@ PLACERS = {
     "fibrosis": _place_fibrosis,
     "tuberculosis": _place_tuberculosis,
 }
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

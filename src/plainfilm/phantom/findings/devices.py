@@ -13,7 +13,7 @@ from plainfilm.seeding import generator
 
 
 def _thread(scene: Scene, finding: Finding, knots: Array | list, radius: float, attenuation: float) -> Tube:
-    """Adds a smooth line through `knots` and counts it to the finding's outline."""
+    """Add a smooth line through `knots` and add it to the finding's outline."""
     line = tube(curve(knots, 6 * len(knots)), radius, attenuation)
     scene.tubes.append(line)
     scene.mark(finding.key, line)
@@ -21,13 +21,13 @@ def _thread(scene: Scene, finding: Finding, knots: Array | list, radius: float, 
 
 
 def tracheal_tube_tip_mm(finding: Finding) -> float:
-    """How far above the carina a tracheal tube ends, in mm of the average adult; below 0 is in a bronchus."""
+    """Height of a tracheal tube's tip above the carina, in mm of the average adult; below 0 in a bronchus."""
     usual = float(generator(finding.seed, "tip").uniform(34, 58))
     return {"high": 84.0, "low": 13.0, "bronchial": -22.0}.get(finding.variant or "", usual)
 
 
 def central_line_goal(finding: Finding) -> str:
-    """Where a malpositioned central line has gone: up into the neck, across to the other side, too deep."""
+    """The position of a malpositioned central line: up in the neck, across to the other side, too deep."""
     return str(generator(finding.seed, "goal").choice(["neck", "across", "deep"]))
 
 
@@ -63,7 +63,7 @@ def _place_central_line(
 
 
 def _entries(sign: float) -> dict[str, list[tuple[float, float, float]]]:
-    """The way of each kind of line from the skin to the brachiocephalic vein, mm of the average adult."""
+    """The path of each kind of line from the skin to the brachiocephalic vein, mm of the average adult."""
     return {
         "jugular": [(sign * 42, 18, 170), (sign * 36, 18, 110), (sign * 30, 18, 66)],
         "subclavian": [(sign * 118, 48, 62), (sign * 84, 50, 76), (sign * 40, 34, 62)],
@@ -74,7 +74,7 @@ def _entries(sign: float) -> dict[str, list[tuple[float, float, float]]]:
 def _stray_line(
     ways: dict[str, list[Array]], cross: list[Array], junction: Array, goal: str, sign: float, size: float
 ) -> list[Array]:
-    """A line that has missed the superior vena cava for `goal` (see `central_line_goal`)."""
+    """A line that misses the superior vena cava and ends at `goal` (see `central_line_goal`)."""
     if goal == "neck":
         return [*ways["subclavian"], *ways["jugular"][1::-1]]
     if goal == "across":
@@ -129,7 +129,7 @@ def _place_chest_tube(
     wall = tube(path, 4.2, 0.02)
     scene.tubes.append(wall)
     scene.mark(finding.key, wall)
-    # The stripe is broken by the last side hole, 45 mm from the tip: it tells whether that is in the chest.
+    # The stripe is interrupted at the last side hole, 45 mm from the tip: it shows if that is inside.
     left = np.append(np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1)[::-1])[::-1], 0.0)
     for piece in (path[left > 49], path[left < 41]):
         chosen = np.linspace(0, len(piece) - 1, min(len(piece), 7)).round().astype(int)
@@ -162,7 +162,7 @@ def _place_feeding_tube(
 
 
 def _gullet(body: Body) -> list[Array]:
-    """The way from the throat to just above the diaphragm."""
+    """The path from the throat to just above the diaphragm."""
     size, floor, aside = body.size, body.dome_top("left"), body.mediastinal_shift_mm * 0.4
     way = [
         (2, 0, 190 * size),
@@ -186,7 +186,7 @@ def _ending_high(body: Body, rng: np.random.Generator) -> list[Array]:
 
 
 def _coiled(body: Body, rng: np.random.Generator) -> list[Array]:
-    """Down the upper gullet, round in a loop and up again."""
+    """Down the upper oesophagus, round in a loop and up again."""
     size = body.size
     turns = np.linspace(0, 3.4 * np.pi, 14)
     middle = np.array([5.0, -28.0, rng.uniform(30, 62)]) * size
@@ -228,4 +228,4 @@ PLACERS = {
     "feeding_tube": _place_feeding_tube,
     "sternal_wires": _place_sternal_wires,
 }
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

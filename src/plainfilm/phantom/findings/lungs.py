@@ -16,7 +16,7 @@ _HEIGHTS = {"apical": 62.0, "upper": 28.0, "mid": -38.0, "lower": -92.0, "basal"
 
 
 def site_centre(body: Body, side: str, site: str, rng: np.random.Generator) -> Array:
-    """A point (mm) of the lung of `side` at `site`, where a finding may have its middle."""
+    """A point (mm) of the lung of `side` at `site`, a possible centre of a finding."""
     sign, size = sign_of(side), body.size
     z = _HEIGHTS[site] * size + rng.normal(0, 7)
     z = max(z, body.dome_top(side) + 12 * size)
@@ -63,7 +63,7 @@ def _place_consolidation(
 def _cluster(
     scene: Scene, finding: Finding, centre: Array, spread: float, amount: float, rng: np.random.Generator
 ) -> None:
-    """A few overlapping clouds around `centre`, counted to the finding's outline."""
+    """A few overlapping clouds around `centre`, added to the finding's outline."""
     for index in range(int(rng.integers(3, 6))):
         offset = rng.normal(0, 0.55 if index else 0.0, 3) * spread
         sigmas = spread * rng.uniform(0.6, 1.0, 3) * (1.0 if index == 0 else 0.7)
@@ -201,4 +201,4 @@ PLACERS = {
     "lobar_atelectasis": _place_lobar_atelectasis,
     "pleural_plaques": _place_plaques,
 }
-"""How each kind of finding is added, by its name in `truth.OBSERVATIONS`."""
+"""The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

@@ -9,7 +9,7 @@ from plainfilm.phantom.truth import Finding
 
 
 def apply(body: Body, finding: Finding) -> None:
-    """Changes the numbers of `body`, if `finding` is of a kind that does."""
+    """Change the numbers of `body`, if the kind of `finding` changes shapes."""
     severity = finding.severity
     if finding.kind == "cardiomegaly":
         body.heart_scale *= 1.17 + 0.33 * severity
@@ -65,7 +65,7 @@ def _change_side(body: Body, finding: Finding, side: str) -> None:
 
 
 def mark(scene: Scene, body: Body, finding: Finding) -> None:
-    """Marks the outline of a finding that is a change of shape."""
+    """Mark the outline of a finding that changes a shape."""
     if finding.kind == "cardiomegaly":
         scene.mark(finding.key, *heart_parts(body))
     elif finding.kind == "wide_mediastinum":

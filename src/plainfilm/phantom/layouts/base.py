@@ -4,18 +4,18 @@ A layout module has three functions, all called with the corpus folder:
 
     write_study(root, patient, study, films)    the files of one study; called in any process, any order
     write_tables(root, patients, seed)          the tables of the corpus; called once, at the end
-    expected(root, patients, seed)              what a right reader makes of the corpus, from what is true:
+    expected(root, patients, seed)              the content for a correct reader, computed from the truth:
                                                 studies as the source of the same name should yield them,
-                                                and a `Rejection` for whatever cannot be used
+                                                and a `Rejection` for all unusable parts
 
-and may have
+and optionally
 
-    STORIES                                     {story: share}: who its patients are (`phantom.scenarios`);
+    SCENARIOS                                     {scenario: share}: who its patients are (`phantom.scenarios`);
                                                 those of a whole hospital otherwise
     REPORTS                                     who writes its reports (`phantom.reports.WRITERS`)
 
-`expected` is what the readers are tested against (ids, views, splits, labels, boxes in pixels of the raw
-image), so it is made from the truth and not from the files. `phantom.publishing` has what layouts share.
+`expected` is the reference for tests of the readers (ids, views, splits, labels, boxes in pixels of the raw
+image), so it is computed from the truth and not from the files. `phantom.publishing` has shared functions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from plainfilm.types import Rejection, Study
 
 
 class Layout(Protocol):
-    """What a module of this folder offers."""
+    """The names in a module of this folder."""
 
     def write_study(
         self, root: Path, patient: PatientTruth, study: StudyTruth, films: Sequence[NDArray[np.uint8]]
@@ -42,13 +42,13 @@ class Layout(Protocol):
         ...
 
     def write_tables(self, root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
-        """Everything that is about more than one study."""
+        """Write everything that concerns more than one study."""
         ...
 
     def expected(
         self, root: Path, patients: Sequence[PatientTruth], seed: int
     ) -> Iterator[Study | Rejection]:
-        """What a right reader makes of it."""
+        """The content for a correct reader."""
         ...
 
 

@@ -4,10 +4,9 @@
     train.csv, valid.csv     index, image, text_label   lists as Python writes them
     test.csv                 index, image, a column of 0 or 1 for each label, text
 
-Quirks kept: "Pigtail malpositon", rows with several labels, with none, with one that is none of the 13, no
-word of who the patient is, test rows without text where the report is lost. All patients are those whose
-films are taken at the bedside, to see where tubes and lines end: among others the projection alone would
-tell that there are none.
+Quirks kept: "Pigtail malpositon", rows with several labels, with none, with one outside the 13, no patient
+ids, test rows without text if the report is lost. All patients have bedside films to check tubes and lines:
+among other patients, the projection alone would reveal the absence of devices.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from plainfilm.phantom.truth import Finding, PatientTruth, StudyTruth, placement
 from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
-STORIES = {"bedside": 1.0}
+SCENARIOS = {"bedside": 1.0}
 REPORTS = "mixed"
 _DEVICES = {
     ("tracheal_tube", "in place"): "Endotracheal tube in place",
@@ -37,7 +36,7 @@ _DEVICES = {
     ("feeding_tube", "malposition"): "NG tube malposition",
     ("central_line", "in place"): "Central venous catheter in place",
 }
-"""The label of each device by where it ends; a central line that is out of place has none."""
+"""The label of each device by its placement; a malpositioned central line has none."""
 _FINDINGS = {
     "pneumothorax": "Pneumothorax",
     "subcutaneous_emphysema": "Subcutaneous emphysema",
@@ -86,7 +85,7 @@ def _of_split(patients: Sequence[PatientTruth], split: str) -> list[StudyTruth]:
 
 
 def positive_labels(study: StudyTruth) -> list[str]:
-    """The labels that are there, in the order of the labels."""
+    """The positive labels, in the order of the labels."""
     there = {_label(finding) for finding in study.findings}
     return [name for name in LABELS if name in there]
 
@@ -102,7 +101,7 @@ def _has_unknown(study: StudyTruth, seed: int) -> bool:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """A study a row, each of a patient of its own; negative labels and reports in the test table only."""
+    """A study per row, each of its own patient; negative labels and reports in the test table only."""
     for split, table in _TABLES.items():
         for number, study in enumerate(_of_split(patients, split), start=1):
             tested = split == "test"

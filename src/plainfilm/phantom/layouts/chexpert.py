@@ -6,9 +6,9 @@
     CheXpert/test_labels.csv                                                Path, 14 labels
     df_chexpert_plus_240401.csv                                             reports of both of the first
 
-Labels of the training set are what the reports say (1.0, 0.0, -1.0 or blank), those of the other two what is
-on the films (1.0 or 0.0). Quirks kept: AP films of lying patients called AP, a frontal film called LL now
-and then, an age of 0 or a sex "Unknown" where none is known, no view, sex or age in the test set's table.
+Labels of the training set come from the reports (1.0, 0.0, -1.0 or blank), those of the other two from the
+films (1.0 or 0.0). Quirks kept: AP films of lying patients labelled AP, occasionally a frontal film labelled
+LL, an age of 0 or a sex "Unknown" if unknown, no view, sex or age in the test set's table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OBSERVATIONS = (
     *("Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other"),
     *("Fracture", "Support Devices"),
 )
-"""The columns of labels in their order, which is not the alphabet's."""
+"""The columns of labels in their published order."""
 _OPACITIES = {"Edema", "Consolidation", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _FILM_HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
 _PLUS_HEADER = (
@@ -63,7 +63,7 @@ def write_study(
 
 
 def film_places(patient: PatientTruth, study: StudyTruth) -> list[str]:
-    """Where the films of a study lie below the corpus, in order: the tables say so too."""
+    """The paths of the films of a study below the corpus, in order, as in the tables."""
     release = _TEST_RELEASE if patient.split == "test" else RELEASE
     folder = f"{release}/{_FOLDERS[patient.split]}/patient{patient.patient_id}/study{study.order + 1}"
     return [
@@ -90,7 +90,7 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
 
 
 def film_rows(patient: PatientTruth, study: StudyTruth, seed: int) -> Iterator[tuple[str, ...]]:
-    """A row a film: path, sex, age, plane, position and the labels of its study."""
+    """A row per film: path, sex, age, plane, position and the labels of its study."""
     cells = _cells(study_states(patient, study))
     for place, film in zip(film_places(patient, study), study.films, strict=True):
         frontal = View(film.view).is_frontal
@@ -119,7 +119,7 @@ def _position(film: Film, seed: int) -> str:
 
 
 def study_states(patient: PatientTruth, study: StudyTruth) -> dict[str, int]:
-    """The labels of a study: what the report says in the training set, else what is on the films."""
+    """The labels of a study: from the report in the training set, otherwise from the films."""
     if patient.split == "train":
         return {name: state for name, state in study.states.items() if name in CHEXPERT}
     there = {finding.observation for finding in study.findings}
@@ -163,7 +163,7 @@ def _report_rows(patient: PatientTruth, study: StudyTruth) -> Iterator[tuple[str
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The studies; an age of 0 is told once, by the row of the study's first film."""
+    """The studies; an age of 0 is reported once, for the row of the study's first film."""
     rows = {"train": 0, "validation": 0, "test": 0}
     for patient, study in studies_of(patients):
         table, first = _TABLES[patient.split], rows[patient.split] + 1
@@ -174,7 +174,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
 
 
 def expected_study(root: Path, patient: PatientTruth, study: StudyTruth, seed: int) -> Study:
-    """What a right reader makes of a study."""
+    """The study for a correct reader."""
     tested = patient.split == "test"
     study_id = f"patient{patient.patient_id}_study{study.order + 1}"
     origin = f"chexpert/{_TABLES[patient.split]}"

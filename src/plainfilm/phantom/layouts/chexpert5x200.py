@@ -54,12 +54,12 @@ def _states(study: StudyTruth) -> dict[str, int]:
 
 
 def _frontal(study: StudyTruth) -> int:
-    """The place of the first frontal film."""
+    """The index of the first frontal film."""
     return next(place for place, film in enumerate(study.films) if View(film.view).is_frontal)
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study]:
-    """The chosen studies with their one film, whose view the table does not say, all for testing."""
+    """The chosen studies with their one film, without a view (the table has none), all for testing."""
     for patient, study in _chosen(patients):
         whole = chexpert.expected_study(root, patient, study, seed)
         film = whole.images[_frontal(study)]

@@ -1,10 +1,10 @@
 """COVID-19 Image Data Collection as its repository is cloned.
 
-    metadata.csv     one row an image, the 29 columns of the last release and one without a name
+    metadata.csv     one row per image, the 29 columns of the last release and one without a name
     images/          .jpg, .jpeg, .png and .JPG, laterals and slices of CT among the films
 
 Quirks kept: findings as paths ("Pneumonia/Viral/COVID-19"), "todo" and "Unknown", one note for all films of
-a case, CT in the same table, days counted from the first symptom, licences image by image.
+a case, CT in the same table, days counted from the first symptom, a licence per image.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _PNEUMONIAS = (
     "Pneumonia",
 )
 _ONE_IN = 4
-"""One study in so many has a slice of CT beside its films."""
+"""One in this many studies has a slice of CT beside its films."""
 
 
 def write_study(
     root: Path, patient: PatientTruth, study: StudyTruth, films: Sequence[NDArray[np.uint8]]
 ) -> None:
-    """The films, and now and then a slice of CT: here the middle of the first film."""
+    """Write the films, and occasionally a slice of CT: here the middle of the first film."""
     for film, array in zip(study.films, films, strict=True):
         _write(root / "images" / _name(film), array)
     if _has_ct(study):
@@ -138,7 +138,7 @@ def _licence(name: str) -> str | None:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The studies with all the findings a path names; CT is told."""
+    """The studies with all findings of a path; CT is rejected."""
     for patient, study in studies_of(patients):
         names = [] if _finding(study) in ("todo", "Unknown") else _finding(study).split("/")
         labels = tuple(Label(name, State.POSITIVE, "covid19_idc/finding") for name in names)

@@ -1,4 +1,4 @@
-"""A folder of DICOM files as a PACS exports them, with everything in it that does not belong there.
+"""A folder of DICOM files as exported from a PACS, with everything in it that does not belong there.
 
     Phantom_10000001/20200105_A50000001/IM000001       films, without endings or as .dcm
     Phantom_10000001/20200105_A50000001/SR000001       a structured report beside one study in three
@@ -43,7 +43,7 @@ _POSITIONS = {View.PA: "PA", View.AP: "AP", View.AP_SUPINE: "AP", View.LATERAL: 
 
 
 def _key(seed: int) -> bytes:
-    """A key that everybody can know: phantoms have nothing to hide."""
+    """A public key: phantoms have no secrets."""
     return f"the key of the phantoms of seed {seed}".encode()
 
 
@@ -97,7 +97,7 @@ def _person(patient: PatientTruth, study: StudyTruth) -> dict[str, Any]:
 
 
 def _about(film: Film) -> dict[str, Any]:
-    """Identity and view of a film; the view is stated in the way `_way` says."""
+    """Identity and view of a film; `_way` chooses how the view is stated."""
     about: dict[str, Any] = {"SOPInstanceUID": uid_of("film", film.film_id)}
     view, way = View(film.view), _way(film)
     if way == "position":
@@ -161,11 +161,11 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
 
 
 _STRAYS = {"DICOMDIR": {}, "stray/IM000001": {"Modality": "CT", "StudyInstanceUID": "1.2.5"}}
-"""DICOM files that are no films, and what their headers say."""
+"""DICOM files that are no films, with their headers."""
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The studies under their pseudonyms, and what does not belong here."""
+    """The studies under their pseudonyms, and rejections of everything else."""
     names = Pseudonymiser(_key(seed))
     for patient, study in studies_of(patients):
         folder = _folder(root, patient, study)

@@ -1,13 +1,13 @@
 """Chest ImaGenome 1.0.0 (silver), with the films it is about in MIMIC-CXR-JPG's own layout inside.
 
-    silver_dataset/scene_graph.zip          scene_graph/DICOM_SceneGraph.json, one a frontal film
+    silver_dataset/scene_graph.zip          scene_graph/DICOM_SceneGraph.json, one per frontal film
     silver_dataset/splits/*.csv             train, valid, test (their first column without a header) and
                                             images_to_avoid, whose patients are in none of the three
     utils/cxr-record-list_view.csv          every film of MIMIC-CXR with its view position
     mimic-cxr-jpg/                          as in the layout `mimic_cxr`
 
-Quirks kept: a film that is listed and has no graph, a region with two boxes, boxes that stick out of the
-film or have no area, findings denied, sentences that speak of several regions, regions without a box.
+Quirks kept: a listed film without a graph, a region with two boxes, boxes that extend beyond the film or have
+no area, denied findings, sentences about several regions, regions without a box.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _FINDINGS = {
     "Emphysema": ("disease|{}|copd/emphysema", (_LUNG,)),
     "Support Devices": ("device|{}|cardiac pacer and wires", ("left chest wall",)),
 }
-"""What a graph says of a phantom's observation, and of which regions."""
+"""The attribute of a phantom's observation in a graph, and its regions."""
 
 Statements = dict[str, list[tuple[str, list[str]]]]
-"""Region → sentences, each with what it states."""
+"""Region → sentences, each with its statements."""
 
 
 def write_study(
@@ -95,7 +95,7 @@ def _graph(patient: PatientTruth, study: StudyTruth, film: Film) -> dict[str, An
 
 
 def _corners(film: Film) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
-    """The boxes of the graph in whole pixels, some of them wrong in the ways of the corpus."""
+    """The boxes of the graph in whole pixels, some of them with the errors of the corpus."""
     for name, box in region_boxes(film).items():
         rng = generator("imagenome", film.film_id, name)
         x0, y0, x1, y1 = (int(value) for value in (box.x0, box.y0, box.x1, box.y1))
@@ -152,7 +152,7 @@ def _attribute(film: Film, region: str, said: Sequence[tuple[str, list[str]]]) -
 
 
 def _statements(study: StudyTruth) -> Statements:
-    """What each sentence says of each region; a doubt counts as said, as it does in the corpus."""
+    """The statements of each sentence about each region; uncertain ones count, as in the corpus."""
     found: Statements = {}
     for sentence in study.sentences:
         for region, attributes in _said(study, sentence).items():
@@ -201,7 +201,7 @@ def _films(patients: Sequence[PatientTruth], frontal: bool) -> Iterator[tuple[st
 
 
 def _zip(folder: Path) -> None:
-    """Packs the graphs, so that the same graphs are the same bytes, and removes the folder."""
+    """Zip the graphs, with the same bytes for the same graphs, and remove the folder."""
     with replacing(folder.with_suffix(".zip")) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in sorted(folder.glob("*.json")):
             entry = zipfile.ZipInfo(f"{folder.name}/{path.name}", _EARLIEST)
@@ -210,7 +210,7 @@ def _zip(folder: Path) -> None:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """MIMIC's studies with a graph, with such films only; what is wrong in a graph is told once each."""
+    """MIMIC's studies with a graph, with such films only; each error in a graph is rejected once."""
     truths = {f"s{study.study_id}": (patient, study) for patient, study in studies_of(patients)}
     archive = root / _SILVER / "scene_graph.zip" / "scene_graph"
     for known in mimic_cxr.expected(root / _FILMS, patients, seed):
@@ -261,7 +261,7 @@ def _box(box: FilmBox, labels: tuple[Label, ...] = ()) -> Box:
 
 
 def _labels(statements: Statements, regions: Sequence[str] | Mapping[str, Any]) -> tuple[Label, ...]:
-    """What the sentences say of the regions; what any affirms is affirmed."""
+    """The statements of sentences about the regions; one affirmation outweighs denials."""
     said = {one for region in regions for _, given in statements.get(region, ()) for one in given}
     keys = {(one.split("|")[0], one.split("|")[2]) for one in said}
     return tuple(

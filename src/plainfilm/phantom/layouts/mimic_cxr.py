@@ -3,13 +3,13 @@
     files/pNN/pSUBJECT/sSTUDY/DICOM.jpg      films
     files/pNN/pSUBJECT/sSTUDY.txt            the report, beside the study's folder
     mimic-cxr-2.0.0-split.csv.gz             dicom_id, study_id, subject_id, split
-    mimic-cxr-2.0.0-metadata.csv.gz          one row a film
-    mimic-cxr-2.0.0-chexpert.csv.gz          one row a report, 14 observations: 1.0, 0.0, -1.0 or blank
-    mimic-cxr-2.0.0-negbio.csv.gz            the same of another labeller, which errs now and then
+    mimic-cxr-2.0.0-metadata.csv.gz          one row per film
+    mimic-cxr-2.0.0-chexpert.csv.gz          one row per report, 14 observations: 1.0, 0.0, -1.0 or blank
+    mimic-cxr-2.0.0-negbio.csv.gz            the same by another labeller, with occasional errors
     patients.csv.gz                          subject_id, gender, anchor_age (a table of MIMIC-IV)
 
 Quirks kept: blank view positions, LL beside LATERAL, dates in the far future, studies without a report,
-with two frontal films or with a lateral alone.
+with two frontal films or with a lateral only.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _view_position(film: Film, rng: np.random.Generator) -> str:
 
 
 def _label_rows(patients: Sequence[PatientTruth], erring: int | None = None) -> Iterator[tuple[str, ...]]:
-    """A row a report. With `erring` (a seed) one state in fifty is lost or turned uncertain."""
+    """A row per report. With `erring` (a seed) one state in fifty is lost or turned uncertain."""
     for patient, study in studies_of(patients):
         if study.report is not None:
             states = _stated(study, erring)
@@ -127,7 +127,7 @@ def _label_rows(patients: Sequence[PatientTruth], erring: int | None = None) -> 
 
 
 def _stated(study: StudyTruth, erring: int | None) -> dict[str, int]:
-    """The states of the 14 observations that a labeller's table has of a report."""
+    """The states of the 14 observations of a report in a labeller's table."""
     states = {name: state for name, state in study.states.items() if name in _COLUMNS}
     if erring is not None:
         _spoil(states, generator(erring, "negbio", study.study_id))

@@ -1,4 +1,4 @@
-"""MIMIC-CXR 2.1.0 with DICOM films, and the tables of MIMIC-CXR-JPG beside it, as wget leaves both.
+"""MIMIC-CXR 2.1.0 with DICOM films, and the tables of MIMIC-CXR-JPG beside it, as downloaded by wget.
 
     mimic-cxr/2.1.0/files/pNN/pSUBJECT/sSTUDY/DICOM.dcm
     mimic-cxr/2.1.0/cxr-record-list.csv.gz          subject_id, study_id, dicom_id, path
@@ -7,7 +7,7 @@
     mimic-cxr-jpg/2.1.0/mimic-cxr-2.0.0-*.csv.gz    as in the layout `mimic_cxr`
 
 Quirks kept: films in both photometric interpretations, compressed and not; a study whose films were
-withdrawn, a report that is blank, a report that is listed and missing.
+withdrawn, a blank report, a report that is listed but missing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _RELEASE, _TABLES = Path("mimic-cxr", "2.1.0"), Path("mimic-cxr-jpg", "2.1.0")
 _SYNTAXES: tuple[Syntax, ...] = ("explicit", "implicit", "rle")
 _WITHDRAWN, _BLANK = 0.12, 0.04
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""Files in the archive bear the earliest date that a zip can hold."""
+"""The time of files in the archive: the earliest that a zip can hold."""
 
 
 def _published(study: StudyTruth) -> StudyTruth:
-    """The study as it got into the release: now and then without its films, or with a blank report."""
+    """The study as released: occasionally without its films, or with a blank report."""
     chance = generator("mimic_cxr_dicom", study.study_id).random()
     if study.report is not None and chance < _WITHDRAWN:
         return replace(study, films=())
@@ -112,7 +112,7 @@ def _write_reports(path: Path, patients: Sequence[PatientTruth]) -> None:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The studies as the layout `mimic_cxr` has them, with what this release lacks."""
+    """The studies of the layout `mimic_cxr`, without those missing from this release."""
     reports = root / _RELEASE / "mimic-cxr-reports.zip"
     published = _patients(patients)
     texts = {f"s{study.study_id}": study.report for _, study in studies_of(published)}

@@ -1,12 +1,12 @@
 """MS-CXR 1.1.0, with the films it is about in MIMIC-CXR-JPG's own layout inside.
 
-    MS_CXR_Local_Alignment_v1.1.0.csv       a row a box: dicom_id, category_name, label_text, path, x, y, w,
+    MS_CXR_Local_Alignment_v1.1.0.csv       a row per box: dicom_id, category_name, label_text, path, x, y, w,
                                             h, image_width, image_height, split
     MS_CXR_Local_Alignment_v1.1.0.json      the same as COCO
     mimic-cxr-jpg/                          as in the layout `mimic_cxr`
 
 Boxes are of findings that a sentence of the report states as present, on frontal films. A phrase has several
-boxes where the finding is on both sides; some boxes stick out of their film.
+boxes if the finding is on both sides; some boxes extend beyond their film.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ class _Annotation:
 
     @property
     def path(self) -> str:
-        """The film's place in MIMIC-CXR-JPG."""
+        """The film's path in MIMIC-CXR-JPG."""
         subject = self.patient.patient_id
         return f"files/p{subject[:2]}/p{subject}/s{self.study.study_id}/{self.film.film_id}.jpg"
 
     @property
     def split(self) -> str:
-        """The table's own split of the patient, which is not MIMIC's."""
+        """The table's own split of the patient, different from MIMIC's."""
         chance = generator("ms_cxr", self.patient.patient_id).random()
         return "train" if chance < 0.7 else "validation" if chance < 0.85 else "test"
 

@@ -1,12 +1,12 @@
-"""ChestX-ray14 as Box and Kaggle give it: one frontal film a study, square, with findings and some boxes.
+"""ChestX-ray14 as distributed on Box and Kaggle: one square frontal film per study, findings, some boxes.
 
     images_001/images/PATIENT_FOLLOWUP.png ... images_012/...     films, made 1024 x 1024
-    Data_Entry_2017.csv                                           one row a film
+    Data_Entry_2017.csv                                           one row per film
     train_val_list.txt, test_list.txt                             names
     BBox_List_2017.csv                                            boxes of eight findings on half of the films
 
-Quirks kept: odd headers, cells behind the last header, ages above 350, a few films in RGBA, "Infiltrate" in
-the table of boxes for what is "Infiltration" in the other, studies without a frontal film missing altogether.
+Quirks kept: odd headers, cells beyond the last header, ages above 350, a few films in RGBA, "Infiltrate" in
+the table of boxes for "Infiltration" in the other, no entries for studies without a frontal film.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FINDINGS = {
     "fibrosis": "Fibrosis",
     "hernia": "Hernia",
 }
-"""The class of each kind of finding; the others have none. An opacity that is a pneumonia is that as well."""
+"""The class of each kind of finding; others have none. An opacity from pneumonia has both classes."""
 _BOXED = {
     "Atelectasis": "Atelectasis",
     "Cardiomegaly": "Cardiomegaly",
@@ -134,7 +134,7 @@ def _age(study: StudyTruth, seed: int) -> int:
 
 
 def _found(study: StudyTruth) -> list[str]:
-    """The classes that a study shows, in the order of the classes."""
+    """The classes of a study, in the order of the classes."""
     found = {FINDINGS[finding.kind] for finding in study.findings if finding.kind in FINDINGS}
     found |= {"Pneumonia" for finding in study.findings if finding.cause == "pneumonia"}
     return [name for name in _CLASSES if name in found]
@@ -155,7 +155,7 @@ def _boxes(study: StudyTruth, film: Film, seed: int) -> Iterator[Box]:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """A study a film; who of the patients that are not for testing is for validation is the reader's rule."""
+    """A study per film; the reader's rule assigns training patients to validation."""
     for number, (patient, study, film) in enumerate(_published(patients), start=1):
         age = _age(study, seed)
         if age > 130:

@@ -5,8 +5,8 @@
     indiana_projections.csv                 uid, filename, projection
 
 Quirks kept: reports without a film and films without an entry in the table of views, blank sections and blank
-reports, XXXX for what was removed, AP films called frontal, "normal" and "No Indexing" for headings, a film
-that a report names and nobody has.
+reports, XXXX for removed words, AP films labelled frontal, "normal" and "No Indexing" for headings, a film
+named by a report but missing.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _HEADINGS = {
     "foreign_body": "Foreign Bodies",
     "tuberculosis": "Tuberculosis",
 }
-"""The heading an indexer gives to each kind of finding."""
+"""The MeSH heading of each kind of finding."""
 
 
 def write_study(
@@ -115,7 +115,7 @@ def _document(study: StudyTruth) -> ElementTree.Element:
 
 
 def _texts(study: StudyTruth) -> Iterator[tuple[str, str]]:
-    """The sections of the report, each on one line; text under no header is called findings."""
+    """The sections of the report, each on one line; text under no header becomes findings."""
     for section in parse_sections(study.report or "", "mimic_cxr"):
         name = "findings" if section.name == "other" else section.name
         if name in _SECTIONS:
@@ -152,7 +152,7 @@ def _projection(film: Film) -> str | None:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """A study a report; its patient is not known, so it stands for one."""
+    """A study per report; its patient is unknown, so each study has its own."""
     for _, study in studies_of(patients):
         name = f"CXR{_uid(study)}"
         report = report_of(_in_order(study))

@@ -6,8 +6,8 @@
     stage_2_test_images/PATIENTID.dcm     without labels
     pneumonia-challenge-dataset-mappings_2018.json
 
-Quirks kept: an id for each film that the tables call the patient, blank boxes, rows repeated in the class
-table, ages without a unit, an age of 155, headers without a view.
+Quirks kept: a film id that the tables call the patient, blank boxes, repeated rows in the class table, ages
+without a unit, an age of 155, headers without a view.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _is_mistyped(film: Film) -> bool:
 
 
 def _boxes(study: StudyTruth, film: Film) -> list[Corners]:
-    """What looks like pneumonia, whether it is or not."""
+    """The boxes of everything that looks like pneumonia."""
     found = targets(study, film, _class_of).get(_OPACITY, [])
     return [squared_box(corners, film) for corners in found]
 

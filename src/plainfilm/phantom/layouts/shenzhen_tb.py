@@ -1,9 +1,9 @@
 """The Shenzhen set as `ChinaSet_AllFiles.zip` unpacks.
 
     CXR_png/CHNCXR_0001_0.png              frontal films, the normal ones first
-    ClinicalReadings/CHNCXR_0001_0.txt     sex and age, then what was read
+    ClinicalReadings/CHNCXR_0001_0.txt     sex and age, then the reading
 
-Quirks kept: most films are saved in colour though grey, no patient numbers, first lines typed in many ways.
+Quirks kept: most films are saved in colour though grey, no patient numbers, varying spellings of first lines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WAYS = 4
 def write_study(
     root: Path, patient: PatientTruth, study: StudyTruth, films: Sequence[NDArray[np.uint8]]
 ) -> None:
-    """The first frontal film under the study's number; `write_tables` gives it its name."""
+    """Write the first frontal film under the study's number; `write_tables` renames it."""
     for film, array in zip(study.films, films, strict=True):
         if film in frontal_films(study)[:1]:
             grey = stable_hash(study.study_id, "colour") % 4 == 0

@@ -1,11 +1,11 @@
-"""The SIIM-ACR Pneumothorax Segmentation challenge as it was given out on Kaggle.
+"""The SIIM-ACR Pneumothorax Segmentation challenge as distributed on Kaggle.
 
     train-rle.csv                                   ImageId, EncodedPixels
     dicom-images-train/STUDY/SERIES/IMAGEID.dcm     8 bit, 1024 x 1024, whatever --size is
     dicom-images-test/STUDY/SERIES/IMAGEID.dcm      without labels
 
-Quirks kept: spaces before the second header and the cells below it, masks in several rows that overlap, a
-mask that stands twice, -1 for none, headers without a view.
+Quirks kept: spaces before the second header and the cells below it, masks in several overlapping rows, a
+repeated mask, -1 for none, headers without a view.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _class_of(finding: Finding) -> str | None:
 
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
-    """The masks of the training films, one film after another in no order."""
+    """Write the masks of the training films, in random order."""
     films = published(patients, test=False)
     rows = [(_id(film), text) for _, study, film in films for text in _texts(study, film)]
     order = generator(seed, "siim rows").permutation(len(rows)).tolist()
@@ -93,7 +93,7 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
 
 
 def _texts(study: StudyTruth, film: Film) -> list[str]:
-    """The cells of a film's rows; a mask now and then comes in two parts that overlap, or twice."""
+    """The cells of a film's rows; occasionally a mask has two overlapping parts, or is repeated."""
     texts = []
     for mask in _masks(study, film):
         parts = [mask]
@@ -118,7 +118,7 @@ def _stands_twice(film: Film) -> bool:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> str:
-    """A mask (H, W) as starts and lengths down the columns, each start counted from the end before it."""
+    """A mask (H, W) as starts and lengths down the columns, each start relative to the previous end."""
     marked = np.concatenate([[False], mask.T.ravel(), [False]])
     edges = np.flatnonzero(marked[1:] != marked[:-1])
     starts, ends = edges[::2], edges[1::2]

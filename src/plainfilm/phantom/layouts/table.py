@@ -1,11 +1,11 @@
-"""Tables as a site exports its own: a row an image, a column for every role that the source `table` knows.
+"""Tables as a site exports its own: a row per image, a column for every role of the source `table`.
 
     train.csv, val.csv, test.csv    path, image_id, study_id, patient_id, view, report, labels, age, sex,
                                     licence, study_date
     films/STUDY_VIEW.png            laterals too
 
 Quirks kept: two spellings of a view and of a sex, DICOM's age strings, rows that repeat their study's text,
-studies without films, a film that is not there, an age that is none, labels joined with a bar.
+studies without films, a missing film, an invalid age, labels joined with a bar.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
 
 
 def _said(patient: PatientTruth, study: StudyTruth) -> tuple[object, ...]:
-    """What every row of a study says but for its film."""
+    """The cells of a study's rows, except those of the film."""
     age = "old" if _has_an_odd_age(study) else f"{int(study.age):03d}Y"
     sex = _SEXES[patient.sex][study.order % 2]
     labels = "|".join(_found(study))
@@ -90,7 +90,7 @@ def _found(study: StudyTruth) -> list[str]:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """Every study under its true ids and in its true split; the labels are what is there."""
+    """Every study under its true ids and in its true split; the labels are those of the findings."""
     for patient, study in studies_of(patients):
         films = [] if _has_no_films(study) else study.films
         yield Study(

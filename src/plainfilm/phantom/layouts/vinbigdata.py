@@ -4,8 +4,8 @@
     train/IMAGE.dicom
     test/IMAGE.dicom    without labels
 
-Quirks kept: rows in no order, whole pixels, readers who disagree, a box that leaves its film, blank corners
-of "No finding", and the films as in `vindr_cxr`.
+Quirks kept: rows in no order, whole pixels, readers who disagree, a box that extends beyond its film, blank
+corners of "No finding", and the films as in `vindr_cxr`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _path(root: Path, patient: PatientTruth, film: Film) -> Path:
 
 
 def _class_of(finding: Finding) -> str | None:
-    """What the competition has no class for is another lesion in it."""
+    """The class in the competition; findings without one are other lesions."""
     name = local_class(finding)
     return name if name is None or name in CLASSES else "Other lesion"
 
@@ -77,7 +77,7 @@ def _drawn(study: StudyTruth, film: Film, number: int) -> list[Drawn]:
 
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
-    """The one table: a row for each box, and for each reader who sees nothing."""
+    """Write the table: a row for each box, and for each reader without findings."""
     rows: list[tuple[object, ...]] = []
     for number, (_, study, film) in enumerate(published(patients, "train")):
         drawn, image = _drawn(study, film, number), image_id("vinbigdata", film)
@@ -110,7 +110,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
 
 
 def _labels(film: Film, drawn: Sequence[Drawn]) -> Iterator[Label]:
-    """A reader says no to every class that they draw no box of; what two of three say is the majority."""
+    """A reader negates every class without a box; two of three readers are the majority."""
     seen = {reader: {box.name for box in drawn if box.reader == reader} for reader in three_readers(film)}
     said = {reader: names or {_NONE} for reader, names in seen.items()}
     for name in (*CLASSES, _NONE):

@@ -6,7 +6,7 @@
     annotations/annotations_train.csv      image_id, rad_id, class_name, x_min, y_min, x_max, y_max
     annotations/annotations_test.csv       the same without rad_id
 
-Quirks kept: readers who disagree, a box that stands twice, a box that leaves its film, rows of "No finding"
+Quirks kept: readers who disagree, a repeated box, a box that extends beyond its film, rows of "No finding"
 with blank corners, one class of two names ("Other diseases" in train, "Other disease" in test), MONOCHROME1,
 10 to 16 bits, compressed pixels, unknown ages and sexes.
 """
@@ -65,7 +65,7 @@ CLASSES = (*LOCAL, *_GLOBAL, _OTHER, _NONE)
 _CORNERS = ("x_min", "y_min", "x_max", "y_max")
 _DIGITS = 3
 _TWICE_EVERY, _OUT_EVERY = 11, 13
-"""On how many films one has a box that stands twice, and one that leaves it."""
+"""One film in this many has a repeated box, and one a box that extends beyond it."""
 
 
 def write_study(
@@ -80,13 +80,13 @@ def write_study(
 
 
 def _drawn(study: StudyTruth, film: Film, number: int) -> list[Drawn]:
-    """The boxes of the three readers of the film of that number."""
+    """The boxes of the three readers of the film number `number`."""
     found = targets(study, film, local_class)
     return readings(film, found, LOCAL, _DIGITS, sticks_out=number % _OUT_EVERY == _OUT_EVERY - 1)
 
 
 def _positives(study: StudyTruth, film: Film, drawn: Sequence[Drawn]) -> dict[str, set[str]]:
-    """The classes each reader says yes to."""
+    """The positive classes of each reader."""
     said = {}
     for reader in three_readers(film):
         rng = generator("vindr global", film.film_id, reader)
@@ -97,7 +97,7 @@ def _positives(study: StudyTruth, film: Film, drawn: Sequence[Drawn]) -> dict[st
 
 
 def _consensus(study: StudyTruth, film: Film) -> tuple[dict[str, list[Corners]], set[str]]:
-    """The boxes of a test film by class, and the classes the five readers say yes to."""
+    """The boxes of a test film by class, and the positive classes of the consensus."""
     found = targets(study, film, local_class)
     boxes = {name: [rounded(box, _DIGITS) for box in corners] for name, corners in found.items()}
     return boxes, (set(boxes) | global_classes(study)) or {_NONE}
@@ -137,7 +137,7 @@ def _stands_twice(drawn: Sequence[Drawn], number: int) -> bool:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The films with everybody's boxes and labels, their majority and their fused boxes."""
+    """The films with all readers' boxes and labels, their majority and their fused boxes."""
     for number, (patient, study, film) in enumerate(published(patients, "train")):
         drawn = _drawn(study, film, number)
         boxes = [Box(box.name, "observation", *box.corners, annotator=box.reader) for box in drawn]

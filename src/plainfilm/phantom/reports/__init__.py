@@ -1,4 +1,4 @@
-"""Reports of phantom studies, written by a grammar whose every sentence knows what it states."""
+"""Reports of phantom studies, from a grammar with the statements of every sentence."""
 
 from collections.abc import Callable, Mapping
 

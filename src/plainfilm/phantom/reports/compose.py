@@ -1,4 +1,4 @@
-"""Puts a whole report together: what is said in which section, and the page it is typed on."""
+"""Composes a whole report: the sentences of each section, and the typed page."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from plainfilm.types import View
 _LUNG = {"Lung Opacity", "Consolidation", "Edema", "Pneumonia", "Atelectasis", "Lung Lesion"}
 _HEART = {"Cardiomegaly", "Enlarged Cardiomediastinum"}
 _SHADOWS = {"Fibrosis", "Tuberculosis"}
-"""Observations beside those of `_LUNG` that make a lung less than clear."""
+"""Observations besides those of `_LUNG` that make a lung less than clear."""
 _GROUPS = {
     "Support Devices": "devices",
     **dict.fromkeys([*sorted(_HEART), "Pneumomediastinum"], "heart"),
     **dict.fromkeys(["Fracture", "Subcutaneous Emphysema", "Hernia", "Foreign Body"], "rest"),
 }
-"""Where in the findings an observation is told, if not among the lungs."""
+"""The place of an observation in the findings, if not among the lungs."""
 _DENIABLE = (set(OBSERVATIONS.values()) | {"Pneumonia"}) - {"Support Devices", "Pleural Other"}
 _MAY_BE_UNCERTAIN = {
     "effusion": 0.5,
@@ -65,9 +65,9 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """A report, what each of its sentences states, and what it states as a whole.
+    """A report, the statements of each of its sentences, and its states as a whole.
 
-    `findings` are the visit's with `stated` as the report has it.
+    `findings` are the visit's with `stated` as in the report.
     """
 
     text: str
@@ -90,10 +90,9 @@ def write_report(age: float, sex: str, visit: Visit, rng: np.random.Generator) -
 
 
 def study_states(sentences: Sequence[StatedSentence]) -> dict[str, int]:
-    """The states of a report: positive before uncertain before negative; No Finding where none is left.
+    """The states of a report: positive before uncertain before negative; No Finding if none is left.
 
-    No Finding is positive where nothing but devices is positive or uncertain, as the CheXpert labeller
-    has it.
+    No Finding is positive if nothing but devices is positive or uncertain, as in the CheXpert labeller.
     """
     states: dict[str, int] = {}
     rank = {NEGATIVE: 0, UNCERTAIN: 1, POSITIVE: 2}
@@ -149,7 +148,7 @@ def _tell_findings(
 def _fitting(
     options: Sequence[str | dict[str, str]], true: Collection[str | None], rng: np.random.Generator
 ) -> str:
-    """One of `options`; a mapping has a `text` that is not said where its `unless` is `true`."""
+    """One of `options`; a mapping has a `text`, left out if its `unless` is in `true`."""
     said = [option for option in options if isinstance(option, str) or option["unless"] not in true]
     option = pick(said, rng)
     return option if isinstance(option, str) else str(option["text"])
@@ -250,7 +249,7 @@ def _devices_of(statements: list[Statement]) -> list[Statement]:
 def _type_head(page: Page, style: str, age: float, sex: str, visit: Visit, rng: np.random.Generator) -> None:
     words, kind = phrases(), _examination(visit.views)
     who = f"___ year old {'woman' if sex == 'F' else 'man'} with " if rng.random() < 0.7 else ""
-    why = expand(pick(words["indication"][visit.story], rng), {}, rng)
+    why = expand(pick(words["indication"][visit.scenario], rng), {}, rng)
     why = who + (why[:1].lower() + why[1:] if not why[:2].isupper() else why)
     if style == "plain":
         page.line(expand(pick(words["examination"][kind], rng), {}, rng))

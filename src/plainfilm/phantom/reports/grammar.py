@@ -1,4 +1,4 @@
-"""Phrases with choices in them, filled in at random: `[a|b]` picks one, `{name}` is replaced."""
+"""Phrases with random choices: `[a|b]` picks one, `{name}` is replaced."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pick(options: Sequence[Any], rng: np.random.Generator) -> Any:
 def choose(template: str, slots: Mapping[str, str], rng: np.random.Generator) -> str:
     """`template` with slots filled and a choice made in every bracket, innermost first.
 
-    A slot's value may hold choices too. A slot that is not given is an error of the grammar.
+    A slot's value may contain choices too. A missing slot is an error of the grammar.
     """
     text = template
     while match := _SLOT.search(text):
@@ -41,7 +41,7 @@ def choose(template: str, slots: Mapping[str, str], rng: np.random.Generator) ->
 
 
 def expand(template: str, slots: Mapping[str, str], rng: np.random.Generator) -> str:
-    """A sentence from `template`: chosen as by `choose`, with clean spaces and a capital in front."""
+    """A sentence from `template`, as by `choose`, with clean spaces and an initial capital."""
     return tidy(choose(template, slots, rng))
 
 
@@ -52,7 +52,7 @@ def _fill(name: str, slots: Mapping[str, str]) -> str:
 
 
 def tidy(text: str) -> str:
-    """`text` with single spaces, none before a comma or full stop, and a capital in front."""
+    """`text` with single spaces, none before a comma or full stop, and an initial capital."""
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r"\s+([,.])", r"\1", text)
     return text[:1].upper() + text[1:]

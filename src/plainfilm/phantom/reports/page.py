@@ -1,4 +1,4 @@
-"""The typed page of a report: margins, line ends at about 80 columns, slips of the keyboard."""
+"""The typed page of a report: margins, line breaks at about 80 columns, typing errors."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SLIPS = {
     "identified": "indentified",
     "approximately": "approximatly",
 }
-"""Slips that leave every word that states something whole."""
+"""Typing errors that do not affect words with a statement."""
 
 
 class Page:
-    """Builds a report's text line by line and knows where each sentence has come to lie."""
+    """Builds a report's text line by line and records the position of each sentence."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -53,7 +53,7 @@ class Page:
         self._text += "\n \n"
 
     def paragraph(self, statements: Sequence[Statement], section: str) -> None:
-        """Sentences one after another, under no header."""
+        """Sentences one after another, without a header."""
         start = " "
         for statement in statements:
             self._sentence(start, statement, section)
@@ -91,7 +91,7 @@ class Page:
         return " ".join(words)
 
     def _flow(self, before: str, words: str) -> tuple[int, int]:
-        """Types `words` after `before`, breaking lines at the margin; where they start and end."""
+        """Type `words` after `before`, breaking lines at the margin; return their start and end."""
         self._text += before
         start = None
         for index, word in enumerate(words.split(" ")):

@@ -1,4 +1,4 @@
-"""Sentences about findings, each with the states it states."""
+"""Sentences about findings, each with its statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POSITIVE, NEGATIVE, UNCERTAIN = 1, 0, -1
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence and what it states: (observation, state) pairs."""
+    """A sentence and its statements: (observation, state) pairs."""
 
     text: str
     states: tuple[tuple[str, int], ...] = ()
@@ -25,7 +25,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Topic:
-    """What is told together: findings of one kind, on one side or on both."""
+    """Findings described together: of one kind, on one side or on both."""
 
     kind: str
     findings: tuple[Finding, ...]
@@ -33,7 +33,7 @@ class Topic:
 
     @property
     def observation(self) -> str:
-        """The observation it is about."""
+        """The observation of the topic."""
         return OBSERVATIONS[self.kind]
 
     @property
@@ -43,7 +43,7 @@ class Topic:
 
     @property
     def side(self) -> str:
-        """ "right", "left", "bilateral", or "" where sides make no sense."""
+        """ "right", "left", "bilateral", or "" for findings without a side."""
         sides = {finding.side for finding in self.findings}
         if sides >= {"right", "left"}:
             return "bilateral"
@@ -51,14 +51,14 @@ class Topic:
 
     @property
     def place(self) -> str:
-        """Where in the lungs, to stand before a noun; "" where it is not in the lungs."""
+        """The place in the lungs, to precede a noun; "" outside the lungs."""
         if self.side == "bilateral":
             return "bilateral"
         return _PLACES[(self.side, self.lead.site or "lower")] if self.side else ""
 
     @property
     def change(self) -> str | None:
-        """How it changed since the study before, if all of it changed one way."""
+        """The change since the previous study, if all findings changed the same way."""
         changes = {finding.change for finding in self.findings}
         return changes.pop() if len(changes) == 1 else None
 
@@ -89,7 +89,7 @@ _MERGED = {
 
 
 def topics(findings: Sequence[Finding]) -> list[Topic]:
-    """Findings grouped as they are told; both sides of a kind in one topic where that is usual."""
+    """Findings grouped for description; both sides of a kind in one topic if that is usual."""
     groups: dict[tuple[Any, ...], list[Finding]] = {}
     for finding in findings:
         merged = finding.kind in _MERGED and finding.variant not in ("tension", "calcified")
@@ -99,7 +99,7 @@ def topics(findings: Sequence[Finding]) -> list[Topic]:
 
 
 def slots_of(topic: Topic, rng: np.random.Generator) -> dict[str, str]:
-    """What the templates of `topic` are filled with; choices inside are made once here."""
+    """The slots of the templates of `topic`; choices inside are made once here."""
     words = phrases()["kinds"][topic.kind]
     grade = 0 if topic.lead.severity < 0.36 else 1 if topic.lead.severity < 0.7 else 2
     several = bool(words.get("plural")) or (len(topic.findings) > 1 and not words.get("mass"))
@@ -171,7 +171,7 @@ def _device_sentence(topic: Topic, rng: np.random.Generator) -> str:
 
 
 def describe_pneumonia(findings: Sequence[Finding], rng: np.random.Generator) -> Statement | None:
-    """A sentence on pneumonia where that is what made an opacity."""
+    """A sentence on pneumonia if it caused an opacity."""
     causes = [finding for finding in findings if finding.cause]
     if not causes:
         return None
@@ -184,7 +184,7 @@ def describe_pneumonia(findings: Sequence[Finding], rng: np.random.Generator) ->
 
 
 def describe_resolved(finding: Finding, rng: np.random.Generator) -> Statement | None:
-    """A sentence that says that what was there before is gone."""
+    """A sentence that states the absence of an earlier finding."""
     options = phrases()["kinds"].get(finding.kind, {}).get("resolved")
     if not options:
         return None
@@ -193,7 +193,7 @@ def describe_resolved(finding: Finding, rng: np.random.Generator) -> Statement |
 
 
 def deny(allowed: set[str], count: int, rng: np.random.Generator) -> list[Statement]:
-    """Up to `count` sentences that state observations of `allowed` absent, none of them twice."""
+    """Up to `count` sentences that deny observations of `allowed`, none of them twice."""
     options = [option for option in phrases()["normal"] if rng.random() < option.get("chance", 1.0)]
     rng.shuffle(options)
     said: set[str] = set()

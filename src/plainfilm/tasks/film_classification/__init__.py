@@ -1,1 +1,1 @@
-"""Scores of films by observation, evaluated alike whether prompts, a classifier or a probe gave them."""
+"""Evaluation of film scores by observation, the same for prompts, classifiers and probes."""

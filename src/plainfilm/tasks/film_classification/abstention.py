@@ -1,8 +1,8 @@
-"""What probabilities are worth, and when to abstain.
+"""Calibration of probabilities, and abstention.
 
-Calibration: Brier score and expected calibration error of the probabilities as they are and after repair.
-Abstention: conformal sets of plausible labels, fitted on validation films, how often they abstain, hold the
-truth, and mislead where they decide.
+Calibration: Brier score and expected calibration error of the probabilities, original and recalibrated.
+Abstention: conformal sets of plausible labels, fitted on validation films; the rates at which they abstain,
+contain the truth, and are wrong when they decide.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ from plainfilm.tasks.scoring.measure import Measured, Resampling, measure
 CALIBRATION, ABSTENTION = "calibration", "abstention"
 MODEL, TEMPERATURE, CALIBRATED = "model", "temperature", "calibrated"
 MADE = {MODEL: "as is", TEMPERATURE: "one temperature", CALIBRATED: "calibrated"}
-"""How probabilities are made, and what a person reads."""
+"""Titles of the kinds of probabilities."""
 _BINNINGS: Mapping[Binning, str] = {"mass": "equal mass", "width": "equal width"}
 _BINS = 10
-"""Of the reliability figure."""
+"""Number of bins in the reliability figure."""
 _KINDS: Mapping[str, tuple[str, Better]] = {
-    "abstains": ("share abstained", "lower"),
-    "coverage_positive": ("positives' sets with the truth", "higher"),
-    "coverage_negative": ("negatives' sets with the truth", "higher"),
-    "error_decided": ("errors where decided", "lower"),
+    "abstains": ("abstention rate", "lower"),
+    "coverage_positive": ("coverage of positives", "higher"),
+    "coverage_negative": ("coverage of negatives", "higher"),
+    "error_decided": ("error rate of decisions", "lower"),
 }
 
 
 def probabilities(margins: Floats, scale: float, fitted: Fitted | None) -> dict[str, Floats]:
-    """Probabilities (N, C) by how they are made; NaN where one cannot be made.
+    """Probabilities (N, C) by kind; NaN for those that cannot be computed.
 
     model: at the model's own temperature. temperature: at the one fitted on validation films. calibrated:
     with slope and bias fitted per observation.
     """
-    found = {MODEL: sigmoid(scale * margins)}
+    by_kind = {MODEL: sigmoid(scale * margins)}
     if fitted is None:
-        return found
+        return by_kind
     if fitted.scale is not None:
-        found[TEMPERATURE] = sigmoid(fitted.scale * margins)
+        by_kind[TEMPERATURE] = sigmoid(fitted.scale * margins)
     calibrated = np.full(margins.shape, np.nan)
     for column, platt in enumerate(fitted.platt):
         if platt is not None:
             calibrated[:, column] = platt.probability(margins[:, column])
-    return {**found, CALIBRATED: calibrated}
+    return {**by_kind, CALIBRATED: calibrated}
 
 
 def calibration_metrics(
@@ -71,19 +71,19 @@ def calibration_metrics(
 ) -> list[Metric]:
     """Brier score and calibration error of each kind of probability, macro and per observation.
 
-    Baselines: `random` says one half; `prevalence` says the share of positives among the validation films
-    (among the evaluated ones where there are none).
+    Baselines: `random` predicts one half; `prevalence` predicts the share of positives among the validation
+    films (among the evaluated ones if there are no validation films).
     """
     baselines = {
         "random": np.full(truth.known.shape, 0.5),
         "prevalence": np.tile(_prevalence(truth, fitted), (len(truth.known), 1)),
     }
-    found: list[Metric] = []
+    metrics: list[Metric] = []
     for kind, values in made.items():
-        found += _brier(kind, values, baselines, truth, patients, resampling)
+        metrics += _brier(kind, values, baselines, truth, patients, resampling)
     for binning in _BINNINGS:
-        found += _errors(made, baselines, truth, binning, patients, resampling)
-    return found
+        metrics += _errors(made, baselines, truth, binning, patients, resampling)
+    return metrics
 
 
 def _prevalence(truth: Truth, fitted: Fitted | None) -> Floats:
@@ -136,15 +136,15 @@ def _errors(
     trivial = {name: solved(values) for name, values in baselines.items()}
     counts = [int(column.sum()) for column in truth.known.T] + [int(truth.known.any(axis=1).sum())]
     names = [*truth.observations, "macro"]
-    found = []
+    metrics = []
     for kind, values in made.items():
         title = f"calibration error, {_BINNINGS[binning]}, {MADE[kind]}"
         rows = list(zip(names, solved(values), counts, *trivial.values(), strict=True))
         for place, (name, interval, count, *others) in enumerate([rows[-1], *rows[:-1]]):
             key = f"ece_{binning}_{kind}" + (f"/{name}" if place else "_macro")
             of_baselines = dict(zip(trivial, others, strict=True))
-            found.append(_error(key, f"{title}, {name}", interval, count, of_baselines, headline=not place))
-    return found
+            metrics.append(_error(key, f"{title}, {name}", interval, count, of_baselines, headline=not place))
+    return metrics
 
 
 def _error(
@@ -171,7 +171,7 @@ def _error(
 
 
 def reliability_figure(predictions: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[Figure, ...]:
-    """Predicted against observed, for the columns of probabilities that `kinds` names; or none."""
+    """Predicted against observed, for the columns of probabilities in `kinds`; no figure without them."""
     known = predictions["positive"].notna().to_numpy()
     happened = predictions["positive"].fillna(False).to_numpy(dtype=bool)
     curves = []
@@ -179,12 +179,12 @@ def reliability_figure(predictions: pd.DataFrame, kinds: Mapping[str, str]) -> t
         values = predictions[column].to_numpy(dtype=np.float64)
         rows = known & np.isfinite(values)
         if rows.any():
-            found = reliability(values[rows], happened[rows], "mass", _BINS)
-            curves.append(Curve(name, tuple(found.predicted.tolist()), tuple(found.observed.tolist())))
+            bins = reliability(values[rows], happened[rows], "mass", _BINS)
+            curves.append(Curve(name, tuple(bins.predicted.tolist()), tuple(bins.observed.tolist())))
     figure = CurveFigure(
         title="Reliability",
         x_label=f"predicted, mean of each of {_BINS} bins of equal mass, all observations pooled",
-        y_label="share that is positive",
+        y_label="observed share of positives",
         curves=tuple(curves),
         y_limits=(0.0, 1.0),
         diagonal=True,
@@ -193,9 +193,9 @@ def reliability_figure(predictions: pd.DataFrame, kinds: Mapping[str, str]) -> t
 
 
 def abstention(margins: Floats, bounds: Sequence[Bounds], miss: float, truth: Truth) -> Evaluated:
-    """How often the sets (margins (N, C)) abstain, hold each truth, and mislead where they decide.
+    """The rates at which the sets (margins (N, C)) abstain, contain the truth, and decide wrongly.
 
-    The baseline `random` holds each label with a chance of 1 - `miss`.
+    The sets of the baseline `random` contain each label with a probability of 1 - `miss`.
     """
     held = np.stack([one.holds(margins[:, column]) for column, one in enumerate(bounds)], axis=1)
     by_chance = np.full((*truth.known.shape, 2), 1.0 - miss)
@@ -207,8 +207,8 @@ def abstention(margins: Floats, bounds: Sequence[Bounds], miss: float, truth: Tr
 
 
 def _abstention_statistics(held: Floats, truth: Truth) -> dict[str, Floats]:
-    """held: (N, C, 2), the chance that the set holds "negative" and "positive"."""
-    found: dict[str, Floats] = {}
+    """held: (N, C, 2), the probability that the set contains "negative" and "positive"."""
+    statistics: dict[str, Floats] = {}
     for column, name in enumerate(truth.observations):
         enters = truth.counted[:, column].astype(np.float64)
         positive = truth.positive[:, column]
@@ -216,17 +216,17 @@ def _abstention_statistics(held: Floats, truth: Truth) -> dict[str, Floats]:
         only_yes, only_no = yes * (1 - no), no * (1 - yes)
         decided = (only_yes + only_no) * enters
         wrong = np.where(positive, only_no, only_yes) * enters
-        found |= {
+        statistics |= {
             f"abstains/{name}": ratio_statistics(enters - decided, enters),
             f"coverage_positive/{name}": ratio_statistics(yes * positive * enters, positive * enters),
             f"coverage_negative/{name}": ratio_statistics(no * ~positive * enters, ~positive * enters),
             f"error_decided/{name}": ratio_statistics(wrong, decided),
         }
-    return found
+    return statistics
 
 
 def with_reasons(truth: Truth, fitted: Fitted | None, scores: FilmScores) -> Callable[[Metric], Metric]:
-    """Gives metrics of one observation their number of positives, and says why a score is not computable."""
+    """Add to metrics of one observation their number of positives, and the reason if they are missing."""
     positives = (truth.positive & truth.known).sum(axis=0)
     places = {name: place for place, name in enumerate(truth.observations)}
 

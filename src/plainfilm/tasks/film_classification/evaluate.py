@@ -1,7 +1,8 @@
-"""Evaluates scores of films by observation, whatever model gave them.
+"""Evaluates film scores by observation, from any model.
 
-Prompts and classifiers are evaluated alike: rankings, decisions at thresholds chosen on the validation split
-of the same collections, calibration and abstention fitted there, baselines, subgroups, intervals by patient.
+The evaluation is the same for prompts and classifiers: rankings, decisions at thresholds chosen on the
+validation split of the same collections, calibration and abstention fitted there, baselines, subgroups,
+intervals by patient.
 """
 
 from __future__ import annotations
@@ -70,18 +71,17 @@ if TYPE_CHECKING:
 
 SUBGROUP_SCORES = ("auroc_macro", "f1_macro", "accuracy")
 MUST_MATCH = ("mode", "uncertain", "absent")
-"""Keys of the protocol, where it has them, without whose equality results do not compare."""
+"""Keys that must be equal in the protocols of compared results, if present."""
 
 
 class ClassificationConfig(Settings):
-    """The protocol that all share.
+    """The common options.
 
-    observations: which to ask about; by default all that can be asked. labels (or label_origin): the origin
-    of the labels; by default that of `scoring.label_choice`. uncertain, absent: what labels that are
-    uncertain and labels that are not there count as. threshold: what is best at a threshold. miss: the
-    share of each class that may lie outside its conformal sets. views: films of other views are left out;
-    by default the model is asked about the views it was trained on and those not known. save_decisions:
-    write thresholds, calibration and bounds into the model's folder.
+    observations: to evaluate; by default all possible ones. labels (or label_origin): the origin of the
+    labels; by default that of `scoring.label_choice`. uncertain, absent: the truth of uncertain and of absent
+    labels. threshold: the criterion of thresholds. miss: the largest share of each class outside its
+    conformal sets. views: films of other views are left out; by default the views of the model's training and
+    unknown views are kept. save_decisions: write thresholds, calibration and bounds to the model's folder.
     """
 
     observations: tuple[str, ...] | None = None
@@ -107,7 +107,7 @@ class Films:
     """N films and C observations.
 
     frame: (N) place (of the collection), corpus, image_id, study_id, patient_id, image (a path). positive,
-    known: (N, C). unlabelled: how many films of the split were left out because nothing is said of them.
+    known: (N, C). unlabelled: number of films of the split that were left out, as they have no labels.
     """
 
     frame: pd.DataFrame
@@ -121,7 +121,7 @@ class Films:
 
     @property
     def truth(self) -> Truth:
-        """What is true of them."""
+        """The truth of the films."""
         return Truth(self.observations, self.positive, self.known)
 
     @property
@@ -135,12 +135,12 @@ class Films:
         return (self.frame["corpus"] + "/" + self.frame["patient_id"]).to_numpy(dtype=str)
 
     def part(self, mask: Mask) -> Films:
-        """The films of `mask` (N,) alone."""
+        """The films of `mask` (N,) only."""
         frame = self.frame[mask].reset_index(drop=True)
         return Films(frame, self.observations, self.positive[mask], self.known[mask], 0)
 
     def by_observation(self) -> pd.DataFrame:
-        """One row per film and observation: ids, and the truth as `positive` (missing where not known)."""
+        """One row per film and observation: ids, and the truth as `positive` (missing if unknown)."""
         columns = len(self.observations)
         ids = {"image_id": "query_id", "study_id": "study_id", "patient_id": "patient_id"}
         table = {new: np.repeat(self.frame[old].to_numpy(dtype=str), columns) for old, new in ids.items()}
@@ -159,10 +159,10 @@ def gather_films(
     uncertain: Uncertain,
     absent: Absent,
 ) -> Films:
-    """The films of a split that something is said of, with their truths under the two policies.
+    """The labelled films of a split, with their truth under the two policies.
 
-    What holds for a film is read by the rule of `collection.labels`. Uncertain: left out, or counted as
-    positive or negative. Absent (not mentioned): negative, or left out.
+    The rule of `collection.labels` chooses the labels of a film. Uncertain: left out, or counted as positive
+    or negative. Absent (not mentioned): negative, or left out.
     """
     frames, states = [], []
     columns = [labels.observations.index(name) for name in observations]
@@ -193,10 +193,10 @@ def _films_of(collection: Collection, place: int, split: str, views: Sequence[st
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What an evaluation works on.
+    """The inputs of an evaluation.
 
-    scores_of: the model's scores of films. prompts: by observation; a classifier has none. facts: what else
-    decides the numbers, for the protocol. left_out: by what it is, for the protocol too.
+    scores_of: the model's scores of films. prompts: by observation; empty for a classifier. facts: further
+    entries of the protocol that determine the scores. left_out: lists for the protocol, by kind.
     """
 
     task: str
@@ -224,7 +224,7 @@ class EvaluationContext:
         return gather_films(self.collections, split, views, self.labels, self.observations, *policies)
 
     def evaluated_films(self) -> Films:
-        """The films that are evaluated.
+        """The films to evaluate.
 
         Raises:
             DataError: there are none.
@@ -239,16 +239,16 @@ class EvaluationContext:
 
     @property
     def resampling(self) -> Resampling:
-        """How intervals are made."""
+        """The method of intervals."""
         return Resampling(number_of_films, self.config.resamples, self.config.seed)
 
 
 def fit_on_validation(context: EvaluationContext) -> Fitted | None:
-    """What validation films give, or `None` where there are none or they are themselves evaluated.
+    """The operating points from validation films, or `None` without them or if they are themselves evaluated.
 
     Raises:
-        LeakageError: patients of the validation films are elsewhere too.
-        DataError: decisions are to be saved, and there are none.
+        LeakageError: patients of the validation films are also in other splits.
+        DataError: operating points are to be saved, but there are none.
     """
     config, fitted = context.config, None
     if config.split != FITTED_ON:
@@ -268,11 +268,11 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
     folder = context.predictor.folder
     if fitted is None or folder is None:
         raise DataError(
-            f"save_decisions=true: nothing to decide by; it takes labelled films in split '{FITTED_ON}' "
-            f"beside those of split '{context.config.split}'"
+            f"save_decisions=true: no operating points; they need labelled films in split '{FITTED_ON}' "
+            f"besides those of split '{context.config.split}'"
         )
-    asked = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
-    decided = {name: one for name, one in asked.items() if one.negative or not one.positive}
+    prompts = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
+    decided = {name: one for name, one in prompts.items() if one.negative or not one.positive}
     decisions = as_operating_points(
         fitted,
         context.observations,
@@ -282,7 +282,7 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
         context.predictor.fingerprint,
         {**_protocol(context), "split": FITTED_ON},
     )
-    context.progress.say(f"decisions: {write_operating_points(folder, decisions)}")
+    context.progress.say(f"operating points: {write_operating_points(folder, decisions)}")
 
 
 def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:
@@ -293,17 +293,19 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
     metrics, items = [], []
     for group, values in scores.groups.items():
         is_main = group == scores.main
-        found = ranked_and_decided(is_main, values, fitted.thresholds[group] if fitted else None, observed)
-        measured = Measured(group, found.values, found.baselines, films.patients)
-        metrics += measure(measured, found.scores, context.resampling)
-        chosen = [score for score in found.scores if is_main and score.name in SUBGROUP_SCORES]
+        evaluated = ranked_and_decided(
+            is_main, values, fitted.thresholds[group] if fitted else None, observed
+        )
+        measured = Measured(group, evaluated.values, evaluated.baselines, films.patients)
+        metrics += measure(measured, evaluated.scores, context.resampling)
+        chosen = [score for score in evaluated.scores if is_main and score.name in SUBGROUP_SCORES]
         metrics += measure_subgroups(measured, chosen, parts, context.resampling)
         items.append(items_table(measured, films.ids))
     metrics += calibration_metrics(made, observed, fitted, films.patients, context.resampling)
     if fitted:
-        found = abstention(scores.margin, fitted.bounds, config.miss, observed)
-        measured = Measured(ABSTENTION, found.values, found.baselines, films.patients)
-        metrics += measure(measured, found.scores, context.resampling)
+        evaluated = abstention(scores.margin, fitted.bounds, config.miss, observed)
+        measured = Measured(ABSTENTION, evaluated.values, evaluated.baselines, films.patients)
+        metrics += measure(measured, evaluated.scores, context.resampling)
         items.append(items_table(measured, films.ids))
     reasons = with_reasons(observed, fitted, scores)
     metrics = [reasons(metric) for metric in metrics]
@@ -334,7 +336,7 @@ def results_of(
     more: Mapping[str, Any],
     **shown: Any,
 ) -> Results:
-    """What was found, with the identity of the protocol; `more` is added to it. shown: more of `Results`."""
+    """The results with the protocol, to which `more` is added. shown: more of `Results`."""
     protocol = _protocol(context)
     left_out = {**protocol["left_out"], "films without labels": films.unlabelled, **more.get("left_out", {})}
     return Results(
@@ -356,7 +358,7 @@ def results_of(
 def predictions_table(
     films: Films, scores: FilmScores, made: Mapping[str, Floats], fitted: Fitted | None
 ) -> pd.DataFrame:
-    """One row per film and observation: truth (missing where not known), scores, what is made of them."""
+    """One row per film and observation: truth (missing if unknown), scores, and decisions."""
     frame = films.by_observation()
     for name, values in {**scores.kept, **{f"probability_{kind}": one for kind, one in made.items()}}.items():
         frame[name] = np.asarray(values, dtype=np.float32).ravel()
@@ -370,7 +372,7 @@ def predictions_table(
 
 
 def _protocol(context: EvaluationContext) -> dict[str, Any]:
-    """Everything that decides the numbers."""
+    """The settings and data that determine the scores."""
     predictor, config = context.predictor, context.config
     return {
         **config.model_dump(mode="json", exclude={"save_decisions"}),

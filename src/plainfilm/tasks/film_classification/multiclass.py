@@ -1,4 +1,4 @@
-"""One class of several per film: the class whose positive ensemble is closest (CheXpert 5x200)."""
+"""Multi-class accuracy: each film is assigned the class of the closest positive ensemble (CheXpert 5x200)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GROUP = "multiclass"
 
 @dataclass(frozen=True)
 class Exclusive:
-    """The films of exactly one positive class: which one, (N,); the others are only counted."""
+    """The films with exactly one positive class, and that class (N,); other films are only counted."""
 
     films: Films
     classes: NDArray[np.int64]
@@ -42,7 +42,7 @@ class Exclusive:
 
 
 def evaluate_multiclass(context: EvaluationContext, films: Films, group: str) -> Results:
-    """Which class is said of each film, by the scores of `group`.
+    """Evaluate the class predicted for each film by the scores of `group`.
 
     Raises:
         DataError: no film has exactly one class.
@@ -69,16 +69,16 @@ def evaluate_multiclass(context: EvaluationContext, films: Films, group: str) ->
 
 
 def exclusive(films: Films) -> Exclusive:
-    """Keeps the films that have one positive of the classes asked about.
+    """Keep the films with exactly one positive class.
 
     Raises:
-        DataError: no film has.
+        DataError: there is no such film.
     """
     positives = (films.positive & films.known).sum(axis=1)
     kept = positives == 1
     if not kept.any():
         raise DataError(
-            f"no film has exactly one positive class of those asked about ({len(films)} films); name the "
+            f"no film has exactly one positive class of these observations ({len(films)} films); name the "
             "classes with observations=, or leave mode=multiclass out"
         )
     part = films.part(kept)
@@ -103,18 +103,18 @@ def _accuracies(observations: Sequence[str]) -> list[DescribedScore]:
 def _accuracy_statistics(
     credit: Floats, classes: NDArray[np.int64], observations: Sequence[str]
 ) -> Statistics:
-    """Statistics of the accuracies: credit (N,), the share of a right answer that each film got."""
-    found = {"all": ratio_statistics(credit)}
+    """Statistics of the accuracies: credit (N,), the share of a right answer of each film."""
+    statistics = {"all": ratio_statistics(credit)}
     for place, name in enumerate(observations):
         mine = (classes == place).astype(np.float64)
-        found[f"class/{name}"] = ratio_statistics(credit * mine, mine)
-    return found
+        statistics[f"class/{name}"] = ratio_statistics(credit * mine, mine)
+    return statistics
 
 
 def _statistics(
     scores: Floats, classes: NDArray[np.int64], observations: Sequence[str]
 ) -> tuple[Statistics, Mapping[str, Statistics]]:
-    """Of the model (scores (N, C)) and of the baselines: a random class, and always the commonest."""
+    """Statistics of the model (scores (N, C)) and of the baselines: a random class, and the commonest."""
     common = int(np.bincount(classes, minlength=len(observations)).argmax())
     shares = {
         "random": np.full(len(classes), 1.0 / len(observations)),
@@ -125,17 +125,17 @@ def _statistics(
     return mine, baselines
 
 
-def _predictions_table(found: Exclusive, scores: Floats) -> pd.DataFrame:
-    """One row per film: its class, the class said, and the score of each."""
-    names = np.array(found.films.observations, dtype=object)
-    frame = found.films.frame
+def _predictions_table(exclusive: Exclusive, scores: Floats) -> pd.DataFrame:
+    """One row per film: its class, the predicted class, and the score of each."""
+    names = np.array(exclusive.films.observations, dtype=object)
+    frame = exclusive.films.frame
     table = pd.DataFrame(
         {
-            "query_id": found.films.ids,
+            "query_id": exclusive.films.ids,
             "study_id": frame["study_id"].to_numpy(dtype=str),
             "patient_id": frame["patient_id"].to_numpy(dtype=str),
-            "class": names[found.classes],
-            "said": names[scores.argmax(axis=1)],
+            "class": names[exclusive.classes],
+            "predicted": names[scores.argmax(axis=1)],
         }
     )
     for place, name in enumerate(names):

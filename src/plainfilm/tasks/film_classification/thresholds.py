@@ -1,6 +1,6 @@
-"""Rankings, decisions at thresholds, and what is fitted on validation films.
+"""Rankings, decisions at thresholds, and fitting on validation films.
 
-AUROC and average precision need no threshold; F1, precision, sensitivity and specificity are those of
+AUROC and average precision need no threshold; F1, precision, sensitivity and specificity are at the
 thresholds that were best on validation films. Calibration and conformal bounds are fitted on the same films.
 """
 
@@ -30,7 +30,7 @@ FITTED_ON = "validation"
 RANKED = ("auroc", "average_precision")
 DECIDED = ("f1", "precision", "recall", "specificity")
 HALF = "f1_at_half"
-"""F1 of calling positive what is likelier than not, without a threshold: what two prompts are closer to."""
+"""F1 of calling positive if more likely than not, that is, if the positive prompt is closer."""
 
 _KINDS: Mapping[str, tuple[str, Better]] = {
     "auroc": ("AUROC", "higher"),
@@ -65,23 +65,23 @@ class Truth:
 
     @property
     def prevalence(self) -> Floats:
-        """(C,) share of positives among the known, 0 where nothing is known."""
+        """(C,) share of positives among the known, 0 if nothing is known."""
         return (self.positive & self.known).sum(axis=0) / np.maximum(self.known.sum(axis=0), 1)
 
     @property
     def one_class(self) -> dict[str, str]:
-        """Why the observations without films of both classes have no score."""
-        found = {}
+        """The reasons why observations without films of both classes have no score."""
+        reasons = {}
         for column in np.flatnonzero(~self.usable).tolist():
             values = self.positive[self.known[:, column], column]
             only = "unlabelled" if not len(values) else "positive" if values.all() else "negative"
-            found[self.observations[int(column)]] = f"not computable: all films are {only}"
-        return found
+            reasons[self.observations[int(column)]] = f"not computable: all films are {only}"
+        return reasons
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores to compute, the model's statistics and those of each baseline."""
+    """Definitions of scores, with the statistics of the model and of each baseline."""
 
     scores: list[DescribedScore]
     values: Statistics
@@ -90,12 +90,11 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class FilmScores:
-    """What a model says of N films and C observations.
+    """The scores of N films for C observations.
 
-    groups: scores (N, C), higher is more positive, by what they are made of. main: the group that decisions
-    are made on, its scores being margins: 0 is one half, and `scale` times the margin goes into a sigmoid.
-    kept: arrays (N, C) by name that predictions keep of every film. without_margin: why an observation has
-    none.
+    groups: scores (N, C), higher is more positive, by their origin. main: the group for decisions; its scores
+    are margins: 0 is one half, and a sigmoid of `scale` times the margin is the probability. kept: arrays (N,
+    C) by name that are stored with the predictions. without_margin: the reasons why observations have none.
     """
 
     observations: tuple[str, ...]
@@ -113,11 +112,11 @@ class FilmScores:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One entry per observation, `None` where the validation films have one class only.
+    """One entry per observation, `None` if the validation films have one class only.
 
-    thresholds: by group, `main` that of the margins. platt: the probability of a margin. scale: what margins
-    are multiplied with before a sigmoid, the same for all observations. bounds: where labels stay plausible.
-    positives, negatives: how many films.
+    thresholds: by group, `main` that of the margins. platt: the probability of a margin. scale: the factor of
+    margins before a sigmoid, the same for all observations. bounds: of the margins at which labels are
+    plausible. positives, negatives: numbers of films.
     """
 
     thresholds: Mapping[str, Sequence[float | None]]
@@ -131,7 +130,7 @@ class Fitted:
 
 
 def fit(scores: FilmScores, truth: Truth, criterion: Criterion, miss: float) -> Fitted:
-    """Fits on validation films what `Fitted` holds."""
+    """Fit all of `Fitted` on validation films."""
     margins = scores.margin
     known = truth.known & np.isfinite(margins)
     columns = range(known.shape[1])
@@ -164,7 +163,7 @@ def as_operating_points(
     model_fingerprint: str,
     protocol: Mapping[str, Any],
 ) -> OperatingPoints:
-    """What a model folder keeps of those of the `observations` (C) that have `prompts`, if only none."""
+    """The operating points of the `observations` (C) that have `prompts`, even without negative ones."""
     decided = {
         name: _decision(fitted, place, prompts[name])
         for place, name in enumerate(observations)
@@ -202,7 +201,7 @@ def _finite(value: float) -> float | None:
 def thresholds_document(
     fitted: Fitted | None, observations: Sequence[str], criterion: Criterion, *, on_validation: bool
 ) -> dict[str, Any]:
-    """What a protocol says of the thresholds. on_validation: the validation films are evaluated."""
+    """The protocol's entry on thresholds. on_validation: the validation films are evaluated."""
     if fitted is None:
         why = "the validation films are evaluated" if on_validation else "no labelled films for validation"
         return {"chosen_on": "none", "why": why}
@@ -221,7 +220,7 @@ def thresholds_document(
 def observation_scores(
     kind: str, title: str, better: Better, observations: Sequence[str], *, headline: bool = True
 ) -> list[DescribedScore]:
-    """Of a kind of score the macro mean over the observations that have it, then each observation."""
+    """For a kind of score, the macro mean over the observations that have it, then each observation."""
     is_ranking = kind in RANKINGS
     prefix, of_all, of_one = ("score", kind, kind) if is_ranking else (kind, "mean", "ratio")
     parts = tuple(f"{prefix}/{name}" for name in observations)
@@ -237,13 +236,13 @@ def _scores_of(kinds: Sequence[str], observations: Sequence[str]) -> list[Descri
 
 
 def number_of_films(score: Score, values: Statistics) -> int:
-    """The n of a score: films of which any of its observations is known."""
+    """The n of a score: films for which any of its observations is known."""
     names = [part.partition("/")[2] for part in score.parts]
     return int(np.any([values[f"known/{name}"][:, 0] > 0 for name in names], axis=0).sum())
 
 
 def known_statistics(truth: Truth) -> dict[str, Floats]:
-    """What `number_of_films` counts."""
+    """The statistics that `number_of_films` counts."""
     return {f"known/{name}": ratio_statistics(truth.known[:, c]) for c, name in enumerate(truth.observations)}
 
 
@@ -259,11 +258,11 @@ def _ranking_statistics(scores: Floats, truth: Truth) -> dict[str, Floats]:
 def _decision_statistics(
     called_positive: Floats, truth: Truth, decided: Mask, kinds: Sequence[str]
 ) -> dict[str, Floats]:
-    """Statistics of `kinds`: called_positive (N, C), 1 for positive; or the chance of it.
+    """Statistics of `kinds`: called_positive (N, C), 1 for positive; or its probability.
 
-    decided: (C,) observations that have a threshold; the others have no such score.
+    decided: (C,) observations with a threshold; the others have no such score.
     """
-    found: dict[str, Floats] = {}
+    statistics: dict[str, Floats] = {}
     for column, name in enumerate(truth.observations):
         enters = (truth.counted[:, column] & decided[column]).astype(np.float64)
         positive, called = truth.positive[:, column] * enters, called_positive[:, column]
@@ -276,15 +275,15 @@ def _decision_statistics(
             "recall": (hits, positive),
             "specificity": (negative - extra, negative),
         }
-        found |= {f"{kind}/{name}": ratio_statistics(*sides[kind]) for kind in kinds}
-    return found
+        statistics |= {f"{kind}/{name}": ratio_statistics(*sides[kind]) for kind in kinds}
+    return statistics
 
 
 def ranked_and_decided(
     zero_is_half: bool, scores: Floats, thresholds: Sequence[float | None] | None, truth: Truth
 ) -> Evaluated:
-    """Of scores (N, C), higher is more positive: rankings, decisions at `thresholds` (C,) where there are
-    any, and, where `zero_is_half`, at 0. An observation without scores (NaN) has no score."""
+    """For scores (N, C), higher is more positive: rankings, decisions at `thresholds` (C,) if there are any,
+    and, with `zero_is_half`, at 0. An observation without scores (NaN) has no score."""
     described = _scores_of(RANKED, truth.observations)
     values = {**known_statistics(truth), **_ranking_statistics(scores, truth)}
     chance = np.tile(truth.prevalence, (len(scores), 1))
@@ -311,7 +310,7 @@ def observations_table(
     observations: Sequence[str],
     headings: Mapping[str, str] | None = None,
 ) -> ScoreTable:
-    """One row per observation: AUROC of every group, then the other scores of the last one."""
+    """One row per observation: AUROC of every group, then the other scores of the last group."""
     main, names = groups[-1], {metric.name for metric in metrics}
     wanted = {f"{group}/auroc": f"AUROC, {(headings or {}).get(group, group)}" for group in groups}
     wanted |= {
@@ -338,14 +337,14 @@ def auroc_figure(
     observations: Sequence[str],
     headings: Mapping[str, str] | None = None,
 ) -> tuple[Figure, ...]:
-    """AUROC per observation, from the one with fewest positive films up; none where nothing is computable."""
-    found = {metric.name: metric for metric in metrics}
-    support = {name: found[f"{groups[0]}/auroc/{name}"].support or 0 for name in observations}
+    """AUROC per observation, sorted by number of positive films; no figure if none is computable."""
+    by_name = {metric.name: metric for metric in metrics}
+    support = {name: by_name[f"{groups[0]}/auroc/{name}"].support or 0 for name in observations}
     ordered = sorted(observations, key=lambda name: (support[name], name))
     series = tuple(
         Series(
             (headings or {}).get(group, group),
-            tuple(found[f"{group}/auroc/{name}"].as_point() for name in ordered),
+            tuple(by_name[f"{group}/auroc/{name}"].as_point() for name in ordered),
         )
         for group in groups
     )

@@ -1,1 +1,1 @@
-"""What frozen features know: logistic regressions on them, trained on shares of the labels."""
+"""Logistic regressions on frozen features, trained on fractions of the labels."""

@@ -4,8 +4,8 @@ For each label scikit-learn finds the minimum of
 
     sum over films of log(1 + exp(-y (w·x + b))) + penalty/2 |w|²
 
-with y of ±1 and standardised features x; its C is 1/penalty. The minimum is unique, so nothing depends on a
-start, an order of the films or a number of epochs.
+with y of ±1 and standardised features x; its C is 1/penalty. The minimum is unique, so it does not depend on
+a start, an order of the films or a number of epochs.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 BLOCK = 4096
-"""Films whose features are widened at a time."""
+"""Films whose features are converted to float64 at a time."""
 NEWTON_FEATURES = 256
-"""Up to so many features (or films, where these are fewer) Newton's method is faster; beyond, L-BFGS is."""
+"""Up to this many features (or films, if these are fewer) Newton's method is faster; beyond, L-BFGS."""
 NEWTON, LBFGS = ("newton-cholesky", 1e-6), ("lbfgs", 1e-8)
-"""Solvers with the largest gradient of the mean loss they may stop at. Both leave errors of some 1e-4 in a
-logit; L-BFGS has no quadratic convergence and must go further down for it."""
+"""Solvers with the largest final gradient of the mean loss. Both leave errors of about 1e-4 in a logit;
+L-BFGS does not converge quadratically and needs a smaller gradient for this."""
 ITERATIONS = 10_000
 
 
 @dataclass(frozen=True)
 class Linear:
-    """weights (F, C) and bias (C,) of features as they come, not standardised."""
+    """weights (F, C) and bias (C,) for the original features, not the standardised ones."""
 
     weights: Floats
     bias: Floats
 
     def logits(self, features: Vectors) -> Floats:
-        """(N, C) of features (N, F): above 0 where a label is likelier than not."""
+        """(N, C) of features (N, F): above 0 if a label is more likely than not."""
         products = (block @ self.weights for block in _blocks(features))
         return np.concatenate([np.empty((0, len(self.bias))), *products]) + self.bias
 
@@ -51,11 +51,11 @@ def fit_path(
 ) -> dict[float, Linear]:
     """The regressions of C labels for each penalty.
 
-    features: (N, F). positive, known: (N, C); a film that is not known does not count for that label. Each
+    features: (N, F). positive, known: (N, C); films with an unknown label are left out for that label. Each
     label needs films of both classes.
 
     Raises:
-        DataError: no convergence, with what to do.
+        DataError: no convergence; the message has a remedy.
     """
     mean, inverse = _standardisation(features)
     standard = features.astype(np.float64)
@@ -67,17 +67,17 @@ def fit_path(
         _path(standard, positive[:, column], known[:, column], penalties)
         for column in range(positive.shape[1])
     ]
-    found: dict[float, Linear] = {}
+    path: dict[float, Linear] = {}
     for penalty in penalties:
         weights = np.stack([own[penalty][:-1] for own in labels], axis=1)
         weights = (weights if axes is None else axes @ weights) * inverse[:, None]
         bias = np.array([own[penalty][-1] for own in labels]) - mean @ weights
-        found[penalty] = Linear(weights, bias)
-    return found
+        path[penalty] = Linear(weights, bias)
+    return path
 
 
 def _path(standard: Floats, positive: Mask, known: Mask, penalties: Sequence[float]) -> dict[float, Floats]:
-    """Weights and, last, the bias of one label (F + 1,) for each penalty."""
+    """Weights and, as last element, the bias of one label (F + 1,) for each penalty."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -85,25 +85,25 @@ def _path(standard: Floats, positive: Mask, known: Mask, penalties: Sequence[flo
     own, truth = standard[rows], positive[rows]
     name, tolerance = NEWTON if standard.shape[1] <= NEWTON_FEATURES else LBFGS
     solver = LogisticRegression(solver=name, tol=tolerance, max_iter=ITERATIONS, warm_start=True)
-    found = {}
-    for penalty in sorted(penalties, reverse=True):  # from the strongest: each solution starts the next
+    path = {}
+    for penalty in sorted(penalties, reverse=True):  # strongest first: each solution is the next start
         solver.set_params(C=1.0 / penalty)
         with warnings.catch_warnings():
-            # Newton's method says when it turns to L-BFGS for a step; the solution is the same.
+            # Newton's method warns when it uses L-BFGS for a step; the solution is the same.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", ConvergenceWarning)
             try:
                 solver.fit(own, truth)
             except ConvergenceWarning:
                 raise DataError(
-                    f"linear probe: no convergence with penalty {penalty:g}; leave so weak a penalty out"
+                    f"linear probe: no convergence with penalty {penalty:g}; leave this weak penalty out"
                 ) from None
-        found[penalty] = np.append(solver.coef_[0], solver.intercept_)
-    return found
+        path[penalty] = np.append(solver.coef_[0], solver.intercept_)
+    return path
 
 
 def _standardisation(features: Vectors) -> tuple[Floats, Floats]:
-    """Mean (F,) of each feature, and 1 / its standard deviation (F,); 0 for one that does not vary."""
+    """Mean (F,) of each feature, and 1 / its standard deviation (F,); 0 for a constant feature."""
     count = len(features)
     mean: Floats = np.sum([block.sum(axis=0) for block in _blocks(features)], axis=0) / count
     squares = np.sum([((block - mean) ** 2).sum(axis=0) for block in _blocks(features)], axis=0)
@@ -113,9 +113,9 @@ def _standardisation(features: Vectors) -> tuple[Floats, Floats]:
 
 
 def _axes(standard: Floats) -> Floats:
-    """Orthonormal axes (F, R) that fewer films N than features F span, R <= N.
+    """Orthonormal axes (F, R), R <= N, of the span of fewer films N than features F.
 
-    A solution lies within them and the penalty is the same along them, so R numbers are searched for, not F.
+    The solution lies within them and the penalty is the same along them, so R numbers are solved for, not F.
     """
     values, films = np.linalg.eigh(standard @ standard.T)
     spanned = values > 1e-12 * max(float(values[-1]), 1e-300)

@@ -1,4 +1,4 @@
-"""Probes on shares of the training films: which films, penalty and threshold, what they say of others."""
+"""Probes on fractions of the training films: their films, penalty, threshold, and predictions."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class Share:
 
     @property
     def learns(self) -> Mask:
-        """(C,): observations with films of both classes."""
+        """(C,): whether an observation has films of both classes."""
         return (np.array(self.positives) > 0) & (np.array(self.negatives) > 0)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Features (N, F) of films, and what is true of them: positive, known (N, C)."""
+    """Features (N, F) of films, and their truth: positive, known (N, C)."""
 
     features: Vectors
     positive: Mask
     known: Mask
 
     def part(self, mask: Mask) -> Examples:
-        """The films of `mask` (N,) alone."""
+        """The films of `mask` (N,) only."""
         return Examples(self.features[mask], self.positive[mask], self.known[mask])
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a probe is fitted: the penalties to choose from on validation films, the one to take where there
-    are none, and what a threshold is best at."""
+    """The settings of a probe: the candidate penalties, the penalty without validation films, and the
+    criterion of thresholds."""
 
     penalties: Sequence[float]
     penalty: float
@@ -58,8 +58,8 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Probed:
-    """What one probe says: logits (N, C) of the evaluated films, NaN where it learned nothing. How it came to
-    be: its penalty, the macro AUROC of every penalty on validation films, thresholds (C,)."""
+    """The output of one probe: logits (N, C) of the evaluated films, NaN if it was not trained; its penalty,
+    the macro AUROC of every penalty on validation films, and thresholds (C,)."""
 
     logits: Floats
     penalty: float
@@ -68,9 +68,9 @@ class Probed:
 
 
 def draw_shares(films: Films, fractions: Sequence[float], repeats: int, seed: int) -> list[Share]:
-    """Every share `repeats` times, each repeat from an order of its own; all patients once.
+    """Every share `repeats` times, each repeat from its own order of patients; all patients once.
 
-    In one repeat the smaller shares lie inside the larger.
+    In one repeat the smaller shares lie inside the larger ones.
     """
     states = np.where(films.known, films.positive, NOT_MENTIONED).astype(np.int8)
     patients = films.patients
@@ -88,15 +88,15 @@ def by_share(shares: Sequence[Share]) -> Iterator[tuple[float, list[int]]]:
         yield share, list(members)
 
 
-def probe(train: Examples, validation: Examples | None, asked: Vectors, fitting: Fitting) -> Probed:
-    """Trains on `train`, decides on `validation`, and says what it makes of films `asked` (N, F).
+def probe(train: Examples, validation: Examples | None, evaluated: Vectors, fitting: Fitting) -> Probed:
+    """Train on `train`, choose penalty and thresholds on `validation`, and predict films `evaluated` (N, F).
 
-    The penalty is the one whose probes rank the validation films best, in the mean over the observations; of
-    equally good ones the strongest.
+    The chosen penalty has the best mean AUROC over the observations on validation films; the strongest of
+    equally good ones.
     """
     has = [(side & train.known).any(axis=0) for side in (train.positive, ~train.positive)]
     learned = np.asarray(has[0] & has[1])
-    logits = np.full((len(asked), len(learned)), np.nan)
+    logits = np.full((len(evaluated), len(learned)), np.nan)
     if not learned.any():
         return Probed(logits, fitting.penalty, {}, None if validation is None else (None,) * len(learned))
     penalties = [fitting.penalty] if validation is None else list(fitting.penalties)
@@ -107,7 +107,7 @@ def probe(train: Examples, validation: Examples | None, asked: Vectors, fitting:
         known = {one: value for one, value in worth.items() if np.isfinite(value)}
         penalty = max(known, key=lambda one: known[one]) if known else max(penalties)
         thresholds = _thresholds(path[penalty], validation, learned, fitting.criterion)
-    logits[:, learned] = path[penalty].logits(asked)
+    logits[:, learned] = path[penalty].logits(evaluated)
     return Probed(logits, penalty, worth, thresholds)
 
 
@@ -124,7 +124,7 @@ def _share(films: Films, fraction: float, repeat: int, kept: Mask, patients: NDA
 
 
 def _worth(linear: Linear, validation: Examples, learned: Mask) -> float:
-    """The mean AUROC on validation films over the observations that have both classes there; NaN for none."""
+    """The mean AUROC on validation films over the observations with both classes there; NaN for none."""
     codes = truth_codes(validation.positive[:, learned], validation.known[:, learned])
     ranked = rank(linear.logits(validation.features), codes)
     return macro(ranked.under(np.ones((1, len(codes))))[0, :, 0])
@@ -133,9 +133,9 @@ def _worth(linear: Linear, validation: Examples, learned: Mask) -> float:
 def _thresholds(
     linear: Linear, validation: Examples, learned: Mask, criterion: Criterion
 ) -> tuple[float | None, ...]:
-    found: list[float | None] = [None] * len(learned)
+    thresholds: list[float | None] = [None] * len(learned)
     logits = linear.logits(validation.features)
     for place, column in enumerate(np.flatnonzero(learned)):
         rows = validation.known[:, column]
-        found[column] = best_threshold(logits[rows, place], validation.positive[rows, column], criterion)
-    return tuple(found)
+        thresholds[column] = best_threshold(logits[rows, place], validation.positive[rows, column], criterion)
+    return tuple(thresholds)

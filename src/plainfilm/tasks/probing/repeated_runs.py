@@ -1,4 +1,4 @@
-"""Repeated runs on a share of the labels: their mean score, each run beside it, what could not be learned.
+"""Repeated runs on a share of the labels: mean scores, single scores, and reasons for missing ones.
 
 A mean over the repeats is a mean of parts: every repeat has its own statistics, named after it, and an
 interval comes from resampling the patients of all of them together.
@@ -29,13 +29,13 @@ from plainfilm.tasks.probing.probes import Probed, Share, by_share
 from plainfilm.tasks.scoring.measure import DescribedScore
 
 COMMON = "common_macro"
-"""The macro mean over the observations that were learned from every share."""
+"""The macro mean over the observations that every share has trained probes for."""
 UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned (C,): from every repeat of one share, and from every repeat of every share."""
+    """Observations (C,) with trained probes: in every repeat of one share, and in every repeat of all."""
 
     here: Mask
     everywhere: Mask
@@ -51,7 +51,7 @@ def share_name(share: float) -> str:
 
 
 def share_heading(share: float) -> str:
-    """What a person reads over a share's metrics.
+    """The heading of a share's metrics.
 
     >>> share_heading(0.01)
     '1 % of the patients'
@@ -60,7 +60,7 @@ def share_heading(share: float) -> str:
 
 
 def learned(shares: Sequence[Share], own: Sequence[int]) -> Learned:
-    """What the shares at the places `own` let learn, and what all do."""
+    """The observations with trained probes in the shares at the places `own`, and in all shares."""
     each = np.array([share.learns for share in shares])
     return Learned(np.asarray(each[list(own)].all(axis=0)), np.asarray(each.all(axis=0)))
 
@@ -85,7 +85,7 @@ def _evaluated(probed: Probed, known: Learned, truth: Truth) -> Evaluated:
 
 
 def _repeated(runs: Sequence[Statistics]) -> dict[str, Floats]:
-    """The statistics of all repeats under names of their own."""
+    """The statistics of all repeats, with the repeat in their names."""
     return {
         f"{repeat}:{name}": pairs
         for repeat, one in enumerate(runs)
@@ -97,9 +97,9 @@ def _repeated(runs: Sequence[Statistics]) -> dict[str, Floats]:
 def _scores(
     described: Sequence[DescribedScore], count: int, known: Learned, observations: Sequence[str]
 ) -> list[DescribedScore]:
-    found = []
+    scores = []
     for score in described:
-        found.append(_over(score, range(count)))
+        scores.append(_over(score, range(count)))
         kind = score.name.removesuffix("_macro")
         if score.name not in (f"{one}_macro" for one in RANKED):
             continue
@@ -108,9 +108,9 @@ def _scores(
             chosen = tuple(f"score/{name}" for name, is_learned in pairs if is_learned)
             title = score.title.replace(", macro", " of what every share could learn, macro")
             common = replace(score, name=f"{kind}_{COMMON}", title=title, parts=chosen)
-            found.append(_over(common, range(count)))
+            scores.append(_over(common, range(count)))
         if count > 1:
-            found += [
+            scores += [
                 replace(
                     _over(score, [repeat]),
                     name=f"{score.name} repeat {repeat + 1}",
@@ -119,7 +119,7 @@ def _scores(
                 )
                 for repeat in range(count)
             ]
-    return found
+    return scores
 
 
 def _over(score: DescribedScore, repeats: Sequence[int]) -> DescribedScore:
@@ -131,8 +131,8 @@ def _over(score: DescribedScore, repeats: Sequence[int]) -> DescribedScore:
 def with_reasons(
     shares: Sequence[Share], probed: Sequence[Probed], known: Learned, truth: Truth
 ) -> Callable[[Metric], Metric]:
-    """Gives metrics of one observation their number of positives, and says of each that cannot be computed,
-    or that leaves observations out, why."""
+    """Add to metrics of one observation their number of positives, and to each that cannot be computed, or
+    that leaves observations out, the reason."""
     positives = (truth.positive & truth.known).sum(axis=0)
     why = {
         name: truth.one_class.get(name) or _why_not(place, shares)
@@ -159,7 +159,7 @@ def with_reasons(
 
 
 def _why_not(place: int, shares: Sequence[Share]) -> str | None:
-    """Why an observation of both classes has no ranking, where it has none."""
+    """The reason why an observation of both classes has no ranking, if it has none."""
     for share in shares:
         if not share.learns[place]:
             kind = "negative" if share.positives[place] else "positive"
@@ -176,35 +176,37 @@ def _undecided(place: int, probed: Sequence[Probed]) -> str | None:
 
 def spread(metrics: Sequence[Metric], group: str) -> Mapping[str, float]:
     """The standard deviation of the repeats' macro scores, where there are several."""
-    found = {}
+    deviations = {}
     for kind in RANKED:
         name = f"{group}/{kind}_macro repeat "
         values = [m.value for m in metrics if m.name.startswith(name) and m.value is not None]
         if len(values) > 1:
-            found[f"{kind}_macro"] = float(np.std(values, ddof=1))
-    return found
+            deviations[f"{kind}_macro"] = float(np.std(values, ddof=1))
+    return deviations
 
 
 def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple[Figure, ...]:
     """AUROC against the share of the patients trained on; none for fewer than two shares.
 
-    Drawn is the mean over what every share could learn, where shares differ in that.
+    The curve is the mean over the observations that every share has probes for, if shares differ in them.
     """
     by_name = {metric.name: metric for metric in metrics}
-    found: dict[float, Metric] = {}
+    by_percent: dict[float, Metric] = {}
     for share in fractions:
         names = [f"{share_name(share)}/{kind}" for kind in (f"auroc_{COMMON}", "auroc_macro")]
         metric = next(by_name[name] for name in names if name in by_name)
         if metric.as_point() is not None:
-            found[100 * share] = metric
-    if len(found) < 2:
+            by_percent[100 * share] = metric
+    if len(by_percent) < 2:
         return ()
-    points = [metric.as_point() or (np.nan,) * 3 for metric in found.values()]
+    points = [metric.as_point() or (np.nan,) * 3 for metric in by_percent.values()]
     value, low, high = (tuple(column) for column in zip(*points, strict=True))
-    x = tuple(found)
-    trivial = dict.fromkeys(name for metric in found.values() for name in metric.baselines)
+    x = tuple(by_percent)
+    trivial = dict.fromkeys(name for metric in by_percent.values() for name in metric.baselines)
     baselines = [
-        Curve(name, x, tuple(one.baselines.get(name, np.nan) for one in found.values()), is_baseline=True)
+        Curve(
+            name, x, tuple(one.baselines.get(name, np.nan) for one in by_percent.values()), is_baseline=True
+        )
         for name in trivial
     ]
     figure = CurveFigure(
@@ -219,8 +221,8 @@ def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple
 
 
 def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Probed]) -> pd.DataFrame:
-    """One row per film and observation: the truth (missing where not known), of each share the probability in
-    the mean over its repeats, and each repeat's logit."""
+    """One row per film and observation: the truth (missing if unknown), for each share the mean probability
+    over its repeats, and each repeat's logit."""
     values = {}
     for share, own in by_share(shares):
         chances = np.mean([sigmoid(probed[place].logits) for place in own], axis=0)

@@ -1,1 +1,1 @@
-"""The parts of the task `retrieval`: what is asked of what, how it is scored, what is kept of it."""
+"""The parts of the task `retrieval`: queries and embeddings, scores, and stored tables."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 ALL = "all"
-"""In the place of a split: every study of the collections."""
+"""The name, instead of a split, for every study of the collections."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Embedded:
 
     @property
     def states(self) -> States:
-        """(N, C); C is 0 where labels were not asked for."""
+        """(N, C); C is 0 if labels were not read."""
         return _unlabelled(len(self.items)) if self.items.states is None else self.items.states
 
     def rows_by_study(self) -> dict[str, Indices]:
-        """Study → rows of its items, rising."""
+        """Study → rows of its items, in ascending order."""
         members = self.items.members
         return {
             str(study): np.unique(rows) for study, rows in members.groupby("study")["item"].unique().items()
@@ -75,7 +75,7 @@ def _unlabelled(count: int) -> States:
 
 
 class EmbeddedCollections:
-    """Everything of some collections that a retrieval evaluation embeds, each part once.
+    """The embeddings of some collections for a retrieval evaluation, each part computed once.
 
     Its splits are those of the collections and `ALL`.
     """
@@ -130,8 +130,8 @@ class EmbeddedCollections:
         )
 
     def _states(self, parts: pd.DataFrame, split: str, films: Sequence[str] | None) -> States:
-        """States (Q, C) of the queried films, or of reports without `films`; column 0 of `parts` is the
-        collection, column 2 the study."""
+        """States (Q, C) of the queried films, or of reports without `films`; `parts` has the collection in
+        column 0 and the study in column 2."""
         if self.labels is None:
             return _unlabelled(len(parts))
         states = np.full((len(parts), len(self.observations)), NOT_MENTIONED, dtype=np.int8)
@@ -145,8 +145,8 @@ class EmbeddedCollections:
 
 @dataclass(frozen=True)
 class Queries:
-    """Q queries: ids and patients (Q,), their `rows` in `side`, what is true of them (Q, C), and
-    sex, age and view where known (`facts`, one row per query).
+    """Q queries: ids and patients (Q,), their `rows` in `side`, their states (Q, C), and sex, age and view if
+    known (`facts`, one row per query).
     """
 
     ids: NDArray[np.str_]
@@ -165,16 +165,16 @@ class Queries:
         return self.side.vectors[self.rows]
 
     def relevant(self, bank: Embedded) -> list[Indices]:
-        """Per query the rows of `bank` that belong to its study, or to a study with the same text.
+        """For each query, the rows of `bank` of its study, or of a study with the same text.
 
-        Where the queries are asked of their own side, a query is not relevant to itself.
+        If `bank` is the queries' own side, a query is not relevant to itself.
         """
         members = self.side.items.members
         studies_of = members.groupby("item")["study"].unique()
         rows_of = bank.rows_by_study()
         none = np.empty(0, dtype=np.int64)
-        found = []
+        relevant = []
         for row in self.rows:
             rows = np.unique(np.concatenate([rows_of.get(study, none) for study in studies_of[row]]))
-            found.append(rows[rows != row] if bank is self.side else rows)
-        return found
+            relevant.append(rows[rows != row] if bank is self.side else rows)
+        return relevant

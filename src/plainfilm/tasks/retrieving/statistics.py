@@ -17,14 +17,14 @@ from plainfilm.tasks.scoring.measure import DescribedScore
 
 RECALL_AT = (1, 5, 10)
 NOT_A_FINDING = "No Finding"
-"""The absence of all others; left out of the positive-only scores."""
+"""The absence of all other observations; left out of the positive-only scores."""
 
 BLOCK_NUMBERS = 16_000_000
-"""Scores held at once: 64 MB."""
+"""Number of scores in memory at once: 64 MB."""
 
 
 def identity_scores() -> list[DescribedScore]:
-    """Where the query's own items rank."""
+    """The scores of the ranks of a query's own items."""
     recalls = [
         DescribedScore(f"recall@{k}", "ratio", (f"recall@{k}",), f"recall @ {k}", "higher", headline=True)
         for k in RECALL_AT
@@ -37,19 +37,20 @@ def identity_scores() -> list[DescribedScore]:
     ]
 
 
-def identity_statistics(found: TieAwareRanks) -> Statistics:
-    """Statistics of `identity_scores`; queries without anything of their own in the bank do not enter."""
-    enters = found.answerable.astype(np.float64)
-    values = {f"recall@{k}": ratio_statistics(found.recall_at(k) * enters, enters) for k in RECALL_AT}
-    values["rank"] = ratio_statistics(np.nan_to_num(found.first_rank()), enters)
-    values["map"] = ratio_statistics(np.nan_to_num(found.average_precision), enters)
+def identity_statistics(ranks: TieAwareRanks) -> Statistics:
+    """Statistics of `identity_scores`, without queries that have no own item in the bank."""
+    enters = ranks.answerable.astype(np.float64)
+    values = {f"recall@{k}": ratio_statistics(ranks.recall_at(k) * enters, enters) for k in RECALL_AT}
+    values["rank"] = ratio_statistics(np.nan_to_num(ranks.first_rank()), enters)
+    values["map"] = ratio_statistics(np.nan_to_num(ranks.average_precision), enters)
     return values
 
 
 def model_ranks(queries: Queries, bank: Embedded, relevant: Sequence[Indices]) -> TieAwareRanks:
-    """Where the model puts the relevant items, a block of queries at a time.
+    """The ranks of the relevant items by the model, a block of queries at a time.
 
-    Equal vectors are scored once: a matrix product rounds by position, which would break their tie.
+    Equal vectors are scored once: the rounding of a matrix product depends on the position and would break
+    the tie.
     """
     own = queries.rows if bank is queries.side else None
     first, copies = _distinct(bank.vectors)
@@ -65,37 +66,37 @@ def model_ranks(queries: Queries, bank: Embedded, relevant: Sequence[Indices]) -
 
 
 def _distinct(vectors: Vectors) -> tuple[Indices, Indices]:
-    """The first row of every distinct vector, and for every row which of those it is."""
+    """The first row of every distinct vector, and for every row the index of its distinct vector."""
     rows = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.shape[1] * vectors.itemsize)))
     _, first, copies = np.unique(rows.ravel(), return_index=True, return_inverse=True)
     return first, copies
 
 
 def baseline_ranks(queries: Queries, bank: Embedded, relevant: Sequence[Indices]) -> dict[str, TieAwareRanks]:
-    """Where a random order and, for texts, the order of their frequency put the relevant items."""
+    """The ranks of the relevant items in random order and, for texts, in order of their frequency."""
     size = len(bank.items) - (1 if bank is queries.side else 0)
     right = np.array([len(rows) for rows in relevant], dtype=np.int64)
-    found = {"random": random_ranks(np.full(len(queries), size), right)}
+    baselines = {"random": random_ranks(np.full(len(queries), size), right)}
     if bank.items.frame["kind"].iloc[0] != "image":
         counts = bank.items.frame["count"].to_numpy(dtype=np.float64)
-        found["most_frequent"] = join([tie_aware_ranks(counts[None], [rows]) for rows in relevant])
-    return found
+        baselines["most_frequent"] = join([tie_aware_ranks(counts[None], [rows]) for rows in relevant])
+    return baselines
 
 
 def finding_scores(k: int, observations: Sequence[str], supported: Sequence[str]) -> list[DescribedScore]:
-    """What the first `k` answers say; macro means are over the `supported` observations."""
-    found = _published_scores(k)
+    """The scores of findings in the first `k` answers; macro means are over `supported` observations."""
+    scores = _published_scores(k)
     for kind, title, mean in _POSITIVE_ONLY:
         headline = kind == "f1"
         micro, each = (f"{kind}/micro",), {name: (f"{kind}/{name}",) for name in observations}
-        found.append(
+        scores.append(
             _positive_only(f"{kind}_micro", "ratio", micro, f"{title} (positive, micro)", k, headline)
         )
         if supported:
             parts = tuple(f"{kind}/{name}" for name in supported)
-            said = f"{title} (positive, macro)"
-            found.append(_positive_only(f"{kind}_macro", mean, parts, said, k, headline))
-        found += [
+            macro_title = f"{title} (positive, macro)"
+            scores.append(_positive_only(f"{kind}_macro", mean, parts, macro_title, k, headline))
+        scores += [
             DescribedScore(
                 f"finding_{kind}_positive/{name}@{k}",
                 "ratio",
@@ -105,7 +106,7 @@ def finding_scores(k: int, observations: Sequence[str], supported: Sequence[str]
             )
             for name, part in each.items()
         ]
-    return found
+    return scores
 
 
 _POSITIVE_ONLY = (
@@ -138,7 +139,7 @@ def _published_scores(k: int) -> list[DescribedScore]:
 
 
 def number_of_queries(score: Score, values: Statistics) -> int:
-    """The n of a score: for the positive-only ones all queries that state anything, positive or not."""
+    """The n of a score: for the positive-only ones, all queries with any state, positive or not."""
     if score.name.startswith("finding_"):
         return int(values["labelled"][:, 0].sum())
     return count(score, values)
@@ -149,7 +150,7 @@ def finding_statistics(
 ) -> Statistics:
     """Statistics of `finding_scores`: query (Q, C), retrieved (Q, K, C), kept (Q, K).
 
-    Queries that state nothing at all (no report) do not enter the positive-only scores.
+    Queries without any state (no report) are left out of the positive-only scores.
     """
     published = published_counts(query, retrieved, kept)
     usable = published.usable.astype(np.float64)
@@ -185,7 +186,7 @@ def baseline_statistics(
     score: Callable[[Indices], Statistics],
     seed: tuple,
 ) -> dict[str, Statistics]:
-    """Statistics of the trivial answers, as many items for every query as the model gave.
+    """Statistics of the baselines, with as many items for every query as the model returned.
 
     random: the mean of several draws from the bank without replacement. most_frequent: the same items for
     every query, the texts that occur most often, or films with the commonest set of labels.

@@ -1,4 +1,4 @@
-"""What an evaluation of retrieval keeps and shows: raw answers, figures, and a few examples."""
+"""The stored predictions, the figures, and some examples of a retrieval evaluation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from plainfilm.tasks.base import (
 from plainfilm.tasks.retrieving.embeddings import Embedded, Queries
 
 EXAMPLES = 8
-"""Queries shown per direction; drawn at random, neither best nor worst."""
+"""Number of example queries per direction; drawn at random, neither best nor worst."""
 INTRODUCTION = "Drawn at random, neither best nor worst."
 LEGEND: dict[Agreement, str] = {
     "agrees": "the query states the same",
@@ -39,7 +39,7 @@ _AGREEMENT: dict[int, Agreement] = {1: "agrees", -1: "contradicts", 0: "open"}
 
 
 def named(states: States, observations: Sequence[str]) -> dict[str, int]:
-    """One row of states (C,) by observation, blanks left out."""
+    """One row of states (C,) by observation, without absent ones."""
     return {
         name: int(state) for name, state in zip(observations, states, strict=True) if state != NOT_MENTIONED
     }
@@ -48,12 +48,12 @@ def named(states: States, observations: Sequence[str]) -> dict[str, int]:
 def predictions_table(
     direction: str, queries: Queries, bank: Embedded, answers: RetrievedItems, observations: Sequence[str]
 ) -> pd.DataFrame:
-    """One row per answer: query, patient, rank, score, the item and what both state (as JSON)."""
+    """One row per answer: query, patient, rank, score, the item and the states of both (as JSON)."""
     place, rank = np.nonzero(answers.kept)
     rows = answers.indices[place, rank]
     frame = bank.items.frame.iloc[rows].reset_index(drop=True)
     wanted = np.array([json.dumps(named(row, observations)) for row in queries.states], dtype=object)
-    said = np.array([json.dumps(named(row, observations)) for row in bank.states], dtype=object)
+    stated = np.array([json.dumps(named(row, observations)) for row in bank.states], dtype=object)
     return pd.DataFrame(
         {
             "direction": direction,
@@ -66,16 +66,16 @@ def predictions_table(
             "study_id": frame["study_id"],
             "text": frame["text"],
             "query_labels": wanted[place] if len(place) else [],
-            "labels": said[rows] if len(rows) else [],
+            "labels": stated[rows] if len(rows) else [],
         }
     )
 
 
 def f1_figure(direction: str, metrics: Sequence[Metric]) -> list[Figure]:
-    """F1 of every observation that some query has, beside the baselines; none where there are no labels."""
+    """F1 of every observation of any query, with the baselines; no figure without labels."""
     prefix = f"{direction}/finding_f1_positive/"
-    found = [metric for metric in metrics if metric.name.startswith(prefix) and metric.support]
-    ordered = sorted(found, key=lambda metric: (metric.support or 0, metric.name))
+    f1_metrics = [metric for metric in metrics if metric.name.startswith(prefix) and metric.support]
+    ordered = sorted(f1_metrics, key=lambda metric: (metric.support or 0, metric.name))
     if not ordered:
         return []
     names = [metric.name.removeprefix(prefix).rpartition("@")[0] for metric in ordered]
@@ -97,7 +97,7 @@ def f1_figure(direction: str, metrics: Sequence[Metric]) -> list[Figure]:
 
 
 def rank_figure(items: pd.DataFrame) -> list[Figure]:
-    """The share of queries whose first own item is within a rank, a curve per direction."""
+    """The share of queries whose first own item is within a rank; a curve per direction."""
     curves = []
     for direction, rows in items.groupby("group", sort=False):
         ranks = np.sort(rows.loc[rows["rank|denominator"] > 0, "rank|numerator"].to_numpy())
@@ -105,8 +105,8 @@ def rank_figure(items: pd.DataFrame) -> list[Figure]:
             share = np.arange(1, len(ranks) + 1) / len(ranks)
             curves.append(Curve(str(direction), (1.0, *ranks.tolist()), (0.0, *share.tolist())))
     figure = CurveFigure(
-        title="How deep one must look",
-        x_label="first item of one's own is within this rank",
+        title="Rank of the first own item",
+        x_label="first own item is within this rank",
         y_label="share of queries",
         curves=tuple(curves),
         step=True,
@@ -124,7 +124,7 @@ def examples(
     observations: Sequence[str],
     seed: int,
 ) -> list[Example]:
-    """Some queries, drawn by `seed`, with what was answered."""
+    """Some queries, drawn by `seed`, with their answers."""
     count = min(EXAMPLES, len(queries))
     chosen = np.sort(generator(seed, "examples", direction).choice(len(queries), count, replace=False))
     shown = []

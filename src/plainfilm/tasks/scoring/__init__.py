@@ -1,1 +1,1 @@
-"""What tasks share: statistics to metrics beside their baselines, protocols, subgroups, refused leaks."""
+"""The shared parts of tasks: metrics from statistics, baselines, protocols, subgroups, leak checks."""

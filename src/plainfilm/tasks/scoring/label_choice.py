@@ -1,4 +1,4 @@
-"""Whose labels an evaluation takes: those that are asked for, or those that are clear without asking."""
+"""Chooses the labels of an evaluation: those of the named origin, or the only plausible ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
 
-def labels_asked(
+def choose_labels(
     predictor: Predictor,
     collections: Sequence[Collection],
     kinds: Sequence[ItemKind],
@@ -22,11 +22,11 @@ def labels_asked(
     wanted: str | None,
     progress: Progress,
 ) -> Labels:
-    """The labels of the origin `wanted`; else of those the model learned from, where they have labels of the
-    first of `splits`; else of the only one that has. Which they are is reported.
+    """The labels of the origin `wanted`; otherwise those of the model's training, if the collections have
+    them for the first of `splits`; otherwise the only ones. A choice by default is reported.
 
     Raises:
-        DataError: there are none, or several and none is asked for.
+        DataError: there are none, or several and `wanted` is not set.
     """
     learned = predictor.config.training_facts
     chosen = (tuple(dict.fromkeys(splits)), wanted, learned.label_origin, learned.observations)

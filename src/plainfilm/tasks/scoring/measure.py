@@ -1,4 +1,4 @@
-"""What every task shares: statistics per item to metrics beside their baselines, protocol, subgroups."""
+"""Shared by all tasks: metrics with baselines from statistics per item, protocol, subgroups."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
 
 LEAST = 10
-"""Subgroups of fewer items are not scored: their intervals would say nothing."""
+"""Subgroups of fewer items are not scored: their intervals would be too wide."""
 AGES = (0, 18, 40, 60, 80, np.inf)
 AGE_NAMES = ("0-17", "18-39", "40-59", "60-79", "80 or more")
 
 
 @dataclass(frozen=True)
 class DescribedScore(Score):
-    """A score with what its metric says of itself: title, direction, whether it is a headline."""
+    """A score with the title, direction and headline flag of its metric."""
 
     title: str
     better: Better
@@ -46,10 +46,10 @@ Count = Callable[[Score, Statistics], int]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a group of scores is over: the model's statistics of N items, those of each baseline, and the
-    items' patients (N,). A person reads the group under `heading`, by default its name.
+    """The input of a group of scores: the model's statistics of N items, those of each baseline, and the
+    items' patients (N,). `heading` is the displayed title of the group, by default its name.
 
-    A baseline may lack parts; it then stands beside the scores that need none of them.
+    A baseline may lack parts; it then has only the scores that do not need them.
     """
 
     group: str
@@ -59,7 +59,7 @@ class Measured:
     heading: str | None = None
 
     def part(self, mask: NDArray[np.bool_]) -> Measured:
-        """The items of `mask` (N,) alone."""
+        """The items of `mask` (N,) only."""
         return Measured(
             self.group,
             {name: pairs[mask] for name, pairs in self.values.items()},
@@ -74,7 +74,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are made, and (`count`) how the items of a score are counted."""
+    """The method of intervals, and (`count`) of counting the items of a score."""
 
     count: Count
     resamples: int
@@ -84,7 +84,7 @@ class Resampling:
 def measure(measured: Measured, scores: Sequence[DescribedScore], resampling: Resampling) -> list[Metric]:
     """Every score with its interval and baselines, all from the same resamples of patients."""
     bootstrap = PatientBootstrap(measured.patients, resampling.resamples, resampling.seed)
-    found = intervals(scores, measured.values, bootstrap)
+    score_intervals = intervals(scores, measured.values, bootstrap)
     trivial: dict[str, dict[str, tuple[Interval, Interval]]] = {}
     for name, values in measured.baselines.items():
         known = [score for score in scores if all(part in values for part in score.parts)]
@@ -96,7 +96,7 @@ def measure(measured: Measured, scores: Sequence[DescribedScore], resampling: Re
         trivial[name] = {score.name: pair for score, pair in zip(known, pairs, strict=True)}
     return [
         _metric(measured, score, interval, resampling.count(score, measured.values), trivial)
-        for score, interval in zip(scores, found, strict=True)
+        for score, interval in zip(scores, score_intervals, strict=True)
     ]
 
 
@@ -106,7 +106,7 @@ def measure_subgroups(
     parts: Mapping[str, NDArray[np.bool_]],
     resampling: Resampling,
 ) -> list[Metric]:
-    """The scores for each subgroup (name → which items), by the same rules and beside the same baselines."""
+    """The scores of each subgroup (name → mask of items), by the same rules and with the same baselines."""
     return [
         replace(
             metric,
@@ -169,40 +169,40 @@ def _metric(
 
 
 def check_no_leak(predictor: Predictor, collections: Sequence[Collection], split: str | None) -> None:
-    """Refuses to ask about patients of a training split, or those the model says it was trained on.
+    """Refuse patients of a training split, or of the model's training data.
 
-    With `None` all splits are asked about, so that only the model can say whom it was trained on.
+    With `None` all splits are evaluated, so only the model's own list of training patients is checked.
 
     Raises:
-        LeakageError: there are some.
+        LeakageError: there are such patients.
     """
     splits = SPLITS if split is None else (split,)
-    asked = [(collection, name) for collection in collections for name in splits]
+    evaluated = [(collection, name) for collection in collections for name in splits]
     if split is not None:
-        check_patients_apart([(collection, "train") for collection in collections], asked)
+        check_patients_apart([(collection, "train") for collection in collections], evaluated)
     if predictor.trained_patients is not None:
-        check_unseen(predictor.trained_patients, asked)
+        check_unseen(predictor.trained_patients, evaluated)
 
 
 def known_split(value: str) -> str:
-    """`value`, if it is the name of a split.
+    """`value`, checked to be the name of a split.
 
     Raises:
-        ValueError: it is not; names the nearest.
+        ValueError: it is not; the message has the nearest name.
     """
     if value not in SPLITS:
         raise ValueError(f"unknown split '{value}': {nearest(value, SPLITS)}")
     return value
 
 
-def views_asked(predictor: Predictor, views: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The views asked for, else those the model was trained on (`None`: all)."""
+def choose_views(predictor: Predictor, views: Sequence[str] | None) -> tuple[str, ...] | None:
+    """`views`, or by default the views of the model's training (`None`: all)."""
     chosen = views or predictor.config.training_facts.views
     return tuple(str(view) for view in chosen) if chosen else None
 
 
 def identity(predictor: Predictor, collections: Sequence[Collection], resamples: int) -> dict[str, Any]:
-    """The part of a protocol that says which model, films and code the numbers are of."""
+    """The part of a protocol that identifies model, films and code."""
     return {
         "interval": f"95 %, percentile bootstrap of {resamples} resamples of patients",
         "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
@@ -214,13 +214,13 @@ def identity(predictor: Predictor, collections: Sequence[Collection], resamples:
 
 
 def views_of_films(predictor: Predictor, views: Sequence[View] | None) -> tuple[str, ...] | None:
-    """The views asked for; else those the model was trained on, and films whose view nobody states."""
-    asked = views_asked(predictor, views)
-    return asked if views or asked is None else tuple(dict.fromkeys([*asked, str(View.UNKNOWN)]))
+    """`views`, or by default the views of the model's training and unknown views."""
+    chosen = choose_views(predictor, views)
+    return chosen if views or chosen is None else tuple(dict.fromkeys([*chosen, str(View.UNKNOWN)]))
 
 
 def film_subgroups(collections: Sequence[Collection], frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Name → which of N films: by sex, age and view, where these are known (see `subgroups`).
+    """Name → mask of N films: by sex, age and view, if known (see `subgroups`).
 
     frame: (N) place (of the collection), study_id, image_id.
     """
@@ -232,7 +232,7 @@ def film_subgroups(collections: Sequence[Collection], frame: pd.DataFrame) -> di
 def facts_of(
     collections: Sequence[Collection], studies: Sequence[str], films: Sequence[str] | None
 ) -> pd.DataFrame:
-    """What is known of Q queries: `sex`, `age` (a band) and, for films, `view`; missing where it is not.
+    """The known facts of Q queries: `sex`, `age` (a band) and, for films, `view`; missing if unknown.
 
     studies, films: (Q,) ids, each after the place of its collection and a slash ("0/s1").
     """
@@ -253,11 +253,11 @@ def _by_key(collections: Sequence[Collection], table: str, column: str) -> pd.Da
 
 
 def subgroups(facts: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Name → which queries; only columns that tell at least two subgroups of some size apart."""
-    found: dict[str, NDArray[np.bool_]] = {}
+    """Name → mask of queries; only for columns that have at least two subgroups of sufficient size."""
+    masks: dict[str, NDArray[np.bool_]] = {}
     for column in facts.columns:
         counts = facts[column].value_counts()
         values = sorted(str(value) for value, count in counts.items() if count >= LEAST)
         if len(values) > 1:
-            found |= {f"{column} {value}": (facts[column] == value).to_numpy() for value in values}
-    return found
+            masks |= {f"{column} {value}": (facts[column] == value).to_numpy() for value in values}
+    return masks
