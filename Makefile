@@ -18,7 +18,7 @@ demo: install  ## films and reports in, an aligned model and scored retrieval ou
 	$(BIN)/plainfilm demo --out demo
 
 test: install check  ## the fast suite with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-all: install check  ## every test, slow ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile

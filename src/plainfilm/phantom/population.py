@@ -32,8 +32,8 @@ _DAILY = ("bedside", "critical", "after_surgery")
 class Job:
     """One patient to make: the number, how many studies, the number of the first, and the split.
 
-    scenarios: the shares of `scenarios.SCENARIOS` among all patients, where they are not those of a whole hospital.
-    reports: a name of `reports.WRITERS`.
+    scenarios: the shares of `scenarios.SCENARIOS` among all patients, where they are not those of a whole
+    hospital. reports: a name of `reports.WRITERS`.
     """
 
     seed: int

@@ -10,8 +10,8 @@ A layout module has three functions, all called with the corpus folder:
 
 and optionally
 
-    SCENARIOS                                     {scenario: share}: who its patients are (`phantom.scenarios`);
-                                                those of a whole hospital otherwise
+    SCENARIOS                                   {scenario: share}: who its patients are
+                                                (`phantom.scenarios`); those of a whole hospital otherwise
     REPORTS                                     who writes its reports (`phantom.reports.WRITERS`)
 
 `expected` is the reference for tests of the readers (ids, views, splits, labels, boxes in pixels of the raw
