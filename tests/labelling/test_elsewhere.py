@@ -20,9 +20,8 @@ def line_of(output: str, observation: str) -> list[str]:
 
 def test_texts_in_a_column(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
-    table.write_text(
-        "report,Edema,Pneumothorax\nMild edema.,1,\nNo edema.,0,\nPneumothorax.,,1\nNormal.,,1\n"
-    )
+    rows = ("report,Edema,Pneumothorax", "Mild edema.,1,", "No edema.,0,", "Pneumothorax.,,1", "Normal.,,1")
+    table.write_text("\n".join(rows))
     done = run(table, "--text-column", "report")
     assert done.returncode == 0, done.stderr
     assert line_of(done.stdout, "Edema")[1:7] == ["1", "1", "0", "1.000", "1.000", "1.000"]
