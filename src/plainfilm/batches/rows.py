@@ -54,6 +54,9 @@ class DataConfig(Settings):
     report or of what its labels give, without replacement and in random order; `None` reads the whole text.
     min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
     every film, "study" one of every study. views: films of other views are left out; `None` takes all.
+    augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe, brightness
+    and contrast then do nothing. cache_features: what a frozen image encoder makes of films that are not
+    augmented is computed once and kept on disk (`training.frozen_features`).
     crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
     an item are mirrored, and left and right in its words with them; never by default, as the heart then
     lies on the other side. max_films: at most so many films of a study, for objectives that read all.
@@ -85,6 +88,8 @@ class DataConfig(Settings):
     min_letters: int = Field(default=3, ge=1)
     item: Literal["image", "study"] = "image"
     views: tuple[View, ...] | None = None
+    augment: bool = True
+    cache_features: bool = True
     crop_area: tuple[float, float] = (0.75, 1.0)
     rotation: float = Field(default=0.0, ge=0.0, le=45.0)
     flip: float = Field(default=0.0, ge=0.0, le=1.0)
@@ -205,6 +210,11 @@ class Rows:
     def images_of(self, item: int) -> Ints:
         """Rows of the `images` table of one item."""
         return self.images[self.image_ends[item - 1] if item else 0 : self.image_ends[item]]
+
+    def films_of(self, source: int) -> Ints:
+        """Rows of the `images` table of the collection numbered `source` that any item has, in order."""
+        counts = np.diff(self.image_ends, prepend=0)
+        return np.unique(self.images[np.repeat(self.source == source, counts)])
 
     def sentences_of(self, item: int) -> Ints:
         """Rows of the `sentences` table of one item."""

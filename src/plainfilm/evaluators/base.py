@@ -11,6 +11,8 @@ and, where a recipe may name its metric without naming it,
 
     provides(metric, objectives)    the settings under which it measures `metric`, or `None`
 
+and `PATCHES = False` where it asks for no patches of films (see `objectives.base`).
+
 Every slice of the validation split is encoded once, for the loss and all evaluators. An evaluator turns
 each slice into records, one per item; the records of the whole split, over all processes and in the order
 of the items, become scores.

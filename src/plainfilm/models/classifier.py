@@ -21,6 +21,7 @@ LIMITS = """\
 - It learned from labels, with whatever is wrong or missing in them.
 - Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
   with save_decisions=true)."""
+PATCHES = False
 
 
 class Config(KindConfig):

@@ -24,6 +24,7 @@ LIMITS = """\
 - It ranks by similarity; a high score is not evidence that a finding is present.
 - Similarity of texts follows wording: a finding and its negation can lie close together.
 - What it retrieves are sentences written about other patients."""
+PATCHES = False
 
 
 class Config(KindConfig):

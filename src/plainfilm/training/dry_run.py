@@ -32,7 +32,7 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
         UsageError: an objective asks for what this kind of model cannot do.
         ModelError: weights that are not here or do not fit.
     """
-    model = build_model(recipe, _facts(recipe, pretrained), pretrained)
+    model = build_model(recipe, dry_facts(recipe, pretrained), pretrained)
     objective = build_objective(recipe, model)
     known = directions(recipe, objective.metrics())
     metric = recipe.validation.metric
@@ -41,28 +41,30 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
         raise ConfigError(f"unknown validation.metric '{metric}': {nearest(metric, [*known, *others])}")
     model.eval()
     objective.eval()
-    measure_step(model, objective, made_up_batch(recipe))
+    measure_step(model, objective, made_up_batch(recipe, model.facts.observations or _OBSERVATIONS))
     return model
 
 
-def _facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
-    rows = {name: one.vocabulary_size for name, one in pretrained.tokenizers.items()}
+def dry_facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
+    """Facts to build the model with before data are read: those of `pretrained` parts, else made up."""
     tokenizers = {
         name: TokenizerFacts(
-            vocabulary_size=rows.get(name, _VOCABULARY), max_tokens=recipe.longest_text(name), start=2, end=3
+            vocabulary_size=_VOCABULARY, max_tokens=recipe.longest_text(name), start=2, end=3
         )
         for name in recipe.architecture.tokenizers()
     }
-    observations = _OBSERVATIONS if recipe.architecture.answers_observations else ()
+    tokenizers |= {name: own for name, own in pretrained.tokenizer_facts.items() if name in tokenizers}
+    stated = recipe.data.observations or pretrained.observations or _OBSERVATIONS
+    observations = stated if recipe.architecture.answers_observations else ()
     return Facts(observations=observations, tokenizers=tokenizers)
 
 
-def made_up_batch(recipe: Recipe) -> Batch:
-    """Two items of noise with an example of every target that the recipe reads."""
+def made_up_batch(recipe: Recipe, observations: tuple[str, ...] = _OBSERVATIONS) -> Batch:
+    """Two items of noise with an example of every target that the recipe reads; labels of `observations`."""
     shape, needs = recipe.preprocessing, recipe.needs
     films = Ragged.even(_ITEMS, 1 if needs.films == "one" else 2)
     draw = torch.Generator().manual_seed(0)
-    source = TargetSource(observations=_OBSERVATIONS)
+    source = TargetSource(observations=observations)
     targets = {name: target(name).example(_ITEMS, source) for name in needs.targets}
     numbers = torch.arange(_ITEMS)
     return Batch(
