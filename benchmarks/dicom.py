@@ -25,7 +25,7 @@ import pydicom
 from PIL import Image
 
 from plainfilm.io.images import read_image
-from plainfilm.io.processes import _keep_memory
+from plainfilm.io.processes import keep_memory
 from plainfilm.phantom.dicom_files import Syntax, write_dicom
 from plainfilm.seeding import generator
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    _keep_memory()  # as in the processes that prepare a collection
+    keep_memory()  # as in the processes that prepare a collection
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         pixels = film(root)

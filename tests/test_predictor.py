@@ -11,7 +11,7 @@ import pytest
 import plainfilm
 from plainfilm import predictor as module
 from plainfilm.errors import ImageError, ModelError, UsageError
-from plainfilm.nn.decisions import Decision, Decisions
+from plainfilm.predictor.decisions import Decision, Decisions
 
 
 @pytest.fixture(scope="module")

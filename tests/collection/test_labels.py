@@ -18,6 +18,7 @@ from plainfilm.batches.rows import DataConfig, build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.info import info
 from plainfilm.collection.label_agreement import label_agreement
+from plainfilm.collection.label_origins import preferred_origins
 from plainfilm.collection.labels import NEVER_LABELLED, LabelReader, Labels, count_states, strongest
 from plainfilm.errors import DataError
 from plainfilm.interchange import convert
@@ -93,6 +94,19 @@ def test_the_origin_of_most_labelled_targets_speaks_and_only_where_it_says_somet
 
 def test_of_origins_alike_in_size_the_first_by_name_speaks():
     assert read(film(1, origin="b"), film(0, origin="a")) == {"Edema": [0]}
+
+
+def test_only_decisive_observations_choose_the_origin():
+    rows = [film(1, "Mass", "big", name) for name in "fgh"] + [
+        film(0, "Edema", "few"),
+        film(1, "Hernia", "few"),
+    ]
+    world = Labelled({"s": "fgh"}, rows)
+    assert LabelReader(world, ["big", "few"]).images()[0].tolist() == [BLANK, BLANK, 1]
+    reader = LabelReader(world, ["big", "few"], decisive=["Edema"])
+    assert reader.images()[0].tolist() == [0, 1, BLANK]
+    assert reader.items(np.array([0]), np.array([0]), 1).tolist() == [[0, 1, BLANK]]
+    assert item_labels(world, [[0]], observations=["Edema"]).states.tolist() == [[0]]
 
 
 def test_the_origin_is_chosen_for_films_and_studies_apart():
@@ -352,10 +366,17 @@ def test_a_classifier_is_evaluated_on_what_it_was_trained_on(tmp_path: Path):
     phantom.write("imagenome", tmp_path / "raw", studies=24, seed=3, size=64, workers=1)
     made = prepare("imagenome", tmp_path / "raw", tmp_path / "out", size=64, workers=1, tables_only=True)
     assert {"image", "study"} <= set(made.table("labels")["target"].to_pylist())
-    for wanted in ((), ("imagenome/anatomicalfinding",), ("imagenome",), ("mimic-cxr",)):
-        config = DataConfig(label_origin=wanted)
+    origins = ((), ("imagenome/anatomicalfinding",), ("imagenome",), ("mimic-cxr",))
+    some = ("Edema", "lung opacity", "cardiac pacer and wires", "abnormal")
+    for wanted, asked in product(origins, (None, some)):
+        config = DataConfig(label_origin=wanted, observations=None)
+        if asked is not None:
+            known = LabelReader(made, preferred_origins(made, wanted)).observations
+            config = config.model_copy(
+                update={"observations": tuple(name for name in known if name in asked)}
+            )
         rows = build_rows([made], "train", config, Needs(views=1, texts=0, labels=True))
-        labels = Labels([made], ("images",), ("train",), learned=wanted)
-        assert labels.stated == set(rows.observations)
+        labels = Labels([made], ("images",), ("train",), None, wanted, config.observations)
+        assert labels.stated >= set(rows.observations)
         places = [labels.observations.index(name) for name in rows.observations]
         assert np.array_equal(labels.images(0, "train", rows.ids)[:, places], rows.states)

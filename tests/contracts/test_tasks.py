@@ -10,7 +10,7 @@ from plainfilm import plugins
 from plainfilm.config import Settings, build
 from plainfilm.predictor import load
 from plainfilm.results import as_document
-from plainfilm.tasks.base import Results, task
+from plainfilm.tasks.base import ABILITIES, Results, task
 
 
 @pytest.fixture(scope="module", params=plugins.names("task"))
@@ -20,9 +20,9 @@ def name(request) -> str:
 
 @pytest.fixture(scope="module")
 def model(name, request):
-    """The folder of a tiny model of the kind that the task evaluates."""
-    kind = getattr(task(name), "MODEL", "dual_encoder")
-    return request.getfixturevalue({"dual_encoder": "tiny_model", "classifier": "tiny_classifier"}[kind])
+    """The folder of a tiny model that is able to do what the task needs."""
+    classifies = "classifies" in task(name).NEEDS
+    return request.getfixturevalue("tiny_classifier" if classifies else "tiny_model")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,11 @@ def test_has_settings_with_a_default_for_every_key(name):
     module = task(name)
     assert issubclass(module.Config, Settings)
     module.Config()
+
+
+def test_says_what_the_model_must_be_able_to_do(name):
+    assert set(task(name).NEEDS) <= set(ABILITIES)
+    assert task(name).NEEDS
 
 
 def test_run_takes_predictor_collections_config_and_progress(name):
@@ -71,7 +76,21 @@ def test_metric_names_are_unique(results):
 
 
 def test_the_protocol_names_what_decides_the_numbers(results):
-    assert {"seed", "preprocessing", "prompts", "text_rule", "split"} <= results.protocol.keys()
+    assert {"seed", "preprocessing", "split", *results.must_match} <= results.protocol.keys()
+
+
+def test_every_metric_describes_itself(results):
+    titles = [(metric.group, metric.title) for metric in results.metrics]
+    assert len(set(titles)) == len(titles)
+    assert any(metric.headline for metric in results.metrics)
+    assert not any(metric.headline for metric in results.metrics if metric.subgroup)
+
+
+def test_tables_name_metrics_that_are_there(results):
+    names = {metric.name for metric in results.metrics}
+    for table in results.tables:
+        assert all(len(row) == len(table.columns) for row in table.rows.values())
+        assert {name for row in table.rows.values() for name in row} <= names
 
 
 def test_predictions_have_ids_of_query_and_patient(results):

@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
 from plainfilm.metrics.findings import BLANK, agreement, positive_counts, published_counts
-from plainfilm.metrics.scores import Score, intervals, terms
+from plainfilm.metrics.scores import Score, intervals, ratio_statistics
 
 B = BLANK
 
@@ -115,8 +115,8 @@ def test_agreement_of_one_state(query, item, worth):
     assert agreement(np.array([query], np.int8), np.array([item], np.int8)).tolist() == [worth]
 
 
-@pytest.mark.parametrize(("reducer", "kind"), [("mean", 2), ("strict_mean", 0), ("mean", 1)])
-def test_macro_scores_over_supported_classes_are_those_of_scikit_learn(reducer, kind):
+@pytest.mark.parametrize(("aggregation", "kind"), [("mean", 2), ("strict_mean", 0), ("mean", 1)])
+def test_macro_scores_over_supported_classes_are_those_of_scikit_learn(aggregation, kind):
     # As the retrieval task makes them: a supported class that is never said has precision 0.
     queries, retrieved = random_states(40, 6), random_states(40, 2, 6, seed=1)
     retrieved[..., 2] = B
@@ -124,8 +124,8 @@ def test_macro_scores_over_supported_classes_are_those_of_scikit_learn(reducer, 
     true, wrong, missed = counts.true_positive, counts.false_positive, counts.false_negative
     top = true * (2.0 if kind == 2 else 1.0)
     bottom = top + (wrong if kind != 1 else 0) + (missed if kind != 0 else 0)
-    values = {str(c): terms(top[:, c], bottom[:, c]) for c in range(6)}
-    [found] = intervals([Score("s", reducer, tuple(values))], values, PatientBootstrap(np.zeros(40)))
+    values = {str(c): ratio_statistics(top[:, c], bottom[:, c]) for c in range(6)}
+    [found] = intervals([Score("s", aggregation, tuple(values))], values, PatientBootstrap(np.zeros(40)))
     said = (retrieved == 1).any(axis=1)
     expected = precision_recall_fscore_support(queries == 1, said, average="macro", zero_division=0)
     assert found.value == pytest.approx(expected[kind])

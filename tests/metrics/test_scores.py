@@ -1,4 +1,4 @@
-"""Scores from fractions per item, by each reducer."""
+"""Scores from fractions per item, by each aggregation."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
-from plainfilm.metrics.scores import Score, count, differences, intervals, ranked_terms, terms
+from plainfilm.metrics.scores import Score, count, differences, intervals, ranking_statistics, ratio_statistics
 
 VALUES = {
-    "half": terms([1, 0, 1, 0]),
-    "third": terms([1, 0, 0, 0], [1, 1, 1, 0]),
-    "zero": terms([0, 0, 0, 0]),
-    "empty": terms([0, 0, 0, 0], [0, 0, 0, 0]),
-    "rank": terms([1, 2, 9, 4], [1, 1, 1, 0]),
+    "half": ratio_statistics([1, 0, 1, 0]),
+    "third": ratio_statistics([1, 0, 0, 0], [1, 1, 1, 0]),
+    "zero": ratio_statistics([0, 0, 0, 0]),
+    "empty": ratio_statistics([0, 0, 0, 0], [0, 0, 0, 0]),
+    "rank": ratio_statistics([1, 2, 9, 4], [1, 1, 1, 0]),
 }
 
 
-def value_of(reducer, *parts):
-    [interval] = intervals([Score("s", reducer, parts)], VALUES, PatientBootstrap(["a", "b", "c", "d"]))
+def value_of(aggregation, *parts):
+    [interval] = intervals([Score("s", aggregation, parts)], VALUES, PatientBootstrap(["a", "b", "c", "d"]))
     return interval.value
 
 
 @pytest.mark.parametrize(
-    ("reducer", "parts", "expected"),
+    ("aggregation", "parts", "expected"),
     [
         ("ratio", ["half"], 0.5),
         ("ratio", ["third"], 1 / 3),
@@ -38,8 +38,8 @@ def value_of(reducer, *parts):
         ("median", ["empty"], None),
     ],
 )
-def test_reducers(reducer, parts, expected):
-    assert value_of(reducer, *parts) == (None if expected is None else pytest.approx(expected))
+def test_aggregations(aggregation, parts, expected):
+    assert value_of(aggregation, *parts) == (None if expected is None else pytest.approx(expected))
 
 
 def test_the_count_is_of_items_that_enter():
@@ -58,15 +58,15 @@ def test_differences_are_paired(score):
     random = np.random.default_rng(0)
     base = random.integers(0, 50, 80).astype(float)
     [difference] = differences(
-        [score], {"x": terms(base + 1)}, {"x": terms(base)}, PatientBootstrap(np.arange(80))
+        [score], {"x": ratio_statistics(base + 1)}, {"x": ratio_statistics(base)}, PatientBootstrap(np.arange(80))
     )
     assert (difference.value, difference.low, difference.high) == pytest.approx((1.0, 1.0, 1.0))
 
 
 RANKED = {
-    "score/a": ranked_terms([3.0, -1.0, 2.0, 2.0], [2, 1, 1, 2]),
-    "score/b": ranked_terms([1.0, 2.0, 3.0, np.nan], [2, 1, 0, 2]),
-    "score/one class": ranked_terms([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 1]),
+    "score/a": ranking_statistics([3.0, -1.0, 2.0, 2.0], [2, 1, 1, 2]),
+    "score/b": ranking_statistics([1.0, 2.0, 3.0, np.nan], [2, 1, 0, 2]),
+    "score/one class": ranking_statistics([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 1]),
 }
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from plainfilm.errors import ModelError
-from plainfilm.nn.decisions import DECISIONS_FILE, Decision, Decisions, read_decisions, write_decisions
+from plainfilm.predictor.decisions import DECISIONS_FILE, Decision, Decisions, read_decisions, write_decisions
 
 
 @pytest.fixture

@@ -85,5 +85,5 @@ def test_the_model_says_what_evaluation_must_know(
 
 
 def test_a_classifier_says_whose_labels_it_learned_from() -> None:
-    recipe = load_recipe("classifier-tiny", ["data.label_origin=[mine, yours]", "data.views=[AP]"])
-    assert trained_on(recipe) == TrainedOn(views=(View.AP,), label_origin=("mine", "yours"))
+    recipe = load_recipe("classifier-tiny", ["data.label_origin=[mine, yours]", "data.observations=[Edema]"])
+    assert trained_on(recipe) == TrainedOn(label_origin=("mine", "yours"), observations=("Edema",))

@@ -72,7 +72,8 @@ def _labels(
     predictor: Predictor, collection: Collection, what: What, split: str | None, progress: Progress
 ) -> Labels | None:
     try:
-        return Labels([collection], (what,), (split,), learned=predictor.config.training_facts.label_origin)
+        learned = predictor.config.training_facts
+        return Labels([collection], (what,), (split,), None, learned.label_origin, learned.observations)
     except DataError as error:  # a bank without labels can be searched all the same
         progress.say(f"a bank without labels: {error}")
         return None

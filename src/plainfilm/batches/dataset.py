@@ -19,8 +19,14 @@ from plainfilm.batches.pixel_cache import Film, PixelSource
 from plainfilm.batches.resampling import Square
 from plainfilm.batches.resizing import input_geometry, resize_to
 from plainfilm.batches.rows import DataConfig, Rows
-from plainfilm.batches.targets.base import ItemFilms, TargetReader, TargetSource, target
-from plainfilm.batches.texts import Texts
+from plainfilm.batches.targets.base import (
+    ItemFilms,
+    TargetReader,
+    TargetSource,
+    target,
+    texts_of,
+    tokenizer_of,
+)
 from plainfilm.batches.transforms import cut, draw_geometry, recolour
 from plainfilm.collection import Collection
 from plainfilm.geometry import Geometry
@@ -95,7 +101,7 @@ class Dataset:
 
     def readers(self, needs: ItemNeeds, tokenizers: Mapping[str, Any]) -> dict[str, TargetReader]:
         """The readers of what an objective needs."""
-        source = TargetSource(self.rows, self._collections, self.config, tokenizers, self.rows.observations)
+        source = self._source(tokenizers)
         return {name: target(name).open_target(source) for name in needs.targets}
 
     def item(
@@ -123,9 +129,14 @@ class Dataset:
             item_id=self.rows.ids[place],
         )
 
-    def texts(self) -> Iterator[str]:
-        """Every sentence of every item, for training a tokenizer."""
-        return Texts(self.rows, self._collections, self.config).everything()
+    def texts(self, needs: ItemNeeds, tokenizer: str) -> Iterator[str]:
+        """All that the targets of an objective may read with one tokenizer, for training it."""
+        for name in needs.targets:
+            if tokenizer_of(name) == tokenizer:
+                yield from texts_of(name, self._source({}))
+
+    def _source(self, tokenizers: Mapping[str, Any]) -> TargetSource:
+        return TargetSource(self.rows, self._collections, self.config, tokenizers, self.rows.observations)
 
     def _chosen(self, source: int, images: NDArray[np.int64], films: FilmsPerItem) -> NDArray[np.int64]:
         """Which of the images of an item are shown: the first; two, of which the second is another crop of

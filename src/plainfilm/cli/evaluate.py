@@ -32,7 +32,7 @@ def command(
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
     from plainfilm.results import write
-    from plainfilm.results.text import is_headline, lines
+    from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.base import task as task_called
 
     paths = [word for word in collections if "=" not in word or Path(word).exists()]
@@ -46,6 +46,5 @@ def command(
 
     results = module.run(load(model, trust_code=trust_code), opened, config, console_progress())
     write(results, out)
-    headline = [metric for metric in results.metrics if is_headline(metric)] or results.metrics
-    sys.stdout.writelines(f"{line}\n" for line in lines(headline))
+    sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

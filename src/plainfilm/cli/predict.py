@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from plainfilm.errors import UsageError
-
-if TYPE_CHECKING:
-    from plainfilm.predictor import Finding
 
 DEFAULT_PACK = "cxr"
 """What is asked where the model has no decisions and no pack is named."""
@@ -25,6 +23,14 @@ def command(
         str | None,
         typer.Option(help="Prompt pack, by name or file; by default the one the model was calibrated with."),
     ] = None,
+    find: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Locate what this names; repeatable.")
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Write of this box, in pixels of the file; repeatable."),
+    ] = None,
+    report: Annotated[bool, typer.Option("--report", help="Write a report for each film.")] = False,
     top: Annotated[int | None, typer.Option(min=1, help="Show this many findings a film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row per film and observation here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -39,21 +45,23 @@ def command(
     those come first. Exit status 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
-    from plainfilm.errors import ImageError
     from plainfilm.predictor import load
+    from plainfilm.predictor.documents import Questions, document
     from plainfilm.prompts import load_pack
 
     films = _films(files)
+    questions = Questions(find or (), [_box(text) for text in box or ()], report)
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
-    if pack is None and predictor.decisions is None and not predictor.observations:
+    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
+    if pack is None and predictor.decisions is None and reads_prompts:
         pack = load_pack(DEFAULT_PACK)
     asked = None
     if pack is not None:
         asked = {name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive}
     entries = []
-    for film, found in zip(films, predictor.findings(films, asked, console_progress()), strict=True):
-        entries.append(_entry(film, found if isinstance(found, ImageError) else found[:top]))
+    for answers in predictor.answer(films, questions, asked, console_progress()):
+        entries.append(document(replace(answers, findings=answers.findings[:top])))
     if csv is not None:
         _write_csv(entries, csv)
     if as_json:
@@ -61,6 +69,16 @@ def command(
     else:
         sys.stdout.writelines(line for entry in entries for line in _lines(entry))
     return int(any("error" in entry for entry in entries))
+
+
+def _box(text: str) -> tuple[float, ...]:
+    try:
+        box = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        box = ()
+    if len(box) != 4:
+        raise UsageError(f"--box '{text}': four numbers with commas between, in pixels, e.g. 10,20,200,220")
+    return box
 
 
 def _films(files: list[Path]) -> list[Path]:
@@ -81,44 +99,13 @@ def _films(files: list[Path]) -> list[Path]:
     return found
 
 
-def _entry(film: Path, found: list[Finding] | Exception) -> dict[str, Any]:
-    """One film of the JSON document; `find`, `boxes` and `report` are what other models fill."""
-    if isinstance(found, Exception):
-        return {
-            "file": str(film),
-            "error": str(found),
-            "findings": [],
-            "find": [],
-            "boxes": [],
-            "report": None,
-        }
-    findings = [
-        {
-            "observation": one.observation,
-            "probability": one.probability,
-            "positive_score": one.positive_score,
-            "negative_score": one.negative_score,
-            "abstains": one.abstains,
-            "positive": one.is_positive,
-            "calibrated": one.is_calibrated,
-        }
-        for one in found
-    ]
-    return {"file": str(film), "findings": findings, "find": [], "boxes": [], "report": None}
-
-
 def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
     from plainfilm.io.files import replacing
+    from plainfilm.predictor.documents import COLUMNS, rows
 
-    rows = [
-        {"file": entry["file"], "error": entry.get("error"), **finding}
-        for entry in entries
-        for finding in (entry["findings"] or [{}])
-    ]
-    columns = ["observation", "probability", "positive_score", "negative_score", "abstains", "positive"]
-    frame = pd.DataFrame(rows).reindex(columns=["file", *columns, "calibrated", "error"])
+    frame = pd.DataFrame(rows(entries)).reindex(columns=list(COLUMNS))
     with replacing(path) as temporary:
         frame.to_csv(temporary, index=False)
 
@@ -126,7 +113,23 @@ def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
 def _lines(entry: dict[str, Any]) -> list[str]:
     if "error" in entry:
         return [f"{entry['file']}: not usable: {entry['error']}\n"]
-    return [f"{entry['file']}\n", *(_line(finding) for finding in entry["findings"])]
+    lines = [f"{entry['file']}\n", *(_line(finding) for finding in entry["findings"])]
+    for one in entry["find"]:
+        lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}\n")
+    lines += [f"  {_boxes([one])}: {one['sentence']}\n" for one in entry["boxes"]]
+    for one in (entry["report"] or {"sentences": []})["sentences"]:
+        lines.append(f"  {one['text']} {_boxes(one['boxes'])}".rstrip() + "\n")
+    return lines
+
+
+def _boxes(boxes: list[dict[str, float]]) -> str:
+    """Corners in whole pixels, with the score where there is one."""
+
+    def one(box: dict[str, float]) -> str:
+        corners = ",".join(f"{box[name]:.0f}" for name in ("x0", "y0", "x1", "y1"))
+        return f"[{corners}]" + (f" {box['score']:.2f}" if "score" in box else "")
+
+    return "  ".join(map(one, boxes))
 
 
 def _line(finding: dict[str, Any]) -> str:

@@ -93,14 +93,16 @@ def _lint(pack: str, labels: list[str] | None, as_json: bool) -> None:
 def _labels(folder: Path | None, vocabulary: str | None) -> list[str] | None:
     """The observations of a vocabulary, and those that studies and images of a collection have labels of."""
     from plainfilm.collection import Collection
+    from plainfilm.collection.label_origins import origins
+    from plainfilm.collection.labels import LabelReader
     from plainfilm.labelling.vocabularies import load_vocabulary
 
     if folder is None and vocabulary is None:
         return None
     names = set(load_vocabulary(vocabulary).observations) if vocabulary else set()
     if folder is not None:
-        labels = Collection.open(folder).frame("labels")
-        names |= set(labels[labels["target"].isin(("study", "image"))]["observation"])
+        collection = Collection.open(folder)
+        names |= set(LabelReader(collection, origins(collection)).observations)
     return sorted(names)
 
 

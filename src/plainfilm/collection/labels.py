@@ -57,7 +57,8 @@ _BLOCK = 1 << 20
 class LabelReader:
     """What the labels of one collection from `origins` say; states are int8 codes (`State`, `BLANK`).
 
-    observations: which are read; `None` reads all. targets: whose labels are read. The attribute
+    observations: which are read; `None` reads all. targets: whose labels are read. decisive: only labels of
+    these observations decide which of several origins speaks; `None`: all that are read. The attribute
     `observations` names the columns of every matrix: those that labels speak of, in alphabetical order.
     """
 
@@ -67,6 +68,7 @@ class LabelReader:
         origins: Sequence[str],
         observations: Names[str] | None = None,
         targets: Sequence[str] = ("study", "image"),
+        decisive: Names[str] | None = None,
     ) -> None:
         self._collection = collection
         tables = {target: labels_of_target(collection, target, origins) for target in targets}
@@ -80,6 +82,7 @@ class LabelReader:
         self.first_stated = tuple(named)
         """The observations in the order in which the table first speaks of them."""
         self.observations = tuple(sorted(named))
+        self._decides = np.isin(self.observations, list(self.observations if decisive is None else decisive))
         self._statements = {target: self._read(target, table, origins) for target, table in tables.items()}
         self._order_origins(len(origins))
         self._whole: dict[str, Ranks] = {}
@@ -141,7 +144,8 @@ class LabelReader:
         labelled = np.zeros(count, dtype=np.int64)
         for said in self._statements.values():
             has = np.zeros((count, said.count), dtype=bool)
-            has[said.origins, said.rows] = True
+            decides = self._decides[said.columns]
+            has[said.origins[decides], said.rows[decides]] = True
             labelled += has.sum(axis=1)
         number = np.empty(count, dtype=np.int32)
         number[np.argsort(-labelled, kind="stable")] = np.arange(count)
@@ -182,7 +186,8 @@ class LabelReader:
         group = np.arange(said.count) if groups is None else groups
         first = np.full(int(group.max(initial=-1)) + 2, np.iinfo(np.int32).max, dtype=np.int32)
         for part in said.blocks():
-            np.minimum.at(first, group[part.rows], part.origins)
+            decides = self._decides[part.columns]
+            np.minimum.at(first, group[part.rows[decides]], part.origins[decides])
         return first[group]
 
 
@@ -193,6 +198,7 @@ class Labels:
     except where they have no label of one: there the choice is made anew. `observations` names the columns of
     every matrix: the CheXpert classes in their published order where there are no other names, all names in
     alphabetical order otherwise. `stated` are those that labels of the first split's origins speak of.
+    decisive: see `LabelReader`.
 
     Raises:
         DataError: see `choose_origins`.
@@ -205,6 +211,7 @@ class Labels:
         splits: Sequence[str | None] = (None,),
         wanted: str | None = None,
         learned: Sequence[str] | None = None,
+        decisive: Names[str] | None = None,
     ) -> None:
         self._collections = collections
         self._targets = targets_of(kinds)
@@ -214,7 +221,7 @@ class Labels:
             is_stated = wanted is not None or self._are_of(main, split)
             self._chosen[split] = main if is_stated else self._other(main, kinds, split, learned)
         self._readers = {
-            (place, names): LabelReader(collection, names, targets=self._targets)
+            (place, names): LabelReader(collection, names, targets=self._targets, decisive=decisive)
             for chosen in self._chosen.values()
             for place, (collection, names) in enumerate(zip(collections, chosen, strict=True))
         }

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from plainfilm.config import Settings
 from plainfilm.evaluators.base import EvaluatorContext
-from plainfilm.metrics.retrieval import join, standings
+from plainfilm.metrics.retrieval import join, tie_aware_ranks
 from plainfilm.objectives.base import Better, Encoded
 
 NEEDS = ("text",)
@@ -64,7 +64,7 @@ class Recall:
         for start in range(0, len(images), _BLOCK):
             block = slice(start, start + _BLOCK)
             right = (study[block, None] == study) | (text[block, None] == text)
-            found.append(standings(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
+            found.append(tie_aware_ranks(images[block] @ texts.T, [np.flatnonzero(row) for row in right]))
         ranks = join(found)
         return {f"recall@{k}": float(ranks.recall_at(k).mean()) for k in self._at}
 

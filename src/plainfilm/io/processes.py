@@ -53,7 +53,7 @@ def in_processes(
     stream = iter(items)
     first = list(islice(stream, 2))
     if workers == 1 or len(first) < (1 if careful else 2):
-        _keep_memory()
+        keep_memory()
         yield from map(function, chain(first, stream))
         return
     workers = workers or cores()
@@ -192,12 +192,12 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def _worker() -> None:
     """Leaves Ctrl-C to the parent, and ends when the parent is gone: a killed one cannot say goodbye."""
-    _keep_memory()
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Lets the C library keep what one film took for the next one.
 
     It would hand the memory back after every film and fetch it again, 1,800 pages a film and a tenth of

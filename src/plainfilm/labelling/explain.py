@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
 from plainfilm.labelling.readable import is_english
+from plainfilm.pages import render
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Label, Report, Sentence, State
 
@@ -20,14 +20,6 @@ _COLOURS = {State.POSITIVE: "\033[1;31m", State.NEGATIVE: "\033[32m", State.UNCE
 _PLAIN = "\033[0m"
 _SIGNS = {State.POSITIVE: "+", State.NEGATIVE: "-", State.UNCERTAIN: "?"}
 _NAMES = {State.POSITIVE: "positive", State.NEGATIVE: "negative", State.UNCERTAIN: "uncertain"}
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2327}"
-    "pre{white-space:pre-wrap;font:inherit;background:#f6f7f8;padding:1rem;border-radius:8px}"
-    "table{border-collapse:collapse;width:100%;font-size:14px}td,th{text-align:left;padding:.4rem .6rem;"
-    "border-bottom:1px solid #dcdfe2;vertical-align:top}code{font-size:12px;overflow-wrap:anywhere}"
-    "mark{border-radius:4px;padding:0 .2em}.positive{background:#fbd9d6}.negative{background:#d6f0dd}"
-    ".uncertain{background:#fcebc5}"
-)
 
 
 @dataclass(frozen=True)
@@ -54,10 +46,12 @@ def explain_report(text: str, labeller: Labeller) -> Explained:
 def to_terminal(explained: Explained, *, colours: bool) -> str:
     """The report with its marked words, then a line for every label; without colours with signs alone."""
 
-    def mark(words: str, state: State) -> str:
+    def mark(words: str, state: State | None) -> str:
+        if state is None:
+            return words
         return f"{_COLOURS[state]}{words}{_PLAIN}" if colours else f"[{_SIGNS[state]} {words}]"
 
-    lines = ["".join(_marked(explained, mark, lambda words: words)).rstrip(), ""]
+    lines = ["".join(mark(words, state) for words, state in _pieces(explained)).rstrip(), ""]
     for sentence, label in explained.labels:
         extra = "".join(f", {value}" for _, value in label.attributes)
         place = f"{label.start}-{label.end} in {sentence.section}"
@@ -69,38 +63,34 @@ def to_terminal(explained: Explained, *, colours: bool) -> str:
 def to_html(explained: Explained, title: str) -> str:
     """A page with the report, its words marked, and a table of the labels."""
 
-    def mark(words: str, state: State) -> str:
-        return f'<mark class="{_NAMES[state]}">{escape(words)}</mark>'
-
-    rows = "".join(
-        f'<tr><td><mark class="{_NAMES[label.state]}">{escape(label.observation)}</mark></td>'
-        f"<td>{_NAMES[label.state]}</td><td>{escape(sentence.text)}</td><td>{label.start}-{label.end}</td>"
-        f"<td>{escape(', '.join(value for _, value in label.attributes))}</td>"
-        f"<td><code>{escape(label.rule or '')}</code></td></tr>"
-        for sentence, label in explained.labels
-    )
-    heads = "".join(
-        f"<th>{head}</th>"
-        for head in ("observation", "state", "sentence", "characters", "attributes", "rule")
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style><h1>{escape(title)}</h1>"
-        f"<pre>{''.join(_marked(explained, mark, escape))}</pre><p>{escape(_conclusion(explained))}</p>"
-        f"<table><tr>{heads}</tr>{rows}</table>"
-        f"<p>{escape(explained.origin)}; not a medical device.</p></html>\n"
+    return render(
+        "labelling/explained.html",
+        title=title,
+        conclusion=_conclusion(explained),
+        pieces=[(words, None if state is None else _NAMES[state]) for words, state in _pieces(explained)],
+        labels=[
+            {
+                "observation": label.observation,
+                "state": _NAMES[label.state],
+                "sentence": sentence.text,
+                "characters": f"{label.start}-{label.end}",
+                "attributes": ", ".join(value for _, value in label.attributes),
+                "rule": label.rule or "",
+            }
+            for sentence, label in explained.labels
+        ],
+        origin=explained.origin,
     )
 
 
-def _marked(
-    explained: Explained, mark: Callable[[str, State], str], plain: Callable[[str], str]
-) -> Iterator[str]:
+def _pieces(explained: Explained) -> Iterator[tuple[str, State | None]]:
+    """The report cut where marks begin and end: words, and the state they are marked with."""
     place = 0
     for low, high, state in _spans(explained):
-        yield plain(explained.text[place:low])
-        yield mark(explained.text[low:high], state)
+        yield explained.text[place:low], None
+        yield explained.text[low:high], state
         place = high
-    yield plain(explained.text[place:])
+    yield explained.text[place:], None
 
 
 def _spans(explained: Explained) -> list[tuple[int, int, State]]:

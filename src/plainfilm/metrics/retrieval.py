@@ -19,8 +19,8 @@ Indices = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Standings:
-    """Where the relevant items of Q queries stand; all (Q,).
+class TieAwareRanks:
+    """Where the relevant items of Q queries rank, ties counted as their mean; all (Q,).
 
     above: items scored higher than the best relevant one. tied: items scored like it, itself included.
     tied_relevant: how many of those are relevant; 0 says that the query has no relevant item at all.
@@ -69,25 +69,25 @@ def harmonic_numbers(count: int) -> NDArray[np.float64]:
     return np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, count + 1))])
 
 
-def standings(scores: Scores, relevant: Sequence[Indices]) -> Standings:
+def tie_aware_ranks(scores: Scores, relevant: Sequence[Indices]) -> TieAwareRanks:
     """Where the relevant items stand: scores (Q, N), higher is better; -inf leaves an item out.
 
     relevant: per query the distinct indices of its relevant items, possibly none.
     """
     harmonic = harmonic_numbers(scores.shape[1])
-    rows = [_standing(row, wanted, harmonic) for row, wanted in zip(scores, relevant, strict=True)]
+    rows = [_ranks_of_query(row, wanted, harmonic) for row, wanted in zip(scores, relevant, strict=True)]
     table = np.array(rows, dtype=np.float64).reshape(len(rows), 4)
     above, tied, tied_relevant = table[:, :3].astype(np.int64).T
-    return Standings(above, tied, tied_relevant, table[:, 3])
+    return TieAwareRanks(above, tied, tied_relevant, table[:, 3])
 
 
-def join(parts: Sequence[Standings]) -> Standings:
-    """Standings of blocks of queries as one."""
+def join(parts: Sequence[TieAwareRanks]) -> TieAwareRanks:
+    """The ranks of blocks of queries as one."""
     names = ("above", "tied", "tied_relevant", "average_precision")
-    return Standings(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return TieAwareRanks(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def random_standings(items: Indices, relevant: Indices) -> Standings:
+def random_ranks(items: Indices, relevant: Indices) -> TieAwareRanks:
     """What a random order of `items` gives when `relevant` of them are right; both (Q,)."""
     number: NDArray[np.int64] = np.asarray(items).astype(np.int64)
     right: NDArray[np.int64] = np.asarray(relevant).astype(np.int64)
@@ -97,10 +97,10 @@ def random_standings(items: Indices, relevant: Indices) -> Standings:
         _expected_precision(none, n[None], none, r[None], harmonic) if r else np.nan
         for n, r in zip(number, right, strict=True)
     ]
-    return Standings(np.zeros_like(number), number, right, np.array(precision, dtype=np.float64))
+    return TieAwareRanks(np.zeros_like(number), number, right, np.array(precision, dtype=np.float64))
 
 
-def _standing(scores: Scores, wanted: Indices, harmonic: Scores) -> tuple[int, int, int, float]:
+def _ranks_of_query(scores: Scores, wanted: Indices, harmonic: Scores) -> tuple[int, int, int, float]:
     targets = scores[wanted]
     targets = targets[targets > -np.inf]
     if not len(targets):

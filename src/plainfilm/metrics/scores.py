@@ -1,10 +1,10 @@
-"""What a score is made of: fractions per item, and how they become one number.
+"""Scores from sufficient statistics: two numbers per item, and how they are aggregated to one.
 
 Nearly every score of retrieval is a ratio of two sums over items (recall at k, micro precision), a mean of
 such ratios (macro), their harmonic mean (the published F1) or a median; nearly every score of classification
-is one of those or stands on the order of the items' scores (AUROC). Keeping the two terms of every
-fraction per item (`Terms`) lets one piece of code compute values, intervals, baselines' intervals and paired
-differences, and lets two results be compared later from what they stored.
+is one of those or depends on the order of the items' scores (AUROC). The two numbers of every item
+(`Statistics`) are sufficient for values, intervals, baselines' intervals and paired differences, all computed
+by the same code, and stored they let two results be compared later.
 """
 
 from __future__ import annotations
@@ -19,69 +19,71 @@ from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
 
 RANKINGS = ("auroc", "average_precision")
-"""Reducers of what `ranked_terms` gives."""
-REDUCERS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
+"""Aggregations of what `ranking_statistics` gives."""
+AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
 """How the parts of a score become one number."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A named number made of `parts` (names of terms) by `reducer`, one of `REDUCERS`.
+    """A named number aggregated from `parts` (names of statistics) by `aggregation`, one of `AGGREGATIONS`.
 
     ratio: sum of the numerators over the sum of the denominators of the one part.
     mean: mean of the parts' ratios, over the parts whose denominator is not 0.
     strict_mean: the same with 0 for a part whose denominator is 0.
     harmonic: harmonic mean of the parts' ratios; 0 where one of them is 0.
     median: median of the one part's numerators, over the items whose denominator is not 0.
-    auroc, average_precision: mean over the parts (`ranked_terms`) that have items of both classes.
+    auroc, average_precision: mean over the parts (`ranking_statistics`) that have items of both classes.
     """
 
     name: str
-    reducer: str
+    aggregation: str
     parts: tuple[str, ...]
 
 
-Terms = Mapping[str, NDArray[np.float64]]
-"""Per name an array (N, 2): what each item adds to the numerator and to the denominator."""
+Statistics = Mapping[str, NDArray[np.float64]]
+"""Sufficient statistics: per name an array (N, 2), what each item adds to numerator and denominator."""
 
 
-def terms(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:
+def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:
     """(N, 2) from N numerators and denominators; the denominators are 1 where none are given."""
     top = np.asarray(numerator, dtype=np.float64)
     bottom = np.ones_like(top) if denominator is None else np.asarray(denominator, dtype=np.float64)
     return np.stack([top, bottom], axis=-1)
 
 
-def ranked_terms(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """(N, 2) from N scores and their truth codes (`classification.truth_codes`): terms of `RANKINGS`.
+def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """(N, 2) from N scores and their truth codes (`classification.truth_codes`): statistics of `RANKINGS`.
 
     The numerator is the score and the denominator the code; it is 0 where the score is not finite.
     """
     values, codes = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     kept = np.isfinite(values)
-    return terms(np.where(kept, values, 0.0), np.where(kept, codes, classification.UNKNOWN))
+    return ratio_statistics(np.where(kept, values, 0.0), np.where(kept, codes, classification.UNKNOWN))
 
 
-def count(score: Score, values: Terms) -> int:
+def count(score: Score, values: Statistics) -> int:
     """The number of items the score is over: those with a denominator that is not 0 in any part."""
     return int(np.any([values[part][:, 1] > 0 for part in score.parts], axis=0).sum())
 
 
-def intervals(scores: Sequence[Score], values: Terms, bootstrap: PatientBootstrap) -> list[Interval]:
+def intervals(scores: Sequence[Score], values: Statistics, bootstrap: PatientBootstrap) -> list[Interval]:
     """Value and interval of every score, all from the same resamples."""
     return _solve(scores, [values], bootstrap)
 
 
 def differences(
-    scores: Sequence[Score], first: Terms, second: Terms, bootstrap: PatientBootstrap
+    scores: Sequence[Score], first: Statistics, second: Statistics, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """`first` minus `second` for every score, over the same items in the same order (paired)."""
     return _solve(scores, [first, second], bootstrap)
 
 
-def _solve(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBootstrap) -> list[Interval]:
-    summed = [score for score in scores if score.reducer not in ("median", *RANKINGS)]
-    ranked = [score for score in scores if score.reducer in RANKINGS]
+def _solve(
+    scores: Sequence[Score], sides: Sequence[Statistics], bootstrap: PatientBootstrap
+) -> list[Interval]:
+    summed = [score for score in scores if score.aggregation not in ("median", *RANKINGS)]
+    ranked = [score for score in scores if score.aggregation in RANKINGS]
     names = sorted({part for score in summed for part in score.parts})
     found: dict[str, Interval] = {}
     if summed:
@@ -92,7 +94,7 @@ def _solve(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBo
     if ranked:
         found |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
     for score in scores:
-        if score.reducer == "median":
+        if score.aggregation == "median":
             found[score.name] = _median(score, sides, bootstrap)
     return [found[score.name] for score in scores]
 
@@ -103,7 +105,7 @@ def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) ->
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
     columns = []
     for score in scores:
-        reduced = _reduce(score.reducer, ratios[:, :, [places[part] for part in score.parts]])
+        reduced = _aggregate(score.aggregation, ratios[:, :, [places[part] for part in score.parts]])
         columns.append(_first_minus_second(reduced))
     return np.stack(columns, axis=1)
 
@@ -113,12 +115,12 @@ def _first_minus_second(sides: Floats) -> Floats:
     return sides[:, 0] - sides[:, 1] if sides.shape[1] == 2 else sides[:, 0]
 
 
-def _reduce(reducer: str, ratios: Floats) -> Floats:
-    if reducer == "ratio":
+def _aggregate(aggregation: str, ratios: Floats) -> Floats:
+    if aggregation == "ratio":
         return ratios[..., 0]
-    if reducer == "strict_mean":
+    if aggregation == "strict_mean":
         return np.nan_to_num(ratios, nan=0.0).mean(axis=-1)
-    if reducer == "mean":
+    if aggregation == "mean":
         return _mean_of_known(ratios)
     inverse = np.divide(1.0, ratios, out=np.full(ratios.shape, np.inf), where=ratios != 0)
     return ratios.shape[-1] / inverse.sum(axis=-1)
@@ -130,7 +132,9 @@ def _mean_of_known(values: Floats) -> Floats:
     return np.divide(total, parts, out=np.full(total.shape, np.nan), where=parts > 0)
 
 
-def _ranked(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientBootstrap) -> list[Interval]:
+def _ranked(
+    scores: Sequence[Score], sides: Sequence[Statistics], bootstrap: PatientBootstrap
+) -> list[Interval]:
     """Scores of `RANKINGS`, all parts of all sides presorted once."""
     names = sorted({part for score in scores for part in score.parts})
     columns = np.stack([side[name] for side in sides for name in names], axis=1)
@@ -141,14 +145,14 @@ def _ranked(scores: Sequence[Score], sides: Sequence[Terms], bootstrap: PatientB
         solved = []
         for score in scores:
             places = [names.index(part) for part in score.parts]
-            parts = found[:, :, places, RANKINGS.index(score.reducer)]
+            parts = found[:, :, places, RANKINGS.index(score.aggregation)]
             solved.append(_first_minus_second(_mean_of_known(parts)))
         return np.stack(solved, axis=1)
 
     return bootstrap.of_weights(statistic)
 
 
-def _median(score: Score, sides: Sequence[Terms], bootstrap: PatientBootstrap) -> Interval:
+def _median(score: Score, sides: Sequence[Statistics], bootstrap: PatientBootstrap) -> Interval:
     columns = [side[score.parts[0]] for side in sides]
 
     def statistic(weights: Floats) -> Floats:

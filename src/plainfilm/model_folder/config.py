@@ -29,11 +29,13 @@ class TrainedOn(Settings):
 
     views: of the films (`None`: all). label_origin: whose labels the model learned from, in order of
     preference, none for the corpus' own (`collection.label_origins.preferred_origins`); `None` where it
-    learned from no labels. text_rule: which part of a report it was trained to read.
+    learned from no labels. observations: of which labels were read (`None`: all). text_rule: which part of a
+    report it was trained to read.
     """
 
     views: tuple[View, ...] | None = None
     label_origin: tuple[str, ...] | None = None
+    observations: tuple[str, ...] | None = None
     text_rule: str | None = None
 
 

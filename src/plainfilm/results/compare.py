@@ -1,8 +1,8 @@
 """Compares results: the same items under two models, paired, with the interval of the difference.
 
 Two intervals that overlap say little; the difference over the same patients' items says whether one model
-is better. Every score is computed again from the terms its results stored per item, so what is compared is
-exactly what was scored.
+is better. Every score is computed again from the statistics its results stored per item, so what is compared
+is exactly what was scored.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ import pandas as pd
 from plainfilm.errors import DataError
 from plainfilm.io.tables import read_json, read_parquet
 from plainfilm.metrics.bootstrap import PatientBootstrap
-from plainfilm.metrics.scores import Score, Terms, differences, intervals
+from plainfilm.metrics.scores import Score, Statistics, differences, intervals
+from plainfilm.results.text import DIRECTIONS_EXPLAINED, directed, number
 from plainfilm.results.text import interval as written_interval
-from plainfilm.results.text import number
+from plainfilm.tasks.base import Better
 
-_MUST_MATCH = (
-    *("split", "bank_split", "text_rule", "first_film", "labels", "collection_fingerprints", "k", "seed"),
-    *("mode", "uncertain", "absent"),
-)
+_MUST_MATCH = ("split", "collection_fingerprints", "labels", "seed")
+"""Keys of every protocol that must be equal; results name more (`must_match`)."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Difference:
-    """One score of two results and the second minus the first, with its 95 % interval."""
+    """One score of two results and the second minus the first, with its 95 % interval.
+
+    `title`, `heading`, `better` and `headline` are what the results say of the score.
+    """
 
     name: str
+    title: str
+    heading: str
+    better: Better | None
+    headline: bool
     first: float | None
     second: float | None
     difference: float | None
@@ -53,6 +59,13 @@ class Difference:
     def is_clear(self) -> bool:
         """True where the interval of the difference lies wholly on one side of 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def verdict(self) -> str | None:
+        """What a clear difference says of the second: "better" or "worse", in the direction of the score."""
+        if not self.is_clear or self.better is None or self.difference is None:
+            return None
+        return "better" if (self.difference > 0) == (self.better == "higher") else "worse"
 
 
 def read(folder: Path | str) -> Stored:
@@ -85,35 +98,47 @@ def compare(first: Stored, second: Stored) -> list[Difference]:
         sides, patients = _paired(first, second, group)
         bootstrap = PatientBootstrap(patients, resamples, seed)
         scores = [Score(m["name"], m["reducer"], tuple(m["parts"])) for m in metrics]
-        ours, theirs = (_terms(side, scores) for side in sides)
+        ours, theirs = (_statistics(side, scores) for side in sides)
         solved = differences(scores, theirs, ours, bootstrap)
-        for score, here, there, one in zip(
-            scores, _values(scores, ours), _values(scores, theirs), solved, strict=True
-        ):
-            found.append(Difference(score.name, here, there, one.value, one.low, one.high, len(patients)))
+        sides_of_each = zip(metrics, _values(scores, ours), _values(scores, theirs), solved, strict=True)
+        found += [
+            Difference(*_described(metric), here, there, one.value, one.low, one.high, len(patients))
+            for metric, here, there, one in sides_of_each
+        ]
     return found
+
+
+def _described(metric: Mapping[str, Any]) -> tuple[str, str, str, Better | None, bool]:
+    """Name, title, heading, direction, and whether a headline; of older results the name alone is known."""
+    name, group = metric["name"], metric["group"]
+    title = metric.get("title") or name.removeprefix(f"{group}/")
+    heading = metric.get("heading") or group
+    return name, title, heading, metric.get("better"), metric.get("headline", False)
 
 
 def as_rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     """For JSON."""
-    return [asdict(one) for one in differences]
+    return [{**asdict(one), "verdict": one.verdict} for one in differences]
 
 
 def as_lines(first: str, second: str, found: Sequence[Difference]) -> list[str]:
-    """A side-by-side table; a star marks a difference whose interval does not hold 0."""
-    width = max(len(one.name) for one in found)
+    """A side-by-side table, headline scores first. A star marks a difference whose interval does not hold 0,
+    and whether it makes the second the better or the worse one."""
+    ordered = sorted(found, key=lambda one: not one.headline)
+    names = [f"{one.heading}  {directed(one.title, one.better)}" for one in ordered]
+    width = max(map(len, names))
     columns = [max(7, len(name)) for name in (first, second)]
     lines = [f"{'':<{width}}  {first:>{columns[0]}}  {second:>{columns[1]}}  difference"]
-    for one in found:
-        star = " *" if one.is_clear else ""
+    for name, one in zip(names, ordered, strict=True):
+        star = f" * {one.verdict or ''}".rstrip() if one.is_clear else ""
         lines.append(
-            f"{one.name:<{width}}  {number(one.first):>{columns[0]}}  {number(one.second):>{columns[1]}}  "
+            f"{name:<{width}}  {number(one.first):>{columns[0]}}  {number(one.second):>{columns[1]}}  "
             f"{number(one.difference)} {written_interval(one.low, one.high)}  n={one.n}{star}"
         )
-    return lines
+    return [*lines, f"{DIRECTIONS_EXPLAINED}; * is clear by its interval, of the second"]
 
 
-def _values(scores: Sequence[Score], terms: Terms) -> list[float | None]:
+def _values(scores: Sequence[Score], terms: Statistics) -> list[float | None]:
     """The scores over the shared items; as of one patient there is nothing to resample."""
     count = len(next(iter(terms.values())))
     return [one.value for one in intervals(scores, terms, PatientBootstrap(np.zeros(count)))]
@@ -125,7 +150,8 @@ def _check_same_protocol(first: Stored, second: Stored) -> None:
             f"{first.path} is of task {first.document['task']}, {second.path} of {second.document['task']}: "
             "only results of one task can be compared"
         )
-    for key in _MUST_MATCH:
+    keys = [*_MUST_MATCH, *first.document.get("must_match", ()), *second.document.get("must_match", ())]
+    for key in dict.fromkeys(keys):
         here, there = first.document["protocol"].get(key), second.document["protocol"].get(key)
         if here != there:
             raise DataError(
@@ -135,7 +161,7 @@ def _check_same_protocol(first: Stored, second: Stored) -> None:
 
 
 def _common_metrics(first: Stored, second: Stored) -> dict[str, list[Mapping[str, Any]]]:
-    """Metrics of both that are made of stored terms in the same way, by group."""
+    """Metrics of both that are made of stored statistics in the same way, by group."""
     theirs = {m["name"]: m for m in second.document["metrics"] if "reducer" in m}
     found: dict[str, list[Mapping[str, Any]]] = {}
     for metric in first.document["metrics"]:
@@ -156,7 +182,7 @@ def _paired(first: Stored, second: Stored, group: str) -> tuple[list[pd.DataFram
     return [side.loc[shared] for side in sides], sides[0].loc[shared, "patient_id"].to_numpy()
 
 
-def _terms(rows: pd.DataFrame, scores: Sequence[Score]) -> Terms:
+def _statistics(rows: pd.DataFrame, scores: Sequence[Score]) -> Statistics:
     names = {part for score in scores for part in score.parts}
     return {
         name: rows[[f"{name}|numerator", f"{name}|denominator"]].to_numpy(dtype=np.float64)

@@ -6,7 +6,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-INK, MODEL, BASELINES = "#1c2430", "#1f6f78", ("#b9bfc9", "#d9a441")
+INK, MODEL = "#1c2430", "#1f6f78"
+BASELINES = ("#b9bfc9", "#d9a441", "#a88bc0")
+SERIES = ("#d9a441", "#7d8796", MODEL, "#8e5ea2", "#3f7fbf", "#b0412e")
+"""Colours of several models or parts of one, side by side."""
 
 _USUAL = "DejaVu Sans"
 """Matplotlib's own font: Latin, Greek and Cyrillic letters, no Chinese ones."""
@@ -23,8 +26,8 @@ class Names:
     are_numbers: bool = False
 
 
-def legible(names: Sequence[str]) -> Names:
-    """`names` in fonts of this machine that have all their letters, else their places, from 1 on."""
+def legible(names: Sequence[str], numbers: Sequence[int] = ()) -> Names:
+    """`names` in fonts of this machine that have all their letters, else `numbers` (default: from 1)."""
     from matplotlib import font_manager
 
     def letters(path: str) -> set[int]:
@@ -37,7 +40,8 @@ def legible(names: Sequence[str]) -> Names:
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.name, font.fname)):
         if not font.name.startswith(_PLACEHOLDERS) and missing <= letters(font.fname):
             return Names(tuple(names), (_USUAL, font.name))
-    return Names(tuple(str(place) for place in range(1, len(names) + 1)), are_numbers=True)
+    places = numbers or range(1, len(names) + 1)
+    return Names(tuple(str(place) for place in places), are_numbers=True)
 
 
 def axes_of(height: float, width: float = 7.2) -> tuple:

@@ -1,87 +1,116 @@
-"""Figures of an evaluation: scores per observation beside the baselines, and how deep one must look."""
+"""Draws the figures that a task describes (`tasks.base.Figure`), all in one look."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from plainfilm.io.files import replacing
-from plainfilm.results.classification_figures import classification_figures
-from plainfilm.results.drawing import BASELINES, MODEL, axes_of, png
+from plainfilm.results.drawing import BASELINES, MODEL, SERIES, axes_of, legible, png
 from plainfilm.results.text import baseline_title
-from plainfilm.tasks.base import Metric, Results
+from plainfilm.tasks.base import Curve, CurveFigure, Figure, IntervalFigure, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SINGLE = "finding_f1_positive/"
+MARGIN = 0.02
+"""Of the limits, around them."""
 
 
-def write_figures(results: Results, folder: Path) -> dict[str, bytes]:
-    """Draws what the results allow into `folder`; returns the PNG bytes by title."""
-    drawn: dict[str, bytes] = {}
-    groups = list(dict.fromkeys(metric.group for metric in results.metrics if metric.group))
-    per_observation = {
-        group: [m for m in results.metrics if m.group == group and f"/{SINGLE}" in m.name and m.support]
-        for group in groups
-    }
-    for group, metrics in per_observation.items():
-        if metrics:
-            drawn[f"F1 per observation, {group}"] = _per_observation(metrics)
-    if results.items is not None and "rank|numerator" in results.items:
-        drawn["How deep one must look"] = _rank_curves(results)
-    drawn |= classification_figures(results)
-    for name, data in drawn.items():
-        with replacing(folder / f"{_file_name(name)}.png") as temporary:
+def write_figures(figures: Sequence[Figure], folder: Path) -> dict[str, bytes]:
+    """Draws every figure into `folder`; returns the PNG bytes by title."""
+    drawn = {figure.title: draw(figure) for figure in figures}
+    for title, data in drawn.items():
+        with replacing(folder / f"{_file_name(title)}.png") as temporary:
             temporary.write_bytes(data)
     return drawn
 
 
-def _per_observation(metrics: Sequence[Metric]) -> bytes:
-    ordered = sorted(metrics, key=lambda metric: (metric.support or 0, metric.name))
-    figure, axes = axes_of(0.34 * len(ordered) + 1.0)
-    for place, metric in enumerate(ordered):
-        for shift, (name, colour) in enumerate(zip(metric.baselines, BASELINES, strict=False)):
-            low, high = metric.baseline_intervals.get(name, (np.nan, np.nan))
-            y = place - 0.22 * (shift + 1)
-            axes.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="round")
-            axes.plot(metric.baselines[name], y, "o", color=colour, markersize=4)
-        axes.plot([metric.low or 0, metric.high or 0], [place, place], color=MODEL, linewidth=3)
-        axes.plot(metric.value or 0, place, "o", color=MODEL, markersize=6)
-    axes.set_yticks(range(len(ordered)))
-    axes.set_yticklabels([f"{m.name.split(SINGLE)[1].rpartition('@')[0]} ({m.support})" for m in ordered])
-    axes.set_xlim(-0.02, 1.0)
-    axes.set_xlabel("F1, positive only; 95 % interval by patient; (positive queries)")
-    _legend(axes, metrics[0].baselines)
-    return png(figure)
+def draw(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    return _intervals(figure) if isinstance(figure, IntervalFigure) else _curves(figure)
 
 
-def _legend(axes: Axes, baselines: Mapping[str, float]) -> None:
-    from matplotlib.lines import Line2D
+def _intervals(figure: IntervalFigure) -> bytes:
+    count = len(figure.series)
+    drawn, axes = axes_of((0.22 + 0.08 * count) * len(figure.rows) + 1.1)
+    if figure.reference is not None:
+        axes.axvline(figure.reference, color=BASELINES[0], linewidth=2, zorder=0)
+    step, middle = 0.66 / max(3, count), (count - 1) / 2
+    for place, (series, colour) in enumerate(zip(figure.series, _colours(figure.series), strict=True)):
+        _points(axes, series, step * (middle - place), colour)
+    names = legible(figure.rows, figure.numbers)
+    axes.set_yticks(range(len(figure.rows)))
+    axes.set_yticklabels(names.texts, fontfamily=names.families)
+    if names.are_numbers:
+        axes.set_ylabel("row of the table: no font here has its letters")
+    axes.set_xlim(*_around(figure.limits))
+    axes.set_xlabel(figure.x_label)
+    _legend(axes)
+    return png(drawn)
 
-    handles = [Line2D([], [], color=MODEL, marker="o", label="model")]
-    for name, colour in zip(baselines, BASELINES, strict=False):
-        handles.append(Line2D([], [], color=colour, marker="o", label=baseline_title(name)))
-    axes.legend(handles=handles, frameon=False, loc="lower right", fontsize=8)
+
+def _points(axes: Axes, series: Series, shift: float, colour: str) -> None:
+    width, size = (2.0, 4.0) if series.is_baseline else (2.6, 5.0)
+    label: str | None = _name(series)
+    for row, point in enumerate(series.points):
+        if point is None:
+            continue
+        value, low, high = point
+        axes.plot([low, high], [row + shift] * 2, color=colour, linewidth=width, solid_capstyle="round")
+        axes.plot(value, row + shift, "o", color=colour, markersize=size, label=label)
+        label = None  # one entry in the legend for all points
 
 
-def _rank_curves(results: Results) -> bytes:
-    assert results.items is not None
-    figure, axes = axes_of(3.2)
-    for group, rows in results.items.groupby("group", sort=False):
-        ranks = np.sort(rows.loc[rows["rank|denominator"] > 0, "rank|numerator"].to_numpy())
-        if len(ranks):
-            share = np.arange(1, len(ranks) + 1) / len(ranks)
-            axes.step(np.concatenate([[1], ranks]), np.concatenate([[0], share]), where="post", label=group)
-    axes.set_xscale("log")
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("first item of one's own is within this rank")
-    axes.set_ylabel("share of queries")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return png(figure)
+def _curves(figure: CurveFigure) -> bytes:
+    drawn, axes = axes_of(4.2, 5.4)
+    if figure.diagonal:
+        axes.plot([0, 1], [0, 1], color=BASELINES[0], linewidth=2, zorder=0)
+    for curve, colour in zip(figure.curves, _colours(figure.curves), strict=True):
+        if figure.step:
+            axes.step(curve.x, curve.y, where="post", color=colour, label=_name(curve))
+        else:
+            axes.plot(curve.x, curve.y, "o-", color=colour, markersize=5, label=_name(curve))
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
+            axes.plot([x, x], [low, high], color=colour, linewidth=2.5)
+    if figure.log_x:
+        axes.set_xscale("log")
+    if figure.x_ticks:
+        axes.set_xticks(list(figure.x_ticks), list(figure.x_ticks.values()))
+        axes.minorticks_off()
+    if figure.y_limits:
+        axes.set_ylim(*_around(figure.y_limits))
+    axes.set_xlabel(figure.x_label)
+    axes.set_ylabel(figure.y_label)
+    _legend(axes)
+    return png(drawn)
+
+
+def _colours(series: Sequence[Series | Curve]) -> list[str]:
+    """Baselines in pale colours, models in strong ones; a single model in that of the model everywhere."""
+    models = sum(not one.is_baseline for one in series)
+    strong = iter([MODEL] if models == 1 else _endless(SERIES, models))
+    pale = iter(_endless(BASELINES, len(series) - models))
+    return [next(pale) if one.is_baseline else next(strong) for one in series]
+
+
+def _endless(colours: Sequence[str], count: int) -> list[str]:
+    return [colours[place % len(colours)] for place in range(count)]
+
+
+def _name(series: Series | Curve) -> str:
+    return baseline_title(series.name) if series.is_baseline else series.name
+
+
+def _around(limits: tuple[float, float]) -> tuple[float, float]:
+    room = MARGIN * (limits[1] - limits[0])
+    return limits[0] - room, limits[1] + room
+
+
+def _legend(axes: Axes) -> None:
+    # Above the axes: a corner inside them may hold somebody's interval.
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def _file_name(title: str) -> str:

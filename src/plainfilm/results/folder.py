@@ -2,7 +2,7 @@
 
 results.json          every score with interval, n and baselines, and the identity of the protocol
 predictions.parquet   raw answers, one row each
-items.parquet         the terms of every score per item, from which `plainfilm compare` works
+items.parquet         the statistics of every score per item, from which `plainfilm compare` works
 figures/              PNG
 index.html            one self-contained page
 """
@@ -33,7 +33,7 @@ def write(results: Results, folder: Path | str) -> None:
     _write_table(results.predictions, folder / "predictions.parquet")
     if results.items is not None:
         _write_table(results.items, folder / "items.parquet")
-    figures = write_figures(results, folder / "figures")
+    figures = write_figures(results.figures, folder / "figures")
     with replacing(folder / "index.html") as temporary:
         temporary.write_text(page(results, figures), encoding="utf-8")
     write_json(as_document(results), folder / "results.json")
@@ -47,7 +47,9 @@ def as_document(results: Results) -> dict[str, Any]:
         "collection": results.collection,
         "split": results.split,
         "n": results.n,
+        "counted": results.counted,
         "protocol": results.protocol,
+        "must_match": list(results.must_match),
         "metrics": [_metric(metric) for metric in results.metrics],
     }
 
@@ -55,6 +57,9 @@ def as_document(results: Results) -> dict[str, Any]:
 def _metric(metric: Metric) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": metric.name,
+        "title": metric.title,
+        "headline": metric.headline,
+        "better": metric.better,
         "value": metric.value,
         "low": metric.low,
         "high": metric.high,
@@ -72,10 +77,11 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "subgroup": metric.subgroup,
         "note": metric.note,
         "group": metric.group,
+        "heading": metric.heading,
     }
     document |= {name: value for name, value in optional.items() if value is not None}
-    if metric.reducer is not None:
-        document |= {"reducer": metric.reducer, "parts": list(metric.parts)}
+    if metric.aggregation is not None:
+        document |= {"reducer": metric.aggregation, "parts": list(metric.parts)}
     return document
 
 

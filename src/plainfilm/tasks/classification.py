@@ -1,8 +1,9 @@
 """Classification: what a classifier says of films, observation by observation, against labels.
 
-Judged exactly as zero-shot classification is (`tasks.prompting.judging`): AUROC and average precision; F1,
-precision, recall and specificity at thresholds chosen on the validation split of the same collections;
-calibration and abstention fitted there; subgroups; every score with its interval by patient and baselines.
+Evaluated exactly as zero-shot classification is (`tasks.film_classification.evaluate`): AUROC and average
+precision; F1, precision, recall and specificity at thresholds chosen on the validation split of the same
+collections; calibration and abstention fitted there; subgroups; every score with its interval by patient and
+baselines.
 
 What the model answers and the labels do not have is left out and named, and the other way round. With
 `save_decisions=true` what was fitted on validation goes into the model's folder, for `plainfilm predict`.
@@ -20,20 +21,26 @@ from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Results
-from plainfilm.tasks.prompting.deciding import Said
-from plainfilm.tasks.prompting.films import Films
-from plainfilm.tasks.prompting.judging import FITTED_ON, JudgingConfig, World, decide, judge
+from plainfilm.tasks.film_classification.evaluate import (
+    ClassificationConfig,
+    EvaluationContext,
+    Films,
+    evaluate,
+    fit_on_validation,
+)
+from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores
 from plainfilm.tasks.scoring.label_choice import labels_asked
-from plainfilm.tasks.scoring.protocol import check_no_leak
+from plainfilm.tasks.scoring.measure import check_no_leak
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
-MODEL = GROUP = "classifier"
+NEEDS = ("classifies",)
+GROUP = "classifier"
 
 
-class Config(JudgingConfig):
-    """The protocol, see `judging.JudgingConfig`.
+class Config(ClassificationConfig):
+    """The protocol, see `evaluate.ClassificationConfig`.
 
     observations: by default all that model and labels share. labels: by default those that the model learned
     from, where the collections have them.
@@ -64,16 +71,16 @@ def run(
             progress.say(f"left out, {what}: {', '.join(names)}")
     places = [answered.index(name) for name in observations]
 
-    def says(films: Films) -> Said:
+    def scores_of(films: Films) -> FilmScores:
         logits = predictor.classify(films.frame["image"].tolist(), progress).logits[:, places]
-        return Said(observations, {GROUP: logits.astype(np.float64)}, GROUP, 1.0, {"logit": logits})
+        return FilmScores(observations, {GROUP: logits.astype(np.float64)}, GROUP, 1.0, {"logit": logits})
 
-    world = World(
-        *("classification", predictor, collections, labels, observations, config, progress, says),
+    context = EvaluationContext(
+        *("classification", predictor, collections, labels, observations, config, progress, scores_of),
         left_out=left_out,
     )
-    films = world.asked()
-    return judge(world, films, says(films), decide(world))
+    films = context.evaluated_films()
+    return evaluate(context, films, scores_of(films), fit_on_validation(context))
 
 
 def _observations(predictor: Predictor, labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:

@@ -28,21 +28,38 @@ from plainfilm.errors import DataError, nearest
 from plainfilm.metrics.classification import Criterion
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results
-from plainfilm.tasks.probing import repeats, tables
+from plainfilm.tasks.film_classification.abstention import reliability_figure
+from plainfilm.tasks.film_classification.evaluate import Films, gather_films
+from plainfilm.tasks.film_classification.thresholds import (
+    FITTED_ON,
+    auroc_figure,
+    number_of_films,
+    observations_table,
+)
+from plainfilm.tasks.probing import repeated_runs
 from plainfilm.tasks.probing.logistic import Vectors
 from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
-from plainfilm.tasks.prompting.films import Films, gather_films
-from plainfilm.tasks.scoring.films import film_subgroups, views_of_films
 from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
-from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
-from plainfilm.tasks.scoring.observations import Truth, number_of_films
-from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split
+from plainfilm.tasks.scoring.measure import (
+    Measured,
+    Resampling,
+    check_no_leak,
+    film_subgroups,
+    identity,
+    items_table,
+    known_split,
+    measure,
+    measure_subgroups,
+    views_of_films,
+)
 from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
-TRAINED_ON, DECIDED_ON = "train", "validation"
+NEEDS = ("encodes_images",)
+
+TRAINED_ON = "train"
 SUBGROUP_SCORES = ("auroc_macro", "f1_macro")
 
 
@@ -94,7 +111,7 @@ class Config(Settings):
 
 
 @dataclass(frozen=True)
-class _World:
+class _Context:
     """What an evaluation works on. validation: `None` where there are no films to decide on."""
 
     predictor: Predictor
@@ -105,13 +122,8 @@ class _World:
     progress: Progress
     train: Films
     validation: Films | None
-    asked: Films
+    evaluated: Films
     shares: Sequence[Share]
-
-    @property
-    def truth(self) -> Truth:
-        """Of the evaluated films."""
-        return Truth(self.observations, self.asked.positive, self.asked.known)
 
 
 def run(
@@ -124,33 +136,47 @@ def run(
             trained on them.
         DataError: no labels, or no films to train or to evaluate on.
     """
-    world = _world(predictor, collections, config, progress)
-    probed = _probed(world, predictor)
-    random = _probed(world, predictor.untrained(config.seed)) if config.untrained else None
+    context = _context(predictor, collections, config, progress)
+    probed = _probed(context, predictor)
+    random = _probed(context, predictor.untrained(config.seed)) if config.untrained else None
     metrics: list[Metric] = []
     items = []
-    for share, own in by_share(world.shares):
-        measured, found = _measured(world, share, own, probed, random)
+    for share, own in by_share(context.shares):
+        measured, found = _measured(context, share, own, probed, random)
         metrics += found
-        items.append(items_table(measured, world.asked.frame["image_id"].to_numpy(dtype=str)))
+        items.append(items_table(measured, context.evaluated.ids))
+    predictions = repeated_runs.predictions_table(context.evaluated, context.shares, probed)
+    headings = {
+        repeated_runs.share_name(share): repeated_runs.share_heading(share) for share in config.fractions
+    }
     return Results(
         task="linear_probe",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,
-        n=len(world.asked),
-        protocol=_protocol(world, probed, random, metrics),
+        n=len(context.evaluated),
+        protocol=_protocol(context, probed, random, metrics),
         metrics=tuple(metrics),
-        predictions=tables.predictions_table(world.asked, world.observations, world.shares, probed),
+        predictions=predictions,
         items=pd.concat(items, ignore_index=True),
+        counted="films",
+        must_match=("uncertain", "absent", "features"),
+        tables=(observations_table(metrics, list(headings), context.observations, headings),),
+        figures=(
+            *auroc_figure(metrics, list(headings), context.observations, headings),
+            *repeated_runs.share_figure(metrics, config.fractions),
+            *reliability_figure(
+                predictions, {f"probability_{name}": heading for name, heading in headings.items()}
+            ),
+        ),
     )
 
 
-def _world(
+def _context(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress
-) -> _World:
+) -> _Context:
     check_no_leak(predictor, collections, config.split)
-    splits = (config.split, TRAINED_ON, DECIDED_ON)
+    splits = (config.split, TRAINED_ON, FITTED_ON)
     labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(labels, config.observations)
 
@@ -158,18 +184,18 @@ def _world(
         views, policies = views_of_films(predictor, config.views), (config.uncertain, config.absent)
         return gather_films(collections, split, views, labels, observations, *policies)
 
-    train, asked = films(TRAINED_ON), films(config.split)
-    for split, found in ((TRAINED_ON, train), (config.split, asked)):
+    train, evaluated = films(TRAINED_ON), films(config.split)
+    for split, found in ((TRAINED_ON, train), (config.split, evaluated)):
         if not len(found):
             raise DataError(
                 f"{'+'.join(c.name for c in collections)}: no labelled film in split '{split}' "
                 f"({found.unlabelled} without labels); a linear probe trains on '{TRAINED_ON}' and is "
                 "evaluated on --split; check these and views="
             )
-    validation = films(DECIDED_ON) if config.split != DECIDED_ON else None
+    validation = films(FITTED_ON) if config.split != FITTED_ON else None
     if validation is not None and len(validation):
-        check_no_leak(predictor, collections, DECIDED_ON)
-        check_patients_apart(*([(c, split) for c in collections] for split in (DECIDED_ON, config.split)))
+        check_no_leak(predictor, collections, FITTED_ON)
+        check_patients_apart(*([(c, split) for c in collections] for split in (FITTED_ON, config.split)))
     else:
         validation = None
         progress.say(f"no films to decide on: penalty {config.penalty:g}, and no thresholds")
@@ -178,19 +204,19 @@ def _world(
     for share in shares:
         missing = [name for name, learns in zip(observations, share.learns, strict=True) if not learns]
         if missing and len(missing) < len(observations):
-            progress.say(f"{_told(share)} cannot teach {', '.join(missing)}")
+            progress.say(f"{_named(share)} cannot teach {', '.join(missing)}")
         elif missing:
-            progress.say(f"{_told(share)} can teach nothing: no observation has films of both classes")
-    return _World(
+            progress.say(f"{_named(share)} can teach nothing: no observation has films of both classes")
+    return _Context(
         *(predictor, collections, labels, observations, config, progress),
         train=replace(train.part(used), unlabelled=train.unlabelled),
         validation=validation,
-        asked=asked,
+        evaluated=evaluated,
         shares=[replace(share, kept=share.kept[used]) for share in shares],
     )
 
 
-def _told(share: Share) -> str:
+def _named(share: Share) -> str:
     return f"{100 * share.share:g} % ({share.patients} patients), repeat {share.repeat + 1}:"
 
 
@@ -201,75 +227,81 @@ def _observations(labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ..
     return tuple(wanted or (name for name in labels.observations if name in labels.stated))
 
 
-def _probed(world: _World, predictor: Predictor) -> list[Probed]:
+def _probed(context: _Context, predictor: Predictor) -> list[Probed]:
     """Every share's probes on the features of `predictor`."""
-    config = world.config
+    config = context.config
     fitting = Fitting(config.penalties, config.penalty, config.threshold)
-    train = _examples(world, predictor, world.train)
-    validation = _examples(world, predictor, world.validation) if world.validation is not None else None
-    asked = _features(world, predictor, world.asked)
-    shares = world.progress.track(world.shares, len(world.shares), "fitting probes")
-    return [probe(train.part(share.kept), validation, asked, fitting) for share in shares]
+    train = _examples(context, predictor, context.train)
+    validation = _examples(context, predictor, context.validation) if context.validation is not None else None
+    features = _features(context, predictor, context.evaluated)
+    shares = context.progress.track(context.shares, len(context.shares), "fitting probes")
+    return [probe(train.part(share.kept), validation, features, fitting) for share in shares]
 
 
-def _examples(world: _World, predictor: Predictor, films: Films) -> Examples:
-    return Examples(_features(world, predictor, films), films.positive, films.known)
+def _examples(context: _Context, predictor: Predictor, films: Films) -> Examples:
+    return Examples(_features(context, predictor, films), films.positive, films.known)
 
 
-def _features(world: _World, predictor: Predictor, films: Films) -> Vectors:
-    pooled = world.config.features == "pooled"
+def _features(context: _Context, predictor: Predictor, films: Films) -> Vectors:
+    pooled = context.config.features == "pooled"
     stream = predictor.stream_features if pooled else predictor.stream_images
-    return np.concatenate(list(stream(films.frame["image"].tolist(), world.progress)))
+    return np.concatenate(list(stream(films.frame["image"].tolist(), context.progress)))
 
 
 def _measured(
-    world: _World, share: float, own: Sequence[int], probed: Sequence[Probed], random: Sequence[Probed] | None
+    context: _Context,
+    share: float,
+    own: Sequence[int],
+    probed: Sequence[Probed],
+    random: Sequence[Probed] | None,
 ) -> tuple[Measured, list[Metric]]:
-    """The terms of one share, and its metrics."""
-    config, truth = world.config, world.truth
-    known = repeats.learned(world.shares, own)
+    """The statistics of one share, and its metrics."""
+    config, truth = context.config, context.evaluated.truth
+    known = repeated_runs.learned(context.shares, own)
     mine = [probed[place] for place in own]
     theirs = [random[place] for place in own] if random is not None else None
-    scores, values, baselines = repeats.joined(mine, theirs, known, truth)
-    measured = Measured(repeats.share_name(share), values, baselines, world.asked.patients)
+    found = repeated_runs.joined(mine, theirs, known, truth)
+    heading = repeated_runs.share_heading(share)
+    group = repeated_runs.share_name(share)
+    measured = Measured(group, found.values, found.baselines, context.evaluated.patients, heading)
     resampling = Resampling(number_of_films, config.resamples, config.seed)
-    metrics = measure(measured, scores, resampling)
+    metrics = measure(measured, found.scores, resampling)
     if share == config.fractions[-1]:
-        chosen = [score for score in scores if score.name in SUBGROUP_SCORES]
-        parts = film_subgroups(world.collections, world.asked.frame)
+        chosen = [score for score in found.scores if score.name in SUBGROUP_SCORES]
+        parts = film_subgroups(context.collections, context.evaluated.frame)
         metrics += measure_subgroups(measured, chosen, parts, resampling)
-    explain = repeats.explained([world.shares[place] for place in own], mine, known, truth)
+    explain = repeated_runs.with_reasons([context.shares[place] for place in own], mine, known, truth)
     return measured, [explain(metric) for metric in metrics]
 
 
-def _decisions(world: _World, probed: Sequence[Probed]) -> dict[str, Any]:
-    if world.validation is None:
-        evaluated = world.config.split == DECIDED_ON
+def _decisions(context: _Context, probed: Sequence[Probed]) -> dict[str, Any]:
+    if context.validation is None:
+        evaluated = context.config.split == FITTED_ON
         why = "the validation films are evaluated" if evaluated else "no labelled films for validation"
         return {
-            "penalty": {"chosen_on": "none", "why": why, "values": world.config.penalty},
+            "penalty": {"chosen_on": "none", "why": why, "values": context.config.penalty},
             "thresholds": {"chosen_on": "none", "why": why},
         }
     return {
         "penalty": {
-            "chosen_on": DECIDED_ON,
+            "chosen_on": FITTED_ON,
             "best": "macro AUROC of the validation films; of equally good ones the strongest",
-            "values": tables.penalties_told(world.shares, probed),
+            "values": repeated_runs.penalties_document(context.shares, probed),
         },
         "thresholds": {
-            "chosen_on": DECIDED_ON,
-            "best": world.config.threshold,
-            "values": tables.thresholds_told(world.shares, probed, world.observations),
+            "chosen_on": FITTED_ON,
+            "best": context.config.threshold,
+            "values": repeated_runs.thresholds_document(context.shares, probed, context.observations),
         },
     }
 
 
 def _protocol(
-    world: _World, probed: Sequence[Probed], random: Sequence[Probed] | None, metrics: Sequence[Metric]
+    context: _Context, probed: Sequence[Probed], random: Sequence[Probed] | None, metrics: Sequence[Metric]
 ) -> dict[str, Any]:
     """Everything that decides the numbers."""
-    predictor, config = world.predictor, world.config
-    groups = [repeats.share_name(share) for share in config.fractions]
+    predictor, config = context.predictor, context.config
+    groups = [repeated_runs.share_name(share) for share in config.fractions]
     missing = {
         group: [
             metric.name.removeprefix(f"{group}/auroc/")
@@ -282,21 +314,21 @@ def _protocol(
         **config.model_dump(mode="json"),
         "prompts": None,
         "text_rule": None,
-        "observations": list(world.observations),
-        **label_facts(world.labels),
+        "observations": list(context.observations),
+        **label_facts(context.labels),
         "views": views_of_films(predictor, config.views),
         "classifier": "logistic regression per observation, L2, features standardised over the training "
         "films of the share, solved to convergence in double precision",
         "trained_on": TRAINED_ON,
-        **_decisions(world, probed),
-        "shares": tables.shares_told(world.shares, world.observations),
+        **_decisions(context, probed),
+        "shares": repeated_runs.shares_document(context.shares, context.observations),
         "share_rule": "patients, stratified by label; in one repeat the smaller share is inside the larger; "
         "repeat k of seed s is drawn with seed s + k - 1",
-        "spread": {group: repeats.spread(metrics, group) for group in groups},
+        "spread": {group: repeated_runs.spread(metrics, group) for group in groups},
         "left_out": {
             "observations": missing,
-            "films without labels": world.asked.unlabelled,
-            "training films without labels": world.train.unlabelled,
+            "films without labels": context.evaluated.unlabelled,
+            "training films without labels": context.train.unlabelled,
         },
         "ties": "count half",
         "macro": "mean over the repeats, and over the observations that every repeat of the share could "
@@ -306,5 +338,5 @@ def _protocol(
             "majority": "the commoner answer of the evaluated films for every film",
             **({"untrained": f"the same probes on random weights, seed {config.seed}"} if random else {}),
         },
-        **identity(predictor, world.collections, config.resamples),
+        **identity(predictor, context.collections, config.resamples),
     }

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from plainfilm.bank.compose import Answers, Composition, answer, answer_apart
 from plainfilm.bank.items import Choice
@@ -24,32 +24,58 @@ from plainfilm.bank.search import Indices
 from plainfilm.collection import Collection
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
-from plainfilm.metrics.scores import Score, Terms
+from plainfilm.metrics.scores import Statistics
 from plainfilm.progress import SILENT, Progress
-from plainfilm.tasks.base import Metric, Results, Shown
-from plainfilm.tasks.retrieving.sides import ALL, DIRECTIONS, Direction, Embedded, Queries, World
-from plainfilm.tasks.retrieving.subgroups import subgroups
-from plainfilm.tasks.retrieving.tables import examples, predictions_table
-from plainfilm.tasks.retrieving.terms import (
+from plainfilm.tasks.base import Example, Figure, Metric, Results
+from plainfilm.tasks.retrieving.embeddings import (
+    ALL,
+    DIRECTIONS,
+    Direction,
+    Embedded,
+    EmbeddedCollections,
+    Queries,
+)
+from plainfilm.tasks.retrieving.statistics import (
     NOT_A_FINDING,
-    baseline_standings,
-    baseline_terms,
+    baseline_ranks,
+    baseline_statistics,
     finding_scores,
-    finding_terms,
+    finding_statistics,
     identity_scores,
-    identity_terms,
-    model_standings,
+    identity_statistics,
+    model_ranks,
     number_of_queries,
 )
+from plainfilm.tasks.retrieving.tables import (
+    INTRODUCTION,
+    LEGEND,
+    examples,
+    f1_figure,
+    predictions_table,
+    rank_figure,
+)
 from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
-from plainfilm.tasks.scoring.measure import Measured, Resampling, items_table, measure, measure_subgroups
-from plainfilm.tasks.scoring.protocol import check_no_leak, identity, known_split, views_asked
+from plainfilm.tasks.scoring.measure import (
+    DescribedScore,
+    Measured,
+    Resampling,
+    check_no_leak,
+    identity,
+    items_table,
+    known_split,
+    measure,
+    measure_subgroups,
+    subgroups,
+    views_asked,
+)
 from plainfilm.text.rules import TEXT_RULES
 from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
+
+NEEDS = ("encodes_images", "encodes_texts")
 
 SUBGROUP_SCORES = ("recall@10", "finding_f1_micro_positive")
 
@@ -73,7 +99,7 @@ class Config(Composition):
     text_rule: str | None = None
     views: tuple[View, ...] | None = None
     first_film: bool = False
-    labels: str | None = None
+    labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
     max_queries: int | None = Field(default=None, ge=1)
     resamples: int = Field(default=1000, ge=100)
     random_draws: int = Field(default=10, ge=1)
@@ -131,7 +157,8 @@ class _Outcome:
     metrics: list[Metric]
     predictions: pd.DataFrame
     items: pd.DataFrame
-    shown: list[Shown]
+    examples: list[Example]
+    figures: list[Figure]
 
 
 def run(
@@ -151,8 +178,9 @@ def run(
         views=views_asked(predictor, config.views),
         first_film=config.first_film,
     )
-    world = World(predictor, collections, labels, choice, progress)
-    outcomes = [_direction(DIRECTIONS[name], world, config) for name in config.directions]
+    embedded = EmbeddedCollections(predictor, collections, labels, choice, progress)
+    outcomes = [_direction(DIRECTIONS[name], embedded, config) for name in config.directions]
+    items = pd.concat([outcome.items for outcome in outcomes], ignore_index=True)
     return Results(
         task="retrieval",
         model=predictor.name,
@@ -162,8 +190,13 @@ def run(
         protocol=_protocol(predictor, collections, labels, config),
         metrics=tuple(metric for outcome in outcomes for metric in outcome.metrics),
         predictions=pd.concat([outcome.predictions for outcome in outcomes], ignore_index=True),
-        shown=tuple(example for outcome in outcomes for example in outcome.shown),
-        items=pd.concat([outcome.items for outcome in outcomes], ignore_index=True),
+        items=items,
+        counted="queries at most",
+        must_match=("bank_split", "text_rule", "first_film", "k"),
+        figures=(*(figure for outcome in outcomes for figure in outcome.figures), *rank_figure(items)),
+        examples=tuple(example for outcome in outcomes for example in outcome.examples),
+        introduction=INTRODUCTION,
+        legend=LEGEND,
     )
 
 
@@ -197,16 +230,16 @@ def _text_rule(predictor: Predictor, config: Config) -> str:
     return config.text_rule or predictor.config.training_facts.text_rule or "best_section"
 
 
-def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
-    queries = world.queries(direction.query, config.split, config.max_queries, config.seed)
-    own = world.part(direction.bank, config.split)
-    bank = own if config.bank_split is None else world.part(direction.bank, config.bank_split)
-    observations = world.observations
+def _direction(direction: Direction, embedded: EmbeddedCollections, config: Config) -> _Outcome:
+    queries = embedded.queries(direction.query, config.split, config.max_queries, config.seed)
+    own = embedded.part(direction.bank, config.split)
+    bank = own if config.bank_split is None else embedded.part(direction.bank, config.bank_split)
+    observations = embedded.observations
     if bank is queries.side:
         answers = answer_apart(bank.vectors, queries.rows, config)
     else:
         answers = answer(bank.vectors, queries.vectors, config)
-    values, baselines = _terms(direction, queries, own, bank, answers, observations, config)
+    values, baselines = _statistics(direction, queries, own, bank, answers, observations, config)
     scores = _scores(queries, observations, config)
     measured = Measured(direction.name, values, baselines, queries.patients)
     chosen = [score for score in scores if score.name.startswith(SUBGROUP_SCORES)]
@@ -219,10 +252,11 @@ def _direction(direction: Direction, world: World, config: Config) -> _Outcome:
         predictions_table(direction.name, queries, bank, answers, observations),
         items_table(measured, queries.ids),
         examples(direction.name, queries, bank, answers, observations, config.seed),
+        f1_figure(direction.name, metrics),
     )
 
 
-def _scores(queries: Queries, observations: Sequence[str], config: Config) -> list[Score]:
+def _scores(queries: Queries, observations: Sequence[str], config: Config) -> list[DescribedScore]:
     if config.bank_split is None:
         return identity_scores()
     findings = [name for name in observations if name != NOT_A_FINDING]
@@ -230,7 +264,7 @@ def _scores(queries: Queries, observations: Sequence[str], config: Config) -> li
     return [*identity_scores(), *finding_scores(config.k, findings, supported)]
 
 
-def _terms(
+def _statistics(
     direction: Direction,
     queries: Queries,
     own: Embedded,
@@ -238,21 +272,21 @@ def _terms(
     answers: Answers,
     observations: Sequence[str],
     config: Config,
-) -> tuple[Terms, dict[str, Terms]]:
-    """Terms of the model and of each baseline."""
+) -> tuple[Statistics, dict[str, Statistics]]:
+    """Statistics of the model and of each baseline."""
 
-    def said(rows: Indices) -> Terms:
-        return finding_terms(queries.states, bank.states[rows], answers.kept, observations)
+    def said(rows: Indices) -> Statistics:
+        return finding_statistics(queries.states, bank.states[rows], answers.kept, observations)
 
     relevant = queries.relevant(own)
-    identity = identity_terms(model_standings(queries, own, relevant))
-    trivial = baseline_standings(queries, own, relevant)
+    identity = identity_statistics(model_ranks(queries, own, relevant))
+    trivial = baseline_ranks(queries, own, relevant)
     if config.bank_split is None:
-        return identity, {name: identity_terms(found) for name, found in trivial.items()}
+        return identity, {name: identity_statistics(found) for name, found in trivial.items()}
     seed = (config.seed, "random", direction.name, config.random_draws)
-    findings = baseline_terms(queries, bank, answers, said, seed)
-    baselines: dict[str, Terms] = {
-        name: {**(identity_terms(trivial[name]) if name in trivial else {}), **values}
+    findings = baseline_statistics(queries, bank, answers, said, seed)
+    baselines: dict[str, Statistics] = {
+        name: {**(identity_statistics(trivial[name]) if name in trivial else {}), **values}
         for name, values in findings.items()
     }
     return {**identity, **said(answers.indices)}, baselines

@@ -86,6 +86,7 @@ def trained_on(recipe: Recipe) -> TrainedOn:
     return TrainedOn(
         views=data.views,
         label_origin=data.label_origin if reads_labels else None,
+        observations=data.observations if reads_labels else None,
         text_rule=data.text if recipe.reads("text") else None,
     )
 
@@ -215,7 +216,7 @@ def build_tokenizers(
             found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
-            found[name] = Tokenizer.train(data.train.texts(), pieces, longest)
+            found[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
     return found
 
 

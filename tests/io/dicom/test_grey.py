@@ -225,12 +225,15 @@ def test_an_extended_jpeg_of_12_bits(tmp_path: Path) -> None:
     import pydicom
     from pydicom.data import get_testdata_file
 
-    from plainfilm.io.dicom.values import stored_values
+    from plainfilm.io.dicom.pixel_header import pixel_header
+    from plainfilm.io.dicom.pixels import stored_pixels
 
     path = get_testdata_file("JPGExtended.dcm", download=False)
     if path is None:
         pytest.skip("this release of pydicom does not ship JPGExtended.dcm")
-    stored = stored_values(pydicom.dcmread(path))
+    made = pydicom.dcmread(path)
+    stored, _ = stored_pixels(made, pixel_header(made))
+    assert isinstance(stored, StoredValues)
     assert (stored.words[420, 140], stored.words[230, 120], stored.bits) == (244, 95, 12)
 
 

@@ -9,6 +9,7 @@ and, where it wants them,
 
     REQUIRES                "text" or "labels": items without any are left out of training, see `batches.rows`
     TOKENIZER               the name of the tokenizer it reads texts with
+    texts(source)           all that it may read, for training that tokenizer
 
 A collated target is an object with `present`, `slice` and `to` (`batches.batch.Target`): what is (B, ...) for
 every field derives from `RowWise`, what has a different number of entries for each item from `RaggedTarget`.
@@ -16,7 +17,7 @@ every field derives from `RowWise`, what has a different number of entries for e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -110,6 +111,12 @@ def requires(name: str) -> str | None:
 def tokenizer_of(name: str) -> str | None:
     """The tokenizer that the target called `name` reads with."""
     return getattr(target(name), "TOKENIZER", None)
+
+
+def texts_of(name: str, source: TargetSource) -> Iterator[str]:
+    """All that the target called `name` may read."""
+    texts = getattr(target(name), "texts", None)
+    return texts(source) if texts else iter(())
 
 
 RaggedType = TypeVar("RaggedType", bound="RaggedTarget")

@@ -3,8 +3,10 @@ paraphrase."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from plainfilm.batches.targets.base import TargetSource
-from plainfilm.batches.texts import TextReader, TextTarget, example_texts
+from plainfilm.batches.texts import TextReader, Texts, TextTarget, example_texts
 
 REQUIRES, TOKENIZER = "text", "text"
 
@@ -12,6 +14,11 @@ REQUIRES, TOKENIZER = "text", "text"
 def open_target(source: TargetSource) -> TextReader:
     """A reader of two texts an item."""
     return TextReader(source, 2, source.tokenizers[TOKENIZER])
+
+
+def texts(source: TargetSource) -> Iterator[str]:
+    """Every sentence of every item, for training a tokenizer."""
+    return Texts(source.rows, source.collections, source.config).everything()
 
 
 def example(items: int, source: TargetSource) -> TextTarget:

@@ -13,10 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.io.dicom.header import items, number, text
+from plainfilm.io.dicom.header import code, element, frame_values, items, number, numbers
+from plainfilm.io.dicom.lookup_table import LookupTable, lookup_table
+from plainfilm.io.dicom.pixel_header import photometric_of
 from plainfilm.io.dicom.values import StoredValues
 
 Values = NDArray[np.float64]
+Flags = tuple[str, ...]
+
+FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 _NEAR_PADDING = 0.01
 """Lossy compression moves padding by less than this share of the range of stored values."""
@@ -32,7 +37,7 @@ class Grey:
 
     table: NDArray[np.uint8]
     ramp: tuple[float, float, int] | None
-    flags: tuple[str, ...]
+    flags: Flags
 
 
 def grey_table(dataset: Any, stored: StoredValues, *, use_window: bool = True) -> Grey:
@@ -43,10 +48,11 @@ def grey_table(dataset: Any, stored: StoredValues, *, use_window: bool = True) -
     """
     padding = _padding(dataset, stored)
     values = _modality(dataset, stored.values())
-    shown = _voi(dataset, values) if use_window else None
+    shown, odd = _voi(dataset, values) if use_window else (None, ())
     if shown is None:
         shown = _whole_range(stored, values, padding, use_window and _is_plain(dataset, stored))
     inverted, flags = polarity(dataset)
+    flags += odd
     grey = 255.0 - 255.0 * shown if inverted else 255.0 * shown
     table = np.tile(np.rint(np.clip(grey, 0.0, 255.0)).astype(np.uint8), _words(stored) // len(grey))
     if padding is None:
@@ -61,36 +67,34 @@ def _words(stored: StoredValues) -> int:
     return 1 << (8 * stored.words.itemsize)
 
 
-def _modality(dataset: Any, words: NDArray[np.int64]) -> Values:
-    tables = items(dataset, "ModalityLUTSequence")
-    if tables:
-        return _looked_up(words, tables[0], dataset)
-    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+def _modality(dataset: Any, words: NDArray[Any]) -> Values:
+    for item in items(dataset, "ModalityLUTSequence"):
+        table = _table(item, dataset)
+        if table is not None:
+            return table(words).astype(np.float64)
+    rescale = frame_values(dataset, "PixelValueTransformationSequence", "RescaleSlope")
+    slope, intercept = number(rescale, "RescaleSlope"), number(rescale, "RescaleIntercept")
     return np.asarray(words * (slope or 1.0) + (intercept or 0.0), np.float64)
 
 
-def _looked_up(values: NDArray[np.int64], item: Any, dataset: Any) -> Values:
-    """`values` through a LUT (C.11.1.1, C.11.2.1.1); those outside it get its first or last entry."""
-    first, data = int(item.LUTDescriptor[1]), item.LUTData
-    if isinstance(data, bytes):
-        order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
-        is_packed = len(data) == int(item.LUTDescriptor[0])
-        data = np.frombuffer(data, "u1" if is_packed else f"{order}u2")
-    return np.asarray(data, np.float64).reshape(-1)[np.clip(values - first, 0, np.size(data) - 1)]
+def _table(item: Any, dataset: Any) -> LookupTable | None:
+    return lookup_table(element(item, "LUTDescriptor"), element(item, "LUTData"), dataset)
 
 
-def _voi(dataset: Any, values: Values) -> Values | None:
+def _voi(dataset: Any, values: Values) -> tuple[Values | None, Flags]:
     """Values through the first VOI LUT or else window, on a scale of 0 to 1; `None` without either."""
-    tables = items(dataset, "VOILUTSequence")
-    if tables and "LUTData" in tables[0]:
-        shown = _looked_up(np.rint(values).astype(np.int64), tables[0], dataset)
-        promised, needed = int(tables[0].LUTDescriptor[2]), max(1, int(shown.max()).bit_length())
-        # Some descriptors promise 16 bits where the table has 12 or fewer: by the letter, a black film.
-        return shown / ((1 << (needed if needed < promised - 1 else promised)) - 1)
-    centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
-    if centre is None or width is None:
-        return None
-    return window(values, centre, width, text(dataset, "VOILUTFunction"))
+    for item in items(dataset, "VOILUTSequence"):
+        table = _table(item, dataset)
+        if table is not None:
+            return table(values) / ((1 << table.bits) - 1), ()
+    stated = frame_values(dataset, "FrameVOILUTSequence", "WindowCenter")
+    function = code(stated, "VOILUTFunction") or "LINEAR"
+    flags = () if function in FUNCTIONS else ("its VOI LUT function is not known; LINEAR is taken",)
+    for centre, width in zip(numbers(stated, "WindowCenter"), numbers(stated, "WindowWidth"), strict=False):
+        shown = window(values, centre, width, function)
+        if shown is not None:
+            return shown, flags
+    return None, ()
 
 
 def window(values: Values, centre: float, width: float, function: str = "LINEAR") -> Values | None:
@@ -134,28 +138,41 @@ def _is_plain(dataset: Any, stored: StoredValues) -> bool:
 def _padding(dataset: Any, stored: StoredValues) -> NDArray[np.bool_] | None:
     """Which words are padding, one value or a range of them; nearly those after lossy coding."""
     first = number(dataset, "PixelPaddingValue")
-    if first is None:
+    if first is None or not stored.are_words:
         return None
-    last = number(dataset, "PixelPaddingRangeLimit")
-    low, high = sorted((int(first), int(first if last is None else last)))
-    if stored.lossy:
-        near = int(_NEAR_PADDING * (1 << stored.bits))
-        low, high = low - near, high + near
+    limit = number(dataset, "PixelPaddingRangeLimit")
+    ends = [int(first), int(first if limit is None else limit)]
+    near = int(_NEAR_PADDING * (1 << stored.bits)) if stored.lossy else 0
     whole = np.arange(_words(stored))
     values = np.tile(stored.values(), len(whole) >> stored.bits)
     if stored.signed:
         whole = np.where(whole >= len(whole) // 2, whole - len(whole), whole)
     # A padding value may need more bits than are stored: then the word itself is compared.
-    return ((values >= low) & (values <= high)) | ((whole >= low) & (whole <= high))
+    return _between(values, ends, near) | _between(whole, ends, near)
 
 
-def polarity(dataset: Any) -> tuple[bool, tuple[str, ...]]:
+def _between(values: NDArray[np.int64], ends: list[int], near: int) -> NDArray[np.bool_]:
+    """Which values lie between two padding values, whose sign is wrong where it is not that of the pixels.
+
+    They have 16 bits, or as many as words have: such a value is taken modulo 65,536, or modulo that.
+    """
+    low, high = int(values.min()), int(values.max())
+
+    def possible(end: int) -> int:
+        others = [end + turn for turn in (65536, -65536, high - low + 1, low - high - 1)]
+        return next((value for value in (end, *others) if low <= value <= high), end)
+
+    first, last = sorted(map(possible, ends))
+    return (values >= first - near) & (values <= last + near)
+
+
+def polarity(dataset: Any) -> tuple[bool, Flags]:
     """Whether the smallest value is white, and a flag where the header says both.
 
     MONOCHROME1 means so, and a PresentationLUTShape of INVERSE says it again (DX image module, C.8.11.3.1.2);
     the two together are one inversion, not two.
     """
-    photometric, shape = text(dataset, "PhotometricInterpretation"), text(dataset, "PresentationLUTShape")
+    photometric, shape = photometric_of(dataset), code(dataset, "PresentationLUTShape")
     inverted = photometric == "MONOCHROME1" or shape == "INVERSE"
     if (photometric, shape) in (("MONOCHROME2", "INVERSE"), ("MONOCHROME1", "IDENTITY")):
         return inverted, (f"polarity is stated both ways ({photometric}, {shape})",)

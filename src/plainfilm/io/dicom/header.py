@@ -43,6 +43,12 @@ def number(dataset: Any, keyword: str) -> float | None:
     return next(iter(numbers(dataset, keyword)), None)
 
 
+def code(dataset: Any, keyword: str) -> str:
+    """An element that is one of a few words, in capitals with `_` between them: files write them all ways."""
+    first = text(dataset, keyword).split("\\")[0]
+    return "_".join(first.upper().replace("-", " ").replace("_", " ").split())
+
+
 def items(dataset: Any, keyword: str) -> list[Any]:
     """The items of a sequence; none where it is absent or no sequence."""
     try:
@@ -50,6 +56,28 @@ def items(dataset: Any, keyword: str) -> list[Any]:
     except _unreadable():
         return []
     return list(value) if value is not None and type(value).__name__ == "Sequence" else []
+
+
+def element(dataset: Any, keyword: str) -> Any:
+    """The value of an element as the file has it, or `None` where it is absent or cannot be read."""
+    try:
+        return dataset.get(keyword)
+    except _unreadable():
+        return None
+
+
+def frame_values(dataset: Any, sequence: str, keyword: str) -> Any:
+    """What holds `keyword`: the dataset itself, or else an item for its first frame of a functional group.
+
+    Enhanced images (PS3.3 C.7.6.16) say what was said of a film in such an item.
+    """
+    if element(dataset, keyword) is not None:
+        return dataset
+    groups = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    found = [
+        item for group in groups for frame in items(dataset, group)[:1] for item in items(frame, sequence)
+    ]
+    return found[0] if found else dataset
 
 
 def _is_multiple(value: Any) -> bool:

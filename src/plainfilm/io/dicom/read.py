@@ -12,23 +12,19 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from PIL import Image
-
 from plainfilm.errors import ImageError, MissingDependency
-from plainfilm.io.dicom.grey import grey_table
-from plainfilm.io.dicom.header import number, text
+from plainfilm.io.dicom.bit_depth import Words
+from plainfilm.io.dicom.colours import Colours
+from plainfilm.io.dicom.grey import Grey, grey_table
+from plainfilm.io.dicom.pixel_header import MONOCHROME, pixel_header
+from plainfilm.io.dicom.pixels import FLOATING, stored_pixels
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import doubts
-from plainfilm.io.dicom.values import colour_samples, stored_values
+from plainfilm.io.dicom.values import StoredValues
 from plainfilm.io.raster_images import (
-    LOOKED_AT,
-    MAX_PIXELS,
     Film,
-    colour_flag,
     reduce,
     reduced_size,
-    scale_to_8bit,
 )
 
 HEAD = 132
@@ -41,8 +37,6 @@ _BARE_STARTS = (
 )
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _MAX_INFLATED = 1 << 30
-_MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "PALETTE COLOR")
 # What pydicom and the decoders raise on damaged files.
 _DAMAGE = (
     *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
@@ -83,8 +77,10 @@ def decode(
             film = _film(dataset, shortest_side)
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from None
+        except MissingDependency as error:
+            raise MissingDependency(f"{path}: {error}") from None
         except RuntimeError as error:
-            raise _no_decoder(path, error) from None
+            raise ImageError(f"{path}: the pixels cannot be decoded ({_short(error)})") from None
         except (*_DAMAGE, pydicom.errors.BytesLengthException) as error:
             raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
     spacing, odd = side_of_pixel(dataset)
@@ -117,24 +113,7 @@ def _pydicom() -> Any:
     # Its warnings quote header values, which may name a patient; what matters becomes an error or a flag.
     logging.getLogger("pydicom").addHandler(logging.NullHandler())
     logging.getLogger("pydicom").propagate = False
-    try:
-        trace = importlib.import_module("gdcm").Trace
-    except ImportError:
-        return pydicom
-    trace.WarningOff()
-    trace.ErrorOff()
     return pydicom
-
-
-def _no_decoder(path: Path, error: RuntimeError) -> ImageError | MissingDependency:
-    reason = _short(error)
-    if "missing dependencies" in reason or "Unable to decompress" in reason:
-        try:
-            importlib.import_module("gdcm")
-        except ImportError:
-            remedy = "pip install 'plainfilm[dicom]'"
-            return MissingDependency(f"{path}: its compression needs python-gdcm: {remedy}")
-    return ImageError(f"{path}: the pixels cannot be decoded ({reason})")
 
 
 def _short(error: Exception) -> str:
@@ -157,16 +136,8 @@ def _refuse_bomb(stream: BinaryIO) -> None:
 
 
 def _refuse(dataset: Any) -> None:
-    if "PixelData" not in dataset:
+    if not any(keyword in dataset for keyword in ("PixelData", *FLOATING)):
         raise ImageError("holds no pixels; not a DICOM image, or truncated before them")
-    frames = number(dataset, "NumberOfFrames") or 1
-    if frames > 1:
-        raise ImageError(f"has {frames:.0f} frames; a film has one, split the file")
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    if rows < 1 or columns < 1:
-        raise ImageError(f"its header says {columns} x {rows} pixels")
-    if rows * columns > MAX_PIXELS:
-        raise ImageError(f"claims {columns} x {rows} pixels; refused as unsafe")
 
 
 def _state_transfer_syntax(dataset: Any) -> None:
@@ -179,35 +150,30 @@ def _state_transfer_syntax(dataset: Any) -> None:
 
 
 def _film(dataset: Any, shortest_side: int | None) -> Film:
-    photometric = text(dataset, "PhotometricInterpretation")
-    if photometric in _MONOCHROME and (number(dataset, "SamplesPerPixel") or 1) == 1:
-        return _grey(dataset, shortest_side)
-    if photometric in _COLOURS:
-        return _coloured(dataset, photometric, shortest_side)
-    raise ImageError(f"photometric interpretation '{photometric[:16]}' is not known; convert the file")
+    header = pixel_header(dataset)
+    pixels, flags = stored_pixels(dataset, header)
+    if isinstance(pixels, Colours):
+        flags += pixels.flags()
+        if header.photometric not in MONOCHROME:
+            return _reduced(pixels.grey(), shortest_side, flags)
+        pixels = StoredValues(pixels.grey(), 8, signed=False, lossy=True)
+    return _grey(dataset, pixels, shortest_side, flags)
 
 
-def _grey(dataset: Any, shortest_side: int | None) -> Film:
-    stored = stored_values(dataset)
-    height, width = stored.words.shape
-    size = reduced_size((width, height), shortest_side)
+def _grey(dataset: Any, stored: StoredValues, shortest_side: int | None, flags: tuple[str, ...]) -> Film:
     grey = grey_table(dataset, stored)
-    array, flags = reduce(stored.words, size, grey.table, grey.ramp), grey.flags
-    if array.min() == array.max():
-        grey = grey_table(dataset, stored, use_window=False)
-        array = reduce(stored.words, size, grey.table, grey.ramp)
-        flags += ("its window shows one grey value only, so all values are shown",)
+    film = _reduced(stored.words, shortest_side, flags + grey.flags, grey)
+    if film.array.min() < film.array.max():
+        return film
+    grey = grey_table(dataset, stored, use_window=False)
+    unseen = "its window shows one grey value only, so all values are shown"
+    return _reduced(stored.words, shortest_side, (*flags, *grey.flags, unseen), grey)
+
+
+def _reduced(
+    words: Words, shortest_side: int | None, flags: tuple[str, ...], grey: Grey | None = None
+) -> Film:
+    height, width = words.shape
+    size = reduced_size((width, height), shortest_side)
+    array = reduce(words, size, grey.table, grey.ramp) if grey else reduce(words, size)
     return Film(array, width, height, flags=flags)
-
-
-def _coloured(dataset: Any, photometric: str, shortest_side: int | None) -> Film:
-    """A film photographed from a screen (secondary capture), by the luma of its colours."""
-    samples = colour_samples(dataset)
-    if photometric == "PALETTE COLOR":
-        samples = importlib.import_module("pydicom.pixels").apply_color_lut(samples, dataset)
-    colours = samples if samples.dtype == np.uint8 else scale_to_8bit(samples)
-    height, width = colours.shape[:2]
-    grey = np.asarray(Image.fromarray(colours).convert("L"))
-    step = max(1, min(width, height) // LOOKED_AT)
-    array = reduce(grey, reduced_size((width, height), shortest_side))
-    return Film(array, width, height, flags=colour_flag(colours[::step, ::step].astype(np.int16)))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from plainfilm.batches.labels import UNLISTED
 from plainfilm.batches.shares import in_share, patient_places
 from plainfilm.metrics.classification import Criterion, best_threshold, macro, rank, truth_codes
+from plainfilm.tasks.film_classification.evaluate import Films
 from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_path
-from plainfilm.tasks.prompting.films import Films
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""What an evaluation of retrieval keeps: raw answers, terms per query, and a few examples to look at."""
+"""What an evaluation of retrieval keeps and shows: raw answers, figures, and a few examples."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,31 @@ import pandas as pd
 from plainfilm.bank.compose import Answers
 from plainfilm.metrics.findings import BLANK, States, agreement
 from plainfilm.seeding import generator
-from plainfilm.tasks.base import Shown
-from plainfilm.tasks.retrieving.sides import Embedded, Queries
+from plainfilm.tasks.base import (
+    Agreement,
+    Answer,
+    Curve,
+    CurveFigure,
+    Example,
+    Figure,
+    IntervalFigure,
+    Metric,
+    Series,
+    ShownImage,
+    ShownLabel,
+    ShownSentence,
+)
+from plainfilm.tasks.retrieving.embeddings import Embedded, Queries
 
 EXAMPLES = 8
 """Queries shown per direction; drawn at random, neither best nor worst."""
+INTRODUCTION = "Drawn at random, neither best nor worst."
+LEGEND: dict[Agreement, str] = {
+    "agrees": "the query states the same",
+    "contradicts": "the query states the opposite, or does not mention a positive",
+    "open": "open",
+}
+_AGREEMENT: dict[int, Agreement] = {1: "agrees", -1: "contradicts", 0: "open"}
 
 
 def named(states: States, observations: Sequence[str]) -> dict[str, int]:
@@ -50,6 +69,51 @@ def predictions_table(
     )
 
 
+def f1_figure(direction: str, metrics: Sequence[Metric]) -> list[Figure]:
+    """F1 of every observation that some query has, beside the baselines; none where there are no labels."""
+    prefix = f"{direction}/finding_f1_positive/"
+    found = [metric for metric in metrics if metric.name.startswith(prefix) and metric.support]
+    ordered = sorted(found, key=lambda metric: (metric.support or 0, metric.name))
+    if not ordered:
+        return []
+    names = [metric.name.removeprefix(prefix).rpartition("@")[0] for metric in ordered]
+    baselines = dict.fromkeys(name for metric in ordered for name in metric.baselines)
+    return [
+        IntervalFigure(
+            title=f"F1 per observation, {direction}",
+            x_label="F1, positive only; 95 % interval by patient; (positive queries)",
+            rows=tuple(f"{name} ({one.support})" for name, one in zip(names, ordered, strict=True)),
+            series=(
+                Series("model", tuple(metric.as_point() for metric in ordered)),
+                *(
+                    Series(name, tuple(metric.baseline_point(name) for metric in ordered), is_baseline=True)
+                    for name in baselines
+                ),
+            ),
+        )
+    ]
+
+
+def rank_figure(items: pd.DataFrame) -> list[Figure]:
+    """The share of queries whose first own item is within a rank, a curve per direction."""
+    curves = []
+    for direction, rows in items.groupby("group", sort=False):
+        ranks = np.sort(rows.loc[rows["rank|denominator"] > 0, "rank|numerator"].to_numpy())
+        if len(ranks):
+            share = np.arange(1, len(ranks) + 1) / len(ranks)
+            curves.append(Curve(str(direction), (1.0, *ranks.tolist()), (0.0, *share.tolist())))
+    figure = CurveFigure(
+        title="How deep one must look",
+        x_label="first item of one's own is within this rank",
+        y_label="share of queries",
+        curves=tuple(curves),
+        step=True,
+        log_x=True,
+        y_limits=(0.0, 1.0),
+    )
+    return [figure] if curves else []
+
+
 def examples(
     direction: str,
     queries: Queries,
@@ -57,7 +121,7 @@ def examples(
     answers: Answers,
     observations: Sequence[str],
     seed: int,
-) -> list[Shown]:
+) -> list[Example]:
     """Some queries, drawn by `seed`, with what was answered."""
     count = min(EXAMPLES, len(queries))
     chosen = np.sort(generator(seed, "examples", direction).choice(len(queries), count, replace=False))
@@ -65,14 +129,16 @@ def examples(
     for query in chosen:
         source = queries.side.items.frame.iloc[queries.rows[query]]
         places = np.flatnonzero(answers.kept[query])
+        stated = named(queries.states[query], observations)
         shown.append(
-            Shown(
-                title=f"{direction}: {queries.ids[query]}",
-                query_image=source["image"],
-                query_text=source["text"],
-                query_labels=named(queries.states[query], observations),
+            Example(
+                title=str(queries.ids[query]),
+                group=direction,
+                image=_image(source["item_id"], source["image"]),
+                sentences=(ShownSentence(source["text"], "query"),) if source["text"] else (),
+                labels=tuple(ShownLabel(name, state) for name, state in _positives_first(stated)),
                 answers=tuple(
-                    _answer(int(place) + 1, answers, int(query), bank, queries.states[query], observations)
+                    _answer(int(place), answers, int(query), bank, queries.states[query], observations)
                     for place in places
                 ),
             )
@@ -80,20 +146,30 @@ def examples(
     return shown
 
 
+def _image(image_id: str, path: str | None) -> ShownImage | None:
+    return ShownImage(str(image_id), path) if path else None
+
+
+def _positives_first(labels: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(labels.items(), key=lambda pair: {1: 0, -1: 1, 0: 2}[pair[1]])
+
+
 def _answer(
-    rank: int, answers: Answers, query: int, bank: Embedded, wanted: States, observations: Sequence[str]
-) -> dict[str, Any]:
-    row = answers.indices[query, rank - 1]
+    place: int, answers: Answers, query: int, bank: Embedded, wanted: States, observations: Sequence[str]
+) -> Answer:
+    row = answers.indices[query, place]
     item, states = bank.items.frame.iloc[row], bank.states[row]
     worth = agreement(wanted, states)
-    stated = {name: int(one) for name, one, s in zip(observations, worth, states, strict=True) if s != BLANK}
-    verdict = False if (worth < 0).any() else (True if (worth > 0).any() else None)
-    return {
-        "rank": rank,
-        "score": float(answers.scores[query, rank - 1]),
-        "text": item["text"],
-        "image": item["image"],
-        "labels": named(states, observations),
-        "agreement": stated,
-        "agrees": verdict,
-    }
+    verdicts = dict(zip(observations, worth.tolist(), strict=True))
+    whole = -1 if (worth < 0).any() else 1 if (worth > 0).any() else 0
+    return Answer(
+        heading=str(place + 1),
+        detail=f"similarity {float(answers.scores[query, place]):.3f}",
+        text=item["text"] or None,
+        image=_image(item["item_id"], item["image"]),
+        labels=tuple(
+            ShownLabel(name, state, _AGREEMENT[verdicts[name]])
+            for name, state in _positives_first(named(states, observations))
+        ),
+        agreement=_AGREEMENT[whole],
+    )

@@ -28,8 +28,9 @@ def labels_asked(
     Raises:
         DataError: there are none, or several and none is asked for.
     """
-    learned = predictor.config.training_facts.label_origin
-    labels = Labels(collections, kinds, tuple(dict.fromkeys(splits)), wanted, learned)
+    learned = predictor.config.training_facts
+    chosen = (tuple(dict.fromkeys(splits)), wanted, learned.label_origin, learned.observations)
+    labels = Labels(collections, kinds, *chosen)
     if wanted is None:
         shown = labels.origins
         same = len(set(shown.values())) == 1

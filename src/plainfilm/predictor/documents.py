@@ -1,0 +1,93 @@
+"""What a model says of films as plain values: the JSON document and the table of `predict`, for the command
+line and the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plainfilm.errors import ImageError
+from plainfilm.geometry import Boxes
+from plainfilm.predictor.findings import Finding
+from plainfilm.predictor.locate import FoundText
+from plainfilm.predictor.report import WrittenReport
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All that was asked of one film."""
+
+    file: str
+    findings: Sequence[Finding] = ()
+    find: Sequence[FoundText] = ()
+    boxes: Sequence[tuple[Sequence[float], str]] = ()
+    report: WrittenReport | None = None
+    error: ImageError | None = None
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked of a film beside its findings. find: texts to locate. boxes: x0 y0 x1 y1 in pixels of
+    the file as it is opened. report: whether a report is wanted."""
+
+    find: Sequence[str] = ()
+    boxes: Sequence[Sequence[float]] = ()
+    report: bool = False
+
+
+def document(answers: Answers) -> dict[str, Any]:
+    """One film of the JSON document of `predict`."""
+    written = answers.report
+    entry: dict[str, Any] = {"file": answers.file}
+    if answers.error is not None:
+        entry["error"] = str(answers.error)
+    return entry | {
+        "findings": [finding(one) for one in answers.findings],
+        "find": [{"text": one.text, "boxes": _scored(one), "sentence": one.sentence} for one in answers.find],
+        "boxes": [{**_corners(box), "sentence": sentence} for box, sentence in answers.boxes],
+        "report": written
+        and {"sentences": [{"text": one.text, "boxes": _plain(one.boxes)} for one in written.sentences]},
+    }
+
+
+def finding(one: Finding) -> dict[str, Any]:
+    """One observation of a film."""
+    return {
+        "observation": one.observation,
+        "probability": one.probability,
+        "positive_score": one.positive_score,
+        "negative_score": one.negative_score,
+        "abstains": one.abstains,
+        "positive": one.is_positive,
+        "calibrated": one.is_calibrated,
+    }
+
+
+COLUMNS = (
+    *("file", "observation", "probability", "positive_score", "negative_score"),
+    *("abstains", "positive", "calibrated", "error"),
+)
+"""The columns of the table of findings."""
+
+
+def rows(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table of findings: one row for each film and observation, one for a film that has none."""
+    return [
+        {"file": entry["file"], "error": entry.get("error"), **one}
+        for entry in documents
+        for one in (entry["findings"] or [{}])
+    ]
+
+
+def _corners(box: Sequence[float]) -> dict[str, float]:
+    return {name: float(value) for name, value in zip(("x0", "y0", "x1", "y1"), box, strict=True)}
+
+
+def _plain(boxes: Boxes) -> list[dict[str, float]]:
+    return [_corners(box) for box in boxes.tolist()]
+
+
+def _scored(found: FoundText) -> list[dict[str, float]]:
+    pairs = zip(_plain(found.boxes), found.scores.tolist(), strict=True)
+    return [{**box, "score": score} for box, score in pairs]

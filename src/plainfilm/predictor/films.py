@@ -1,0 +1,175 @@
+"""Films for a model: decoded ahead by threads, brought to its input, encoded once and asked often.
+
+Films are decoded a few batches ahead of the model; memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plainfilm.batches.resampling import Square
+from plainfilm.batches.resizing import input_geometry, resize_to
+from plainfilm.batches.transforms import to_tensor
+from plainfilm.errors import ImageError
+from plainfilm.geometry import Geometry
+from plainfilm.io.images import as_film, one_or_many, read_image, reduced
+from plainfilm.nn.base import ImageFeatures
+from plainfilm.predictor import core
+from plainfilm.predictor.core import Core, Vectors
+from plainfilm.progress import SILENT, Progress
+
+FilmLike: TypeAlias = Any
+"""A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
+Encode: TypeAlias = Callable[[ImageFeatures], Tensor]
+"""Features of N films to whatever is asked, (N, ...)."""
+
+
+@dataclass(frozen=True)
+class PreparedFilm:
+    """A film at the model's input. square: (S, S), grey 0 to 255. geometry: from pixels of the file as it was
+    opened to those of the square."""
+
+    square: Square
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class EncodedFilm:
+    """A film that a model has seen: give it wherever films are taken, and nothing is encoded again.
+
+    features: of one film, on the model's device. geometry: from pixels of the file as it was opened to those
+    of the model's input. model: the fingerprint of the model that saw it.
+    """
+
+    features: ImageFeatures
+    geometry: Geometry
+    model: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of the file as it was opened."""
+        return self.geometry.film
+
+
+class FilmEncoder:
+    """Streams films through the image encoder of a model."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def encode(self, image: FilmLike) -> EncodedFilm:
+        """One film, encoded.
+
+        Raises:
+            ImageError: not a usable image, by name.
+        """
+        if isinstance(image, EncodedFilm):
+            return image
+        prepared = self._prepare(image)
+        features = self._features([prepared])
+        return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint)
+
+    def stream(self, images: Any, encode: Encode, progress: Progress = SILENT) -> Iterator[Vectors]:
+        """What `encode` gives, in blocks (n, ...).
+
+        Raises:
+            ImageError: a film that is not a usable image, by name.
+        """
+        for films in self._batches(_tracked(images, progress)):
+            for film in films:
+                if isinstance(film, ImageError):
+                    raise film
+            yield self._encoded([film for film in films if not isinstance(film, ImageError)], encode)
+
+    def stream_each(
+        self, images: Any, encode: Encode, progress: Progress = SILENT
+    ) -> Iterator[Vectors | ImageError]:
+        """What `encode` gives for each film in turn; in the place of one that is not usable, what is
+        wrong."""
+        for films in self._batches(_tracked(images, progress)):
+            usable = [film for film in films if not isinstance(film, ImageError)]
+            encoded: Iterator[Vectors] = iter(self._encoded(usable, encode) if usable else ())
+            for film in films:
+                yield film if isinstance(film, ImageError) else next(encoded)
+
+    def _encoded(self, films: Sequence[PreparedFilm | EncodedFilm], encode: Encode) -> Vectors:
+        with torch.inference_mode():
+            return self._core.arrays(encode(self._features(films)))
+
+    def _features(self, films: Sequence[PreparedFilm | EncodedFilm]) -> ImageFeatures:
+        """Features of all films in their order; only those that no model has seen are encoded."""
+        squares = [film.square for film in films if isinstance(film, PreparedFilm)]
+        if not squares:
+            return _joined([film.features for film in films if isinstance(film, EncodedFilm)])
+        pixels = to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
+        with torch.inference_mode():
+            found = self._core.model.film_features(pixels)
+        if len(squares) == len(films):
+            return found
+        own = iter(range(len(squares)))
+        parts = []
+        for film in films:
+            if isinstance(film, EncodedFilm):
+                parts.append(film.features)
+            else:
+                place = next(own)
+                parts.append(found.each(lambda values, at=place: values[at : at + 1]))  # type: ignore[misc]
+        return _joined(parts)
+
+    def _batches(self, images: Iterable[FilmLike]) -> Iterator[list[PreparedFilm | EncodedFilm | ImageError]]:
+        remaining = iter(images)
+        waiting: deque[list[Future[PreparedFilm | EncodedFilm | ImageError]]] = deque()
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            while True:
+                batch = [pool.submit(self._try, image) for image in islice(remaining, core.BATCH_IMAGES)]
+                if batch:
+                    waiting.append(batch)
+                if not waiting:
+                    return
+                if not batch or len(waiting) > core.BATCHES_AHEAD:
+                    yield [future.result() for future in waiting.popleft()]
+
+    def _try(self, image: FilmLike) -> PreparedFilm | EncodedFilm | ImageError:
+        try:
+            return image if isinstance(image, EncodedFilm) else self._prepare(image)
+        except ImageError as error:
+            return error
+
+    def _prepare(self, image: FilmLike) -> PreparedFilm:
+        """As training saw films: first at the side it read them at, then at the model's."""
+        preprocessing = self._core.config.preprocessing
+        side = preprocessing.read_side
+        if isinstance(image, str | os.PathLike):
+            opened = read_image(Path(image), shortest_side=side)
+            film, size = opened.array, (opened.original_width, opened.original_height)
+        else:
+            film = as_film(image)
+            size = (film.shape[1], film.shape[0])
+        film = reduced(film, side)
+        geometry = input_geometry(film.shape[1], film.shape[0], preprocessing)
+        return PreparedFilm(resize_to(film, preprocessing), geometry.of_larger(*size))
+
+
+def _tracked(images: Any, progress: Progress) -> Iterator[FilmLike]:
+    found = [images] if isinstance(images, EncodedFilm) else one_or_many(images)
+    total = len(found) if isinstance(found, Sequence) else None
+    return progress.track(found, total, "embedding images")
+
+
+def _joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:
+    if len(parts) == 1:
+        return parts[0]
+    return ImageFeatures(
+        torch.cat([part.pooled for part in parts]), torch.cat([part.patches for part in parts])
+    )

@@ -1,0 +1,57 @@
+"""Texts for a model: sorted by length, in batches, back in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plainfilm.models.base import EncodesTexts
+from plainfilm.predictor import core
+from plainfilm.predictor.core import Core, Vectors
+from plainfilm.progress import SILENT, Progress
+
+TEXT = "text"
+"""The tokenizer that texts are read with."""
+
+_WAY_OUT = (
+    "use `plainfilm evaluate classification` or `plainfilm predict` without --prompts (in Python: classify), "
+    "or a model that was trained on texts"
+)
+
+
+def reads_texts(core: Core) -> EncodesTexts:
+    """The model as one that encodes texts.
+
+    Raises:
+        UsageError: it does not.
+    """
+    found: EncodesTexts = core.able(EncodesTexts, _WAY_OUT)
+    return found
+
+
+def tokens(own: Core, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Ids and mask (N, L) of texts on the model's device."""
+    ids, mask = own.tokenizers[TEXT].encode(texts)
+    return torch.from_numpy(ids).to(own.device), torch.from_numpy(mask).to(own.device)
+
+
+def stream_texts(own: Core, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
+    """Unit vectors of texts in blocks (n, D), in their order."""
+    starts = range(0, len(texts), core.SORTED_TEXTS)
+    for start in progress.track(starts, len(starts), "embedding texts"):
+        yield _encoded(own, texts[start : start + core.SORTED_TEXTS])
+
+
+def _encoded(own: Core, texts: Sequence[str]) -> Vectors:
+    model = reads_texts(own)
+    order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
+    vectors = np.empty((len(texts), own.model.dimension), dtype=np.float32)
+    for start in range(0, len(order), core.BATCH_TEXTS):
+        places = order[start : start + core.BATCH_TEXTS]
+        with torch.inference_mode():
+            encoded = model.encode_texts(*tokens(own, [texts[place] for place in places]))
+        vectors[places] = own.arrays(encoded)
+    return vectors

@@ -1,0 +1,121 @@
+"""Films held against what states and what denies each observation, without training for it.
+
+CLIP's zero-shot classification (Radford et al. 2021, arXiv:2103.00020) with a pair of prompts for each
+observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plainfilm.errors import UsageError
+from plainfilm.metrics.calibration import sigmoid
+from plainfilm.models.base import EncodesImages
+from plainfilm.predictor.core import Core, Vectors
+from plainfilm.predictor.decisions import Ensembles
+from plainfilm.predictor.films import Encode
+from plainfilm.predictor.texts import reads_texts, stream_texts
+
+__all__ = ["PromptVectors", "PromptsOf", "Vectors", "Wording", "ZeroShot"]
+
+Wording = str | Sequence[str]
+"""A prompt, or the prompts of an ensemble."""
+PromptsOf = Mapping[str, tuple[Wording, Wording]]
+"""What states and what denies each observation; the latter may be empty."""
+
+
+@dataclass(frozen=True)
+class PromptVectors:
+    """The ensembles of C observations as vectors (C, D); NaN in `negative` where nothing denies one."""
+
+    observations: tuple[str, ...]
+    positive: Vectors
+    negative: Vectors
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """What prompts say of N films, for C observations; all arrays (N, C).
+
+    positive, negative: cosine with the positive and the negative ensemble. probability: of the positive one
+    in a softmax over the two at the model's temperature. NaN where nothing denies an observation.
+    """
+
+    observations: tuple[str, ...]
+    positive: Vectors
+    negative: Vectors
+    probability: Vectors
+
+    @property
+    def margin(self) -> NDArray[np.float64]:
+        """Positive minus negative cosine: ranks as the probability does, without its rounding to 0 and 1."""
+        return self.positive.astype(np.float64) - self.negative
+
+
+def texts_of(wording: Wording) -> tuple[str, ...]:
+    """The prompts of an ensemble."""
+    return (wording,) if isinstance(wording, str) else tuple(wording)
+
+
+def image_vectors(core: Core) -> Encode:
+    """From features of films to unit vectors (N, D).
+
+    Raises:
+        UsageError: the model makes no vectors of films.
+    """
+    model: EncodesImages = core.able(EncodesImages)
+    return model.image_vectors
+
+
+def scale_of(core: Core) -> float:
+    """1 / temperature: what cosines are multiplied with before a softmax."""
+    return float(reads_texts(core).scale().detach())
+
+
+def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
+    """The vectors of all prompts, each text encoded once and each ensemble made one vector.
+
+    Raises:
+        UsageError: no prompts at all, none that states an observation, or a blank one.
+    """
+    reads_texts(core)
+    if not prompts:
+        raise UsageError("zero_shot: no prompts; give {observation: (positive, negative)}, or another pack")
+    pairs = {name: (texts_of(pair[0]), texts_of(pair[1])) for name, pair in prompts.items()}
+    for name, (positive, negative) in pairs.items():
+        if not positive:
+            raise UsageError(f"zero_shot: no prompt states '{name}'")
+        if not all(text.strip() for text in (*positive, *negative)):
+            raise UsageError(f"zero_shot: a prompt of '{name}' is blank; leave it out")
+    texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
+    encoded = dict(zip(texts, np.concatenate(list(stream_texts(core, texts))), strict=True))
+    sides = [
+        np.stack(
+            [_ensemble(core, [encoded[text] for text in pair[side]], ensembles) for pair in pairs.values()]
+        )
+        for side in (0, 1)
+    ]
+    return PromptVectors(tuple(prompts), *sides)
+
+
+def compare(core: Core, films: Vectors, prompts: PromptVectors) -> ZeroShot:
+    """What prompts say of films (N, D) that are encoded already."""
+    # In double precision and then rounded, so that equal films get equal scores wherever they stand.
+    wide = films.astype(np.float64)
+    positive = (wide @ prompts.positive.T).astype(np.float32)
+    negative = (wide @ prompts.negative.T).astype(np.float32)
+    margin = positive.astype(np.float64) - negative
+    probability = sigmoid(scale_of(core) * margin).astype(np.float32)
+    return ZeroShot(prompts.observations, positive, negative, probability)
+
+
+def _ensemble(core: Core, vectors: Sequence[Vectors], ensembles: Ensembles) -> Vectors:
+    if not vectors:
+        return np.full(core.model.dimension, np.nan, dtype=np.float32)
+    mean = np.mean(np.stack(vectors), axis=0, dtype=np.float64)
+    length = max(float(np.linalg.norm(mean)), 1e-12) if ensembles == "mean" else 1.0
+    return np.asarray(mean / length, dtype=np.float32)

@@ -1,0 +1,392 @@
+"""Evaluates scores of films by observation, whatever model gave them.
+
+Prompts and classifiers are evaluated alike: rankings, decisions at thresholds chosen on the validation split
+of the same collections, calibration and abstention fitted there, baselines, subgroups, intervals by patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import AliasChoices, Field, field_validator
+
+from plainfilm.batches.labels import Absent, Uncertain, truth
+from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.collection.labels import Labels
+from plainfilm.config import Settings
+from plainfilm.errors import DataError
+from plainfilm.metrics.classification import Criterion
+from plainfilm.metrics.findings import BLANK
+from plainfilm.predictor.decisions import Ensembles, write_decisions
+from plainfilm.progress import Progress
+from plainfilm.prompts import Prompts
+from plainfilm.tasks.base import Metric, Results
+from plainfilm.tasks.film_classification.abstention import (
+    ABSTENTION,
+    MADE,
+    abstention,
+    calibration_metrics,
+    probabilities,
+    reliability_figure,
+    with_reasons,
+)
+from plainfilm.tasks.film_classification.thresholds import (
+    FITTED_ON,
+    FilmScores,
+    Fitted,
+    Floats,
+    Mask,
+    Truth,
+    as_decisions,
+    auroc_figure,
+    fit,
+    number_of_films,
+    observations_table,
+    ranked_and_decided,
+    thresholds_document,
+)
+from plainfilm.tasks.scoring.label_choice import label_facts
+from plainfilm.tasks.scoring.measure import (
+    Measured,
+    Resampling,
+    check_no_leak,
+    film_subgroups,
+    identity,
+    items_table,
+    known_split,
+    measure,
+    measure_subgroups,
+    views_of_films,
+)
+from plainfilm.types import View
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+SUBGROUP_SCORES = ("auroc_macro", "f1_macro", "accuracy")
+MUST_MATCH = ("mode", "uncertain", "absent")
+"""Keys of the protocol, where it has them, without whose equality results do not compare."""
+
+
+class ClassificationConfig(Settings):
+    """The protocol that all share.
+
+    observations: which to ask about; by default all that can be asked. labels (or label_origin): the origin
+    of the labels; by default that of `scoring.label_choice`. uncertain, absent: what labels that are
+    uncertain and labels that are not there count as. threshold: what is best at a threshold. miss: the
+    share of each class that may lie outside its conformal sets. views: films of other views are left out;
+    by default the model is asked about the views it was trained on and those not known. save_decisions:
+    write thresholds, calibration and bounds into the model's folder.
+    """
+
+    observations: tuple[str, ...] | None = None
+    labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
+    uncertain: Uncertain = "ignore"
+    absent: Absent = "negative"
+    threshold: Criterion = "f1"
+    miss: float = Field(default=0.1, gt=0, lt=1)
+    split: str = "test"
+    views: tuple[View, ...] | None = None
+    resamples: int = Field(default=1000, ge=100)
+    seed: int = 0
+    save_decisions: bool = False
+
+    @field_validator("split")
+    @classmethod
+    def _known_split(cls, value: str) -> str:
+        return known_split(value)
+
+
+@dataclass(frozen=True)
+class Films:
+    """N films and C observations.
+
+    frame: (N) place (of the collection), corpus, image_id, study_id, patient_id, image (a path). positive,
+    known: (N, C). unlabelled: how many films of the split were left out because nothing is said of them.
+    """
+
+    frame: pd.DataFrame
+    observations: tuple[str, ...]
+    positive: Mask
+    known: Mask
+    unlabelled: int
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def truth(self) -> Truth:
+        """What is true of them."""
+        return Truth(self.observations, self.positive, self.known)
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """(N,) image ids."""
+        return self.frame["image_id"].to_numpy(dtype=str)
+
+    @property
+    def patients(self) -> NDArray[np.str_]:
+        """(N,), distinct between corpora."""
+        return (self.frame["corpus"] + "/" + self.frame["patient_id"]).to_numpy(dtype=str)
+
+    def part(self, mask: Mask) -> Films:
+        """The films of `mask` (N,) alone."""
+        frame = self.frame[mask].reset_index(drop=True)
+        return Films(frame, self.observations, self.positive[mask], self.known[mask], 0)
+
+    def by_observation(self) -> pd.DataFrame:
+        """One row per film and observation: ids, and the truth as `positive` (missing where not known)."""
+        columns = len(self.observations)
+        ids = {"image_id": "query_id", "study_id": "study_id", "patient_id": "patient_id"}
+        table = {new: np.repeat(self.frame[old].to_numpy(dtype=str), columns) for old, new in ids.items()}
+        table["observation"] = np.tile(np.array(self.observations, dtype=object), len(self))
+        positive = pd.array(self.positive.ravel(), dtype="boolean")
+        positive[~self.known.ravel()] = pd.NA
+        return pd.DataFrame({**table, "positive": positive})
+
+
+def gather_films(
+    collections: Sequence[Collection],
+    split: str,
+    views: Sequence[str] | None,
+    labels: Labels,
+    observations: Sequence[str],
+    uncertain: Uncertain,
+    absent: Absent,
+) -> Films:
+    """The films of a split that something is said of, with their truths under the two policies.
+
+    What holds for a film is read by the rule of `collection.labels`. Uncertain: left out, or counted as
+    positive or negative. Absent (not mentioned): negative, or left out.
+    """
+    frames, states = [], []
+    columns = [labels.observations.index(name) for name in observations]
+    for place, collection in enumerate(collections):
+        collection.require_pixels()
+        frame = _films_of(collection, place, split, views)
+        frames.append(frame)
+        states.append(labels.images(place, split, frame["image_id"].tolist()))
+    every: NDArray[Any] = np.concatenate(states)
+    labelled = (every > BLANK).any(axis=1)
+    kept = every[labelled][:, columns]
+    frame = pd.concat(frames, ignore_index=True).iloc[np.flatnonzero(labelled)].reset_index(drop=True)
+    positive, known = truth(kept, uncertain, absent)
+    return Films(frame, tuple(observations), positive, known, int((~labelled).sum()))
+
+
+def _films_of(collection: Collection, place: int, split: str, views: Sequence[str] | None) -> pd.DataFrame:
+    images = collection.frame("images")[["image_id", "study_id", "path", "view"]]
+    studies = collection.frame("studies")[["study_id", "patient_id", "split"]]
+    frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
+    if views is not None:
+        frame = frame[frame["view"].isin(list(views))]
+    paths = [str(collection.image_path(path).resolve()) for path in frame["path"]]
+    return frame.drop(columns=["path", "split", "view"]).assign(
+        image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus
+    )
+
+
+@dataclass(frozen=True)
+class EvaluationContext:
+    """What an evaluation works on.
+
+    scores_of: the model's scores of films. prompts: by observation; a classifier has none. facts: what else
+    decides the numbers, for the protocol. left_out: by what it is, for the protocol too.
+    """
+
+    task: str
+    predictor: Predictor
+    collections: Sequence[Collection]
+    labels: Labels
+    observations: tuple[str, ...]
+    config: ClassificationConfig
+    progress: Progress
+    scores_of: Callable[[Films], FilmScores]
+    prompts: Mapping[str, Prompts] = field(default_factory=dict)
+    ensembles: Ensembles = "mean"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """The collections, by name."""
+        return "+".join(collection.name for collection in self.collections)
+
+    def films(self, split: str) -> Films:
+        """The labelled films of a split."""
+        config = self.config
+        views, policies = views_of_films(self.predictor, config.views), (config.uncertain, config.absent)
+        return gather_films(self.collections, split, views, self.labels, self.observations, *policies)
+
+    def evaluated_films(self) -> Films:
+        """The films that are evaluated.
+
+        Raises:
+            DataError: there are none.
+        """
+        films = self.films(self.config.split)
+        if not len(films):
+            raise DataError(
+                f"{self.where}: no labelled film in split '{self.config.split}' ({films.unlabelled} without "
+                "labels); choose another with --split, or views="
+            )
+        return films
+
+    @property
+    def resampling(self) -> Resampling:
+        """How intervals are made."""
+        return Resampling(number_of_films, self.config.resamples, self.config.seed)
+
+
+def fit_on_validation(context: EvaluationContext) -> Fitted | None:
+    """What validation films give, or `None` where there are none or they are themselves evaluated.
+
+    Raises:
+        LeakageError: patients of the validation films are elsewhere too.
+        DataError: decisions are to be saved, and there are none.
+    """
+    config, fitted = context.config, None
+    if config.split != FITTED_ON:
+        films = context.films(FITTED_ON)
+        if len(films):
+            check_no_leak(context.predictor, context.collections, FITTED_ON)
+            check_patients_apart(
+                *([(c, split) for c in context.collections] for split in (FITTED_ON, config.split))
+            )
+            fitted = fit(context.scores_of(films), films.truth, config.threshold, config.miss)
+    if config.save_decisions:
+        _save_decisions(context, fitted)
+    return fitted
+
+
+def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
+    folder = context.predictor.folder
+    if fitted is None or folder is None:
+        raise DataError(
+            f"save_decisions=true: nothing to decide by; it takes labelled films in split '{FITTED_ON}' "
+            f"beside those of split '{context.config.split}'"
+        )
+    asked = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
+    decided = {name: one for name, one in asked.items() if one.negative or not one.positive}
+    decisions = as_decisions(
+        fitted,
+        context.observations,
+        decided,
+        context.ensembles,
+        context.config.miss,
+        context.predictor.fingerprint,
+        {**_protocol(context), "split": FITTED_ON},
+    )
+    context.progress.say(f"decisions: {write_decisions(folder, decisions)}")
+
+
+def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:
+    """The results of the `scores` of `films`."""
+    config, observed = context.config, films.truth
+    made = probabilities(scores.margin, scores.scale, fitted)
+    parts = film_subgroups(context.collections, films.frame)
+    metrics, items = [], []
+    for group, values in scores.groups.items():
+        is_main = group == scores.main
+        found = ranked_and_decided(is_main, values, fitted.thresholds[group] if fitted else None, observed)
+        measured = Measured(group, found.values, found.baselines, films.patients)
+        metrics += measure(measured, found.scores, context.resampling)
+        chosen = [score for score in found.scores if is_main and score.name in SUBGROUP_SCORES]
+        metrics += measure_subgroups(measured, chosen, parts, context.resampling)
+        items.append(items_table(measured, films.ids))
+    metrics += calibration_metrics(made, observed, fitted, films.patients, context.resampling)
+    if fitted:
+        found = abstention(scores.margin, fitted.bounds, config.miss, observed)
+        measured = Measured(ABSTENTION, found.values, found.baselines, films.patients)
+        metrics += measure(measured, found.scores, context.resampling)
+        items.append(items_table(measured, films.ids))
+    reasons = with_reasons(observed, fitted, scores)
+    metrics = [reasons(metric) for metric in metrics]
+    table = predictions_table(films, scores, made, fitted)
+    on_validation = config.split == FITTED_ON
+    chosen_on = thresholds_document(fitted, films.observations, config.threshold, on_validation=on_validation)
+    return results_of(
+        context,
+        films,
+        metrics,
+        table,
+        pd.concat(items, ignore_index=True),
+        {"thresholds": chosen_on},
+        tables=(observations_table(metrics, list(scores.groups), films.observations),),
+        figures=(
+            *auroc_figure(metrics, list(scores.groups), films.observations),
+            *reliability_figure(table, {f"probability_{kind}": MADE[kind] for kind in made}),
+        ),
+    )
+
+
+def results_of(
+    context: EvaluationContext,
+    films: Films,
+    metrics: Sequence[Metric],
+    predictions: pd.DataFrame,
+    items: pd.DataFrame,
+    more: Mapping[str, Any],
+    **shown: Any,
+) -> Results:
+    """What was found, with the identity of the protocol; `more` is added to it. shown: more of `Results`."""
+    protocol = _protocol(context)
+    left_out = {**protocol["left_out"], "films without labels": films.unlabelled, **more.get("left_out", {})}
+    return Results(
+        task=context.task,
+        model=context.predictor.name,
+        collection=context.where,
+        split=context.config.split,
+        n=len(films),
+        protocol={**protocol, **more, "left_out": left_out},
+        metrics=tuple(metrics),
+        predictions=predictions,
+        items=items,
+        counted="films",
+        must_match=tuple(key for key in MUST_MATCH if key in protocol),
+        **shown,
+    )
+
+
+def predictions_table(
+    films: Films, scores: FilmScores, made: Mapping[str, Floats], fitted: Fitted | None
+) -> pd.DataFrame:
+    """One row per film and observation: truth (missing where not known), scores, what is made of them."""
+    frame = films.by_observation()
+    for name, values in {**scores.kept, **{f"probability_{kind}": one for kind, one in made.items()}}.items():
+        frame[name] = np.asarray(values, dtype=np.float32).ravel()
+    if fitted is None:
+        return frame
+    thresholds = np.array([np.nan if one is None else one for one in fitted.thresholds[scores.main]])
+    called = pd.array((scores.margin >= thresholds).ravel(), dtype="boolean")
+    called[np.tile(np.isnan(thresholds), len(films))] = pd.NA
+    abstains = [one.abstains(scores.margin[:, place]) for place, one in enumerate(fitted.bounds)]
+    return frame.assign(called_positive=called, abstains=np.stack(abstains, axis=1).ravel())
+
+
+def _protocol(context: EvaluationContext) -> dict[str, Any]:
+    """Everything that decides the numbers."""
+    predictor, config = context.predictor, context.config
+    return {
+        **config.model_dump(mode="json", exclude={"save_decisions"}),
+        "prompts": None,
+        **context.facts,
+        "observations": list(context.observations),
+        **label_facts(context.labels),
+        "text_rule": None,
+        "views": views_of_films(predictor, config.views),
+        "left_out": dict(context.left_out),
+        "ties": "count half",
+        "macro": "mean over the observations that have films of both classes",
+        "baselines": {
+            "random": "the same score for all films; positive with the chance of its prevalence",
+            "majority": "the commoner answer of the evaluated films for every film",
+            "prevalence": "the share of positives among the validation films, for every film",
+        },
+        **identity(predictor, context.collections, config.resamples),
+    }

@@ -1,0 +1,267 @@
+"""Repeated runs on a share of the labels: their mean score, each run beside it, what could not be learned.
+
+A mean over the repeats is a mean of parts: every repeat has its own statistics, named after it, and an
+interval comes from resampling the patients of all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from plainfilm.metrics.calibration import sigmoid
+from plainfilm.metrics.scores import RANKINGS, Statistics
+from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
+from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.thresholds import (
+    RANKED,
+    Evaluated,
+    Floats,
+    Mask,
+    Truth,
+    ranked_and_decided,
+)
+from plainfilm.tasks.probing.probes import Probed, Share, by_share
+from plainfilm.tasks.scoring.measure import DescribedScore
+
+COMMON = "common_macro"
+"""The macro mean over the observations that were learned from every share."""
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned (C,): from every repeat of one share, and from every repeat of every share."""
+
+    here: Mask
+    everywhere: Mask
+
+
+def share_name(share: float) -> str:
+    """The group of a share's metrics.
+
+    >>> share_name(0.01)
+    'share_0.01'
+    """
+    return f"share_{share:g}"
+
+
+def share_heading(share: float) -> str:
+    """What a person reads over a share's metrics.
+
+    >>> share_heading(0.01)
+    '1 % of the patients'
+    """
+    return f"{100 * share:g} % of the patients"
+
+
+def learned(shares: Sequence[Share], own: Sequence[int]) -> Learned:
+    """What the shares at the places `own` let learn, and what all do."""
+    each = np.array([share.learns for share in shares])
+    return Learned(np.asarray(each[list(own)].all(axis=0)), np.asarray(each.all(axis=0)))
+
+
+def joined(
+    probed: Sequence[Probed], untrained: Sequence[Probed] | None, known: Learned, truth: Truth
+) -> Evaluated:
+    """Scores, statistics and baselines of the repeats of one share."""
+    runs = [_evaluated(one, known, truth) for one in probed]
+    first, count = runs[0], len(runs)
+    baselines = {name: _repeated([values] * count) for name, values in first.baselines.items()}
+    if untrained is not None:
+        baselines[UNTRAINED] = _repeated([_evaluated(one, known, truth).values for one in untrained])
+    shared = {name: pairs for name, pairs in first.values.items() if name.startswith("known/")}
+    scores = _scores(first.scores, count, known, truth.observations)
+    return Evaluated(scores, {**shared, **_repeated([run.values for run in runs])}, baselines)
+
+
+def _evaluated(probed: Probed, known: Learned, truth: Truth) -> Evaluated:
+    logits = np.where(known.here, probed.logits, np.nan)
+    return ranked_and_decided(True, logits, probed.thresholds, truth)
+
+
+def _repeated(runs: Sequence[Statistics]) -> dict[str, Floats]:
+    """The statistics of all repeats under names of their own."""
+    return {
+        f"{repeat}:{name}": pairs
+        for repeat, one in enumerate(runs)
+        for name, pairs in one.items()
+        if not name.startswith("known/")
+    }
+
+
+def _scores(
+    described: Sequence[DescribedScore], count: int, known: Learned, observations: Sequence[str]
+) -> list[DescribedScore]:
+    found = []
+    for score in described:
+        found.append(_over(score, range(count)))
+        kind = score.name.removesuffix("_macro")
+        if score.name not in (f"{one}_macro" for one in RANKED):
+            continue
+        if known.everywhere.any() and (known.here != known.everywhere).any():
+            pairs = zip(observations, known.everywhere, strict=True)
+            chosen = tuple(f"score/{name}" for name, is_learned in pairs if is_learned)
+            title = score.title.replace(", macro", " of what every share could learn, macro")
+            common = replace(score, name=f"{kind}_{COMMON}", title=title, parts=chosen)
+            found.append(_over(common, range(count)))
+        if count > 1:
+            found += [
+                replace(
+                    _over(score, [repeat]),
+                    name=f"{score.name} repeat {repeat + 1}",
+                    title=f"{score.title} repeat {repeat + 1}",
+                    headline=False,
+                )
+                for repeat in range(count)
+            ]
+    return found
+
+
+def _over(score: DescribedScore, repeats: Sequence[int]) -> DescribedScore:
+    kept = score.aggregation if score.aggregation in RANKINGS else "mean"
+    parts = tuple(f"{repeat}:{part}" for repeat in repeats for part in score.parts)
+    return replace(score, aggregation=kept, parts=parts)
+
+
+def with_reasons(
+    shares: Sequence[Share], probed: Sequence[Probed], known: Learned, truth: Truth
+) -> Callable[[Metric], Metric]:
+    """Gives metrics of one observation their number of positives, and says of each that cannot be computed,
+    or that leaves observations out, why."""
+    positives = (truth.positive & truth.known).sum(axis=0)
+    why = {
+        name: truth.one_class.get(name) or _why_not(place, shares)
+        for place, name in enumerate(truth.observations)
+    }
+    missing = [name for name, reason in why.items() if reason]
+    left_out = f"left out: {', '.join(missing)}" if missing else None
+
+    def explain(metric: Metric) -> Metric:
+        kind, separator, name = metric.name.removeprefix(f"{metric.group}/").partition("/")
+        if metric.subgroup is not None:
+            return metric
+        if not separator:
+            notes = [left_out] if "_macro" in kind and COMMON not in kind else []
+            nothing = "not computable: no observation is left" if metric.value is None else metric.note
+            return replace(metric, note="; ".join(note for note in (nothing, *notes) if note) or None)
+        place = truth.observations.index(name)
+        note = metric.note
+        if metric.value is None:
+            note = why[name] or _undecided(place, probed) or metric.note
+        return replace(metric, support=int(positives[place]), note=note)
+
+    return explain
+
+
+def _why_not(place: int, shares: Sequence[Share]) -> str | None:
+    """Why an observation of both classes has no ranking, where it has none."""
+    for share in shares:
+        if not share.learns[place]:
+            kind = "negative" if share.positives[place] else "positive"
+            where = f" in repeat {share.repeat + 1}" if len(shares) > 1 else ""
+            return f"not computable: no {kind} training film among {share.patients} patients{where}"
+    return None
+
+
+def _undecided(place: int, probed: Sequence[Probed]) -> str | None:
+    if any(one.thresholds is not None and one.thresholds[place] is None for one in probed):
+        return "not computable: the validation films are of one class"
+    return None
+
+
+def spread(metrics: Sequence[Metric], group: str) -> Mapping[str, float]:
+    """The standard deviation of the repeats' macro scores, where there are several."""
+    found = {}
+    for kind in RANKED:
+        name = f"{group}/{kind}_macro repeat "
+        values = [m.value for m in metrics if m.name.startswith(name) and m.value is not None]
+        if len(values) > 1:
+            found[f"{kind}_macro"] = float(np.std(values, ddof=1))
+    return found
+
+
+def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple[Figure, ...]:
+    """AUROC against the share of the patients trained on; none for fewer than two shares.
+
+    Drawn is the mean over what every share could learn, where shares differ in that.
+    """
+    by_name = {metric.name: metric for metric in metrics}
+    found: dict[float, Metric] = {}
+    for share in fractions:
+        names = [f"{share_name(share)}/{kind}" for kind in (f"auroc_{COMMON}", "auroc_macro")]
+        metric = next(by_name[name] for name in names if name in by_name)
+        if metric.as_point() is not None:
+            found[100 * share] = metric
+    if len(found) < 2:
+        return ()
+    points = [metric.as_point() or (np.nan,) * 3 for metric in found.values()]
+    value, low, high = (tuple(column) for column in zip(*points, strict=True))
+    x = tuple(found)
+    trivial = dict.fromkeys(name for metric in found.values() for name in metric.baselines)
+    baselines = [
+        Curve(name, x, tuple(one.baselines.get(name, np.nan) for one in found.values()), is_baseline=True)
+        for name in trivial
+    ]
+    figure = CurveFigure(
+        title="AUROC by share of the labels",
+        x_label="share of the training patients; 95 % interval by patient",
+        y_label="AUROC, macro over what every share could learn",
+        curves=(*baselines, Curve("model", x, value, low, high)),
+        log_x=True,
+        x_ticks={share: f"{share:g} %" for share in x},
+    )
+    return (figure,)
+
+
+def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Probed]) -> pd.DataFrame:
+    """One row per film and observation: the truth (missing where not known), of each share the probability in
+    the mean over its repeats, and each repeat's logit."""
+    values = {}
+    for share, own in by_share(shares):
+        chances = np.mean([sigmoid(probed[place].logits) for place in own], axis=0)
+        values[f"probability_{share_name(share)}"] = chances
+        values |= {
+            f"logit_{share_name(share)}_repeat_{shares[place].repeat + 1}": probed[place].logits
+            for place in own
+        }
+    return films.by_observation().assign(
+        **{name: one.astype(np.float32).ravel() for name, one in values.items()}
+    )
+
+
+def shares_document(shares: Sequence[Share], observations: Sequence[str]) -> Mapping[str, Any]:
+    """By share: patients, and per repeat the films and the positive films of each observation."""
+    return {
+        share_name(share): {
+            "patients": shares[own[0]].patients,
+            "films": [int(shares[place].kept.sum()) for place in own],
+            "positives": {
+                name: [shares[place].positives[column] for place in own]
+                for column, name in enumerate(observations)
+            },
+        }
+        for share, own in by_share(shares)
+    }
+
+
+def penalties_document(shares: Sequence[Share], probed: Sequence[Probed]) -> Mapping[str, list[float]]:
+    """By share, the penalty of each repeat."""
+    return {share_name(share): [probed[place].penalty for place in own] for share, own in by_share(shares)}
+
+
+def thresholds_document(
+    shares: Sequence[Share], probed: Sequence[Probed], observations: Sequence[str]
+) -> Mapping[str, Any]:
+    """By share and observation, the threshold of each repeat, as a logit."""
+    return {
+        share_name(share): {
+            name: [thresholds[column] for place in own if (thresholds := probed[place].thresholds)]
+            for column, name in enumerate(observations)
+        }
+        for share, own in by_share(shares)
+    }

@@ -1,1 +1,0 @@
-"""The parts of the task `zero_shot`: films and truths, prompts, decisions, terms, tables."""

@@ -1,0 +1,45 @@
+"""Subgroups of the queries by what is known of patient and film."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from plainfilm.tasks.scoring.measure import facts_of, subgroups
+
+
+def facts(**columns):
+    return pd.DataFrame(columns)
+
+
+def test_groups_are_by_value():
+    found = subgroups(facts(sex=["F"] * 12 + ["M"] * 10))
+    assert {name: int(mask.sum()) for name, mask in found.items()} == {"sex F": 12, "sex M": 10}
+
+
+def test_small_groups_and_single_values_are_not_scored():
+    assert subgroups(facts(sex=["F"] * 30 + ["M"] * 9, view=["PA"] * 39)) == {}
+
+
+def test_what_is_not_known_is_in_no_group():
+    found = subgroups(facts(sex=["F"] * 10 + ["M"] * 10 + [None] * 10))
+    assert sum(mask.sum() for mask in found.values()) == 20
+
+
+def test_facts_come_from_the_collection(small_world):
+    known = facts_of([small_world], ["0/s1", "0/s0"], ["0/1PA", "0/0LATERAL"])
+    assert known["view"].tolist() == ["PA", "LATERAL"]
+    assert known["age"].isna().all()
+
+
+class Aged:
+    """A collection of three patients' ages."""
+
+    def frame(self, name):
+        return pd.DataFrame({"study_id": ["a", "b", "c"], "age": [17.5, 40.0, None], "sex": ["F", None, "M"]})
+
+
+def test_ages_are_bands():
+    known = facts_of([Aged()], ["0/c", "0/b", "0/a"], None)
+    assert known["age"].tolist()[1:] == ["40-59", "0-17"]
+    assert pd.isna(known["age"][0])
+    assert known["sex"].tolist()[2] == "F"
