@@ -75,11 +75,11 @@ class Runner:
         (run,) = planned(recipe, below)
         return self._run(run, self.resume)
 
-    def trusts(self, run: Run) -> bool:
-        """Whether the code that the best model of `run` names may run: that of its recipe may, which trained
-        it."""
+    def trusts(self, run: Run, model: Path | None = None) -> bool:
+        """Whether the code that the best model of `run`, or its copy in the folder `model`, names may run:
+        that of its recipe may, which trained it."""
         named = {name for _, name in foreign_code(run.recipe.model)}
-        return self.trust_code or foreign_names(self.out / run.place / "model") <= named
+        return self.trust_code or foreign_names(model or self.out / run.place / "model") <= named
 
     def _stages(self, recipe: StagedRecipe, below: str) -> Path:
         folder, runs = RunFolder(self.out / below), planned(recipe, below)
