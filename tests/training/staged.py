@@ -10,6 +10,10 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.model_folder import ModelConfig, save_model
+from plainfilm.models.base import Facts, build_model, kind
+
 COMMON: dict[str, Any] = {
     "model": {
         "use": "dual_encoder",
@@ -38,6 +42,20 @@ def write(folder: Path, values: dict[str, Any], name: str = "staged.yaml") -> Pa
     """The file of a recipe."""
     (folder / name).write_text(yaml.safe_dump(values))
     return folder / name
+
+
+def untrained_classifier(folder: Path, *observations: str) -> Path:
+    """The folder of a classifier with random weights."""
+    facts = Facts(observations=observations or ("Edema", "Hernia"))
+    settings = kind("classifier").TINY
+    preprocessing = Preprocessing(size=32, channels=1)
+    save_model(
+        folder,
+        build_model(settings, facts),
+        {},
+        ModelConfig(architecture=settings, preprocessing=preprocessing),
+    )
+    return folder
 
 
 def weights(model: Path) -> dict[str, torch.Tensor]:

@@ -81,7 +81,7 @@ def _tensor(parts: Sequence[NDArray]) -> Tensor:
 def digest_of(films: Iterable[str], *facts: object) -> str:
     """What names a cache: the digests of its films, in order, and all else that decides the numbers."""
     found = hashlib.blake2b(digest_size=12)
-    for part in (*films, *map(str, facts)):
+    for part in (*map(str, facts), "films", *films):
         found.update(part.encode() + b"\0")
     return found.hexdigest()
 
