@@ -40,7 +40,10 @@ main.main(sys.argv[4:])
 """Runs the command line and kills itself at the n-th call of one function."""
 
 STAGES = with_stages(
-    {"name": "align", "training": {"checkpoint_steps": 1}}, FROZEN, {"model": {"image": {"dropout": 0.0}}}
+    {"name": "align", "training": {"checkpoint_steps": 1}},
+    FROZEN,
+    {"model": {"image": {"dropout": 0.0}}},
+    training={**COMMON["training"], "precision": "fp32"},
 )
 
 
