@@ -34,7 +34,7 @@ from plainfilm.collection import Collection, prepare
 from plainfilm.progress import SILENT
 from plainfilm.training.machine import has_bf16
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers
 from plainfilm.training.step import train_step
 
 LAYOUTS = {"reports": "mimic_cxr", "labels": "nih14"}
@@ -56,11 +56,11 @@ def recipe_of(encoder: str, batch: int, *changes: str) -> Recipe:
     return load_recipe(
         f"cxr-clip-{encoder}",
         [
-            "image.pretrained=false",
-            "text.name=''",
-            "text.pretrained=false",
-            "text.settings={model_type: bert}",
-            f"tokenizer.name={TOKENIZER}",
+            "model.image.pretrained=false",
+            "model.text.name=''",
+            "model.text.pretrained=false",
+            "model.text.settings={model_type: bert}",
+            f"tokenizers.text.name={TOKENIZER}",
             f"training.batch_size={batch}",
             "data.workers=0",
             *changes,
@@ -72,8 +72,8 @@ def setup_of(recipe: Recipe, data: Path) -> Setup:
     """All that a run of `recipe` has before its first step."""
     collections = [Collection.open(data)]
     found = build_data(recipe, collections, data.parent, SILENT)
-    tokenizer = build_tokenizer(recipe, found, data.parent / "none")
-    return build_setup(recipe, collections, found, tokenizer, torch.device("cpu"))
+    tokenizers = build_tokenizers(recipe, found, data.parent / "none")
+    return build_setup(recipe, collections, found, tokenizers, torch.device("cpu"))
 
 
 def ours(encoder: str, data: Path, batch: int, steps: int, *changes: str) -> tuple[Step, str]:
@@ -82,10 +82,10 @@ def ours(encoder: str, data: Path, batch: int, steps: int, *changes: str) -> tup
     batches = list(islice(setup.loader.epoch(0), steps))
 
     def step(number: int) -> float:
-        report = train_step(
+        [report] = train_step(
             setup.model,
             setup.objective,
-            setup.machine.take(batches[number % len(batches)]),
+            [setup.machine.take(batches[number % len(batches)])],
             seed=setup.recipe.seed,
             step=number,
             autocast=setup.machine.autocast,
@@ -99,8 +99,9 @@ def ours(encoder: str, data: Path, batch: int, steps: int, *changes: str) -> tup
 
 
 def _tokens(batches: list[Batch]) -> str:
-    padded = [batch.token_ids.shape[-1] for batch in batches]
-    filled = np.concatenate([batch.token_mask.sum(dim=-1).ravel().numpy() for batch in batches])
+    texts = [batch.targets["text_pair"] for batch in batches]
+    padded = [one.token_ids.shape[-1] for one in texts]
+    filled = np.concatenate([one.token_mask.sum(dim=-1).ravel().numpy() for one in texts])
     return f"{np.median(filled):.0f} tokens a text, padded to {min(padded)} to {max(padded)}"
 
 
@@ -123,10 +124,12 @@ def published(encoder: str, data: Path, batch: int, steps: int) -> tuple[Step, s
 
 
 def _padded(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Films, token ids and mask of `batch`, texts at the published length."""
-    missing = (0, PADDED_TO - batch.token_ids.shape[-1])
-    ids = nn.functional.pad(batch.token_ids, missing)
-    return batch.images.contiguous(), ids, nn.functional.pad(batch.token_mask.long(), missing)
+    """Films (B, 2, ...), token ids and mask of `batch`, texts at the published length."""
+    texts, pixels = batch.targets["text_pair"], batch.films.pixels
+    missing = (0, PADDED_TO - texts.token_ids.shape[-1])
+    ids = nn.functional.pad(texts.token_ids, missing)
+    films = pixels.reshape(len(batch), 2, *pixels.shape[1:])
+    return films, ids, nn.functional.pad(texts.token_mask.long(), missing)
 
 
 class PublishedModel(nn.Module):

@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import epoch_order
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.text.tokenizers import Tokenizer
 
 SIZE, STORED, CACHED = 224, 512, 256
 
@@ -39,9 +41,11 @@ def epoch(collection: Collection, pixels: PixelSource, number: int) -> tuple[int
     config = DataConfig(sentences=1)
     rows = build_rows([collection], "train", config)
     data = Dataset(rows, [collection], [pixels], config, Preprocessing(size=SIZE, channels=1), seed=1)
+    tokenizer = Tokenizer.train(["Texts are read here, and not encoded."], 300)
+    readers = data.readers(ItemNeeds(targets=("text",)), {"text": tokenizer})
     begun = time.process_time()
     for index in epoch_order(len(data), 1, number):
-        data.item(int(index), number)
+        data.item(int(index), number, readers)
     return len(data), time.process_time() - begun
 
 

@@ -58,17 +58,17 @@ def make_data(folder: Path, queries: int, sentences: int) -> None:
 
 def ours(folder: Path, queries: int) -> dict[str, Any]:
     """Search and both kinds of finding scores with intervals, for all queries."""
-    from plainfilm.bank.compose import Composition, answer
+    from plainfilm.bank.selection import SelectionConfig, answer
     from plainfilm.metrics.bootstrap import PatientBootstrap
     from plainfilm.metrics.scores import intervals
-    from plainfilm.tasks.retrieving.terms import finding_scores, finding_terms
+    from plainfilm.tasks.retrieving.statistics import finding_scores, finding_statistics
 
     names = [f"observation {number}" for number in range(OBSERVATIONS)]
     bank, states = np.load(folder / "bank.npy", mmap_mode="r"), np.load(folder / "bank_states.npy")
     asked = np.load(folder / "queries.npy")[:queries]
     wanted = np.load(folder / "queries_states.npy")[:queries]
-    answers = answer(bank, asked, Composition(k=K))
-    values = finding_terms(wanted, states[answers.indices], answers.kept, names)
+    answers = answer(bank, asked, SelectionConfig(k=K))
+    values = finding_statistics(wanted, states[answers.indices], answers.kept, names)
     scores = finding_scores(K, names, names)
     found = intervals(scores, values, PatientBootstrap(np.arange(queries)))
     return {score.name: one.value for score, one in zip(scores, found, strict=True)}
@@ -136,7 +136,7 @@ def _timed(work: Callable[[Path, int], dict[str, Any]], folder: Path, queries: i
 
 def _import_what_both_need() -> None:
     """Imports are not part of either time."""
-    for name in ("faiss", "pandas", "plainfilm.tasks.retrieving.terms"):
+    for name in ("faiss", "pandas", "plainfilm.tasks.retrieving.statistics"):
         importlib.import_module(name)
 
 

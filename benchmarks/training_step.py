@@ -20,15 +20,19 @@ import torch
 from in_turns import Step, measure, table
 from torch import Tensor, nn
 
-from plainfilm.batches.batch import Batch, Keys
-from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
+from plainfilm.batches.batch import Batch, Films, Keys
+from plainfilm.batches.texts import TextTarget
+from plainfilm.models.base import Facts, TokenizerFacts, build_model
+from plainfilm.models.dual_encoder import Config, DualEncoder
+from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives import infonce
-from plainfilm.training.machine import choose_machine, has_bf16
+from plainfilm.training.machine import choose_device_config, has_bf16
 from plainfilm.training.optim import build_optimizer
-from plainfilm.training.recipe import TrainingConfig
+from plainfilm.training.recipe import Recipe, TrainingConfig
 from plainfilm.training.step import train_step
 
 VOCABULARY = 30_522
+RESNET = {"use": "timm", "name": "resnet50"}
 BERT = {"use": "transformers", "pretrained": False, "settings": {"model_type": "bert"}}
 PLAIN = TrainingConfig(precision="fp32", memory_format="contiguous")
 
@@ -36,33 +40,42 @@ PLAIN = TrainingConfig(precision="fp32", memory_format="contiguous")
 def make_model() -> DualEncoder:
     """ResNet-50 and BERT-base, joined in 768 dimensions."""
     torch.manual_seed(0)
-    image = {"use": "timm", "name": "resnet50"}
-    return build_dual_encoder(ArchitectureConfig(image=image, text=BERT), VOCABULARY).train()
+    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=VOCABULARY, max_tokens=256)})
+    model: DualEncoder = build_model(Config(image=RESNET, text=BERT), facts).train()  # type: ignore[assignment]
+    return model
 
 
 def make_batch(items: int, size: int, tokens: int) -> Batch:
     """Noise for films, random tokens for texts."""
     draw = torch.Generator().manual_seed(0)
     numbers = torch.arange(items)
-    return Batch(
-        images=torch.randn(items, 1, 3, size, size, generator=draw),
+    pixels = torch.randn(items, 3, size, size, generator=draw)
+    texts = TextTarget(
+        present=torch.ones(items, dtype=torch.bool),
         token_ids=torch.randint(5, VOCABULARY, (items, 1, tokens), generator=draw),
         token_mask=torch.ones(items, 1, tokens, dtype=torch.bool),
-        keys=Keys(numbers, numbers[:, None]),
+        keys=numbers[:, None],
+        label_hash=numbers,
+    )
+    return Batch(
+        films=Films(pixels, Ragged.even(items, 1), torch.zeros(items, dtype=torch.int64)),
+        keys=Keys(numbers, numbers[:, None], numbers),
         rows=numbers,
+        targets={"text": texts},
     )
 
 
 def plainfilm_step(config: TrainingConfig, items: int, size: int, tokens: int) -> tuple[Step, str]:
     """The trainer's step as `config` says."""
     batch, model = make_batch(items, size, tokens), make_model()
-    machine = choose_machine(config, model, torch.device("cpu"))
+    machine = choose_device_config(config, model, torch.device("cpu"))
     machine.place(model)
-    objective = infonce.build(infonce.Config(), model)
-    optimizer = build_optimizer(config, model, objective)
+    objective = ObjectiveSum.of(infonce.build(infonce.Config(), model), infonce.NEEDS)
+    recipe = Recipe(model={"image": RESNET, "text": BERT}, objective={"use": "infonce"}, training=config)
+    optimizer = build_optimizer(recipe, model, objective)
 
     def step(number: int) -> float:
-        report = train_step(model, objective, batch, seed=0, step=number, autocast=machine.autocast)
+        [report] = train_step(model, objective, [batch], seed=0, step=number, autocast=machine.autocast)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         objective.after_step(model)
@@ -75,17 +88,18 @@ def published_step(items: int, size: int, tokens: int) -> tuple[Step, str]:
     """Encode all without gradient, then each side again with gradient against the other's cached vectors."""
     batch, model = make_batch(items, size, tokens), make_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=1e-6)
-    images, ids, mask = batch.images[:, 0], batch.token_ids[:, 0], batch.token_mask[:, 0]
+    images, texts = batch.films.pixels, batch.targets["text"]
+    ids, mask = texts.token_ids[:, 0], texts.token_mask[:, 0]
     own = torch.arange(len(batch))
 
-    def loss(films: Tensor, texts: Tensor) -> Tensor:
-        logits = films @ texts.T * model.log_scale.clamp(-math.log(100), math.log(100)).exp()
+    def loss(films: Tensor, words: Tensor) -> Tensor:
+        logits = films @ words.T * model.log_scale.clamp(-math.log(100), math.log(100)).exp()
         return (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own)) / 2
 
     def step(number: int) -> float:
         with torch.no_grad():
-            films, texts = model.encode_images(images), model.encode_texts(ids, mask)
-        total = loss(model.encode_images(images), texts)
+            films, words = model.encode_images(images), model.encode_texts(ids, mask)
+        total = loss(model.encode_images(images), words)
         total.backward()
         loss(films, model.encode_texts(ids, mask)).backward()
         optimizer.step()

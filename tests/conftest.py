@@ -59,19 +59,18 @@ def tiny_classifier(tmp_path_factory) -> Path:
     import torch
 
     from plainfilm.io.preprocessing import Preprocessing
-    from plainfilm.nn.classifier import ClassifierConfig, build_classifier
-    from plainfilm.nn.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder import ModelConfig, save_model
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.classifier import Config
 
-    architecture = ClassifierConfig(
-        image={"use": "compact", "width": 4, "grid": 2},
-        observations=("Pneumothorax", "Hernia", "Cardiomegaly", "Pleural Effusion"),
-    )
+    architecture = Config(image={"use": "compact", "width": 4, "grid": 2})
+    facts = Facts(observations=("Pneumothorax", "Hernia", "Cardiomegaly", "Pleural Effusion"))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = build_classifier(architecture)
+        model = build_model(architecture, facts)
     config = ModelConfig(architecture=architecture, preprocessing=Preprocessing(size=64, channels=1))
     folder = tmp_path_factory.mktemp("classifiers") / "tiny"
-    save_model(folder, model, None, config)
+    save_model(folder, model, {}, config)
     return folder
 
 
@@ -81,24 +80,23 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
     import torch
 
     from plainfilm.io.preprocessing import Preprocessing
-    from plainfilm.nn.dual_encoder import ArchitectureConfig, build_dual_encoder
     from plainfilm.nn.model_folder import ModelConfig, TrainedOn, save_model
     from plainfilm.text.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), vocabulary_size=300)
-    architecture = ArchitectureConfig(
+    architecture = Config(
         image={"use": "timm", "name": "test_resnet", "channels": 1},
         text={"use": "compact", "width": 32, "depth": 1, "heads": 2},
         projection={"kind": "linear", "dimension": 16},
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = build_dual_encoder(architecture, tokenizer.vocabulary_size)
+        model = build_model(architecture, Facts(tokenizers=tokenizer_facts({"text": tokenizer})))
     config = ModelConfig(
         architecture=architecture,
         preprocessing=Preprocessing(size=64, channels=1),
         trained_on=TrainedOn(text_rule="findings"),
     )
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, model, tokenizer, config)
+    save_model(folder, model, {"text": tokenizer}, config)
     return folder

@@ -29,8 +29,8 @@ ORDER = (
         "download",
         "collection",
         "interchange",
-        "batches",
         "nn",
+        "batches",
         "models",
         "model_folder",
     ),
@@ -55,6 +55,7 @@ UNSAFE = ("torch.load", "pickle.load", "pickle.loads")
 MAY_NOT = {
     "metrics": {"io", "text", "labelling"},
     "nn": {"collection", "sources", "phantom", "batches"},
+    "models": {"collection", "sources", "phantom", "batches"},
     "predictor": {"objectives", "training"},
     "bank": {"objectives", "training"},
     "tasks": {"objectives", "training"},
@@ -155,12 +156,18 @@ def test_nothing_is_nested_deeper_than_three() -> None:
 
 
 def code_lines(path: Path) -> list[tuple[int, str]]:
-    lines = enumerate(path.read_text("utf-8").splitlines(), 1)
-    kept = [(number, " ".join(line.split())) for number, line in lines]
+    text = path.read_text("utf-8")
+    imported = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    kept = [(number, " ".join(line.split())) for number, line in enumerate(text.splitlines(), 1)]
     return [
         (number, line)
         for number, line in kept
-        if len(line) > 3 and not line.startswith(("#", "import ", "from "))
+        if len(line) > 3 and not line.startswith("#") and number not in imported
     ]
 
 
@@ -190,3 +197,37 @@ def test_importing_the_package_imports_no_torch() -> None:
     code = "import plainfilm, plainfilm.cli.main as m, sys; m.build_app(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+KINDS = {path.stem for path in (ROOT / "models").glob("*.py")} - {"__init__", "base"}
+MAKERS = ("checkpoints",)
+"""Folders that make models of a kind and therefore name it."""
+
+
+def kinds_asked_for(path: Path) -> set[str]:
+    """The concrete kinds of model whose file is imported, or whose name is compared with."""
+    found = {
+        name
+        for module in imports(path)
+        for name in KINDS
+        if f"{module}.".startswith(f"plainfilm.models.{name}.")
+    }
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        found |= {one.value for one in sides if isinstance(one, ast.Constant) and one.value in KINDS}
+    return found
+
+
+def test_no_file_asks_for_a_concrete_kind_of_model() -> None:
+    outside = [path for path in FILES if path.relative_to(ROOT).parts[0] not in ("models", *MAKERS)]
+    asked = {str(path.relative_to(ROOT)): kinds_asked_for(path) for path in outside}
+    assert {path: kinds for path, kinds in asked.items() if kinds} == {}
+
+
+def test_a_question_for_a_kind_is_noticed(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "from plainfilm.models.dual_encoder import DualEncoder\n"
+        "def f(recipe):\n    return recipe.model['use'] == 'classifier'\n"
+    )
+    assert kinds_asked_for(wrong) == {"dual_encoder", "classifier"}

@@ -20,7 +20,7 @@ from plainfilm.training.recipe import load_recipe, shipped_recipes
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("cxr-clip*.md"))
 PROGRAMS = ("torchrun", "pip", "python")
-SETTING = re.compile(r"(data|training|preprocessing|projection|tokenizer|validation)\.\w+=")
+SETTING = re.compile(r"(data|training|preprocessing|model|parts|tokenizers|validation)\.\w+=")
 
 
 def ours(page: Path) -> list[list[str]]:
@@ -55,7 +55,10 @@ def keys() -> set[str]:
     kinds = ("task", "source", "interchange format", "checkpoint family")
     named = {field for kind in kinds for name in plugins.names(kind) for field in fields(kind, name)}
     for part, kind in (("image", "image encoder"), ("text", "text encoder"), ("objective", "objective")):
-        named |= {f"{part}.{field}" for name in plugins.names(kind) for field in fields(kind, name)}
+        place = part if part == "objective" else f"model.{part}"
+        named |= {f"{place}.{field}" for name in plugins.names(kind) for field in fields(kind, name)}
+    named |= {f"parts.{part}.{key}" for part in ("image", "text") for key in ("freeze", "learning_rate")}
+    named |= {f"tokenizers.text.{key}" for key in ("name", "vocabulary", "max_tokens")}
     return named | below(load_recipe("cxr-clip-resnet50").as_dict(), "")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import Field
 
 from plainfilm.config import Settings, build, override, read_yaml
 from plainfilm.errors import ConfigError
@@ -14,12 +15,24 @@ class Inner(Settings):
 
 class Outer(Settings):
     training: Inner = Inner()
+    parts: dict[str, Inner] = Field(default_factory=dict)
+    source: str = Field(default="", alias="from")
     name: str
 
 
 def test_an_unknown_key_names_the_nearest_right_one() -> None:
     with pytest.raises(ConfigError, match=r"tiny.yaml: unknown key 'training.epoch': did you mean 'epochs'"):
         build(Outer, {"name": "x", "training": {"epoch": 2}}, "tiny.yaml")
+
+
+def test_a_key_below_a_name_of_the_users_gets_the_nearest_too() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'parts.image.epoch': did you mean 'epochs'"):
+        build(Outer, {"name": "x", "parts": {"image": {"epoch": 2}}}, "tiny.yaml")
+
+
+def test_a_key_is_suggested_as_it_is_written() -> None:
+    with pytest.raises(ConfigError, match="unknown key 'frm': did you mean 'from'"):
+        build(Outer, {"name": "x", "frm": "y"}, "tiny.yaml")
 
 
 def test_a_missing_key_is_named() -> None:

@@ -80,7 +80,7 @@ def test_the_model_beats_both_baselines_and_one_trained_on_shuffled_pairs_does_n
 
 
 def test_headlines_leave_subgroups_out() -> None:
-    whole = Metric(f"image->sentence/{HEADLINE}", 0.4, 0.3, 0.5, 10)
+    whole = Metric(f"image->sentence/{HEADLINE}", 0.4, 0.3, 0.5, 10, title="F1", better="higher")
     parts = (whole, replace(whole, subgroup="sex", group="F"))
     results = Results("retrieval", "m", "c", "test", 10, {}, parts, predictions=None)  # type: ignore[arg-type]
     assert len(demo.headline(results)) == 1

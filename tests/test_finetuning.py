@@ -15,7 +15,13 @@ from plainfilm.training.recipe import load_recipe
 from plainfilm.training.trainer import train
 from tests.labelled import labelled_collection
 
-SMALL = ["image.width=6", "image.grid=2", "preprocessing.size=32", "data.cache=48", "training.batch_size=24"]
+SMALL = [
+    "model.image.width=6",
+    "model.image.grid=2",
+    "preprocessing.size=32",
+    "data.cache=48",
+    "training.batch_size=24",
+]
 SHORT = ["training.max_steps=3", "training.warmup_steps=1", "validation.every=2", "training.batch_size=16"]
 
 
@@ -138,7 +144,7 @@ def test_a_recipe_of_another_kind_of_model_is_refused(
     labelled: Collection, tiny_model: Path, tmp_path: Path, capsys
 ) -> None:
     recipe = tmp_path / "clip.yaml"
-    recipe.write_text("text: {use: compact}\nobjective: {use: infonce}\n")
+    recipe.write_text("model: {text: {use: compact}}\nobjective: {use: infonce}\n")
     where = ["--init", str(tiny_model), "--data", str(labelled.path), "--out", str(tmp_path / "out")]
     assert run(["finetune", str(recipe), *where]) == 2
-    assert "objective 'infonce' trains no classifier" in capsys.readouterr().err
+    assert "finetune: model of kind 'dual_encoder' has no output for observations" in capsys.readouterr().err

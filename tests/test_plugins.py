@@ -13,6 +13,32 @@ def test_the_folder_is_the_list() -> None:
     assert "base" not in plugins.names("objective")
 
 
+@pytest.mark.parametrize("kind", plugins.KINDS)
+def test_every_file_of_a_folder_has_what_its_kind_needs(kind: str) -> None:
+    found = plugins.names(kind)
+    assert found
+    for name in found:
+        module = plugins.resolve(kind, name)
+        assert [part for part in plugins._PARTS[kind] if not hasattr(module, part)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "missing"),
+    [
+        ("model", "Config = TINY = PURPOSE = LIMITS = 1\n", "build"),
+        ("target", "def open_target(source): ...\n", "example"),
+        ("evaluator", "Config, NEEDS = 1, ()\ndef build(config, context): ...\n", "metrics"),
+        ("objective", "Config = 1\ndef build(config, model): ...\n", "NEEDS"),
+    ],
+)
+def test_a_file_of_each_kind_says_what_it_lacks(
+    kind: str, written: str, missing: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(written)
+    with pytest.raises(ConfigError, match=rf"{kind} '.*mine.py': has no {missing}; docs/extending.md"):
+        plugins.resolve(kind, str(tmp_path / "mine.py"))
+
+
 def test_an_unknown_name_gets_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match="unknown objective 'infonec': did you mean 'infonce'"):
         plugins.resolve("objective", "infonec")

@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from plainfilm.batches.batch import Batch, Keys, Needs
-from plainfilm.nn.classifier import Classifier, ClassifierConfig, build_classifier
-from plainfilm.nn.dual_encoder import ArchitectureConfig, DualEncoder, build_dual_encoder
-from plainfilm.nn.model import Model
-from plainfilm.objectives.base import objective, trained_kind
+from plainfilm.batches.batch import Batch, Films, FilmsPerItem
+from plainfilm.batches.collate import keys_of
+from plainfilm.batches.targets.labels import Labels
+from plainfilm.batches.texts import TextTarget
+from plainfilm.models import classifier, dual_encoder
+from plainfilm.models.base import Facts, Model, TokenizerFacts, build_model
+from plainfilm.nn.ragged import Ragged
+from plainfilm.objectives.base import Objective, ObjectiveSum, films_of, objective
 from plainfilm.seeding import stable_hash
 
 VOCABULARY, SIDE, LENGTH = 50, 32, 9
@@ -21,31 +24,50 @@ IMAGE = {"use": "timm", "name": "test_vit", "image_size": SIDE, "drop_rate": 0.2
 CNN = {"use": "timm", "name": "test_efficientnet", "drop_rate": 0.2}
 COMPACT = {"use": "compact", "width": 4, "grid": 2, "channels": 3, "dropout": 0.2}
 TEXT = {"use": "compact", "width": 16, "depth": 1, "heads": 2, "dropout": 0.2, "max_tokens": LENGTH}
+TEXT_FACTS = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=VOCABULARY, max_tokens=LENGTH)})
 
 
-def toy_architecture(**changes: Any) -> ArchitectureConfig:
-    """A tiny architecture with dropout everywhere and no batch normalisation."""
-    return ArchitectureConfig(**({"image": IMAGE, "text": TEXT, "projection": {"dimension": 8}} | changes))
+def toy_config(**changes: Any) -> dual_encoder.Config:
+    """A tiny dual encoder with dropout everywhere and no batch normalisation."""
+    return dual_encoder.Config(**({"image": IMAGE, "text": TEXT, "projection": {"dimension": 8}} | changes))
 
 
-def toy_model(seed: int = 0, **changes: Any) -> DualEncoder:
-    """A tiny model in training mode, always the same for a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build_dual_encoder(toy_architecture(**changes), VOCABULARY).train()
+def toy_model(seed: int = 0, **changes: Any) -> dual_encoder.DualEncoder:
+    """A tiny dual encoder in training mode, always the same for a seed."""
+    return _seeded(toy_config(**changes), TEXT_FACTS, seed)
 
 
-def toy_classifier(seed: int = 0, image: dict[str, Any] = IMAGE) -> Classifier:
+def toy_classifier(seed: int = 0, image: dict[str, Any] = IMAGE) -> classifier.Classifier:
     """A tiny classifier of `OBSERVATIONS` in training mode, always the same for a seed."""
+    return _seeded(classifier.Config(image=image), Facts(observations=OBSERVATIONS), seed)
+
+
+def _seeded(config: Any, facts: Facts, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_classifier(ClassifierConfig(image=image, observations=OBSERVATIONS)).train()
+        return build_model(config, facts).train()
 
 
 def toy_model_for(name: str, seed: int = 0) -> Model:
-    """A tiny model of the kind that the objective called `name` trains."""
-    kinds = {"dual_encoder": toy_model, "classifier": toy_classifier}
-    return kinds[trained_kind(objective(name))](seed)
+    """A tiny model that the objective called `name` can train."""
+    return toy_classifier(seed) if "labels" in objective(name).NEEDS else toy_model(seed)
+
+
+def toy_objective(name: str, model: nn.Module) -> ObjectiveSum:
+    """The objective called `name` alone, with its defaults, in training mode."""
+    module = objective(name)
+    return alone(module.build(module.Config(), model), module.NEEDS)
+
+
+def alone(built: Objective, needs: tuple[str, ...] = ()) -> ObjectiveSum:
+    """An objective as the only one of a run, in training mode."""
+    return ObjectiveSum.of(built, needs).train()
+
+
+def toy_batch_for(name: str, rows: int = 7, seed: int = 0, dtype: torch.dtype = torch.float32) -> Batch:
+    """A batch that the objective called `name` reads."""
+    module = objective(name)
+    return toy_batch(rows, seed, dtype=dtype, targets=module.NEEDS, films=films_of(module))
 
 
 def toy_batch(
@@ -53,26 +75,37 @@ def toy_batch(
     seed: int = 0,
     side: int = SIDE,
     dtype: torch.dtype = torch.float32,
-    needs: Needs | None = None,
+    targets: tuple[str, ...] = ("text",),
+    films: FilmsPerItem = "one",
 ) -> Batch:
     """Random films, texts of uneven length and labels, all of different studies and wording."""
-    needs = needs or Needs()
     generator = torch.Generator().manual_seed(seed)
+    texts = [name for name in targets if name.startswith("text")]
+    count = 2 if "text_pair" in texts else 1
     lengths = 3 + torch.arange(rows) % (LENGTH - 2)
     mask = torch.arange(LENGTH) < lengths[:, None]
-    ids = torch.randint(5, VOCABULARY, (rows, needs.texts, LENGTH), generator=generator) * mask[:, None]
-    names = torch.tensor([stable_hash(row) for row in range(rows)])
+    ids = torch.randint(5, VOCABULARY, (rows, count, LENGTH), generator=generator) * mask[:, None]
+    names = torch.tensor([stable_hash(row) for row in range(rows)], dtype=torch.int64)
+    of = Ragged.even(rows, 2) if films == "pair" else Ragged.even(rows, 1)
+    if films == "all":
+        of = Ragged(1 + torch.arange(rows) % 3)
+    pixels = torch.randn(of.entries, 3, side, side, generator=generator).to(dtype)
+    found: dict[str, Any] = {}
+    for name in texts:
+        keys = names[:, None] ^ torch.arange(1, 1 + count)
+        wide = mask[:, None].expand(-1, count, -1)
+        found[name] = TextTarget(torch.ones(rows, dtype=torch.bool), ids, wide, keys, names)
+    if "labels" in targets:
+        found["labels"] = Labels(torch.ones(rows, dtype=torch.bool), _states(rows, generator))
     return Batch(
-        images=torch.randn(rows, needs.views, 3, side, side, generator=generator).to(dtype),
-        token_ids=ids,
-        token_mask=mask[:, None].expand(-1, needs.texts, -1),
-        keys=Keys(study=names, text=names[:, None] ^ torch.arange(1, 1 + needs.texts)),
+        films=Films(pixels, of, of.place % 2),
+        keys=keys_of(names, found),
         rows=torch.arange(rows),
-        labels=_labels(rows, generator) if needs.labels else None,
+        targets=found,
     )
 
 
-def _labels(rows: int, generator: torch.Generator) -> torch.Tensor:
+def _states(rows: int, generator: torch.Generator) -> torch.Tensor:
     """States of every kind, at least one known in each row."""
     states = torch.randint(-3, 2, (rows, len(OBSERVATIONS)), generator=generator, dtype=torch.int8)
     states[:, 0] = torch.arange(rows) % 2

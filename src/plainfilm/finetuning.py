@@ -31,7 +31,7 @@ from plainfilm.results import write
 from plainfilm.results.text import interval, number
 from plainfilm.tasks.base import Task, task
 from plainfilm.training.distributed import rank
-from plainfilm.training.dry_run import dry_facts
+from plainfilm.training.dry_run import facts_of
 from plainfilm.training.log import read_log
 from plainfilm.training.pretrained import NOTHING
 from plainfilm.training.recipe import Recipe
@@ -117,7 +117,7 @@ class Evaluation:
         return task(self.task)
 
     def config(self, recipe: Recipe) -> Any:
-        """The protocol: labels mean what they mean to the objective of `recipe`, the split is the test split."""
+        """The protocol: on the test split, and labels mean what they do to the objective of `recipe`."""
         known = self.module.Config.model_fields
         stated = next((one for one in recipe.objectives if "uncertain" in one), {})
         rules = {key: stated[key] for key in _LABEL_RULES if key in stated and key in known}
@@ -170,7 +170,7 @@ def finetune(
 
 
 def _check_abilities(recipe: Recipe, evaluation: Evaluation) -> None:
-    model = build_model(recipe, dry_facts(recipe, NOTHING))
+    model = build_model(recipe, facts_of(recipe, NOTHING))
     for name in evaluation.module.NEEDS:
         way_out = f"choose a recipe such as finetune-linear, or another task than '{evaluation.task}'"
         ability(model, ABILITIES[name], "finetune", way_out)

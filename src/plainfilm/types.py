@@ -37,8 +37,13 @@ class State(IntEnum):
     UNCERTAIN = -1
 
 
-SECTIONS = ("findings", "impression", "indication", "comparison", "technique", "other")
-"""Section names; `other` holds report text under no header that is known."""
+SECTIONS = (
+    *("findings", "impression", "findings_and_impression", "indication", "comparison", "technique"),
+    *("addendum", "notification", "other"),
+)
+"""Section names. `findings_and_impression` is text under one header for both; `addendum` was added to the
+report, notes and comments too; `notification` says who was told and what is recommended; `other` is text
+under no header that is known."""
 
 SPLITS = ("train", "validation", "test")
 

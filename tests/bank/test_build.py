@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from plainfilm.bank import Bank, build_bank
-from plainfilm.bank.ask import ask
 from plainfilm.bank.build import as_matrix
-from plainfilm.bank.compose import Composition
-from plainfilm.bank.items import Choice
+from plainfilm.bank.items import ItemFilter
+from plainfilm.bank.query import ask
+from plainfilm.bank.selection import SelectionConfig
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.predictor import load
 
@@ -21,7 +21,9 @@ def predictor(tiny_model):
 
 @pytest.fixture(scope="module")
 def sentences(predictor, small_world, tmp_path_factory):
-    return build_bank(predictor, small_world, "sentences", tmp_path_factory.mktemp("bank"), Choice("train"))
+    return build_bank(
+        predictor, small_world, "sentences", tmp_path_factory.mktemp("bank"), ItemFilter("train")
+    )
 
 
 def test_vectors_belong_to_their_texts(predictor, sentences):
@@ -41,16 +43,16 @@ def test_labels_go_with_the_items(sentences):
 
 
 def test_a_text_finds_itself(predictor, sentences):
-    document = ask(predictor, sentences, Composition(k=1), text="the heart is ENLARGED.")
+    document = ask(predictor, sentences, SelectionConfig(k=1), text="the heart is ENLARGED.")
     found = document["results"][0]
     assert (found["rank"], found["kind"], found["text"]) == (1, "sentence", "The heart is enlarged.")
     assert found["labels"] == {"Cardiomegaly": 1}
 
 
 def test_a_film_finds_itself_among_films(predictor, small_world, tmp_path):
-    bank = build_bank(predictor, small_world, "images", tmp_path, Choice("test"))
+    bank = build_bank(predictor, small_world, "images", tmp_path, ItemFilter("test"))
     film = bank.items["image"][5]
-    document = ask(predictor, bank, Composition(k=2), image=film)
+    document = ask(predictor, bank, SelectionConfig(k=2), image=film)
     assert document["query"] == {"image": film}
     assert document["results"][0]["image"] == film
     assert document["results"][0]["score"] == pytest.approx(1.0, abs=1e-5)
@@ -58,7 +60,7 @@ def test_a_film_finds_itself_among_films(predictor, small_world, tmp_path):
 
 def test_reports_without_labels_make_a_bank_without_labels(predictor, small_world, tmp_path, monkeypatch):
     monkeypatch.setitem(small_world._tables, "labels", small_world.table("labels").slice(0, 0))
-    bank = build_bank(predictor, small_world, "reports", tmp_path, Choice(text_rule="findings"))
+    bank = build_bank(predictor, small_world, "reports", tmp_path, ItemFilter(text_rule="findings"))
     assert bank.labels(0) == {}
 
 
@@ -67,13 +69,13 @@ def test_a_bank_of_another_model_is_refused(predictor, sentences, tmp_path):
         tmp_path, np.asarray(sentences.vectors), sentences.items, {"model_fingerprint": "other"}
     )
     with pytest.raises(ModelError, match="embed again"):
-        ask(predictor, other, Composition(), text="effusion")
+        ask(predictor, other, SelectionConfig(), text="effusion")
 
 
 @pytest.mark.parametrize("question", [{}, {"text": "  "}, {"text": "a", "image": "b.png"}])
 def test_a_question_is_one_film_or_one_text(predictor, sentences, question):
     with pytest.raises(UsageError):
-        ask(predictor, sentences, Composition(), **question)
+        ask(predictor, sentences, SelectionConfig(), **question)
 
 
 def test_a_matrix_of_blocks_is_not_held_in_memory():

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from plainfilm.batches.batch import Batch, Needs
+from plainfilm.batches.batch import Batch
 from plainfilm.batches.collate import Collate
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.text.tokenizers import Tokenizer
@@ -25,7 +26,8 @@ def parts(studies: Collection) -> tuple[Dataset, Collate]:
     config, preprocessing = DataConfig(text="all"), Preprocessing(size=16, channels=1)
     rows = build_rows([studies], "train", config)
     dataset = Dataset(rows, [studies], [ImageFiles(studies)], config, preprocessing, seed=0)
-    return dataset, Collate(Tokenizer.train(dataset.texts(), 300, 32), preprocessing, Needs())
+    tokenizers = {"text": Tokenizer.train(dataset.texts(), 300, 32)}
+    return dataset, Collate(preprocessing, dataset.readers(ItemNeeds(targets=("text",)), tokenizers))
 
 
 def loader(parts: tuple[Dataset, Collate], **settings: Any) -> Loader:
@@ -33,7 +35,9 @@ def loader(parts: tuple[Dataset, Collate], **settings: Any) -> Loader:
 
 
 def same(first: Batch, second: Batch) -> bool:
-    pairs = [(first.images, second.images), (first.token_ids, second.token_ids), (first.rows, second.rows)]
+    texts = first.targets["text"], second.targets["text"]
+    pairs = [(first.films.pixels, second.films.pixels), (first.rows, second.rows)]
+    pairs += [(texts[0].token_ids, texts[1].token_ids), (texts[0].token_mask, texts[1].token_mask)]
     pairs += [(first.keys.study, second.keys.study), (first.keys.text, second.keys.text)]
     return all(torch.equal(one, other) for one, other in pairs)
 
@@ -63,7 +67,7 @@ def test_starting_later_gives_the_same_rest(parts: tuple[Dataset, Collate], work
 def test_skipped_items_are_not_made(parts: tuple[Dataset, Collate], monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     real = parts[0].item
-    monkeypatch.setattr(parts[0], "item", lambda index, epoch: made.append(index) or real(index, epoch))
+    monkeypatch.setattr(parts[0], "item", lambda index, *rest: made.append(index) or real(index, *rest))
     list(loader(parts).epoch(0, start=1))
     assert made == epoch_order(5, 0, 0)[2:4].tolist()
 
@@ -72,14 +76,14 @@ def test_processes_share_a_batch_in_order(parts: tuple[Dataset, Collate]) -> Non
     whole = next(iter(loader(parts, batch_size=5).epoch(0)))
     shares = [next(iter(loader(parts, batch_size=5, rank=rank, world=3).epoch(0))) for rank in range(3)]
     assert [len(share) for share in shares] == [2, 2, 1]
-    assert torch.equal(torch.cat([share.images for share in shares]), whole.images)
+    assert torch.equal(torch.cat([share.films.pixels for share in shares]), whole.films.pixels)
     assert torch.equal(torch.cat([share.rows for share in shares]), torch.arange(5))
 
 
 def test_a_process_may_have_no_share(parts: tuple[Dataset, Collate]) -> None:
     share = next(iter(loader(parts, batch_size=2, rank=2, world=3).epoch(0)))
-    assert share.images.shape == (0, 1, 1, 16, 16)
-    assert share.token_ids.shape[:2] == (0, 1)
+    assert share.films.pixels.shape == (0, 1, 16, 16)
+    assert share.targets["text"].token_ids.shape[:2] == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_limit_takes_the_same_few(parts: tuple[Dataset, Collate]) -> None:
 
 
 def test_an_error_reaches_the_caller(parts: tuple[Dataset, Collate], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(index: int, epoch: int) -> None:
+    def fail(index: int, *rest: object) -> None:
         raise RuntimeError("disk is gone")
 
     monkeypatch.setattr(parts[0], "item", fail)
@@ -142,3 +146,21 @@ def test_another_draw_of_an_item_is_another_crop_of_it(parts: tuple[Dataset, Col
 def test_messages_name_items_that_are_drawn_again(parts: tuple[Dataset, Collate]) -> None:
     again = loader(parts, balance=0.5)
     assert set(again.item_ids(0, 0)) <= set(parts[0].rows.ids)
+
+
+def test_films_of_a_study_lie_in_the_batch_as_the_objective_asks(studies: Collection) -> None:
+    config, preprocessing = DataConfig(text="all", item="study"), Preprocessing(size=16, channels=1)
+    rows = build_rows([studies], "train", config)
+    dataset = Dataset(rows, [studies], [ImageFiles(studies)], config, preprocessing, seed=0)
+    counts = {}
+    for films in ("one", "pair", "all"):
+        made = Loader(
+            dataset, Collate(preprocessing, {}), batch_size=4, seed=0, workers=0, needs=ItemNeeds(films)
+        )
+        batch = next(iter(made.epoch(0)))
+        order = [dataset.rows.ids.index(one) for one in made.item_ids(0, 0)]
+        counts[films] = dict(zip(order, batch.films.of.counts.tolist(), strict=True))
+        assert batch.films.pixels.shape == (batch.films.of.entries, 1, 16, 16)
+    assert set(counts["one"].values()) == {1}
+    assert set(counts["pair"].values()) == {2}
+    assert counts["all"] == {index: len(rows.images_of(index)) for index in range(4)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import torchvision.transforms as tv
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
-from plainfilm.batches.resizing import input_geometry, pad_to_square, resize_to
-from plainfilm.batches.transforms import to_tensor
+from plainfilm.batches.resizing import fixed_geometry, pad_to_square, resize_to
+from plainfilm.batches.rows import DataConfig
+from plainfilm.batches.transforms import cut, draw_geometry, to_tensor
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
 
@@ -232,19 +232,37 @@ def test_geometry_says_where_a_bright_square_ends_up(how: dict[str, Any], shape:
     square = resize_to(black, published(**how)).astype(float)
     weights = square / square.sum()
     middle = np.arange(SIZE) + 0.5
-    where = input_geometry(width, height, published(**how))
-    assert (weights.sum(0) * middle).sum() == pytest.approx(
-        (x0 + x1) / 2 * where.scale_x + where.offset_x, abs=0.1
-    )
-    assert (weights.sum(1) * middle).sum() == pytest.approx(
-        (y0 + y1) / 2 * where.scale_y + where.offset_y, abs=0.1
-    )
-    area = (x1 - x0) * (y1 - y0) * where.scale_x * where.scale_y
-    assert square.sum() / 255 == pytest.approx(area, rel=0.03)
+    where = fixed_geometry((width, height), published(**how))
+    box = where.boxes_to_square(np.array([[x0, y0, x1, y1]], dtype=float))[0]
+    assert (weights.sum(0) * middle).sum() == pytest.approx((box[0] + box[2]) / 2, abs=0.1)
+    assert (weights.sum(1) * middle).sum() == pytest.approx((box[1] + box[3]) / 2, abs=0.1)
+    assert square.sum() / 255 == pytest.approx((box[2] - box[0]) * (box[3] - box[1]), rel=0.03)
 
 
 def test_geometry_of_a_square_of_the_right_size_changes_nothing() -> None:
-    assert astuple(input_geometry(SIZE, SIZE, published())) == (1.0, 1.0, 0.0, 0.0)
+    assert np.array_equal(fixed_geometry((SIZE, SIZE), published()).matrix, np.eye(3))
+
+
+def test_a_random_cut_of_the_whole_film_is_its_square() -> None:
+    square = film((100, 100))
+    for how in (
+        published(),
+        published(filter="bicubic", order="resize_first"),
+        published(fit="squash", library="torch_uint8", order="resize_first"),
+        published(library="opencv", filter="area", order="resize_last"),
+        published(stretch=True, fit="pad", order="resize_last"),
+        published(resize=90, order="resize_first", second={"library": "torch", "filter": "bicubic"}),
+    ):
+        whole = draw_geometry((100, 100), generator(0), how, DataConfig(crop_area=(1.0, 1.0)))
+        assert np.array_equal(cut(square, whole, how), resize_to(square, how))
+
+
+def test_a_random_cut_of_a_squashed_film_has_its_proportions() -> None:
+    drawn = draw_geometry(
+        (200, 100), generator(0), published(fit="squash"), DataConfig(crop_area=(0.25, 0.25))
+    )
+    left, top, right, bottom = drawn.box
+    assert (right - left, bottom - top) == pytest.approx((100, 50))
 
 
 @pytest.mark.parametrize("shape", [(40, 80), (80, 40), (50, 50)])
@@ -265,3 +283,17 @@ def test_fit_pad_keeps_the_whole_film() -> None:
 def test_pad_to_square_leaves_a_square_alone() -> None:
     square = film((30, 30))
     assert pad_to_square(square) is square
+
+
+def test_black_and_white_become_the_ends_of_the_value_range() -> None:
+    films = np.array([[[0, 255]]], dtype=np.uint8)
+    plain = {"channels": 1, "mean": (0, 0, 0), "std": (1, 1, 1)}
+    for ends in ((-1024, 1024), (0, 255), (-1, 1), (0, 1)):
+        tensor = to_tensor(films, Preprocessing(value_range=ends, **plain))
+        assert tensor.flatten().tolist() == pytest.approx(ends, abs=1e-6)
+
+
+def test_to_tensor_keeps_what_lies_between_grey_values() -> None:
+    films = np.array([[[-3.5, 100.25]]], dtype=np.float32)
+    tensor = to_tensor(films, Preprocessing(channels=1, mean=(0, 0, 0), std=(1, 1, 1), value_range=(0, 255)))
+    assert tensor.flatten().tolist() == [-3.5, 100.25]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from plainfilm.batches.rows import DataConfig, Rows, build_rows, letters
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.rows import Rows, build_rows, letters
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError

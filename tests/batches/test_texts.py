@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plainfilm.batches.batch import Needs
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
-from plainfilm.batches.labels import UNASKED, UNLISTED
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.batches.texts import states_of
 from plainfilm.collection import Collection, prepare
+from plainfilm.collection.labels import NOT_LABELLED
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.types import State
+from tests.batches.reading import label_hash_of, texts_of
 
 PACK = """
 name: toy
@@ -74,12 +76,12 @@ def dataset(collections: list[Collection], seed: int | None, **settings: Any) ->
     rows = build_rows(collections, "train", config)
     pixels = [ImageFiles(collection) for collection in collections]
     preprocessing = Preprocessing(size=24, channels=1)
-    return Dataset(rows, collections, pixels, config, preprocessing, needs=Needs(2, 2), seed=seed)
+    return Dataset(rows, collections, pixels, config, preprocessing, seed=seed)
 
 
 def drawn(data: Dataset, study: str, epochs: int = 20) -> set[str]:
     index = data.rows.ids.index(study)
-    return {text for epoch in range(epochs) for text in data.item(index, epoch).texts}
+    return {text for epoch in range(epochs) for text in texts_of(data, index, epoch)}
 
 
 def sentences(text: str) -> set[str]:
@@ -148,14 +150,14 @@ def test_prompts_are_drawn_in_any_order_and_repeat_from_the_seed(labelled: Colle
 
 def test_fixed_prompts_do_not_change_with_the_epoch(labelled: Collection, pack: str) -> None:
     data = dataset([labelled], None, prompts=pack)
-    assert data.item(0, 0).texts == data.item(0, 5).texts
+    assert texts_of(data, 0, 0) == texts_of(data, 0, 5)
 
 
 def test_reports_and_labels_train_together(studies: Collection, labelled: Collection, pack: str) -> None:
     data = dataset([studies, labelled], 0, prompts=pack, text="all")
     assert (len(data), data.rows.from_labels) == (9, 5)
     assert data.rows.observations == ("Effusion", "Hernia", "Nodule")
-    assert set(data.rows.states[:4].reshape(-1).tolist()) <= {UNASKED, UNLISTED}
+    assert set(data.rows.states[:4].reshape(-1).tolist()) <= {NOT_LABELLED, NOT_MENTIONED}
     assert drawn(data, "s2") == {"Clear lungs."}
     assert "An effusion?" in set(data.texts()) > {"Clear lungs.", "No hernia."}
 
@@ -178,7 +180,7 @@ def test_an_unknown_pack_or_origin_gives_the_nearest(labelled: Collection, pack:
 def test_two_sections_are_the_two_texts(studies: Collection) -> None:
     for seed in (0, None):
         data = dataset([studies], seed, text="findings_impression", text_pairs="sections")
-        pairs = {frozenset(data.item(0, epoch).texts) for epoch in range(5)}
+        pairs = {frozenset(texts_of(data, 0, epoch)) for epoch in range(5)}
         assert pairs == {frozenset({"The lungs are clear. Heart size is normal. No effusion.", "Normal."})}
 
 
@@ -193,7 +195,7 @@ def test_shuffling_shuffles_and_loses_nothing(studies: Collection) -> None:
 def test_a_single_section_is_the_second_time_said_in_other_words(studies: Collection) -> None:
     for seed in (0, None):
         data = dataset([studies], seed, text="findings", text_pairs="sections", paraphrase=1e-9)
-        first, second = data.item(0, 0).texts
+        first, second = texts_of(data, 0, 0)
         assert first == "The lungs are clear. Heart size is normal. No effusion."
         assert first != second
 
@@ -202,7 +204,7 @@ def test_two_films_are_distinct_where_there_are_two(labelled: Collection, pack: 
     data = dataset([labelled], 0, prompts=pack, crop_area=[1.0, 1.0])
     index = data.rows.ids.index("pair")
     for epoch in range(10):
-        assert {int(film.mean()) // 20 for film in data.item(index, epoch).pixels} == {6, 7}
+        assert {int(film.mean()) // 20 for film in data.item(index, epoch, films="pair").pixels} == {6, 7}
 
 
 @pytest.mark.parametrize("seed", [0, None])
@@ -212,12 +214,12 @@ def test_the_frontal_film_goes_before_the_lateral_on_request(
     data = dataset([labelled], seed, prompts=pack, crop_area=[1.0, 1.0], pair_views="frontal_lateral")
     index = data.rows.ids.index("pair")
     for epoch in range(6):
-        assert [int(film.mean()) // 20 for film in data.item(index, epoch).pixels] == [7, 6]
+        assert [int(film.mean()) // 20 for film in data.item(index, epoch, films="pair").pixels] == [7, 6]
 
 
 def test_one_film_is_cropped_twice(labelled: Collection, studies: Collection, pack: str) -> None:
     data = dataset([studies], 0, text="all")
-    first, second = data.item(data.rows.ids.index("s6"), 0).pixels
+    first, second = data.item(data.rows.ids.index("s6"), 0, films="pair").pixels
     assert not np.array_equal(first, second)
 
 
@@ -225,16 +227,16 @@ def test_items_whose_labels_say_the_same_are_known_in_any_words(
     labelled: Collection, studies: Collection, pack: str
 ) -> None:
     data = dataset([labelled, studies], 0, prompts=pack, text="all", observations=["Effusion", "Nodule"])
-    said = {data.rows.ids[index]: data.item(index, 0).said for index in range(len(data))}
-    assert said["complete"] == data.item(data.rows.ids.index("complete"), 1).said
+    said = {data.rows.ids[index]: label_hash_of(data, index, 0) for index in range(len(data))}
+    assert said["complete"] == label_hash_of(data, data.rows.ids.index("complete"), 1)
     assert len(set(said.values())) == len(said)
     nodules = dataset([labelled], 0, prompts=pack, observations=["Nodule"])
-    states = {data_id: nodules.item(index, 0).said for index, data_id in enumerate(nodules.rows.ids)}
+    states = {data_id: label_hash_of(nodules, index, 0) for index, data_id in enumerate(nodules.rows.ids)}
     assert states["complete"] == states["denied"] == states["partial"] != states["unsure"]
 
 
 def test_what_is_absent_by_silence_is_absent(labelled: Collection, pack: str) -> None:
     data = dataset([labelled], 0, prompts=pack, unlisted="absent")
-    said = {data_id: data.item(index, 0).said for index, data_id in enumerate(data.rows.ids)}
+    said = {data_id: label_hash_of(data, index, 0) for index, data_id in enumerate(data.rows.ids)}
     assert said["complete"] == said["pair"]
     assert said["denied"] == said["partial"] == said["blank"]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from plainfilm.batches.transforms import augment, to_tensor
+from plainfilm.batches.rows import DataConfig
+from plainfilm.batches.transforms import cut, draw_geometry, fit, pad_to_square, recolour, to_tensor
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
 
@@ -14,6 +15,24 @@ from plainfilm.seeding import generator
 def ramp(height: int, width: int) -> np.ndarray:
     """A film whose grey value grows from left to right."""
     return np.tile(np.linspace(0, 255, width), (height, 1)).astype(np.uint8)
+
+
+def augment(
+    film: np.ndarray,
+    rng: np.random.Generator,
+    size: int,
+    area: tuple[float, float],
+    *,
+    pad: bool = False,
+    mirrored: bool = False,
+    **options: float,
+) -> np.ndarray:
+    """A random square of a film, as the data set draws it."""
+    config = DataConfig(crop_area=area, **options)
+    preprocessing = Preprocessing(size=size, fit="pad" if pad else "crop")
+    shape = (film.shape[1], film.shape[0])
+    geometry = draw_geometry(shape, rng, preprocessing, config, mirrored=mirrored)
+    return recolour(cut(film, geometry), rng, config)
 
 
 def test_augment_gives_a_square_of_the_size() -> None:
@@ -25,10 +44,12 @@ def test_augment_repeats_from_its_generator() -> None:
     assert np.array_equal(first, second)
 
 
-def test_augment_never_mirrors() -> None:
+def test_films_are_mirrored_on_request_only() -> None:
     for number in range(50):
         crop = augment(ramp(64, 64), generator(number), 16, (0.3, 1.0)).astype(int)
         assert (np.diff(crop, axis=1) >= 0).all()
+        turned = augment(ramp(64, 64), generator(number), 16, (0.3, 1.0), mirrored=True)
+        assert np.array_equal(turned, crop[:, ::-1])
 
 
 def test_augment_covers_the_wanted_share() -> None:
@@ -57,6 +78,26 @@ def test_rotation_and_brightness_change_the_crop() -> None:
     assert not np.array_equal(plain, brighter)
 
 
+@pytest.mark.parametrize("shape", [(40, 80), (80, 40), (50, 50)])
+def test_fit_crop_keeps_the_middle_square(shape: tuple[int, int]) -> None:
+    film = np.zeros(shape, dtype=np.uint8)
+    film[shape[0] // 2 - 5 : shape[0] // 2 + 5, shape[1] // 2 - 5 : shape[1] // 2 + 5] = 255
+    square = fit(film, Preprocessing(size=min(shape)))
+    rows, columns = np.nonzero(square)
+    assert rows.mean() == columns.mean() == pytest.approx(min(shape) / 2 - 0.5)
+
+
+def test_fit_pad_keeps_the_whole_film() -> None:
+    square = fit(np.full((40, 80), 200, dtype=np.uint8), Preprocessing(size=80, fit="pad"))
+    assert (square == 200).sum() == 40 * 80
+    assert (square[:20] == 0).all()
+
+
+def test_pad_to_square_leaves_a_square_alone() -> None:
+    film = ramp(30, 30)
+    assert pad_to_square(film) is film
+
+
 def test_to_tensor_normalises_every_channel() -> None:
     preprocessing = Preprocessing(size=8, mean=(0.5, 0.4, 0.3), std=(0.1, 0.2, 0.3))
     films = np.full((2, 8, 8), 51, dtype=np.uint8)
@@ -64,20 +105,6 @@ def test_to_tensor_normalises_every_channel() -> None:
     assert tensor.shape == (2, 3, 8, 8)
     wanted = torch.tensor([(0.2 - 0.5) / 0.1, (0.2 - 0.4) / 0.2, (0.2 - 0.3) / 0.3])
     torch.testing.assert_close(tensor[0, :, 0, 0], wanted)
-
-
-def test_black_and_white_become_the_ends_of_the_value_range() -> None:
-    films = np.array([[[0, 255]]], dtype=np.uint8)
-    plain = {"channels": 1, "mean": (0, 0, 0), "std": (1, 1, 1)}
-    for ends in ((-1024, 1024), (0, 255), (-1, 1), (0, 1)):
-        tensor = to_tensor(films, Preprocessing(value_range=ends, **plain))
-        assert tensor.flatten().tolist() == pytest.approx(ends, abs=1e-6)
-
-
-def test_to_tensor_keeps_what_lies_between_grey_values() -> None:
-    films = np.array([[[-3.5, 100.25]]], dtype=np.float32)
-    tensor = to_tensor(films, Preprocessing(channels=1, mean=(0, 0, 0), std=(1, 1, 1), value_range=(0, 255)))
-    assert tensor.flatten().tolist() == [-3.5, 100.25]
 
 
 def test_to_tensor_of_one_channel() -> None:
@@ -97,3 +124,12 @@ def test_local_contrast_is_equalised_as_often_as_asked() -> None:
     films = [augment(ramp(48, 48), generator(n), 48, (1.0, 1.0), clahe=0.5) for n in range(60)]
     untouched = sum(np.array_equal(film, ramp(48, 48)) for film in films)
     assert 18 <= untouched <= 42
+
+
+@pytest.mark.parametrize("shape", [(41, 40), (40, 41)])
+def test_a_film_that_is_nearly_square_is_padded_too(shape: tuple[int, int]) -> None:
+    film = np.full(shape, 200, dtype=np.uint8)
+    square = fit(film, Preprocessing(size=41, fit="pad"))
+    assert (square == 200).sum() == 40 * 41
+    for number in range(20):
+        assert augment(film, generator(number), 32, (0.6, 1.0), pad=True, rotation=20.0).shape == (32, 32)

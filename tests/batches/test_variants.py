@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.batches.rows import DataConfig
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.texts import Variants
 from plainfilm.collection import Collection, augment
 from plainfilm.collection.augment import BackTranslation, augment_collection
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError
+from tests.batches.reading import NoTokenizer, texts_of
 from tests.batches.test_texts import dataset, drawn, sentences
 
 SAID = {
@@ -39,7 +40,7 @@ def augmented(studies: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_variants_are_drawn_as_often_as_the_recipe_says(augmented: Collection) -> None:
     data = dataset([augmented], 0, text="findings", paraphrase=0.5, paraphrase_by=["table"])
-    texts = [data.item(0, epoch).texts[0] for epoch in range(400)]
+    texts = [texts_of(data, 0, epoch)[0] for epoch in range(400)]
     original = "The lungs are clear. Heart size is normal. No effusion."
     assert texts.count(original) / len(texts) == pytest.approx(0.5, abs=0.08)
     assert {last for text in texts for last in sentences(text)} == {
@@ -52,7 +53,7 @@ def test_variants_are_drawn_as_often_as_the_recipe_says(augmented: Collection) -
 def test_a_section_that_serves_twice_is_said_in_other_words(augmented: Collection) -> None:
     settings = {"text_pairs": "sections", "paraphrase": 1e-9, "paraphrase_by": ["table"]}
     data = dataset([augmented], 0, text="findings", **settings)
-    first, second = data.item(0, 0).texts
+    first, second = texts_of(data, 0, 0)
     assert first == "The lungs are clear. Heart size is normal. No effusion."
     assert second.startswith("The lungs are clear. The heart is of normal size.")
 
@@ -71,9 +72,9 @@ def test_a_collection_without_a_table_trains_beside_one_that_has_one(
 ) -> None:
     settings = {"text": "findings", "paraphrase": 1.0, "paraphrase_by": ["table"]}
     data = dataset([studies, augmented], 0, **settings)
-    assert data.item(0, 0).texts[0] == "The lungs are clear. Heart size is normal. No effusion."
+    assert texts_of(data, 0, 0)[0] == "The lungs are clear. Heart size is normal. No effusion."
     with pytest.raises(DataError, match="make them with `plainfilm augment`"):
-        dataset([studies], 0, **settings)
+        dataset([studies], 0, **settings).readers(ItemNeeds(targets=("text",)), {"text": NoTokenizer()})
 
 
 def test_a_tokenizer_learns_the_other_words_too(augmented: Collection) -> None:

@@ -161,7 +161,7 @@ def test_settings_that_refer_to_others_are_followed(tmp_path: Path, vocabulary: 
 def test_settings_that_refer_in_a_circle_are_missing(tmp_path: Path, vocabulary: Path) -> None:
     config = settings(published(encoder="swin"))
     config["base"] |= {"image_size": "${base.text_max_length}", "text_max_length": "${base.image_size}"}
-    path = save(published(encoder="swin"), tmp_path / "model-best.tar", config=config)
+    path = save(published(encoder="swin"), tmp_path / "model-best.tar", config=OmegaConf.create(config))
     with pytest.raises(ModelError, match=r"its setting 'config.base.image_size' is not"):
         import_checkpoint("cxr-clip", path, tmp_path / "model", {"tokenizer": str(vocabulary)})
 
@@ -337,7 +337,7 @@ def test_a_classifier_gives_the_published_logits(tmp_path: Path, encoder: str, f
     imported = import_checkpoint(
         "cxr-clip", classifier_file(model, head, tmp_path / "model-best.tar"), tmp_path / "model"
     )
-    assert imported.tokenizer is None
+    assert not imported.tokenizers
     said = load(tmp_path / "model").classify(films())
     assert said.observations == ("Pneumonia",)
     with torch.no_grad():

@@ -72,7 +72,8 @@ def test_evaluate_prints_the_headline(tiny_model, small_world, tmp_path, capsys)
     assert run([str(word) for word in [*words, "--out", tmp_path / "r", "resamples=100"]]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("image->report") and "finding F1 (positive, micro)" in line for line in lines)
-    assert all("random" in line for line in lines[:-1])
+    assert all("random" in line for line in lines[:-2])
+    assert lines[-2:] == ["↑ higher is better, ↓ lower is better", str(tmp_path / "r" / "index.html")]
 
 
 def test_evaluating_again_gives_the_same_bytes(evaluated, tiny_model, small_world, tmp_path):
@@ -84,9 +85,10 @@ def test_evaluating_again_gives_the_same_bytes(evaluated, tiny_model, small_worl
 
 def test_compare_prints_a_table_or_json(evaluated, capsys):
     assert run(["compare", str(evaluated), str(evaluated)]) == 0
-    assert "image->sentence/recall@1" in capsys.readouterr().out
+    assert "image->sentence  recall @ 1 ↑" in capsys.readouterr().out
     assert run(["compare", str(evaluated), str(evaluated), "--json"]) == 0
     [document] = json.loads(capsys.readouterr().out)
+    assert document["differences"][0]["name"] == "image->sentence/recall@1"
     assert document["differences"][0]["difference"] == 0.0
 
 

@@ -13,10 +13,12 @@ from plainfilm.cli import main
 from plainfilm.collection import Collection
 
 RECIPE = {
-    "image": {"use": "timm", "name": "test_resnet", "channels": 1},
-    "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 32},
-    "tokenizer": {"vocabulary": 300},
-    "projection": {"dimension": 16},
+    "model": {
+        "image": {"use": "timm", "name": "test_resnet", "channels": 1},
+        "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 32},
+        "projection": {"dimension": 16},
+    },
+    "tokenizers": {"text": {"vocabulary": 300}},
     "preprocessing": {"size": 32, "channels": 1},
     "objective": {"use": "infonce"},
     "data": {"text": "findings", "cache": 48},

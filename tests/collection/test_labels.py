@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 
 from plainfilm import phantom
-from plainfilm.bank.items import Choice, gather
+from plainfilm.bank.items import ItemFilter, gather
 from plainfilm.batches.batch import Needs
-from plainfilm.batches.labels import UNASKED, UNLISTED, item_labels, joined, truth
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.labels import item_labels, joined, truth
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.info import info
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.label_origins import preferred_origins
-from plainfilm.collection.labels import NEVER_LABELLED, LabelReader, Labels, count_states, strongest
+from plainfilm.collection.labels import NOT_LABELLED, LabelReader, Labels, count_states, strongest
 from plainfilm.errors import DataError
 from plainfilm.interchange import convert
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
-from plainfilm.metrics.findings import BLANK
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.tasks.prompting.films import gather_films
 from tests.labels_world import Labelled
 
@@ -81,15 +82,15 @@ def test_no_film_changes_what_a_text_says():
     rows = [study(1), film(0), ("sentence", "s:0", "Edema", -1, "a")]
     labels = Labels([Labelled({"s": "f"}, rows, sentences={"s": ["s:0", "s:1"]})], ("reports", "sentences"))
     edema = labels.observations.index("Edema")
-    assert labels.reports(0, None, ["s", "s", "unknown"])[:, edema].tolist() == [1, 1, BLANK]
-    assert labels.sentences(0, None, ["s:1", "s:0"])[:, edema].tolist() == [BLANK, -1]
+    assert labels.reports(0, None, ["s", "s", "unknown"])[:, edema].tolist() == [1, 1, NOT_MENTIONED]
+    assert labels.sentences(0, None, ["s:1", "s:0"])[:, edema].tolist() == [NOT_MENTIONED, -1]
 
 
 def test_the_origin_of_most_labelled_targets_speaks_and_only_where_it_says_something():
     # "big" labels three films, "few" two: of film g they contradict each other, film h has "few" alone.
     rows = [film(1, "Edema", "big", name) for name in "fgi"]
     rows += [film(0, "Edema", "few", "g"), film(1, "Mass", "few", "g"), film(-1, "Edema", "few", "h")]
-    assert read(*rows, films="fghi") == {"Edema": [1, 1, -1, 1], "Mass": [BLANK] * 4}
+    assert read(*rows, films="fghi") == {"Edema": [1, 1, -1, 1], "Mass": [NOT_MENTIONED] * 4}
 
 
 def test_of_origins_alike_in_size_the_first_by_name_speaks():
@@ -102,10 +103,10 @@ def test_only_decisive_observations_choose_the_origin():
         film(1, "Hernia", "few"),
     ]
     world = Labelled({"s": "fgh"}, rows)
-    assert LabelReader(world, ["big", "few"]).images()[0].tolist() == [BLANK, BLANK, 1]
+    assert LabelReader(world, ["big", "few"]).images()[0].tolist() == [NOT_MENTIONED, NOT_MENTIONED, 1]
     reader = LabelReader(world, ["big", "few"], decisive=["Edema"])
-    assert reader.images()[0].tolist() == [0, 1, BLANK]
-    assert reader.items(np.array([0]), np.array([0]), 1).tolist() == [[0, 1, BLANK]]
+    assert reader.images()[0].tolist() == [0, 1, NOT_MENTIONED]
+    assert reader.items(np.array([0]), np.array([0]), 1).tolist() == [[0, 1, NOT_MENTIONED]]
     assert item_labels(world, [[0]], observations=["Edema"]).states.tolist() == [[0]]
 
 
@@ -114,7 +115,7 @@ def test_the_origin_is_chosen_for_films_and_studies_apart():
     world = Labelled({"s": "f", "t": "g"}, rows)
     found = item_labels(world, [[0], [1]])
     assert found.observations == ("Edema", "Mass")
-    assert found.states.tolist() == [[0, 1], [1, UNLISTED]]
+    assert found.states.tolist() == [[0, 1], [1, NOT_MENTIONED]]
 
 
 def test_labels_of_sentences_and_regions_say_nothing_of_films():
@@ -157,7 +158,9 @@ def test_any_table_gives_what_a_row_by_row_reading_does(seed):
     reader = LabelReader(Labelled(films, rows), ["a"])
     expected = reference(pairs, rows)
     for (image, _), states in zip(pairs, reader.images(), strict=True):
-        stated = {n: s for n, s in zip(reader.observations, states.tolist(), strict=True) if s != BLANK}
+        stated = {
+            n: s for n, s in zip(reader.observations, states.tolist(), strict=True) if s != NOT_MENTIONED
+        }
         assert stated == {name: state for (key, name), state in expected.items() if key == image}
 
 
@@ -169,8 +172,13 @@ def test_blocks_of_a_large_table_do_not_change_what_it_says(monkeypatch):
 
 
 def test_statements_that_differ_give_the_strongest():
-    states = np.array([[0], [-1], [1], [BLANK], [0], [-1]], np.int8)
-    assert strongest(states, np.array([0, 0, 0, 1, 2, 2]), 4).tolist() == [[1], [BLANK], [-1], [BLANK]]
+    states = np.array([[0], [-1], [1], [NOT_MENTIONED], [0], [-1]], np.int8)
+    assert strongest(states, np.array([0, 0, 0, 1, 2, 2]), 4).tolist() == [
+        [1],
+        [NOT_MENTIONED],
+        [-1],
+        [NOT_MENTIONED],
+    ]
 
 
 def test_columns_are_the_chexpert_classes_or_in_alphabetical_order():
@@ -187,14 +195,14 @@ def test_films_keep_the_order_they_are_asked_in():
     labels = Labels([Labelled({"s": "fgh"}, [film(1), film(0, name="h")])], ("images",))
     edema = labels.observations.index("Edema")
     found = labels.images(0, None, ["h", "gone", "f", "g", "h"])
-    assert found[:, edema].tolist() == [0, BLANK, 1, BLANK, 0]
-    assert (np.delete(found, edema, axis=1) == NEVER_LABELLED).all()
+    assert found[:, edema].tolist() == [0, NOT_MENTIONED, 1, NOT_MENTIONED, 0]
+    assert (np.delete(found, edema, axis=1) == NOT_LABELLED).all()
 
 
 def test_an_observation_that_a_collection_never_labels_is_not_known_there():
     both = [Labelled({"s": "f"}, [study(1)]), Labelled({"s": "f"}, [study(0, "Mass"), study(1)])]
     labels = Labels(both, ("images",))
-    assert labels.images(0, None, ["f"]).tolist() == [[1, UNASKED]]
+    assert labels.images(0, None, ["f"]).tolist() == [[1, NOT_LABELLED]]
     films = gather_films(
         both, "test", None, Labels(both, ("images",), ("test",)), labels.observations, "ignore", "negative"
     )
@@ -210,7 +218,7 @@ def test_an_observation_that_a_collection_never_labels_is_not_known_there():
     ],
 )
 def test_what_states_count_as(uncertain, absent, positive, known):
-    found = truth(np.array([[1, -1, 0, UNLISTED, UNASKED]], np.int8), uncertain, absent)
+    found = truth(np.array([[1, -1, 0, NOT_MENTIONED, NOT_LABELLED]], np.int8), uncertain, absent)
     assert [one.astype(int).tolist() for one in found] == [[positive], [known]]
 
 
@@ -218,7 +226,7 @@ def test_joined_items_are_unasked_where_their_collection_is_silent():
     one, other = (Labelled({"s": "f"}, [film(1, name)]) for name in ("Edema", "Mass"))
     found = joined([item_labels(one, [[0]]), item_labels(other, [[0]])])
     assert found.observations == ("Edema", "Mass")
-    assert found.states.tolist() == [[1, UNASKED], [UNASKED, 1]]
+    assert found.states.tolist() == [[1, NOT_LABELLED], [NOT_LABELLED, 1]]
 
 
 def test_info_counts_studies_and_images_once_however_many_origins_say_so():
@@ -279,7 +287,7 @@ def two(tmp_path_factory) -> Collection:
 
 
 def stated(names, states):
-    return {name: state for name, state in zip(names, states.tolist(), strict=True) if state > BLANK}
+    return {name: state for name, state in zip(names, states.tolist(), strict=True) if state > NOT_MENTIONED}
 
 
 def in_training(two):
@@ -294,13 +302,13 @@ def in_evaluation(two):
         labels = Labels([two], ("images",), (split,), wanted="a")
         names = tuple(sorted(labels.stated))
         films = gather_films([two], split, None, labels, names, "ignore", "ignore")
-        states = np.where(films.known, films.positive, BLANK)
+        states = np.where(films.known, films.positive, NOT_MENTIONED)
         found |= {k: stated(names, row) for k, row in zip(films.frame["image_id"], states, strict=True)}
     return found
 
 
 def in_a_bank(two):
-    items = gather([two], "images", Choice(), Labels([two], ("images",), wanted="a"))
+    items = gather([two], "images", ItemFilter(), Labels([two], ("images",), wanted="a"))
     rows = zip(items.frame["item_id"], items.states, strict=True)
     return {key: stated(items.observations, row) for key, row in rows}
 

@@ -79,7 +79,12 @@ def test_a_study_with_nothing_usable_is_rejected_whole() -> None:
     images = (Image("j", Path("/raw/bad.jpg")),)
     tables = rows_of(study(images=images, labels=(Label("Mass", State.POSITIVE, "x"),)))
     assert set(tables) == {"rejected"}
-    assert "neither a usable image nor report text" in tables["rejected"][-1]["reason"]
+    assert [row["study_id"] for row in tables["rejected"]] == ["s"]
+
+
+def test_a_study_without_anything_is_rejected() -> None:
+    (row,) = rows_of(study(images=()))["rejected"]
+    assert row["reason"] == "the study has neither a usable image nor report text"
 
 
 def test_sections_and_sentences_have_exact_offsets() -> None:

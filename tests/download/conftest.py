@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plainfilm.download import Access, Summary, download
-from plainfilm.download.pace import Pace
+from plainfilm.download.retry_policy import Pace
 from plainfilm.seeding import generator
 from tests.download.server import PASSWORD, USER, Server, physionet
 

@@ -6,7 +6,7 @@ import pytest
 
 from plainfilm.download.client import Client, Refused, base_address, shown
 from plainfilm.download.credentials import Credentials
-from plainfilm.download.pace import Pace
+from plainfilm.download.retry_policy import Pace
 from plainfilm.errors import DownloadError, UsageError
 from tests.download.server import BASIC, PASSWORD, USER, Server
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.download import Access, download, listing
-from plainfilm.download.pace import Pace
+from plainfilm.download.retry_policy import Pace
 from plainfilm.errors import DownloadError, UsageError
 from tests.download.conftest import FILES, FILM, SUMS, Fetch, whole
 from tests.download.server import PASSWORD, Server, sums_of
@@ -170,7 +170,7 @@ def test_the_target_is_no_file(server: Server, fetch: Fetch, tmp_path: Path) -> 
 
 
 def test_two_downloads_do_not_share_a_folder(server: Server, fetch: Fetch, tmp_path: Path) -> None:
-    from plainfilm.download.journal import Journal
+    from plainfilm.download.download_state import Journal
 
     with Journal(tmp_path / "raw"), pytest.raises(DownloadError, match="another download is writing there"):
         fetch()

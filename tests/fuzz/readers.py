@@ -8,14 +8,15 @@ import numpy as np
 
 from plainfilm.errors import DataError, PlainfilmError
 from plainfilm.io import archives
-from plainfilm.io.csv_files import open_text
+from plainfilm.io.csv_files import open_csv
 from plainfilm.io.images import read_image
-from plainfilm.io.tables import read_csv, read_json
+from plainfilm.io.tables import read_json
 from plainfilm.labelling import Labeller
+from plainfilm.sources.common.rows import Row, read_rows
 from plainfilm.text.sections import HEADER_RULES, parse_sections
 from plainfilm.text.sentences import report_sentences
 from plainfilm.text.structured import read_open_i
-from plainfilm.types import Report
+from plainfilm.types import Rejection, Report
 
 
 def image(path: Path) -> None:
@@ -29,12 +30,12 @@ def image(path: Path) -> None:
 
 
 def csv(path: Path) -> None:
-    """A table, at once and line by line."""
-    frame = read_csv(path)
-    assert all(isinstance(cell, str) for column in frame.columns for cell in frame[column].head(3))
-    with open_text(path) as stream:
-        for line in stream:
-            assert isinstance(line, str)
+    """A table, row by row."""
+    with open_csv(path) as reader:
+        for row in reader:
+            assert all(isinstance(cell, str) for cell in row)
+    for item in read_rows(path):
+        assert isinstance(item, Row | Rejection)
 
 
 def xml(path: Path) -> None:

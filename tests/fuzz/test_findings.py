@@ -12,7 +12,7 @@ from PIL import Image
 
 from plainfilm.errors import DataError, ImageError
 from plainfilm.io import archives
-from plainfilm.io.dicom import read as dicom
+from plainfilm.io.dicom.safe_stream import BoundedStream
 from plainfilm.io.images import read_image
 from plainfilm.io.tables import read_json
 from plainfilm.labelling import Labeller
@@ -42,7 +42,7 @@ def test_a_dicom_element_of_four_gigabytes_takes_no_memory() -> None:
             assert size <= 100
             return super().read(size)
 
-    assert dicom._Bounded(Asked(bytes(100))).read(0xFFFFFFF0) == bytes(100)
+    assert BoundedStream(Asked(bytes(100))).read(0xFFFFFFF0) == bytes(100)
 
 
 def test_a_dicom_number_of_a_length_that_no_number_has(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import warnings
@@ -10,7 +11,15 @@ from typing import Any
 import pytest
 
 from plainfilm.errors import DataError
-from plainfilm.io.deidentify import KEPT, KEY_VARIABLE, Pseudonymiser, kept_header, load_key, scrub
+from plainfilm.io.deidentify import (
+    KEPT,
+    KEY_VARIABLE,
+    Identifiers,
+    Pseudonymiser,
+    kept_header,
+    load_key,
+    scrub,
+)
 
 pydicom = pytest.importorskip("pydicom")
 TEXTS = ("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT")
@@ -152,6 +161,8 @@ def test_a_stated_file_comes_before_the_environment_and_that_before_the_usual_fi
         ("missing", {}, "no such key file"),
         ("short", {}, "a key of 5 bytes is too short"),
         (None, {KEY_VARIABLE: "abc"}, "PLAINFILM_DEID_KEY: a key of 3 bytes is too short"),
+        (None, {KEY_VARIABLE: ""}, "PLAINFILM_DEID_KEY: is empty; it needs 16 bytes or more"),
+        (None, {KEY_VARIABLE: " " * 20}, "PLAINFILM_DEID_KEY: is empty"),
     ],
 )
 def test_a_key_that_cannot_be_used(
@@ -163,6 +174,26 @@ def test_a_key_that_cannot_be_used(
     assert "12345" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("a" * 32, "passwordpassword", "1234567890123456", "abcdefghijklmnopqrst", "0123456789abcdef"),
+        *("qwertyuiopasdfgh", "plainfilm-secret-key", "changeme-changeme-changeme", "hospital12345678"),
+        *("abababababababababab", "0000000000000001", "MySecretPassword1"),
+    ],
+)
+def test_a_key_that_may_be_guessed_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(DataError, match=r"may be guessed; make a random one \(openssl rand -hex 32\)"):
+        load_key(None, tmp_path / "usual", {KEY_VARIABLE: key})
+
+
+def test_random_keys_are_taken(tmp_path: Path) -> None:
+    for number in range(200):
+        key = hashlib.sha256(str(number).encode()).hexdigest()
+        for taken in (key, key[:32], key[:20]):
+            assert load_key(None, tmp_path / "usual", {KEY_VARIABLE: taken}) == taken.encode()
+
+
 def test_a_key_that_cannot_be_written_names_the_ways_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"with the option key, or set {KEY_VARIABLE}"):
         load_key(None, tmp_path / "no such folder" / "key", {})
@@ -170,6 +201,6 @@ def test_a_key_that_cannot_be_written_names_the_ways_out(tmp_path: Path) -> None
 
 def test_identifiers_are_taken_out_of_a_text_as_whole_words() -> None:
     text = "Mrs DOE, Jane (4711) of 17.02.1953. Janeway lesions. Compared to 4711-2."
-    assert scrub(text, ["Doe", "jane", "4711", "17.02.1953", "", "x"]) == (
-        "Mrs ___, ___ (___) of ___. Janeway lesions. Compared to ___-2."
-    )
+    known = Identifiers(frozenset({"Doe^jane", ""}), frozenset({"4711", "17.02.1953", "", "x"}))
+    assert scrub(text, known) == "Mrs ___ (___) of ___. Janeway lesions. Compared to ___-2."
+    assert scrub(text, Identifiers()) == text

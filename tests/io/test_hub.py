@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import socket
+from pathlib import Path
 
 import pytest
 
 from plainfilm.errors import ModelError
-from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.hub import before_download, not_here, unreadable
 
 
 @pytest.fixture
@@ -40,3 +41,14 @@ def test_offline_refuses(listening: socket.socket) -> None:
 def test_a_long_reason_becomes_one_line() -> None:
     assert "\n" not in str(not_here("model 'x'", "first.\nsecond"))
     assert "(first)" in str(not_here("model 'x'", "first.\nsecond"))
+
+
+def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"cut")
+    said = str(unreadable("model 'x'", ValueError("header too large.\nmore"), tmp_path))
+    assert said == (
+        "model 'x': its files are damaged or do not belong together (header too large); copy them again"
+    )
+    assert "delete them from the hub's cache" in str(unreadable("model 'x'", KeyError()))
+    (tmp_path / "model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    assert "'model.bin' is not the file" in str(unreadable("model 'x'", ValueError(), tmp_path))

@@ -1,91 +1,14 @@
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from plainfilm.errors import CollectionError, DataError
-from plainfilm.io.tables import read_csv, read_json, read_parquet, write_json, write_parquet
+from plainfilm.io.tables import read_json, read_parquet, write_json, write_parquet
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("count", pa.int32())])
-
-
-def csv(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
-
-
-def test_everything_is_text_and_blank_is_empty(tmp_path: Path) -> None:
-    frame = read_csv(csv(tmp_path / "a.csv", b"id,age,note\n007,34.0,\n8,NaN,None\n"))
-    assert frame.to_dict("list") == {"id": ["007", "8"], "age": ["34.0", ""], "note": ["", "None"]}
-
-
-def test_gzip_is_known_by_content(tmp_path: Path) -> None:
-    assert read_csv(csv(tmp_path / "a.csv", gzip.compress(b"a\n1\n")))["a"].tolist() == ["1"]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings(tmp_path: Path, encoding: str) -> None:
-    frame = read_csv(csv(tmp_path / "a.csv", "id,text\r\n1,Größe 3 µm\r\n".encode(encoding)), required=["id"])
-    assert frame["text"].tolist() == ["Größe 3 µm"]
-
-
-def test_a_stray_byte_far_down_is_still_noticed(tmp_path: Path) -> None:
-    data = b"id\n" + "é\n".encode() * 800_000 + b"\xe9\n"
-    assert read_csv(csv(tmp_path / "a.csv", data))["id"].iloc[-1] == "é"
-
-
-def test_quoted_line_breaks_and_commas(tmp_path: Path) -> None:
-    frame = read_csv(csv(tmp_path / "a.csv", b'id,text\r\n1,"one,\r\ntwo"\r\n'))
-    assert frame["text"].tolist() == ["one,\r\ntwo"]
-
-
-def test_extra_columns_stay_and_headers_lose_their_spaces(tmp_path: Path) -> None:
-    frame = read_csv(csv(tmp_path / "a.csv", b" id , extra\n1,2\n"), required=["id"])
-    assert list(frame) == ["id", "extra"]
-
-
-def test_list_cells_are_left_as_text(tmp_path: Path) -> None:
-    frame = read_csv(csv(tmp_path / "a.csv", b"id,paths\n1,\"['a', 'b']\"\n"))
-    assert frame["paths"].tolist() == ["['a', 'b']"]
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "is empty; expected a header row"),
-        (b"\n\n", "is empty; expected a header row"),
-        (b"id,report\n1,2\n", "no column 'text': did you mean|no column 'text': Known: id, report"),
-        (b"text,a,a\n1,2,3\n", "header 'a' occurs twice"),
-        (b"text,a\n1,2\n1,2,3,4\n", "not a regular CSV .Expected 2 fields in line 3, saw 4."),
-        (b"text,a\n1,2,3\n1,2,3\n", "rows have more cells than the header"),
-        (gzip.compress(b"text\n1\n" * 1000, mtime=0)[:-20], "gzip data are damaged or cut short"),
-        ("text\nä\n".encode("utf-16")[:-1], "is not text in utf-16"),
-    ],
-)
-def test_bad_csv(tmp_path: Path, data: bytes, message: str) -> None:
-    path = csv(tmp_path / "a.csv", data)
-    with pytest.raises(DataError, match=message) as caught:
-        read_csv(path, required=["text"])
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
-
-
-def test_nearest_header_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no column 'study_id': did you mean 'study-id'"):
-        read_csv(csv(tmp_path / "a.csv", b"study-id,x\n1,2\n"), required=["study_id"])
-
-
-def test_no_such_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file"):
-        read_csv(tmp_path / "a.csv")
-
-
-def test_folder_as_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
-        read_csv(tmp_path)
 
 
 def test_parquet_there_and_back(tmp_path: Path) -> None:

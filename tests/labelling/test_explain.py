@@ -27,7 +27,7 @@ def test_colours_are_for_terminals() -> None:
 
 def test_the_page_escapes_the_report() -> None:
     page = to_html(explain_report(REPORT, LABELLER), "a & b")
-    assert '&lt;<mark class="uncertain">nodule</mark>&gt;' in page
+    assert '&lt;<mark class="uncertain" title="uncertain">nodule</mark>&gt;' in page
     assert "<title>a &amp; b</title>" in page
 
 

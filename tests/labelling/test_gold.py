@@ -34,7 +34,7 @@ def micro_f1(rows: list[dict[str, str]], classes: tuple[str, ...]) -> float:
 def test_micro_f1_on_the_half_that_was_not_looked_at(rows: list[dict[str, str]]) -> None:
     coded = tuple(name for name in CLASSES if name != "Hernia")  # stated, but in no row of the codes
     assert len(rows) > 1300
-    assert micro_f1(rows, coded) >= 0.92
+    assert micro_f1(rows, coded) > 0.941
 
 
 def test_nearly_every_report_is_read(rows: list[dict[str, str]]) -> None:

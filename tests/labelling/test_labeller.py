@@ -80,7 +80,7 @@ def test_case_and_line_breaks_do_not_matter() -> None:
 
 
 def test_letters_beyond_ascii_keep_the_offsets() -> None:
-    text = "İİİ Größe: cardiomegaly."
+    text = "The heart of Mr. İnönü shows cardiomegaly."
     (label,) = LABELLER.label_sentence(text)
     assert text[label.start : label.end] == "cardiomegaly"
 
@@ -137,3 +137,22 @@ def test_agrees_with_what_the_phantoms_reports_are_written_to_state() -> None:
                 assert found["No Finding"] == State.NEGATIVE, sentence.text
     assert total > 1000
     assert agreed / total > 0.98
+
+
+@pytest.mark.parametrize("vocabulary", ["chexpert", "nih14"])
+def test_digits_are_all_the_same_to_the_rules_of_the_package(vocabulary: str) -> None:
+    labeller = Labeller.load(vocabulary)
+    assert labeller._ignores_digits
+    texts = [
+        "Nodule of 12 mm at T8, effusion 3.5 cm, in 2019.",
+        "Normal 2 view chest.",
+        "ETT 4 cm above carina.",
+    ]
+    assert [labeller._label(text) for text in texts] == [labeller.read_sentence(text) for text in texts]
+
+
+def test_a_vocabulary_that_names_a_digit_tells_them_apart(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nversion: 1\nobservations:\n  Second: {present: [phase 2]}\n")
+    labeller = Labeller.load(str(path))
+    assert [len(labeller.label_sentence(text)) for text in ("Edema, phase 1.", "Edema, phase 2.")] == [0, 1]

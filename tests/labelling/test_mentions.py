@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from plainfilm.labelling.mentions import MentionFinder
-from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.vocabularies import Vocabulary, Wording
 
 FINDER = MentionFinder(
@@ -21,7 +20,7 @@ FINDER = MentionFinder(
 
 
 def found(text: str) -> list[tuple[str, str, str]]:
-    return [(m.observation, m.kind, text[m.start : m.end]) for m in FINDER.find(text, words_of(text))]
+    return [(m.observation, m.kind, text[m.start : m.end]) for m in FINDER.find(text)]
 
 
 def test_every_mention_is_found_in_the_order_of_the_vocabulary() -> None:

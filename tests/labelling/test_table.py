@@ -115,7 +115,8 @@ def test_compressed_in_and_out(write: Write, tmp_path: Path) -> None:
         ("id,report\n1,x,y\n", r"line 2: 3 cells under 2 headers"),
         ("report,report\nx,y\n", "header 'report' occurs twice"),
         ("", "is empty"),
-        ("id,report\n1," + "x" * (1 << 25) + "\n", "line 2: not CSV"),
+        ("id,report\n1," + "x" * (1 << 25) + "\n", "line 2: a cell of 33,554,432 characters"),
+        ('id,report\n1,"x\n2,y\n3,"z"\n', "line 2: not a regular CSV: a quote is opened here"),
     ],
 )
 def test_what_is_no_table_is_one_line_and_leaves_nothing(content: str, message: str, tmp_path: Path) -> None:
@@ -123,6 +124,15 @@ def test_what_is_no_table_is_one_line_and_leaves_nothing(content: str, message: 
     with pytest.raises(DataError, match=message):
         label_csv(tmp_path / "reports.csv", tmp_path / "out.csv", ["report"])
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_tables_as_hospitals_write_them(sign: str, tmp_path: Path) -> None:
+    text = sign.join(("id", "Report")) + "\n" + sign.join(("1", "No effusion, keine Stauung, größer.")) + "\n"
+    (tmp_path / "reports.csv").write_bytes(text.encode("cp1252"))
+    label_csv(tmp_path / "reports.csv", tmp_path / "out.csv", ["report"])
+    (row,) = read(tmp_path / "out.csv")
+    assert (row["Report"], row["Pleural Effusion"]) == ("No effusion, keine Stauung, größer.", "0")
 
 
 def test_a_column_that_would_be_overwritten_is_refused(write: Write, tmp_path: Path) -> None:

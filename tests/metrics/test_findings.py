@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
-from plainfilm.metrics.findings import BLANK, agreement, positive_counts, published_counts
+from plainfilm.metrics.findings import NOT_MENTIONED, agreement, positive_counts, published_counts
 from plainfilm.metrics.scores import Score, intervals, ratio_statistics
 
-B = BLANK
+B = NOT_MENTIONED
 
 
 def published_reference(queries, retrieved):

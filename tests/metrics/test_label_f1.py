@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from plainfilm.metrics.findings import BLANK
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.metrics.label_f1 import label_f1
 from plainfilm.seeding import generator
 
 NAMES = ("A", "B", "C", "D")
 RNG = generator("label f1")
-CODES = np.array([1, 0, -1, BLANK], dtype=np.int8)
+CODES = np.array([1, 0, -1, NOT_MENTIONED], dtype=np.int8)
 REFERENCE, GENERATED = RNG.choice(CODES, (80, 4)), RNG.choice(CODES, (80, 4))
 
 

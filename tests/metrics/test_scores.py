@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
-from plainfilm.metrics.scores import Score, count, differences, intervals, ranking_statistics, ratio_statistics
+from plainfilm.metrics.scores import (
+    Score,
+    count,
+    differences,
+    intervals,
+    ranking_statistics,
+    ratio_statistics,
+)
 
 VALUES = {
     "half": ratio_statistics([1, 0, 1, 0]),
@@ -58,7 +65,10 @@ def test_differences_are_paired(score):
     random = np.random.default_rng(0)
     base = random.integers(0, 50, 80).astype(float)
     [difference] = differences(
-        [score], {"x": ratio_statistics(base + 1)}, {"x": ratio_statistics(base)}, PatientBootstrap(np.arange(80))
+        [score],
+        {"x": ratio_statistics(base + 1)},
+        {"x": ratio_statistics(base)},
+        PatientBootstrap(np.arange(80)),
     )
     assert (difference.value, difference.low, difference.high) == pytest.approx((1.0, 1.0, 1.0))
 

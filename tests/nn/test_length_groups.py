@@ -10,7 +10,8 @@ import torch
 
 from plainfilm.nn import length_groups as tested
 from plainfilm.nn.length_groups import by_length, length_groups
-from plainfilm.nn.row_dropout import drawing_rows, install_row_dropout
+from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.row_dropout import dropout_entries, install_row_dropout, per_row_dropout
 from plainfilm.nn.text import transformers
 
 LENGTHS = np.array([3, 30, 4, 3, 28, 12])
@@ -70,8 +71,8 @@ def encoded(encoder, cost, monkeypatch):
     mask = torch.arange(30) < torch.from_numpy(LENGTHS)[:, None]
     encoder.zero_grad()
     # Two texts to an item, as the objectives that hold texts against texts have them.
-    with drawing_rows(encoder, 1, torch.arange(3)):
-        vectors = by_length(encoder, encode, ids, mask)
+    with per_row_dropout(encoder, 1, torch.arange(3)), dropout_entries(Ragged.even(3, 2)):
+        vectors = by_length(encode, ids, mask)
     (vectors * torch.arange(1.0, 7.0)[:, None]).sum().backward()
     return vectors.detach(), next(encoder.parameters()).grad.clone(), passed
 

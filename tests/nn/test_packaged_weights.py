@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -37,6 +39,31 @@ def test_a_wrapped_state_is_unwrapped(tmp_path: Path) -> None:
         tmp_path / "w.pth",
     )
     assert read_weights(str(tmp_path / "w.pth")).keys() == {"weight"}
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_a_wrapper_is_not_part_of_a_name(tmp_path: Path, prefix: str) -> None:
+    torch.save({"model": {f"{prefix}weight": torch.ones(2)}}, tmp_path / "w.pth")
+    assert read_weights(str(tmp_path / "w.pth")).keys() == {"weight"}
+
+
+def test_what_a_trainer_keeps_beside_the_weights_does_not_matter(tmp_path: Path) -> None:
+    beside = {"args": argparse.Namespace(rate=0.1), "epoch": np.int64(3), "best": np.float64(0.5)}
+    torch.save({"model": {"weight": torch.ones(2)}, **beside}, tmp_path / "w.pth")
+    assert read_weights(str(tmp_path / "w.pth")).keys() == {"weight"}
+
+
+def test_weights_from_before_the_zip_format_are_read(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(2)}, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
+    assert read_weights(str(tmp_path / "w.pth"))["weight"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth", "w.bin"])
+def test_a_pointer_of_git_lfs_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12\n")
+    with pytest.raises(ModelError, match=rf"{name}: .*fetch it with `git lfs pull`") as refused:
+        read_weights(str(tmp_path / name))
+    assert "\n" not in str(refused.value)
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:

@@ -1,21 +1,22 @@
-"""The loss of classification against scikit-learn and by hand, the policies, the weights, the AUROC."""
+"""The loss of classification against scikit-learn and by hand, the policies, the weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import log_loss
 
-from plainfilm.batches.batch import Keys
-from plainfilm.batches.labels import UNASKED, UNLISTED
-from plainfilm.errors import ConfigError
+from plainfilm.collection.labels import NOT_LABELLED
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.objectives import classification
-from tests.toys import toy_classifier, toy_model
+from plainfilm.objectives.base import Encoded
+from tests.toys import gradients, toy_batch, toy_classifier, toy_model
 
-STATES = [[1, 0, -1], [0, 0, UNLISTED], [1, UNASKED, 0], [0, 1, 1]]
+STATES = [[1, 0, -1], [0, 0, NOT_MENTIONED], [1, NOT_LABELLED, 0], [0, 1, 1]]
 LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]
 
 
@@ -25,9 +26,18 @@ def _built(training: bool = False, **options: Any) -> classification.Classificat
 
 
 def _loss(built: classification.Classification) -> float:
-    features = {"logits": torch.tensor(LOGITS, dtype=torch.float64)}
-    targets = {"states": torch.tensor(STATES, dtype=torch.int8)}
-    return float(built.loss(toy_classifier(), features, targets, Keys(torch.zeros(4), torch.zeros(4))).total)
+    encoded = _encoded(LOGITS, STATES)
+    counts = built.counts(encoded.batch)
+    assert counts.keys() == built.sums(encoded).keys() == {"cross_entropy"}
+    return float(built.loss(built.sums(encoded), counts).total)
+
+
+def _encoded(logits: list[list[float]], states: list[list[int]]) -> Encoded:
+    """A batch that is encoded already: a model whose logits are as stated."""
+    batch = toy_batch(len(states), targets=())
+    labels = Labels(torch.ones(len(states), dtype=torch.bool), torch.tensor(states, dtype=torch.int8))
+    stated = torch.tensor(logits, dtype=torch.float64)
+    return Encoded(lambda method, *inputs: stated, replace(batch, targets={"labels": labels}))
 
 
 def _expected(truths: dict[tuple[int, int], int]) -> float:
@@ -55,10 +65,10 @@ def test_the_loss_is_the_mean_log_loss_of_what_is_known(options: dict, more: dic
 
 def test_what_labels_never_speak_of_is_never_known() -> None:
     built = _built(absent="negative")
-    states = torch.full((2, 3), UNASKED, dtype=torch.int8)
+    states = torch.full((2, 3), NOT_LABELLED, dtype=torch.int8)
     report = built.loss(toy_classifier(), {"logits": torch.ones(2, 3)}, {"states": states}, None)
     assert float(report.total) == 0.0
-    assert float(report.parts["known"]) == 0.0
+    assert all(not bool(value.any()) for value in gradients(model).values())
 
 
 def test_smoothing_draws_targets_to_one_half_in_training_alone() -> None:
@@ -74,7 +84,7 @@ def test_smoothing_draws_targets_to_one_half_in_training_alone() -> None:
 
 def test_balanced_positives_weigh_as_much_as_the_negatives() -> None:
     built = _built(balance="positives", absent="ignore")
-    states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, UNLISTED]], dtype=torch.int8)
+    states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, NOT_MENTIONED]], dtype=torch.int8)
     built.before_training(states)
     assert built.positive_weights.tolist() == [3.0, 1.0, 1.0]  # one class only has nothing to weigh
     assert "positive_weights" in built.state_dict()
@@ -82,27 +92,10 @@ def test_balanced_positives_weigh_as_much_as_the_negatives() -> None:
 
 def test_without_balance_all_weigh_the_same() -> None:
     built = _built()
-    built.before_training(torch.tensor([[1, 0, 0], [0, 0, 0], [0, 0, 0]], dtype=torch.int8))
+    built.before_training({"labels": torch.tensor([[1, 0, 0], [0, 0, 0], [0, 0, 0]], dtype=torch.int8)})
     assert built.positive_weights.tolist() == [1.0, 1.0, 1.0]
 
 
-def test_auroc_macro_is_the_mean_over_what_can_be_computed() -> None:
-    collected = {"logits": torch.tensor(LOGITS), "states": torch.tensor(STATES, dtype=torch.int8)}
-    found = _built(absent="ignore").score(collected)["auroc_macro"]
-    logits = np.array(LOGITS)
-    each = [
-        roc_auc_score([1, 0, 1, 0], logits[:, 0]),
-        roc_auc_score([0, 0, 1], logits[[0, 1, 3], 1]),
-        roc_auc_score([0, 1], logits[[2, 3], 2]),
-    ]
-    assert found == pytest.approx(np.mean(each))
-
-
-def test_auroc_of_one_class_is_no_score() -> None:
-    collected = {"logits": torch.tensor(LOGITS), "states": torch.zeros(4, 3, dtype=torch.int8)}
-    assert _built().score(collected) == {}
-
-
 def test_a_dual_encoder_is_refused() -> None:
-    with pytest.raises(ConfigError, match="trains a classifier, not a DualEncoder"):
+    with pytest.raises(UsageError, match="model of kind 'dual_encoder' has no output for observations"):
         classification.build(classification.Config(), toy_model())

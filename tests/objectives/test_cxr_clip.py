@@ -12,10 +12,11 @@ import torch
 from plainfilm.batches.batch import Keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError
-from plainfilm.nn.dual_encoder import unit_vectors
+from plainfilm.models.base import unit_vectors
 from plainfilm.objectives import cxr_clip, infonce
+from plainfilm.objectives.base import Encoded
 from plainfilm.training.step import train_step
-from tests.toys import gradients, toy_batch, toy_model
+from tests.toys import alone, gradients, toy_batch_for, toy_model
 
 ROWS, SCALE = 6, 1 / 0.07
 PLAIN = {"multi_view": 0.0, "image": 0.0, "text": 0.0, "pair": 1.0}
@@ -29,7 +30,7 @@ def _features(seed: int = 0, rows: int = ROWS) -> dict[str, torch.Tensor]:
 
 def _keys(study: list[int] | None = None, text: list[list[int]] | None = None, rows: int = ROWS) -> Keys:
     texts = text or [[2 * row, 2 * row + 1] for row in range(rows)]
-    return Keys(torch.tensor(study or list(range(rows))), torch.tensor(texts))
+    return Keys(torch.tensor(study or list(range(rows))), torch.tensor(texts), torch.arange(rows))
 
 
 def _loss(features: dict[str, torch.Tensor], keys: Keys, training: bool = True, **options: Any) -> float:
@@ -98,7 +99,7 @@ def test_a_pair_alone_is_clip() -> None:
 def test_items_that_share_a_study_or_any_text_are_left_out() -> None:
     study = [0, 0, 2, 3, 4, 5]
     text = [[0, 1], [2, 3], [4, 5], [6, 4], [8, 9], [10, 10]]
-    ignored = cxr_clip.not_negatives(_keys(study, text), cxr_clip.Config())
+    ignored = cxr_clip.false_negative_mask(_keys(study, text), cxr_clip.Config())
     assert ignored.nonzero().tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
 
 
@@ -146,16 +147,17 @@ def test_the_sigmoid_form_leaves_out_the_same_items() -> None:
 
 def test_the_biases_are_trained_with_the_model() -> None:
     model = toy_model()
-    built = cxr_clip.build(cxr_clip.Config(contrast="sigmoid"), model).train()
-    train_step(model, built, toy_batch(needs=cxr_clip.NEEDS), seed=0, step=0, sub_batch_size=3)
+    built = cxr_clip.build(cxr_clip.Config(contrast="sigmoid"), model)
+    batch = toy_batch_for("cxr_clip")
+    train_step(model, alone(built, cxr_clip.NEEDS), [batch], seed=0, step=0, sub_batch_size=3)
     assert bool((gradients(built)["biases"] != 0).all())
 
 
 def test_only_the_parts_with_a_weight_are_encoded_and_logged() -> None:
     model = toy_model().eval()
     built = cxr_clip.build(cxr_clip.Config(**PLAIN | {"text": 0.5}), model)
-    batch = toy_batch(needs=cxr_clip.NEEDS)
-    features = built.encode(model, batch)
+    batch = toy_batch_for("cxr_clip")
+    features = built.encode(Encoded(model, batch))
     assert (features["images"].shape[1], features["texts"].shape[1]) == (1, 2)
     assert built.loss(model, features, {}, batch.keys).parts.keys() == {"text", "pair", "accuracy", "scale"}
 
@@ -176,7 +178,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: st
 @pytest.mark.parametrize("contrast", ["softmax", "sigmoid"])
 def test_items_that_say_the_same_labels_are_negatives_until_told_otherwise(contrast: str) -> None:
     features, said = _features(), [0, 0, *range(2, ROWS)]
-    keys = replace(_keys(), said=torch.tensor(said))
+    keys = replace(_keys(), labels=torch.tensor(said))
     plain = _loss(features, _keys(), contrast=contrast)
     assert _loss(features, keys, contrast=contrast) == plain
     off = {"contrast": contrast, "same_label_negatives": False}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from plainfilm.batches.batch import Keys
-from plainfilm.nn.dual_encoder import unit_vectors
+from plainfilm.models.base import unit_vectors
 from plainfilm.objectives import infonce
 from tests.toys import toy_model
 
@@ -21,7 +21,7 @@ def _pairs(rows: int, seed: int = 0) -> dict[str, torch.Tensor]:
 
 
 def _keys(study: list[int], text: list[int]) -> Keys:
-    return Keys(torch.tensor(study), torch.tensor(text)[:, None])
+    return Keys(torch.tensor(study), torch.tensor(text)[:, None], torch.arange(len(study)))
 
 
 def _loss(features: dict[str, torch.Tensor], keys: Keys, **options: bool) -> float:

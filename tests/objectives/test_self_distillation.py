@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from plainfilm.nn.dual_encoder import unit_vectors
+from plainfilm.models.base import unit_vectors
 from plainfilm.objectives import infonce, self_distillation
+from plainfilm.objectives.base import Encoded
 from plainfilm.objectives.self_distillation import divergence, follow, log_sinkhorn
 from plainfilm.training.step import train_step
-from tests.toys import CNN, toy_batch, toy_model
+from tests.toys import CNN, alone, toy_batch, toy_model
 
 
 def _scores(rows: int = 8, seed: int = 0) -> torch.Tensor:
@@ -77,9 +78,9 @@ def test_divergence_is_that_of_the_library() -> None:
 
 def test_the_plain_form_matches_an_independent_statement() -> None:
     model, batch = toy_model().eval(), toy_batch(5)
-    built = self_distillation.build(self_distillation.Config(targets="kl", weight=2.0), model)
+    built = self_distillation.build(self_distillation.Config(targets="kl", distillation_weight=2.0), model)
     follow(built.teacher.parameters(), toy_model(seed=3).parameters(), 1.0)
-    features, targets = built.encode(model, batch), built.targets(batch)
+    features, targets = built.encode(Encoded(model, batch)), built.targets(batch)
     found = built.loss(model, features, targets, batch.keys)
     student = (features["images"] @ features["texts"].T * model.scale()).detach().double().numpy()
     teacher = (targets["images"] @ targets["texts"].T * built.teacher.scale()).double().numpy()
@@ -98,7 +99,7 @@ def test_the_plain_form_matches_an_independent_statement() -> None:
 def test_a_teacher_equal_to_the_model_has_nothing_to_say_in_the_plain_form() -> None:
     model, batch = toy_model().eval(), toy_batch(5)
     built = self_distillation.build(self_distillation.Config(targets="kl"), model)
-    report = built.loss(model, built.encode(model, batch), built.targets(batch), batch.keys)
+    report = built.loss(model, built.encode(Encoded(model, batch)), built.targets(batch), batch.keys)
     assert float(report.parts["distillation"]) == pytest.approx(0.0, abs=1e-5)
 
 
@@ -123,7 +124,9 @@ def test_the_teacher_repeats_its_answers_while_the_student_does_not() -> None:
     model, batch = toy_model(), toy_batch(4)
     built = self_distillation.build(self_distillation.Config(), model).train()
     assert torch.equal(built.targets(batch)["texts"], built.targets(batch)["texts"])
-    assert not torch.equal(built.encode(model, batch)["texts"], built.encode(model, batch)["texts"])
+    assert not torch.equal(
+        built.encode(Encoded(model, batch))["texts"], built.encode(Encoded(model, batch))["texts"]
+    )
 
 
 def test_the_teacher_follows_parameters_and_batch_statistics() -> None:
@@ -143,8 +146,8 @@ def test_the_teacher_follows_parameters_and_batch_statistics() -> None:
 
 def test_the_teacher_gets_no_gradient_and_is_in_the_state() -> None:
     model = toy_model()
-    built = self_distillation.build(self_distillation.Config(), model).train()
-    train_step(model, built, toy_batch(), seed=0, step=0)
+    built = self_distillation.build(self_distillation.Config(), model)
+    train_step(model, alone(built, self_distillation.NEEDS), [toy_batch()], seed=0, step=0)
     assert all(value.grad is None for value in built.teacher.parameters())
     assert {f"teacher.{key}" for key in model.state_dict()} < built.state_dict().keys()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from plainfilm.phantom.body import Patient
+from plainfilm.phantom.population import draw_patient
 from plainfilm.phantom.truth import Finding
-from plainfilm.phantom.world import draw_patient
 from plainfilm.phantom.write import write
 
 

@@ -9,7 +9,7 @@ from plainfilm.errors import ConfigError
 from plainfilm.prompts import load_pack, pack_names
 from plainfilm.prompts.lint import lint
 from plainfilm.prompts.pack_file import STATES
-from plainfilm.sources.cells.vindr_classes import vindr_classes
+from plainfilm.sources.common.vindr_classes import vindr_classes
 from plainfilm.sources.nih14 import FINDINGS
 from plainfilm.types import State
 

@@ -20,7 +20,7 @@ def _undrawn(monkeypatch):
 
 
 def stored(results, folder, **changes):
-    write(dataclasses.replace(results, shown=(), **changes), folder)
+    write(dataclasses.replace(results, examples=(), **changes), folder)
     return read(folder)
 
 
@@ -67,11 +67,26 @@ def test_only_the_items_of_both_are_compared_whatever_their_order(same, results,
     assert all(one.difference in (0, None) for one in found)
 
 
-def test_the_lines_hold_both_values_and_a_star(same, results, tmp_path):
+def test_the_lines_hold_both_values_a_star_and_the_headlines_first(same, results, tmp_path):
     other = stored(results, tmp_path / "second", items=better(results))
     lines = as_lines("first", "second", compare(same, other))
-    assert next(line for line in lines if line.startswith("image->sentence/recall@1 ")).endswith("*")
-    assert len(lines) == len([m for m in results.metrics if m.subgroup is None]) + 1
+    first = next(line for line in lines if line.startswith("image->sentence  recall @ 1 ↑"))
+    assert first.endswith("* better")
+    overall = [m for m in results.metrics if m.subgroup is None]
+    assert len(lines) == len(overall) + 2
+    titles = [line.partition("  ")[2] for line in lines[1:-1]]
+    headlines = sum(metric.headline for metric in overall)
+    assert not any(
+        title.startswith("published") or "(positive, Edema)" in title for title in titles[:headlines]
+    )
+
+
+def test_results_from_before_metrics_had_titles_are_called_by_their_names(same):
+    old = {"title", "better", "headline", "heading"}
+    metrics = [{k: v for k, v in m.items() if k not in old} for m in same.document["metrics"]]
+    before = dataclasses.replace(same, document={**same.document, "metrics": metrics})
+    found = {one.name: one for one in compare(before, before)}["image->sentence/recall@1"]
+    assert (found.title, found.better, found.verdict) == ("recall@1", None, None)
 
 
 def test_another_protocol_is_refused_and_named(same, results, tmp_path):

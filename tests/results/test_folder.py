@@ -24,6 +24,7 @@ def test_the_document_has_the_keys_of_the_contract(folder, results):
     assert {"task", "model", "collection", "split", "n", "protocol", "metrics"} <= document.keys()
     for metric in document["metrics"]:
         assert {"name", "value", "low", "high", "n", "unit", "baselines"} <= metric.keys()
+        assert {"title", "headline", "better"} <= metric.keys()
     assert len(document["metrics"]) == len(results.metrics)
 
 
@@ -44,7 +45,7 @@ def test_writing_again_gives_the_same_bytes(folder, results, tmp_path):
 
 
 def test_results_without_items_write_none(results, tmp_path):
-    write(dataclasses.replace(results, items=None, metrics=results.metrics[:1], shown=()), tmp_path)
+    write(dataclasses.replace(results, items=None, metrics=results.metrics[:1], examples=()), tmp_path)
     assert not (tmp_path / "items.parquet").exists()
     assert (tmp_path / "results.json").exists()
 

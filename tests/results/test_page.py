@@ -4,39 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from plainfilm.results.page import page
-from plainfilm.tasks.base import Metric, Shown
-
-VOID = {"meta", "img", "line", "circle", "br"}
-
-
-class Checker(HTMLParser):
-    """Notes tags that do not close and every address the page refers to."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.addresses, self.images = [], [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.addresses += [value for name, value in attributes if name in ("src", "href")]
-        self.images += [dict(attributes)] if tag == "img" else []
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-
-def checked(text):
-    checker = Checker()
-    checker.feed(text)
-    assert not checker.open
-    return checker
+from plainfilm.tasks.base import Answer, Example, Metric, ScoreTable, ShownImage, ShownLabel, ShownSentence
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +16,26 @@ def text(results):
     return page(results, {"A figure": b"png"})
 
 
-def test_is_well_formed_and_asks_nothing_of_the_network(text):
-    addresses = checked(text).addresses
+@pytest.fixture(scope="module")
+def bare(results):
+    """Results without examples, tables and scores, to be filled by a test."""
+    return dataclasses.replace(results, metrics=(), examples=(), tables=(), legend={}, introduction="")
+
+
+def test_is_well_formed_and_asks_nothing_of_the_network(text, taken_apart):
+    tags = taken_apart(text).tags
+    addresses = [value for _, one in tags for name, value in one.items() if name in ("src", "href")]
     assert addresses
     assert all(address.startswith("data:image/") for address in addresses)
     assert not re.search(r"url\(|@import|<script", text)
 
 
-def test_every_picture_has_a_description(text):
-    assert all(image["alt"] for image in checked(text).images)
+def test_every_picture_has_a_description(text, taken_apart):
+    taken = taken_apart(text)
+    assert all(image["alt"] for image in taken.all("img"))
+    pictures = [svg for svg in taken.all("svg") if "aria-hidden" not in svg]
+    assert pictures
+    assert all(svg["aria-label"] for svg in pictures)
 
 
 def test_the_headline_shows_value_interval_n_and_baselines(text, results):
@@ -62,57 +45,90 @@ def test_the_headline_shows_value_interval_n_and_baselines(text, results):
     assert "most frequent" in text
 
 
-def shown(**changes):
-    answer = {"rank": 1, "score": 0.5, "text": "Effusion.", "image": None, "labels": {"Edema": 1}}
-    answer |= {"agreement": {"Edema": 1}, "agrees": True} | changes
-    return Shown("image->sentence: q1", None, "<b>asked</b> & answered", {"Edema": 1}, (answer,))
+def test_one_film_is_in_the_page_at_one_size_however_often_it_is_shown(bare, small_world):
+    image = ShownImage("f", str(small_world.image_path(small_world.table("images")["path"][0].as_py())))
+    twice = dataclasses.replace(bare, examples=(Example("one", image=image), Example("two", image=image)))
+    addresses = re.findall(r'href="(data:[^"]+)"', page(twice, {}))
+    assert len(addresses) == 2
+    assert len(set(addresses)) == 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "kind"),
-    [
-        ({}, "good"),
-        ({"agrees": False, "agreement": {"Edema": -1}}, "bad"),
-        ({"agrees": None, "agreement": {}}, ""),
-    ],
-)
-def test_answers_are_marked_by_agreement(results, changes, kind):
-    text = page(dataclasses.replace(results, shown=(shown(**changes),)), {})
-    assert f'<li class="answer {kind}">' in text
+def example(answer=None, **changes):
+    answers = () if answer is None else (answer,)
+    return Example("q1", "image->sentence", **{"answers": answers} | changes)
 
 
-def test_texts_are_escaped(results):
-    text = page(dataclasses.replace(results, shown=(shown(text="a <script> b"),)), {})
-    checked(text)
+@pytest.mark.parametrize("agreement", ["agrees", "contradicts", "open"])
+def test_answers_are_marked_by_agreement(bare, agreement):
+    answer = Answer("1", text="Effusion.", labels=(ShownLabel("Edema", 1),), agreement=agreement)
+    text = page(dataclasses.replace(bare, examples=(example(answer),)), {})
+    assert f'<li class="answer {agreement}">' in text
+
+
+@pytest.mark.parametrize(("state", "shown"), [(1, "Edema"), (0, "no edema"), (-1, "possible edema")])
+def test_labels_are_said_by_their_state(bare, state, shown):
+    text = page(dataclasses.replace(bare, examples=(example(labels=(ShownLabel("Edema", state),)),)), {})
+    assert f'<span class="chip ">{shown}</span>' in text
+
+
+def test_texts_are_escaped(bare, taken_apart):
+    query = (ShownSentence("<b>asked</b> & answered", "query"),)
+    shown = example(Answer("1", text="a <script> b"), sentences=query)
+    text = page(dataclasses.replace(bare, examples=(shown,)), {})
+    taken_apart(text)
     assert "&lt;b&gt;asked&lt;/b&gt; &amp; answered" in text
     assert "<script" not in text
 
 
-def test_films_shown_for_their_score_say_how_they_were_called(results, small_world):
-    image = str(small_world.image_path(small_world.table("images")["path"][0].as_py()))
-    film = {
-        "rank": 1,
-        "score": 0.25,
-        "image": image,
-        "name": "<f>",
-        "kind": "labelled negative",
-        "text": None,
-    }
-    film |= {"labels": {"Edema": 0}, "called": "positive", "agrees": False}
-    example = Shown("Edema: 1 of 2", None, "for: edema", {}, (film,), "The worst & the best.")
-    text = page(dataclasses.replace(results, shown=(example,)), {})
-    assert checked(text).images[-1]["alt"] == "film <f>, labelled negative"
+def test_films_shown_for_their_score_say_how_they_were_called(bare, small_world, taken_apart):
+    image = ShownImage("<f>", str(small_world.image_path(small_world.table("images")["path"][0].as_py())))
+    answer = Answer(
+        "labelled negative", "called positive · score 0.250", image=image, agreement="contradicts"
+    )
+    results = dataclasses.replace(bare, examples=(example(answer),), introduction="The worst & the best.")
+    text = page(results, {})
+    assert taken_apart(text).all("svg")[-1]["aria-label"] == "film <f>, labelled negative"
     assert "called positive · score 0.250" in text
     assert "The worst &amp; the best." in text
-    assert "Drawn at random" not in text
 
 
-def test_a_query_without_an_answer_says_so(results):
-    empty = dataclasses.replace(shown(), answers=())
-    assert "Nothing was retrieved." in page(dataclasses.replace(results, shown=(empty,)), {})
+def test_a_film_that_cannot_be_opened_says_so(bare, tmp_path):
+    gone = example(image=ShownImage("f", str(tmp_path / "gone.png")))
+    assert "The image cannot be opened." in page(dataclasses.replace(bare, examples=(gone,)), {})
 
 
-def test_a_score_that_is_not_computable_shows_a_dash_and_the_reason(results):
-    nothing = Metric("a/recall@1", None, None, None, 0, note="nothing to divide by", group="a")
-    text = page(dataclasses.replace(results, metrics=(nothing,), shown=()), {})
+def test_a_query_without_an_answer_says_so(bare):
+    assert "Nothing was retrieved." in page(dataclasses.replace(bare, examples=(example(),)), {})
+
+
+NOTHING = Metric(
+    *("a/auroc", None, None, None, 9), note="nothing to divide by", title="AUROC", better="higher", support=0
+)
+
+
+def test_a_score_that_is_not_computable_shows_a_dash_and_the_reason(bare):
+    text = page(dataclasses.replace(bare, metrics=(NOTHING,)), {})
     assert '<td title="nothing to divide by">–</td>' in text
+
+
+def test_every_row_of_a_table_has_its_scores_or_an_empty_cell(bare):
+    found = dataclasses.replace(NOTHING, name="b", value=0.5, low=0.4, high=0.6, note=None)
+    rows = {"Edema": ("a/auroc", "b"), "Nodule": ("gone", "gone too")}
+    table = ScoreTable("Observations", "Some & all.", "observation", ("AUROC", "F1"), rows)
+    text = page(dataclasses.replace(bare, metrics=(NOTHING, found), tables=(table,)), {})
+    [body] = re.findall(r'class="sheet observations".*?</table>', text, re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in body.split("<tr>")[2:]]
+    assert [len(row) for row in cells] == [4, 4]
+    assert cells[0][2] == "–"
+    assert "0.50" in cells[0][3]
+    assert cells[1] == ["", "", "", ""]
+
+
+def test_every_observation_of_a_classification_is_a_row(classified):
+    text = page(dataclasses.replace(classified, examples=()), {})
+    for name in classified.protocol["observations"]:
+        assert f'<th scope="row">{name}</th>' in text
+
+
+def test_subgroups_are_counted_and_apart(classified):
+    assert "<summary>2 subgroups</summary>" in page(dataclasses.replace(classified, examples=()), {})

@@ -182,3 +182,23 @@ def test_a_folder_without_tables_or_a_table_without_images_is_refused(raw: Path,
 def test_a_pattern_without_a_group_is_refused(pattern: str) -> None:
     with pytest.raises(ConfigError, match="patient"):
         build(cgmh.Config, {"patient": pattern}, "options")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("patient", r"^q(\d)/"), ("patient", r"/([a-c])\.jpg"), ("prefix", "/mnt/films/")]
+)
+def test_an_option_that_fits_few_paths_is_an_error(raw: Path, option: str, value: str) -> None:
+    with pytest.raises(SourceError, match=rf"option {option}=.* fits \d of 2 rows, and not 'p"):
+        read(raw, **{option: value})
+
+
+def test_a_header_in_another_case_is_read(raw: Path) -> None:
+    table(raw / "train.csv", "Image,Text_Label,Patient_ID", "['p1/a.jpg'],['Pneumothorax'],7.0")
+    studies, rejections = read(raw / "train.csv")
+    assert rejections == []
+    assert (studies["p1/a"].patient_id, len(studies["p1/a"].labels)) == ("7", 1)
+
+
+def test_films_named_by_uid_keep_their_names(raw: Path) -> None:
+    table(raw / "train.csv", "image,text_label", *(f"['1.2.840.{n}'],[]" for n in (1, 2)))
+    assert list(read(raw / "train.csv", tables_only=True)[0]) == ["1.2.840.1", "1.2.840.2"]

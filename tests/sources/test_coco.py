@@ -57,12 +57,12 @@ def test_boxes_are_turned_into_two_corners(raw: Path) -> None:
 
 def test_files_of_one_name_keep_their_folders(raw: Path) -> None:
     studies, _ = read(raw)
-    assert [study.images[0].image_id for study in studies] == ["1", "b/1"]
+    assert [study.images[0].image_id for study in studies] == ["a/1", "b/1"]
 
 
 def test_what_convert_adds_is_read(raw: Path) -> None:
     studies, _ = read(raw)
-    assert [(study.study_id, study.patient_id) for study in studies] == [("1", "1"), ("s", "p")]
+    assert [(study.study_id, study.patient_id) for study in studies] == [("a/1", "a/1"), ("s", "p")]
     assert [study.images[0].view for study in studies] == [View.UNKNOWN, View.LATERAL]
 
 
@@ -99,3 +99,33 @@ def test_a_file_that_is_no_json_and_a_folder_without_any(tmp_path: Path) -> None
     (tmp_path / "train.json").write_text("{")
     with pytest.raises(DataError, match="not valid JSON"):
         read(tmp_path)
+
+
+def document(tmp_path: Path, *images: dict[str, Any]) -> Path:
+    listed = [{"id": number, **image} for number, image in enumerate(images)]
+    (tmp_path / "raw").mkdir()
+    content = {"images": listed, "categories": [], "annotations": []}
+    (tmp_path / "raw" / "train.json").write_text(json.dumps(content))
+    return tmp_path / "raw"
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "a/../../secret.png", "{root}/secret.png"])
+def test_a_file_name_may_not_leave_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.png").touch()
+    raw = document(tmp_path, {"file_name": name.format(root=tmp_path)})
+    studies, (rejection,) = read(raw)
+    assert studies == []
+    assert rejection.reason == "train.json names a file outside of raw"
+
+
+def test_films_named_by_uid_and_by_chexperts_paths(tmp_path: Path) -> None:
+    names = [*(f"1.2.840.{n}" for n in (1, 2)), *(f"patient0000{n}/study1/view1_frontal.jpg" for n in (1, 2))]
+    studies, _ = read(document(tmp_path, *({"file_name": name} for name in names)), tables_only=True)
+    assert len({study.study_id for study in studies}) == 4
+    assert [study.patient_id for study in studies][2:] == ["patient00001", "patient00002"]
+
+
+def test_numbers_of_patients_in_json(tmp_path: Path) -> None:
+    people = ({"file_name": f"{n}.png", "patient_id": patient} for n, patient in enumerate((7, 7.0, "7")))
+    studies, _ = read(document(tmp_path, *people), tables_only=True)
+    assert [study.patient_id for study in studies] == ["7"] * 3

@@ -107,3 +107,31 @@ def test_rows_of_one_study_are_one_and_another_text_is_told(raw: Path) -> None:
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none of train\.csv"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "people"),
+    [
+        (
+            [f"train/patient0000{n}/study1/view1_frontal.jpg" for n in (1, 2)],
+            ["patient00001", "patient00002"],
+        ),
+        ([f"films/1.2.840.{n}" for n in (1, 2)], ["1.2.840.1", "1.2.840.2"]),
+        ([f"site{n}/film.png" for n in (1, 2)], ["site1/film", "site2/film"]),
+    ],
+)
+def test_films_of_one_name_are_of_their_own_patients(
+    tmp_path: Path, names: list[str], people: list[str]
+) -> None:
+    write(tmp_path / "train.csv", ("image",), *(([name],) for name in names))
+    studies, told = read(tmp_path, tables_only=True)
+    assert [study.patient_id for study in studies] == people
+    assert len({image.image_id for study in studies for image in study.images}) == 2
+    assert told == []
+
+
+def test_a_study_number_of_two_patients_is_not_one_study(tmp_path: Path) -> None:
+    rows = ((["a.jpg"], "1", "ann"), (["b.jpg"], "1", "bob"))
+    write(tmp_path / "train.csv", ("image", "study_id", "patient_id"), *rows)
+    studies, _ = read(tmp_path, tables_only=True)
+    assert [(study.patient_id, len(study.images)) for study in studies] == [("ann", 1), ("bob", 1)]

@@ -9,7 +9,7 @@ import pytest
 
 from plainfilm.collection import prepare
 from plainfilm.errors import DataError, SourceError
-from plainfilm.io.deidentify import KEY_VARIABLE
+from plainfilm.io.deidentify import KEY_VARIABLE, Pseudonymiser
 from plainfilm.phantom.dicom_files import write_dicom
 from plainfilm.sources import dicom_folder
 from plainfilm.types import Rejection, Study, View
@@ -113,7 +113,7 @@ def test_no_identifier_is_in_any_table_path_or_rejection(tmp_path: Path) -> None
     texts += [collection.frame(name).to_csv() for name in ("studies", "images", "sections", "rejected")]
     for secret in SECRETS:
         assert not [text for text in texts if secret in text.lower() and secret != "1929"], secret
-    assert "___ ___, born ___, ___: no effusion. Dr ___ informed." in collection.frame("sections")["text"][0]
+    assert "___, born ___, ___: no effusion. Dr ___ informed." in collection.frame("sections")["text"][0]
 
 
 def test_nothing_that_is_printed_names_the_patient(tmp_path: Path) -> None:
@@ -133,14 +133,45 @@ def test_pseudonyms_are_the_same_with_the_same_key_wherever_the_files_lie(tmp_pa
     assert ids[0] == ids[1]
     [study], _ = read(tmp_path / "one")
     assert study.patient_id != ids[0][0]
-    assert (tmp_path / "one" / dicom_folder.KEY_FILE).stat().st_mode & 0o077 == 0
 
 
-def test_a_folder_that_cannot_hold_a_key_says_the_way_out(tmp_path: Path) -> None:
+def test_the_key_is_made_beside_the_collection_and_nothing_in_the_raw_folder(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    add(raw / "IM1")
+    names = [
+        prepare("dicom_folder", raw, tmp_path / "out", workers=1, replace_present=again)
+        .frame("studies")["patient_id"]
+        .tolist()
+        for again in (False, True)
+    ]
+    assert names[0] == names[1]
+    assert (tmp_path / "out.deid-key").stat().st_mode & 0o077 == 0
+    assert [path.name for path in raw.iterdir()] == ["IM1"]
+    assert "out.deid-key" not in (tmp_path / "out" / "collection.json").read_text()
+
+
+def test_a_key_that_would_lie_in_the_raw_folder_is_refused(tmp_path: Path) -> None:
     add(tmp_path / "raw" / "IM1")
-    (tmp_path / "raw" / dicom_folder.KEY_FILE).mkdir()
-    with pytest.raises(DataError, match="the key cannot be read"):
-        read(tmp_path / "raw")
+    with pytest.raises(DataError, match="would lie in the raw folder; say --key FILE"):
+        prepare("dicom_folder", tmp_path / "raw", tmp_path / "raw" / "out", workers=1)
+
+
+def test_the_key_of_an_earlier_version_in_the_raw_folder_is_read(tmp_path: Path) -> None:
+    add(tmp_path / "raw" / "IM1")
+    (tmp_path / "raw" / dicom_folder.OLDER_KEY).write_text("7d2a09c1f4b8e6635a90")
+    names = Pseudonymiser(b"7d2a09c1f4b8e6635a90")
+    collection = prepare("dicom_folder", tmp_path / "raw", tmp_path / "out", workers=1)
+    assert collection.frame("studies")["patient_id"].tolist() == [names.of("patient", "MRN4711")]
+    assert not (tmp_path / "out.deid-key").exists()
+
+
+def test_one_patient_in_two_spellings_has_one_pseudonym(tmp_path: Path) -> None:
+    for number, patient in enumerate(("MRN4711", "mrn4711 ", "MRN04711")):
+        uids = {"StudyInstanceUID": f"1.2.{number}", "SOPInstanceUID": f"1.2.3.{number}"}
+        add(tmp_path / f"IM{number}", PatientID=patient, **uids)
+    studies, told = read(tmp_path)
+    assert len({study.patient_id for study in studies}) == 1
+    assert (len(studies), told) == (3, [])
 
 
 @pytest.mark.parametrize(

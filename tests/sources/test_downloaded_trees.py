@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm import phantom, plugins
-from plainfilm.download.catalogue import corpus, corpus_names
+from plainfilm.download.corpus_index import corpus, corpus_names
 from plainfilm.download.unpack import unpack
 from plainfilm.sources.base import source
 from plainfilm.types import Rejection, Study

@@ -110,6 +110,22 @@ def test_labels_with_their_origins(raw: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("second", ["0.0,1.0", "1.0,-1.0"])
+def test_a_second_row_of_a_study_is_rejected(raw: Path, second: str) -> None:
+    write_gz(
+        raw / "mimic-cxr-2.0.0-chexpert.csv.gz",
+        "subject_id,study_id,Atelectasis,Edema",
+        "10000001,50000001,1.0,-1.0",
+        f"10000001,50000001,{second}",
+    )
+    studies, rejections = read(raw)
+    labels = [(label.observation, int(label.state)) for label in studies["s50000001"].labels]
+    assert labels == [("Atelectasis", 1), ("Edema", -1), ("Edema", 0)]
+    assert [(item.path, item.study_id) for item in rejections] == [
+        ("mimic-cxr-2.0.0-chexpert.csv.gz row 2", "s50000001")
+    ]
+
+
 def test_a_label_outside_the_states_is_rejected(raw: Path) -> None:
     studies, rejections = read(raw)
     assert studies["s50000002"].labels == ()

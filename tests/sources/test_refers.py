@@ -90,3 +90,22 @@ def test_columns_must_have_names(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a.png 1\n")
     with pytest.raises(SourceError, match=r"what are the columns\? Say labels=NAME"):
         read(tmp_path)
+
+
+def test_chexperts_folders_are_of_several_patients(tmp_path: Path) -> None:
+    folders = [f"train/patient0000{number}/study1" for number in (1, 2)]
+    for folder in folders:
+        touch(tmp_path / folder / "view1_frontal.jpg")
+    lines = "".join(f"{folder}/\tClear.\n" for folder in folders)
+    (tmp_path / "train_img_caption_patients.txt").write_text(lines)
+    studies, told = read(tmp_path)
+    assert [(study.patient_id, study.images[0].image_id) for study in studies.values()] == [
+        (f"patient0000{number}", f"patient0000{number}_study1_view1_frontal") for number in (1, 2)
+    ]
+    assert told == []
+
+
+def test_ids_by_path_need_folders(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a.jpg 1\nb.jpg 0\n")
+    with pytest.raises(SourceError, match=r"option ids=path fits 0 of 2 rows, and not 'a\.jpg'"):
+        read(tmp_path, labels="Edema", ids="path", tables_only=True)

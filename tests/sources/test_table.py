@@ -216,3 +216,82 @@ def test_patient_prefix(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,patient_id\na.png,7\n")
     (study,), _ = read(tmp_path / "t.csv", patient_prefix="siteB-")
     assert study.patient_id == "siteB-7"
+
+
+def test_films_named_by_uid_are_a_study_each(tmp_path: Path) -> None:
+    for number in range(3):
+        film(tmp_path / f"films/1.2.840.{number}.png").rename(tmp_path / f"films/1.2.840.{number}")
+    rows = [f"films/1.2.840.{number},p{number},Report {number}." for number in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,patient_id,report", *rows]) + "\n")
+    studies, rejections = read(tmp_path / "t.csv")
+    assert [(study.study_id, study.patient_id) for study in studies] == [
+        (f"1.2.840.{number}", f"p{number}") for number in range(3)
+    ]
+    assert [study.report and study.report.text for study in studies] == [f"Report {n}." for n in range(3)]
+    assert rejections == []
+
+
+def test_chexperts_paths_name_patients(tmp_path: Path) -> None:
+    paths = [f"train/patient0000{number}/study1/view1_frontal.png" for number in (1, 2)]
+    for path in paths:
+        film(tmp_path / path)
+    (tmp_path / "t.csv").write_text("\n".join(["path", *paths]) + "\n")
+    assert [study.patient_id for study in read(tmp_path / "t.csv")[0]] == ["patient00001", "patient00002"]
+
+
+def test_studies_numbered_by_patient_are_not_merged(tmp_path: Path) -> None:
+    rows = ("path,patient_id,study_id,report", "a.png,ann,1,One.", "b.png,bob,1,Two.", "c.png,bob,2,Three.")
+    studies, _ = read_rows(tmp_path, *rows)
+    assert [(study.study_id, study.patient_id, len(study.images)) for study in studies] == [
+        ("ann_1", "ann", 1),
+        ("bob_1", "bob", 1),
+        ("2", "bob", 1),
+    ]
+
+
+@pytest.mark.parametrize("other", ["10000.0", " 10000", "0010000", "1.0000e+04"])
+def test_spellings_of_one_patient(tmp_path: Path, other: str) -> None:
+    studies, _ = read_rows(tmp_path, "path,patient_id", "a.png,10000", f'b.png,"{other}"')
+    assert [study.patient_id for study in studies] == ["10000", "10000"]
+
+
+def test_a_patient_that_a_spreadsheet_rounded_is_unknown_and_told(tmp_path: Path) -> None:
+    studies, rejections = read_rows(tmp_path, "path,patient_id", "a.png,1.23E+08", "b.png,1.23E+08")
+    assert [study.patient_id for study in studies] == ["a", "b"]
+    assert all("was rounded by a spreadsheet" in item.reason for item in rejections)
+
+
+def test_a_row_of_another_length_is_a_rejection(tmp_path: Path) -> None:
+    rows = ("path,patient_id,report", "a.png,ann,Clear.", "b.png", "c.png,bob,Clear, normal.")
+    studies, rejections = read_rows(tmp_path, *rows)
+    assert [study.study_id for study in studies] == ["a"]
+    assert [item.path for item in rejections] == ["t.csv row 2", "t.csv row 3"]
+
+
+def test_rows_behind_a_quote_that_is_closed_by_chance_are_a_rejection(tmp_path: Path) -> None:
+    rows = ("path,patient_id,report", 'a.png,ann,"Clear.', 'b.png,bob,Tube of 5"', "c.png,cyd,Clear.")
+    studies, rejections = read_rows(tmp_path, *rows)
+    assert [study.study_id for study in studies] == ["c"]
+    assert "a quote is left open (line 2)" in rejections[0].reason
+
+
+def test_other_labels_of_a_study_without_films_are_told(tmp_path: Path) -> None:
+    rows = ("report,study_id,labels", "One.,s,Mass", "Two.,s,Edema")
+    (study,), (rejection,) = read_rows(tmp_path, *rows)
+    assert [label.observation for label in study.labels] == ["Mass"]
+    assert rejection.reason == "has other labels than the first row of its study"
+
+
+def test_a_cell_of_very_many_films_is_a_rejection(tmp_path: Path) -> None:
+    many = str([f"{number}.png" for number in range(300_000)])
+    rows = ("path,patient_id", f'"{many}",ann', "b.png,bob", f"{';'.join(['x.png'] * 100_000)},cyd")
+    studies, rejections = read_rows(tmp_path, *rows)
+    assert [len(study.images) for study in studies] == [1, 0]
+    assert "has a cell of" in rejections[0].reason
+    assert all(len(item.path) + len(item.reason) < 300 for item in rejections)
+
+
+def test_a_broken_list_of_films_is_a_rejection(tmp_path: Path) -> None:
+    studies, rejections = read_rows(tmp_path, "path", "\"['a.png', 'b.png'\"", "c.png")
+    assert [study.study_id for study in studies] == ["c"]
+    assert "is no Python list: is it cut short?" in rejections[0].reason

@@ -9,7 +9,7 @@ import pytest
 
 from plainfilm.errors import DataError, SourceError
 from plainfilm.sources import vindr_cxr
-from plainfilm.sources.cells.vindr_classes import vindr_classes
+from plainfilm.sources.common.vindr_classes import vindr_classes
 from plainfilm.types import Label, Rejection, State, Study, View
 
 CLASSES = [

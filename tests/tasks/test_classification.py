@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from plainfilm.cli.main import run
 from plainfilm.config import build
 from plainfilm.errors import DataError, LeakageError, UsageError
-from plainfilm.predictor.decisions import DECISIONS_FILE
 from plainfilm.predictor import load
+from plainfilm.predictor.operating_points import DECISIONS_FILE
 from plainfilm.results import write
 from plainfilm.tasks import classification, zero_shot
 

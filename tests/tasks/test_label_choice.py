@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from plainfilm.bank.build import build_bank
-from plainfilm.bank.items import Choice
+from plainfilm.bank.items import ItemFilter
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError
-from plainfilm.nn.model_folder import TrainedOn
+from plainfilm.model_folder import TrainedOn
 from plainfilm.predictor import load
 from plainfilm.tasks import classification, linear_probe, retrieval, zero_shot
 from plainfilm.tasks.scoring.films import views_of_films
@@ -145,9 +145,9 @@ def test_a_film_is_retrieved_for_what_it_shows_itself(tiny_model, divided):
 
 def test_a_bank_takes_the_labels_that_are_clear(tiny_model, parted, disputed, tmp_path):
     heard = Heard()
-    films = build_bank(load(tiny_model), parted, "images", tmp_path / "one", Choice("test"), heard)
+    films = build_bank(load(tiny_model), parted, "images", tmp_path / "one", ItemFilter("test"), heard)
     assert films.labels(0)
-    unclear = build_bank(load(tiny_model), disputed, "images", tmp_path / "two", Choice("test"), heard)
+    unclear = build_bank(load(tiny_model), disputed, "images", tmp_path / "two", ItemFilter("test"), heard)
     assert unclear.labels(0) == {}
     assert "a bank without labels" in heard.lines[-1]
 

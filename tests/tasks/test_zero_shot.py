@@ -11,8 +11,8 @@ import pytest
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError, UsageError
-from plainfilm.predictor.decisions import DECISIONS_FILE
 from plainfilm.predictor import Predictor, load
+from plainfilm.predictor.operating_points import DECISIONS_FILE
 from plainfilm.tasks import zero_shot
 
 PACK = """

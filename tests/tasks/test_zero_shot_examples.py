@@ -39,7 +39,15 @@ def found(margins=MARGINS):
 
 def fitted(threshold):
     return Fitted(
-        *({group: [threshold] for group in GROUPS}, [None], None, [Bounds(-np.inf, np.inf)], [None], [0], [0]),
+        *(
+            {group: [threshold] for group in GROUPS},
+            [None],
+            None,
+            [Bounds(-np.inf, np.inf)],
+            [None],
+            [0],
+            [0],
+        ),
         main=COMBINED,
     )
 

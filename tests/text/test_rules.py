@@ -84,3 +84,27 @@ def test_unknown_rule() -> None:
 @pytest.mark.parametrize("text", ["No effusion.", "NO  EFFUSION.", "\n no\teffusion. "])
 def test_the_same_text(text: str) -> None:
     assert normalise(text) == "no effusion."
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["findings", "impression", "other"], ["impression 1.", "findings 0."]),
+        (["indication", "other", "other", "notification"], ["other 2."]),
+        (["indication", "comparison"], []),
+    ],
+)
+def test_impression_and_findings_or_the_last_paragraph(names: list[str], expected: list[str]) -> None:
+    found = select_sections(sections(*names), "impression_findings_or_last")
+    assert [section.text for section in found] == expected
+
+
+@pytest.mark.parametrize("rule", ["findings", "impression", "impression_findings", "best_section"])
+def test_a_section_for_both_is_either_and_taken_once(rule: str) -> None:
+    (found,) = select_sections(sections("findings_and_impression"), rule)
+    assert found.name == "findings_and_impression"
+
+
+@pytest.mark.parametrize("rule", [rule for rule in TEXT_RULES if rule != "all"])
+def test_a_notification_or_an_addendum_is_no_text(rule: str) -> None:
+    assert select_sections(sections("notification", "addendum"), rule) == []

@@ -60,8 +60,8 @@ def test_offsets_are_exact() -> None:
         ("CONCLUSION", "impression"),
         ("IMPRESSIONS", "impression"),
         ("WET READ", "comparison"),
-        ("NOTIFICATION", "other"),
-        ("RECOMMENDATION(S)", "other"),
+        ("NOTIFICATION", "notification"),
+        ("RECOMMENDATION(S)", "notification"),
         ("TECHNIQUE", "technique"),
         ("COMPARISONS", "comparison"),
     ],
@@ -165,7 +165,7 @@ def test_a_report_of_chang_gung() -> None:
     assert names_and_texts(text, "cgmh")[1:] == [
         ("findings", "Clear lungs."),
         ("impression", "No active lung lesion."),
-        ("other", "follow up."),
+        ("notification", "follow up."),
     ]
 
 
@@ -230,3 +230,41 @@ def test_sections_are_exact_apart_and_complete(report: str, rules: str) -> None:
     # What belongs to no section is white space, words before a colon, and headers alone on their line.
     rest = re.sub(r"[^:\n\0]*:", "", rest)
     assert re.sub(r"(?i)findings|impression|comparison|history|final report|[\s\0]", "", rest) == ""
+
+
+@pytest.mark.parametrize(
+    ("header", "section"),
+    [
+        *(("IMPRESSON", "impression"), ("FINDGINGS", "findings"), ("COMPARISION", "comparison")),
+        *(("NDICATION", "indication"), ("REFERENCE EXAM", "comparison")),
+        *(
+            ("FINDINGS AND IMPRESSION", "findings_and_impression"),
+            ("FINDINGS/IMPRESSION", "findings_and_impression"),
+        ),
+        *(("ADDENDUM", "addendum"), ("DOSE", "notification")),
+    ],
+)
+def test_headers_with_slips_and_for_two_sections(header: str, section: str) -> None:
+    assert names_and_texts(f" HISTORY: Fall.\n {header}: Some words.\n") == [
+        ("indication", "Fall."),
+        (section, "Some words."),
+    ]
+
+
+@pytest.mark.parametrize("rules", ["plain", "cgmh"])
+def test_chinese_headers(rules: str) -> None:
+    text = "病史：咳嗽。影像發現：右側肋膜積液。\n印象：疑似肺炎。"
+    assert names_and_texts(text, rules) == [
+        ("indication", "咳嗽。"),
+        ("findings", "右側肋膜積液。"),
+        ("impression", "疑似肺炎。"),
+    ]
+
+
+def test_the_paragraph_before_a_notification_is_the_report() -> None:
+    report = " HISTORY: Cough.\n \n Lungs are clear.\n \n NOTIFICATION: Dr. ___ was paged at 5 pm.\n"
+    assert names_and_texts(report) == [
+        ("indication", "Cough."),
+        ("other", "Lungs are clear."),
+        ("notification", "Dr. ___ was paged at 5 pm."),
+    ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plainfilm.phantom.history import draw_visits
 from plainfilm.phantom.reports import write_report
 from plainfilm.seeding import generator
-from plainfilm.text.sentences import report_sentences, split_sentences
+from plainfilm.text.sentences import LONGEST, report_sentences, split_sentences
 from plainfilm.types import Report, Section
 
 
@@ -44,6 +44,13 @@ def split(text: str) -> list[str]:
         ("No change... The heart is large.", ["No change...", "The heart is large."]),
         ("Effusion; no pneumothorax; stable.", ["Effusion; no pneumothorax; stable."]),
         ("Is there pneumonia? No.", ["Is there pneumonia?", "No."]),
+        ("Edema? No. Effusion? Yes, small.", ["Edema? No.", "Effusion? Yes, small."]),
+        ("1.No edema.2.Small effusion.", ["No edema.", "Small effusion."]),
+        ("1)No edema 2)Effusion", ["No edema", "Effusion"]),
+        ("(1) mild edema (2) no effusion", ["mild edema", "no effusion"]),
+        ("-No edema -Small effusion", ["No edema", "Small effusion"]),
+        ("*No edema *Small effusion", ["No edema", "Small effusion"]),
+        ("無氣胸。疑似肺炎！正常？", ["無氣胸。", "疑似肺炎！", "正常？"]),
         ("? pneumonia in the left base.", ["? pneumonia in the left base."]),
         ("Cough, ?pneumonia. Fever.", ["Cough, ?pneumonia.", "Fever."]),
         ("Heart is XXXX. XXXX XXXX. Lungs clear.", ["Heart is XXXX.", "Lungs clear."]),
@@ -193,3 +200,12 @@ def test_real_reports_split_into_sentences(real_data: Path) -> None:
     assert len(sentences) > 11_000
     assert sum(len(sentence.split()) > 60 for sentence in sentences) <= 3
     assert sum(sentence.rstrip()[-1] not in '.?!)":' for sentence in sentences) < 0.02 * len(sentences)
+
+
+@pytest.mark.parametrize("text", ["no " * 200_000, "a.b." * 200_000, "x" * 500_000, "1. a 2. b " * 50_000])
+def test_long_text_is_cut(text: str) -> None:
+    sentences = split_sentences(text)
+    assert max(len(sentence.text) for sentence in sentences) <= LONGEST
+    assert (
+        sum(len(sentence.text.replace(" ", "")) for sentence in sentences) >= len(text.replace(" ", "")) // 2
+    )

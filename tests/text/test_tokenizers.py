@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from plainfilm.errors import ModelError, UsageError
-from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
 
 TEXTS = [
     "No pneumothorax.",
@@ -111,6 +112,73 @@ def test_a_folder_with_only_a_word_list_is_converted(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": len(words)}))
     ids, _ = Tokenizer.from_pretrained(tmp_path, max_tokens=8).encode(["No effusion."])
     assert ids.tolist() == [[2, 5, 6, 7, 3]]
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "gpt2"])
+def test_a_model_without_its_tokenizer_is_refused(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind, "vocab_size": 400}))
+    with pytest.raises(ModelError) as refused:
+        Tokenizer.from_pretrained(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(ModelError, match=r"holds no tokenizer \(no tokenizer.json, vocab.txt or other list"):
+        Tokenizer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tokenizer.json", b"version https://git-lfs.github.com/spec/v1\n"),
+        ("tokenizer.json", b"{"),
+        ("vocab.json", b"version https://git-lfs.github.com/spec/v1\n"),
+        ("tokenizer_config.json", b"["),
+        ("vocab.txt", b"\xff\xfe\x00"),
+    ],
+)
+def test_damaged_files_of_a_tokenizer_are_one_line(tmp_path: Path, file: str, content: bytes) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2" if "json" in file else "bert"}))
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ModelError) as refused:
+        Tokenizer.from_pretrained(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def words_of(folder: Path, *words: str) -> Tokenizer:
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    return Tokenizer.from_pretrained(folder, max_tokens=16)
+
+
+def test_unknown_tokens_are_counted_without_the_special_ones(tmp_path: Path) -> None:
+    tokenizer = words_of(tmp_path, "no", "effusion", ".")
+    assert tokenizer.unknown_share(["No effusion.", "no no no no no no zebra"]) == pytest.approx(0.1)
+    assert tokenizer.unknown_share([]) == tokenizer.unknown_share([""]) == 0
+
+
+def test_pieces_of_bytes_are_never_unknown(tokenizer: Tokenizer) -> None:
+    assert tokenizer.unknown_share(["肺炎 ☢ zebra"]) == 0
+
+
+def test_texts_that_a_tokenizer_does_not_know_are_said(tmp_path: Path) -> None:
+    tokenizer = words_of(tmp_path, "no", "effusion", ".")
+    assert unknown_tokens_alarm(tokenizer, ["No effusion."] * 50) is None
+    assert unknown_tokens_alarm(tokenizer, ["No effusion."] * 50 + ["sin derrame"]) is None
+    said = unknown_tokens_alarm(tokenizer, ["No effusion.", "sin derrame pleural"])
+    assert said is not None
+    assert said.startswith("50 % of the tokens of these texts are unknown to the tokenizer")
+
+
+def test_texts_at_the_end_of_many_count_too(tmp_path: Path) -> None:
+    tokenizer = words_of(tmp_path, "no", "effusion", ".")
+    said = unknown_tokens_alarm(tokenizer, chain(["No."] * 9000, ["sin derrame"] * 1000))
+    assert said is not None
+    assert said.startswith("10 %")
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])

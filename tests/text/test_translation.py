@@ -119,6 +119,18 @@ def test_a_missing_file_is_one_line(folder: Path, tmp_path: Path, missing: str) 
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("damaged", ["source.spm", "vocab.json", "config.json", "model.safetensors"])
+@pytest.mark.parametrize(
+    "content", [b"", b"version https://git-lfs.github.com/spec/v1\n"], ids=["cut", "lfs"]
+)
+def test_a_damaged_file_is_one_line(folder: Path, tmp_path: Path, damaged: str, content: bytes) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(content if file.name == damaged else file.read_bytes())
+    with pytest.raises(ModelError, match="git lfs pull" if content else "cannot be read") as error:
+        Translator.load(str(tmp_path))
+    assert "\n" not in str(error.value)
+
+
 def test_a_name_that_is_not_here_is_announced_or_refused(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from plainfilm.collection import Collection, prepare
 from plainfilm.seeding import generator
 from plainfilm.training.recipe import Recipe, load_recipe
+from tests.labelled import labelled_collection
 
 FINDINGS = (
     "There is a large opacity on the {side}.",
@@ -78,14 +79,17 @@ def leaking_collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 
 TINY: dict[str, Any] = {
-    "image": {"use": "timm", "name": "test_resnet", "channels": 1},
-    "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 32},
-    "tokenizer": {"vocabulary": 320},
-    "projection": {"kind": "linear", "dimension": 32},
+    "model": {
+        "use": "dual_encoder",
+        "image": {"use": "timm", "name": "test_resnet", "channels": 1},
+        "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 32},
+        "projection": {"kind": "linear", "dimension": 32},
+    },
+    "tokenizers": {"text": {"vocabulary": 320}},
     "preprocessing": {"size": 32, "channels": 1},
     "objective": {"use": "infonce"},
     "data": {"text": "all", "sentences": 2, "cache": 48, "workers": 1},
-    "training": {"epochs": 2, "batch_size": 16, "rate": 0.001, "warmup_epochs": 0.5},
+    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.001, "warmup_epochs": 0.5},
 }
 
 
@@ -101,3 +105,31 @@ def recipe_file(tmp_path: Path) -> Path:
 def tiny(recipe_file: Path) -> Callable[..., Recipe]:
     """Makes the tiny recipe with `key=value` overrides."""
     return lambda *overrides: load_recipe(recipe_file, overrides)
+
+
+SMALL = [
+    "model.image.width=6",
+    "model.image.grid=2",
+    "preprocessing.size=32",
+    "data.cache=48",
+    "data.workers=1",
+]
+SHORT = [*SMALL, "training.epochs=2", "training.batch_size=24"]
+"""The tiny classifier's recipe, smaller still."""
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    """Studies whose labels can be seen."""
+    return labelled_collection(tmp_path_factory.mktemp("labelled"))
+
+
+@pytest.fixture(scope="session")
+def first(labelled: Collection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of a classifier of some epochs."""
+    from plainfilm.training.trainer import train
+
+    run = tmp_path_factory.mktemp("first") / "run"
+    longer = [*SHORT, "training.epochs=14", "training.learning_rate=0.003"]
+    train(load_recipe("classifier-tiny", longer), [labelled], run)
+    return run

@@ -17,8 +17,8 @@ def test_alone_the_whole_is_what_is_here_detached() -> None:
     values = torch.ones(2, 3, requires_grad=True)
     assert gathering.mine.tolist() == [0, 1]
     assert gathering.counts == (2,)
-    assert not gathering.whole(values).requires_grad
-    assert gathering.whole_by_name({"b": values, "a": values}, values.device).keys() == {"a", "b"}
+    assert not gathering.all_gather_rows(values).requires_grad
+    assert gathering.all_gather_by_name({"b": values, "a": values}, values.device).keys() == {"a", "b"}
 
 
 def test_alone_gradients_stay_as_they_are() -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from plainfilm.nn.dual_encoder import DualEncoder, build_dual_encoder
-from plainfilm.nn.freezing import freeze
+from plainfilm.models.base import Facts, TokenizerFacts, build_model
+from plainfilm.models.dual_encoder import DualEncoder
 from plainfilm.objectives.base import Objective
+from plainfilm.training.freezing import freeze
 from plainfilm.training.optim import build_optimizer, rate_factor, set_rates
 from plainfilm.training.recipe import Recipe
 
@@ -19,7 +20,8 @@ Tiny = Callable[..., Recipe]
 
 @pytest.fixture
 def model(tiny: Tiny) -> DualEncoder:
-    return build_dual_encoder(tiny().architecture(), 320)
+    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=320, max_tokens=32)})
+    return build_model(tiny().architecture, facts)
 
 
 def ids(parameters: list[nn.Parameter]) -> set[int]:
@@ -27,40 +29,42 @@ def ids(parameters: list[nn.Parameter]) -> set[int]:
 
 
 def test_every_parameter_is_in_one_group(tiny: Tiny, model: DualEncoder) -> None:
-    optimizer = build_optimizer(tiny().training, model, Objective())
+    optimizer = build_optimizer(tiny(), model, Objective())
     grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert len(grouped) == len(ids(grouped))
     assert ids(grouped) == ids(list(model.parameters()))
 
 
-def test_towers_have_their_own_rates(tiny: Tiny, model: DualEncoder) -> None:
-    config = tiny("training.image_rate=0.5", "training.text_rate=0.25", "training.rate=0.125").training
-    optimizer = build_optimizer(config, model, Objective())
-    assert set_rates(optimizer, 0.5) == {"image": 0.25, "text": 0.125, "rest": 0.0625}
+def test_parts_have_their_own_rates(tiny: Tiny, model: DualEncoder) -> None:
+    rates = ["parts.image.learning_rate=0.5", "parts.text.learning_rate=0.25", "training.learning_rate=0.125"]
+    optimizer = build_optimizer(tiny(*rates), model, Objective())
+    found = set_rates(optimizer, 0.5)
+    others = dict.fromkeys(("image_projection", "text_projection", "rest"), 0.0625)
+    assert found == {"image": 0.25, "text": 0.125, **others}
 
 
 def test_weight_decay_leaves_vectors_alone(tiny: Tiny, model: DualEncoder) -> None:
-    optimizer = build_optimizer(tiny("training.weight_decay=0.1").training, model, Objective())
+    optimizer = build_optimizer(tiny("training.weight_decay=0.1"), model, Objective())
     for group in optimizer.param_groups:
         assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] > 0}
 
 
 def test_frozen_parameters_are_left_out(tiny: Tiny, model: DualEncoder) -> None:
-    freeze(model, image=True)
-    optimizer = build_optimizer(tiny().training, model, Objective())
+    freeze(model, {"image": True})
+    optimizer = build_optimizer(tiny(), model, Objective())
     assert "image" not in {group["name"] for group in optimizer.param_groups}
 
 
 def test_the_objectives_own_parameters_are_trained(tiny: Tiny, model: DualEncoder) -> None:
     objective = Objective()
     objective.own = nn.Parameter(torch.zeros(()))
-    optimizer = build_optimizer(tiny().training, model, objective)
+    optimizer = build_optimizer(tiny(), model, objective)
     grouped = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     assert id(objective.own) in ids(grouped)
 
 
 def test_sgd_has_momentum(tiny: Tiny, model: DualEncoder) -> None:
-    optimizer = build_optimizer(tiny("training.optimizer=sgd").training, model, Objective())
+    optimizer = build_optimizer(tiny("training.optimizer=sgd"), model, Objective())
     assert isinstance(optimizer, torch.optim.SGD)
     assert optimizer.param_groups[0]["momentum"] == 0.9
 

@@ -52,12 +52,12 @@ def test_other_data_are_refused(tiny: Tiny, train_only_collection: Collection, c
 
 
 def test_a_run_without_a_step_begins_again(tiny: Tiny, collection: Collection, claimed: RunFolder) -> None:
-    claimed.tokenizer.mkdir()
+    claimed.tokenizers.mkdir()
     claimed.log.write_text('{"event": "start"}\n')
     other = tiny("data.sentences=1")
     claimed.check(other, [collection], resume=False)
     claimed.claim(other, [collection])
-    assert not claimed.tokenizer.exists()
+    assert not claimed.tokenizers.exists()
     assert not claimed.log.exists()
 
 
@@ -109,7 +109,7 @@ def test_a_run_of_a_version_with_fewer_keys_may_go_on(
     claimed: RunFolder, tiny: Tiny, collection: Collection
 ) -> None:
     stated = read_yaml(claimed.recipe)
-    del stated["data"]["share_seed"], stated["training"]["warmup_steps"], stated["init"]
+    del stated["data"]["share_seed"], stated["training"]["warmup_steps"], stated["parts"]
     claimed.recipe.write_text(yaml.safe_dump(stated))
     claimed.state.touch()
     claimed.check(tiny(), [collection], resume=True)

@@ -13,7 +13,7 @@ from plainfilm.errors import ConfigError
 from plainfilm.nn.model_folder import TrainedOn
 from plainfilm.progress import SILENT
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizer, trained_on
+from plainfilm.training.setup import Setup, build_data, build_setup, trained_on
 from plainfilm.types import View
 
 Tiny = Callable[..., Recipe]
@@ -22,7 +22,7 @@ Tiny = Callable[..., Recipe]
 def build(recipe: Recipe, collection: Collection, run: Path) -> Setup:
     data = build_data(recipe, [collection], run, SILENT)
     return build_setup(
-        recipe, [collection], data, build_tokenizer(recipe, data, run / "tokenizer"), torch.device("cpu")
+        recipe, [collection], data, build_tokenizers(recipe, data, run / "tokenizers"), torch.device("cpu")
     )
 
 
@@ -35,24 +35,26 @@ def test_objective_is_built_after_the_model_is_placed(
     tiny: Tiny, collection: Collection, tmp_path: Path
 ) -> None:
     setup = build(tiny("objective.use=self_distillation"), collection, tmp_path)
-    teacher = setup.objective.teacher.state_dict()
+    [objective] = setup.objective
+    teacher = objective.teacher.state_dict()
     assert all(torch.equal(value, teacher[key]) for key, value in setup.model.state_dict().items())
 
 
 def test_tokenizer_is_the_one_of_the_run(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     data = build_data(tiny(), [collection], tmp_path, SILENT)
-    first = build_tokenizer(tiny(), data, tmp_path / "none")
-    (tmp_path / "tokenizer").mkdir()
-    first.save(tmp_path / "tokenizer")
-    again = build_tokenizer(tiny("tokenizer.vocabulary=400"), data, tmp_path / "tokenizer")
-    assert again.vocabulary_size == first.vocabulary_size
+    first = build_tokenizers(tiny(), data, tmp_path / "none")
+    assert first.keys() == {"text"}
+    (tmp_path / "tokenizers" / "text").mkdir(parents=True)
+    first["text"].save(tmp_path / "tokenizers" / "text")
+    again = build_tokenizers(tiny("tokenizers.text.vocabulary=400"), data, tmp_path / "tokenizers")
+    assert again["text"].vocabulary_size == first["text"].vocabulary_size
 
 
 def test_text_longer_than_the_encoder_takes_is_refused(
     tiny: Tiny, collection: Collection, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="takes at most 32: set tokenizer.max_tokens=32"):
-        build(tiny("tokenizer.max_tokens=64"), collection, tmp_path)
+    with pytest.raises(ConfigError, match="takes at most 32: set tokenizers.text.max_tokens=32"):
+        build(tiny("tokenizers.text.max_tokens=64"), collection, tmp_path)
 
 
 def test_no_full_batch_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from plainfilm.batches.pixel_cache import open_or_build
 from plainfilm.batches.resizing import resize_to
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError, LeakageError, MissingDependency, ModelError, UsageError
-from plainfilm.nn.model_folder import load_model
+from plainfilm.model_folder import load_model
 from plainfilm.predictor import load
 from plainfilm.training import trainer
 from plainfilm.training.log import read_log
@@ -140,12 +140,12 @@ def test_killed_and_resumed_ends_in_the_same_bits(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calls", [1, 2, 3, 4, 6, 8, 11, 12])
+@pytest.mark.parametrize("calls", [1, 2, 3, 4, 5, 6])
 def test_killed_at_any_step(
     calls: int, tiny: Tiny, recipe_file: Path, collection: Collection, tmp_path: Path
 ) -> None:
     overrides = ["training.batch_size=8", "training.accumulate=2", "training.checkpoint_steps=2"]
-    overrides += ["training.clip=1.0", "training.sub_batch_size=3", "validation.metric=recall@3"]
+    overrides += ["training.max_grad_norm=1.0", "training.sub_batch_size=3", "validation.metric=recall@3"]
     overrides += ["training.batch_norm=slices"]
     trainer.train(tiny(*overrides), [collection], tmp_path / "whole")
     killed_and_resumed(calls, recipe_file, collection, tmp_path / "killed", overrides)
@@ -183,8 +183,8 @@ def test_taken_folder_is_refused(tiny: Tiny, collection: Collection, tmp_path: P
 
 def test_resuming_with_another_recipe_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     trainer.train(tiny("training.max_steps=1"), [collection], tmp_path / "run")
-    changed = tiny("training.max_steps=1", "training.rate=0.01")
-    with pytest.raises(UsageError, match=r"started with training.rate=0.001, now it is 0.01"):
+    changed = tiny("training.max_steps=1", "training.learning_rate=0.01")
+    with pytest.raises(UsageError, match=r"started with training.learning_rate=0.001, now it is 0.01"):
         trainer.train(changed, [collection], tmp_path / "run", resume=True)
 
 
@@ -195,7 +195,7 @@ def test_shared_patients_are_refused(tiny: Tiny, leaking_collection: Collection,
 
 
 def test_frozen_image_encoder_does_not_change(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
-    frozen = "training.freeze_image=true"
+    frozen = "parts.image.freeze=true"
     trainer.train(tiny(frozen, "training.max_steps=1"), [collection], tmp_path / "short")
     trainer.train(tiny(frozen), [collection], tmp_path / "long")
     short, long = weights(tmp_path / "short"), weights(tmp_path / "long")
@@ -204,7 +204,7 @@ def test_frozen_image_encoder_does_not_change(tiny: Tiny, collection: Collection
 
 
 def test_frozen_text_layers_do_not_change(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
-    frozen = "training.freeze_text_layers=0"
+    frozen = "parts.text.freeze=0"
     trainer.train(tiny(frozen, "training.max_steps=1"), [collection], tmp_path / "short")
     trainer.train(tiny(frozen), [collection], tmp_path / "long")
     short, long = weights(tmp_path / "short"), weights(tmp_path / "long")
@@ -214,8 +214,8 @@ def test_frozen_text_layers_do_not_change(tiny: Tiny, collection: Collection, tm
 
 
 def test_stops_early_and_keeps_the_best(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
-    overrides = ["training.epochs=9", "training.rate=1.0", "training.image_rate=1.0", "validation.patience=2"]
-    trainer.train(tiny(*overrides, "training.clip=0.5"), [collection], tmp_path / "run")
+    overrides = ["training.epochs=9", "training.learning_rate=1.0", "validation.patience=2"]
+    trainer.train(tiny(*overrides, "training.max_grad_norm=0.5"), [collection], tmp_path / "run")
     log = read_log(tmp_path / "run" / "log.jsonl")
     measured = [line for line in log if line["event"] == "validation"]
     assert len(measured) < 9
@@ -238,10 +238,27 @@ def test_unknown_metric_is_named(tiny: Tiny, collection: Collection, tmp_path: P
 def test_loss_that_is_no_number_names_step_and_items(
     tiny: Tiny, collection: Collection, tmp_path: Path
 ) -> None:
-    wild = tiny("training.rate=1e30", "training.optimizer=sgd", "training.warmup_epochs=0")
-    with pytest.raises(ModelError, match=r"at step 2 \(epoch 1, items .*\): lower training.rate"):
+    wild = tiny("training.learning_rate=1e30", "training.optimizer=sgd", "training.warmup_epochs=0")
+    with pytest.raises(ModelError, match=r"at step 2 \(epoch 1, items .*\): lower training.learning_rate"):
         trainer.train(wild, [collection], tmp_path / "run")
     assert not (tmp_path / "run" / "training_state.pt").exists()
+
+
+def test_objectives_that_add_up_are_logged_apart(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    both = "objective=[{use: infonce}, {use: self_distillation, weight: 0.5}]"
+    chosen = "validation.metric=infonce/accuracy"
+    trainer.train(
+        tiny(both, chosen, "training.sub_batch_size=4", "training.batch_norm=slices"),
+        [collection],
+        tmp_path / "run",
+    )
+    log = read_log(tmp_path / "run" / "log.jsonl")
+    step = next(line for line in log if line["event"] == "step")
+    assert {"infonce/accuracy", "self_distillation/distillation"} <= step.keys()
+    parts = step["infonce/loss"] + 0.5 * step["self_distillation/loss"]
+    assert step["loss"] == pytest.approx(parts, rel=1e-4)
+    measured = [line["infonce/accuracy"] for line in log if line["event"] == "validation"]
+    assert log[-1]["best"] == max(measured)
 
 
 def test_accumulation_makes_fewer_steps(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
@@ -289,8 +306,8 @@ def test_two_processes_give_the_same_as_one(
     tiny: Tiny, recipe_file: Path, collection: Collection, tmp_path: Path
 ) -> None:
     # Not Adam: it blows the rounding of gradients that are truly zero (key biases) up to whole steps.
-    steady = ["image.name=test_vit", "image.image_size=32", "training.batch_size=15"]
-    steady += ["training.optimizer=sgd", "training.rate=0.05", "training.precision=fp32"]
+    steady = ["model.image.name=test_vit", "model.image.image_size=32", "training.batch_size=15"]
+    steady += ["training.optimizer=sgd", "training.learning_rate=0.05", "training.precision=fp32"]
     trainer.train(tiny(*steady), [collection], tmp_path / "one")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29517"]
     command = ["train", str(recipe_file), "--data", str(collection.path), "--out", str(tmp_path / "two")]

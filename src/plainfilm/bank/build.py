@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from plainfilm.bank.bank import LABEL_PREFIX, Bank
-from plainfilm.bank.items import Choice, Items, What, gather
+from plainfilm.bank.items import ItemFilter, Items, gather
 from plainfilm.bank.search import Vectors
 from plainfilm.collection import Collection
+from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
-from plainfilm.metrics.findings import BLANK
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ def embed_items(predictor: Predictor, items: Items, progress: Progress = SILENT)
 def build_bank(
     predictor: Predictor,
     collection: Collection,
-    what: What,
+    what: ItemKind,
     folder: Path,
-    choice: Choice | None = None,
+    choice: ItemFilter | None = None,
     progress: Progress = SILENT,
 ) -> Bank:
     """Embeds the `what` of `collection` into a new bank at `folder`; vectors are written as they come.
 
     Labels go with the items where the collection has them and it is clear whose (see `choose_origins`).
     """
-    chosen = choice or Choice()
+    chosen = choice or ItemFilter()
     items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
     meta: dict[str, Any] = {
         "kind": items.frame["kind"].iloc[0],
@@ -64,12 +65,12 @@ def with_labels(items: Items) -> pd.DataFrame:
     if items.states is None:
         return frame
     states = pd.DataFrame(items.states, columns=[LABEL_PREFIX + name for name in items.observations])
-    blank = pd.DataFrame(items.states == BLANK, columns=states.columns)
+    blank = pd.DataFrame(items.states == NOT_MENTIONED, columns=states.columns)
     return pd.concat([frame, states.astype("Int8").mask(blank)], axis=1)
 
 
 def _labels(
-    predictor: Predictor, collection: Collection, what: What, split: str | None, progress: Progress
+    predictor: Predictor, collection: Collection, what: ItemKind, split: str | None, progress: Progress
 ) -> Labels | None:
     try:
         learned = predictor.config.training_facts

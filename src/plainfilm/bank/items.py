@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,12 @@ import pyarrow.compute as pc
 
 from plainfilm.batches.rows import letters
 from plainfilm.collection import Collection
+from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels, strongest
 from plainfilm.errors import DataError
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.text.rules import normalise, report_text, select_sections
 from plainfilm.types import Section
-
-What = Literal["images", "sentences", "reports"]
 
 MIN_LETTERS = 3
 """A shorter text (a number, a placeholder) says nothing that could be retrieved."""
@@ -49,7 +47,7 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ItemFilter:
     """Which part of the collections: a split (`None`: all), views (`None`: all), and a text rule.
 
     first_film: of the films of a study only the first.
@@ -62,7 +60,7 @@ class Choice:
 
 
 def gather(
-    collections: Sequence[Collection], what: What, choice: Choice, labels: Labels | None = None
+    collections: Sequence[Collection], what: ItemKind, choice: ItemFilter, labels: Labels | None = None
 ) -> Items:
     """The `what` of the collections, in the order of their tables.
 
@@ -80,7 +78,7 @@ def gather(
 
 
 def _part(
-    collection: Collection, place: int, what: What, choice: Choice, labels: Labels | None
+    collection: Collection, place: int, what: ItemKind, choice: ItemFilter, labels: Labels | None
 ) -> tuple[pd.DataFrame, States | None]:
     """One row per film, sentence or report, repeated texts included, with its states."""
     studies = collection.frame("studies")
@@ -99,14 +97,14 @@ def _part(
     if labels is None:
         return frame, None
     read = {"images": labels.images, "sentences": labels.sentences, "reports": labels.reports}[what]
-    return frame, np.maximum(read(place, choice.split, frame["item_id"].tolist()), BLANK)
+    return frame, np.maximum(read(place, choice.split, frame["item_id"].tolist()), NOT_MENTIONED)
 
 
 Row = tuple[str, str, str | None, str | None]
 """item_id, study_id, text, image."""
 
 
-def _films(collection: Collection, patients: dict[str, str], choice: Choice) -> list[Row]:
+def _films(collection: Collection, patients: dict[str, str], choice: ItemFilter) -> list[Row]:
     collection.require_pixels()
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
     found: list[Row] = [
@@ -124,7 +122,7 @@ def _first_of_each_study(rows: list[Row]) -> list[Row]:
     return list(first.values())
 
 
-def _texts(collection: Collection, patients: dict[str, str], what: What, choice: Choice) -> list[Row]:
+def _texts(collection: Collection, patients: dict[str, str], what: ItemKind, choice: ItemFilter) -> list[Row]:
     sections = _sections_by_study(collection, patients)
     if what == "reports":
         rows = ((study, report_text(parts, choice.text_rule)) for study, parts in sections.items())
@@ -157,7 +155,9 @@ def _rows_of(collection: Collection, name: str, patients: dict[str, str]) -> Ite
         yield from block.to_pylist()
 
 
-def _distinct(frame: pd.DataFrame, states: States | None, observations: tuple[str, ...], what: What) -> Items:
+def _distinct(
+    frame: pd.DataFrame, states: States | None, observations: tuple[str, ...], what: ItemKind
+) -> Items:
     keys = frame["item_id"] + "\x1f" + frame["study"] if what == "images" else frame["text"].map(normalise)
     codes, _ = pd.factorize(keys)
     first = np.flatnonzero(~keys.duplicated().to_numpy())

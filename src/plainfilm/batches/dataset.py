@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.batches.batch import FilmsPerItem
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.feature_cache import FeatureCache, FilmFeatures
 from plainfilm.batches.pixel_cache import Film, PixelSource
 from plainfilm.batches.resampling import Square
-from plainfilm.batches.resizing import input_geometry, resize_to
-from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.resizing import fixed_geometry, resize_to
+from plainfilm.batches.rows import Rows
 from plainfilm.batches.targets.base import (
     ItemFilms,
     TargetReader,
@@ -167,8 +168,8 @@ class Dataset:
             mirrored = self.config.flip > 0 and bool(rng.random() < self.config.flip)
             drawn = [self._drawn(pixels.film(int(row)), rng, mirrored) for row in images]
             return np.stack([square for square, _ in drawn]), tuple(geometry for _, geometry in drawn)
-        sizes = [pixels.shape(int(row)) for row in images]
-        geometries = tuple(input_geometry(width, height, self._preprocessing) for height, width in sizes)
+        shapes = [pixels.shape(int(row)) for row in images]
+        geometries = tuple(fixed_geometry((width, height), self._preprocessing) for height, width in shapes)
         if self._features is not None:
             return None, geometries
         squares = [resize_to(pixels.film(int(row)), self._preprocessing) for row in images]

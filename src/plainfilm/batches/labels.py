@@ -14,13 +14,10 @@ import numpy as np
 
 from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import preferred_origins
-from plainfilm.collection.labels import NEVER_LABELLED, LabelReader
+from plainfilm.collection.labels import NOT_LABELLED, LabelReader
 from plainfilm.errors import DataError, nearest
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.types import State
-
-UNASKED, UNLISTED = NEVER_LABELLED, BLANK
-"""Beside the codes of `State`: the collection's labels never speak of it; they do, but not of this item."""
 
 Uncertain = Literal["ignore", "positive", "negative"]
 """What an uncertain state counts as."""
@@ -79,7 +76,7 @@ def item_labels(
 def truth(states: Codes, uncertain: Uncertain, absent: Absent) -> tuple[Codes, Codes]:
     """Which of the states (N, C), an array or a tensor, are positive, and which are known; what is not known
     is left out of training and scores. What a collection's labels never speak of is never known."""
-    unsure, missing = states == State.UNCERTAIN, states == UNLISTED
+    unsure, missing = states == State.UNCERTAIN, states == NOT_MENTIONED
     positive, known = states == State.POSITIVE, states >= State.NEGATIVE
     if uncertain != "ignore":
         known = known | unsure
@@ -91,9 +88,9 @@ def truth(states: Codes, uncertain: Uncertain, absent: Absent) -> tuple[Codes, C
 
 
 def joined(parts: Sequence[ItemLabels]) -> ItemLabels:
-    """The items of several collections, one after another; what one does not speak of is `UNASKED`."""
+    """The items of several collections, one after another; what one does not speak of is `NOT_LABELLED`."""
     names = tuple(dict.fromkeys(name for part in parts for name in part.observations))
-    states = np.full((sum(len(part.states) for part in parts), len(names)), UNASKED, dtype=np.int8)
+    states = np.full((sum(len(part.states) for part in parts), len(names)), NOT_LABELLED, dtype=np.int8)
     start = 0
     for part in parts:
         columns = [names.index(name) for name in part.observations]

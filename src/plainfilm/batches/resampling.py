@@ -45,7 +45,7 @@ def resample(
     rows, columns = film.shape
     left, top, right, bottom = box or (0.0, 0.0, float(columns), float(rows))
     if how.library == "pillow":
-        image = Image.fromarray(_rounded(film))
+        image = Image.fromarray(whole_grey(film))
         return np.asarray(image.resize((width, height), _PILLOW[how.filter], box=(left, top, right, bottom)))
     part = film[
         round(top) : max(round(bottom), round(top) + 1), round(left) : max(round(right), round(left) + 1)
@@ -53,11 +53,12 @@ def resample(
     if how.library == "scikit_image" or how.filter == "area":
         values: Square = _by_weights(part, width, height, how, beyond)
     else:
-        values = _by_torch(_rounded(part) if how.library == "torch_uint8" else part, width, height, how)
-    return _rounded(values) if how.rounded else values.astype(np.float32)
+        values = _by_torch(whole_grey(part) if how.library == "torch_uint8" else part, width, height, how)
+    return whole_grey(values) if how.rounded else values.astype(np.float32)
 
 
-def _rounded(film: Square) -> Film:
+def whole_grey(film: Square) -> Film:
+    """`film` in uint8, rounded and within 0 to 255."""
     if film.dtype == np.uint8:
         return film.view(np.uint8)
     return np.clip(np.rint(film), 0, 255).astype(np.uint8)
@@ -112,13 +113,7 @@ def _enlarged(before: int, after: int) -> NDArray[np.float64]:
 @lru_cache(maxsize=16)
 def _linear(before: int, after: int) -> NDArray[np.float64]:
     """Between the two nearest centres; what lies beyond the outermost ones has no weight."""
-    places = (np.arange(after) + 0.5) * (before / after) - 0.5
-    first = np.floor(places).astype(int)
-    weights = np.zeros((after, before + 2))  # with a pixel beyond either edge
-    rows = np.arange(after)
-    weights[rows, first + 1] = 1 - (places - first)
-    weights[rows, np.minimum(first + 2, before + 1)] += places - first
-    return weights[:, 1:-1]
+    return _between(before, after, np.ones(1))
 
 
 @lru_cache(maxsize=16)
@@ -129,7 +124,18 @@ def _blurred(before: int, after: int) -> NDArray[np.float64]:
         return _linear(before, after)
     reach = int(_GAUSSIAN_REACH * sigma + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    distance = np.arange(before)[:, None] - np.arange(before)
-    near = np.abs(distance) <= reach
-    blur = np.where(near, kernel[np.clip(distance + reach, 0, 2 * reach)], 0.0) / kernel.sum()
-    return _linear(before, after) @ blur
+    return _between(before, after, kernel / kernel.sum())
+
+
+def _between(before: int, after: int, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Between the two nearest centres of pixels that `kernel` (odd length) was applied to."""
+    reach = len(kernel) // 2
+    places = (np.arange(after) + 0.5) * (before / after) - 0.5
+    first = np.floor(places).astype(int)
+    weights = np.zeros((after, before))
+    for pixel, share in ((first, first + 1 - places), (first + 1, places - first)):
+        share = np.where((pixel >= 0) & (pixel < before), share, 0.0)
+        distance = np.arange(before) - pixel[:, None]
+        near = np.abs(distance) <= reach
+        weights += np.where(near, kernel[np.clip(distance + reach, 0, 2 * reach)], 0.0) * share[:, None]
+    return weights

@@ -1,7 +1,7 @@
 """Films to the squares an encoder takes, exactly as `Preprocessing` says, and where each pixel goes.
 
 A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black around them) and changes of
-size. `resize_to` applies them to a film, `input_geometry` to its coordinates, so that boxes and pixels agree.
+size. `resize_to` applies them to a film, `fixed_geometry` to its coordinates, so that boxes and pixels agree.
 """
 
 from __future__ import annotations
@@ -16,16 +16,6 @@ from numpy.typing import NDArray
 from plainfilm.batches.resampling import Film, Square, resample
 from plainfilm.geometry import Geometry
 from plainfilm.io.preprocessing import Preprocessing, Resampling
-
-
-@dataclass(frozen=True)
-class _Axes:
-    """Where a point (x, y) of a film lies after some steps: `x * scale_x + offset_x`, likewise y."""
-
-    scale_x: float = 1.0
-    scale_y: float = 1.0
-    offset_x: float = 0.0
-    offset_y: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,24 +60,22 @@ def resize_to(film: Film, preprocessing: Preprocessing) -> Square:
         if isinstance(step, _Window):
             square = _windowed(square, step)
         else:
-            square = resample(square, step.width, step.height, step.how, step.box, _zero_of(preprocessing))
+            square = resample(square, step.width, step.height, step.how, step.box, zero_of(preprocessing))
     return square
 
 
-def input_geometry(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
-    """Where `resize_to` puts what is on a film of this size."""
-    found = _Axes()
-    for step in _steps(width, height, preprocessing):
+def fixed_geometry(film: tuple[int, int], preprocessing: Preprocessing) -> Geometry:
+    """Where `resize_to` puts what is on a film of (width, height) pixels."""
+    ends = np.array([[0.0, 0.0], [1.0, 1.0]]) * preprocessing.size
+    # Backwards from the corners of the square to the film's coordinates.
+    for step in reversed(_steps(*film, preprocessing)):
         if isinstance(step, _Window):
-            found = _moved(found, 1.0, 1.0, -step.left, -step.top)
+            ends += (step.left, step.top)
         else:
             left, top, right, bottom = step.box
-            x, y = step.width / (right - left), step.height / (bottom - top)
-            found = _moved(found, x, y, -left * x, -top * y)
-    left, top = -found.offset_x / found.scale_x, -found.offset_y / found.scale_y
-    size = preprocessing.size
-    box = (left, top, left + size / found.scale_x, top + size / found.scale_y)
-    return Geometry((width, height), size, box)
+            ends = ends * ((right - left) / step.width, (bottom - top) / step.height) + (left, top)
+    (left, top), (right, bottom) = ends.tolist()
+    return Geometry(film, preprocessing.size, (left, top, right, bottom))
 
 
 def pad_to_square(array: Film) -> Film:
@@ -185,22 +173,15 @@ def _windowed(film: Pixels, window: _Window) -> Pixels:
     return square
 
 
-def _moved(before: _Axes, x: float, y: float, right: float, down: float) -> _Axes:
-    """`before`, then scaled by (x, y), then moved by (right, down)."""
-    return _Axes(
-        before.scale_x * x, before.scale_y * y, before.offset_x * x + right, before.offset_y * y + down
-    )
-
-
 def stretched(film: Film) -> Film:
-    """A film whose grey values reach from 0 to 255."""
+    """`film` with its darkest value at 0 and its brightest at 255."""
     low = int(film.min())
     spread = (film.astype(np.float64) - low) / max(1, int(film.max()) - low) * 255
     stretched: NDArray[np.uint8] = spread.astype(np.uint8)  # rounds down, as the published code does
     return stretched
 
 
-def _zero_of(preprocessing: Preprocessing) -> float:
+def zero_of(preprocessing: Preprocessing) -> float:
     """The grey value that is 0 in `value_range`, which may lie outside 0 to 255."""
     black, white = preprocessing.value_range
     return -black / (white - black) * 255

@@ -8,32 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
 
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.label_fractions import in_share, patient_places
 from plainfilm.batches.labels import (
-    UNASKED,
-    UNLISTED,
     ItemLabels,
     check_observations,
     item_labels,
     joined,
 )
 from plainfilm.batches.sentences import StudySentences, by_study, letters
-from plainfilm.batches.shares import in_share, patient_places
 from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import check_origins, origins
-from plainfilm.config import Settings
-from plainfilm.errors import DataError, nearest
-from plainfilm.metrics.findings import States
+from plainfilm.collection.labels import NOT_LABELLED
+from plainfilm.errors import DataError
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.seeding import stable_hash
-from plainfilm.text.rules import TEXT_RULES
-from plainfilm.types import State, View
+from plainfilm.types import State
 
 __all__ = ["DataConfig", "Rows", "build_rows", "letters"]
 
@@ -45,97 +41,6 @@ Requirement = frozenset[str]
 
 TEXT: tuple[Requirement, ...] = (frozenset({"text"}),)
 LABELS: tuple[Requirement, ...] = (frozenset({"labels"}),)
-
-
-class DataConfig(Settings):
-    """The `data` part of a recipe: what an item is and how it is drawn.
-
-    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
-    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
-    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
-    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
-    augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe, brightness
-    and contrast then do nothing. cache_features: what a frozen image encoder makes of films that are not
-    augmented is computed once and kept on disk (`training.frozen_features`).
-    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
-    an item are mirrored, and left and right in its words with them; never by default, as the heart then
-    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
-    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
-    again. workers: loading threads, 0 for none beside the training one.
-
-    Of objectives that take two views and two texts. pair_views: any two films of a study, or a frontal and a
-    lateral one where it has both. text_pairs: "whole" draws each text from all sections the rule reads,
-    "sections" takes two sections where there are two. shuffle: sentences of a whole text in random order.
-    paraphrase: how often a text is said in other words; above 0, a section that serves twice is so the second
-    time, in validation too. paraphrase_by: where the words of each sentence come from, the first that knows
-    any: "rules" (`prompts.paraphrase`), or "table", the back-translations of the collection.
-
-    Of labels. label_origin: whose labels, in order of preference; none takes the corpus' own. observations:
-    only these are read; `None` reads all. For a classifier they are what it answers, in this order.
-
-    Of studies without text. prompts: the pack (a name or file) that makes texts of their labels; without
-    one they are left out. negatives: how many of the observations that are not
-    there are said of an item whose labels speak of every observation; `None` says all. unlisted: whether what
-    the labels of an item do not speak of is "unknown", or "absent" as in a table that lists what there is.
-
-    balance: how much the sizes of several collections count in what is drawn from each; 1 as they are, 0 all
-    alike. share: train on this share of the patients of the training split, stratified by label and the same
-    for a `share_seed` (`batches.shares`); `None` takes all.
-    """
-
-    text: str = "best_section"
-    sentences: int | None = Field(default=1, ge=1)
-    min_letters: int = Field(default=3, ge=1)
-    item: Literal["image", "study"] = "image"
-    views: tuple[View, ...] | None = None
-    augment: bool = True
-    cache_features: bool = True
-    crop_area: tuple[float, float] = (0.75, 1.0)
-    rotation: float = Field(default=0.0, ge=0.0, le=45.0)
-    flip: float = Field(default=0.0, ge=0.0, le=1.0)
-    max_films: int = Field(default=4, ge=1)
-    clahe: float = Field(default=0.0, ge=0.0, le=1.0)
-    brightness: float = Field(default=0.0, ge=0.0, le=0.9)
-    contrast: float = Field(default=0.0, ge=0.0, le=0.9)
-    cache: int | None = Field(default=256, ge=16)
-    workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    drop_last: bool = False
-    pair_views: Literal["any", "frontal_lateral"] = "any"
-    text_pairs: Literal["whole", "sections"] = "whole"
-    shuffle: bool = False
-    paraphrase: float = Field(default=0.0, ge=0.0, le=1.0)
-    paraphrase_by: tuple[Literal["rules", "table"], ...] = Field(default=("rules",), min_length=1)
-    prompts: str | None = None
-    label_origin: tuple[str, ...] = ()
-    observations: tuple[str, ...] | None = None
-    negatives: int | None = Field(default=3, ge=0)
-    unlisted: Literal["unknown", "absent"] = "unknown"
-    balance: float = Field(default=1.0, ge=0.0, le=1.0)
-    share: float | None = Field(default=None, gt=0.0, le=1.0)
-    share_seed: int = 0
-
-    @field_validator("text")
-    @classmethod
-    def _known_rule(cls, value: str) -> str:
-        if value not in TEXT_RULES:
-            raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
-        return value
-
-    @field_validator("prompts")
-    @classmethod
-    def _sound_pack(cls, value: str | None) -> str | None:
-        if value is not None:
-            load_pack(value)
-        return value
-
-    @model_validator(mode="after")
-    def _areas(self) -> Self:
-        if self.paraphrase_by != ("rules",) and not self.paraphrase:
-            raise ValueError("paraphrase_by says how, but paraphrase is 0; say how often, such as 0.5")
-        low, high = self.crop_area
-        if not 0.0 < low <= high <= 1.0:
-            raise ValueError("crop_area is [low, high] with 0 < low <= high <= 1")
-        return self
 
 
 @dataclass(frozen=True)
@@ -179,18 +84,19 @@ class Rows:
 
     def says_of(self, observation: str) -> bool:
         """Whether the labels of any item speak of `observation`."""
-        return bool((self.states[:, self.observations.index(observation)] > UNLISTED).any())
+        return bool((self.states[:, self.observations.index(observation)] > NOT_MENTIONED).any())
 
     def asked(self, observations: Sequence[str]) -> Rows:
-        """The same items with the labels of `observations`, in their order; what is not here is `UNASKED`."""
-        states = np.full((len(self), len(observations)), UNASKED, dtype=np.int8)
+        """The same items with the labels of `observations`, in their order; what is not here is
+        `NOT_LABELLED`."""
+        states = np.full((len(self), len(observations)), NOT_LABELLED, dtype=np.int8)
         for place, name in enumerate(observations):
             if name in self.observations:
                 states[:, place] = self.states[:, self.observations.index(name)]
         return replace(self, observations=tuple(observations), states=states)
 
     def share(self, share: float, seed: int) -> Rows:
-        """The items of a share of the patients, see `batches.shares`."""
+        """The items of a share of the patients, see `batches.label_fractions`."""
         kept = in_share(patient_places(self.patients, self.states, seed), share)
         images, image_ends = _cut(self.images, self.image_ends, kept)
         sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
@@ -386,7 +292,7 @@ def _with_labels(
 ) -> tuple[list[_Item], ItemLabels]:
     """The items that labels say something of, and what; silence does where `unlisted` is absent."""
     labels = item_labels(collection, [item[2] for item in items], config.label_origin, config.observations)
-    least = UNLISTED if config.unlisted == "absent" else State.UNCERTAIN
+    least = NOT_MENTIONED if config.unlisted == "absent" else State.UNCERTAIN
     is_kept: NDArray[np.bool_] = np.any(labels.states >= least, axis=1)
     kept = [item for item, has in zip(items, is_kept, strict=True) if has]
     return kept, ItemLabels(labels.observations, labels.states[is_kept])
@@ -411,6 +317,8 @@ def _with_text(
 
 
 def _can_say(pack: PromptPack, names: Sequence[str], case: States, config: DataConfig) -> bool:
-    stated = {name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > UNLISTED}
+    stated = {
+        name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > NOT_MENTIONED
+    }
     absent = names if config.unlisted == "absent" else ()
     return pack.can_say(stated, [name for name in absent if name not in stated])

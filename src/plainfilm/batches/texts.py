@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from plainfilm.batches.batch import RowWise
-from plainfilm.batches.labels import UNLISTED
-from plainfilm.batches.rows import DataConfig, Rows
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.rows import Rows
 from plainfilm.batches.targets.base import Encodes, ItemFilms, TargetSource
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.prompts import PromptPack, load_pack
 from plainfilm.prompts.paraphrase import paraphrase
 from plainfilm.seeding import generator, stable_hash
@@ -262,5 +263,5 @@ class LabelTexts:
 def states_of(rows: Rows, index: int) -> tuple[dict[str, State], list[str]]:
     """What the labels say of item `index`, and what they speak of elsewhere but not here."""
     codes = dict(zip(rows.observations, rows.states[index].tolist(), strict=True))
-    stated = {name: State(code) for name, code in codes.items() if code > UNLISTED}
-    return stated, [name for name, code in codes.items() if code == UNLISTED]
+    stated = {name: State(code) for name, code in codes.items() if code > NOT_MENTIONED}
+    return stated, [name for name, code in codes.items() if code == NOT_MENTIONED]

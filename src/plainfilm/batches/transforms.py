@@ -16,11 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from plainfilm.batches.clahe import CLIP_LIMIT, equalise
-from plainfilm.batches.resampling import Film, Square, resample
-from plainfilm.batches.resizing import pad_to_square, stretched
-from plainfilm.batches.rows import DataConfig
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.resampling import Film, Square, resample, whole_grey
+from plainfilm.batches.resizing import pad_to_square, stretched, zero_of
 from plainfilm.geometry import Geometry
-from plainfilm.io.preprocessing import Preprocessing, Resampling
+from plainfilm.io.preprocessing import Preprocessing
 
 
 def draw_geometry(
@@ -38,10 +38,7 @@ def draw_geometry(
     edges of a wide film; where it squashes, of the whole film in its proportions. `rotation` is the largest
     angle in degrees.
     """
-    (width, height), padding = film, (0, 0)
-    if preprocessing.fit == "pad":
-        padding, width = ((max(film) - width) // 2, (max(film) - height) // 2), max(film)
-        height = width
+    padding, (width, height) = _padding(film) if preprocessing.fit == "pad" else ((0, 0), film)
     share = math.sqrt(rng.uniform(*config.crop_area))
     wide, high = width * share, height * share
     if preprocessing.fit == "crop":
@@ -49,23 +46,29 @@ def draw_geometry(
     left, top = rng.uniform(0.0, width - wide), rng.uniform(0.0, height - high)
     angle = rng.uniform(-config.rotation, config.rotation) if config.rotation else 0.0
     box = (left, top, left + wide, top + high)
+    if preprocessing.library != "pillow":  # the others take whole pixels
+        box = (round(left), round(top), round(left + wide), round(top + high))
     return Geometry(film, preprocessing.size, box, padding, angle, mirrored)
 
 
-def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Square:
-    """The square (S, S) that `geometry` makes of a film (H, W), by the filter of the preprocessing where
-    Pillow has it, else bilinear."""
+def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Film:
+    """The square (S, S) that a random `geometry` makes of a film (H, W), scaled as `preprocessing` says, in
+    whole grey values."""
     film = stretched(array) if preprocessing.stretch else array
-    if geometry.padding != (0, 0):
+    if preprocessing.fit == "pad":
         film = pad_to_square(film)
+    left, top, right, bottom = geometry.box
     if geometry.angle:
         left, top, right, bottom = geometry.box
         centre = ((left + right) / 2, (top + bottom) / 2)
-        turned = Image.fromarray(film).rotate(geometry.angle, Image.Resampling.BILINEAR, center=centre)
-        film = np.asarray(turned)
-    how = preprocessing if preprocessing.library == "pillow" else Resampling()
-    square = resample(film, geometry.size, geometry.size, how, geometry.box)
-    return square[:, ::-1] if geometry.mirrored else square
+        image = Image.fromarray(film).rotate(geometry.angle, Image.Resampling.BILINEAR, center=centre)
+        film = np.asarray(image)
+    side, zero = preprocessing.side if preprocessing.second else geometry.size, zero_of(preprocessing)
+    square = resample(film, side, side, preprocessing, geometry.box, zero)
+    if preprocessing.second:
+        square = resample(square, geometry.size, geometry.size, preprocessing.second, None, zero)
+    whole = whole_grey(square)
+    return whole[:, ::-1] if geometry.mirrored else whole
 
 
 def recolour(square: Square, rng: np.random.Generator, config: DataConfig) -> Square:
@@ -80,6 +83,12 @@ def recolour(square: Square, rng: np.random.Generator, config: DataConfig) -> Sq
         factor = 1.0 + rng.uniform(-config.contrast, config.contrast)
         square = _scaled(square, factor, float(square.mean()))
     return square
+
+
+def _padding(film: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Columns and rows of black before a film of (width, height), and the size of the square they make."""
+    side = max(film)
+    return ((side - film[0]) // 2, (side - film[1]) // 2), (side, side)
 
 
 def to_tensor(films: Square, preprocessing: Preprocessing) -> Tensor:

@@ -56,6 +56,7 @@ OBSERVATIONS = {
 """What the outputs of a classifier mean, by the table it was trained on; a checkpoint has no names."""
 
 _TEXT = "text_encoder.text_encoder."
+_EMBEDDINGS = "embeddings.word_embeddings.weight"
 _RESNET, _SWIN = "image_encoder.resnet.", "image_encoder.image_encoder."
 _HEAD = "classifier.classification_head."
 _UNUSED = (
@@ -91,11 +92,21 @@ def read(path: Path, config: Config) -> Imported:
     """
     checkpoint, settings = open_checkpoint(path, config.weights)
     kind = checkpoint.stated.model.name.lower()
+    _check_first(checkpoint, kind == "clip_custom")
     if kind == "clip_custom":
         return _image_text_model(as_pair(checkpoint, settings), config)
     if kind == "finetune_classification":
         return _classifier(checkpoint, config)
     raise ModelError(f"{path}: its model is '{kind[:40]}'; CXR-CLIP has clip_custom, finetune_classification")
+
+
+def _check_first(checkpoint: CxrClipFile[Stated], reads_texts: bool) -> None:
+    # A file without weights is told by the tensor it lacks, before settings that only such a file lacks.
+    where = str(checkpoint.path)
+    if checkpoint.is_resnet:
+        shape_of(checkpoint.tensors, f"{_RESNET}conv1.weight", 4, where)
+    if reads_texts:
+        shape_of(checkpoint.tensors, f"{_TEXT}{_EMBEDDINGS}", 2, where)
 
 
 def _image_text_model(checkpoint: CxrClipFile[StatedPair], config: Config) -> Imported:
@@ -172,7 +183,7 @@ def _image(checkpoint: CxrClipFile[Stated], config: Config, told: str | None) ->
 def _projection(checkpoint: CxrClipFile[StatedPair]) -> ProjectionConfig:
     where, stated = str(checkpoint.path), checkpoint.stated.model.projection_head
     if stated is None:
-        _, width = shape_of(checkpoint.tensors, f"{_TEXT}embeddings.word_embeddings.weight", 2, where)
+        _, width = shape_of(checkpoint.tensors, f"{_TEXT}{_EMBEDDINGS}", 2, where)
         return ProjectionConfig(kind="none", dimension=width)
     dimension, _ = shape_of(checkpoint.tensors, "image_projection.projection.weight", 2, where)
     return ProjectionConfig(kind=_PROJECTION[stated.name], dimension=dimension, dropout=stated.dropout)

@@ -48,7 +48,7 @@ def command(
         return
     from plainfilm import download
     from plainfilm.cli.console import console_progress
-    from plainfilm.download.pace import Pace
+    from plainfilm.download.retry_policy import Pace
 
     download.corpus(source).parts(source, edition)
     if out is None and not show:
@@ -92,7 +92,7 @@ def _ask(host: str, user: str | None) -> tuple[str, str]:
 
 
 def _show_corpora(as_json: bool) -> None:
-    from plainfilm.download.catalogue import corpus, corpus_names
+    from plainfilm.download.corpus_index import corpus, corpus_names
 
     entries = {name: corpus(name) for name in corpus_names()}
     if as_json:

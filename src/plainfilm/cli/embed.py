@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
     from plainfilm.bank import build_bank
-    from plainfilm.bank.items import Choice
+    from plainfilm.bank.items import ItemFilter
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.errors import UsageError, nearest
@@ -43,6 +43,6 @@ def command(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
     opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
-    choice = Choice(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
+    choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
     bank = build_bank(predictor, opened, what.value, out, choice, console_progress())
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

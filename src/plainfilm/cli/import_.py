@@ -19,7 +19,8 @@ def command(
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="What the checkpoint does not tell, e.g. pooling=first_patch."
+            metavar="[KEY=VALUE]...",
+            help="What the checkpoint does not tell, e.g. pooling=first_patch; or weights=ema.",
         ),
     ] = None,
     *,

@@ -30,6 +30,12 @@ def command(
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Another option of the source; repeat it.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="For dicom_folder: the file with the key of the pseudonyms; OUT.deid-key otherwise."
+        ),
+    ] = None,
     tables_only: Annotated[
         bool, typer.Option("--tables-only", help="Read what the tables say; open no film.")
     ] = False,
@@ -45,7 +51,7 @@ def command(
     in the table `rejected`.
     """
     from plainfilm.cli.console import console_progress
-    from plainfilm.collection import prepare
+    from plainfilm.collection.prepare import first_rejected, prepare
     from plainfilm.config import override
     from plainfilm.io.folders import default_options
 
@@ -53,8 +59,11 @@ def command(
     if raw is None:
         raw = _raw_of_environment(source)
         options = default_options(source) | options
+    if key is not None:
+        options["key"] = key
     if column:
         options["columns"] = _columns(column)
+    progress = console_progress()
     collection = prepare(
         source,
         raw,
@@ -65,8 +74,10 @@ def command(
         tables_only=tables_only,
         keep_refused=force,
         replace_present=replace,
-        progress=console_progress(),
+        progress=progress,
     )
+    for line in first_rejected(collection):
+        progress.say(f"rejected: {line}")
     rows = {name: table["rows"] for name, table in collection.meta["tables"].items()}
     sys.stdout.write(
         f"{out}: {rows['studies']} studies, {rows['images']} images, {rows['sentences']} sentences; "

@@ -32,15 +32,15 @@ def command(
 ) -> None:
     """Retrieve the items of a bank that are closest to a film or a text."""
     from plainfilm.bank import Bank
-    from plainfilm.bank.ask import ask
-    from plainfilm.bank.compose import Composition
+    from plainfilm.bank.query import ask
+    from plainfilm.bank.selection import SelectionConfig
     from plainfilm.config import build
     from plainfilm.predictor import load
 
     if (image is None) == (text is None):
         raise UsageError("give either --image FILE or --text TEXT")
     settings = {"k": k, "threshold": threshold, "margin": margin, "diversity": diversity}
-    composition = build(Composition, settings, "retrieve")
+    composition = build(SelectionConfig, settings, "retrieve")
     document = ask(load(model, trust_code=trust_code), Bank.open(bank), composition, image=image, text=text)
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

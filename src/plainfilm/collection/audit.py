@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.data_warnings import warnings_of
+from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
-from plainfilm.collection.repeats import EXAMPLES, Entry, by_name, near_duplicates, repeated
-from plainfilm.collection.warnings_of import warnings_of
 from plainfilm.errors import UsageError
 from plainfilm.text.rules import normalise
 
@@ -75,7 +75,7 @@ def _patients_in_several_splits(studies: pd.DataFrame) -> Iterator[Entry]:
 def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd.DataFrame:
     """One row per study with text: its findings, impression and other sections, folded."""
     sections = _joined(collections, "sections")
-    kept = sections[sections["section"].isin(("findings", "impression", "other"))]
+    kept = sections[sections["section"].isin(("findings", "impression", "findings_and_impression", "other"))]
     texts = kept.groupby(["collection", "study_id"], sort=False)["text"].agg(" ".join).map(normalise)
     return texts.reset_index().merge(places, on=["collection", "study_id"])
 

@@ -1,9 +1,9 @@
 """Says the sentences of a collection in other words, by translating them there and back.
 
-Back-translation (Sennrich et al. 2016, arXiv:1511.06709; used so by CXR-CLIP, arXiv:2310.13292) as a job that
-is done once: different sentences are translated once each, every translation is checked
-(`prompts.faithful`), and what passes becomes rows of the table `text_variants`. Finished work is kept in a
-journal beside the tables, so that a killed job goes on where it was.
+Back-translation (Sennrich et al. 2016, arXiv:1511.06709; used so by CXR-CLIP, arXiv:2310.13292) as a job
+that is done once: different sentences are translated once each, every translation is checked
+(`prompts.consistency_check`), and what passes becomes rows of the table `text_variants`. Finished work is
+kept in a journal beside the tables, so that a killed job goes on where it was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.progress import SILENT, Progress
-from plainfilm.prompts.faithful import UNREAD, can_be_checked, why_unfaithful
+from plainfilm.prompts.consistency_check import UNREAD, can_be_checked, why_unfaithful
 from plainfilm.text.translation import Translator
 
 TABLE = "text_variants"

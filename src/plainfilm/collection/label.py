@@ -24,6 +24,7 @@ from plainfilm.io.processes import in_processes
 from plainfilm.io.tables import write_json
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
+from plainfilm.labelling.reports import read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Label, State
 
@@ -134,14 +135,13 @@ def label_chunk(chunk: _Chunk) -> list[list[Row]]:
 def _label_study(study: _StudyText, labeller: Labeller) -> list[Row]:
     evidence: list[Label] = []
     of_sentences: list[Row] = []
-    for sentence in study.sentences:
-        found = labeller.label_sentence(sentence["text"])
+    read = read_report([sentence["text"] for sentence in study.sentences], labeller)
+    for sentence, found in zip(study.sentences, read.labels, strict=True):
         labels = [_in_report(label, sentence, study.sections) for label in found]
         states = {label.observation: label.state for label in labels}
         of_sentences += _rows("sentence", sentence["sentence_id"], states, labels, labeller.origin)
         evidence += labels
-    states = labeller.aggregate(evidence)
-    return _rows("study", study.study_id, states, evidence, labeller.origin) + of_sentences
+    return _rows("study", study.study_id, read.states, evidence, labeller.origin) + of_sentences
 
 
 def _rows(

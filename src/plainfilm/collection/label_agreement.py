@@ -13,7 +13,7 @@ from plainfilm.collection.label_origins import origins
 from plainfilm.collection.labels import LabelReader
 from plainfilm.metrics.agreement import agreement
 from plainfilm.metrics.bootstrap import Interval
-from plainfilm.metrics.findings import BLANK
+from plainfilm.metrics.findings import NOT_MENTIONED
 
 
 def label_agreement(collection: Collection) -> Iterator[dict[str, Any]]:
@@ -28,7 +28,7 @@ def label_agreement(collection: Collection) -> Iterator[dict[str, Any]]:
     readers = {origin: LabelReader(collection, [origin]) for origin in origins(collection, ("study",))}
     for one, other in combinations(readers, 2):
         sides = [(readers[origin], readers[origin].studies()) for origin in (one, other)]
-        is_labelled = np.all([(states != BLANK).any(axis=1) for _, states in sides], axis=0)
+        is_labelled = np.all([(states != NOT_MENTIONED).any(axis=1) for _, states in sides], axis=0)
         shared = [name for name in readers[one].first_stated if name in readers[other].observations]
         if not is_labelled.any() or not shared:
             continue

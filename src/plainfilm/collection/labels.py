@@ -39,23 +39,23 @@ from plainfilm.collection.label_origins import (
 )
 from plainfilm.errors import DataError
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.types import State
 
 Ints = NDArray[np.int64]
 Ranks = NDArray[np.uint8]
 
-NEVER_LABELLED = -3
+NOT_LABELLED = -3
 """The code of an observation that no label which is read speaks of, in a whole collection."""
 
-_STATE_OF_RANK = np.array([BLANK, State.NEGATIVE, State.UNCERTAIN, State.POSITIVE], dtype=np.int8)
+_STATE_OF_RANK = np.array([NOT_MENTIONED, State.NEGATIVE, State.UNCERTAIN, State.POSITIVE], dtype=np.int8)
 _RANK_OF_STATE = np.zeros(256, dtype=np.uint8)
 _RANK_OF_STATE[_STATE_OF_RANK] = np.arange(4)  # a negative code counts from the end
 _BLOCK = 1 << 20
 
 
 class LabelReader:
-    """What the labels of one collection from `origins` say; states are int8 codes (`State`, `BLANK`).
+    """What the labels of one collection from `origins` say; states are int8 codes (`State`, `NOT_MENTIONED`).
 
     observations: which are read; `None` reads all. targets: whose labels are read. decisive: only labels of
     these observations decide which of several origins speaks; `None`: all that are read. The attribute
@@ -94,7 +94,7 @@ class LabelReader:
 
     def items(self, rows: Ints, items: Ints, count: int) -> States:
         """States (count, C) of items that consist of one or several images of one study: the image in `rows`
-        (N,) belongs to the item of the number in `items` (N,). `BLANK` for an item without images."""
+        (N,) belongs to the item of the number in `items` (N,). `NOT_MENTIONED` for an item without images."""
         item_of = np.full(len(self._study_of_image), -1, dtype=np.int64)
         item_of[rows] = items
         return _STATE_OF_RANK[_strongest_rank(self._of_images(rows, item_of), items, count)]
@@ -244,7 +244,7 @@ class Labels:
         }
 
     def images(self, place: int, split: str | None, ids: Sequence[str]) -> States:
-        """States (N, C) of images of collection `place`; `NEVER_LABELLED` in the columns of observations that
+        """States (N, C) of images of collection `place`; `NOT_LABELLED` in the columns of observations that
         no label of the collection speaks of."""
         reader, rows = self._found(place, split, "image", ids)
         return self._in_columns(reader, reader.images(rows))
@@ -252,12 +252,12 @@ class Labels:
     def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
         """States (N, C) of the reports of studies of collection `place`."""
         reader, rows = self._found(place, split, "study", study_ids)
-        return np.maximum(self._in_columns(reader, reader.texts("study", rows)), BLANK)
+        return np.maximum(self._in_columns(reader, reader.texts("study", rows)), NOT_MENTIONED)
 
     def sentences(self, place: int, split: str | None, ids: Sequence[str]) -> States:
         """States (N, C) of sentences of collection `place`."""
         reader, rows = self._found(place, split, "sentence", ids)
-        return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), BLANK)
+        return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), NOT_MENTIONED)
 
     def _found(
         self, place: int, split: str | None, target: str, ids: Sequence[str]
@@ -267,7 +267,7 @@ class Labels:
         return self._readers[place, names], positions(pa.array(ids, pa.string()), known)
 
     def _in_columns(self, reader: LabelReader, states: States) -> States:
-        found = np.full((len(states), len(self.observations)), NEVER_LABELLED, dtype=np.int8)
+        found = np.full((len(states), len(self.observations)), NOT_LABELLED, dtype=np.int8)
         found[:, [self.observations.index(name) for name in reader.observations]] = states
         return found
 
@@ -343,7 +343,8 @@ def _named(readers: Sequence[LabelReader]) -> list[str]:
 def strongest(states: States, groups: Ints, count: int) -> States:
     """States (N, C) of N statements as one row per group: the strongest of each, (count, C).
 
-    groups: (N,) the number of each statement's group, below `count`; a group without statements is `BLANK`.
+    groups: (N,) the number of each statement's group, below `count`; a group without statements is
+    `NOT_MENTIONED`.
     """
     return _STATE_OF_RANK[_strongest_rank(_RANK_OF_STATE[states], groups, count)]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from plainfilm.collection.collection import Collection
 from plainfilm.errors import LeakageError
 from plainfilm.seeding import stable_hash
+from plainfilm.sources.common.person_ids import person_key
 
 Part = tuple[Collection, str]
 """A collection and the name of one of its splits."""
@@ -43,11 +44,15 @@ def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
 
 
 def _keyed(parts: Iterable[Part]) -> dict[int, str]:
-    """Patients by their keys: the same number in two corpora is not the same patient."""
+    """Patients by their keys: the same number in two corpora is not the same patient.
+
+    A patient has a key as spelled, which older models remember, and one that `7`, `007` and `7.0` share.
+    """
     return {
-        stable_hash("patient", part[0].corpus, patient): patient
+        stable_hash("patient", part[0].corpus, spelling): patient
         for part in parts
         for patient in patients_of([part])
+        for spelling in (patient, person_key(patient))
     }
 
 

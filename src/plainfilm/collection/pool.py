@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from plainfilm.collection.shard import Part, Shard, prepare_shard
+from plainfilm.collection.shard import Shard, ShardOutput, prepare_shard
 from plainfilm.io.processes import in_processes
 
 
-def run_shards(shards: Iterable[Shard], workers: int | None) -> Iterator[Part]:
+def run_shards(shards: Iterable[Shard], workers: int | None) -> Iterator[ShardOutput]:
     """The part of every shard, in order (see `shard.prepare_shard`), whatever a film does to its decoder."""
     careful = partial(prepare_shard, is_careful=True)
     return in_processes(prepare_shard, shards, workers, ("plainfilm.image_analysis.appearance",), careful)

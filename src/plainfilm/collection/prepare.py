@@ -19,6 +19,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 import plainfilm
@@ -26,7 +27,7 @@ from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.schema import FORMAT_VERSION, OPTIONAL_TABLES, TABLES
-from plainfilm.collection.shard import Order, Part, Shard, part_folder, shard_fingerprint
+from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.tables import read_parquet, write_json
 from plainfilm.progress import SILENT, Progress
@@ -36,14 +37,17 @@ from plainfilm.types import SPLITS, Rejection, Study
 
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
+_OUT = "out"
+"""The option by which a source is told the collection, where it takes one: it is none of the data's."""
+
 _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
 
 @dataclass(frozen=True)
-class _Plan:
+class PreparePlan:
     """Everything that says what is prepared, from where, to where."""
 
-    order: Order
+    order: PrepareConfig
     out: Path
 
     @property
@@ -86,9 +90,11 @@ def prepare(
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
     out = out.absolute()
-    stated = _options(source_name, options or {}, tables_only)
-    order = Order(source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused)
-    plan = _Plan(order, out)
+    stated = _options(source_name, options or {}, tables_only, out)
+    order = PrepareConfig(
+        source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused
+    )
+    plan = PreparePlan(order, out)
     _refuse_foreign(plan)
     present = None if replace_present else _present(plan, progress)
     if present is not None:
@@ -105,13 +111,15 @@ def prepare(
     return Collection.open(plan.out)
 
 
-def _options(source_name: str, options: Mapping[str, Any], tables_only: bool) -> dict[str, Any]:
-    if tables_only and "tables_only" not in source(source_name).Config.model_fields:
+def _options(source_name: str, options: Mapping[str, Any], tables_only: bool, out: Path) -> dict[str, Any]:
+    fields = source(source_name).Config.model_fields
+    if tables_only and "tables_only" not in fields:
         raise UsageError(f"--tables-only: source {source_name} cannot do without its films; leave it out")
-    return {**options, "tables_only": True} if tables_only else dict(options)
+    stated = {**options, "tables_only": True} if tables_only else dict(options)
+    return {**stated, _OUT: out} if _OUT in fields else stated
 
 
-def shards(plan: _Plan) -> Iterator[Shard]:
+def shards(plan: PreparePlan) -> Iterator[Shard]:
     """The studies of a plan in shards, refused ones as rejections; the same shards every time."""
     studies: list[Study] = []
     rejections: list[Rejection] = []
@@ -170,14 +178,14 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
     return known
 
 
-def _refuse_foreign(plan: _Plan) -> None:
+def _refuse_foreign(plan: PreparePlan) -> None:
     """Protects a folder that Plainfilm did not make, whatever is to be replaced."""
     ours = (plan.out / META).exists() or plan.work.is_dir()
     if plan.out.is_file() or (plan.out.is_dir() and not ours and any(plan.out.iterdir())):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
 
 
-def _present(plan: _Plan, progress: Progress) -> Collection | None:
+def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
     """The collection that is already there, if it is the one asked for.
 
     Raises:
@@ -196,14 +204,14 @@ def _present(plan: _Plan, progress: Progress) -> Collection | None:
     return collection
 
 
-def _inputs(plan: _Plan, fingerprints: Iterable[str]) -> str:
+def _inputs(plan: PreparePlan, fingerprints: Iterable[str]) -> str:
     digest = hashlib.sha256(plan.order.source_name.encode())
     for fingerprint in fingerprints:
         digest.update(fingerprint.encode())
     return digest.hexdigest()
 
 
-def _begin(plan: _Plan) -> None:
+def _begin(plan: PreparePlan) -> None:
     """Makes the work folder, or takes over the one of a preparation that was killed.
 
     A work folder without images is one whose publication had begun: where it had ended, the rest is
@@ -222,8 +230,8 @@ def _begin(plan: _Plan) -> None:
         raise CollectionError(f"{plan.out}: cannot be written ({error.strerror or error})") from None
 
 
-def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> list[Part]:
-    parts: list[Part] = []
+def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> list[ShardOutput]:
+    parts: list[ShardOutput] = []
 
     def studies() -> Iterator[int]:
         for part in run_shards(stream, workers):
@@ -235,7 +243,7 @@ def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> li
     return parts
 
 
-def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
+def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
     """Merges all parts into tables in the work folder and returns what `collection.json` will say."""
     folders = [part_folder(plan.work, part.number) for part in parts]
     tables: dict[str, dict[str, Any]] = {}
@@ -260,15 +268,31 @@ def _merge(plan: _Plan, parts: list[Part]) -> dict[str, Any]:
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in options.items()
+        if name != _OUT
+    }
 
 
 def _first_reason(work: Path) -> str:
     rejected = read_parquet(work / "rejected.parquet", TABLES["rejected"])
     if not len(rejected):
         return "the source found none"
-    path, reason = rejected["path"][0].as_py(), rejected["reason"][0].as_py()
-    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)} ({len(rejected)} rejected in all)"
+    return f"{_spoken(rejected, 0)} ({len(rejected)} rejected in all)"
+
+
+def first_rejected(collection: Collection, most: int = 3) -> list[str]:
+    """The first rows of `rejected` as lines for a person, without what may be text of a report."""
+    rejected = collection.table("rejected")
+    lines = [_spoken(rejected, row) for row in range(min(most, len(rejected)))]
+    more = len(rejected) - len(lines)
+    return [*lines, f"... and {more} more, in the table `rejected`"] if more else lines
+
+
+def _spoken(rejected: pa.Table, row: int) -> str:
+    path, reason = rejected["path"][row].as_py(), rejected["reason"][row].as_py()
+    return f"{_unspoken(path)}: {_QUOTED.sub(_unquoted, reason)}"
 
 
 def _unspoken(cell: str) -> str:
@@ -281,7 +305,7 @@ def _unquoted(quoted: re.Match[str]) -> str:
     return quoted[0] if spoken == quoted[1] else f"({spoken})"
 
 
-def _publish(plan: _Plan, meta: dict[str, Any]) -> None:
+def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
     """Moves images and tables into place; `collection.json` comes last and makes it a collection."""
     _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
     # All that takes room is written before anything that is there goes: moving takes none.

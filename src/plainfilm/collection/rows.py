@@ -32,6 +32,8 @@ class Rows:
     """Rows of every table, in the order they were added."""
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
+    """Studies of which something is rejected that is more than a word about it."""
 
     def add(self, table: str, **row: Any) -> None:
         """Adds one row."""
@@ -40,6 +42,8 @@ class Rows:
     def reject(self, path: str, reason: str, study_id: str | None) -> None:
         """Adds a row to `rejected`."""
         self.add("rejected", path=path, reason=reason, study_id=study_id)
+        if study_id and not (reason.startswith("label ") or "kept without" in reason):
+            self.lacking.add(study_id)
 
 
 def add_study(
@@ -54,7 +58,10 @@ def add_study(
     stored = [image for image in study.images if _add_image(image, study, rows, store, shown)]
     indication = _add_report(study, rows) if study.report is not None else None
     if not stored and len(rows.tables.get("sections", ())) == sections_before:
-        rows.reject(study.study_id, "the study has neither a usable image nor report text", study.study_id)
+        # What it had is rejected already, and is not counted twice.
+        if study.study_id not in rows.lacking:
+            reason = "the study has neither a usable image nor report text"
+            rows.reject(study.study_id, reason, study.study_id)
         return
     rows.add(
         "studies",

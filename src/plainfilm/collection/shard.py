@@ -39,7 +39,7 @@ Store = Callable[[Image], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Order:
+class PrepareConfig:
     """What every shard of a preparation is made with.
 
     `options` are the source's, `size` is the shortest side of stored images, `raw` what the source reads and
@@ -78,11 +78,11 @@ class Shard:
     number: int
     studies: tuple[Study, ...]
     rejections: tuple[Rejection, ...]
-    order: Order
+    order: PrepareConfig
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardOutput:
     """A finished shard: its rows by table, and the fingerprint of what it was made from."""
 
     number: int
@@ -109,12 +109,12 @@ def shard_fingerprint(shard: Shard) -> str:
     return digest.hexdigest()
 
 
-def _files(study: Study, order: Order) -> list[Path]:
+def _files(study: Study, order: PrepareConfig) -> list[Path]:
     images = () if order.tables_only else (image.path for image in study.images)
     return [*images, *study.files]
 
 
-def prepare_shard(shard: Shard, is_careful: bool = False) -> Part:
+def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
     """Writes the images and the part of a shard, or takes over the part that is already there.
 
     A film that crashes its decoder ends the process. With `is_careful` every film is opened in a process of
@@ -129,7 +129,7 @@ def prepare_shard(shard: Shard, is_careful: bool = False) -> Part:
     if finished is not None:
         return finished
     rows = _rows(shard, is_careful)
-    part = Part(
+    part = ShardOutput(
         shard.number,
         len(shard.studies),
         {name: len(table) for name, table in rows.tables.items()},
@@ -172,17 +172,17 @@ def _shower(raw: Path) -> Callable[[Path | str], str]:
     return lambda path: (path if isinstance(path, str) else path.as_posix()).removeprefix(base)
 
 
-def _finished(folder: Path, fingerprint: str, number: int) -> Part | None:
+def _finished(folder: Path, fingerprint: str, number: int) -> ShardOutput | None:
     marker = folder / "part.json"
     if not marker.is_file():
         return None
     noted = read_json(marker)
     if noted["fingerprint"] != fingerprint:
         return None
-    return Part(number, noted["studies"], noted["rows"], fingerprint)
+    return ShardOutput(number, noted["studies"], noted["rows"], fingerprint)
 
 
-def _publish(rows: Rows, part: Part, folder: Path) -> None:
+def _publish(rows: Rows, part: ShardOutput, folder: Path) -> None:
     # The name holds the process id, so that a worker that outlives its killed parent disturbs nobody.
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)

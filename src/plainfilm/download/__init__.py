@@ -1,7 +1,7 @@
 """Fetching the published corpora from where they live: `catalogue` says what, `run` does it."""
 
-from plainfilm.download.catalogue import corpus, corpus_names
-from plainfilm.download.places import Access
+from plainfilm.download.corpus_index import corpus, corpus_names
+from plainfilm.download.remote_hosts import Access
 from plainfilm.download.run import Summary, download, listing
 
 __all__ = ["Access", "Summary", "corpus", "corpus_names", "download", "listing"]

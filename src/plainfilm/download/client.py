@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from plainfilm import __version__
 from plainfilm.download.credentials import Credentials
-from plainfilm.download.pace import Pace, Retriable, asked_wait
+from plainfilm.download.retry_policy import Pace, Retriable, asked_wait
 from plainfilm.errors import DownloadError, MissingDependency, UsageError
 
 if TYPE_CHECKING:

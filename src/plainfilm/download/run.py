@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from plainfilm.download.catalogue import Corpus, Part, corpus
 from plainfilm.download.client import Refused
-from plainfilm.download.crew import Outcome, outcomes
+from plainfilm.download.corpus_index import Corpus, Part, corpus
+from plainfilm.download.download_state import Journal
 from plainfilm.download.item import Item
-from plainfilm.download.journal import Journal
-from plainfilm.download.pace import Pace
-from plainfilm.download.places import SUMS, Access, Place, agreement_page, place
+from plainfilm.download.remote_hosts import SUMS, Access, Place, agreement_page, place
+from plainfilm.download.retry_policy import Pace
 from plainfilm.download.transfer import Notify, fetch
 from plainfilm.download.unpack import unpack
+from plainfilm.download.worker_pool import Outcome, outcomes
 from plainfilm.errors import DownloadError, UsageError
 from plainfilm.io.files import replacing
 

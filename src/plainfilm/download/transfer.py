@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from plainfilm.download.client import Client, Refused, content_length
 from plainfilm.download.item import Item
-from plainfilm.download.pace import Retriable, Stopped
 from plainfilm.download.remote_zip import extract
+from plainfilm.download.retry_policy import Retriable, Stopped
 from plainfilm.errors import DownloadError
 
 if TYPE_CHECKING:

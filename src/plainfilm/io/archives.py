@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -22,8 +23,8 @@ from plainfilm.errors import DataError
 
 _ZIP, _TAR = ".zip", ".tar"
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MAX_MEMBER_BYTES = 2 << 30
-"""A larger member of an archive is refused: no film and no table of a film's size is."""
+MAX_MEMBER_BYTES = 512 << 20
+"""A larger member of an archive is refused: it is held in memory, and no film is so large."""
 
 
 def split_path(path: Path) -> tuple[Path, str] | None:
@@ -50,13 +51,13 @@ def open_binary(path: Path) -> BinaryIO:
         DataError: the archive is damaged, or the member is encrypted or too large.
     """
     inner = split_path(path)
-    return path.open("rb") if inner is None else BytesIO(_read_member(path, *inner))
+    return path.open("rb") if inner is None else _read_member(path, *inner)
 
 
 def read_bytes(path: Path) -> bytes:
     """All bytes of a file or of a member of an archive; raises as `open_binary`."""
     inner = split_path(path)
-    return path.read_bytes() if inner is None else _read_member(path, *inner)
+    return path.read_bytes() if inner is None else _read_member(path, *inner).getvalue()
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -97,7 +98,7 @@ def is_compressed_tar(path: Path) -> bool:
     return path.name.lower().endswith(_COMPRESSED)
 
 
-def _read_member(path: Path, archive: Path, name: str) -> bytes:
+def _read_member(path: Path, archive: Path, name: str) -> BytesIO:
     member = _members(*_state(archive)).get(name)
     if member is None:
         raise FileNotFoundError(2, "No such member of the archive", str(path))
@@ -106,13 +107,21 @@ def _read_member(path: Path, archive: Path, name: str) -> bytes:
     if member.offset is not None:
         with archive.open("rb") as stream:
             stream.seek(member.offset)
-            return stream.read(member.size)
+            return BytesIO(stream.read(member.size))
     try:
-        return _zip(*_state(archive)).read(name)
+        with _zip(*_state(archive)).open(name) as packed:
+            unpacked = BytesIO()
+            # In one piece, it would be held twice.
+            shutil.copyfileobj(packed, unpacked, _CHUNK_BYTES)
+        unpacked.seek(0)
+        return unpacked
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise DataError(f"{path}: cannot be unpacked ({error}); fetch {archive.name} again") from None
     except RuntimeError as error:  # it wants a password
         raise DataError(f"{path}: cannot be unpacked ({error}); unpack {archive.name} yourself") from None
+
+
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

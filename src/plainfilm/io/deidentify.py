@@ -14,12 +14,14 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from plainfilm.errors import DataError
+from plainfilm.io.person_names import spans
 
 KEY_VARIABLE = "PLAINFILM_DEID_KEY"
 SMALLEST_KEY = 16
@@ -29,6 +31,21 @@ OLDEST = 89
 BLANK = "___"
 """What stands where an identifier was taken out of a text, as in MIMIC-CXR."""
 
+_HOW_TO = "openssl rand -hex 32"
+_FEWEST_LETTERS = 6
+_ROWS = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "1q2w3e4r5t6y7u8i9o0p",
+)
+_WORDS_TYPED = (
+    *("password", "passwort", "secret", "plainfilm", "changeme", "hospital", "radiology", "admin", "letmein"),
+    *("default", "test", "example", "patient", "pseudonym", "deidentify", "deid", "welcome", "study", "key"),
+)
+_TYPED = (*_ROWS, *(row[::-1] for row in _ROWS))
 _DIGITS = 20
 _LARGEST = 1_000_000
 
@@ -56,9 +73,10 @@ def load_key(
     Where none of them is there, a random one is written to `default`, which only its owner may read.
 
     Raises:
-        DataError: the stated file cannot be read, a key is too short, or `default` cannot be written.
+        DataError: the stated file cannot be read, a key is empty, too short or may be guessed, or `default`
+            cannot be written.
     """
-    if stated is None and environment.get(KEY_VARIABLE):
+    if stated is None and KEY_VARIABLE in environment:
         return _checked(environment[KEY_VARIABLE].encode(), f"the environment variable {KEY_VARIABLE}")
     file = stated or default
     try:
@@ -72,9 +90,27 @@ def load_key(
 
 
 def _checked(key: bytes, where: str) -> bytes:
+    key = key.strip()
     if len(key) < SMALLEST_KEY:
-        raise DataError(f"{where}: a key of {len(key)} bytes is too short; it needs {SMALLEST_KEY} or more")
+        said = "is empty" if not key else f"a key of {len(key)} bytes is too short"
+        raise DataError(f"{where}: {said}; it needs {SMALLEST_KEY} bytes or more ({_HOW_TO})")
+    if _is_guessable(key):
+        raise DataError(f"{where}: the key may be guessed; make a random one ({_HOW_TO})")
     return key
+
+
+def _is_guessable(key: bytes) -> bool:
+    """Whether little of a key is left without words, sequences and repetitions that people type."""
+    text = key.decode("latin-1").casefold()
+    if (text + text).find(text, 1) <= len(text) // 2:
+        return True
+    for word in _WORDS_TYPED:
+        text = text.replace(word, "")
+    for run in _TYPED:
+        for length in range(len(run), 2, -1):
+            for start in range(len(run) - length + 1):
+                text = text.replace(run[start : start + length], "")
+    return len(set(text)) < _FEWEST_LETTERS
 
 
 def _make_key(file: Path) -> bytes:
@@ -154,14 +190,25 @@ def _age(text: str) -> str | None:
     return f"{OLDEST + 1:03d}Y" if unit == "Y" and number > OLDEST else f"{number:03d}{unit}"
 
 
-def scrub(text: str, identifiers: Iterable[str]) -> str:
-    """`text` with every one of `identifiers` (whole words, in any case) replaced by `___`.
+@dataclass(frozen=True)
+class Identifiers:
+    """What could name a person in a report: `names` as DICOM headers hold them, and other `words`."""
+
+    names: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+    def __or__(self, other: Identifiers) -> Identifiers:
+        return Identifiers(self.names | other.names, self.words | other.words)
+
+
+def scrub(text: str, identifiers: Identifiers) -> str:
+    """`text` with every one of `identifiers`, however it is written (`io.person_names`), replaced by `___`.
 
     This takes out what a header says of a person. What only the text says, such as the name of a relative,
     it cannot know: text from a hospital needs a tool made for that, and a person who looks.
     """
-    known = sorted({word.strip() for word in identifiers if len(word.strip()) > 1}, key=len, reverse=True)
-    if not known:
-        return text
-    pattern = "|".join(re.escape(word) for word in known)
-    return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", BLANK, text, flags=re.IGNORECASE)
+    kept, place = [], 0
+    for start, end in spans(text, identifiers.names, identifiers.words):
+        kept.append(text[place:start])
+        place = end
+    return BLANK.join([*kept, text[place:]])

@@ -1,5 +1,7 @@
 """What happens before something is downloaded from the Hugging Face hub: it is announced, or refused.
 
+And what is said of files of this machine that a library cannot read.
+
 The libraries that download retry for most of a minute when there is no network; one short look first
 gives the answer at once.
 """
@@ -11,6 +13,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -20,6 +23,7 @@ from plainfilm.errors import ModelError
 logger = logging.getLogger(__name__)
 
 _SECONDS = 5.0
+_POINTER = b"version https://git-lfs"
 
 
 def before_download(what: str, *, offline: bool) -> None:
@@ -43,6 +47,41 @@ def not_here(what: str, problem: str) -> ModelError:
         f"{what} is not on this machine and cannot be downloaded ({reason}): run once with a network so "
         "that it is kept, or copy its files here and name their path instead"
     )
+
+
+def unreadable(
+    what: str,
+    error: BaseException,
+    folder: Path | None = None,
+    problem: str = "its files are damaged or do not belong together",
+) -> ModelError:
+    """The error for files of this machine that a library cannot read, with the way out.
+
+    `folder` is where they lie; without one they are what the hub's cache keeps.
+    """
+    pointer = _pointer_in(folder)
+    if pointer is not None:
+        return ModelError(
+            f"{what}: '{pointer.name}' is not the file but what git keeps in its place (git-lfs): fetch it "
+            "with `git lfs pull`, or copy it again"
+        )
+    lines = str(error).strip().splitlines()
+    reason = lines[0].rstrip(".")[:200] if lines else type(error).__name__
+    way_out = "copy them again" if folder is not None else "delete them from the hub's cache and run again"
+    return ModelError(f"{what}: {problem} ({reason}); {way_out}")
+
+
+def _pointer_in(folder: Path | None) -> Path | None:
+    """A file of `folder` that is a pointer of git-lfs."""
+    if folder is None:
+        return None
+    files = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+    return next((path for path in files if _starts_with(path, _POINTER)), None)
+
+
+def _starts_with(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 @contextmanager

@@ -68,8 +68,12 @@ def read_image(
         raise UsageError(f"read_image takes the path of a file, not {_described(path)}")
     path = Path(path)
     with _opened(path) as stream:
-        if dicom.is_dicom(stream.read(dicom.HEAD), path.suffix):
+        _refuse_size(stream, path)
+        head = stream.read(dicom.HEAD)
+        if dicom.is_dicom(head, path.suffix):
             film = dicom.decode(stream, path, shortest_side, keep_refused)
+        elif not raster_images.is_image(head):
+            raise raster_images.no_image(path)
         else:
             stream.seek(0)
             film = raster_images.decode(stream.read(), path, shortest_side, flag_colours=flag_colours)
@@ -134,8 +138,7 @@ def _described(image: Any) -> str:
 
 
 def _grey_picture(image: Image.Image) -> NDArray[np.uint8]:
-    if image.width * image.height > raster_images.MAX_PIXELS:
-        raise ImageError(f"{image.width} x {image.height} pixels; refused as unsafe")
+    raster_images.refuse_memory(*image.size, 10)
     try:
         return np.asarray(raster_images.to_grey(ImageOps.exif_transpose(image)))
     except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:  # it reads its file only now
@@ -184,6 +187,13 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
             f"an array of {array.dtype} from {low:g} to {high:g}; films run from 0 to 1, or are uint8"
         )
     return np.rint(array.astype(np.float32) * 255.0).astype(np.uint8)
+
+
+def _refuse_size(stream: BinaryIO, path: Path) -> None:
+    """Refuses a file larger than any film; rewinds the stream."""
+    if stream.seek(0, os.SEEK_END) > archives.MAX_MEMBER_BYTES:
+        raise ImageError(f"{path}: has {stream.tell():,} bytes, more than any film; refused as unsafe")
+    stream.seek(0)
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from plainfilm.errors import ImageError
 
@@ -16,10 +18,35 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS = 2 * 89_478_485
 """More pixels than this are refused: twice Pillow's own limit, six times the largest detector."""
 
+MAX_MEMORY = 700_000_000
+"""A film that would take more bytes to decode is refused: colours of 116 million pixels, WebP of 38."""
+
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"MM\x00", b"MM\x2a", b"II\x2a", b"II\x2b", b"II\x00", b"BM", b"RIFF")
+_BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+"""What Pillow takes for a pixel; 4 for every other mode."""
+_BYTES_BESIDE = 2
+"""The grey film, and a copy of it as an array."""
+_WEBP_BYTES = 12
+"""Two canvases and a copy of one."""
+_MOST_SCANS = 100
+"""Progressive JPEG of more scans only wastes time: encoders write about ten."""
+_BAND_PIXELS = 1 << 22
+"""So many pixels at a time are converted."""
+
 _MANY_FRAMES = ("TIFF", "WEBP", "PNG")
 _JPEG = ("JPEG", "MPO")
 """MPO is what cameras and telephones write: a JPEG with a second one behind it."""
 _ORIENTATION, _PHOTOMETRIC, _WHITE_IS_ZERO = 0x0112, 262, 0
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How a film is turned upright, by its EXIF orientation."""
 _PNG_COLOUR_TYPES = (2, 4, 6)
 LOOKED_AT = 512
 _CHROMA, _SPREAD, _COLOURED = 20, 40, 0.0002
@@ -52,42 +79,97 @@ def decode(data: bytes, path: Path, shortest_side: int | None = None, *, flag_co
         ImageError: not an image, truncated, damaged, or too many pixels.
     """
     try:
+        _refuse_canvas(data)
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _refuse(image, data, path)
             orientation = image.getexif().get(_ORIENTATION, 1)
             width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
             if image.format in _JPEG:
                 _draft(image, shortest_side, flag_colours)
+                refuse_memory(*image.size, _bytes_a_pixel(image))
             image.load()
             flags = _colour_flag(image) if flag_colours else ()
-            # Even where nothing is to be turned, exif_transpose would copy every pixel.
-            upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-            array = reduce(np.asarray(to_grey(upright)), reduced_size((width, height), shortest_side))
+            grey = to_grey(image)
+            upright = grey.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else grey
+            array = reduce(np.asarray(upright), reduced_size((width, height), shortest_side))
             return Film(array, width, height, flags=flags)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
     except UnidentifiedImageError:
-        known = ", ".join(FORMATS)
-        raise ImageError(f"{path}: not an image that can be read ({known}, DICOM); convert it") from None
+        raise no_image(path) from None
     except Image.DecompressionBombError:
         raise ImageError(f"{path}: claims more than {MAX_PIXELS:,} pixels; refused as unsafe") from None
     except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:  # what Pillow raises on damage
         raise ImageError(f"{path}: is truncated or damaged ({error}); fetch the file again") from None
 
 
+def no_image(path: Path) -> ImageError:
+    """The error for a file of another kind."""
+    return ImageError(f"{path}: not an image that can be read ({', '.join(FORMATS)}, DICOM); convert it")
+
+
+def is_image(head: bytes) -> bool:
+    """Whether a file that begins so can be one that `decode` reads."""
+    return head.startswith(_STARTS)
+
+
+def _refuse_canvas(data: bytes) -> None:
+    """Refuses a WebP by the size in its header (RFC 9649): to open it takes memory already."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
+        return
+    width = height = 0
+    if data[12:16] == b"VP8X":
+        width, height = (int.from_bytes(data[place : place + 3], "little") + 1 for place in (24, 27))
+    elif data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif data[12:16] == b"VP8 ":
+        width, height = (int.from_bytes(data[place : place + 2], "little") & 0x3FFF for place in (26, 28))
+    refuse_memory(width, height, 4 + _WEBP_BYTES + _BYTES_BESIDE)
+
+
+def refuse_memory(width: int, height: int, bytes_a_pixel: int) -> None:
+    """Refuses a film that would take too much memory to decode.
+
+    Raises:
+        ImageError: it would.
+    """
+    asked = width * height * bytes_a_pixel
+    if asked > MAX_MEMORY:
+        raise ImageError(f"{width} x {height} pixels would take {asked / 1e9:.1f} GB; refused as unsafe")
+
+
 def _refuse(image: Image.Image, data: bytes, path: Path) -> None:
     if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{path}: {image.width} x {image.height} pixels; refused as unsafe")
+        raise ImageError(f"{image.width} x {image.height} pixels; refused as unsafe")
+    if image.format not in _JPEG:  # what a JPEG takes depends on how much of it is decoded
+        refuse_memory(*image.size, _bytes_a_pixel(image))
     frames = getattr(image, "n_frames", 1)
     if image.format in _MANY_FRAMES and frames > 1:
-        raise ImageError(f"{path}: has {frames} frames; save the film as a file of one frame")
+        raise ImageError(f"has {frames} frames; save the film as a file of one frame")
     # Pillow would keep the high byte of each sample, which of a film of 12 bits leaves four.
     if image.format == "PNG" and data[24] == 16 and data[25] in _PNG_COLOUR_TYPES:
-        raise ImageError(f"{path}: 16 bits in colour or with transparency; save it as 16-bit grey")
+        raise ImageError("16 bits in colour or with transparency; save it as 16-bit grey")
     # A download cut short may be filled up with zeros, which libjpeg decodes to grey without complaint.
     # Entropy-coded data never hold a marker, so the end marker must follow the last start of a scan.
     if image.format in _JPEG and _ends_early(data):
-        raise ImageError(f"{path}: is truncated (no end marker); fetch the file again")
+        raise ImageError("is truncated (no end marker); fetch the file again")
+    if "progressive" in image.info:
+        refuse_memory(*image.size, 2 * len(image.getbands()))  # libjpeg keeps all coefficients until the end
+        if data.count(b"\xff\xda") > _MOST_SCANS:
+            raise ImageError(f"has more than {_MOST_SCANS} scans; refused as unsafe")
     if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise ImageError(f"{path}: Pillow's LOAD_TRUNCATED_IMAGES is on and would hide damage; switch it off")
+        raise ImageError("Pillow's LOAD_TRUNCATED_IMAGES is on and would hide damage; switch it off")
+
+
+def _bytes_a_pixel(image: Image.Image) -> int:
+    """What decoding an image takes for each of its pixels."""
+    taken = _BYTES_OF_MODE.get(image.mode, 4)
+    if image.format == "WEBP":
+        taken += _WEBP_BYTES
+    if image.mode == "F" or image.mode.startswith("I"):
+        taken *= 2  # an array of them, to be scaled
+    return taken + _BYTES_BESIDE
 
 
 def _ends_early(jpeg: bytes) -> bool:
@@ -109,21 +191,42 @@ def to_grey(image: Image.Image) -> Image.Image:
         grey = scale_to_8bit(np.asarray(image))
         tags = getattr(image, "tag_v2", {})
         return Image.fromarray(255 - grey if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else grey)
+    if image.mode == "L" and "transparency" not in image.info:
+        return image
+    if image.mode == "YCbCr":
+        return image.getchannel("Y")
+    whole = Image.new("L", image.size)
+    for top, band in _bands(image):
+        whole.paste(_luma(band), (0, top))
+    return whole
+
+
+def _luma(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image)
-    if image.mode == "YCbCr":
-        return image.getchannel("Y")
-    return image if image.mode == "L" else image.convert("RGB").convert("L")
+    return image.convert("RGB").convert("L")
+
+
+def _bands(image: Image.Image, step: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """An image cut from side to side into bands of a multiple of `step` rows, and where each begins."""
+    rows = max(1, _BAND_PIXELS // image.width // step) * step
+    if rows >= image.height:
+        yield 0, image
+        return
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _colour_flag(image: Image.Image) -> tuple[str, ...]:
     if image.mode in ("L", "1", "LA", "La", "F") or image.mode.startswith("I"):
         return ()
     step = max(1, min(image.size) // LOOKED_AT)
-    samples = np.asarray(image if image.mode == "YCbCr" else image.convert("RGB"))[::step, ::step]
-    return colour_flag(samples.astype(np.int16), is_ycbcr=image.mode == "YCbCr")
+    is_ycbcr = image.mode == "YCbCr"
+    bands = (band if is_ycbcr else band.convert("RGB") for _, band in _bands(image, step))
+    samples = np.concatenate([np.asarray(band)[::step, ::step] for band in bands])
+    return colour_flag(samples.astype(np.int16), is_ycbcr=is_ycbcr)
 
 
 def colour_flag(samples: NDArray[np.int16], *, is_ycbcr: bool = False) -> tuple[str, ...]:
@@ -136,17 +239,28 @@ def colour_flag(samples: NDArray[np.int16], *, is_ycbcr: bool = False) -> tuple[
     return (f"coloured pixels ({100 * share:.2g} %)",) if share > _COLOURED else ()
 
 
-def scale_to_8bit(values: NDArray) -> NDArray[np.uint8]:
-    """Grey values of any type, the smallest finite one to 0 and the largest to 255.
+def scale_to_8bit(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey values (H, ...) of any type, the smallest finite one to 0 and the largest to 255.
 
     Such files rarely say how many of their bits are in use, and often it is 10, 12 or 15 of 16.
     """
-    values = values.astype(np.float32)
-    finite = np.isfinite(values)
-    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
+    rows = max(1, _BAND_PIXELS // max(1, values[:1].size))
+    bands = [values[top : top + rows] for top in range(0, len(values), rows)]
+    ends = [end for band in bands for end in _finite_ends(band)]
+    low, high = (min(ends), max(ends)) if ends else (np.float32(0), np.float32(0))
     scale = 255.0 / (high - low) if high > low else 0.0
-    grey = (np.where(finite, values, low) - low) * scale
-    return np.rint(grey).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for place, band in enumerate(bands):
+        floating = band.astype(np.float32)
+        shown = (np.where(np.isfinite(floating), floating, low) - low) * scale
+        grey[place * rows : (place + 1) * rows] = np.rint(shown)
+    return grey
+
+
+def _finite_ends(band: NDArray[Any]) -> tuple[np.float32, ...]:
+    """The smallest and the largest finite value; none where there is none."""
+    finite = band if band.dtype.kind in "biu" else band[np.isfinite(band)]
+    return (np.float32(finite.min()), np.float32(finite.max())) if finite.size else ()
 
 
 def reduced_size(size: tuple[int, int], shortest_side: int | None) -> tuple[int, int]:

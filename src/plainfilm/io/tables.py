@@ -1,76 +1,17 @@
-"""CSV in, Parquet and JSON in and out. Every write is atomic; every error names the file and the column."""
+"""Parquet and JSON in and out. Every write is atomic; every error names the file and the column."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plainfilm.errors import CollectionError, DataError, nearest
-from plainfilm.io.csv_files import encoding_of, open_bytes, require_columns
 from plainfilm.io.files import replacing
-
-
-def read_csv(path: Path | str, *, required: Sequence[str] = (), dtype: Any = str) -> pd.DataFrame:
-    """A CSV file as strings; a blank cell, and one that says NaN, is "".
-
-    Reads `.csv` and gzip (known by its content, not its name), UTF-8 with or without a byte order mark,
-    UTF-16 with one, and Windows-1252 where the bytes are no UTF-8. White space around headers is removed.
-    Columns beyond `required` are kept. `dtype` is pandas' own, for columns that are not text.
-
-    Raises:
-        DataError: no such file, empty, cut short, a header that occurs twice, a row with more cells than
-            the header, or a missing column (with the nearest header).
-    """
-    path = Path(path)
-    frame = _parse(path, encoding_of(path), dtype)
-    frame.columns = [str(header).strip() for header in frame.columns]
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise DataError(f"{path}: header '{repeated[0]}' occurs twice; rename one of the columns")
-    require_columns(path, list(frame.columns), required)
-    return frame
-
-
-def _parse(path: Path, encoding: str, dtype: Any) -> pd.DataFrame:
-    with open_bytes(path) as stream, warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            header = pd.read_csv(stream, encoding=encoding, header=None, nrows=1, dtype=str)
-            stream.seek(0)
-            frame = pd.read_csv(
-                stream,
-                encoding=encoding,
-                dtype=dtype,
-                index_col=False,
-                keep_default_na=False,
-                na_values=["NaN", "nan"] if dtype is str else None,
-                encoding_errors="replace" if encoding == "cp1252" else "strict",
-            )
-        except pd.errors.EmptyDataError:
-            raise DataError(f"{path}: is empty; expected a header row and data") from None
-        except pd.errors.ParserWarning:
-            raise DataError(f"{path}: rows have more cells than the header; is a header missing?") from None
-        except pd.errors.ParserError as error:
-            raise DataError(f"{path}: not a regular CSV ({_last_clause(error)}); quote the cell") from None
-        except UnicodeError:
-            raise DataError(f"{path}: is not text in {encoding}; save it as UTF-8") from None
-        except ValueError as error:
-            raise DataError(f"{path}: a value does not fit its column ({error})") from None
-    # pandas renames a repeated header to `name.1`; the raw row tells the truth about it.
-    raw = ["" if pd.isna(cell) else str(cell) for cell in header.iloc[0]]
-    frame.columns = [name if name else f"Unnamed: {place}" for place, name in enumerate(raw)]
-    return frame.fillna("") if dtype is str else frame
-
-
-def _last_clause(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].rpartition("error: ")[2]
 
 
 def write_parquet(rows: pa.Table | Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path) -> None:

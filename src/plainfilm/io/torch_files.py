@@ -1,4 +1,4 @@
-"""A file of `torch.save`, opened without running anything in it.
+"""A file of `torch.save`, opened without running anything in it, and the tensors it holds.
 
 Loading is `weights_only`: tensors, numbers, texts and plain containers. Trainers leave more in their files:
 settings of omegaconf, argparse or classes of their own, counters of numpy, optimizers. None of it is let in.
@@ -53,7 +53,10 @@ MAPPINGS = ("collections.defaultdict",)
 SEQUENCES = ("collections.deque", "builtins.set", "builtins.frozenset")
 """Names of containers that are filled one by one."""
 
-_DAMAGED = (
+WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+"""What DistributedDataParallel, compile, FSDP and activation checkpointing put into the names of tensors."""
+
+DAMAGED = (
     *(UnpicklingError, StructError, RuntimeError, EOFError, OSError, MemoryError),
     *(AssertionError, AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError),
 )
@@ -148,7 +151,7 @@ def read_published(path: Path) -> dict[str, Any]:
             stand_ins = _stand_ins(torch.serialization.get_unsafe_globals_in_checkpoint(path), path)
             with torch.serialization.safe_globals(stand_ins):
                 loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ModelError(f"{path}: {_what_is_wrong(error)}") from None
     if not isinstance(loaded, dict):
         kind = "an object of its trainer's code" if isinstance(loaded, Inert) else type(loaded).__name__
@@ -244,3 +247,26 @@ def _other_than_zip(path: Path) -> str:
             "is an archive of files (tar), not a checkpoint of torch.save; unpack it and name the file in it"
         )
     return "is not a checkpoint of torch.save (PyTorch 1.6 or later)"
+
+
+def named_tensors(values: object, where: str) -> dict[str, Tensor]:
+    """`values` as tensors by name, without what `WRAPPERS` put into the names.
+
+    Raises:
+        ModelError: not a dictionary of tensors, one that claims more numbers than it has, or two tensors of
+        one
+            name.
+    """
+    if not isinstance(values, dict) or not values:
+        raise ModelError(f"{where}: expected tensors by name, found {type(values).__name__}")
+    found: dict[str, Tensor] = {}
+    for key, value in values.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise ModelError(f"{where}: '{str(key)[:80]}' is not a plain tensor")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ModelError(f"{where}: tensor '{key}' claims more numbers than it has")
+        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
+        if name in found:
+            raise ModelError(f"{where}: has two tensors '{name}', one of them as '{key}'")
+        found[name] = value.detach()
+    return found

@@ -15,17 +15,18 @@ from typing import Literal, NamedTuple
 from plainfilm.config import Settings, build, read_yaml
 from plainfilm.labelling.mentions import Mention
 from plainfilm.labelling.phrase_set import Match, PhraseSet
+from plainfilm.labelling.scopes import Scopes
 
 Kind = Literal["negated", "likely", "uncertain", "void", "neutral"]
-Direction = Literal["forward", "backward", "beside", "between"]
+Direction = Literal["forward", "backward", "beside", "between", "listed", "supposed", "answer", "asked"]
 Status = Literal["stated", "negated", "likely", "uncertain", "void"]
 
 _NEAR_WORDS, _NEAR_CHARACTERS = 3, 60
 _BESIDE = ("beside", "between")
+_BACKWARD = ("backward", "answer")
 _FILE = Path(__file__).with_name("context.yaml")
-_STOP = "stop"
-_CLAUSE = "clause"
-_BACKWARD_STOP = "backward stop"
+# Keys of what is no cue; cues have the number of their rule.
+_STOP, _CLAUSE, _BACKWARD_STOP = -1, -2, -3
 _DENIALS = ("no", "not", "without")
 _CHANGE = re.compile(r"\w+(ic|ous|al) changes?")
 
@@ -59,6 +60,21 @@ class Cue(NamedTuple):
     phrase: str
 
 
+class Ends(NamedTuple):
+    """Where reach ends: of every cue, of those before a mention, of those after it, and of suppositions."""
+
+    stops: Spans
+    forward: Spans
+    backward: Spans
+    supposed: Spans
+
+    def of(self, direction: Direction) -> Spans:
+        """Where the reach of a cue ends that stands before a mention."""
+        if direction == "listed":
+            return self.stops
+        return self.supposed if direction == "supposed" else self.forward
+
+
 class Decision(NamedTuple):
     """What is said of a mention, and the cue that decided it; none for what is plainly stated."""
 
@@ -76,12 +92,13 @@ class Context:
         first = [CueRule(kind="neutral", direction="forward", phrases=neutral)] if neutral else []
         self._rules = (*first, *rules.cues)
         self._neutral = frozenset(n for n, rule in enumerate(self._rules) if rule.kind == "neutral")
-        cues = ((number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases)
-        stops = [(_STOP, phrase) for phrase in rules.stops]
-        stops += [(_CLAUSE, phrase) for phrase in rules.clauses]
-        stops += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
-        self._cues = PhraseSet(cues, _FILE.name)
-        self._stops = PhraseSet(stops, _FILE.name)
+        keyed = [(number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases]
+        self._cue_bits = (1 << len(keyed)) - 1
+        keyed += [(_STOP, phrase) for phrase in rules.stops]
+        keyed += [(_CLAUSE, phrase) for phrase in rules.clauses]
+        keyed += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
+        self._phrases = PhraseSet(keyed, _FILE.name)
+        self._scopes = Scopes.load()
 
     @staticmethod
     @cache
@@ -89,32 +106,52 @@ class Context:
         """The rules in `context.yaml`."""
         return Context(build(ContextRules, read_yaml(_FILE), _FILE.name), neutral)
 
-    def decide(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Decision]:
+    def decide(self, text: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Decision]:
         """What the words of the sentence `text`, in small letters, make of each of its mentions."""
-        cues = self._find_cues(text, words, mentions)
+        selected = self._phrases.select(tokens)
+        cues = self._cues(text, self._phrases.matches(selected & self._cue_bits, text), mentions)
         if not cues:
             return [STATED] * len(mentions)
-        hidden = [(cue.start, cue.end) for cue in cues]
-        found = self._stops.find(text, words)
-        stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
-        backward_stops = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
-        stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
-        decisions = [_decide(mention, cues, stops, backward_stops) for mention in mentions]
+        stops = self._phrases.matches(selected & ~self._cue_bits, text)
+        ends = self._ends(text, mentions, cues, stops)
+        decisions = [_decide(mention, cues, ends) for mention in mentions]
         for cue in cues:
-            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, stops):
+            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.forward):
                 _mark_alternatives(text, cue, mentions, decisions)
         return decisions
 
-    def _find_cues(self, text: str, words: frozenset[str], mentions: Sequence[Mention]) -> list[Cue]:
+    def _ends(
+        self, text: str, mentions: Sequence[Mention], cues: Sequence[Cue], found: Sequence[Match[int]]
+    ) -> Ends:
+        """Where the reach of cues ends in a sentence, in which the stops `found` are."""
+        hidden = [(cue.start, cue.end) for cue in cues]
+        stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
+        backward = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
+        stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
+        forward = list(stops)
+        commas = [(place, place) for place, letter in enumerate(text) if letter == ","]
+        if len(mentions) > 1 or commas:
+            borders = self._scopes.borders(text, mentions)
+            forward += [(place, place) for place in borders.forward]
+            backward += [(place, place) for place in borders.backward]
+        return Ends(stops, forward, backward, forward + commas)
+
+    def _cues(self, text: str, matches: list[Match[int]], mentions: Sequence[Mention]) -> list[Cue]:
         """The cues of a sentence in order; of overlapping ones the longest, neutral ones before others.
 
         The same words may be a cue in both directions.
         """
         rules, neutral = self._rules, self._neutral
-        matches = self._cues.find(text, words)
         found = [one for one in matches if one.key not in neutral or not _is_finding(text, one, mentions)]
         if len(found) > 1:
             found = _longest(found, self._neutral)
+            answers = {(one.start, one.end) for one in found if rules[one.key].direction == "answer"}
+            if answers:
+                found = [
+                    one
+                    for one in found
+                    if (one.start, one.end) not in answers or rules[one.key].direction == "answer"
+                ]
         return [
             Cue(rules[number].kind, rules[number].direction, start, end, phrase)
             for number, phrase, start, end in sorted(found, key=lambda one: one.start)
@@ -122,9 +159,14 @@ class Context:
 
 
 def _is_finding(text: str, cue: Match[int], mentions: Sequence[Mention]) -> bool:
-    """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied."""
+    """True for the "no ... change" of "no fibrotic change": such a change is the finding that is denied.
+
+    So is the "not increased" of "heart size is not increased", but not the "borderline" of "borderline
+    enlarged".
+    """
+    denies = text.startswith(_DENIALS, cue.start)
     return any(
-        mention.start < cue.end <= mention.end
+        (mention.start < cue.end <= mention.end and (denies or cue.start < mention.start))
         or (cue.start < mention.start and _CHANGE.fullmatch(text, mention.start, cue.end) is not None)
         for mention in mentions
     )
@@ -140,7 +182,7 @@ def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match
     return kept
 
 
-def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops: Spans) -> Decision:
+def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
     """The nearest cue wins: one inside the mention, then one before it, then one after it."""
     before: Cue | None = None
     after: Cue | None = None
@@ -149,10 +191,12 @@ def _decide(mention: Mention, cues: Sequence[Cue], stops: Spans, backward_stops:
             continue
         if _within(cue, mention) or _around(cue, mention):
             return _decision(cue)
-        if cue.end <= mention.start and cue.direction != "backward":
-            before = cue if _open(cue.end, mention.start, stops) else before
-        elif cue.start >= mention.end and cue.direction != "forward" and after is None:
-            after = cue if _open(mention.end, cue.start, backward_stops) else None
+        if cue.direction == "asked" and cue.end <= mention.start:
+            return _decision(cue)
+        if cue.end <= mention.start and cue.direction not in _BACKWARD:
+            before = cue if _open(cue.end, mention.start, ends.of(cue.direction)) else before
+        elif cue.start >= mention.end and cue.direction in _BACKWARD and after is None:
+            after = cue if _open(mention.end, cue.start, ends.backward) else None
     if after and (after.kind == "void" or _settles(after, before)):
         return _decision(after)
     nearest = before or after

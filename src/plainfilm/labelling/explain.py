@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from plainfilm.labelling.labeller import Labeller
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
-from plainfilm.pages import render
+from plainfilm.labelling.reports import read_report
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Label, Report, Sentence, State
 
-READ_SECTIONS = ("findings", "impression", "other")
+READ_SECTIONS = ("findings", "impression", "findings_and_impression", "addendum", "notification", "other")
 """Indication, comparison and technique speak of what was asked or was, not of what is."""
 
 _COLOURS = {State.POSITIVE: "\033[1;31m", State.NEGATIVE: "\033[32m", State.UNCERTAIN: "\033[33m"}
@@ -36,11 +33,10 @@ class Explained:
 def explain_report(text: str, labeller: Labeller) -> Explained:
     """Labels one report, sections found by the plain header rules."""
     sentences = [one for one in report_sentences(Report(text)) if one.section in READ_SECTIONS]
-    found = labeller.label_sentences(sentences)
+    read = read_report([sentence.text for sentence in sentences], labeller)
+    found = [labeller.placed(*pair) for pair in zip(sentences, read.labels, strict=True)]
     pairs = [(sentence, label) for sentence, labels in zip(sentences, found, strict=True) for label in labels]
-    readable = bool(pairs) or is_english(words_of(lower(text)))
-    states = labeller.aggregate(label for _, label in pairs) if readable else {}
-    return Explained(text, labeller.origin, tuple(pairs), states, readable)
+    return Explained(text, labeller.origin, tuple(pairs), read.states, read.readable)
 
 
 def to_terminal(explained: Explained, *, colours: bool) -> str:
@@ -62,6 +58,8 @@ def to_terminal(explained: Explained, *, colours: bool) -> str:
 
 def to_html(explained: Explained, title: str) -> str:
     """A page with the report, its words marked, and a table of the labels."""
+
+    from plainfilm.pages import render  # brings Pillow, which labelling does without
 
     return render(
         "labelling/explained.html",
@@ -108,7 +106,7 @@ def _spans(explained: Explained) -> list[tuple[int, int, State]]:
 
 def _conclusion(explained: Explained) -> str:
     if not explained.readable:
-        return "not readable: no label (English reports only)"
+        return "not readable: no label (English and Traditional Chinese are read)"
     if not explained.states:
         return "nothing recognised: no label"
     return "; ".join(f"{name} {_NAMES[state]}" for name, state in explained.states.items())

@@ -17,6 +17,8 @@ _MAY_BE_MISSING = re.compile(r"[?*]|\{0")
 _QUANTIFIER = re.compile(r"[?*+]\??|\{[\d,]*\}\??")
 _GAP = re.compile(r"<\d+>")
 _SEPARATOR = re.compile(r"<\d+>|[ /,;:'&%\"-]|\\[^A-Za-z0-9]|\\[WsbAZ]")
+# What a look ahead needs must be there as well; a look behind, and what must not be there, demand nothing.
+_GROUP = re.compile(r"\(\?(?:(?P<must>[:=])|<?[!=])")
 _OPEN_END = "\0"
 
 Fragments = frozenset[str]
@@ -110,14 +112,13 @@ class _Reader:
         return _ended(demanded, " " * self._separates())
 
     def _group(self, starts: bool) -> Fragments:
-        looks_around = self._phrase[self._place + 1 : self._place + 2] == "?"
-        plain = self._phrase.startswith("(?:", self._place)
-        self._place += 3 if plain else 1
-        if looks_around and not plain:
-            self._place += 1
-        inner = self._alternatives(starts=starts)
+        kind = _GROUP.match(self._phrase, self._place)
+        self._place = kind.end() if kind else self._place + 1
+        demanded = self._alternatives(starts=starts)
         self._place += 1
-        return NOTHING if looks_around and not plain else inner
+        if kind is None or kind["must"] is not None:
+            return demanded
+        return NOTHING
 
     def _peek(self) -> str:
         return self._phrase[self._place : self._place + 1]

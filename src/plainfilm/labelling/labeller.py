@@ -6,24 +6,29 @@ which nothing is recognised gets no label (never a comforting "No Finding").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
-from plainfilm.labelling.attributes import Attributes
+from plainfilm.labelling.attributes import Attributes, merged
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
-from plainfilm.labelling.spelling import load_spelling
 from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
+from plainfilm.labelling.wording import Reader
+from plainfilm.text.sentences import LONGEST, split_sentences
 from plainfilm.types import Label, Sentence, State
 
 _REMEMBERED = 50_000
 """Sentences whose labels are kept: reports repeat themselves, and this is some 50 MB at most."""
+
+# Rules tell numbers from words, but no digit from another unless a vocabulary names one: sentences that
+# differ in a measurement or a date are labelled once.
+_NAMED_DIGIT = re.compile(r"[0-9]")
+_COUNTS = re.compile(r"<\d+>|\{[\d,]+\}")
+_DIGITS = str.maketrans("123456789", "0" * 9)
 
 _STATES: dict[tuple[str, Status], State] = {
     ("present", "stated"): State.POSITIVE,
@@ -53,6 +58,17 @@ class _Statement(NamedTuple):
         return f"{found} | {cue.kind} {cue.direction}: {cue.phrase}" if cue else found
 
 
+class Reading(NamedTuple):
+    """What was read in a sentence: its labels, and whether it could be read at all."""
+
+    labels: tuple[Label, ...]
+    readable: bool
+
+
+NOT_READABLE = Reading((), readable=False)
+NOTHING = Reading((), readable=True)
+
+
 class Labeller:
     """Labels sentences with the observations of one vocabulary."""
 
@@ -62,7 +78,12 @@ class Labeller:
         self._finder = MentionFinder(vocabulary)
         self._context = Context.load(vocabulary.neutral)
         self._attributes = Attributes.load()
-        self._spelling = load_spelling()
+        self._reader = Reader(vocabulary.phrases())
+        self._settings = vocabulary.aggregation
+        self._ignores_digits = not any(
+            _NAMED_DIGIT.search(_COUNTS.sub("", phrase))
+            for phrase in (*vocabulary.phrases(), *vocabulary.neutral)
+        )
         self._order = {name: place for place, name in enumerate(vocabulary.observations)}
         self._remembered = lru_cache(_REMEMBERED)(self._label)
 
@@ -81,8 +102,30 @@ class Labeller:
         return tuple(self.vocabulary.observations)
 
     def label_sentence(self, text: str) -> list[Label]:
-        """At most one label per observation; `start` and `end` are offsets into `text`."""
-        return list(self._remembered(text))
+        """At most one label per observation; `start` and `end` are offsets into `text`.
+
+        Several sentences in one text are read one by one, and what they say together is as of one sentence.
+        """
+        sentences = split_sentences(text)
+        if len(sentences) < 2:
+            return list(self.read_sentence(text[:LONGEST]).labels)
+        labels = [label for labels in self.label_sentences(sentences) for label in labels]
+        states = {
+            name: aggregation.combine(
+                (one.state for one in labels if one.observation == name), self._settings
+            )
+            for name in dict.fromkeys(label.observation for label in labels)
+        }
+        said = [
+            next(one for one in labels if (one.observation, one.state) == pair) for pair in states.items()
+        ]
+        return self._consistent(said)
+
+    def read_sentence(self, text: str) -> Reading:
+        """The labels of `label_sentence`, and whether the sentence is one that can be read."""
+        if self._ignores_digits and _NAMED_DIGIT.search(text):
+            text = text.translate(_DIGITS)
+        return self._remembered(text)
 
     def label_sentences(self, sentences: Sequence[Sentence]) -> list[list[Label]]:
         """The labels of each sentence, with offsets into the report.
@@ -90,13 +133,11 @@ class Labeller:
         The words of the evidence lie at those offsets where the sentence had single spaces only; where
         white space was squeezed, the offsets are those of the whole sentence.
         """
-        return [self._placed(sentence) for sentence in sentences]
+        return [self.placed(sentence, self.read_sentence(sentence.text).labels) for sentence in sentences]
 
-    def aggregate(self, labels: Iterable[Label]) -> dict[str, State]:
-        """The states of a study from the labels of its sentences (see `labelling.aggregate`)."""
-        return aggregation.aggregate(labels, self.vocabulary.aggregation)
-
-    def _placed(self, sentence: Sentence) -> list[Label]:
+    @staticmethod
+    def placed(sentence: Sentence, labels: Iterable[Label]) -> list[Label]:
+        """`labels` of the text of `sentence` with offsets into the report (see `label_sentences`)."""
         exact = len(sentence.text) == sentence.end - sentence.start
         return [
             replace(
@@ -104,27 +145,29 @@ class Labeller:
                 start=sentence.start + (label.start or 0) if exact else sentence.start,
                 end=sentence.start + (label.end or 0) if exact else sentence.end,
             )
-            for label in self.label_sentence(sentence.text)
+            for label in labels
         ]
 
-    def _label(self, text: str) -> tuple[Label, ...]:
-        lowered = lower(text)
-        words = words_of(lowered)
-        meant = self._spelling.correct(lowered, words)
-        if meant is None:
-            return self._read(lowered, words)
-        labels = self._read(meant.text, words_of(meant.text))
-        places = meant.places
-        return tuple(
-            replace(label, start=places[label.start or 0], end=places[label.end or 0]) for label in labels
-        )
+    def aggregate(self, labels: Iterable[Label]) -> dict[str, State]:
+        """The states of a study from the labels of its sentences (see `labelling.aggregate`)."""
+        return aggregation.aggregate(labels, self.vocabulary.aggregation)
 
-    def _read(self, lowered: str, words: frozenset[str]) -> tuple[Label, ...]:
-        mentions = self._finder.find(lowered, words)
-        if not mentions or not is_english(words):
-            return ()
-        decisions = self._context.decide(lowered, words, mentions)
-        attributes = self._attributes.of(lowered, words, mentions)
+    def _label(self, text: str) -> Reading:
+        wording = self._reader.wording_of(text)
+        if wording is None:
+            return NOT_READABLE
+        mentions = self._finder.find(wording.text, wording.tokens)
+        if not mentions:
+            return NOTHING
+        if not self._reader.is_read(wording, [(one.start, one.end) for one in mentions]):
+            return NOT_READABLE
+        labels = self._labels(wording.text, wording.tokens, mentions)
+        return Reading(tuple(map(wording.placed, labels)), readable=True)
+
+    def _labels(self, lowered: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Label]:
+        """What the mentions of a sentence come to, with offsets into the text as it is read."""
+        decisions = self._context.decide(lowered, tokens, mentions)
+        attributes = self._attributes.of(lowered, tokens, mentions)
         said: dict[str, list[_Statement]] = {}
         for mention, decision, attribute in zip(mentions, decisions, attributes, strict=True):
             state = self._state(mention, decision.status)
@@ -132,8 +175,12 @@ class Labeller:
                 statement = _Statement(state, mention, decision, attribute)
                 said.setdefault(mention.observation, []).append(statement)
         labels = [self._one_label(observation, evidence) for observation, evidence in said.items()]
+        return self._consistent(labels)
+
+    def _consistent(self, labels: Sequence[Label]) -> list[Label]:
+        """The labels in order, without a "No Finding" that others contradict."""
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
-        return tuple(sorted(kept, key=lambda label: self._order[label.observation]))
+        return sorted(kept, key=lambda label: self._order[label.observation])
 
     def _state(self, mention: Mention, status: Status) -> State | None:
         if status == "likely":
@@ -153,7 +200,8 @@ class Labeller:
             state = aggregation.combine(states, self.vocabulary.aggregation)
         proof = next(statement for statement in evidence if statement.state == state)
         mention = proof.mention
-        found = tuple(proof.attributes.items())
+        said = merged([statement.attributes for statement in evidence if statement.state == state])
+        found = tuple(said.items())
         return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), found)
 
 

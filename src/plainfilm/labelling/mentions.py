@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from plainfilm.labelling.phrase_set import Match, PhraseSet, without_overlaps
 from plainfilm.labelling.vocabularies import Vocabulary
 
 Kind = Literal["present", "possible", "absent", "other"]
+Part = Literal["present", "possible", "absent", "other", "exclude"]
 KINDS: tuple[Kind, ...] = ("possible", "absent", "present", "other")
 """In the order in which they claim text: "upper limits of normal" is no "normal"."""
 
+_PARTS: tuple[Part, ...] = (*KINDS, "exclude")
 _STRICT = ("possible", "absent")
 
 
@@ -32,27 +34,32 @@ class MentionFinder:
     """All phrases of a vocabulary, compiled."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        keyed = [
+        keyed: list[tuple[tuple[str, Part], str]] = [
             ((name, kind), phrase)
             for name, wording in vocabulary.observations.items()
-            for kind in (*KINDS, "exclude")
+            for kind in _PARTS
             for phrase in getattr(wording, kind)
         ]
         strict = frozenset(key for key, _ in keyed if key[1] in _STRICT)
         self._phrases = PhraseSet(keyed, f"vocabulary '{vocabulary.name}'", strict=strict)
         self._order = list(vocabulary.observations)
 
-    def find(self, text: str, words: frozenset[str]) -> list[Mention]:
-        """The mentions in a sentence in small letters, observation by observation."""
-        found: dict[str, list[Match[tuple[str, str]]]] = {}
-        for match in self._phrases.find(text, words):
+    def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Mention]:
+        """The mentions in a sentence in small letters, by observation; `tokens` as in `PhraseSet.find`."""
+        found: dict[str, list[Match[tuple[str, Part]]]] = {}
+        for match in self._phrases.find(text, tokens):
             found.setdefault(match.key[0], []).append(match)
         if not found:
             return []
         return [mention for name in self._order if name in found for mention in _claimed(name, found[name])]
 
 
-def _claimed(observation: str, matches: list[Match[tuple[str, str]]]) -> Iterator[Mention]:
+def _claimed(observation: str, matches: list[Match[tuple[str, Part]]]) -> Iterator[Mention]:
+    if len(matches) == 1:
+        (observation, kind), phrase, start, end = matches[0]
+        if kind != "exclude":
+            yield Mention(observation, kind, start, end, phrase)
+        return
     claimed = [(match.start, match.end) for match in matches if match.key[1] == "exclude"]
     for kind in KINDS:
         for match in without_overlaps((one for one in matches if one.key[1] == kind), claimed):

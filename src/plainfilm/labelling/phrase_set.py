@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Generic, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ Key = TypeVar("Key")
 _WORD = re.compile(rf"[a-z0-9]+|[{re.escape(MARKS)}]")
 _WORDS_KEPT = 50_000
 _DEMANDS = 3
+_TRIGRAM = 3
 _LETTERS = frozenset(string.ascii_lowercase + string.digits)
 _BEGINS_WITH_LETTERS = re.compile(r"\(?[a-z]")
 
@@ -30,9 +31,9 @@ class Match(NamedTuple, Generic[Key]):
     end: int
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The different words and `MARKS` of a sentence in small letters, which `PhraseSet.find` goes by."""
-    return frozenset(_WORD.findall(text))
+def words_of(text: str) -> list[str]:
+    """The words and `MARKS` of a text in small letters."""
+    return _WORD.findall(text)
 
 
 class PhraseSet(Generic[Key]):
@@ -47,34 +48,44 @@ class PhraseSet(Generic[Key]):
             ConfigError: a phrase is not a regular expression; `where` names the file.
         """
         self._phrases = [
-            (key, phrase, _compiled(phrase, where, strict is not None and key in strict))
+            (key, phrase, _compiled(phrase, where, strict is not None and key in strict).search)
             for key, phrase in phrases
         ]
         self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
-    def find(self, text: str, words: Iterable[str]) -> list[Match[Key]]:
-        """All matches in `text`, in small letters, whose `words_of` are `words`; they may overlap."""
-        return [match for number in self._words.candidates(words) for match in self._matches(number, text)]
+    def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Match[Key]]:
+        """All matches in `text`, in small letters; they may overlap. `tokens` is `text.split()`."""
+        return self.matches(self.select(text.split() if tokens is None else tokens), text)
 
-    def _matches(self, number: int, text: str) -> Iterator[Match[Key]]:
-        key, phrase, pattern = self._phrases[number]
-        place = 0
-        while found := pattern.search(text, place):
-            start, end = found.span()
-            if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
-                place = start + 1
-                continue
-            place = max(end, start + 1)
-            words = found.group()
-            if not words.isspace() and (words[-1].isspace() or words[0].isspace()):
-                start += len(words) - len(words.lstrip())  # optional words at an edge may leave a space
-                end -= len(words) - len(words.rstrip())
-            if start < end:
-                yield Match(key, phrase, start, end)
+    def select(self, tokens: Iterable[str]) -> int:
+        """Which phrases the `tokens` of a text allow: bit n of a number for phrase n, in the order given."""
+        return self._words.select(tokens)
+
+    def matches(self, selected: int, text: str) -> list[Match[Key]]:
+        """The matches in `text` of the phrases whose bits are set in `selected`."""
+        found: list[Match[Key]] = []
+        while selected:
+            lowest = selected & -selected
+            selected ^= lowest
+            key, phrase, search = self._phrases[lowest.bit_length() - 1]
+            place = 0
+            while hit := search(text, place):
+                start, end = hit.span()
+                if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
+                    place = start + 1
+                    continue
+                place = max(end, start + 1)
+                while start < end and text[start].isspace():  # optional words at an edge may leave a space
+                    start += 1
+                while start < end and text[end - 1].isspace():
+                    end -= 1
+                if start < end:
+                    found.append(Match(key, phrase, start, end))
+        return found
 
 
 class _Words(dict[str, int]):
-    """Word → which demands of which phrases it meets, as the bits of a number.
+    """Token → which demands of which phrases its words meet, as the bits of a number.
 
     Bit n is for the first demand of phrase n; bits of its second and third follow at a distance of the number
     of phrases. A demand that a phrase does not make is met from the beginning.
@@ -91,27 +102,35 @@ class _Words(dict[str, int]):
                 self._met |= bit if rank >= len(demanded) else 0
                 for fragment in demanded[rank] if rank < len(demanded) else ():
                     self._bits[fragment] = self._bits.get(fragment, 0) | bit
-        self._has_numbers = any(fragment.strip().isdigit() for fragment in self._bits)
+        self._short = [pair for pair in self._bits.items() if len(pair[0]) < _TRIGRAM]
+        self._by_trigram: dict[str, list[tuple[str, int]]] = {}
+        for fragment, bits in self._bits.items():
+            self._by_trigram.setdefault(fragment[:_TRIGRAM], []).append((fragment, bits))
+        self._met_by = lru_cache(_WORDS_KEPT)(self._looked_up)
+        self._all = (1 << self._count) - 1
 
-    def candidates(self, words: Iterable[str]) -> Iterator[int]:
-        """The numbers, in order, of the phrases whose demands are all met by `words`."""
-        met = reduce(or_, map(self.__getitem__, words), self._met)
-        left = met & (1 << self._count) - 1
+    def select(self, tokens: Iterable[str]) -> int:
+        """The phrases whose demands are all met by `tokens`, as the bits of a number."""
+        met = reduce(or_, map(self.__getitem__, tokens), self._met)
+        left = met & self._all
         for rank in range(1, _DEMANDS):
             left &= met >> rank * self._count
-        while left:
-            lowest = left & -left
-            yield lowest.bit_length() - 1
-            left ^= lowest
+        return left
 
-    def __missing__(self, word: str) -> int:
-        if word.isdigit() and not self._has_numbers:  # reports are full of numbers
-            return 0
-        whole = f" {word} "
-        bits = reduce(or_, (bits for fragment, bits in self._bits.items() if fragment in whole), 0)
-        if len(self) < _WORDS_KEPT:
-            self[word] = bits
+    def __missing__(self, token: str) -> int:
+        bits = reduce(or_, map(self._met_by, words_of(token)), 0)
+        if len(self) < _WORDS_KEPT and not any(map(str.isdigit, token)):  # numbers are many, and each is rare
+            self[token] = bits
         return bits
+
+    def _looked_up(self, word: str) -> int:
+        """The demands that a word meets."""
+        whole = f" {word} "
+        found = [bits for fragment, bits in self._short if fragment in whole]
+        for place in range(len(whole) - _TRIGRAM + 1):
+            near = self._by_trigram.get(whole[place : place + _TRIGRAM], ())
+            found += [bits for fragment, bits in near if whole.startswith(fragment, place)]
+        return reduce(or_, found, 0)
 
 
 def _compiled(phrase: str, where: str, strict: bool) -> re.Pattern[str]:

@@ -21,7 +21,24 @@ _ABNORMAL = (
 )
 _SPACE = r"(?:[\s-]+)"
 _PUNCTUATION = (",", ";", ":", r"\?", r"\(")
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+# Signs that mean the same as one of ASCII: typographic quotes and dashes, and the wide letters of Chinese
+# text. The wide comma stays: it may end a statement.
+_WIDE = {0xFF01 + place: chr(0x21 + place).lower() for place in range(94) if 0x21 + place != ord(",")}
+_SIGNS = {
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u02bc": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\xa0": " ",
+    "\u3000": " ",
+}
+_DASHES = dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+_ASCII_LOWER = (
+    str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+    | str.maketrans({**_SIGNS, **_DASHES})
+    | _WIDE
+)
 _GAP = re.compile(r" ?<(\d+)> ?")
 _ESCAPE_OR_CAPITAL = re.compile(r"\\.|[A-Z]", re.DOTALL)
 _PLAIN_GROUP = re.compile(r"(?<!\\)\((?!\?)")
@@ -80,5 +97,5 @@ def _checked(phrase: str, source: str, where: str) -> str:
 
 
 def lower(text: str) -> str:
-    """`text` in small letters, character for character, which is how patterns see it."""
+    """`text` in small letters and signs of ASCII, character for character, as patterns see it."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)

@@ -1,14 +1,16 @@
-"""Reads slips of the keyboard in long words as they were meant (`spelling.yaml`)."""
+"""Reads slips of the keyboard in long words, and short forms, as they were meant (`spelling.yaml`)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
-import yaml
+from plainfilm.config import read_yaml
+from plainfilm.labelling.rewriting import Rewritten, replace_spans
+from plainfilm.text.slips import is_one_slip
 
 _FILE = Path(__file__).with_name("spelling.yaml")
 _WORD = re.compile(r"[a-z]+")
@@ -16,33 +18,32 @@ _SHORTEST = 7
 _REMEMBERED = 50_000
 
 
-class Corrected(NamedTuple):
-    """A sentence as it was meant; `places[i]` is where its character i lies in the sentence as written."""
-
-    text: str
-    places: list[int]
-
-
 class Spelling:
     """The words that are known, and what was learned about others."""
 
-    def __init__(self, words: frozenset[str]) -> None:
+    def __init__(self, words: frozenset[str], short_forms: Mapping[str, str]) -> None:
         self._by_first: dict[str, list[str]] = {}
         for word in sorted(words):
             self._by_first.setdefault(word[0], []).append(word)
         self._right = set(words)
-        self._learned: dict[str, str] = {}
+        self._learned = dict(short_forms)
 
-    def correct(self, text: str, words: frozenset[str]) -> Corrected | None:
+    def correct(self, text: str) -> Rewritten | None:
         """The sentence `text`, in small letters, without its slips; nothing where there are none."""
-        slips = {word: meant for word in words - self._right if (meant := self._meant(word))}
+        slips = {
+            word: meant for word in set(_WORD.findall(text)) - self._right if (meant := self._meant(word))
+        }
         return _replaced(text, slips) if slips else None
 
+    def is_right(self, word: str) -> bool:
+        """Whether `word` is read as it stands."""
+        return self._meant(word) is None
+
     def _meant(self, word: str) -> str | None:
-        if word in self._learned:
-            return self._learned[word]
+        if word in self._right or word in self._learned:
+            return self._learned.get(word)
         near = self._by_first.get(word[0], ()) if len(word) >= _SHORTEST - 1 else ()
-        meant = next((one for one in near if len(one) >= _SHORTEST and _is_one_slip(word, one)), None)
+        meant = next((one for one in near if len(one) >= _SHORTEST and is_one_slip(word, one)), None)
         if len(self._learned) + len(self._right) < _REMEMBERED:
             if meant is None:
                 self._right.add(word)
@@ -54,38 +55,10 @@ class Spelling:
 @cache
 def load_spelling() -> Spelling:
     """The words of the package."""
-    return Spelling(frozenset(chain.from_iterable(yaml.safe_load(_FILE.read_text(encoding="utf-8")))))
+    loaded = read_yaml(_FILE)
+    return Spelling(frozenset(chain.from_iterable(loaded["words"])), loaded["short_forms"])
 
 
-def _replaced(text: str, slips: dict[str, str]) -> Corrected:
-    pieces: list[str] = []
-    places: list[int] = []
-    last = 0
-    for match in _WORD.finditer(text):
-        meant = slips.get(match.group())
-        if meant is None:
-            continue
-        start, end = match.span()
-        pieces += [text[last:start], meant]
-        places += [*range(last, start), *(min(start + letter, end - 1) for letter in range(len(meant)))]
-        last = end
-    return Corrected("".join([*pieces, text[last:]]), [*places, *range(last, len(text) + 1)])
-
-
-def _is_one_slip(written: str, meant: str) -> bool:
-    """True for one letter added, left out or changed, or two neighbours that changed places.
-
-    >>> [_is_one_slip(word, "effusion") for word in ("efusion", "effussion", "efufsion", "infusion")]
-    [True, True, True, False]
-    """
-    longer, shorter = (written, meant) if len(written) >= len(meant) else (meant, written)
-    if len(longer) - len(shorter) > 1 or written == meant:
-        return False
-    pairs = enumerate(zip(longer, shorter, strict=False))
-    place = next((place for place, (one, other) in pairs if one != other), len(shorter))
-    if len(longer) > len(shorter):
-        return longer[place + 1 :] == shorter[place:]
-    swapped = longer[place : place + 2] == shorter[place : place + 2][::-1]
-    return longer[place + 1 :] == shorter[place + 1 :] or (
-        swapped and longer[place + 2 :] == shorter[place + 2 :]
-    )
+def _replaced(text: str, slips: dict[str, str]) -> Rewritten:
+    words = ((found.span(), slips.get(found.group())) for found in _WORD.finditer(text))
+    return replace_spans(text, ((start, end, meant) for (start, end), meant in words if meant is not None))

@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,21 +17,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from plainfilm.errors import DataError, UsageError
-from plainfilm.io.csv_files import open_text, require_columns
+from plainfilm.io.csv_files import (
+    LONGEST_CELL,
+    CsvReader,
+    find_header,
+    looks_like_rows,
+    open_csv,
+    require_columns,
+)
 from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
-from plainfilm.labelling.phrase_set import words_of
-from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import is_english
+from plainfilm.labelling.reports import ReportReading, read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
-from plainfilm.text.sentences import split_sentences
-from plainfilm.types import SECTIONS, Label, Section, Sentence, State
+from plainfilm.text.sentences import sentence_spans, split_sentences
+from plainfilm.types import SECTIONS, Section, State
 
 Codes = Literal["chexpert", "chexbert"]
 
@@ -46,7 +50,6 @@ STATUS = "report_status"
 """The column that says what became of a report."""
 
 _ROWS_PER_CHUNK = 512
-_LONGEST_CELL = 1 << 24
 
 Status = Literal["labelled", "nothing recognised", "not readable", "empty"]
 
@@ -107,13 +110,13 @@ def label_csv(
     parse_sections("", header_rules)  # an unknown name is an error before anything is read
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
-        reader = csv.reader(stack.enter_context(open_text(path)))
-        header = _header(path, reader, text_columns, labeller.observations)
+        reader = stack.enter_context(open_csv(path))
+        header = _header(path, reader.headers, text_columns, labeller.observations)
         writer = csv.writer(_opened(stack, out), lineterminator="\n")
         lines = _opened(stack, evidence) if evidence else None
         writer.writerow([*header, STATUS, *labeller.observations])
         rows: list[list[list[str]]] = []
-        places = [header.index(name) for name in text_columns]
+        places = [header.index(str(find_header(path, name, header))) for name in text_columns]
         settings = (vocabulary, codes, tuple(text_columns), evidence is not None, header_rules)
         chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
         for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
@@ -126,11 +129,8 @@ def label_csv(
 
 
 def _header(
-    path: Path, reader: Iterator[list[str]], text_columns: Sequence[str], observations: Sequence[str]
+    path: Path, header: list[str], text_columns: Sequence[str], observations: Sequence[str]
 ) -> list[str]:
-    header = [name.strip() for name in next(reader, [])]
-    if not header:
-        raise DataError(f"{path}: is empty: a header is needed")
     require_columns(path, header, text_columns)
     repeated = next((name for name in text_columns if header.count(name) > 1), None)
     if repeated is not None:
@@ -150,19 +150,20 @@ def _opened(stack: ExitStack, path: Path) -> TextIO:
     return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
 
 
-def _rows(path: Path, reader: Any, width: int) -> Iterator[list[str]]:
-    csv.field_size_limit(min(_LONGEST_CELL, sys.maxsize))
-    try:
-        for row in reader:
-            if len(row) == width:
-                yield row
-            elif row:
-                raise DataError(
-                    f"{path}: line {reader.line_num}: {len(row)} cells under {width} headers; "
-                    "cells with commas or line breaks need quotes"
-                )
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
+def _rows(path: Path, reader: CsvReader, width: int) -> Iterator[list[str]]:
+    for row in reader:
+        if len(row) != width or looks_like_rows(row, reader.delimiter):
+            raise DataError(
+                f"{path}: line {reader.first_line}: {len(row)} cells under {width} headers, or a quote is "
+                "left open; cells with commas or line breaks need quotes"
+            )
+        longest = max(map(len, row))
+        if longest > LONGEST_CELL:
+            raise DataError(
+                f"{path}: line {reader.first_line}: a cell of {longest:,} characters; "
+                f"at most {LONGEST_CELL:,} are read"
+            )
+        yield row
 
 
 def _chunks(
@@ -189,48 +190,55 @@ def label_texts(chunk: _Chunk) -> _Labelled:
     labeller, codes = _labeller(chunk.vocabulary), CODES[chunk.codes]
     statuses: list[Status] = []
     cells: list[tuple[str, ...]] = []
+    blank = (codes[None],) * len(labeller.observations)
     evidence: list[str] = []
     for number, texts in enumerate(chunk.texts, chunk.first):
-        labels: list[Label] = []
-        for column, text in zip(chunk.columns, texts, strict=True):
-            sentences = column_sentences(column, text, chunk.header_rules)
-            found = [label for sentence in sentences for label in labeller.label_sentence(sentence.text)]
-            if chunk.evidence:
-                evidence += _evidence(number, column, sentences, labeller)
-            labels += found
-        readable = bool(labels) or is_english(words_of(lower(" ".join(texts))))
-        states = labeller.aggregate(labels) if readable else {}
-        statuses.append(_status(texts, labels, readable))
-        cells.append(tuple(codes[states.get(name)] for name in labeller.observations))
+        parts = [
+            (column, section)
+            for column, text in zip(chunk.columns, texts, strict=True)
+            for section in read_sections(column, text, chunk.header_rules)
+        ]
+        spans = [sentence_spans(section.text) for _, section in parts]
+        read = read_report([words for found in spans for words, _, _ in found], labeller)
+        if chunk.evidence:
+            evidence += _evidence(number, parts, read, labeller)
+        statuses.append(_status(texts, read))
+        states = read.states
+        if states:
+            cells.append(tuple([codes[states.get(name)] for name in labeller.observations]))
+        else:
+            cells.append(blank)
     return _Labelled(statuses, cells, evidence)
 
 
-def column_sentences(column: str, text: str, header_rules: str = "plain") -> list[Sentence]:
-    """The sentences of a cell that are read."""
+def read_sections(column: str, text: str, header_rules: str = "plain") -> Sequence[Section]:
+    """The sections of a cell that are read."""
     name = column.strip().lower()
     if name in SECTIONS:
-        sections: Sequence[Section] = (Section(name, text, 0, len(text)),)
-    else:
-        sections = parse_sections(text, header_rules)
-    return [
-        sentence
-        for section in sections
-        if section.name in READ_SECTIONS
-        for sentence in split_sentences(section.text, section.start, section.name)
-    ]
+        return (Section(name, text, 0, len(text)),) if name in READ_SECTIONS else ()
+    return [section for section in parse_sections(text, header_rules) if section.name in READ_SECTIONS]
 
 
-def _status(texts: Sequence[str], labels: Sequence[Label], readable: bool) -> Status:
-    if labels:
-        return "labelled"
+def _status(texts: Sequence[str], read: ReportReading) -> Status:
     if not any(text.strip() for text in texts):
         return "empty"
-    return "nothing recognised" if readable else "not readable"
+    if not read.readable:
+        return "not readable"
+    if any(read.labels):
+        return "labelled"
+    return "not readable" if read.in_part else "nothing recognised"
 
 
-def _evidence(row: int, column: str, sentences: Sequence[Sentence], labeller: Labeller) -> Iterator[str]:
-    for sentence, labels in zip(sentences, labeller.label_sentences(sentences), strict=True):
-        for label in labels:
+def _evidence(
+    row: int, parts: Sequence[tuple[str, Section]], read: ReportReading, labeller: Labeller
+) -> Iterator[str]:
+    sentences = [
+        (column, sentence)
+        for column, section in parts
+        for sentence in split_sentences(section.text, section.start, section.name)
+    ]
+    for (column, sentence), labels in zip(sentences, read.labels, strict=True):
+        for label in labeller.placed(sentence, labels):
             facts = {
                 "row": row,
                 "column": column,

@@ -6,6 +6,7 @@ competition (Irvin et al. 2019, arXiv:1901.07031).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,7 @@ CHEXPERT_OBSERVATIONS: tuple[str, ...] = (
 FIVE: tuple[str, ...] = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 
 _FOLDER = Path(__file__).parent
-_NOT_VOCABULARIES = ("attributes", "context", "languages", "spelling")
+_NOT_VOCABULARIES = ("attributes", "chinese", "context", "english", "languages", "scopes", "spelling")
 
 
 class Wording(Settings):
@@ -74,6 +75,18 @@ class Vocabulary(Settings):
     likely: Literal["positive", "uncertain"] = "uncertain"
     aggregation: Aggregation = Aggregation()
     observations: dict[str, Wording] = Field(min_length=1)
+
+    def phrases(self) -> Iterator[str]:
+        """All phrases of all observations."""
+        for wording in self.observations.values():
+            for written in (
+                wording.present,
+                wording.possible,
+                wording.absent,
+                wording.other,
+                wording.exclude,
+            ):
+                yield from written
 
 
 def vocabulary_names() -> list[str]:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 
-CATEGORIES = (1, 0, -1, BLANK)
+CATEGORIES = (1, 0, -1, NOT_MENTIONED)
 """Positive, negative, uncertain, not mentioned: the order of the axes of a table."""
 
 Floats = NDArray[np.float64]

@@ -1,6 +1,6 @@
 """Does what was retrieved say the same findings as the query? Two rules, side by side.
 
-States are int8 codes: 1 positive, 0 negative, -1 uncertain and `BLANK` (-2) not mentioned.
+States are int8 codes: 1 positive, 0 negative, -1 uncertain and `NOT_MENTIONED` (-2) not mentioned.
 Axes: Q queries, K retrieved items per query (fewer where `kept` is False), C observations.
 
 *Published* is TxtRayAlign's rule, kept so that its numbers can be reproduced: an observation is a hit when
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-BLANK = -2
+NOT_MENTIONED = -2
 """The code of an observation that is not mentioned."""
 
 States = NDArray[np.int8]
@@ -74,12 +74,12 @@ class PositiveCounts:
 def published_counts(query: States, retrieved: States, kept: Kept | None = None) -> PublishedCounts:
     """The published rule: query (Q, C), retrieved (Q, K, C), kept (Q, K) → counts per query."""
     rows = _kept(retrieved, kept)
-    states = np.where(rows[:, :, None], retrieved, BLANK)
-    equal = (states == query[:, None, :]) & (query[:, None, :] != BLANK)
+    states = np.where(rows[:, :, None], retrieved, NOT_MENTIONED)
+    equal = (states == query[:, None, :]) & (query[:, None, :] != NOT_MENTIONED)
     return PublishedCounts(
         hits=equal.any(axis=1).sum(axis=1),
-        said=(states != BLANK).sum(axis=(1, 2)),
-        wanted=(query != BLANK).sum(axis=1),
+        said=(states != NOT_MENTIONED).sum(axis=(1, 2)),
+        wanted=(query != NOT_MENTIONED).sum(axis=1),
         duplicates=_duplicates(states, rows),
     )
 
@@ -106,8 +106,8 @@ def agreement(query: States, item: States) -> NDArray[np.int8]:
     Equal states agree. Positive against negative contradicts, and so does a positive that the query does
     not mention: a report names what it sees. Anything else that is uncertain or blank stays open.
     """
-    equal = (item == query) & (item != BLANK)
-    opposite = ((item == 1) & ((query == 0) | (query == BLANK))) | ((item == 0) & (query == 1))
+    equal = (item == query) & (item != NOT_MENTIONED)
+    opposite = ((item == 1) & ((query == 0) | (query == NOT_MENTIONED))) | ((item == 0) & (query == 1))
     return equal.astype(np.int8) - opposite.astype(np.int8)
 
 

@@ -44,7 +44,8 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
         **_encoders(architecture),
         **_read_and_answered(config),
         "parameters": f"{parameters:,}",
-        "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}",
+        "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}, "
+        f"{preprocessing['filter']} as in {preprocessing['library']}",
         "objective": _objectives(config["recipe"].get("objective")),
         "written by": f"plainfilm {config['package_version']}",
         "fingerprint": config["fingerprint"],

@@ -263,8 +263,11 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
         raise ModelError(f"{folder}: no {WEIGHTS_FILE}, so this is not a whole model folder")
     tokenizers = {name: load_tokenizer(folder, name) for name in settings.architecture.tokenizers()}
     facts = settings.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
-    with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-        model = build_model(settings.architecture, facts)
+    try:
+        with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
+            model = build_model(settings.architecture, facts)
+    except ConfigError as error:
+        raise ModelError(f"{folder / CONFIG_FILE}: {error}") from None
     try:
         tensors = load_file(weights)
     except SafetensorError as error:

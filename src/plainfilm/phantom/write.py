@@ -12,9 +12,9 @@ from pathlib import Path
 from plainfilm import plugins
 from plainfilm.errors import ConfigError, UsageError
 from plainfilm.phantom.layouts.base import layout as resolve_layout
+from plainfilm.phantom.population import Job, make_studies, patient_truth, plan
 from plainfilm.phantom.truth import PatientTruth, StudyTruth
 from plainfilm.phantom.truth_tables import write_truth
-from plainfilm.phantom.world import Job, make_studies, patient_truth, plan
 from plainfilm.progress import SILENT, Progress
 
 _ALONE = 16
@@ -45,7 +45,8 @@ def write(
     chosen = resolve_layout(layout)
     _check(out, studies, size)
     out.mkdir(parents=True, exist_ok=True)
-    jobs = plan(studies, seed, size, getattr(chosen, "STORIES", None))
+    reports = getattr(chosen, "REPORTS", "english")
+    jobs = plan(studies, seed, size, getattr(chosen, "STORIES", None), reports)
     processes = workers or (1 if studies <= _ALONE else os.cpu_count() or 1)
     patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
     chosen.write_tables(out, patients, seed)

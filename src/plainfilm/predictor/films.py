@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.resampling import Square
-from plainfilm.batches.resizing import input_geometry, resize_to
+from plainfilm.batches.resizing import fixed_geometry, resize_to
 from plainfilm.batches.transforms import to_tensor
 from plainfilm.errors import ImageError
 from plainfilm.geometry import Geometry
@@ -157,7 +157,7 @@ class FilmEncoder:
             film = as_film(image)
             size = (film.shape[1], film.shape[0])
         film = reduced(film, side)
-        geometry = input_geometry(film.shape[1], film.shape[0], preprocessing)
+        geometry = fixed_geometry((film.shape[1], film.shape[0]), preprocessing)
         return PreparedFilm(resize_to(film, preprocessing), geometry.of_larger(*size))
 
 

@@ -12,8 +12,8 @@ from plainfilm.errors import ImageError
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.predictor.classify import logits_of
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.decisions import Decision, Decisions
 from plainfilm.predictor.films import FilmEncoder
+from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints
 from plainfilm.predictor.zero_shot import (
     PromptsOf,
     PromptVectors,
@@ -45,7 +45,7 @@ class Finding:
     is_calibrated: bool
 
 
-def valid_for(decision: Decision | None, asked: tuple[Wording, Wording]) -> Decision | None:
+def valid_for(decision: OperatingPoint | None, asked: tuple[Wording, Wording]) -> OperatingPoint | None:
     """The decision, if it was fitted with these prompts."""
     if decision is None or (decision.positive, decision.negative) != (texts_of(asked[0]), texts_of(asked[1])):
         return None
@@ -53,7 +53,7 @@ def valid_for(decision: Decision | None, asked: tuple[Wording, Wording]) -> Deci
 
 
 def prompted(
-    name: str, decision: Decision | None, positive: float, negative: float, probability: float
+    name: str, decision: OperatingPoint | None, positive: float, negative: float, probability: float
 ) -> Finding:
     """A finding from the cosines with the two ensembles; `negative` is NaN where nothing denies it."""
     if not np.isfinite(negative):
@@ -68,7 +68,7 @@ def ranked(found: Iterable[Finding]) -> list[Finding]:
 
 def judged(
     name: str,
-    decision: Decision | None,
+    decision: OperatingPoint | None,
     positive: float,
     negative: float | None,
     margin: float,
@@ -91,7 +91,7 @@ def findings(
     core: Core,
     films: FilmEncoder,
     images: Any,
-    decisions: Decisions | None,
+    decisions: OperatingPoints | None,
     prompts: PromptsOf | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[list[Finding] | ImageError]:
@@ -108,7 +108,7 @@ def findings(
 
 
 def _classified(
-    core: Core, films: FilmEncoder, images: Any, decided: Mapping[str, Decision], progress: Progress
+    core: Core, films: FilmEncoder, images: Any, decided: Mapping[str, OperatingPoint], progress: Progress
 ) -> Iterator[list[Finding] | ImageError]:
     names = core.model.facts.observations
     valid = [valid_for(decided.get(name), ((), ())) for name in names]
@@ -122,7 +122,7 @@ def _classified(
 
 
 def _prompted(
-    core: Core, vector: Vectors, prompts: PromptVectors, decisions: Sequence[Decision | None]
+    core: Core, vector: Vectors, prompts: PromptVectors, decisions: Sequence[OperatingPoint | None]
 ) -> list[Finding]:
     scores = compare(core, vector[None], prompts)
     found = [

@@ -20,11 +20,11 @@ from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.answers import answers
 from plainfilm.predictor.classify import Classification, logits_of
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.decisions import Decisions, Ensembles, read_decisions
 from plainfilm.predictor.documents import Answers, Questions
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
 from plainfilm.predictor.findings import Finding, findings
 from plainfilm.predictor.locate import FoundText
+from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.texts import stream_texts
 from plainfilm.predictor.zero_shot import PromptsOf, PromptVectors, ZeroShot
@@ -46,7 +46,7 @@ class Predictor:
         name: str,
         device: torch.device,
         folder: Path | None = None,
-        decisions: Decisions | None = None,
+        decisions: OperatingPoints | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
@@ -150,9 +150,9 @@ class Predictor:
 
         Calibrated probabilities and others do not compare, so calibrated ones come first.
 
-        Without `prompts` they are those the model's decisions were fitted with. Decisions hold only where the
-        prompts are the same, so other prompts give probabilities that are not calibrated. A classifier is
-        asked without prompts.
+        Without `prompts` they are those the model's decisions were fitted with. OperatingPoints hold only
+        where the prompts are the same, so other prompts give probabilities that are not calibrated. A
+        classifier is asked without prompts.
 
         Raises:
             UsageError: no prompts, and the model has no decisions; prompts for a classifier.
@@ -230,5 +230,5 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    decisions = read_decisions(folder, loaded.config.fingerprint)
+    decisions = read_operating_points(folder, loaded.config.fingerprint)
     return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, decisions)

@@ -16,8 +16,8 @@ from plainfilm.errors import UsageError
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.models.base import EncodesImages
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.decisions import Ensembles
 from plainfilm.predictor.films import Encode
+from plainfilm.predictor.operating_points import Ensembles
 from plainfilm.predictor.texts import reads_texts, stream_texts
 
 __all__ = ["PromptVectors", "PromptsOf", "Vectors", "Wording", "ZeroShot"]

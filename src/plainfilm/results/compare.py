@@ -138,10 +138,10 @@ def as_lines(first: str, second: str, found: Sequence[Difference]) -> list[str]:
     return [*lines, f"{DIRECTIONS_EXPLAINED}; * is clear by its interval, of the second"]
 
 
-def _values(scores: Sequence[Score], terms: Statistics) -> list[float | None]:
+def _values(scores: Sequence[Score], statistics: Statistics) -> list[float | None]:
     """The scores over the shared items; as of one patient there is nothing to resample."""
-    count = len(next(iter(terms.values())))
-    return [one.value for one in intervals(scores, terms, PatientBootstrap(np.zeros(count)))]
+    count = len(next(iter(statistics.values())))
+    return [one.value for one in intervals(scores, statistics, PatientBootstrap(np.zeros(count)))]
 
 
 def _check_same_protocol(first: Stored, second: Stored) -> None:

@@ -25,6 +25,7 @@ The readers of single cells below (`view_of`, `split_of`, ...) are shared by the
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -110,15 +111,18 @@ _SPLITS = {
     "testing": "test",
 }
 
-_STATES = {
-    "positive": State.POSITIVE,
-    "true": State.POSITIVE,
-    "negative": State.NEGATIVE,
-    "false": State.NEGATIVE,
-    "uncertain": State.UNCERTAIN,
+_WORDS_OF_STATES = {
+    State.POSITIVE: "positive pos true t yes y present + ja oui si sí sim да 是 有 阳性 陽性 あり 유 양성",
+    State.NEGATIVE: "negative neg false f no n absent nein non não нет 否 无 無 阴性 陰性 なし 무 음성",
+    State.UNCERTAIN: "uncertain unsure u maybe possible equivocal indeterminate ?",
 }
+_STATES = {word: state for state, words in _WORDS_OF_STATES.items() for word in words.split()}
+_STATES["not present"] = State.NEGATIVE
+_MINUS = str.maketrans(dict.fromkeys("−‐‑–—﹣－", "-") | {"＋": "+"})
 
 _SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
+
+_SHOWN = 60
 
 BLANK_WORDS = frozenset({"", "nan", "none", "null", "na", "n/a"})
 """What a cell without a value holds, in any case."""
@@ -160,34 +164,41 @@ def by_split(files: Iterable[Path]) -> list[tuple[Path, str]]:
     return sorted(named, key=lambda pair: (SPLITS.index(pair[1]), pair[0]))
 
 
+@functools.lru_cache(maxsize=4096)
 def state_of(cell: str) -> State | None:
-    """The state a cell holds: 1, 0, -1 (also written 1.0) or a word; `None` where it is not one.
+    """The state a cell holds: 1, 0, -1 (also written 1.0) or a word for one; `None` where it is not one.
 
-    >>> state_of("1.0"), state_of("-1"), state_of("2"), state_of("uncertain")
-    (<State.POSITIVE: 1>, <State.UNCERTAIN: -1>, None, <State.UNCERTAIN: -1>)
+    A lone `-` is none: it may mean negative, or that nothing is stated.
+
+    >>> state_of("1.0"), state_of("-1"), state_of("2"), state_of("Yes"), state_of("absent")
+    (<State.POSITIVE: 1>, <State.UNCERTAIN: -1>, None, <State.POSITIVE: 1>, <State.NEGATIVE: 0>)
     """
-    word = _STATES.get(cell.strip().lower())
-    number = number_of(cell)
-    if word is None and number in (-1.0, 0.0, 1.0):
-        return State(int(number))
-    return word
+    text = cell.strip().lower().translate(_MINUS)
+    word = _STATES.get(text)
+    number = number_of(text.replace(",", ".")) if word is None else None
+    return State(int(number)) if number in (-1.0, 0.0, 1.0) and number is not None else word
+
+
+def shown(cell: str) -> str:
+    """A cell as a message quotes it: its beginning where it is long."""
+    return cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}..."
 
 
 def no_state(observation: str, cell: str) -> str:
     """Why a label is refused."""
-    return f"label {observation} is '{cell}': expected 1, 0, -1 or blank"
+    return f"label {observation} is '{shown(cell)}': expected 1, 0, -1 or blank"
 
 
 def not_understood(name: str, cell: str) -> str:
     """Why something that a study can do without is left out of it."""
-    return f"{name} '{cell}' is not understood; the study is kept without it"
+    return f"{name} '{shown(cell)}' is not understood; the study is kept without it"
 
 
 def number_of(cell: str) -> float | None:
     """The finite number a cell holds, or `None`."""
     try:
         number = float(cell)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
@@ -195,10 +206,10 @@ def number_of(cell: str) -> float | None:
 def age_of(cell: str) -> float | None:
     """Years: a plain number, or DICOM's age string (`063Y`, `018M`, `012W`, `030D`); 0 to 130 or `None`.
 
-    >>> age_of("63.0"), age_of("063Y"), age_of("018M"), age_of("old")
-    (63.0, 63.0, 1.5, None)
+    >>> age_of("63.0"), age_of("063Y"), age_of("018M"), age_of("61,5"), age_of("old")
+    (63.0, 63.0, 1.5, 61.5, None)
     """
-    text = cell.strip().upper()
+    text = re.sub(r"^(\d+),(\d{1,2})(?=\D?$)", r"\1.\2", cell.strip().upper())
     per_year = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}.get(text[-1:], 0.0)
     number = number_of(text[:-1] if per_year else text)
     years = number / (per_year or 1.0) if number is not None else None

@@ -19,19 +19,23 @@ from typing import Literal
 from pydantic import field_validator
 
 from plainfilm.errors import SourceError, nearest
-from plainfilm.io.archives import is_file
+from plainfilm.io.csv_files import folded_header
 from plainfilm.sources.base import (
     SourceConfig,
     age_of,
     by_split,
     sex_of,
+    shown,
     split_named,
     split_of,
     view_of,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.lists import is_broken_list, list_of
-from plainfilm.sources.cells.rows import Row, read_rows, row_states, unread_cells
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.film_ids import film_path, is_there, without_ending
+from plainfilm.sources.common.list_cells import is_broken_list, list_of
+from plainfilm.sources.common.option_matches import require_nearly_all
+from plainfilm.sources.common.person_ids import People, identifier
+from plainfilm.sources.common.rows import Row, read_rows, row_states, unread_cells
 from plainfilm.types import SPLITS, Image, Label, Rejection, Report, State, Study, View
 
 LABELS = (
@@ -91,8 +95,12 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no such file or folder, no table whose name says its split, or a table without labels.
     """
-    for table, split in _tables(raw):
-        yield from _read_table(table, split, config)
+    tables = _tables(raw)
+    for table, _ in tables:
+        _require_fitting(table, config)
+    people = People()
+    for table, split in tables:
+        yield from _read_table(table, split, people, config)
 
 
 def _tables(raw: Path) -> list[tuple[Path, str | None]]:
@@ -109,7 +117,36 @@ def _tables(raw: Path) -> list[tuple[Path, str | None]]:
     return sorted(found, key=lambda pair: SPLITS.index(pair[1]), reverse=True)
 
 
-def _read_table(table: Path, split: str | None, config: Config) -> Iterator[Study | Rejection]:
+def _require_fitting(table: Path, config: Config) -> None:
+    """Checks that the options about paths fit those of a table.
+
+    Raises:
+        SourceError: one fits fewer than nearly all.
+    """
+    if config.prefix:
+        require_nearly_all(
+            f"prefix={config.prefix}", lambda path: path.startswith(config.prefix), _first_paths(table), table
+        )
+    if config.patient:
+        pattern = re.compile(config.patient)
+        require_nearly_all(
+            f"patient={config.patient}",
+            lambda path: bool((found := pattern.search(_relative(path, config.prefix))) and found[1]),
+            _first_paths(table, without_patient=True),
+            table,
+        )
+
+
+def _first_paths(table: Path, *, without_patient: bool = False) -> Iterator[str]:
+    """The first path of every row, or of those that state no patient."""
+    for row in read_rows(table, ["image"]):
+        if isinstance(row, Row) and not (without_patient and row["patient_id"]):
+            yield from list_of(row["image"])[:1]
+
+
+def _read_table(
+    table: Path, split: str | None, people: People, config: Config
+) -> Iterator[Study | Rejection]:
     columns: tuple[str, ...] | None = None
     for row in read_rows(table, ["image"]):
         if isinstance(row, Rejection):
@@ -118,13 +155,13 @@ def _read_table(table: Path, split: str | None, config: Config) -> Iterator[Stud
         if columns is None:
             columns = _label_columns(row, config)
             yield from _unknown_columns(row, config)
-        yield from _study(row, split, columns, config)
+        yield from _study(row, split, columns, people, config)
 
 
 def _label_columns(row: Row, config: Config) -> tuple[str, ...]:
     """The columns of the labels; none where the table lists them."""
-    columns = tuple(name for name in config.labels if name in row.cells)
-    if "text_label" not in row.cells and not columns:
+    columns = tuple(name for name in config.labels if name in row)
+    if "text_label" not in row and not columns:
         wanted = f"neither 'text_label' nor a label ({', '.join(config.labels[:2])}, ...)"
         raise SourceError(
             f"{row.table}: no column for labels: {wanted}; name others with --option labels=[...]"
@@ -133,24 +170,25 @@ def _label_columns(row: Row, config: Config) -> tuple[str, ...]:
 
 
 def _unknown_columns(row: Row, config: Config) -> Iterator[Rejection]:
+    known = {folded_header(name) for name in (*_ROLES, *_MORE_ROLES, *config.labels)}
     for name in row.cells:
-        if name not in (*_ROLES, *_MORE_ROLES, *config.labels):
+        if folded_header(name) not in known:
             yield Rejection(str(row.table), f"column '{name}' is not read: {nearest(name, config.labels)}")
 
 
 def _study(
-    row: Row, split: str | None, columns: Sequence[str], config: Config
+    row: Row, split: str | None, columns: Sequence[str], people: People, config: Config
 ) -> Iterator[Study | Rejection]:
     broken = [column for column in ("image", "text_label") if is_broken_list(row[column])]
     if broken:
-        reason = f"{broken[0]} '{row[broken[0]]}' is no Python list: is it cut short?"
+        reason = f"{broken[0]} '{shown(row[broken[0]])}' is no Python list: is it cut short?"
         yield Rejection(row.place, reason, row["study_id"] or None)
         return
     paths = [_relative(path, config.prefix) for path in list_of(row["image"])]
     if not paths:
         yield Rejection(row.place, "the row names no image")
         return
-    study_id = row["study_id"] or _id_of(paths[0])
+    study_id = identifier(row["study_id"]) or _id_of(paths[0])
     images = []
     for item in _images(row, paths, config):
         if isinstance(item, Image):
@@ -161,11 +199,13 @@ def _study(
     listed, unknown = _listed(row, columns, config)
     yield from (replace(item, study_id=study_id) for item in refused)
     yield from (Rejection(row.place, fault, study_id) for fault in unknown)
+    if config.patient and not _patient(row, paths[0], config):
+        yield Rejection(row.place, "option patient finds no patient in its path; it is kept as one", study_id)
     yield from unread_cells(row, {"age": age_of, "sex": sex_of, "split": split_of}, study_id)
     text = "\n".join(list_of(row["text"]))
     yield Study(
         study_id=study_id,
-        patient_id=_patient(row, paths[0], config) or study_id,
+        patient_id=people(_patient(row, paths[0], config)) or study_id,
         images=tuple(images),
         report=Report(text, header_rules="cgmh") if text else None,
         labels=(*labels, *listed),
@@ -181,18 +221,20 @@ def _relative(path: str, prefix: str) -> str:
 
 def _id_of(path: str) -> str:
     """The id of a film: its path without the ending."""
-    return Path(path.lstrip("/")).with_suffix("").as_posix()
+    return without_ending(Path(path.lstrip("/")).as_posix())
 
 
 def _images(row: Row, paths: Sequence[str], config: Config) -> Iterator[Image | Rejection]:
     root = config.images or row.table.parent
     views = list_of(row["view"])
     for place, path in enumerate(paths):
-        if not config.tables_only and not is_file(root / path):
-            yield Rejection(path, f"no such file (named by {row.place}); is --option images=FOLDER right?")
+        if not config.tables_only and not is_there(film_path(root, path)):
+            yield Rejection(
+                shown(path), f"no such file (named by {row.place}); is --option images=FOLDER right?"
+            )
             continue
         view = view_of(views[place]) if len(views) == len(paths) else View.UNKNOWN
-        yield Image(_id_of(path), root / path, view, licence=config.licence)
+        yield Image(_id_of(path), film_path(root, path), view, licence=config.licence)
 
 
 def _listed(row: Row, columns: Sequence[str], config: Config) -> tuple[list[Label], list[str]]:
@@ -206,10 +248,10 @@ def _listed(row: Row, columns: Sequence[str], config: Config) -> tuple[list[Labe
     return labels, [f"label '{name}' is unknown: {nearest(name, config.labels)}" for name in unknown]
 
 
-def _patient(row: Row, path: str, config: Config) -> str | None:
-    """The patient that the table states, or that the pattern finds in the path of the first film."""
+def _patient(row: Row, path: str, config: Config) -> str:
+    """The patient that the table states, or that the pattern finds in the path of the first film, or ""."""
     match = re.search(config.patient, path) if config.patient else None
-    return row["patient_id"] or (match.group(1) if match else None)
+    return row["patient_id"] or (match.group(1) if match else None) or ""
 
 
 def make_example(root: Path) -> Path:

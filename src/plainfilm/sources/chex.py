@@ -21,10 +21,11 @@ from typing import Any
 
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
-from plainfilm.sources.base import SourceConfig, is_blank, number_of, split_of, state_of, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.rows import Row, read_each
+from plainfilm.sources.base import SourceConfig, is_blank, number_of, shown, split_of, state_of, view_of
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.film_ids import film_name
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.text.structured import report_of
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
@@ -120,7 +121,7 @@ def _add_report(row: Row, study: Any, ids: _Ids) -> Iterator[Rejection]:
 
 def _ids(row: Row, is_nih: bool) -> _Ids:
     if is_nih:
-        image = Path(row["file_name"]).stem
+        image = film_name(row["file_name"])
         return _Ids(image, image, image.partition("_")[0])
     image = row["dicom_id"] or row["image_id"]
     study, patient = row["study_id"] or image, row["subject_id"] or row["study_id"] or image
@@ -191,7 +192,7 @@ def _corners(entry: Any) -> tuple[float, float, float, float]:
     try:
         x0, y0, x1, y1 = (float(corner) for corner in entry[:4])
     except (TypeError, ValueError):
-        raise _Odd(f"'{entry}' is no box") from None
+        raise _Odd(f"'{shown(str(entry))}' is no box") from None
     return x0, y0, x1, y1
 
 
@@ -217,7 +218,7 @@ def _labels(column: str, cell: str) -> Iterator[Label]:
 def _state(cell: str) -> State:
     state = state_of(cell)
     if state is None:
-        raise _Odd(f"'{cell}': expected 1, 0, -1 or blank")
+        raise _Odd(f"'{shown(cell)}': expected 1, 0, -1 or blank")
     return state
 
 

@@ -25,7 +25,7 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.io.csv_files import open_text
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.sources.base import SourceConfig, split_of
-from plainfilm.sources.cells.chexpert_tree import (
+from plainfilm.sources.common.chexpert_tree import (
     FILM_SUFFIXES,
     LICENCE,
     StudyName,
@@ -35,9 +35,9 @@ from plainfilm.sources.cells.chexpert_tree import (
     patients_in,
     person,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.raw_files import RawFiles, bare_name, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_each, row_states
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.raw_files import RawFiles, bare_name, find_raw_files
+from plainfilm.sources.common.rows import Row, read_each, row_states
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
 CORPUS = "chexpert"
@@ -210,8 +210,9 @@ def _read_json_labels(path: Path, corpus: _Corpus) -> Iterator[Rejection]:
         for number, line in enumerate(stream, start=1):
             try:
                 cells = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}: line {number}: not valid JSON ({error.msg})") from None
+            except (json.JSONDecodeError, RecursionError) as error:
+                reason = getattr(error, "msg", "nested too deeply")
+                raise DataError(f"{path}: line {number}: not valid JSON ({reason})") from None
             film = str(cells.get(_PLUS_HEADERS.path)) if isinstance(cells, dict) else ""
             study = _known(film, corpus)
             if study is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from plainfilm.labelling.vocabularies import FIVE
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.chexpert_tree import (
+from plainfilm.sources.common.chexpert_tree import (
     FILM_SUFFIXES,
     LICENCE,
     StudyName,
@@ -25,9 +25,9 @@ from plainfilm.sources.cells.chexpert_tree import (
     film_view,
     person,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_each, row_states
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.raw_files import RawFiles, find_raw_files
+from plainfilm.sources.common.rows import Row, read_each, row_states
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Study
 

@@ -13,17 +13,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_xywh_to_xyxy
-from plainfilm.io.archives import is_file
 from plainfilm.io.tables import read_json
-from plainfilm.sources.base import SourceConfig, split_named, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.base import SourceConfig, shown, split_named, view_of
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, leaves, people_in
+from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.types import Box, Image, Rejection, Study
 
 _KINDS = ("observation", "region", "phrase")
@@ -35,7 +35,7 @@ class Config(SourceConfig):
     """
 
     images: Path | None = None
-    kind: str = "observation"
+    kind: Literal["observation", "region", "phrase"] = "observation"
     corpus: str | None = None
 
 
@@ -58,12 +58,13 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no file that has images, categories and annotations.
         DataError: a file is not JSON.
     """
-    studies, names = ListedStudies(), set[str]()
+    studies = ListedStudies()
     documents = [_document(file) for file in _files(raw)]
+    ids = film_ids(_file_name(image) for document, _ in documents for image in document.images.values())
     for document, entries in documents:
         yield from _read_boxes(document, entries, config)
         for number, image in document.images.items():
-            yield from _add(number, image, document, studies, names, config)
+            yield from _add(number, image, document, studies, ids, config)
     yield from studies
 
 
@@ -114,10 +115,10 @@ def _box(entry: Any, document: _Document, config: Config) -> Box:
         raise DataError("is of no image in the file")
     category = document.categories.get(entry.get("category_id"))
     if category is None or not category.get("name"):
-        raise DataError(f"category {entry.get('category_id')!r} is not in the file")
+        raise DataError(f"category {shown(repr(entry.get('category_id')))} is not in the file")
     corners = entry.get("bbox")
     if not isinstance(corners, list) or len(corners) != 4 or not all(_is_number(side) for side in corners):
-        raise DataError(f"bbox is {corners!r}: expected [x, y, width, height]")
+        raise DataError(f"bbox is {shown(repr(corners))}: expected [x, y, width, height]")
     if entry.get("iscrowd"):
         raise DataError("is a crowd, which is no box of one thing")
     x0, y0, x1, y1 = box_xywh_to_xyxy(np.array([corners], dtype=np.float64))[0].tolist()
@@ -135,26 +136,27 @@ def _add(
     image: Mapping[str, Any],
     document: _Document,
     studies: ListedStudies,
-    names: set[str],
+    ids: Mapping[str, str],
     config: Config,
 ) -> Iterator[Rejection]:
-    name = str(image.get("file_name") or "")
-    path = (config.images or document.file.parent) / name
-    study_id = str(image.get("study_id") or "") or None
-    if not name or (not config.tables_only and not is_file(path)):
-        yield Rejection(name or f"{document.file.name} image {number}", "listed but not on disk", study_id)
+    name, root = _file_name(image), config.images or document.file.parent
+    place = shown(name) or f"{document.file.name} image {number}"
+    path, study_id = film_path(root, name), _text(image, "study_id") or None
+    if name and leaves(root, name):
+        yield Rejection(place, f"{document.file.name} names a file outside of {root.name or root}", study_id)
         return
-    image_id = str(image.get("film_id") or "") or _name(name, names)
-    names.add(image_id)
-    study = studies.of(
-        study_id or image_id, str(image.get("patient_id") or study_id or image_id), document.split
-    )
+    if not name or not (config.tables_only or is_there(path)):
+        yield Rejection(place, "listed but not on disk", study_id)
+        return
+    image_id = _text(image, "film_id") or ids[name]
+    patient = _text(image, "patient_id") or (people_in(name) or ("",))[0]
+    study = studies.of(study_id or image_id, patient or study_id or image_id, document.split)
     width, height = image.get("width"), image.get("height")
     study.images.append(
         Image(
             image_id,
             path,
-            view_of(str(image.get("view") or "")),
+            view_of(_text(image, "view")),
             boxes=tuple(document.boxes.get(number, ())),
             licence=document.licences.get(image.get("license")),
             width=width if isinstance(width, int) else None,
@@ -163,10 +165,14 @@ def _add(
     )
 
 
-def _name(file_name: str, names: set[str]) -> str:
-    """The name of a file without its folders and ending, or with them where another has it already."""
-    stem = Path(file_name).stem
-    return stem if stem not in names else Path(file_name).with_suffix("").as_posix()
+def _file_name(image: Mapping[str, Any]) -> str:
+    return _text(image, "file_name")
+
+
+def _text(image: Mapping[str, Any], name: str) -> str:
+    """A field of an image as text, "" where it is not stated; ids may be numbers."""
+    value = image.get(name)
+    return "" if value is None else str(value)
 
 
 def make_example(root: Path) -> Path:

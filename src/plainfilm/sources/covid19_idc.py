@@ -18,10 +18,10 @@ from typing import Literal
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, view_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.folders import find_folder
-from plainfilm.sources.cells.image_lists import ImageLists, Listed, read_lists
-from plainfilm.sources.cells.rows import Row, read_rows, unread_cells
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.folders import find_folder
+from plainfilm.sources.common.rows import Row, read_rows, unread_cells
+from plainfilm.sources.common.split_files import ImageLists, Listed, read_lists
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, State, Study, View
 

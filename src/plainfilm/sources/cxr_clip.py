@@ -4,31 +4,29 @@
                                        text: [findings, impression], or one text
                                        text_label: [[positive], [negative], [uncertain]], or [positive]
 
-Patients are those that the paths name in MIMIC-CXR's way, or those of the column `patient_id`, which
-`plainfilm convert C cxr_clip` adds with `study_id`, `image_id`, `views` and `sections`.
+Patients are those that the paths name in MIMIC-CXR's or CheXpert's way, or those of the column `patient_id`,
+which `plainfilm convert C cxr_clip` adds with `study_id`, `image_id`, `views` and `sections`.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from plainfilm.errors import SourceError
-from plainfilm.io.archives import is_file
-from plainfilm.sources.base import SourceConfig, is_blank, split_of, view_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.listed_studies import ListedStudies
-from plainfilm.sources.cells.lists import is_broken_list, list_of
-from plainfilm.sources.cells.rows import Row, read_each
+from plainfilm.sources.base import SourceConfig, is_blank, shown, split_of, view_of
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
+from plainfilm.sources.common.list_cells import is_broken_list, list_of
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.rows import Row, read_each, read_rows
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
 _VIEW_COLUMNS = ("AP", "PA", "Lateral")
 _STATES = (State.POSITIVE, State.NEGATIVE, State.UNCERTAIN)
-_MIMIC = re.compile(r"[/\\](p\d+)[/\\](s\d+)[/\\][^/\\]+$")
 
 
 class Config(SourceConfig):
@@ -51,39 +49,48 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     if not files:
         raise SourceError(f"{raw}: none of train.csv, valid.csv and test.csv; name one table")
     studies = ListedStudies()
+    ids = film_ids(path for file in files for path in _paths(file))
     for file in files:
-        use = partial(_add, split=split_of(file.stem), studies=studies, config=config)
+        use = partial(_add, split=split_of(file.stem), studies=studies, ids=ids, config=config)
         yield from read_each(file, ["image"], use)
     yield from studies
 
 
-def _add(row: Row, split: str | None, studies: ListedStudies, config: Config) -> Iterator[Rejection]:
+def _paths(file: Path) -> Iterator[str]:
+    """The path of every film in a table."""
+    for row in read_rows(file, ["image"]):
+        yield from list_of(row["image"]) if isinstance(row, Row) else ()
+
+
+def _add(
+    row: Row, split: str | None, studies: ListedStudies, ids: Mapping[str, str], config: Config
+) -> Iterator[Rejection]:
     if is_broken_list(row["image"]):
-        reason = f"image '{row['image']}' is no Python list: is it cut short?"
+        reason = f"image '{shown(row['image'])}' is no Python list: is it cut short?"
         yield Rejection(row.place, reason, row["study_id"] or None)
         return
     paths = list_of(row["image"])
     if not paths:
         yield Rejection(row.place, "the row names no image")
         return
-    found = _MIMIC.search(paths[0])
-    study_id = row["study_id"] or (found[2] if found else Path(paths[0]).stem)
-    study = studies.of(study_id, row["patient_id"] or (found[1] if found else study_id), split)
-    ids, views = list_of(row["image_id"]), _views(row, paths)
+    patient, named = people_in(paths[0]) or ("", ids[paths[0]])
+    study_id = row["study_id"] or named
+    study = studies.of(study_id, row["patient_id"] or patient or study_id, split)
+    stated, views = list_of(row["image_id"]), _views(row, paths)
     for place, name in enumerate(paths):
-        path = (config.images or row.table.parent) / name
-        if config.tables_only or is_file(path):
-            image_id = ids[place] if len(ids) == len(paths) else Path(name).stem
+        path = film_path(config.images or row.table.parent, name)
+        if config.tables_only or is_there(path):
+            image_id = stated[place] if len(stated) == len(paths) else ids[name]
             study.images.append(Image(image_id, path, views[place]))
         else:
-            yield Rejection(name, f"{row.place} lists it, but it is not on disk", study_id)
+            yield Rejection(shown(name), f"{row.place} lists it, but it is not on disk", study_id)
     report = _report(row)
     if study.report is not None and report is not None and report.text != study.report.text:
         yield Rejection(row.place, "has another text than the first row of its study", study_id)
     study.report = study.report or report
     labels = _labels(row["text_label"])
     if labels is None:
-        reason = f"text_label '{row['text_label']}' is no list of observations"
+        reason = f"text_label '{shown(row['text_label'])}' is no list of observations"
         yield Rejection(row.place, reason, study_id)
     study.labels = study.labels or labels or ()
 

@@ -6,38 +6,47 @@ from a table or a folder of texts (option `reports`, or `reports.csv` in RAW).
 
 With `deidentify` (the default) ids are keyed hashes, StudyDate becomes days since the patient's first study,
 ages above 89 become 90, and no path, rejection or table holds what names a person. The key is that of the
-option `key`, of the environment variable PLAINFILM_DEID_KEY, or of the file `.plainfilm-deid-key` in RAW,
-which is made at first use: it belongs to the data it can undo, not to a collection that is passed on.
+option `key`, of the environment variable PLAINFILM_DEID_KEY, or of the file `OUT.deid-key` beside the
+collection, which is made at first use. Nothing is ever written to RAW.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+from pydantic import Field
+
 from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import files_below, is_compressed_tar, open_binary
-from plainfilm.io.deidentify import OLDEST, Pseudonymiser, load_key, scrub
+from plainfilm.io.deidentify import KEY_VARIABLE, OLDEST, Identifiers, Pseudonymiser, load_key, scrub
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.dicom_records import (
+from plainfilm.sources.common.dicom_records import (
     Record,
     elements_of,
     identifiers_of,
     read_dataset,
     read_record,
 )
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.report_files import FoundReport, read_reports
-from plainfilm.sources.cells.structured_report import report_of_dataset
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.person_ids import People
+from plainfilm.sources.common.report_files import FoundReport, read_reports
+from plainfilm.sources.common.structured_report import report_of_dataset
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Rejection, Report, Study
 
 _OURS = ".plainfilm-"
-"""How the names of files begin that Plainfilm puts into a raw folder: the key, the journal of a download."""
-KEY_FILE = f"{_OURS}deid-key"
+"""How the names of files begin that Plainfilm puts into a raw folder: the journal of a download."""
+OLDER_KEY = f"{_OURS}deid-key"
+"""Where earlier versions put the key, in RAW: it is read where it is there and no other is."""
+KEY_ENDING = ".deid-key"
+_KEY_OF_THIS_PROCESS = secrets.token_bytes(32)
 _ARCHIVES = (".zip", ".tar")
 _SUFFIXES = (
     ".dcm",
@@ -62,6 +71,8 @@ class Config(SourceConfig):
     reports: a CSV file, or a folder of texts named by accession number; report_key and report_text name
     columns of the CSV, header_rules says how a text is cut. any_modality: do not refuse here what is no
     radiograph by its header. burned_in: keep films whose header says that text is burned into the pixels.
+    out: the collection that is made, which `prepare` says; without it and a key, pseudonyms are those of this
+    process only.
     """
 
     deidentify: bool = True
@@ -74,6 +85,38 @@ class Config(SourceConfig):
     burned_in: bool = False
     licence: str | None = None
     corpus: str | None = None
+    out: Path | None = Field(default=None, repr=False)
+
+
+def _key(raw: Path, config: Config) -> bytes:
+    """The key of the pseudonyms, made where there is none.
+
+    Raises:
+        DataError: it cannot be read or written, or may be guessed.
+    """
+    older = raw / OLDER_KEY if raw.is_dir() else raw.with_name(f".{raw.name}{OLDER_KEY}")
+    if config.out is None:
+        return load_key(config.key, older) if config.key or older.is_file() else _environment_key()
+    place = config.out.with_name(f"{config.out.name}{KEY_ENDING}")
+    if older.is_file() and not place.is_file():
+        return load_key(config.key, older)
+    if not (config.key or KEY_VARIABLE in os.environ or place.is_file()):
+        _refuse_inside(raw, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+    return load_key(config.key, place)
+
+
+def _environment_key() -> bytes:
+    return load_key(None, Path(os.devnull)) if KEY_VARIABLE in os.environ else _KEY_OF_THIS_PROCESS
+
+
+def _refuse_inside(raw: Path, place: Path) -> None:
+    """Checks that a key does not come to lie among the data it can undo."""
+    if raw.is_dir() and place.absolute().is_relative_to(raw.absolute()):
+        raise DataError(
+            f"{place}: the key for pseudonyms would lie in the raw folder; say --key FILE, or choose an OUT "
+            "outside of it"
+        )
 
 
 class _Names:
@@ -83,8 +126,7 @@ class _Names:
         self._raw = raw
         self._pseudonyms: Pseudonymiser | None = None
         if config.deidentify:
-            place = raw / KEY_FILE if raw.is_dir() else raw.with_name(f".{raw.name}{KEY_FILE}")
-            self._pseudonyms = Pseudonymiser(load_key(config.key, place))
+            self._pseudonyms = Pseudonymiser(_key(raw, config))
 
     def of(self, kind: str, identifier: str) -> str:
         """The pseudonym of an identifier, or the identifier itself."""
@@ -115,9 +157,10 @@ class _Study:
         return min((record.taken for record in (*self.films, *self.documents) if record.taken), default=None)
 
     @property
-    def identifiers(self) -> frozenset[str]:
+    def identifiers(self) -> Identifiers:
         """What could name a person in the study's report."""
-        return frozenset().union(*(record.identifiers for record in (*self.films, *self.documents)))
+        found = (record.identifiers for record in (*self.films, *self.documents))
+        return functools.reduce(operator.or_, found, Identifiers())
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -130,13 +173,15 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     if not raw.exists():
         raise SourceError(f"{raw}: no such folder, file or archive of DICOM files")
     reports = config.reports or _usual_reports(raw)
-    names = _Names(raw, config)
+    names, people = _Names(raw, config), People()
     studies: dict[str, _Study] = {}
     for item in _files(raw, [*filter(None, [reports, config.key])]):
         if isinstance(item, Rejection):
             yield Rejection(names.path(Path(item.path)), item.reason)
         else:
-            yield from _sort_in(read_record(item), studies, names, config)
+            record = read_record(item)
+            record = replace(record, patient=people(record.patient))
+            yield from _sort_in(record, studies, names, config)
     if reports:
         yield from _join_reports(reports, studies, names, config)
     yield from _in_order(studies, names, config)
@@ -231,7 +276,7 @@ def _attach(found: FoundReport, study: _Study, config: Config) -> Iterator[Rejec
         study.report = _clean(found.report, study.identifiers, config)
 
 
-def _clean(report: Report, identifiers: frozenset[str], config: Config) -> Report:
+def _clean(report: Report, identifiers: Identifiers, config: Config) -> Report:
     if not config.deidentify:
         return report
     if report.sections is None:
@@ -287,7 +332,7 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
             with open_binary(file) as stream:
                 dataset = read_dataset(stream, None)
                 report = report_of_dataset(dataset)
-                words = frozenset(identifiers_of(elements_of(dataset)))
+                words = identifiers_of(elements_of(dataset))
         except (OSError, ValueError, KeyError, AttributeError, TypeError, EOFError, DataError):
             yield Rejection(study.study_id, "its structured report is damaged", study.study_id)
             continue

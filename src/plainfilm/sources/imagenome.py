@@ -24,19 +24,19 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import files_below, is_file
 from plainfilm.sources.base import split_of, view_of
-from plainfilm.sources.cells.columns import columns_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.folders import children, find_folder
-from plainfilm.sources.cells.mimic_overlay import (
+from plainfilm.sources.common.columns import columns_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.folders import children, find_folder
+from plainfilm.sources.common.mimic_overlay import (
     ListedFilm,
     OverlayConfig,
     PatientSplits,
     annotated,
     find_films,
 )
-from plainfilm.sources.cells.mimic_studies import with_report
-from plainfilm.sources.cells.mimic_tables import IMAGE_KEYS, Film
-from plainfilm.sources.cells.scene_graph import SUFFIX, SceneGraph, read_scene_graph
+from plainfilm.sources.common.mimic_studies import with_report
+from plainfilm.sources.common.mimic_tables import IMAGE_KEYS, Film
+from plainfilm.sources.common.scene_graph import SUFFIX, SceneGraph, read_scene_graph
 from plainfilm.types import Image, Rejection, Study
 
 CORPUS = "mimic-cxr"

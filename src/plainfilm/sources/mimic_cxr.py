@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.mimic_release import MimicConfig
-from plainfilm.sources.cells.mimic_studies import read_release, with_report
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.mimic_release import MimicConfig
+from plainfilm.sources.common.mimic_studies import read_release, with_report
 from plainfilm.types import Rejection, Study
 
 CORPUS = "mimic-cxr"

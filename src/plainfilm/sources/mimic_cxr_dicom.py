@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plainfilm.sources import mimic_cxr
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.mimic_studies import read_release
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.mimic_studies import read_release
 from plainfilm.types import Rejection, Study
 
 CORPUS, Config, complete = mimic_cxr.CORPUS, mimic_cxr.Config, mimic_cxr.complete

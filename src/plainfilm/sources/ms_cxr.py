@@ -23,18 +23,18 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import number_of, split_of
-from plainfilm.sources.cells.columns import columns_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.folders import children, find_folder
-from plainfilm.sources.cells.mimic_overlay import (
+from plainfilm.sources.common.columns import columns_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.folders import children, find_folder
+from plainfilm.sources.common.mimic_overlay import (
     ListedFilm,
     OverlayConfig,
     PatientSplits,
     annotated,
     find_films,
 )
-from plainfilm.sources.cells.mimic_studies import Corpus, with_report
-from plainfilm.sources.cells.mimic_tables import Film
+from plainfilm.sources.common.mimic_studies import Corpus, with_report
+from plainfilm.sources.common.mimic_tables import Film
 from plainfilm.types import Box, Image, Rejection, Study
 
 CORPUS = "mimic-cxr"

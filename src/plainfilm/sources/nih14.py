@@ -24,12 +24,12 @@ from pydantic import Field, field_validator
 from plainfilm.errors import SourceError, nearest
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, split_of, view_of
-from plainfilm.sources.cells.boxes import corners_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.held_out import train_test_split
-from plainfilm.sources.cells.image_lists import read_list
-from plainfilm.sources.cells.raw_files import RawFiles, find_raw_files
-from plainfilm.sources.cells.rows import Row, read_each, unread_cells
+from plainfilm.sources.common.boxes import corners_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.published_splits import train_test_split
+from plainfilm.sources.common.raw_files import RawFiles, find_raw_files
+from plainfilm.sources.common.rows import Row, read_each, unread_cells
+from plainfilm.sources.common.split_files import read_list
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 
 FINDINGS = (

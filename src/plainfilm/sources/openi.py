@@ -22,10 +22,10 @@ from pathlib import Path
 from plainfilm.errors import DataError, SourceError
 from plainfilm.io.archives import is_compressed_tar
 from plainfilm.sources.base import SourceConfig
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.raw_files import files_called
-from plainfilm.sources.cells.rows import Row, read_each, read_rows
-from plainfilm.sources.cells.shelf import Shelf
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.raw_files import files_called
+from plainfilm.sources.common.rows import Row, read_each, read_rows
+from plainfilm.sources.common.unique_file_index import UniqueFileIndex
 from plainfilm.text.structured import open_i_document, open_i_report, report_of, section_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study, View
 
@@ -67,12 +67,12 @@ class _Download:
     raw: Path
     documents: list[Path] = field(default_factory=list)
     tables: dict[str, Path] = field(default_factory=dict)
-    films: dict[str, Shelf] = field(default_factory=dict)
+    films: dict[str, UniqueFileIndex] = field(default_factory=dict)
     views: dict[str, View] = field(default_factory=dict)
 
-    def films_of_most(self) -> Shelf:
+    def films_of_most(self) -> UniqueFileIndex:
         """The films in the format that most of them are in."""
-        return max(self.films.values(), key=len, default=Shelf())
+        return max(self.films.values(), key=len, default=UniqueFileIndex())
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -86,7 +86,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         table = download.tables[_PROJECTIONS]
         yield from read_each(table, ["filename", "projection"], lambda row: _read_view(row, download.views))
     films = download.films_of_most()
-    yield from _told(raw, download, films)
+    yield from _summary(raw, download, films)
     used: set[str] = set()
     for entry in _entries(download):
         if isinstance(entry, Rejection):
@@ -114,7 +114,7 @@ def _look(raw: Path) -> _Download:
         elif suffix == ".csv":
             found.tables[path.name] = path
         else:
-            found.films.setdefault(suffix, Shelf()).add(_key(path.name), path)
+            found.films.setdefault(suffix, UniqueFileIndex()).add(_key(path.name), path)
     if not found.documents and _REPORTS not in found.tables:
         way_out = (
             f"unpack {', '.join(packed)} (tar -xzf)" if packed else "give the folder of NLMCXR_reports.tgz"
@@ -147,7 +147,7 @@ def _read_view(row: Row, views: dict[str, View]) -> Iterator[Rejection]:
     views[_key(row["filename"])] = view or View.UNKNOWN
 
 
-def _told(raw: Path, download: _Download, films: Shelf) -> Iterator[Rejection]:
+def _summary(raw: Path, download: _Download, films: UniqueFileIndex) -> Iterator[Rejection]:
     """Films that are there twice."""
     yield from films.rejections
     if len(download.films) > 1:
@@ -184,7 +184,7 @@ def _document(path: Path) -> _Entry:
     )
 
 
-def _rows(path: Path, views: Mapping[str, View], films: Shelf) -> Iterator[_Entry | Rejection]:
+def _rows(path: Path, views: Mapping[str, View], films: UniqueFileIndex) -> Iterator[_Entry | Rejection]:
     """Kaggle's table of reports; the films of a study are those of its number."""
     known = sorted({*views, *(name for name, _ in films.beside(()))})
     of_study: dict[str, list[str]] = {}

@@ -18,9 +18,12 @@ from urllib.parse import unquote
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.image_lists import Listed, read_lists
-from plainfilm.sources.cells.listed_studies import ListedStudies
+from plainfilm.sources.common.chexpert_tree import film_id as chexpert_film_id
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.film_ids import film_ids, people_in
+from plainfilm.sources.common.listed_studies import ListedStudies
+from plainfilm.sources.common.option_matches import require_nearly_all
+from plainfilm.sources.common.split_files import Listed, read_lists
 from plainfilm.sources.nih14 import FINDINGS
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
@@ -28,7 +31,7 @@ _CAPTIONS = re.compile(r"(\w+?)_img_captions?_patients\.txt")
 _SMALL = "-small"
 _FILMS = (".jpg", ".jpeg", ".png")
 _OTHER = "other than "
-_COLUMNS = {
+COLUMNS = {
     "nih14": FINDINGS,
     "vinbigdata": (
         *("Aortic enlargement", "Atelectasis", "Pneumothorax", "Lung Opacity", "Pleural thickening", "ILD"),
@@ -85,7 +88,7 @@ def _add_caption(
     folder: str, text: str, split: str | None, place: str, studies: ListedStudies, raw: Path, config: Config
 ) -> Iterator[Rejection]:
     path = (config.images or raw) / folder
-    study_id, patient_id = unquote(path.name), unquote(path.parent.name)
+    patient_id, study_id = people_in(folder) or (unquote(path.parent.name), unquote(path.name))
     films = sorted(file for file in path.glob("*") if file.suffix.lower() in _FILMS)
     small = [film for film in films if film.stem.endswith(_SMALL)]
     if not films and not config.tables_only:
@@ -95,7 +98,12 @@ def _add_caption(
         yield Rejection(place, "a second line of one study; the first is taken", study_id)
         return
     study.report = Report(text, header_rules=config.header_rules) if text else None
-    study.images += [Image(unquote(film.stem.removesuffix(_SMALL)), film) for film in small or films]
+    study.images += [Image(_film_id(film), film) for film in small or films]
+
+
+def _film_id(film: Path) -> str:
+    """CheXpert's films are called alike in every study; others have names of their own."""
+    return chexpert_film_id(film) or unquote(film.stem.removesuffix(_SMALL))
 
 
 def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -103,7 +111,9 @@ def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     columns = _columns(raw, config)
     by_path = config.ids == "path" if config.ids else (raw / "labels.txt").is_file()
     root = config.images or (raw / "images" if (raw / "images").is_dir() else raw)
-    studies = ListedStudies()
+    studies, ids = ListedStudies(), film_ids(lists.images)
+    if config.ids == "path":
+        require_nearly_all("ids=path", lambda name: _folders(name) is not None, lists.images, raw)
     yield from lists.rejections
     for listed in lists.images.values():
         path = root / listed.name
@@ -114,28 +124,26 @@ def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
             reason = f"{listed.place} has {len(listed.values)} numbers; expected {len(columns)}, each 0 or 1"
             yield Rejection(listed.name, reason)
             continue
-        study_id, patient_id, image_id = _ids(listed.name, by_path)
+        image_id = unquote(ids[listed.name])
+        folders = _folders(listed.name) if by_path else None
+        patient_id, study_id = folders or (image_id, image_id)
         study = studies.of(study_id, patient_id, listed.split)
         study.images.append(Image(image_id, path, labels=tuple(_labels(listed, columns))))
     yield from studies
 
 
-def _ids(name: str, by_path: bool) -> tuple[str, str, str]:
-    """(study, patient, image) of a name."""
+def _folders(name: str) -> tuple[str, str] | None:
+    """(patient, study) by the folders of a name, where it has both."""
     parts = [unquote(part) for part in Path(name).parts]
-    image = Path(name).with_suffix("").name
-    if by_path and len(parts) >= 3:
-        return parts[-2], parts[-3], unquote(image)
-    whole = unquote(Path(name).with_suffix("").as_posix() if len(parts) > 1 else image)
-    return whole, whole, whole
+    return people_in(name) or ((parts[-3], parts[-2]) if len(parts) >= 3 else None)
 
 
 def _columns(raw: Path, config: Config) -> Sequence[str]:
     if config.labels:
         stated = [name.strip() for name in config.labels.split(",")]
-        return _COLUMNS.get(config.labels) or stated
+        return COLUMNS.get(config.labels) or stated
     if not (raw / "labels.txt").is_file():
-        known = ", ".join(_COLUMNS)
+        known = ", ".join(COLUMNS)
         raise SourceError(f"{raw}: what are the columns? Say labels=NAME,NAME,... or one of {known}")
     lines = (raw / "labels.txt").read_text(encoding="utf-8-sig").splitlines()
     return [line.strip() for line in lines if line.strip()]

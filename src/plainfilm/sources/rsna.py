@@ -22,19 +22,19 @@ from typing import Literal
 
 from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, state_of
-from plainfilm.sources.cells.boxes import Corners, corners_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.film_header import with_header
-from plainfilm.sources.cells.held_out import gloria_split
-from plainfilm.sources.cells.nih_identity import MAPPING, nih_patients
-from plainfilm.sources.cells.raw_files import (
+from plainfilm.sources.common.boxes import Corners, corners_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.film_header import with_header
+from plainfilm.sources.common.nih_identity import MAPPING, nih_patients
+from plainfilm.sources.common.published_splits import gloria_split
+from plainfilm.sources.common.raw_files import (
     COPY_SUFFIXES,
     DICOM_SUFFIXES,
     find_raw_files,
     in_test_folder,
     unlisted_films,
 )
-from plainfilm.sources.cells.rows import Row, read_each
+from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.types import Box, Image, Label, Rejection, State, Study
 
 CORPUS = "nih14"

@@ -19,11 +19,11 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io.archives import read_bytes
 from plainfilm.sources.base import SourceConfig, age_of, sex_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.image_lists import ImageLists, read_lists
-from plainfilm.sources.cells.raw_files import files_called
-from plainfilm.sources.cells.rows import Row, read_each
-from plainfilm.sources.cells.shelf import Shelf
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.raw_files import files_called
+from plainfilm.sources.common.rows import Row, read_each
+from plainfilm.sources.common.split_files import ImageLists, read_lists
+from plainfilm.sources.common.unique_file_index import UniqueFileIndex
 from plainfilm.text.structured import report_of
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
@@ -49,7 +49,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no film, or none of the lists that are asked for.
     """
-    films, readings, tables = Shelf(), Shelf(), list[Path]()
+    films, readings, tables = UniqueFileIndex(), UniqueFileIndex(), list[Path]()
     for path in files_called(raw, lambda name: bool(_NAME.fullmatch(name)) or name == _TABLE):
         found = _NAME.fullmatch(path.name)
         if found is None:

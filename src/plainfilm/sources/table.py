@@ -8,17 +8,15 @@ splits. Rows of the same study become one study; `docs/collection.md` lists ever
 
 from __future__ import annotations
 
-import os
-import re
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from plainfilm.errors import SourceError, nearest
-from plainfilm.io.archives import is_file
-from plainfilm.io.tables import read_csv
 from plainfilm.sources.base import (
     SourceConfig,
     age_of,
@@ -27,47 +25,41 @@ from plainfilm.sources.base import (
     not_understood,
     number_of,
     sex_of,
+    shown,
     split_of,
     view_of,
 )
-from plainfilm.sources.cells.examples import write_example_film
-from plainfilm.sources.cells.label_columns import columns_of_labels, row_labels
-from plainfilm.sources.cells.lists import list_of
-from plainfilm.sources.cells.raw_files import bare_name
-from plainfilm.sources.cells.report_files import join_sections
+from plainfilm.sources.common.examples import write_example_film
+from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
+from plainfilm.sources.common.known_observations import AnyObservation, KnownObservations, Observations
+from plainfilm.sources.common.label_columns import Codes, LabelColumns
+from plainfilm.sources.common.list_cells import is_broken_list, list_of
+from plainfilm.sources.common.person_ids import People, identifier, is_rounded
+from plainfilm.sources.common.raw_files import bare_name
+from plainfilm.sources.common.report_files import join_sections
+from plainfilm.sources.common.roles import USUAL_HEADERS, headers_of_roles
+from plainfilm.sources.common.rows import Row, read_rows
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
-USUAL_HEADERS = {
-    "image": ("image", "path", "image_path", "filepath", "file", "filename"),
-    "image_id": ("image_id", "dicom_id"),
-    "text": ("text", "report"),
-    "labels": ("labels",),
-    "patient": ("patient_id", "subject_id", "patient"),
-    "study": ("study_id", "study"),
-    "view": ("view", "ViewPosition", "view_position"),
-    "split": ("split",),
-    "age": ("age",),
-    "sex": ("sex", "gender"),
-    "licence": ("licence", "license"),
-    "order": ("order", "study_date"),
-}
-"""Every role, and the headers taken for it where `columns` is not given."""
-
-_MIMIC_PATIENT = re.compile(r"[/\\](p\d{8})[/\\]s\d{8}[/\\]")
+logger = logging.getLogger(__name__)
 
 
 class Config(SourceConfig):
     """`columns`: role → header; `text` and `labels` may name several, separated by commas.
 
     `header_rules` says how a single text column is cut into sections; `label_origin` is what the labels'
-    origin is called (the table's name by default). `corpus` says whose patients these are ("mimic-cxr"), so
-    that they are known in other collections of that corpus; `patient_prefix` goes before every patient id, to
-    keep apart corpora that number their patients alike.
+    origin is called (the table's name by default). `observations` are names that labels may have besides
+    those that are known, or "any"; `codes` is what numbers in label columns mean: "chexpert" (1, 0, -1) or
+    "chexbert" (1, 2, 3, and 0 for blank). `corpus` says whose patients these are ("mimic-cxr"), so that they
+    are known in other collections of that corpus; `patient_prefix` goes before every patient id, to keep
+    apart corpora that number their patients alike.
     """
 
     columns: dict[str, str] = Field(default_factory=dict)
     header_rules: str = "plain"
     label_origin: str | None = None
+    observations: tuple[str, ...] | Literal["any"] = ()
+    codes: Codes = "chexpert"
     corpus: str | None = None
     patient_prefix: str = ""
 
@@ -80,16 +72,20 @@ class Config(SourceConfig):
         return columns
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Table:
-    """The columns that play a role, over all rows of all files; `places` says where each row stands."""
+    """The columns that play a role, over all rows of all files; `places` says where each row stands.
 
-    raw: Path
+    `paths` are the images that a row names, `patients` who it is about ("" where that is not known).
+    """
+
     config: Config
     cells: dict[str, list[str]] = field(default_factory=dict)
     texts: dict[str, list[str]] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     places: list[tuple[Path, int]] = field(default_factory=list)
+    paths: list[list[str]] = field(default_factory=list)
+    patients: list[str] = field(default_factory=list)
 
     def cell(self, role: str, row: int) -> str:
         """The cell of a role, blank where the role has no column."""
@@ -109,34 +105,59 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no such table, or a column that is not in it (with the nearest header).
     """
-    table = _load(raw, config)
-    ids = _image_ids(table)
-    states, rejections = columns_of_labels(table.labels, table.place)
-    yield from rejections
+    table = _Table(config)
+    yield from _load(raw, table)
+    yield from _find_patients(table)
+    ids = film_ids(path for paths in table.paths for path in paths)
+    own = config.observations
+    known: Observations = AnyObservation() if own == "any" else KnownObservations(own)
+    stated = LabelColumns(table.labels, known, config.codes)
     origin = config.label_origin or raw.name
-    labels = [row_labels(table.labels, states, row, origin) for row in range(len(table.places))]
+    labels: list[tuple[Label, ...]] = []
+    for row in range(len(table.places)):
+        found, faults = stated.of(row)
+        labels.append(tuple(replace(label, origin=origin) for label in found))
+        yield from (Rejection(table.place(row), fault) for fault in faults)
     splits, refused = _splits(table)
     yield from (Rejection(table.place(row), reason) for row, reason in refused.items())
-    for rows in _studies(table, ids, splits, refused):
-        yield from _study(table, rows, ids, [labels[row] for row in rows], splits[rows[0]])
+    for study_id, rows in _studies(table, ids, splits, refused):
+        yield from _study(table, study_id, rows, ids, [labels[row] for row in rows], splits[rows[0]])
 
 
-def _load(raw: Path, config: Config) -> _Table:
-    table = _Table(raw, config)
+def _load(raw: Path, table: _Table) -> Iterator[Rejection]:
+    """Fills a table from its files; yields the rows that do not fit."""
     for file, split in _files(raw):
-        frame = read_csv(file)
-        headers = [str(header) for header in frame.columns]
-        roles = _headers_of_roles(headers, file, config)
-        for role in (role for role in roles if role not in ("text", "labels")):
-            table.cells.setdefault(role, []).extend(frame[roles[role][0]].tolist())
-        for role, store in (("text", table.texts), ("labels", table.labels)):
-            for header in roles.get(role, ()):
-                store.setdefault(header, []).extend(frame[header].tolist())
-        if split and "split" not in roles:
-            table.cells.setdefault("split", []).extend([split] * len(frame))
-        table.places.extend((file, number) for number in range(1, len(frame) + 1))
+        roles: dict[str, list[str]] | None = None
+        for row in read_rows(file):
+            reason = row.reason if isinstance(row, Rejection) else _broken(row, roles)
+            if isinstance(row, Row) and roles is None:
+                roles = headers_of_roles([*row.cells], file, table.config.columns)
+                reason = _broken(row, roles)
+            if reason or not isinstance(row, Row) or roles is None:
+                yield Rejection(row.path if isinstance(row, Rejection) else row.place, str(reason))
+                continue
+            _add(row, roles, split, table)
         _require_rectangle(table, file)
-    return table
+
+
+def _broken(row: Row, roles: dict[str, list[str]] | None) -> str | None:
+    """Why the images of a row cannot be read."""
+    cell = row[roles["image"][0]] if roles and "image" in roles else ""
+    return f"image '{shown(cell)}' is no Python list: is it cut short?" if is_broken_list(cell) else None
+
+
+def _add(row: Row, roles: dict[str, list[str]], split: str | None, table: _Table) -> None:
+    for role, headers in roles.items():
+        if role in ("text", "labels"):
+            store = table.texts if role == "text" else table.labels
+            for header in headers:
+                store.setdefault(header, []).append(row.cells[header])
+        else:
+            table.cells.setdefault(role, []).append(row.cells[headers[0]])
+    if split and "split" not in roles:
+        table.cells.setdefault("split", []).append(split)
+    table.places.append((row.table, row.number))
+    table.paths.append(list_of(table.cell("image", len(table.places) - 1)))
 
 
 def _files(raw: Path) -> list[tuple[Path, str | None]]:
@@ -151,32 +172,6 @@ def _files(raw: Path) -> list[tuple[Path, str | None]]:
     return [*stated] or [(file, None) for file in files]
 
 
-def _headers_of_roles(headers: Sequence[str], file: Path, config: Config) -> dict[str, list[str]]:
-    if not config.columns:
-        found = {
-            role: [header for header in usual if header in headers][:1]
-            for role, usual in USUAL_HEADERS.items()
-        }
-        roles = {role: names for role, names in found.items() if names}
-    else:
-        roles = {role: _named(named, role, headers, file) for role, named in sorted(config.columns.items())}
-    if "image" not in roles and "text" not in roles:
-        raise SourceError(
-            f"{file}: no column plays the role image or text; "
-            f"say --column image=HEADER or --column text=HEADER ({nearest('path', headers)})"
-        )
-    return roles
-
-
-def _named(named: str, role: str, headers: Sequence[str], file: Path) -> list[str]:
-    several = role in ("text", "labels") and named not in headers
-    names = [name.strip() for name in named.split(",")] if several else [named]
-    for name in names:
-        if name not in headers:
-            raise SourceError(f"{file}: no column '{name}' (role {role}): {nearest(name, headers)}")
-    return names
-
-
 def _require_rectangle(table: _Table, file: Path) -> None:
     for columns in (table.cells, table.texts, table.labels):
         for name, cells in columns.items():
@@ -184,22 +179,24 @@ def _require_rectangle(table: _Table, file: Path) -> None:
                 raise SourceError(f"{file}: '{name}' is a column of some of the CSVs only; make them alike")
 
 
-def _image_paths(table: _Table, row: int) -> list[str]:
-    return list_of(table.cell("image", row))
-
-
-def _image_ids(table: _Table) -> dict[str, str]:
-    """Image cell → id: the file's name without ending where that is unique, else its path."""
-    cells = dict.fromkeys(path for row in range(len(table.places)) for path in _image_paths(table, row))
-    stems = {cell: Path(cell).stem for cell in cells}
-    if len(set(stems.values())) == len(stems):
-        return stems
-    absolute = {cell for cell in cells if Path(cell).is_absolute()}
-    common = os.path.commonpath([str(Path(cell).parent) for cell in absolute]) if absolute else ""
-    return {
-        cell: Path(os.path.relpath(cell, common) if cell in absolute else cell).with_suffix("").as_posix()
-        for cell in cells
-    }
+def _find_patients(table: _Table) -> Iterator[Rejection]:
+    """Fills in the patient of every row: the one stated or, without a column, the one that the path names."""
+    people = People()
+    for row, paths in enumerate(table.paths):
+        cell = table.cell("patient", row)
+        named = people_in(paths[0]) if paths and "patient" not in table.cells else None
+        table.patients.append(people(cell or (named[0] if named else "")))
+        if cell and is_rounded(cell):
+            reason = f"patient '{cell}' was rounded by a spreadsheet: nobody knows whose it is"
+            yield Rejection(table.place(row), reason)
+    for spelling, name in list(people.respelled.items())[:1]:
+        logger.warning(
+            "%s: %d patient ids are others in another spelling ('%s' is '%s'), taken as one person",
+            table.places[0][0],
+            len(people.respelled),
+            spelling,
+            name,
+        )
 
 
 def _splits(table: _Table) -> tuple[list[str | None], dict[int, str]]:
@@ -207,49 +204,60 @@ def _splits(table: _Table) -> tuple[list[str | None], dict[int, str]]:
     splits: list[str | None] = []
     refused: dict[int, str] = {}
     of_patient: dict[str, str] = {}
-    for row in range(len(table.places)):
+    for row, patient in enumerate(table.patients):
         cell = table.cell("split", row)
         splits.append(split_of(cell))
         if cell and splits[-1] is None:
             refused[row] = f"split '{cell}' is none of train, validation, test"
-        elif splits[-1] and _patient(table, row):
-            of_patient.setdefault(_patient(table, row), str(splits[-1]))
-    filled = [split or of_patient.get(_patient(table, row)) for row, split in enumerate(splits)]
+        elif splits[-1] and patient:
+            of_patient.setdefault(patient, str(splits[-1]))
+    filled = [split or of_patient.get(table.patients[row]) for row, split in enumerate(splits)]
     return filled, refused
-
-
-def _patient(table: _Table, row: int) -> str:
-    """The patient stated, or the one a MIMIC path names, or blank."""
-    path = _MIMIC_PATIENT.search(table.cell("image", row))
-    return table.cell("patient", row) or (path.group(1) if path and "patient" not in table.cells else "")
 
 
 def _studies(
     table: _Table, ids: dict[str, str], splits: Sequence[str | None], refused: dict[int, str]
-) -> Iterator[list[int]]:
-    """The rows of each study; the same study in two splits is two, of which `prepare` keeps the first."""
+) -> Iterator[tuple[str, list[int]]]:
+    """The id and rows of each study; the same study in two splits is two, of which `prepare` keeps the first.
+
+    Where patients share a study's id, as with studies that are numbered by patient, it is one for each.
+    """
+    used = [row for row in range(len(table.places)) if row not in refused]
+    stated = {row: _study_id(table, row, ids) for row in used}
+    people: dict[str, set[str]] = {}
+    for row in used:
+        people.setdefault(stated[row], set()).update(filter(None, [table.patients[row]]))
     groups: dict[tuple[str, str | None], list[int]] = {}
-    for row in range(len(table.places)):
-        if row not in refused:
-            groups.setdefault((_study_id(table, row, ids), splits[row]), []).append(row)
-    yield from groups.values()
+    for row in used:
+        study, patient = stated[row], table.patients[row]
+        name = f"{patient}_{study}" if len(people[study]) > 1 and patient else study
+        groups.setdefault((name, splits[row]), []).append(row)
+    yield from ((name, rows) for (name, _), rows in groups.items())
+    shared = next((study for study, patients in people.items() if len(patients) > 1), None)
+    if shared is not None:
+        first, second = sorted(people[shared])[:2]
+        logger.warning(
+            "%s: study '%s' is one of '%s' and one of '%s': studies are told apart by patient too",
+            *(table.places[0][0], shared, first, second),
+        )
 
 
 def _study_id(table: _Table, row: int, ids: dict[str, str]) -> str:
-    paths = _image_paths(table, row)
-    stated = table.cell("study", row) or table.cell("image_id", row)
+    stated = identifier(table.cell("study", row) or table.cell("image_id", row))
+    if stated:
+        return stated
     file, number = table.places[row]
-    return stated or (ids[paths[0]] if paths else f"{bare_name(file)}-{number}")
+    return ids[table.paths[row][0]] if table.paths[row] else f"{bare_name(file)}-{number}"
 
 
 def _study(
     table: _Table,
+    study_id: str,
     rows: Sequence[int],
     ids: dict[str, str],
     labels: Sequence[tuple[Label, ...]],
     split: str | None,
 ) -> Iterator[Study | Rejection]:
-    study_id = _study_id(table, rows[0], ids)
     shared = all(row == labels[0] for row in labels)
     images: list[Image] = []
     for row, own in zip(rows, labels, strict=True):
@@ -258,7 +266,9 @@ def _study(
                 images.append(image)
             else:
                 yield Rejection(image.path, image.reason, study_id)
-    patient = next(filter(None, (_patient(table, row) for row in rows)), study_id)
+        if own and not (shared or table.paths[row] or own == labels[0]):
+            yield Rejection(table.place(row), "has other labels than the first row of its study", study_id)
+    patient = next(filter(None, (table.patients[row] for row in rows)), study_id)
     age, sex, order = (_known(table, rows, role, parse) for role, parse in _KNOWN)
     for value in (age, sex, order):
         if isinstance(value, Rejection):
@@ -268,7 +278,7 @@ def _study(
         patient_id=f"{table.config.patient_prefix}{patient}",
         images=tuple(images),
         report=_report(table, rows),
-        labels=labels[0] if shared else (),
+        labels=labels[0] if shared or not table.paths[rows[0]] else (),
         split=split,
         age=age if isinstance(age, float) else None,
         sex=sex if isinstance(sex, str) else None,
@@ -299,16 +309,16 @@ def _images(
     table: _Table, row: int, ids: dict[str, str], labels: tuple[Label, ...]
 ) -> Iterator[Image | Rejection]:
     """The images a row names; a row of a table with images that names none is a rejection."""
-    paths = _image_paths(table, row)
+    paths = table.paths[row]
     views = list_of(table.cell("view", row))
     if not paths and "image" in table.cells:
         yield Rejection(table.place(row), "the row names no image")
     for position, cell in enumerate(paths):
-        path = table.places[row][0].parent / cell
-        if not table.config.tables_only and not is_file(path):
-            yield Rejection(cell, f"no such file (named by {table.place(row)})")
+        path = film_path(table.places[row][0].parent, cell)
+        if not table.config.tables_only and not is_there(path):
+            yield Rejection(shown(cell), f"no such file (named by {table.place(row)})")
             continue
-        stated = table.cell("image_id", row) if len(paths) == 1 else ""
+        stated = identifier(table.cell("image_id", row)) if len(paths) == 1 else ""
         view = view_of(views[position]) if len(views) == len(paths) else View.UNKNOWN
         yield Image(stated or ids[cell], path, view, labels, licence=table.cell("licence", row) or None)
 

@@ -24,12 +24,10 @@ from plainfilm.errors import DataError, nearest
 from plainfilm.geometry import scale_boxes_xyxy
 from plainfilm.io.archives import open_binary
 from plainfilm.sources.base import SourceConfig, number_of
-from plainfilm.sources.cells.boxes import corners_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.film_header import is_dicom_film, with_header
-from plainfilm.sources.cells.image_lists import read_lists
-from plainfilm.sources.cells.panel import CORNERS, Opinion, Panel, Rule, Votes
-from plainfilm.sources.cells.raw_files import (
+from plainfilm.sources.common.boxes import corners_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.film_header import is_dicom_film, with_header
+from plainfilm.sources.common.raw_files import (
     COPY_SUFFIXES,
     DICOM_SUFFIXES,
     RawFiles,
@@ -37,8 +35,10 @@ from plainfilm.sources.cells.raw_files import (
     in_test_folder,
     unlisted_films,
 )
-from plainfilm.sources.cells.rows import Row, read_each
-from plainfilm.sources.cells.vindr_classes import NO_FINDING, vindr_classes
+from plainfilm.sources.common.reader_annotations import CORNERS, MajorityVote, ReaderBoxes, ReaderLabels, Rule
+from plainfilm.sources.common.rows import Row, read_each
+from plainfilm.sources.common.split_files import read_lists
+from plainfilm.sources.common.vindr_classes import NO_FINDING, vindr_classes
 from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
 
 CORPUS = "vindr-cxr"
@@ -69,7 +69,7 @@ class _Film:
     """What the table says of one film: the classes each reader names, and the boxes."""
 
     named: dict[str, set[str]] = field(default_factory=dict)
-    panel: Panel = field(default_factory=Panel)
+    panel: ReaderBoxes = field(default_factory=ReaderBoxes)
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class _Corpus:
     files: RawFiles
     config: Config
     sizes: Mapping[str, tuple[int, int]]
-    votes: Votes
-    known: dict[tuple[str, frozenset[str]], Opinion] = field(default_factory=dict)
+    votes: MajorityVote
+    known: dict[tuple[str, frozenset[str]], ReaderLabels] = field(default_factory=dict)
 
-    def opinion(self, reader: str, named: set[str]) -> Opinion:
+    def opinion(self, reader: str, named: set[str]) -> ReaderLabels:
         """What a reader says who names these classes."""
         key = reader, frozenset(named)
         if key not in self.known:
@@ -91,7 +91,7 @@ class _Corpus:
                 for name in vindr_classes().sets["vinbigdata"]
             }
             labels = (Label(name, state, f"{_ORIGIN}/{reader}") for name, state in states.items())
-            self.known[key] = Opinion(tuple(labels))
+            self.known[key] = ReaderLabels(tuple(labels))
         return self.known[key]
 
 
@@ -110,7 +110,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     if "train_meta" in found.tables:
         columns = ("image_id", "dim0", "dim1")
         yield from read_each(found.tables["train_meta"], columns, lambda row: _read_size(row, sizes))
-    corpus = _Corpus(found, config, sizes, Votes(config.rule, f"{_ORIGIN}/{config.rule}"))
+    corpus = _Corpus(found, config, sizes, MajorityVote(config.rule, f"{_ORIGIN}/{config.rule}"))
     said: dict[str, _Film] = {}
     yield from read_each(table, _KEYS, lambda row: _read_row(row, said))
     splits: dict[str, str] = {}

@@ -24,14 +24,14 @@ from pydantic import Field
 
 from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, is_blank, state_of
-from plainfilm.sources.cells.boxes import corners_of
-from plainfilm.sources.cells.examples import phantom_example
-from plainfilm.sources.cells.film_header import with_header
-from plainfilm.sources.cells.held_out import permuted, train_test_split
-from plainfilm.sources.cells.panel import CORNERS, Opinion, Panel, Rule, Votes
-from plainfilm.sources.cells.raw_files import DICOM_SUFFIXES, RawFiles, find_raw_files, unlisted_films
-from plainfilm.sources.cells.rows import Row, read_each
-from plainfilm.sources.cells.vindr_classes import VindrClasses, vindr_classes
+from plainfilm.sources.common.boxes import corners_of
+from plainfilm.sources.common.examples import phantom_example
+from plainfilm.sources.common.film_header import with_header
+from plainfilm.sources.common.published_splits import permuted, train_test_split
+from plainfilm.sources.common.raw_files import DICOM_SUFFIXES, RawFiles, find_raw_files, unlisted_films
+from plainfilm.sources.common.reader_annotations import CORNERS, MajorityVote, ReaderBoxes, ReaderLabels, Rule
+from plainfilm.sources.common.rows import Row, read_each
+from plainfilm.sources.common.vindr_classes import VindrClasses, vindr_classes
 from plainfilm.types import Image, Label, Rejection, State, Study, View
 
 CORPUS = "vindr-cxr"
@@ -61,8 +61,8 @@ class _Part:
     """What the tables of one split say, by film: labels of each reader, and boxes."""
 
     split: str
-    readers: dict[str, dict[str, Opinion]] = field(default_factory=dict)
-    panels: dict[str, Panel] = field(default_factory=dict)
+    readers: dict[str, dict[str, ReaderLabels]] = field(default_factory=dict)
+    panels: dict[str, ReaderBoxes] = field(default_factory=dict)
 
     @property
     def films(self) -> dict[str, None]:
@@ -78,7 +78,7 @@ class _Corpus:
     config: Config
     classes: VindrClasses
     wanted: Container[str]
-    votes: Votes
+    votes: MajorityVote
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -93,7 +93,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     found.table(*_TABLES)
     yield from found.films.rejections
     classes = vindr_classes()
-    votes = Votes(config.rule, f"{_ORIGIN}/{config.rule}")
+    votes = MajorityVote(config.rule, f"{_ORIGIN}/{config.rule}")
     wanted = classes.sets.get(config.classes, classes.every)
     corpus = _Corpus(found, config, classes, wanted, votes)
     parts = [_Part("train"), _Part("test")]
@@ -109,7 +109,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 def _read_part(part: _Part, tables: Mapping[str, Path], corpus: _Corpus) -> Iterator[Rejection]:
     labels, boxes = tables.get(f"image_labels_{part.split}"), tables.get(f"annotations_{part.split}")
     keys = ["image_id", "rad_id"] if part.split == "train" else ["image_id"]
-    known: dict[tuple[str, ...], Opinion] = {}
+    known: dict[tuple[str, ...], ReaderLabels] = {}
     if labels:
         yield from read_each(labels, keys, lambda row: _read_labels(row, part, corpus, known))
     if boxes:
@@ -121,7 +121,7 @@ def _reader(row: Row, part: _Part) -> str:
 
 
 def _read_labels(
-    row: Row, part: _Part, corpus: _Corpus, known: dict[tuple[str, ...], Opinion]
+    row: Row, part: _Part, corpus: _Corpus, known: dict[tuple[str, ...], ReaderLabels]
 ) -> Iterator[Rejection]:
     film, reader = row["image_id"], _reader(row, part)
     readers = part.readers.setdefault(film, {}) if film else {}
@@ -134,7 +134,7 @@ def _read_labels(
         if said in known:
             readers[reader] = known[said]
             return
-        readers[reader] = Opinion(tuple(_labels(row, reader, corpus)))
+        readers[reader] = ReaderLabels(tuple(_labels(row, reader, corpus)))
         faults = list(_faults(row, corpus))
         yield from faults
         if not faults:
@@ -160,7 +160,7 @@ def _read_box(row: Row, part: _Part, corpus: _Corpus) -> Iterator[Rejection]:
     if not (film and reader and name):
         yield Rejection(row.place, "the row names no image, no reader or no class", film or None)
         return
-    panel = part.panels.setdefault(film, Panel())
+    panel = part.panels.setdefault(film, ReaderBoxes())
     corners = corners_of(row, CORNERS, film)
     if name not in corpus.classes.every:
         yield Rejection(row.place, f"class '{name}': {nearest(name, corpus.classes.every)}", film)
@@ -191,7 +191,7 @@ def _study(film: str, part: _Part, split: str, corpus: _Corpus) -> Study | Rejec
     path = corpus.files.film(film, place)
     if path is None:
         return Rejection(place, "listed in the tables but not on disk", film)
-    panel, readers = part.panels.get(film, Panel()), part.readers.get(film, {})
+    panel, readers = part.panels.get(film, ReaderBoxes()), part.readers.get(film, {})
     labels = [label for opinion in readers.values() for label in opinion.labels]
     boxes = list(panel.reader_boxes())
     if part.split == "train":

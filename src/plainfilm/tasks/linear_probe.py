@@ -39,19 +39,8 @@ from plainfilm.tasks.film_classification.thresholds import (
 from plainfilm.tasks.probing import repeated_runs
 from plainfilm.tasks.probing.logistic import Vectors
 from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
+from plainfilm.tasks.scoring import measure as scoring
 from plainfilm.tasks.scoring.label_choice import label_facts, labels_asked
-from plainfilm.tasks.scoring.measure import (
-    Measured,
-    Resampling,
-    check_no_leak,
-    film_subgroups,
-    identity,
-    items_table,
-    known_split,
-    measure,
-    measure_subgroups,
-    views_of_films,
-)
 from plainfilm.types import View
 
 if TYPE_CHECKING:
@@ -93,7 +82,7 @@ class Config(Settings):
     @field_validator("split")
     @classmethod
     def _known_split(cls, value: str) -> str:
-        return known_split(value)
+        return scoring.known_split(value)
 
     @field_validator("fractions", "penalties")
     @classmethod
@@ -144,7 +133,7 @@ def run(
     for share, own in by_share(context.shares):
         measured, found = _measured(context, share, own, probed, random)
         metrics += found
-        items.append(items_table(measured, context.evaluated.ids))
+        items.append(scoring.items_table(measured, context.evaluated.ids))
     predictions = repeated_runs.predictions_table(context.evaluated, context.shares, probed)
     headings = {
         repeated_runs.share_name(share): repeated_runs.share_heading(share) for share in config.fractions
@@ -175,13 +164,13 @@ def run(
 def _context(
     predictor: Predictor, collections: Sequence[Collection], config: Config, progress: Progress
 ) -> _Context:
-    check_no_leak(predictor, collections, config.split)
+    scoring.check_no_leak(predictor, collections, config.split)
     splits = (config.split, TRAINED_ON, FITTED_ON)
     labels = labels_asked(predictor, collections, ("images",), splits, config.labels, progress)
     observations = _observations(labels, config.observations)
 
     def films(split: str) -> Films:
-        views, policies = views_of_films(predictor, config.views), (config.uncertain, config.absent)
+        views, policies = scoring.views_of_films(predictor, config.views), (config.uncertain, config.absent)
         return gather_films(collections, split, views, labels, observations, *policies)
 
     train, evaluated = films(TRAINED_ON), films(config.split)
@@ -194,7 +183,7 @@ def _context(
             )
     validation = films(FITTED_ON) if config.split != FITTED_ON else None
     if validation is not None and len(validation):
-        check_no_leak(predictor, collections, FITTED_ON)
+        scoring.check_no_leak(predictor, collections, FITTED_ON)
         check_patients_apart(*([(c, split) for c in collections] for split in (FITTED_ON, config.split)))
     else:
         validation = None
@@ -254,7 +243,7 @@ def _measured(
     own: Sequence[int],
     probed: Sequence[Probed],
     random: Sequence[Probed] | None,
-) -> tuple[Measured, list[Metric]]:
+) -> tuple[scoring.Measured, list[Metric]]:
     """The statistics of one share, and its metrics."""
     config, truth = context.config, context.evaluated.truth
     known = repeated_runs.learned(context.shares, own)
@@ -263,13 +252,13 @@ def _measured(
     found = repeated_runs.joined(mine, theirs, known, truth)
     heading = repeated_runs.share_heading(share)
     group = repeated_runs.share_name(share)
-    measured = Measured(group, found.values, found.baselines, context.evaluated.patients, heading)
-    resampling = Resampling(number_of_films, config.resamples, config.seed)
-    metrics = measure(measured, found.scores, resampling)
+    measured = scoring.Measured(group, found.values, found.baselines, context.evaluated.patients, heading)
+    resampling = scoring.Resampling(number_of_films, config.resamples, config.seed)
+    metrics = scoring.measure(measured, found.scores, resampling)
     if share == config.fractions[-1]:
         chosen = [score for score in found.scores if score.name in SUBGROUP_SCORES]
-        parts = film_subgroups(context.collections, context.evaluated.frame)
-        metrics += measure_subgroups(measured, chosen, parts, resampling)
+        parts = scoring.film_subgroups(context.collections, context.evaluated.frame)
+        metrics += scoring.measure_subgroups(measured, chosen, parts, resampling)
     explain = repeated_runs.with_reasons([context.shares[place] for place in own], mine, known, truth)
     return measured, [explain(metric) for metric in metrics]
 
@@ -316,7 +305,7 @@ def _protocol(
         "text_rule": None,
         "observations": list(context.observations),
         **label_facts(context.labels),
-        "views": views_of_films(predictor, config.views),
+        "views": scoring.views_of_films(predictor, config.views),
         "classifier": "logistic regression per observation, L2, features standardised over the training "
         "films of the share, solved to convergence in double precision",
         "trained_on": TRAINED_ON,
@@ -338,5 +327,5 @@ def _protocol(
             "majority": "the commoner answer of the evaluated films for every film",
             **({"untrained": f"the same probes on random weights, seed {config.seed}"} if random else {}),
         },
-        **identity(predictor, context.collections, config.resamples),
+        **scoring.identity(predictor, context.collections, config.resamples),
     }

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from plainfilm.bank.compose import Answers, Composition, answer, answer_apart
-from plainfilm.bank.items import Choice
+from plainfilm.bank.items import ItemFilter
 from plainfilm.bank.search import Indices
+from plainfilm.bank.selection import RetrievedItems, SelectionConfig, answer, query_leave_self_out
 from plainfilm.collection import Collection
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, nearest
@@ -80,7 +80,7 @@ NEEDS = ("encodes_images", "encodes_texts")
 SUBGROUP_SCORES = ("recall@10", "finding_f1_micro_positive")
 
 
-class Config(Composition):
+class Config(SelectionConfig):
     """The protocol.
 
     directions: which of `DIRECTIONS`. split: where the queries come from; "all" asks about every study.
@@ -90,7 +90,7 @@ class Config(Composition):
     study's films only the first of those. labels: the origin of the labels; by default that of
     `scoring.label_choice`. max_queries: at most this many queries per direction, drawn by `seed`.
     random_draws: draws the random baseline is the mean of. The remaining keys say how an answer is made of a
-    ranking, see `bank.compose.Composition`.
+    ranking, see `bank.selection.Composition`.
     """
 
     directions: tuple[str, ...] = tuple(DIRECTIONS)
@@ -173,7 +173,7 @@ def run(
     check_no_leak(predictor, collections, None if config.split == ALL else config.split)
     _check_parts(collections, config)
     labels = _labels(predictor, collections, config, progress) if config.bank_split else None
-    choice = Choice(
+    choice = ItemFilter(
         text_rule=_text_rule(predictor, config),
         views=views_asked(predictor, config.views),
         first_film=config.first_film,
@@ -236,7 +236,7 @@ def _direction(direction: Direction, embedded: EmbeddedCollections, config: Conf
     bank = own if config.bank_split is None else embedded.part(direction.bank, config.bank_split)
     observations = embedded.observations
     if bank is queries.side:
-        answers = answer_apart(bank.vectors, queries.rows, config)
+        answers = query_leave_self_out(bank.vectors, queries.rows, config)
     else:
         answers = answer(bank.vectors, queries.vectors, config)
     values, baselines = _statistics(direction, queries, own, bank, answers, observations, config)
@@ -269,7 +269,7 @@ def _statistics(
     queries: Queries,
     own: Embedded,
     bank: Embedded,
-    answers: Answers,
+    answers: RetrievedItems,
     observations: Sequence[str],
     config: Config,
 ) -> tuple[Statistics, dict[str, Statistics]]:

@@ -24,7 +24,7 @@ import numpy as np
 from plainfilm.collection import Collection
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError, UsageError, nearest
-from plainfilm.predictor.decisions import Ensembles
+from plainfilm.predictor.operating_points import Ensembles
 from plainfilm.progress import SILENT, Progress
 from plainfilm.prompts import PromptPack, Prompts, load_pack
 from plainfilm.tasks.base import (

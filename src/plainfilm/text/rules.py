@@ -8,7 +8,7 @@ from plainfilm.errors import ConfigError, nearest
 from plainfilm.types import SECTIONS, Section
 
 TEXT_RULES = (
-    *("impression", "findings", "impression_findings", "findings_impression"),
+    *("impression", "findings", "impression_findings", "findings_impression", "impression_findings_or_last"),
     *("best_section", "longest_section", "all"),
 )
 """The rules; `best_section` is TxtRayAlign's default.
@@ -17,6 +17,9 @@ TEXT_RULES = (
     findings              the findings
     impression_findings   impressions, then findings
     findings_impression   findings, then impressions
+    impression_findings_or_last
+                          impressions, then findings; where there is neither, the last text under no known
+                          header (the last paragraph): TxtRayAlign's create_section_files.py --concat
     best_section          the last section of the best kind there is: impression, findings, text under no
                           known header (in MIMIC-CXR the last paragraph), comparison
     longest_section       the findings or the impressions, whichever is the longer text; CXR-CLIP's test texts
@@ -24,6 +27,8 @@ TEXT_RULES = (
 """
 
 _BEST_FIRST = ("impression", "findings", "other", "comparison")
+_FOR_BOTH = "findings_and_impression"
+_OR_LAST = "_or_last"
 
 
 def select_sections(sections: Sequence[Section], rule: str) -> list[Section]:
@@ -37,13 +42,21 @@ def select_sections(sections: Sequence[Section], rule: str) -> list[Section]:
     if rule == "all":
         return sorted(sections, key=lambda section: section.start)
     if rule == "best_section":
-        kinds = ([section for section in sections if section.name == name] for name in _BEST_FIRST)
+        kinds = (_named(sections, name) for name in _BEST_FIRST)
         return next((kind[-1:] for kind in kinds if kind), [])
     if rule == "longest_section":
         either = [select_sections(sections, name) for name in ("findings", "impression")]
         return max(either, key=lambda kind: len(_joined(kind)))
+    if rule.endswith(_OR_LAST):
+        return select_sections(sections, rule.removesuffix(_OR_LAST)) or _named(sections, "other")[-1:]
     wanted = [name for name in rule.split("_") if name in SECTIONS]
-    return [section for name in wanted for section in sections if section.name == name]
+    return list(dict.fromkeys(section for name in wanted for section in _named(sections, name)))
+
+
+def _named(sections: Sequence[Section], name: str) -> list[Section]:
+    """The sections of a name; text under one header for findings and impression is either."""
+    either = (name, _FOR_BOTH) if name in ("findings", "impression") else (name,)
+    return [section for section in sections if section.name in either]
 
 
 def _joined(sections: Sequence[Section]) -> str:

@@ -17,10 +17,16 @@ import yaml
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.text.overrides import Override
+from plainfilm.text.section_overrides import Override
+from plainfilm.text.slips import is_one_slip
 from plainfilm.types import Section
 
 _RULES_FILE = Path(__file__).with_name("header_rules.yaml")
+_STATED = {"findings", "impression", "findings_and_impression"}
+_ADDED = ("addendum", "notification")
+_SHORTEST_SLIP = 7
+_LONGEST_HEADER = 60
+_COLON = r"[ \t]*[:：]"
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n")
 
 
@@ -69,22 +75,33 @@ def parse_sections(
     rules = _all_rules().get(header_rules)
     if rules is None:
         raise ConfigError(f"unknown header rules '{header_rules}': {nearest(header_rules, HEADER_RULES)}")
+    if override is None and rules.style == "anywhere" and not _may_hold_header(text):
+        return tuple(_trimmed(text, "other", 0, len(text)))
     headers = sorted(_headers(text, header_rules), key=lambda header: header.start)
     sections = list(_between(text, headers))
     if sections and headers and sections[0].end <= headers[-1].start and _is_title(sections[0], rules):
         sections[0] = replace(sections[0], name="technique")
     announced = {section.name for section in sections}
     sections = [_settled(section, announced) for section in sections]
-    if rules.last_paragraph and sections and not announced & {"findings", "impression"}:
-        sections[-1:] = _cut_at_blank_line(text, sections[-1])
+    if rules.last_paragraph and not announced & _STATED:
+        last = next(
+            (place for place in reversed(range(len(sections))) if sections[place].name not in _ADDED), None
+        )
+        if last is not None:
+            sections[last : last + 1] = _cut_at_blank_line(text, sections[last])
     return tuple(sections) if override is None else override.apply(text, sections)
+
+
+def _may_hold_header(text: str) -> bool:
+    """False for one line without a colon that is longer than any header."""
+    return ":" in text or "\n" in text or "：" in text or len(text) <= _LONGEST_HEADER
 
 
 def _settled(section: Section, announced: set[str]) -> Section:
     """What a first reader thought is history where the report itself follows."""
     if section.name != "preliminary":
         return section
-    return replace(section, name="comparison" if announced & {"findings", "impression"} else "other")
+    return replace(section, name="comparison" if announced & _STATED else "other")
 
 
 def _is_title(section: Section, rules: HeaderRules) -> bool:
@@ -125,9 +142,12 @@ def _headers(text: str, name: str) -> Iterator[_Header]:
 
 def _section_of(header: str, rules: HeaderRules) -> str | None:
     """The section that a header announces, or None where it is none that is known."""
-    phrase = " ".join(header.lower().rstrip(": \t\r").split())
+    phrase = " ".join(header.lower().rstrip(":： \t\r").split())
     for section, phrases in rules.headers.items():
         if phrase in phrases:
+            return section
+    for section, phrases in rules.headers.items():
+        if any(len(known) >= _SHORTEST_SLIP and is_one_slip(phrase, known) for known in phrases):
             return section
     words = f" {re.sub(r'[^a-z-]+', ' ', phrase)} "
     for fragment, section in rules.contains:
@@ -147,10 +167,12 @@ def _pattern(name: str) -> re.Pattern[str]:
         return re.compile(f"{banner}|{header}", re.MULTILINE)
     phrases = [phrase for known in rules.headers.values() for phrase in known]
     any_case, capitals = f"(?i:{_either(phrases)})", _either([phrase.upper() for phrase in phrases])
-    at_start = rf"(?:^[ \t]*|(?<=[.!?;])[ \t]+){any_case}[ \t]*:"
-    inside = rf"(?<![\w/-])(?:{capitals})[ \t]*:"
+    begins = r"(?:^[ \t]*|(?<=[.!?;])[ \t]+|(?<=[。；！？])[ \t]*)"
+    at_start = rf"{begins}{any_case}{_COLON}"
+    inside = rf"(?<![\w/-])(?:{capitals}){_COLON}"
     alone = rf"^[ \t]*{any_case}[ \t]*\r?$"
-    return re.compile("|".join((banner, at_start, inside, alone)), re.MULTILINE)
+    with_slip = rf"^[ \t]*[A-Za-z][A-Za-z ]{{5,30}}{_COLON}"
+    return re.compile("|".join((banner, at_start, inside, alone, with_slip)), re.MULTILINE)
 
 
 def _either(phrases: Sequence[str]) -> str:

@@ -18,12 +18,17 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.io.files import replacing
-from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.hub import before_download, not_here, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.io.tables import read_json, write_json
 
 TOKENIZER_FILE = "tokenizer.json"
 SETTINGS_FILE = "tokenizer_config.json"
+UNKNOWN_SHARE = 0.03
+"""The share of unknown tokens above which a tokenizer does not fit its texts."""
+COUNTED = 2000
+"""Texts that are read to measure it."""
+_UNREADABLE = "holds no tokenizer that can be read"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -76,6 +81,30 @@ class Tokenizer:
         mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.bool_)
         return ids, mask
 
+    def unknown_share(self, texts: Iterable[str]) -> float:
+        """The share of the tokens of `texts` that stand for something the vocabulary does not have, 0 to 1.
+
+        Start, end and padding are not counted; no tokens at all give 0. Where unknown letters become bytes,
+        nothing is ever unknown.
+        """
+        unknown = self._unknown_id()
+        if unknown is None:
+            return 0.0
+        all_tokens = unknown_tokens = 0
+        for encoding in self._backend.encode_batch(list(texts)):
+            special = sum(encoding.special_tokens_mask)
+            all_tokens += len(encoding.ids) - special
+            unknown_tokens += encoding.ids.count(unknown)
+        return unknown_tokens / max(all_tokens, 1)
+
+    def _unknown_id(self) -> int | None:
+        model: Any = self._backend.model
+        token = getattr(model, "unk_token", None)
+        if token is not None:
+            return self._backend.token_to_id(token)
+        place = getattr(model, "unk_id", None)  # of Unigram
+        return None if place is None else int(place)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of `token_ids` without special tokens; what normalisation folded stays folded."""
         return self._backend.decode([int(number) for number in token_ids], skip_special_tokens=True)
@@ -105,14 +134,18 @@ class Tokenizer:
         A hub name that is not in the local cache is downloaded, unless `offline`.
 
         Raises:
-            ModelError: nothing there, or a name that would need a download that cannot happen.
+            ModelError: nothing there, files that are damaged or hold no words, or a name that would need a
+                download that cannot happen.
         """
         folder = local_path(str(name))
         if folder is not None and (folder / TOKENIZER_FILE).is_file():
             backend = _read_backend(folder / TOKENIZER_FILE)
-            return Tokenizer(backend, max_tokens, _pad_token(folder, backend))
-        converted = _through_transformers(str(name), folder, offline=offline)
-        return Tokenizer(converted.backend_tokenizer, max_tokens, str(converted.pad_token))
+            pad_token = _pad_token(folder, backend)
+        else:
+            converted = _through_transformers(str(name), folder, offline=offline)
+            backend, pad_token = converted.backend_tokenizer, str(converted.pad_token)
+        _refuse_empty(backend, str(name))
+        return Tokenizer(backend, max_tokens, pad_token)
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's two files into `folder`, which exists."""
@@ -138,6 +171,43 @@ class Tokenizer:
                 f"{folder / SETTINGS_FILE}: lacks a usable max_tokens or pad_token ({error})"
             ) from None
         return Tokenizer(_read_backend(folder / TOKENIZER_FILE), max_tokens, pad_token)
+
+
+def unknown_tokens_alarm(tokenizer: Tokenizer, texts: Iterable[str]) -> str | None:
+    """What a person should know where many tokens of `texts` are unknown to `tokenizer`, else `None`.
+
+    Texts of another language or script, or the tokenizer of another model, train without an error: every
+    word becomes the same token. `UNKNOWN_SHARE` is where that begins to matter. Some `COUNTED` texts from all
+    over `texts` are tokenised.
+    """
+    share = tokenizer.unknown_share(_spread(texts, COUNTED))
+    if share <= UNKNOWN_SHARE:
+        return None
+    return (
+        f"{100 * share:.0f} % of the tokens of these texts are unknown to the tokenizer: it is of another "
+        "language or another model; name one that fits with tokenizer.name"
+    )
+
+
+def _spread(texts: Iterable[str], count: int) -> list[str]:
+    """`count` to twice as many of `texts`, or all there are, at even distances."""
+    kept: list[str] = []
+    step = 1
+    for place, text in enumerate(texts):
+        if place % step == 0:
+            kept.append(text)
+        if len(kept) >= 2 * count:
+            kept, step = kept[::2], 2 * step
+    return kept
+
+
+def _refuse_empty(backend: Backend, name: str) -> None:
+    special = {token.content for token in backend.get_added_tokens_decoder().values()}
+    if not set(backend.get_vocab(with_added_tokens=False)) - special:
+        raise ModelError(
+            f"{name}: holds no tokenizer (no {TOKENIZER_FILE}, vocab.txt or other list of words): copy its "
+            "files there, or name another with tokenizer.name"
+        )
 
 
 def _read_backend(path: Path) -> Backend:
@@ -166,14 +236,25 @@ def _stated_pad_token(path: Path) -> str | None:
 def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> Any:
     from transformers import AutoTokenizer
 
+    what = f"tokenizer '{name}'"
     try:
-        return AutoTokenizer.from_pretrained(str(folder or name), local_files_only=True)
+        return _fast(AutoTokenizer.from_pretrained(str(folder or name), local_files_only=True), what)
+    except ModelError:
+        raise
     except (OSError, ValueError) as error:
         if folder is not None:
-            problem = str(error).splitlines()[0]
-            raise ModelError(f"{name}: holds no tokenizer that can be read ({problem})") from None
-    before_download(f"tokenizer '{name}'", offline=offline)
+            raise unreadable(name, error, folder, _UNREADABLE) from None
+    except Exception as error:  # of files that are damaged the library lets anything through
+        raise unreadable(name, error, folder, _UNREADABLE) from None
+    before_download(what, offline=offline)
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return _fast(AutoTokenizer.from_pretrained(name), what)
     except (OSError, ValueError) as error:
-        raise not_here(f"tokenizer '{name}'", str(error)) from None
+        raise not_here(what, str(error)) from None
+
+
+def _fast(tokenizer: Any, what: str) -> Any:
+    if not hasattr(tokenizer, "backend_tokenizer") or tokenizer.pad_token is None:
+        lacks = "padding token" if hasattr(tokenizer, "backend_tokenizer") else f"{TOKENIZER_FILE}"
+        raise ModelError(f"{what}: has no {lacks}, which is needed; save it again with one, or name another")
+    return tokenizer

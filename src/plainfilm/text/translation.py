@@ -19,11 +19,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from plainfilm.errors import MissingDependency, ModelError, UsageError, nearest
-from plainfilm.io.hub import before_download, not_here, quietly
+from plainfilm.errors import MissingDependency, ModelError, PlainfilmError, UsageError, nearest
+from plainfilm.io.hub import before_download, not_here, quietly, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.seeding import stable_hash
 
+_UNREADABLE = "cannot be read"
 LONGEST = 256
 """Tokens of the longest text that is translated, and of the longest translation."""
 
@@ -140,10 +141,13 @@ def _locally_or_downloaded(name: str) -> tuple[Any, Any]:
     try:
         with quietly():
             return _read(folder or name)
-    except (OSError, ValueError, RuntimeError) as error:
+    except PlainfilmError:
+        raise
+    except (OSError, ValueError) as error:
         if folder is not None:
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{what}: cannot be read ({reason})") from None
+            raise unreadable(what, error, folder, _UNREADABLE) from None
+    except Exception as error:  # of files that are damaged the library lets anything through
+        raise unreadable(what, error, folder, _UNREADABLE) from None
     before_download(what, offline=False)
     try:
         return _read(name, local=False)

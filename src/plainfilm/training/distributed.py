@@ -71,7 +71,7 @@ class Gathering:
         start = sum(counts[: rank()])
         return cls(counts, order, place[start : start + len(rows)])
 
-    def whole(self, own: Tensor) -> Tensor:
+    def all_gather_rows(self, own: Tensor) -> Tensor:
         """Rows of all processes (B, ...) from this process's rows (b, ...), detached, in row order."""
         if world_size() == 1:
             return own.detach()
@@ -79,12 +79,12 @@ class Gathering:
             return own.new_zeros((sum(self.counts), *own.shape[1:]))
         return _collect(own.detach(), self.counts)[self.order]
 
-    def whole_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    def all_gather_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
         """`whole` of each entry; a process without rows learns from the others which entries there are."""
         if 0 in self.counts:
             described = _described_by_others(own)
             own = own or _empty(described, device)
-        return {name: self.whole(own[name]) for name in sorted(own)}
+        return {name: self.all_gather_rows(own[name]) for name in sorted(own)}
 
 
 def _collect(own: Tensor, counts: Sequence[int]) -> Tensor:

@@ -7,14 +7,19 @@ in which films are decoded.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
 import torch
 
 from plainfilm.batches.batch import Batch, Films
 from plainfilm.batches.collate import keys_of
 from plainfilm.batches.targets.base import TargetSource, target
 from plainfilm.errors import ConfigError, nearest
+from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.models.base import Facts, Model, TokenizerFacts
 from plainfilm.nn.ragged import Ragged
+from plainfilm.objectives.base import Encoded
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
 from plainfilm.training.recipe import Recipe, directions
 from plainfilm.training.setup import build_model, build_objective
@@ -32,7 +37,7 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
         UsageError: an objective asks for what this kind of model cannot do.
         ModelError: weights that are not here or do not fit.
     """
-    model = build_model(recipe, dry_facts(recipe, pretrained), pretrained)
+    model = build_model(recipe, facts_of(recipe, pretrained), pretrained)
     objective = build_objective(recipe, model)
     known = directions(recipe, objective.metrics())
     metric = recipe.validation.metric
@@ -41,12 +46,37 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
         raise ConfigError(f"unknown validation.metric '{metric}': {nearest(metric, [*known, *others])}")
     model.eval()
     objective.eval()
-    measure_step(model, objective, made_up_batch(recipe, model.facts.observations or _OBSERVATIONS))
+    evaluators = [module for module, _ in recipe.evaluators()]
+    needed = [name for module in evaluators for name in module.NEEDS]
+    batch = made_up_batch(recipe, needs=needed, observations=model.facts.observations or _OBSERVATIONS)
+    measure_step(model, objective, batch, watch=_asked(recipe, model))
     return model
 
 
-def dry_facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
-    """Facts to build the model with before data are read: those of `pretrained` parts, else made up."""
+def _asked(recipe: Recipe, model: Model) -> Callable[[Encoded], None]:
+    """Lets every evaluator turn the made-up items into records, so that one that needs another kind of
+    model is found; their tokenizers do not exist yet, so nothing is decoded."""
+    tokenizers = dict.fromkeys(model.facts.tokenizers, cast(Any, _NoTokenizer()))
+    context = EvaluatorContext(tokenizers, model.facts.observations)
+    built = [module.build(settings, context) for module, settings in recipe.evaluators()]
+
+    def watch(encoded: Encoded) -> None:
+        for evaluator in built:
+            evaluator.records(encoded)
+
+    return watch
+
+
+class _NoTokenizer:
+    """Stands for a tokenizer before there is one."""
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """No text."""
+        return ""
+
+
+def facts_of(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Facts:
+    """Facts that fit the recipe's model before any data is read: those of `pretrained` parts, or made up."""
     tokenizers = {
         name: TokenizerFacts(
             vocabulary_size=_VOCABULARY, max_tokens=recipe.longest_text(name), start=2, end=3
@@ -59,14 +89,20 @@ def dry_facts(recipe: Recipe, pretrained: PretrainedParts) -> Facts:
     return Facts(observations=observations, tokenizers=tokenizers)
 
 
-def made_up_batch(recipe: Recipe, observations: tuple[str, ...] = _OBSERVATIONS) -> Batch:
-    """Two items of noise with an example of every target that the recipe reads; labels of `observations`."""
-    shape, needs = recipe.preprocessing, recipe.needs
-    films = Ragged.even(_ITEMS, 1 if needs.films == "one" else 2)
+def made_up_batch(
+    recipe: Recipe,
+    items: int = _ITEMS,
+    needs: Sequence[str] = (),
+    observations: tuple[str, ...] = _OBSERVATIONS,
+) -> Batch:
+    """Items of noise with an example of every target that the recipe's objectives read, and of `needs`;
+    labels are of `observations`."""
+    shape, wanted = recipe.preprocessing, dict.fromkeys((*recipe.needs.targets, *needs))
+    films = Ragged.even(items, 1 if recipe.needs.films == "one" else 2)
     draw = torch.Generator().manual_seed(0)
     source = TargetSource(observations=observations)
-    targets = {name: target(name).example(_ITEMS, source) for name in needs.targets}
-    numbers = torch.arange(_ITEMS)
+    targets = {name: target(name).example(items, source) for name in wanted}
+    numbers = torch.arange(items)
     return Batch(
         films=Films(
             pixels=torch.randn(films.entries, shape.channels, shape.size, shape.size, generator=draw),

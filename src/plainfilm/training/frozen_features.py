@@ -34,7 +34,7 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.objectives.base import objective
 from plainfilm.progress import Progress
 from plainfilm.training.data import Data, cache_folders, decoded, loading_threads
-from plainfilm.training.machine import Machine
+from plainfilm.training.machine import DeviceConfig
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.setup import Setup
 from plainfilm.training.state import seeded_torch
@@ -120,7 +120,8 @@ def _probe(setup: Setup) -> str | None:
 
 
 def _involved(model: Model, called: set[int]) -> dict[str, Tensor]:
-    """The state of every part of which a module was called, and what is not trained and belongs to no part."""
+    """The state of every part of which a module was called, and what belongs to no part and is not
+    trained."""
     parts = {name: part for name, part in model.parts().items() if _was_called(part, called)}
     state = {
         f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()
@@ -142,7 +143,7 @@ def _digest(state: dict[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-def _features(model: Model, machine: Machine, films: Tensor) -> ImageFeatures:
+def _features(model: Model, machine: DeviceConfig, films: Tensor) -> ImageFeatures:
     with machine.autocast():
         features: ImageFeatures = model("film_features", films)
     return features

@@ -62,8 +62,8 @@ def _whole_lines(file: Path) -> list[dict[str, Any]]:
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:
     """Nested `values` with dotted keys, as experiment trackers want them.
 
-    >>> flat({"training": {"epochs": 3, "clip": None}})
-    {'training.epochs': 3, 'training.clip': 'None'}
+    >>> flat({"training": {"epochs": 3, "max_steps": None}})
+    {'training.epochs': 3, 'training.max_steps': 'None'}
     """
     result: dict[str, str | int | float | bool] = {}
     for key, value in values.items():

@@ -32,7 +32,7 @@ _WITHOUT_GAIN = {"EfficientNet", "MobileNetV3"}
 
 
 @dataclass(frozen=True)
-class Machine:
+class DeviceConfig:
     """device: a torch device's name. precision: "fp32" or "bf16". memory_format: "contiguous" or
     "channels_last". threads: of torch; results repeat exactly for the same number."""
 
@@ -72,14 +72,14 @@ def _write_attention_out(module: nn.Module) -> None:
             choose("eager")
 
 
-def choose_machine(config: TrainingConfig, model: Model, device: torch.device) -> Machine:
+def choose_device_config(config: TrainingConfig, model: Model, device: torch.device) -> DeviceConfig:
     """The precision and memory format `config` asks for, or on "auto" the fastest that was measured."""
     precision, memory_format = config.precision, config.memory_format
     if precision == "auto":
         precision = "bf16" if has_bf16(device) and gains_from_bf16(model) else "fp32"
     if memory_format == "auto":
         memory_format = "channels_last" if is_convolutional(model) else "contiguous"
-    return Machine(str(device), precision, memory_format, torch.get_num_threads())
+    return DeviceConfig(str(device), precision, memory_format, torch.get_num_threads())
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from plainfilm.errors import ConfigError, nearest
+from plainfilm.errors import ConfigError, ModelError, nearest
 from plainfilm.model_folder import (
     LoadedModel,
     ModelConfig,
@@ -82,9 +82,9 @@ class PretrainedParts:
         """Copies the weights into the parts of `model`.
 
         Raises:
-            ConfigError: a part that `model` or the other model does not have, or one that answers other
-                observations.
-            ModelError: a tensor that is missing, unexpected or of another shape.
+            ConfigError: a part that `model` does not have, or one that answers other observations.
+            ModelError: a part that the other model does not have, or a tensor that is missing, unexpected or
+                of another shape.
         """
         for name, source in self.models.items():
             where = self.folders[name]
@@ -92,20 +92,18 @@ class PretrainedParts:
                 weights = model.state_dict() | source.model.other_state()
                 load_strictly(model, weights, f"what belongs to no part of {where} (parts.{REST}.from)")
                 continue
-            part = _part(model, name, f"model '{model.config.use}'")
-            _check_observations(name, part, model, source.model, where)
-            weights = _part(source.model, name, where).state_dict()
-            load_strictly(part, weights, f"part '{name}' of {where}")
+            parts, own = model.parts(), source.model.parts()
+            if name not in parts:
+                raise ConfigError(
+                    f"parts.{name}: model '{model.config.use}' has no such part: {nearest(name, parts)}"
+                )
+            if name not in own:
+                raise ModelError(f"{where}: has no part '{name}': {nearest(name, own)}")
+            _check_observations(name, parts[name], model, source.model, where)
+            load_strictly(parts[name], own[name].state_dict(), f"part '{name}' of {where}")
 
 
 NOTHING = PretrainedParts({}, {})
-
-
-def _part(model: Model, name: str, whose: str) -> nn.Module:
-    parts = model.parts()
-    if name not in parts:
-        raise ConfigError(f"parts.{name}: {whose} has no such part: {nearest(name, parts)}")
-    return parts[name]
 
 
 def _check_observations(name: str, part: nn.Module, model: Model, source: Model, where: str) -> None:

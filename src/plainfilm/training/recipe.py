@@ -16,8 +16,9 @@ from pydantic import Field, field_validator, model_validator
 
 from plainfilm import config
 from plainfilm.batches.batch import FilmsPerItem
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import ItemNeeds
-from plainfilm.batches.rows import DataConfig, Requirement
+from plainfilm.batches.rows import Requirement
 from plainfilm.batches.targets.base import requires, tokenizer_of
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, nearest
@@ -33,9 +34,6 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 MAX_TOKENS = 128
 """The longest text where neither the recipe nor the model says."""
-
-DEFAULT_KIND = "dual_encoder"
-"""The kind of model where a recipe names none."""
 
 _MOVED = {
     "image": "model.image",
@@ -180,8 +178,7 @@ class Recipe(Settings):
     @field_validator("model")
     @classmethod
     def _model_is_known(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = {"use": DEFAULT_KIND, **values}
-        if "image" not in values:
+        if "use" in values and "image" not in values:
             raise ConfigError(
                 "key 'model.image' is missing: name an image encoder, or take a model's with "
                 "parts.image.from=MODEL (`plainfilm finetune ... --init MODEL` does)"
@@ -208,10 +205,12 @@ class Recipe(Settings):
             raise ConfigError(f"parts.{REST}.freeze: only parts can be frozen; leave it out")
         if self.preprocessing.read_side is not None:
             raise ConfigError("preprocessing.read_side is set by training: set data.cache instead")
-        if self.data.cache is not None and self.data.cache < self.preprocessing.size:
+        side = self.preprocessing.side
+        if self.data.cache is not None and self.data.cache < side:
+            key = "size" if self.preprocessing.resize is None else "resize"
             raise ConfigError(
-                f"data.cache is {self.data.cache} and preprocessing.size {self.preprocessing.size}: films "
-                f"would be enlarged; set data.cache={round(self.preprocessing.size * 8 / 7)}"
+                f"data.cache is {self.data.cache} and preprocessing.{key} {side}: films would be enlarged; "
+                f"set data.cache={round(side * 8 / 7)}"
             )
         channels = self.model["image"].get("channels", self.preprocessing.channels)
         if channels != self.preprocessing.channels:
@@ -230,7 +229,8 @@ class Recipe(Settings):
                     f"tokenizers.{name}: model '{self.model['use']}' reads with "
                     f"{', '.join(known) or 'none'}: leave it out"
                 )
-        for name in self.needs.targets:
+        measured = (name for module, _ in self.evaluators() for name in module.NEEDS)
+        for name in (*self.needs.targets, *measured):
             tokenizer = tokenizer_of(name)
             if tokenizer is not None and tokenizer not in known:
                 raise ConfigError(
@@ -251,7 +251,7 @@ class Recipe(Settings):
 
     @property
     def needs(self) -> ItemNeeds:
-        """What objectives and evaluators ask of every item."""
+        """The films and targets that the objectives read of every item."""
         modules = [objective(one["use"]) for one in self.objectives]
         most = max((films_of(module) for module in modules), key=_FILMS.index)
         targets = [name for module in modules for name in module.NEEDS]

@@ -96,8 +96,8 @@ class RunFolder:
         resume: bool,
         trust_code: bool = False,
     ) -> None:
-        """Checks that a run of `recipe` may start here, or with `resume` go on; changes nothing. Code that the
-        run names and `recipe` does not runs only with `trust_code`.
+        """Checks that a run of `recipe` may start here, or with `resume` go on; changes nothing. Code that
+        the run names and `recipe` does not runs only with `trust_code`.
 
         Raises:
             UsageError: the folder is taken, or holds a run of another recipe, of other code or of other

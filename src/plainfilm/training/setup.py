@@ -26,11 +26,12 @@ from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import REST, Facts, Model
 from plainfilm.models.base import build_model as build_kind
 from plainfilm.objectives.base import Objective, ObjectiveSum
-from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.progress import SILENT, Progress
+from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
 from plainfilm.training.data import Data, loading_threads
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.freezing import freeze
-from plainfilm.training.machine import Machine, choose_machine
+from plainfilm.training.machine import DeviceConfig, choose_device_config
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
 from plainfilm.training.recipe import Recipe, TokenizerConfig, directions, objective_config
@@ -47,7 +48,7 @@ class Setup:
     split. pretrained: what parts of the model were taken from."""
 
     recipe: Recipe
-    machine: Machine
+    machine: DeviceConfig
     model: Model
     objective: ObjectiveSum
     optimizer: torch.optim.Optimizer
@@ -102,7 +103,7 @@ def build_setup(
     """Model, objective, optimizer and loaders of a run."""
     facts = Facts(observations=data.observations, tokenizers=tokenizer_facts(tokenizers))
     model = build_model(recipe, facts, pretrained)
-    machine = choose_machine(recipe.training, model, device)
+    machine = choose_device_config(recipe.training, model, device)
     machine.place(model)
     objective = build_objective(recipe, model)
     if recipe.reads("labels"):
@@ -200,7 +201,11 @@ def _normalises_batches(model: Model) -> bool:
 
 
 def build_tokenizers(
-    recipe: Recipe, data: Data, saved: Path, pretrained: PretrainedParts = NOTHING
+    recipe: Recipe,
+    data: Data,
+    saved: Path,
+    pretrained: PretrainedParts = NOTHING,
+    progress: Progress = SILENT,
 ) -> dict[str, Tokenizer]:
     """The tokenizers of the recipe's model, by name: those in `saved` (of the run being resumed), those that
     come with pretrained parts, pretrained ones, or such as are trained on the items."""
@@ -214,6 +219,9 @@ def build_tokenizers(
             found[name] = pretrained.tokenizers[name]
         elif stated:
             found[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
+            alarm = unknown_tokens_alarm(found[name], data.train.texts(recipe.needs, name))
+            if alarm:
+                progress.say(f"warning: tokenizer '{stated}': {alarm}")
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
             found[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
@@ -252,7 +260,7 @@ def _validator(
     recipe: Recipe,
     dataset: Dataset | None,
     tokenizers: Mapping[str, Tokenizer],
-    machine: Machine,
+    machine: DeviceConfig,
     objective: ObjectiveSum,
 ) -> Validator | None:
     if dataset is None:

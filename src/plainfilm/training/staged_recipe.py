@@ -19,7 +19,7 @@ from typing import Any
 
 from plainfilm import config
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.training.recipe import DEFAULT_KIND, Recipe
+from plainfilm.training.recipe import Recipe
 
 STAGES = "stages"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -168,8 +168,6 @@ def _merged_stage(
     name: str, common: Mapping[str, Any], own: Mapping[str, Any], is_first: bool
 ) -> StageValues:
     start = common if is_first else _without_starts(common)
-    if "use" not in (start.get("model") or {}) and isinstance(start.get("model"), Mapping):
-        start = {**start, "model": {"use": DEFAULT_KIND, **start["model"]}}
     merged = _merged(start, own)
     parts = merged.get("parts")
     stated = {**(parts if isinstance(parts, Mapping) else {})}

@@ -17,7 +17,7 @@ from plainfilm import config
 from plainfilm.errors import ConfigError, PlainfilmError
 from plainfilm.model_folder import LoadedModel, ModelConfig
 from plainfilm.models.base import REST, Model, kind
-from plainfilm.training.dry_run import dry_facts, dry_run
+from plainfilm.training.dry_run import dry_run, facts_of
 from plainfilm.training.pretrained import (
     PartSource,
     PretrainedParts,
@@ -25,7 +25,7 @@ from plainfilm.training.pretrained import (
     with_part,
     with_pretrained,
 )
-from plainfilm.training.recipe import DEFAULT_KIND, Recipe, find_recipe, load_recipe, taking_parts_from
+from plainfilm.training.recipe import Recipe, find_recipe, load_recipe, taking_parts_from
 from plainfilm.training.setup import build_model
 from plainfilm.training.staged_recipe import (
     STAGES,
@@ -169,9 +169,9 @@ def _with_settings(
     """The values with the settings of the encoders that are taken from the stage before without a word."""
     found = dict(values)
     model = found.get("model")
-    if not isinstance(model, Mapping):
+    if not isinstance(model, Mapping) or "use" not in model:
         return found
-    fields = kind(str(model.get("use", DEFAULT_KIND))).Config.model_fields
+    fields = kind(str(model["use"])).Config.model_fields
     for name, settings in previous.source.architecture.items():
         is_encoder = isinstance(settings, Mapping) and "use" in settings and name in fields
         if is_encoder and name not in starts and (name in model or fields[name].is_required()):
@@ -181,7 +181,7 @@ def _with_settings(
 
 def _built(values: Mapping[str, Any], pretrained: PretrainedParts) -> Model:
     recipe = config.build(Recipe, values, "recipe")
-    return build_model(recipe, dry_facts(recipe, pretrained), pretrained)
+    return build_model(recipe, facts_of(recipe, pretrained), pretrained)
 
 
 def _shared(model: Model, before: Model) -> list[str]:

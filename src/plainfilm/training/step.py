@@ -198,10 +198,10 @@ def _loss_and_gradients(
         rows, keys = _own_rows(way, place, batch)
         gathering = Gathering.of(rows)
         device = rows.device
-        leaves = gathering.whole_by_name(features[number], device)
+        leaves = gathering.all_gather_by_name(features[number], device)
         leaves = {name: value.requires_grad_() for name, value in leaves.items()}
-        whole_targets = gathering.whole_by_name(targets[number] if targets else {}, device)
-        report = one.loss(way.model, leaves, whole_targets, keys.each(gathering.whole))
+        whole_targets = gathering.all_gather_by_name(targets[number] if targets else {}, device)
+        report = one.loss(way.model, leaves, whole_targets, keys.each(gathering.all_gather_rows))
         weighted = report.total * (factor * way.objective.weights[place])
         parameters = _trained(way.model, way.objective)
         found = torch.autograd.grad(
@@ -320,9 +320,9 @@ def measure_step(
     for number, (place, one) in enumerate(way.coupled()):
         rows, keys = _own_rows(way, place, batch)
         gathering, device = Gathering.of(rows), rows.device
-        features = gathering.whole_by_name(joined([found[number] for found in parts]), device)
-        wanted = gathering.whole_by_name(joined([found[number] for found in targets]), device)
-        report = one.loss(model, features, wanted, keys.each(gathering.whole))
+        features = gathering.all_gather_by_name(joined([found[number] for found in parts]), device)
+        wanted = gathering.all_gather_by_name(joined([found[number] for found in targets]), device)
+        report = one.loss(model, features, wanted, keys.each(gathering.all_gather_rows))
         coupled[place] = (report, sum(gathering.counts))
     counts = {place: add_up(one.counts(batch)) for place, one in way.per_item()}
     whole = {place: add_up(_added(counts[place], [terms[place] for terms in sums])) for place in counts}

@@ -110,7 +110,7 @@ def _set_up(
         folder.claim(recipe, collections)
     with accelerator.local_main_process_first():
         data = build_data(recipe, collections, cache, progress)
-    tokenizers = build_tokenizers(recipe, data, folder.tokenizers, pretrained)
+    tokenizers = build_tokenizers(recipe, data, folder.tokenizers, pretrained, progress)
     accelerator.wait_for_everyone()
     for name, tokenizer in tokenizers.items() if accelerator.is_main_process else ():
         (folder.tokenizers / name).mkdir(parents=True, exist_ok=True)

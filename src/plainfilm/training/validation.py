@@ -20,7 +20,7 @@ from plainfilm.evaluators.base import Evaluator
 from plainfilm.models.base import Model
 from plainfilm.objectives.base import Better, Encoded, LossReport, ObjectiveSum
 from plainfilm.training.distributed import gather_records
-from plainfilm.training.machine import Machine
+from plainfilm.training.machine import DeviceConfig
 from plainfilm.training.step import Measurement, measure_step
 
 
@@ -30,7 +30,7 @@ class Validator:
     chosen by `metric`, whose direction is among `directions`."""
 
     loader: Loader
-    machine: Machine
+    machine: DeviceConfig
     metric: str
     directions: Mapping[str, Better]
     evaluators: tuple[Evaluator, ...] = ()

@@ -7,8 +7,9 @@ import argparse
 import pytest
 import torch
 
-from plainfilm.checkpoints.reading.published_file import model_tensors, named_tensors, settings_of
+from plainfilm.checkpoints.reading.published_file import model_tensors, settings_of
 from plainfilm.errors import ModelError
+from plainfilm.io.torch_files import named_tensors
 
 ROOTS = ("image", "text")
 MODEL = {"image.weight": torch.zeros(2), "text.module_list.0": torch.ones(3)}

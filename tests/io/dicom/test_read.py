@@ -8,6 +8,7 @@ import pytest
 
 from plainfilm.errors import ImageError, MissingDependency
 from plainfilm.io.dicom import read as dicom
+from plainfilm.io.dicom import safe_stream
 from plainfilm.io.images import read_image
 from tests.io.dicom.maker import gradient, write
 
@@ -90,7 +91,7 @@ def test_a_deflated_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     made = pydicom.dcmread(path)
     made.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     made.save_as(path)
-    monkeypatch.setattr(dicom, "_MAX_INFLATED", 1000)
+    monkeypatch.setattr(safe_stream, "MAX_INFLATED", 1000)
     fails(path, "inflates to more than")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,61 @@ def test_missing_weights_are_named(folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"tensor 'encoder\.layer\.1\.output\.dense\.weight' is missing"):
         build(Config(name=str(folder)), 20)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab\nsize 12345\n"
+
+
+def as_pickle(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+
+
+def restated(folder: Path, **settings: int) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | settings))
+
+
+DAMAGED = {
+    "pointer": (
+        lambda folder: (folder / "model.safetensors").write_bytes(POINTER),
+        r"'model.safetensors' is not the file but what git keeps in its place \(git-lfs\)",
+    ),
+    "pointer to a pickle": (
+        lambda folder: as_pickle(folder, POINTER),
+        r"'pytorch_model.bin' is not the file",
+    ),
+    "cut off": (
+        lambda folder: os.truncate(folder / "model.safetensors", 5000),
+        r"its files are damaged or do not belong together \(.*\); copy them again",
+    ),
+    "empty": (lambda folder: os.truncate(folder / "model.safetensors", 0), r"its files are damaged"),
+    "no pickle": (lambda folder: as_pickle(folder, b"<html>"), r"its files are damaged"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), r"its files are damaged"),
+    "no settings": (lambda folder: (folder / "config.json").write_text("{"), r"its files are damaged"),
+    "vocabulary": (
+        lambda folder: restated(folder, vocab_size=30),
+        r"'embeddings.word_embeddings.weight' is \(20, 16\), its config.json says \(30, 16\) \(1 in all",
+    ),
+    "positions": (
+        lambda folder: restated(folder, max_position_embeddings=64),
+        r"tensor 'embeddings.position_embeddings.weight' is \(512, 16\), its config.json says \(64, 16\)",
+    ),
+    "layers": (
+        lambda folder: restated(folder, intermediate_size=48),
+        r"intermediate.dense.bias' is \(32,\), its config.json says \(48,\) \(6 in all",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_files_of_this_machine_are_one_line(folder: Path, case: str) -> None:
+    damage, message = DAMAGED[case]
+    damage(folder)
+    with pytest.raises(ModelError, match=message) as refused:
+        build(Config(name=str(folder)), 20)
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_it_is_rebuilt_without_the_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from plainfilm.phantom.layouts.vinbigdata import CLASSES
 from plainfilm.phantom.write import write
-from plainfilm.sources.cells.vindr_classes import vindr_classes
+from plainfilm.sources.common.vindr_classes import vindr_classes
 
 
 @pytest.fixture(scope="module")

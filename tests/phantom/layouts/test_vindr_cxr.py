@@ -6,7 +6,7 @@ import pytest
 
 from plainfilm.phantom.layouts.vindr_cxr import CLASSES, LOCAL
 from plainfilm.phantom.write import write
-from plainfilm.sources.cells.vindr_classes import vindr_classes
+from plainfilm.sources.common.vindr_classes import vindr_classes
 
 
 @pytest.fixture(scope="module")

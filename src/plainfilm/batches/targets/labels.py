@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.batch import RowWise
-from plainfilm.batches.labels import UNASKED, UNLISTED
 from plainfilm.batches.targets.base import ItemFilms, TargetSource
-from plainfilm.metrics.findings import States
+from plainfilm.collection.labels import NOT_LABELLED
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.text.laterality import mirrored
 from plainfilm.types import State
 
@@ -32,7 +32,7 @@ class LabelReader:
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
         # What labels do not mention is known to be absent, or says nothing of the item.
-        self._least = UNLISTED if source.config.unlisted == "absent" else int(State.UNCERTAIN)
+        self._least = NOT_MENTIONED if source.config.unlisted == "absent" else int(State.UNCERTAIN)
         self._mirrored = _mirrored_columns(source.rows.observations)
 
     def read(self, item: int, rng: np.random.Generator | None) -> States:
@@ -45,7 +45,7 @@ class LabelReader:
         among the observations nothing is known."""
         if not films.mirrored:
             return value
-        return np.append(value, np.int8(UNASKED))[self._mirrored]
+        return np.append(value, np.int8(NOT_LABELLED))[self._mirrored]
 
     def collate(self, values: Sequence[States]) -> Labels:
         """The states (B, O)."""

@@ -12,14 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from plainfilm.errors import ModelError
-from plainfilm.io.torch_files import Inert, plain
-
-WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
-"""What DistributedDataParallel, compile, FSDP and activation checkpointing put into the names of tensors."""
+from plainfilm.io.torch_files import Inert, named_tensors, plain
 
 Weights = Literal["model", "ema"]
 """The weights that training ended with, or the moving average of them."""
@@ -84,29 +80,6 @@ def _without_tensors(loaded: Mapping[str, object]) -> str:
         return f"has no 'model' (it holds {held}), so it is no checkpoint of this trainer"
     kind = "a whole module" if isinstance(loaded[key], Inert) else type(loaded[key]).__name__
     return f"expected tensors by name, its '{key}' is {kind} without: have state_dict() of the model saved"
-
-
-def named_tensors(values: object, where: str) -> dict[str, Tensor]:
-    """`values` as tensors by name, without what `WRAPPERS` put into the names.
-
-    Raises:
-        ModelError: not a dictionary of tensors, one that claims more numbers than it has, or two tensors of
-        one
-            name.
-    """
-    if not isinstance(values, dict) or not values:
-        raise ModelError(f"{where}: expected tensors by name, found {type(values).__name__}")
-    found: dict[str, Tensor] = {}
-    for key, value in values.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise ModelError(f"{where}: '{str(key)[:80]}' is not a plain tensor")
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ModelError(f"{where}: tensor '{key}' claims more numbers than it has")
-        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
-        if name in found:
-            raise ModelError(f"{where}: has two tensors '{name}', one of them as '{key}'")
-        found[name] = value.detach()
-    return found
 
 
 def settings_of(loaded: Mapping[str, object]) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plainfilm.errors import ModelError
+from plainfilm.io.hub import unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
@@ -45,6 +46,6 @@ def _from_vocabulary(folder: Path, max_tokens: int) -> Tokenizer:
 
     try:
         found = BertTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{folder}: its vocabulary cannot be read ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # of files that are damaged the library lets anything through
+        raise unreadable(str(folder), error, folder, "its vocabulary cannot be read") from None
     return Tokenizer(found.backend_tokenizer, max_tokens, str(found.pad_token))

@@ -18,7 +18,7 @@ from plainfilm.collection.label_origins import origins
 from plainfilm.collection.labels import LabelReader
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.geometry import scale_boxes_xyxy
-from plainfilm.metrics.findings import BLANK
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.text.rules import report_text
 from plainfilm.types import Section, View
 
@@ -179,4 +179,4 @@ def _states(reader: LabelReader | None, matrix: NDArray[np.int8] | None) -> Iter
         return
     columns = [(name, reader.observations.index(name)) for name in reader.first_stated]
     for row in matrix:
-        yield {name: int(row[column]) for name, column in columns if row[column] != BLANK}
+        yield {name: int(row[column]) for name, column in columns if row[column] != NOT_MENTIONED}

@@ -20,9 +20,10 @@ _ROWS = 16
 """So many rows and those below them are looked at: a wrong reading shows everywhere, and it costs nothing."""
 _JUMPS, _SHARE = 8, 0.001
 """A reading is doubted that has so many jumps, over so large a share of neighbours."""
-_MENDED, _CARRIED = 8.0, 0.05
+_MENDED, _CARRIED, _SMOOTHER = 8.0, 0.05, 2.0
 """Another one is believed that mends so many times the jumps it makes. Where it has more bits, edges of the
-film are jumps too, and this share is enough: of the edges of an overlay in the upper bits it mends none."""
+film are jumps too, and this share is enough: of the edges of an overlay in the upper bits it mends none. Or
+its neighbours must be so many times more alike, against all its values."""
 _SHADES = 8
 """The upper half of the range must hold so many values: padding and lettering are a value or two."""
 _WRAPPED, _SMALLEST = 0.03, 64
@@ -73,8 +74,11 @@ def believed(
         for other in others:
             left = _jumps(sample, other, half, padding)
             mended, made = int((jumps & ~left).sum()), int((left & ~jumps).sum())
+            if mended < _JUMPS:
+                continue
             needed = _CARRIED if other.bits > stated.bits else _MENDED
-            if mended >= max(_JUMPS, needed * made) and mended > seen / 2:
+            is_better = mended >= needed * made and mended > seen / 2
+            if is_better or _roughness(sample, other) * _SMOOTHER < _roughness(sample, stated):
                 return other, (_difference(stated, other),)
     if seen > _WRAPPED * sample.size and min(words.shape) >= _SMALLEST:
         return stated, (f"its values jump as if they were cut to {stated.bits} bits; look at the film",)
@@ -90,6 +94,13 @@ def _jumps(sample: Words, reading: Reading, half: int, padding: float | None) ->
     beside = (np.abs(np.diff(values[0])) > half) & is_film[0, :, 1:] & is_film[0, :, :-1]
     below = (np.abs(values[1] - values[0]) > half) & is_film.all(axis=0)
     return np.concatenate([beside.ravel(), below.ravel()])
+
+
+def _roughness(sample: Words, reading: Reading) -> float:
+    """How much neighbours differ, as a share of how much all values do; 1.3 for noise."""
+    values = read(sample, reading)
+    spread = float(np.abs(values - np.median(values)).mean())
+    return float(np.abs(values[1] - values[0]).mean()) / spread if spread else 0.0
 
 
 def _is_shaded(sample: Words, stated: Reading) -> bool:

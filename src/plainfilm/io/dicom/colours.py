@@ -25,8 +25,8 @@ Samples = NDArray[Any]
 
 _GREY_RGB, _GREY_CHROMA = 24, 12
 """A pixel is grey whose R, G and B, or whose Cb and Cr and 128, are so near each other."""
-_FEW, _MOST = 0.1, 0.6
-"""Colours are not what they are said to be where so few pixels are grey, and of the other kind so many."""
+_FEW, _MOST = 0.5, 0.9
+"""Colours are not what they are said to be where fewer pixels are grey, and of the other kind more."""
 _BLACK, _WHITE = 16, 235
 """The luma of black and of white in YBR_PARTIAL_422."""
 

@@ -16,12 +16,16 @@ from PIL import Image
 from plainfilm.errors import ImageError, MissingDependency
 from plainfilm.io.dicom import gdcm_process
 from plainfilm.io.dicom.codestream import JPEG_2000, Codec, Picture
+from plainfilm.io.raster_images import refuse_memory
 
 Samples = NDArray[Any]
 """uint8, uint16, or uint32 from run-length coding."""
 
 _RLE_SEGMENTS = {1: (1, 8), 2: (1, 16), 3: (3, 8), 4: (1, 32), 6: (3, 16), 12: (3, 32)}
 """Samples of a pixel and bits of a sample by the number of segments (PS3.5 annex G): one for each byte."""
+
+_BYTES_OF_SAMPLE = {Codec.JPEG: 4, Codec.JPEG_LS: 5, Codec.JPEG_2000: 10, Codec.RLE: 6}
+"""What decoding a sample of up to 16 bits takes, measured; GDCM takes 10."""
 
 _GDCM_SYNTAXES = {
     Codec.JPEG_LOSSLESS: "JPEGLosslessProcess14",
@@ -45,6 +49,7 @@ def decoded(frame: bytes, picture: Picture) -> Samples:
         )
     if not 2 <= picture.bits <= 16 and picture.codec is not Codec.RLE:
         raise ImageError(f"its picture has {picture.bits} bits for a sample; films have up to 16")
+    refuse_memory(picture.width, picture.height, picture.samples * _BYTES_OF_SAMPLE.get(picture.codec, 10))
     samples = _DECODERS[picture.codec](frame, picture)
     wanted = (picture.height, picture.width) + ((3,) if picture.samples == 3 else ())
     if samples.shape != wanted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import io
 import logging
 import struct
 import warnings
@@ -18,14 +17,11 @@ from plainfilm.io.dicom.colours import Colours
 from plainfilm.io.dicom.grey import Grey, grey_table
 from plainfilm.io.dicom.pixel_header import MONOCHROME, pixel_header
 from plainfilm.io.dicom.pixels import FLOATING, stored_pixels
+from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import doubts
 from plainfilm.io.dicom.values import StoredValues
-from plainfilm.io.raster_images import (
-    Film,
-    reduce,
-    reduced_size,
-)
+from plainfilm.io.raster_images import Film, reduce, reduced_size
 
 HEAD = 132
 _SUFFIXES = (".dcm", ".dicom", ".dic")
@@ -35,8 +31,6 @@ _BARE_STARTS = (
     # Group length, character set, image type, creation date, SOP class, SOP instance, study date.
     *(b"\x08\x00" + bytes([number, 0]) for number in (0x00, 0x05, 0x08, 0x12, 0x16, 0x18, 0x20)),
 )
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
-_MAX_INFLATED = 1 << 30
 # What pydicom and the decoders raise on damaged files.
 _DAMAGE = (
     *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
@@ -67,8 +61,7 @@ def decode(
         # Odd value lengths and the like do not touch the pixels.
         warnings.simplefilter("ignore")
         try:
-            _refuse_bomb(stream)
-            dataset = pydicom.dcmread(_Bounded(stream), force=True)
+            dataset = pydicom.dcmread(safe_stream(stream), force=True)
             _refuse(dataset)
             doubt, flags = doubts(dataset)
             if doubt and not keep_refused:
@@ -88,22 +81,6 @@ def decode(
     return Film(film.array, film.original_width, film.original_height, spacing, flags)
 
 
-class _Bounded:
-    """A stream that reads no more than there is: a false length must not take gigabytes of memory."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
-        place = stream.tell()
-        self._size = stream.seek(0, io.SEEK_END)
-        stream.seek(place)
-
-    def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes, or as many as there are."""
-        left = max(0, self._size - self._stream.tell())
-        return self._stream.read(left if size is None or size < 0 else min(size, left))
-
-
 @functools.cache
 def _pydicom() -> Any:
     try:
@@ -120,19 +97,6 @@ def _short(error: Exception) -> str:
     """What a library says, on one line, without the header values that some quote at length."""
     reason = " ".join(str(error).split())
     return reason if len(reason) <= 160 else f"{reason[:157]}..."
-
-
-def _refuse_bomb(stream: BinaryIO) -> None:
-    """Refuses a deflated file (PS3.5 A.5) that inflates beyond what a film can be; rewinds the stream."""
-    stream.seek(0)
-    head = stream.read(2048)
-    if head[128:132] == b"DICM" and _DEFLATED in head:
-        stream.seek(144 + int.from_bytes(head[140:144], "little"))
-        inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflating.decompress(stream.read(), _MAX_INFLATED)
-        if inflating.unconsumed_tail:
-            raise ImageError("inflates to more than 1 GiB; refused as unsafe")
-    stream.seek(0)
 
 
 def _refuse(dataset: Any) -> None:

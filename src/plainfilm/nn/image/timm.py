@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, not_here
+from plainfilm.io.hub import before_download, not_here, unreadable
 from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
 from plainfilm.nn.packaged_weights import load_strictly, named_for, read_weights
 
@@ -146,6 +147,8 @@ def _create(config: Config, pretrained: bool) -> Any:
         if not pretrained:
             raise ConfigError(f"image encoder '{config.name}': {str(error).splitlines()[0]}") from None
         raise not_here(f"pretrained '{config.name}'", str(error)) from None
+    except SafetensorError as error:
+        raise unreadable(f"pretrained '{config.name}'", error) from None
 
 
 def _takes_size(name: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, not_here, quietly
+from plainfilm.io.hub import before_download, not_here, quietly, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
 from plainfilm.nn.pooling import POOLING, TextPooling
@@ -155,8 +155,17 @@ def _with_weights(config: Config, described: Any) -> Any:
     import torch
     from transformers import AutoModel
 
+    # Tensors of another shape are told in `loaded`; refused by the library, they are in its log alone.
     options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
+    options["ignore_mismatched_sizes"] = True
     encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)
+    wrong = sorted(entry for entry in loaded["mismatched_keys"] if "pooler" not in entry[0])
+    if wrong:
+        key, found, needed = wrong[0]
+        raise ModelError(
+            f"{config.name}: tensor '{key}' is {tuple(found)}, its config.json says {tuple(needed)} "
+            f"({len(wrong)} in all): they do not belong together"
+        )
     missing = [key for key in loaded["missing_keys"] if "pooler" not in key]
     if missing:
         raise ModelError(f"{config.name}: tensor '{missing[0]}' is missing ({len(missing)} in all)")
@@ -181,7 +190,9 @@ def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -
             return read(name, local_files_only=True, **options)
         except (OSError, ValueError) as error:
             if folder is not None:
-                raise ModelError(f"{what}: {str(error).splitlines()[0]}") from None
+                raise unreadable(what, error, folder) from None
+        except Exception as error:  # of files that are damaged the library lets anything through
+            raise unreadable(what, error, folder) from None
     before_download(what, offline=config.offline)
     try:
         return read(name, **options)

@@ -10,8 +10,9 @@ A layout module has three functions, all called with the corpus folder:
 
 and may have
 
-    STORIES                                     {story: share}: who its patients are (`phantom.stories`);
+    STORIES                                     {story: share}: who its patients are (`phantom.scenarios`);
                                                 those of a whole hospital otherwise
+    REPORTS                                     who writes its reports (`phantom.reports.WRITERS`)
 
 `expected` is what the readers are tested against (ids, views, splits, labels, boxes in pixels of the raw
 image), so it is made from the truth and not from the files. `phantom.publishing` has what layouts share.

@@ -25,6 +25,7 @@ from plainfilm.seeding import generator
 from plainfilm.types import Image, Label, Rejection, Report, State, Study
 
 STORIES = {"bedside": 1.0}
+REPORTS = "mixed"
 _DEVICES = {
     ("tracheal_tube", "in place"): "Endotracheal tube in place",
     ("tracheal_tube", "malposition"): "Endotracheal tube malposition",

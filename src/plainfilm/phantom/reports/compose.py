@@ -78,7 +78,7 @@ class WrittenReport:
 
 def write_report(age: float, sex: str, visit: Visit, rng: np.random.Generator) -> WrittenReport:
     """A report on `visit`, in the manner of MIMIC-CXR's texts."""
-    findings = tuple(replace(finding, stated=_stance(finding, rng)) for finding in visit.findings)
+    findings = tuple(replace(finding, stated=stance(finding, rng)) for finding in visit.findings)
     told = topics(findings)
     style = str(rng.choice(list(_STYLES), p=np.array(list(_STYLES.values())) / sum(_STYLES.values())))
     body = _tell_findings(told, findings, visit, rng)
@@ -106,7 +106,7 @@ def study_states(sentences: Sequence[StatedSentence]) -> dict[str, int]:
     return states
 
 
-def _stance(finding: Finding, rng: np.random.Generator) -> int:
+def stance(finding: Finding, rng: np.random.Generator) -> int:
     """Whether the reader is sure: slight findings may be called possible."""
     doubt = _MAY_BE_UNCERTAIN.get(finding.kind, 0.0)
     if (
@@ -128,7 +128,7 @@ def _tell_findings(
     if pneumonia:
         groups["lungs"].append(pneumonia)
     groups["lungs"] += _resolved(findings, visit, rng)
-    allowed = _deniable(findings, groups["lungs"])
+    allowed = deniable(findings, groups["lungs"])
     if allowed >= _LUNG and rng.random() < 0.6:
         groups["lungs"].insert(
             0, Statement(expand(pick(phrases()["clear_lungs"], rng), {}, rng), (("Lung Opacity", NEGATIVE),))
@@ -156,13 +156,19 @@ def _fitting(
 
 
 def _resolved(findings: Sequence[Finding], visit: Visit, rng: np.random.Generator) -> list[Statement]:
-    present = {finding.observation for finding in findings}
-    gone = {finding.kind: finding for finding in visit.earlier if finding.observation not in present}
-    told = [describe_resolved(finding, rng) for finding in gone.values() if rng.random() < 0.8]
+    told = [describe_resolved(finding, rng) for finding in gone(findings, visit) if rng.random() < 0.8]
     return [statement for statement in told if statement]
 
 
-def _deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str]:
+def gone(findings: Sequence[Finding], visit: Visit) -> list[Finding]:
+    """What was there at the visit before and is there no more, one finding of a kind."""
+    present = {finding.observation for finding in findings}
+    return list(
+        {finding.kind: finding for finding in visit.earlier if finding.observation not in present}.values()
+    )
+
+
+def deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str]:
     """The observations that may be called absent and have not been already."""
     present = {finding.observation for finding in findings}
     allowed = _DENIABLE - present - {name for statement in said for name, _ in statement.states}
@@ -189,7 +195,7 @@ def _tell_impression(
     if pneumonia:
         statements.insert(min(1, len(statements)), pneumonia)
     statements += _resolved(findings, visit, rng)[:1]
-    allowed = _deniable(findings, statements)
+    allowed = deniable(findings, statements)
     if not statements or not any(state != NEGATIVE for item in statements for _, state in item.states):
         statements.insert(
             0, Statement(expand(pick(phrases()["no_finding"], rng), {}, rng), (("No Finding", 1),))

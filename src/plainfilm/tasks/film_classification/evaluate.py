@@ -21,8 +21,8 @@ from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
-from plainfilm.metrics.findings import BLANK
-from plainfilm.predictor.decisions import Ensembles, write_decisions
+from plainfilm.metrics.findings import NOT_MENTIONED
+from plainfilm.predictor.operating_points import Ensembles, write_operating_points
 from plainfilm.progress import Progress
 from plainfilm.prompts import Prompts
 from plainfilm.tasks.base import Metric, Results
@@ -42,7 +42,7 @@ from plainfilm.tasks.film_classification.thresholds import (
     Floats,
     Mask,
     Truth,
-    as_decisions,
+    as_operating_points,
     auroc_figure,
     fit,
     number_of_films,
@@ -172,7 +172,7 @@ def gather_films(
         frames.append(frame)
         states.append(labels.images(place, split, frame["image_id"].tolist()))
     every: NDArray[Any] = np.concatenate(states)
-    labelled = (every > BLANK).any(axis=1)
+    labelled = (every > NOT_MENTIONED).any(axis=1)
     kept = every[labelled][:, columns]
     frame = pd.concat(frames, ignore_index=True).iloc[np.flatnonzero(labelled)].reset_index(drop=True)
     positive, known = truth(kept, uncertain, absent)
@@ -273,7 +273,7 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
         )
     asked = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
     decided = {name: one for name, one in asked.items() if one.negative or not one.positive}
-    decisions = as_decisions(
+    decisions = as_operating_points(
         fitted,
         context.observations,
         decided,
@@ -282,7 +282,7 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
         context.predictor.fingerprint,
         {**_protocol(context), "split": FITTED_ON},
     )
-    context.progress.say(f"decisions: {write_decisions(folder, decisions)}")
+    context.progress.say(f"decisions: {write_operating_points(folder, decisions)}")
 
 
 def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:

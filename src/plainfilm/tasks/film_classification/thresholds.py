@@ -18,7 +18,7 @@ from plainfilm.metrics.calibration import Platt, fit_platt, fit_scale
 from plainfilm.metrics.classification import Criterion, best_threshold, truth_codes
 from plainfilm.metrics.conformal import Bounds, fit_bounds
 from plainfilm.metrics.scores import RANKINGS, Score, Statistics, ranking_statistics, ratio_statistics
-from plainfilm.predictor.decisions import Decision, Decisions, Ensembles
+from plainfilm.predictor.operating_points import Ensembles, OperatingPoint, OperatingPoints
 from plainfilm.prompts import Prompts
 from plainfilm.tasks.base import Better, Figure, IntervalFigure, Metric, ScoreTable, Series
 from plainfilm.tasks.scoring.measure import DescribedScore
@@ -72,7 +72,7 @@ class Truth:
     def one_class(self) -> dict[str, str]:
         """Why the observations without films of both classes have no score."""
         found = {}
-        for column in np.flatnonzero(~self.usable):
+        for column in np.flatnonzero(~self.usable).tolist():
             values = self.positive[self.known[:, column], column]
             only = "unlabelled" if not len(values) else "positive" if values.all() else "negative"
             found[self.observations[int(column)]] = f"not computable: all films are {only}"
@@ -155,7 +155,7 @@ def fit(scores: FilmScores, truth: Truth, criterion: Criterion, miss: float) -> 
     )
 
 
-def as_decisions(
+def as_operating_points(
     fitted: Fitted,
     observations: Sequence[str],
     prompts: Mapping[str, Prompts],
@@ -163,14 +163,14 @@ def as_decisions(
     miss: float,
     model_fingerprint: str,
     protocol: Mapping[str, Any],
-) -> Decisions:
+) -> OperatingPoints:
     """What a model folder keeps of those of the `observations` (C) that have `prompts`, if only none."""
     decided = {
         name: _decision(fitted, place, prompts[name])
         for place, name in enumerate(observations)
         if name in prompts
     }
-    return Decisions(
+    return OperatingPoints(
         model_fingerprint=model_fingerprint,
         ensembles=ensembles,
         miss=miss,
@@ -180,9 +180,9 @@ def as_decisions(
     )
 
 
-def _decision(fitted: Fitted, place: int, prompts: Prompts) -> Decision:
+def _decision(fitted: Fitted, place: int, prompts: Prompts) -> OperatingPoint:
     platt, bounds = fitted.platt[place], fitted.bounds[place]
-    return Decision(
+    return OperatingPoint(
         positive=prompts.positive,
         negative=prompts.negative,
         threshold=fitted.thresholds[fitted.main][place],

@@ -9,9 +9,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.batches.labels import UNLISTED
-from plainfilm.batches.shares import in_share, patient_places
+from plainfilm.batches.label_fractions import in_share, patient_places
 from plainfilm.metrics.classification import Criterion, best_threshold, macro, rank, truth_codes
+from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.tasks.film_classification.evaluate import Films
 from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_path
 
@@ -72,7 +72,7 @@ def draw_shares(films: Films, fractions: Sequence[float], repeats: int, seed: in
 
     In one repeat the smaller shares lie inside the larger.
     """
-    states = np.where(films.known, films.positive, UNLISTED).astype(np.int8)
+    states = np.where(films.known, films.positive, NOT_MENTIONED).astype(np.int8)
     patients = films.patients
     places = [patient_places(patients, states, seed + repeat) for repeat in range(repeats)]
     return [

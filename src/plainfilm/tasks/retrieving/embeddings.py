@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.bank.build import as_matrix, embed_items
-from plainfilm.bank.items import Choice, Items, What, gather
+from plainfilm.bank.items import ItemFilter, Items, gather
 from plainfilm.bank.search import Indices, Vectors
 from plainfilm.collection import Collection
+from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels
-from plainfilm.metrics.findings import BLANK, States
+from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.progress import Progress
 from plainfilm.seeding import generator
 from plainfilm.tasks.scoring.measure import facts_of
@@ -33,8 +34,8 @@ class Direction:
     """Queries of one kind against items of another."""
 
     name: str
-    query: What
-    bank: What
+    query: ItemKind
+    bank: ItemKind
 
 
 DIRECTIONS = {
@@ -84,14 +85,14 @@ class EmbeddedCollections:
         predictor: Predictor,
         collections: Sequence[Collection],
         labels: Labels | None,
-        choice: Choice,
+        choice: ItemFilter,
         progress: Progress,
     ) -> None:
         self._predictor = predictor
         self._collections = collections
         self._choice = choice
         self._progress = progress
-        self._parts: dict[tuple[What, str], Embedded] = {}
+        self._parts: dict[tuple[ItemKind, str], Embedded] = {}
         self.labels = labels
 
     @property
@@ -99,7 +100,7 @@ class EmbeddedCollections:
         """The columns of all states."""
         return self.labels.observations if self.labels else ()
 
-    def part(self, what: What, split: str) -> Embedded:
+    def part(self, what: ItemKind, split: str) -> Embedded:
         """The `what` of `split`, embedded."""
         if (what, split) not in self._parts:
             choice = replace(self._choice, split=None if split == ALL else split)
@@ -108,7 +109,7 @@ class EmbeddedCollections:
             self._parts[what, split] = Embedded(items, vectors)
         return self._parts[what, split]
 
-    def queries(self, what: What, split: str, most: int | None, seed: int) -> Queries:
+    def queries(self, what: ItemKind, split: str, most: int | None, seed: int) -> Queries:
         """The queries of one kind: every film, or every study's report; at most `most`, drawn by `seed`."""
         side = self.part(what, split)
         members = side.items.members
@@ -133,12 +134,12 @@ class EmbeddedCollections:
         collection, column 2 the study."""
         if self.labels is None:
             return _unlabelled(len(parts))
-        states = np.full((len(parts), len(self.observations)), BLANK, dtype=np.int8)
+        states = np.full((len(parts), len(self.observations)), NOT_MENTIONED, dtype=np.int8)
         read = self.labels.reports if films is None else self.labels.images
         ids = parts[2].to_numpy() if films is None else np.array(films, dtype=object)
         for place in range(len(self._collections)):
             mine = (parts[0] == str(place)).to_numpy()
-            states[mine] = np.maximum(read(place, split, ids[mine].tolist()), BLANK)
+            states[mine] = np.maximum(read(place, split, ids[mine].tolist()), NOT_MENTIONED)
         return states
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from plainfilm.bank.compose import Answers
 from plainfilm.bank.search import Indices, Vectors
-from plainfilm.metrics.findings import BLANK, States, positive_counts, published_counts
+from plainfilm.bank.selection import RetrievedItems
+from plainfilm.metrics.findings import NOT_MENTIONED, States, positive_counts, published_counts
 from plainfilm.metrics.retrieval import TieAwareRanks, join, random_ranks, tie_aware_ranks
 from plainfilm.metrics.scores import Score, Statistics, count, ratio_statistics
 from plainfilm.seeding import generator
@@ -160,7 +160,7 @@ def finding_statistics(
         "duplicates": ratio_statistics(published.duplicates),
     }
     counts = positive_counts(query, retrieved, kept)
-    labelled = (query != BLANK).any(axis=1)[:, None]
+    labelled = (query != NOT_MENTIONED).any(axis=1)[:, None]
     values["labelled"] = ratio_statistics(labelled[:, 0])
     columns = [place for place, name in enumerate(observations) if name != NOT_A_FINDING]
     true, wrong, missed = (
@@ -179,7 +179,11 @@ def finding_statistics(
 
 
 def baseline_statistics(
-    queries: Queries, bank: Embedded, answers: Answers, score: Callable[[Indices], Statistics], seed: tuple
+    queries: Queries,
+    bank: Embedded,
+    answers: RetrievedItems,
+    score: Callable[[Indices], Statistics],
+    seed: tuple,
 ) -> dict[str, Statistics]:
     """Statistics of the trivial answers, as many items for every query as the model gave.
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from plainfilm.bank.compose import Answers
-from plainfilm.metrics.findings import BLANK, States, agreement
+from plainfilm.bank.selection import RetrievedItems
+from plainfilm.metrics.findings import NOT_MENTIONED, States, agreement
 from plainfilm.seeding import generator
 from plainfilm.tasks.base import (
     Agreement,
@@ -40,11 +40,13 @@ _AGREEMENT: dict[int, Agreement] = {1: "agrees", -1: "contradicts", 0: "open"}
 
 def named(states: States, observations: Sequence[str]) -> dict[str, int]:
     """One row of states (C,) by observation, blanks left out."""
-    return {name: int(state) for name, state in zip(observations, states, strict=True) if state != BLANK}
+    return {
+        name: int(state) for name, state in zip(observations, states, strict=True) if state != NOT_MENTIONED
+    }
 
 
 def predictions_table(
-    direction: str, queries: Queries, bank: Embedded, answers: Answers, observations: Sequence[str]
+    direction: str, queries: Queries, bank: Embedded, answers: RetrievedItems, observations: Sequence[str]
 ) -> pd.DataFrame:
     """One row per answer: query, patient, rank, score, the item and what both state (as JSON)."""
     place, rank = np.nonzero(answers.kept)
@@ -118,7 +120,7 @@ def examples(
     direction: str,
     queries: Queries,
     bank: Embedded,
-    answers: Answers,
+    answers: RetrievedItems,
     observations: Sequence[str],
     seed: int,
 ) -> list[Example]:
@@ -155,7 +157,12 @@ def _positives_first(labels: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _answer(
-    place: int, answers: Answers, query: int, bank: Embedded, wanted: States, observations: Sequence[str]
+    place: int,
+    answers: RetrievedItems,
+    query: int,
+    bank: Embedded,
+    wanted: States,
+    observations: Sequence[str],
 ) -> Answer:
     row = answers.indices[query, place]
     item, states = bank.items.frame.iloc[row], bank.states[row]

@@ -1,1 +1,1 @@
-"""What tasks share: from terms per item to metrics beside their baselines, and what must not be evaluated."""
+"""What tasks share: statistics to metrics beside their baselines, protocols, subgroups, refused leaks."""

@@ -1,0 +1,64 @@
+"""One question to a bank: what `plainfilm retrieve` and the server answer with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plainfilm.bank.bank import Bank
+from plainfilm.bank.selection import SelectionConfig, answer
+from plainfilm.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+
+def ask(
+    predictor: Predictor,
+    bank: Bank,
+    composition: SelectionConfig,
+    *,
+    image: Path | None = None,
+    text: str | None = None,
+) -> dict[str, Any]:
+    """The items of `bank` closest to a film or a text, as the JSON document of `plainfilm retrieve`.
+
+    Raises:
+        UsageError: neither or both are given, or the text is blank.
+        ModelError: the bank was made with another model.
+    """
+    made_with = bank.meta.get("model_fingerprint")
+    if made_with is not None and made_with != predictor.fingerprint:
+        raise ModelError(
+            f"{bank.path}: was made with model {bank.meta.get('model')} ({made_with}), not with "
+            f"{predictor.name} ({predictor.fingerprint}); their vectors do not compare: embed again"
+        )
+    if (image is None) == (text is None):
+        raise UsageError("retrieve: ask either with a film or with a text")
+    if image is not None:
+        vectors = predictor.encode_images([image])
+    elif text is None or not text.strip():
+        raise UsageError("retrieve: the text is blank")
+    else:
+        vectors = predictor.encode_texts([text])
+    answers = answer(bank.checked_for(vectors), vectors, composition)
+    found = zip(answers.indices[0], answers.scores[0], strict=True)
+    kept = [(int(index), float(score)) for index, score in found if index >= 0]
+    return {
+        "query": {"image": str(image)} if image is not None else {"text": text},
+        "results": [_result(bank, rank, index, score) for rank, (index, score) in enumerate(kept, 1)],
+    }
+
+
+def _result(bank: Bank, rank: int, index: int, score: float) -> dict[str, Any]:
+    item = bank.items.iloc[index]
+    what = "image" if item["kind"] == "image" else "text"
+    return {
+        "rank": rank,
+        "score": score,
+        "kind": item["kind"],
+        what: item[what],
+        "study_id": item["study_id"],
+        "count": int(item["count"]),
+        "labels": bank.labels(index),
+    }

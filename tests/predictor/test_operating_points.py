@@ -1,0 +1,98 @@
+"""OperatingPoints beside a model: read strictly, for these weights only."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from plainfilm.errors import ModelError
+from plainfilm.predictor.operating_points import (
+    DECISIONS_FILE,
+    OperatingPoint,
+    OperatingPoints,
+    read_operating_points,
+    write_operating_points,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture
+def decision():
+    return OperatingPoint(
+        positive=("effusion",),
+        negative=("no effusion",),
+        threshold=0.1,
+        slope=20.0,
+        bias=-1.0,
+        positive_from=0.0,
+        negative_to=0.2,
+        positives=30,
+        negatives=70,
+    )
+
+
+def decisions(decision):
+    return OperatingPoints(model_fingerprint="abc", miss=0.1, observations={"Effusion": decision})
+
+
+def test_they_come_back_as_they_were(folder, decision):
+    write_operating_points(folder, decisions(decision))
+    assert read_operating_points(folder, "abc") == decisions(decision)
+
+
+def test_a_model_need_not_have_any(folder):
+    assert read_operating_points(folder, "abc") is None
+
+
+def test_a_margin_is_decided(decision):
+    assert decision.probability(0.05) == pytest.approx(0.5)
+    assert (decision.is_positive(0.1), decision.is_positive(0.09)) == (True, False)
+    assert [decision.abstains(margin) for margin in (-0.1, 0.1, 0.3)] == [False, True, False]
+
+
+def test_a_far_margin_does_not_overflow(decision):
+    assert (decision.probability(-1e6), decision.probability(1e6)) == (0.0, 1.0)
+
+
+def test_what_was_not_fitted_is_not_known(decision):
+    bare = OperatingPoint(positive=("a",), negative=("b",), positives=0, negatives=9)
+    assert (bare.probability(1.0), bare.is_positive(1.0), bare.abstains(1.0)) == (None, None, True)
+
+
+def test_other_weights_are_refused(folder, decision):
+    write_operating_points(folder, decisions(decision))
+    with pytest.raises(ModelError, match="made for other weights"):
+        read_operating_points(folder, "xyz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format_version": 9}, "format 9"),
+        ({"treshold": 1}, "unknown key 'treshold'"),
+        ({"miss": 2}, "'miss' is 2"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(folder, decision, change, message):
+    document = {**decisions(decision).model_dump(mode="json"), **change}
+    (folder / DECISIONS_FILE).write_text(json.dumps(document))
+    with pytest.raises(ModelError, match=message):
+        read_operating_points(folder, "abc")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_damaged_files_are_refused(folder, text):
+    (folder / DECISIONS_FILE).write_text(text)
+    with pytest.raises(ModelError, match="decisions.json"):
+        read_operating_points(folder, "abc")
+
+
+def test_a_folder_that_is_no_model_takes_none(tmp_path, decision):
+    with pytest.raises(ModelError, match="not a model folder"):
+        write_operating_points(tmp_path, decisions(decision))
