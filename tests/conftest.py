@@ -80,7 +80,10 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
     import torch
 
     from plainfilm.io.preprocessing import Preprocessing
-    from plainfilm.nn.model_folder import ModelConfig, TrainedOn, save_model
+    from plainfilm.model_folder import ModelConfig, TrainedOn, save_model
+    from plainfilm.model_folder.folder import tokenizer_facts
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.dual_encoder import Config
     from plainfilm.text.tokenizers import Tokenizer
 
     tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), vocabulary_size=300)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plainfilm.batches.rows import DataConfig
-from plainfilm.batches.transforms import cut, draw_geometry, fixed_geometry
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.resizing import fixed_geometry
+from plainfilm.batches.transforms import cut, draw_geometry
 from plainfilm.geometry import (
     Geometry,
     box_area_xyxy,
@@ -71,7 +72,7 @@ def _bright(geometry: Geometry, box: np.ndarray) -> np.ndarray | None:
     film = np.zeros((geometry.film[1], geometry.film[0]), dtype=np.uint8)
     left, top, right, bottom = box[0].astype(int)
     film[top:bottom, left:right] = 255
-    rows, columns = np.nonzero(cut(film, geometry) > 127)
+    rows, columns = np.nonzero(cut(film, geometry, Preprocessing(size=geometry.size)) > 127)
     if not len(rows):
         return None
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])

@@ -10,17 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.labels import NOT_LABELLED, NOT_MENTIONED
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import build_rows
+from plainfilm.batches.rows import DataConfig, build_rows
 from plainfilm.batches.texts import states_of
 from plainfilm.collection import Collection, prepare
-from plainfilm.collection.labels import NOT_LABELLED
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.types import State
 from tests.batches.reading import label_hash_of, texts_of
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from plainfilm.batches.rows import DataConfig
-from plainfilm.batches.transforms import cut, draw_geometry, fit, pad_to_square, recolour, to_tensor
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.resizing import pad_to_square
+from plainfilm.batches.resizing import resize_to as fit
+from plainfilm.batches.transforms import cut, draw_geometry, recolour, to_tensor
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator
 
@@ -32,7 +34,7 @@ def augment(
     preprocessing = Preprocessing(size=size, fit="pad" if pad else "crop")
     shape = (film.shape[1], film.shape[0])
     geometry = draw_geometry(shape, rng, preprocessing, config, mirrored=mirrored)
-    return recolour(cut(film, geometry), rng, config)
+    return recolour(cut(film, geometry, preprocessing), rng, config)
 
 
 def test_augment_gives_a_square_of_the_size() -> None:

@@ -12,10 +12,9 @@ import pytest
 
 from plainfilm import phantom
 from plainfilm.bank.items import ItemFilter, gather
-from plainfilm.batches.batch import Needs
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.labels import item_labels, joined, truth
-from plainfilm.batches.rows import build_rows
+from plainfilm.batches.rows import LABELS, build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.info import info
 from plainfilm.collection.label_agreement import label_agreement
@@ -383,7 +382,7 @@ def test_a_classifier_is_evaluated_on_what_it_was_trained_on(tmp_path: Path):
             config = config.model_copy(
                 update={"observations": tuple(name for name in known if name in asked)}
             )
-        rows = build_rows([made], "train", config, Needs(views=1, texts=0, labels=True))
+        rows = build_rows([made], "train", config, LABELS)
         labels = Labels([made], ("images",), ("train",), None, wanted, config.observations)
         assert labels.stated >= set(rows.observations)
         places = [labels.observations.index(name) for name in rows.observations]

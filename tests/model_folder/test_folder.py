@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,19 @@ from safetensors.torch import load_file, save_file
 
 from plainfilm.errors import DataError, ModelError
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.nn import model_folder
-from plainfilm.nn.model_folder import ModelConfig, TrainedOn, TrainingCollection, load_model, save_model
+from plainfilm.model_folder import (
+    ModelConfig,
+    TrainedOn,
+    TrainingCollection,
+    load_model,
+    read_model_config,
+    save_model,
+)
+from plainfilm.model_folder import folder as written
+from plainfilm.models.base import Facts, build_model
 from plainfilm.text.tokenizers import Tokenizer
 from plainfilm.types import View
-from tests.toys import IMAGE, TEXT
+from tests.toys import IMAGE, TEXT, toy_config
 
 TEXTS = ["No effusion.", "Small left effusion."]
 
@@ -39,7 +48,6 @@ def folder(tmp_path: Path, model, tokenizer: Tokenizer) -> Path:
         architecture=toy_config(),
         preprocessing=Preprocessing(size=32),
         trained_on=TrainedOn(text_rule="impression"),
-        observations=("Edema",),
         collections=(TrainingCollection(name="phantom", fingerprint="abc", licence="CC0-1.0"),),
         recipe={"objective": {"use": "infonce"}, "seed": 3},
         scores={"recall@5": 0.25},
@@ -224,20 +232,87 @@ def test_a_damaged_list_of_patients_is_named(folder: Path, model, tokenizer: Tok
         load_model(folder)
 
 
+def test_tokenizers_lie_apart_by_name_and_decide_the_fingerprint(folder: Path, model, tokenizer) -> None:
+    before = load_model(folder).config
+    other = Tokenizer.train(["Something else."], vocabulary_size=tokenizer.vocabulary_size, max_tokens=9)
+    save_model(folder, model, {"text": tokenizer, "report": other}, before)
+    assert {path.name for path in (folder / "tokenizers").iterdir()} == {"text", "report"}
+    assert (
+        written.load_tokenizer(folder, "report").encode(["Else"])[0].tolist()
+        == other.encode(["Else"])[0].tolist()
+    )
+    assert load_model(folder).config.fingerprint != before.fingerprint
+
+
+def _of_format_1(folder: Path, **architecture: object) -> None:
+    """Rewrites a model folder as the first version wrote it."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    stated = config["architecture"] | architecture
+    config |= {"format_version": 1, "architecture": {"kind": stated.pop("use"), **stated}}
+    facts = config.pop("facts")
+    config["vocabulary_size"] = facts["tokenizers"].get("text", {"vocabulary_size": 0})["vocabulary_size"]
+    config["observations"] = []
+    path.write_text(json.dumps(config))
+    if (folder / "tokenizers").is_dir():
+        for file in (folder / "tokenizers" / "text").iterdir():
+            file.rename(folder / file.name)
+        shutil.rmtree(folder / "tokenizers")
+
+
+@pytest.mark.parametrize("states_its_kind", [True, False])
+def test_a_folder_of_the_first_format_gives_the_same_vectors(folder: Path, states_its_kind: bool) -> None:
+    before = load_model(folder)
+    _of_format_1(folder)
+    if not states_its_kind:  # the very first ones did not
+        architecture = json.loads((folder / "config.json").read_text())["architecture"]
+        assert architecture.pop("kind") == "dual_encoder"
+        _edit(folder, architecture=architecture)
+    after = load_model(folder)
+    ids, mask = (torch.from_numpy(array) for array in after.tokenizers["text"].encode(TEXTS))
+    assert torch.equal(after.model.encode_texts(ids, mask), before.model.encode_texts(ids, mask))
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(after.model.encode_images(images), before.model.encode_images(images))
+    assert after.model.facts == before.model.facts
+    assert after.config.fingerprint == before.config.fingerprint
+    assert after.config.format_version == 2
+
+
+def test_a_classifier_of_the_first_format_gives_the_same_logits(
+    tiny_classifier: Path, tmp_path: Path
+) -> None:
+    before = load_model(tiny_classifier)
+    older = Path(shutil.copytree(tiny_classifier, tmp_path / "older"))
+    _of_format_1(older, observations=list(before.model.facts.observations))
+    after = load_model(older)
+    assert after.model.facts == before.model.facts
+    features = before.model.film_features(torch.randn(2, 1, 64, 64))
+    assert torch.equal(after.model.logits(features), before.model.logits(features))
+
+
+def test_a_folder_of_the_first_format_is_saved_as_todays(folder: Path, tmp_path: Path) -> None:
+    _of_format_1(folder)
+    loaded = load_model(folder)
+    save_model(tmp_path / "new", loaded.model, loaded.tokenizers, loaded.config)
+    assert json.loads((tmp_path / "new" / "config.json").read_text())["format_version"] == 2
+    again = load_model(tmp_path / "new")
+    assert again.config.facts == again.model.facts == loaded.model.facts
+    assert again.config.architecture == loaded.config.architecture
+    assert again.config.fingerprint == loaded.config.fingerprint
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+def test_a_missing_file_of_the_first_format_is_named(folder: Path, name: str) -> None:
+    _of_format_1(folder)
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=f"no {name}"):
+        load_model(folder)
+
+
 def test_what_evaluation_must_know_of_training_comes_back(folder: Path) -> None:
     _edit(folder, trained_on={"views": ["PA"], "label_origin": [], "text_rule": "impression"})
-    found = model_folder.read_model_config(folder).trained_on
+    found = read_model_config(folder).trained_on
     assert found == TrainedOn(views=(View.PA,), label_origin=(), text_rule="impression")
-
-
-@pytest.mark.parametrize("rule", ["impression", None])
-def test_an_older_folder_says_which_text_it_read_and_restricts_nothing_else(folder: Path, rule) -> None:
-    settings = json.loads((folder / "config.json").read_text())
-    del settings["trained_on"]
-    (folder / "config.json").write_text(json.dumps(settings | {"text_rule": rule}))
-    found = load_model(folder).config
-    assert found.training_facts == TrainedOn(text_rule=rule)
-    assert (found.trained_on is None) == (rule is None)
 
 
 def test_a_folder_that_says_nothing_of_its_training_restricts_nothing(folder: Path) -> None:

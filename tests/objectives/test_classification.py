@@ -10,11 +10,13 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from plainfilm.collection.labels import NOT_LABELLED
-from plainfilm.metrics.findings import NOT_MENTIONED
+from plainfilm.batches.labels import NOT_LABELLED, NOT_MENTIONED
+from plainfilm.batches.targets.labels import Labels
+from plainfilm.errors import UsageError
 from plainfilm.objectives import classification
 from plainfilm.objectives.base import Encoded
-from tests.toys import gradients, toy_batch, toy_classifier, toy_model
+from plainfilm.training.step import train_step
+from tests.toys import gradients, toy_batch, toy_classifier, toy_model, toy_objective
 
 STATES = [[1, 0, -1], [0, 0, NOT_MENTIONED], [1, NOT_LABELLED, 0], [0, 1, 1]]
 LOGITS = [[0.3, -1.2, 2.0], [-0.5, 0.1, 0.7], [1.5, 3.0, -0.2], [-2.0, 0.4, 0.9]]
@@ -65,8 +67,16 @@ def test_the_loss_is_the_mean_log_loss_of_what_is_known(options: dict, more: dic
 
 def test_what_labels_never_speak_of_is_never_known() -> None:
     built = _built(absent="negative")
-    states = torch.full((2, 3), NOT_LABELLED, dtype=torch.int8)
-    report = built.loss(toy_classifier(), {"logits": torch.ones(2, 3)}, {"states": states}, None)
+    encoded = _encoded([[1.0] * 3] * 2, [[NOT_LABELLED] * 3] * 2)
+    assert float(built.counts(encoded.batch)["cross_entropy"]) == 0.0
+    assert float(built.sums(encoded)["cross_entropy"]) == 0.0
+
+
+def test_a_batch_of_which_nothing_is_known_has_no_loss_and_no_gradient() -> None:
+    model, batch = toy_classifier(), toy_batch(2, targets=())
+    unknown = Labels(torch.zeros(2, dtype=torch.bool), torch.full((2, 3), NOT_LABELLED, dtype=torch.int8))
+    objective = toy_objective("classification", model)
+    [report] = train_step(model, objective, [replace(batch, targets={"labels": unknown})], seed=0, step=0)
     assert float(report.total) == 0.0
     assert all(not bool(value.any()) for value in gradients(model).values())
 
@@ -85,7 +95,7 @@ def test_smoothing_draws_targets_to_one_half_in_training_alone() -> None:
 def test_balanced_positives_weigh_as_much_as_the_negatives() -> None:
     built = _built(balance="positives", absent="ignore")
     states = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, 1], [0, -1, NOT_MENTIONED]], dtype=torch.int8)
-    built.before_training(states)
+    built.before_training({"labels": states})
     assert built.positive_weights.tolist() == [3.0, 1.0, 1.0]  # one class only has nothing to weigh
     assert "positive_weights" in built.state_dict()
 

@@ -15,8 +15,7 @@ from plainfilm.errors import DataError
 from plainfilm.model_folder import TrainedOn
 from plainfilm.predictor import load
 from plainfilm.tasks import classification, linear_probe, retrieval, zero_shot
-from plainfilm.tasks.scoring.films import views_of_films
-from plainfilm.tasks.scoring.protocol import views_asked
+from plainfilm.tasks.scoring.measure import views_asked, views_of_films
 from plainfilm.types import View
 
 SPLITS = ("train", "validation", "test")

@@ -70,7 +70,7 @@ def test_freezing_again_replaces_what_was_frozen() -> None:
 
 
 def test_more_blocks_than_there_are_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"parts.text.freeze is 5: this encoder has 1 blocks"):
+    with pytest.raises(ConfigError, match=r"parts.text.freeze is 5, and this encoder has 1 besides"):
         freeze(toy_model(), {"text": 5})
 
 

@@ -10,10 +10,10 @@ import torch
 
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError
-from plainfilm.nn.model_folder import TrainedOn
+from plainfilm.model_folder import TrainedOn
 from plainfilm.progress import SILENT
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, trained_on
+from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers, trained_on
 from plainfilm.types import View
 
 Tiny = Callable[..., Recipe]
@@ -68,7 +68,15 @@ def test_without_a_cache_films_are_decoded_each_time(
 ) -> None:
     cached = build(tiny("data.cache=64"), collection, tmp_path).loader
     decoded = build(tiny("data.cache=null"), collection, tmp_path).loader
-    assert torch.equal(next(iter(cached.epoch(0))).images, next(iter(decoded.epoch(0))).images)
+    assert torch.equal(next(iter(cached.epoch(0))).films.pixels, next(iter(decoded.epoch(0))).films.pixels)
+
+
+def test_two_of_one_objective_are_told_apart(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
+    recipe = tiny("objective=[{use: infonce}, {use: infonce, same_text_negatives: true, weight: 0.25}]")
+    setup = build(recipe, collection, tmp_path)
+    assert setup.objective.names == ("infonce", "infonce#2")
+    assert setup.objective.weights == (1.0, 0.25)
+    assert setup.objective.needs == (("text",), ("text",))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from plainfilm.batches.pixel_cache import open_or_build
-from plainfilm.batches.resizing import resize_to
+from plainfilm.batches.transforms import fit
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError, LeakageError, MissingDependency, ModelError, UsageError
 from plainfilm.model_folder import load_model
@@ -94,7 +94,7 @@ def test_the_model_reads_films_as_validation_did(tiny: Tiny, collection: Collect
     pixels = open_or_build(collection, 48, [tmp_path / "run" / "cache"])
     for row, film in enumerate(films):
         assert np.array_equal(
-            predictor._square(collection.image_path(film)), resize_to(pixels.film(row), recipe.preprocessing)
+            predictor._square(collection.image_path(film)), fit(pixels.film(row), recipe.preprocessing)
         )
 
 

@@ -55,7 +55,7 @@ def cut(array: Film, geometry: Geometry, preprocessing: Preprocessing) -> Film:
     """The square (S, S) that a random `geometry` makes of a film (H, W), scaled as `preprocessing` says, in
     whole grey values."""
     film = stretched(array) if preprocessing.stretch else array
-    if preprocessing.fit == "pad":
+    if _reaches_beyond(geometry):
         film = pad_to_square(film)
     left, top, right, bottom = geometry.box
     if geometry.angle:
@@ -83,6 +83,12 @@ def recolour(square: Square, rng: np.random.Generator, config: DataConfig) -> Sq
         factor = 1.0 + rng.uniform(-config.contrast, config.contrast)
         square = _scaled(square, factor, float(square.mean()))
     return square
+
+
+def _reaches_beyond(geometry: Geometry) -> bool:
+    """Whether the box was drawn on the padded film, and not all of it lies on the film itself."""
+    width, height = geometry.film
+    return geometry.padding != (0, 0) or geometry.box[2] > width or geometry.box[3] > height
 
 
 def _padding(film: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
