@@ -32,9 +32,10 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Batch
 from plainfilm.collection import Collection, prepare
 from plainfilm.progress import SILENT
+from plainfilm.training.data import build_data
 from plainfilm.training.machine import has_bf16
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers
+from plainfilm.training.setup import Setup, build_setup, build_tokenizers
 from plainfilm.training.step import train_step
 
 LAYOUTS = {"reports": "mimic_cxr", "labels": "nih14"}

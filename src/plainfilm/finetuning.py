@@ -1,13 +1,13 @@
-"""Fine-tuning on shares of the labels: runs of the one trainer, each evaluated, and what they say together.
+"""Fine-tuning on shares of the labels: a grid of runs, each evaluated, and what they say together.
 
-    OUT/share-0.01/repeat-0/          a run (`training.run_folder`)
-    OUT/results/share-0.01/repeat-0/  what `evaluate classification` says of its best model on the test split
+    OUT/share-0.01/repeat-0/          a run (`training.runner`), also one of several stages
+    OUT/results/share-0.01/repeat-0/  what a task says of its best model on the test split
     OUT/summary.json                  per share the mean over the repeats, and each run
 
 Without shares there is one run, OUT itself. With several collections each has a folder of its own below the
 results of a run. Repeat k adds k to the seed of the recipe and to that of the share: another part of the
-patients, another start of the new layer. Within a repeat the smaller share lies inside the larger. The
-validation split stays whole.
+patients, another start of the new parts. Within a repeat the smaller share lies inside the larger. The
+validation split stays whole. A share is that of every stage of a recipe: none learns from labels left out.
 """
 
 from __future__ import annotations
@@ -18,29 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plainfilm.batches.rows import LABELS, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
-from plainfilm.errors import DataError, UsageError
+from plainfilm.errors import DataError, UsageError, nearest
 from plainfilm.io.tables import read_json, write_json
 from plainfilm.model_folder import read_model_config
-from plainfilm.models.base import Classifies, ability
+from plainfilm.models.base import ABILITIES, ability
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
 from plainfilm.results.text import interval, number
-from plainfilm.tasks import classification
+from plainfilm.tasks.base import Task, task
 from plainfilm.training.distributed import rank
-from plainfilm.training.dry_run import dry_run
+from plainfilm.training.dry_run import facts_of
 from plainfilm.training.log import read_log
-from plainfilm.training.pretrained import read_pretrained
+from plainfilm.training.pretrained import NOTHING
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.run_folder import RunFolder
-from plainfilm.training.trainer import train
+from plainfilm.training.runner import Run, Runner, planned
+from plainfilm.training.setup import build_model
+from plainfilm.training.staged_recipe import AnyRecipe, StagedRecipe, recipes_of
 
-METRIC = f"{classification.GROUP}/auroc_macro"
 SUMMARY_FILE, RESULTS_FOLDER = "summary.json", "results"
 EVALUATED_ON = "test"
+_LABEL_RULES = ("uncertain", "absent")
 
 
 @dataclass(frozen=True)
@@ -63,38 +65,76 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: its recipe, where it lies below the folder of all, and which share and repeat it is."""
+class Cell:
+    """One run of the grid: its recipe, where it lies below the folder of all, and which share and repeat it
+    is."""
 
-    recipe: Recipe
+    recipe: AnyRecipe
     place: str
     share: float
     repeat: int
 
+    @property
+    def last(self) -> Run:
+        """What ends in the model that is evaluated."""
+        return planned(self.recipe, self.place)[-1]
 
-def planned(recipe: Recipe, shares: Shares | None) -> list[Run]:
+
+def grid(recipe: AnyRecipe, shares: Shares | None) -> list[Cell]:
     """The runs of a recipe, by share and repeat."""
     if shares is None:
-        return [Run(recipe, "", recipe.data.share or 1.0, 0)]
+        return [Cell(recipe, "", recipes_of(recipe)[-1].data.share or 1.0, 0)]
     return [
-        Run(_drawn(recipe, share, repeat), f"share-{share:g}/repeat-{repeat}", share, repeat)
+        Cell(_drawn(recipe, share, repeat), f"share-{share:g}/repeat-{repeat}", share, repeat)
         for share in shares.fractions
         for repeat in range(shares.repeats)
     ]
 
 
-def _drawn(recipe: Recipe, share: float, repeat: int) -> Recipe:
+def _drawn(recipe: AnyRecipe, share: float, repeat: int) -> AnyRecipe:
+    drawn = [_drawn_alone(one, share, repeat) for one in recipes_of(recipe)]
+    return recipe.each(drawn) if isinstance(recipe, StagedRecipe) else drawn[0]
+
+
+def _drawn_alone(recipe: Recipe, share: float, repeat: int) -> Recipe:
     seeds = {"share": share, "share_seed": recipe.data.share_seed + repeat}
     data = recipe.data.model_copy(update=seeds)
     return recipe.model_copy(update={"data": data, "seed": recipe.seed + repeat})
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured of every run: a task by its name, with `settings` of its protocol, and the metric that
+    heads the summary; `None` is the task's first headline."""
+
+    task: str = "classification"
+    metric: str | None = None
+    settings: Mapping[str, Any] | None = None
+
+    @property
+    def module(self) -> Task:
+        """The task."""
+        return task(self.task)
+
+    def config(self, recipe: Recipe) -> Any:
+        """The protocol: on the test split, and labels mean what they do to the objective of `recipe`."""
+        known = self.module.Config.model_fields
+        stated = next((one for one in recipe.objectives if "uncertain" in one), {})
+        rules = {key: stated[key] for key in _LABEL_RULES if key in stated and key in known}
+        settings = {**rules, **(self.settings or {}), "split": EVALUATED_ON}
+        return build(self.module.Config, settings, f"task {self.task}")
+
+
+CLASSIFICATION = Evaluation()
+
+
 def finetune(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     collections: Sequence[Collection],
     out: Path,
     shares: Shares | None = None,
     *,
+    evaluation: Evaluation = CLASSIFICATION,
     resume: bool = False,
     progress: Progress = SILENT,
     trust_code: bool = False,
@@ -102,35 +142,38 @@ def finetune(
     """Trains and evaluates every run; the summary, as it is written.
 
     Raises:
-        UsageError: `out` is taken, or the recipe's model does not classify.
+        UsageError: `out` is taken, or the recipe's model cannot do what the task asks for.
         LeakageError: training patients, or those of a model that parts are taken from, are in the validation
             or test split.
     """
-    ability(
-        dry_run(recipe, read_pretrained(recipe.sources(), trust_code)),
-        Classifies,
-        "finetune",
-        "use a recipe such as finetune-linear, or train with `plainfilm train`",
-    )
+    last = recipes_of(recipe)[-1]
+    evaluation.config(last)
+    _check_abilities(last, evaluation)
     if out.is_dir() and any(out.iterdir()) and not resume:
         raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
-    tested = {name: one for name, one in _named(collections).items() if _has_labels(one, recipe)}
+    tested = {name: one for name, one in _named(collections).items() if _can_be_tested(one, last)}
     if not tested:
         progress.say(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
-    told = []
-    for run in planned(recipe, shares):
-        if run.place:
-            progress.say(f"share {run.share:g}, repeat {run.repeat}: {out / run.place}")
-        model = train(
-            run.recipe, collections, out / run.place, resume=resume, progress=progress, trust_code=trust_code
-        )
+    runner = Runner(collections, out, resume, progress, trust_code)
+    reported = []
+    for cell in grid(recipe, shares):
+        if cell.place:
+            progress.say(f"share {cell.share:g}, repeat {cell.repeat}: {out / cell.place}")
+        model = runner.train(cell.recipe, cell.place)
         if rank() == 0:
-            _evaluate(run, model, tested, out, progress)
-            told.append(_told(run, out, tested))
-    summary = _summary(recipe, collections, told)
+            _evaluate(cell, model, tested, runner, evaluation)
+            reported.append(_reported(cell, runner, model, tested, evaluation))
+    summary = _summary(recipe, collections, reported, evaluation)
     if rank() == 0:
         write_json(summary, out / SUMMARY_FILE)
     return summary
+
+
+def _check_abilities(recipe: Recipe, evaluation: Evaluation) -> None:
+    model = build_model(recipe, facts_of(recipe, NOTHING))
+    for name in evaluation.module.NEEDS:
+        way_out = f"choose a recipe such as finetune-linear, or another task than '{evaluation.task}'"
+        ability(model, ABILITIES[name], "finetune", way_out)
 
 
 def _named(collections: Sequence[Collection]) -> dict[str, Collection]:
@@ -142,106 +185,128 @@ def _named(collections: Sequence[Collection]) -> dict[str, Collection]:
     return found
 
 
-def _has_labels(collection: Collection, recipe: Recipe) -> bool:
+def _can_be_tested(collection: Collection, recipe: Recipe) -> bool:
+    """Whether any item of the test split has what the recipe learns from."""
     try:
-        build_rows([collection], EVALUATED_ON, recipe.data, LABELS)
+        build_rows([collection], EVALUATED_ON, recipe.data, recipe.required)
     except DataError:
         return False
     return True
 
 
-def _results_folder(run: Run, out: Path, name: str, tested: Mapping[str, Collection]) -> Path:
-    folder = out / RESULTS_FOLDER / run.place
+def _results_folder(cell: Cell, out: Path, name: str, tested: Mapping[str, Collection]) -> Path:
+    folder = out / RESULTS_FOLDER / cell.place
     return folder / name if len(tested) > 1 else folder
 
 
-def _evaluate(run: Run, model: Path, tested: Mapping[str, Collection], out: Path, progress: Progress) -> None:
+def _evaluate(
+    cell: Cell, model: Path, tested: Mapping[str, Collection], runner: Runner, evaluation: Evaluation
+) -> None:
     """Writes the results of the best model of a run, where they are not there yet."""
-    stated = [objective for objective in run.recipe.objectives if "uncertain" in objective]
-    settings = {key: stated[0][key] for key in ("uncertain", "absent")} if stated else {}
-    config = build(classification.Config, settings | {"split": EVALUATED_ON}, "task classification")
+    config, trust = evaluation.config(cell.last.recipe), runner.trusts(cell.last, model)
     for name, collection in tested.items():
-        folder = _results_folder(run, out, name, tested)
-        if _is_of(folder / "results.json", model):
+        folder = _results_folder(cell, runner.out, name, tested)
+        if _is_of(folder / "results.json", model, evaluation, trust):
             continue
-        # A model of somebody's code was allowed to run when it was trained.
-        write(classification.run(load(model, trust_code=True), [collection], config, progress), folder)
+        predictor = load(model, trust_code=trust)
+        write(evaluation.module.run(predictor, [collection], config, runner.progress), folder)
 
 
-def _is_of(file: Path, model: Path) -> bool:
+def _is_of(file: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
     if not file.is_file():
         return False
-    fingerprint = read_model_config(model, trust_code=True).fingerprint
-    return bool(read_json(file)["protocol"]["model_fingerprint"] == fingerprint)
+    document, fingerprint = read_json(file), read_model_config(model, trust).fingerprint
+    return bool(
+        document["task"] == evaluation.task and document["protocol"]["model_fingerprint"] == fingerprint
+    )
 
 
-def _told(run: Run, out: Path, tested: Mapping[str, Collection]) -> dict[str, Any]:
+def _reported(
+    cell: Cell, runner: Runner, model: Path, tested: Mapping[str, Collection], evaluation: Evaluation
+) -> dict[str, Any]:
     """What a run is and what it reached."""
-    folder = RunFolder(out / run.place)
-    began = next(line for line in read_log(folder.log) if line["event"] == "start")
-    scores = read_model_config(folder.model, trust_code=True).scores
+    log = read_log(RunFolder(runner.out / cell.last.place).log)
+    began = next(line for line in log if line["event"] == "start")
+    scores = read_model_config(model, runner.trusts(cell.last, model)).scores
+    folders = {name: _results_folder(cell, runner.out, name, tested) for name in tested}
     return {
-        "share": run.share,
-        "repeat": run.repeat,
-        "run": run.place or ".",
+        "share": cell.share,
+        "repeat": cell.repeat,
+        "run": cell.place or ".",
         "films": began["items"],
-        "patients": began["patients"],
-        "without_positives": [name for name, count in began["positives"].items() if not count],
+        "patients": began.get("patients"),
+        "without_positives": [name for name, count in began.get("positives", {}).items() if not count],
         "validation": {
             name.removeprefix("validation "): value for name, value in scores.items() if name != "step"
         },
         "step": scores.get("step"),
-        "test": {name: _tested(_results_folder(run, out, name, tested), out) for name in tested},
+        "test": {name: _tested(folder, runner.out, evaluation) for name, folder in folders.items()},
     }
 
 
-def _tested(folder: Path, out: Path) -> dict[str, Any]:
+def _tested(folder: Path, out: Path, evaluation: Evaluation) -> dict[str, Any]:
     document = read_json(folder / "results.json")
-    found = {metric["name"]: metric for metric in document["metrics"] if "subgroup" not in metric}
-    prefix = f"{classification.GROUP}/auroc/"
+    found = {metric["name"]: metric for metric in document["metrics"] if not metric.get("subgroup")}
+    name = evaluation.metric or next((key for key, one in found.items() if one.get("headline")), None)
+    if name is None:
+        raise UsageError(f"{folder / 'results.json'}: has no headline; go on with --resume and --metric NAME")
+    if name not in found:
+        raise UsageError(
+            f"{folder / 'results.json'}: no metric '{name}': {nearest(name, found)}; go on with --resume and "
+            "that --metric"
+        )
+    parts = f"{name.removesuffix('_macro')}/" if name.endswith("_macro") else f"{name}/"
     return {
         "results": str(folder.relative_to(out)),
-        **{key: found[METRIC].get(key) for key in ("value", "low", "high", "n", "note")},
+        "metric": name,
+        "title": found[name].get("title", name),
+        **{key: found[name].get(key) for key in ("value", "low", "high", "n", "note")},
         "not_computable": [
-            name.removeprefix(prefix)
-            for name, metric in found.items()
-            if name.startswith(prefix) and metric["value"] is None
+            key.removeprefix(parts)
+            for key, metric in found.items()
+            if key.startswith(parts) and metric["value"] is None
         ],
     }
 
 
 def _summary(
-    recipe: Recipe, collections: Sequence[Collection], told: Sequence[dict[str, Any]]
+    recipe: AnyRecipe,
+    collections: Sequence[Collection],
+    reported: Sequence[dict[str, Any]],
+    evaluation: Evaluation,
 ) -> dict[str, Any]:
-    shares = dict.fromkeys(one["share"] for one in told)
+    shares = dict.fromkeys(one["share"] for one in reported)
+    tests = [test for one in reported for test in one["test"].values()]
     return {
-        "metric": METRIC,
+        "task": evaluation.task,
+        "metric": tests[0]["metric"] if tests else evaluation.metric,
+        "title": tests[0]["title"] if tests else None,
         "interval": "95 %, by resampling patients of the test films, of each run by itself",
         "standard_deviation": "of the values of the repeats",
         "split": EVALUATED_ON,
         "init": {
             name: {"model": part.source, "fingerprint": part.fingerprint}
-            for name, part in recipe.parts.items()
+            for name, part in recipes_of(recipe)[0].parts.items()
             if part.source is not None
         },
         "collections": [{"name": one.name, "fingerprint": one.fingerprint} for one in collections],
         "recipe": recipe.as_dict(),
         "shares": [
-            _of_share(share, name, [one for one in told if one["share"] == share])
+            _of_share(share, name, [one for one in reported if one["share"] == share])
             for share in shares
-            for name in (told[0]["test"] or (None,))
+            for name in (reported[0]["test"] or (None,))
         ],
-        "runs": list(told),
+        "runs": list(reported),
     }
 
 
-def _of_share(share: float, name: str | None, told: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    values = [one["test"][name]["value"] for one in told] if name else []
+def _of_share(share: float, name: str | None, reported: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    values = [one["test"][name]["value"] for one in reported] if name else []
     known = [value for value in values if value is not None]
     return {
         "share": share,
         "collection": name,
-        "repeats": len(told),
+        "repeats": len(reported),
         "mean": statistics.fmean(known) if known else None,
         "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
         "computable": len(known),
@@ -250,7 +315,8 @@ def _of_share(share: float, name: str | None, told: Sequence[dict[str, Any]]) ->
 
 def table(summary: Mapping[str, Any]) -> list[str]:
     """The summary as lines for a terminal: of each share the mean and spread, then every run."""
-    lines = ["macro AUROC on the test split; ± is the standard deviation over repeats, [] 95 % by patient"]
+    what = summary["title"] or "nothing"
+    lines = [f"{what} on the test split; ± is the standard deviation over repeats, [] 95 % by patient"]
     for share in summary["shares"]:
         spread = share["standard_deviation"]
         shown = number(share["mean"]) + (f" ± {number(spread)}" if spread is not None else "")
@@ -268,6 +334,7 @@ def _counted(runs: int) -> str:
 def _line(run: Mapping[str, Any], name: str | None) -> str:
     test = run["test"][name] if name else {}
     shown = f"{number(test.get('value'))} {interval(test.get('low'), test.get('high'))}"
-    line = f"  {run['run']:<24} {shown}  {run['films']} films of {run['patients']} patients"
+    of = f" of {run['patients']} patients" if run["patients"] is not None else ""
+    line = f"  {run['run']:<24} {shown}  {run['films']} films{of}"
     missing = ", ".join(run["without_positives"])
     return f"{line}; no positive to train on: {missing}" if missing else line

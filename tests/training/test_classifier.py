@@ -19,9 +19,9 @@ from plainfilm.model_folder import load_model
 from plainfilm.models.classifier import Classifier
 from plainfilm.progress import SILENT, Silent
 from plainfilm.training import trainer
+from plainfilm.training.data import build_data
 from plainfilm.training.log import read_log
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import build_data
 from tests.labelled import OBSERVATIONS
 from tests.training.conftest import SHORT
 from tests.training.test_trainer import assert_same_weights, train_killed

@@ -12,9 +12,9 @@ from PIL import Image
 from plainfilm.collection import Collection, prepare
 from plainfilm.progress import SILENT
 from plainfilm.training import trainer
+from plainfilm.training.data import build_data
 from plainfilm.training.log import read_log
 from plainfilm.training.recipe import load_recipe
-from plainfilm.training.setup import build_data
 from tests.training.conftest import FINDINGS, SPLITS, TINY, draw_film
 from tests.training.test_trainer import assert_same_weights, train_killed
 

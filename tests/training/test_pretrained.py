@@ -19,10 +19,11 @@ from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import Facts
 from plainfilm.progress import SILENT
 from plainfilm.training import trainer
+from plainfilm.training.data import build_data
 from plainfilm.training.dry_run import dry_run
 from plainfilm.training.pretrained import read_pretrained
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import build_data, build_model, build_tokenizers
+from plainfilm.training.setup import build_model, build_tokenizers
 from tests.labelled import OBSERVATIONS
 
 STARTED = ["training.max_steps=4", "training.warmup_steps=1", "validation.every=2", "training.batch_size=16"]

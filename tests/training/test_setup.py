@@ -12,8 +12,9 @@ from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError
 from plainfilm.model_folder import TrainedOn
 from plainfilm.progress import SILENT
+from plainfilm.training.data import build_data
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers, trained_on
+from plainfilm.training.setup import Setup, build_setup, build_tokenizers, trained_on
 from plainfilm.types import View
 
 Tiny = Callable[..., Recipe]

@@ -12,8 +12,9 @@ import torch
 
 from plainfilm.collection import Collection
 from plainfilm.progress import SILENT
+from plainfilm.training.data import build_data
 from plainfilm.training.recipe import Recipe, load_recipe
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers
+from plainfilm.training.setup import Setup, build_setup, build_tokenizers
 from plainfilm.training.step import measure_step
 from tests.training.conftest import SMALL
 

@@ -54,9 +54,10 @@ class Keys:
 class Films:
     """The F films of B items.
 
-    pixels: (F, C, H, W) float32, normalised by the model's preprocessing. of: the assignment of films to
-    items. projections: (F,) int64, codes of `types.View` in its order. features: cached output of a frozen
-    encoder, instead of `pixels`.
+    pixels: (F, C, H, W) float32, normalised as the model's preprocessing says. of: how they belong to the
+    items. projections: (F,) int64, codes of `types.View` in its order. features: where they are kept, what
+    the frozen encoder of the model that is trained, and of copies of it, makes of the films; `pixels` are
+    (F, 0) then.
     """
 
     pixels: Tensor

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from plainfilm.batches.batch import Batch, Films, Keys
 from plainfilm.batches.dataset import Item
+from plainfilm.batches.feature_cache import as_tensors
 from plainfilm.batches.targets.base import TargetReader
 from plainfilm.batches.texts import TextTarget
 from plainfilm.batches.transforms import to_tensor
@@ -41,13 +42,17 @@ class Collate:
         )
 
     def _films(self, items: Sequence[Item]) -> Films:
-        size = self.preprocessing.size
-        none = np.zeros((0, size, size), dtype=np.uint8)
         projections = [code for item in items for code in item.projections]
+        kept = [item.features for item in items if item.features is not None]
+        size = self.preprocessing.size
+        squares = [item.pixels for item in items if item.pixels is not None]
+        none = np.zeros((0, size, size), dtype=np.uint8)
+        pixels = to_tensor(np.concatenate([none, *squares]), self.preprocessing)
         return Films(
-            pixels=to_tensor(np.concatenate([none, *(item.pixels for item in items)]), self.preprocessing),
-            of=Ragged(torch.tensor([len(item.pixels) for item in items], dtype=torch.int64)),
+            pixels=torch.zeros(len(projections), 0) if kept else pixels,
+            of=Ragged(torch.tensor([len(item.projections) for item in items], dtype=torch.int64)),
             projections=torch.tensor(projections, dtype=torch.int64),
+            features=as_tensors(kept) if kept else None,
         )
 
 

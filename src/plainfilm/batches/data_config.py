@@ -16,15 +16,18 @@ from plainfilm.types import View
 class DataConfig(Settings):
     """The `data` part of a recipe: the definition and the sampling of items.
 
-    text: the rule for the sections that are read. sentences: number of sentences drawn per item, from a
-    report or from the prompts for its labels, without replacement and in random order; `None` reads the whole
-    text. min_letters: shorter sentences (a number, a placeholder) are ignored. item: "image" makes every film
-    an item, "study" every study. views: films of other views are left out; `None` takes all. crop_area,
-    rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability of mirroring the films
-    of an item and swapping left and right in its text; off by default, as it moves the heart to the other
-    side. max_films: largest number of films of a study, for objectives that read all. cache: shortest side of
-    the decoded pixels cached on disk; `None` decodes the stored files every time. workers: loading threads; 0
-    loads in the training thread.
+    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
+    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
+    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
+    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
+    augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe, brightness
+    and contrast then do nothing. cache_features: what a frozen image encoder makes of films that are not
+    augmented is computed once and kept on disk (`training.frozen_features`).
+    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
+    an item are mirrored, and left and right in its words with them; never by default, as the heart then
+    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
+    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
+    again. workers: loading threads, 0 for none beside the training one.
 
     For objectives with two views and two texts. pair_views: any two films of a study, or a frontal and a
     lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
@@ -51,6 +54,8 @@ class DataConfig(Settings):
     min_letters: int = Field(default=3, ge=1)
     item: Literal["image", "study"] = "image"
     views: tuple[View, ...] | None = None
+    augment: bool = True
+    cache_features: bool = True
     crop_area: tuple[float, float] = (0.75, 1.0)
     rotation: float = Field(default=0.0, ge=0.0, le=45.0)
     flip: float = Field(default=0.0, ge=0.0, le=1.0)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from plainfilm.batches.batch import FilmsPerItem
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.pixel_cache import PixelSource
+from plainfilm.batches.feature_cache import FeatureCache, FilmFeatures
+from plainfilm.batches.pixel_cache import Film, PixelSource
 from plainfilm.batches.resampling import Square
 from plainfilm.batches.resizing import fixed_geometry, resize_to
 from plainfilm.batches.rows import Rows
@@ -40,14 +41,16 @@ VIEWS = tuple(View)
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (F, S, S) of F films, grey 0 to 255. projections: of each film, an index into `VIEWS`. values:
-    the value of each target. study: the study's hash. item_id: for messages."""
+    """pixels: (F, S, S) of F films, grey 0 to 255, or their `features` where these are kept. projections: of
+    each film, a place in `VIEWS`. values: what each target reads of the item. study: the study's hash.
+    item_id: for messages."""
 
-    pixels: Square
+    pixels: Square | None
     projections: tuple[int, ...]
     values: Mapping[str, Any]
     study: int
     item_id: str
+    features: FilmFeatures | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Dataset:
 
     With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
     without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
-    `config.sentences`, prompts determined by the item's id.
+    `config.sentences`, prompts that follow from the item's id. Without `config.augment` films are never
+    moved. With `features`, a cache for each collection, items have these in place of pixels.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Dataset:
         preprocessing: Preprocessing,
         *,
         seed: int | None = None,
+        features: Sequence[FeatureCache] | None = None,
     ) -> None:
         self.rows = rows
         self.config = config
@@ -83,6 +88,14 @@ class Dataset:
         self._views = [_codes(collection) for collection in collections]
         self._preprocessing = preprocessing
         self._seed = seed
+        self._features = features
+
+    def reading(
+        self, pixels: Sequence[PixelSource], features: Sequence[FeatureCache] | None = None
+    ) -> Dataset:
+        """The same items from other `pixels`, or with `features` in their place."""
+        facts = (self.rows, self._collections, pixels, self.config, self._preprocessing)
+        return Dataset(*facts, seed=self._seed, features=features)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -106,10 +119,11 @@ class Dataset:
         values = {name: reader.read(place, rng) for name, reader in readers.items()}
         source, images = int(self.rows.source[place]), self.rows.images_of(place)
         chosen = self._chosen(source, images if rng is None else rng.permutation(images), films)
-        squares, geometries = self._squares(source, chosen, rng)
+        squares, geometries = self._films(source, chosen, rng)
         shown = ItemFilms(tuple(int(row) for row in chosen), geometries)
         return Item(
             pixels=squares,
+            features=None if self._features is None else self._features[source].read(shown.rows),
             projections=tuple(int(self._views[source][row]) for row in chosen),
             values={name: reader.move(values[name], shown) for name, reader in readers.items()},
             study=int(self.rows.study_keys[place]),
@@ -145,24 +159,26 @@ class Dataset:
             return images
         return np.concatenate([images[[frontal, lateral]], np.delete(images, [frontal, lateral])])
 
-    def _squares(
+    def _films(
         self, source: int, images: NDArray[np.int64], rng: np.random.Generator | None
-    ) -> tuple[Square, tuple[Geometry, ...]]:
-        mirrored = rng is not None and self.config.flip > 0 and bool(rng.random() < self.config.flip)
-        squares: list[Square] = []
-        geometries = []
-        for row in images:
-            film = self._pixels[source].film(int(row))
-            size = (film.shape[1], film.shape[0])
-            if rng is None:
-                geometry = fixed_geometry(size, self._preprocessing)
-                square = resize_to(film, self._preprocessing)
-            else:
-                geometry = draw_geometry(size, rng, self._preprocessing, self.config, mirrored=mirrored)
-                square = recolour(cut(film, geometry, self._preprocessing), rng, self.config)
-            squares.append(square)
-            geometries.append(geometry)
-        return np.stack(squares), tuple(geometries)
+    ) -> tuple[Square | None, tuple[Geometry, ...]]:
+        """The squares of films, where they are read, and how each comes about."""
+        pixels = self._pixels[source]
+        if rng is not None and self.config.augment:
+            mirrored = self.config.flip > 0 and bool(rng.random() < self.config.flip)
+            drawn = [self._drawn(pixels.film(int(row)), rng, mirrored) for row in images]
+            return np.stack([square for square, _ in drawn]), tuple(geometry for _, geometry in drawn)
+        shapes = [pixels.shape(int(row)) for row in images]
+        geometries = tuple(fixed_geometry((width, height), self._preprocessing) for height, width in shapes)
+        if self._features is not None:
+            return None, geometries
+        squares = [resize_to(pixels.film(int(row)), self._preprocessing) for row in images]
+        return np.stack(squares), geometries
+
+    def _drawn(self, film: Film, rng: np.random.Generator, mirrored: bool) -> tuple[Square, Geometry]:
+        size = (film.shape[1], film.shape[0])
+        geometry = draw_geometry(size, rng, self._preprocessing, self.config, mirrored=mirrored)
+        return recolour(cut(film, geometry, self._preprocessing), rng, self.config), geometry
 
 
 def _codes(collection: Collection) -> NDArray[np.int8]:

@@ -8,9 +8,11 @@ of time (decoding and resampling release the interpreter lock); the batches do n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from plainfilm.seeding import generator
 
 Ints = NDArray[np.int64]
 Batches = Generator[Batch, None, None]
+Made = TypeVar("Made")
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Ints:
@@ -66,6 +69,25 @@ def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
     return start, start + share + (rank < extra)
 
 
+def ahead(make: Callable[[int], Made], numbers: Iterable[int], workers: int) -> Generator[Made, None, None]:
+    """What `make` gives for each of `numbers`, in order, a few made before they are asked for by `workers`
+    threads; 0 makes each when it is asked for."""
+    if workers == 0:
+        yield from map(make, numbers)
+        return
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="plainfilm-loader")
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for number in numbers:
+            waiting.append(pool.submit(make, number))
+            if len(waiting) > workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 @dataclass(frozen=True)
 class Loader:
     """Batches of `dataset`.
@@ -101,29 +123,14 @@ class Loader:
     def epoch(self, epoch: int, start: int = 0) -> Batches:
         """This process's slices of the batches of `epoch` from `start` on."""
         order = self._order(epoch)
-        if self.workers == 0:
-            yield from (self._make(order, epoch, number) for number in range(start, self.batches()))
-            return
-        pool = ThreadPoolExecutor(max_workers=self.workers, thread_name_prefix="plainfilm-loader")
-        try:
-            yield from self._prefetched(pool, order, epoch, start)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        make = partial(self._make, order, epoch)
+        yield from ahead(make, range(start, self.batches()), self.workers)
 
     def item_ids(self, epoch: int, number: int) -> list[str]:
         """The ids of batch `number` over all processes, for messages."""
         order = self._order(epoch)
         ids = self.dataset.rows.ids
         return [ids[index % len(ids)] for index in self._members(order, number)]
-
-    def _prefetched(self, pool: ThreadPoolExecutor, order: Ints, epoch: int, start: int) -> Batches:
-        waiting: deque[Future[Batch]] = deque()
-        for number in range(start, self.batches()):
-            waiting.append(pool.submit(self._make, order, epoch, number))
-            if len(waiting) > self.workers + 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
     def _order(self, epoch: int) -> Ints:
         return balanced_order(self.dataset.rows.source, self.balance, self.seed, epoch)[: self.limit]

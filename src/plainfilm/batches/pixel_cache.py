@@ -46,25 +46,35 @@ _BLOCK = 32
 class PixelSource(Protocol):
     """Provides the pixels of a row of a collection's `images` table."""
 
+    def shape(self, row: int) -> tuple[int, int]:
+        """(H, W) of the film, without decoding it."""
+        ...
+
     def film(self, row: int) -> Film:
         """(H, W) uint8, read only."""
         ...
 
 
 class ImageFiles:
-    """Decodes the stored file at every call."""
+    """Decodes the stored file each time it is asked for, with `shortest_side` to what a cache would hold."""
 
     def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
         collection.require_pixels()
         self._collection = collection
         self._paths = collection.table("images")["path"].combine_chunks()
         self._shortest_side = shortest_side
+        self._shapes = cache_shapes(collection, shortest_side)
+
+    def shape(self, row: int) -> tuple[int, int]:
+        """(H, W) of the film of a row of `images`."""
+        return int(self._shapes[row, 0]), int(self._shapes[row, 1])
 
     def film(self, row: int) -> Film:
         """The film of a row of `images`."""
         path = self._collection.image_path(self._paths[row].as_py())
         try:
-            return read_image(path, shortest_side=self._shortest_side).array
+            film = read_image(path, shortest_side=self._shortest_side).array
+            return film if self._shortest_side is None else _exactly(film, *self.shape(row))
         except (ImageError, OSError) as error:
             raise CollectionError(f"{error}; prepare the collection again or remove the image") from None
 
@@ -77,6 +87,10 @@ class PixelCache:
         self._ends = np.cumsum(shapes.prod(axis=1))
         self._pixels = np.memmap(file, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
 
+    def shape(self, row: int) -> tuple[int, int]:
+        """(H, W) of the film of a row of `images`."""
+        return int(self._shapes[row, 0]), int(self._shapes[row, 1])
+
     def film(self, row: int) -> Film:
         """The film of a row of `images`, read only."""
         height, width = self._shapes[row]
@@ -84,11 +98,12 @@ class PixelCache:
         return np.asarray(self._pixels[stop - height * width : stop]).reshape(height, width)
 
 
-def cache_shapes(collection: Collection, size: int) -> NDArray[np.int64]:
-    """(N, 2) height and width of every film with its shortest side reduced to `size`."""
+def cache_shapes(collection: Collection, size: int | None) -> NDArray[np.int64]:
+    """(N, 2) height and width of every film with its shortest side at `size`, never enlarged; `None` leaves
+    films as they are stored."""
     images = collection.table("images")
     stored = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
-    reduced = [reduced_size(shape, size) for shape in stored]
+    reduced = [shape if size is None else reduced_size(shape, size) for shape in stored]
     return np.array(reduced, dtype=np.int64).reshape(-1, 2)[:, ::-1]
 
 
@@ -110,11 +125,11 @@ def open_or_build(
     total = int(shapes.prod(axis=1).sum())
     if total == 0:
         return ImageFiles(collection, size)
-    files = [folder / f"pixels-{size}-{_digest(collection)}.u8" for folder in folders]
+    files = _files(collection, size, folders)
     for file in files:
         if file.is_file() and file.stat().st_size == total:
             return PixelCache(file, shapes)
-    free = next((file for file in files if _can_take(file.parent, total)), None)
+    free = next((file for file in files if can_take(file.parent, total)), None)
     if free is None:
         raise DataError(
             f"no room for {total / 1e6:.0f} MB of decoded pixels in {' or '.join(map(str, folders))}: "
@@ -124,12 +139,29 @@ def open_or_build(
     return PixelCache(free, shapes)
 
 
+def open_or_decode(collection: Collection, size: int, folders: Sequence[Path]) -> PixelSource:
+    """The cache of `collection` at `size` where one of `folders` has it, else the stored files, decoded each
+    time: for films that are read once."""
+    collection.require_pixels()
+    shapes = cache_shapes(collection, size)
+    total = int(shapes.prod(axis=1).sum())
+    for file in _files(collection, size, folders):
+        if total and file.is_file() and file.stat().st_size == total:
+            return PixelCache(file, shapes)
+    return ImageFiles(collection, size)
+
+
+def _files(collection: Collection, size: int, folders: Sequence[Path]) -> list[Path]:
+    return [folder / f"pixels-{size}-{_digest(collection)}.u8" for folder in folders]
+
+
 def _digest(collection: Collection) -> str:
     films = "".join(collection.table("images")["sha256"].to_pylist())
     return hashlib.blake2b(films.encode(), digest_size=8).hexdigest()
 
 
-def _can_take(folder: Path, total: int) -> bool:
+def can_take(folder: Path, total: int) -> bool:
+    """Whether `folder` can be written to and has room for `total` bytes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -150,12 +182,12 @@ def _build(
     source = ImageFiles(collection, size)
     ends = np.cumsum(shapes.prod(axis=1))
     with replacing(file) as temporary:
-        _reserve(temporary, int(ends[-1]))
+        reserve(temporary, int(ends[-1]))
         pixels = np.memmap(temporary, dtype=np.uint8, mode="r+", shape=(int(ends[-1]),))
 
         def store(rows: range) -> range:
             for row in rows:
-                film = _exactly(source.film(row), int(shapes[row, 0]), int(shapes[row, 1]))
+                film = source.film(row)
                 pixels[int(ends[row]) - film.size : int(ends[row])] = film.reshape(-1)
             return rows
 
@@ -169,8 +201,9 @@ def _build(
         pixels.flush()
 
 
-def _reserve(file: Path, size: int) -> None:
-    """Allocate the file at once: writing to a map of a sparse file on a full disk kills the process."""
+def reserve(file: Path, size: int) -> None:
+    """Takes the room of an empty file at once: writing to a map of a sparse file on a full disk kills the
+    process."""
     with file.open("r+b") as opened:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(opened.fileno(), 0, size)

@@ -117,6 +117,11 @@ class Rows:
         """Rows of the `images` table of one item."""
         return self.images[self.image_ends[item - 1] if item else 0 : self.image_ends[item]]
 
+    def films_of(self, source: int) -> Ints:
+        """Rows of the `images` table of the collection numbered `source` that any item has, in order."""
+        counts = np.diff(self.image_ends, prepend=0)
+        return np.unique(self.images[np.repeat(self.source == source, counts)])
+
     def sentences_of(self, item: int) -> Ints:
         """Rows of the `sentences` table of one item."""
         return self.sentences[self.sentence_ends[item - 1] if item else 0 : self.sentence_ends[item]]

@@ -32,30 +32,48 @@ def command(
         str | None,
         typer.Option(metavar="SHARES", help="Fractions of the training patients, e.g. 0.01,0.1,1."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Random draws of each fraction, one run for each.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
+    repeats: Annotated[int, typer.Option(help="How often each share is drawn and trained.")] = 1,
+    task: Annotated[
+        str, typer.Option(help="The task that evaluates every model.", show_default=True)
+    ] = "classification",
+    metric: Annotated[
+        str | None, typer.Option(help="The metric of the summary; by default the task's first headline.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on in --out where it was stopped.")] = False,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Run Python files that MODEL, or a run that is resumed, names and the recipe does not.",
+        ),
     ] = False,
 ) -> None:
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
-    Pooling, image size and normalisation come with the weights. With --fractions or --repeats there is a run
-    for each fraction and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results.
-    RUN/summary.json holds the mean and spread for each fraction. --resume continues a stopped command.
+    How films are pooled, sized and normalised comes with the weights. With --fractions or --repeats there is
+    a run for each share and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results; of a
+    recipe with stages, every stage sees that share, and the first starts from MODEL.
+    RUN/summary.json holds the mean and spread of every share. A stopped command goes on with --resume.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
-    from plainfilm.finetuning import finetune, table
+    from plainfilm.finetuning import Evaluation, finetune, table
     from plainfilm.training.distributed import rank
-    from plainfilm.training.recipe import load_recipe
+    from plainfilm.training.stages import load_stages
 
-    checked = load_recipe(recipe, overrides or (), init, trust_code=trust_code)
+    checked = load_stages(recipe, overrides or (), init, trust_code=trust_code)
     collections = [Collection.open(path) for path in data]
     shares = _shares(fractions, repeats)
     progress = console_progress()
     summary = finetune(
-        checked, collections, out, shares, resume=resume, progress=progress, trust_code=trust_code
+        checked,
+        collections,
+        out,
+        shares,
+        evaluation=Evaluation(task, metric),
+        resume=resume,
+        progress=progress,
+        trust_code=trust_code,
     )
     if rank() == 0:
         sys.stdout.writelines(f"{line}\n" for line in table(summary))

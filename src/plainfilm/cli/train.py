@@ -12,7 +12,11 @@ def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. training.epochs=5."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Changes to the recipe, e.g. training.epochs=5, or to a stage of it, "
+            "stages.2.training.epochs=5.",
+        ),
     ] = None,
     *,
     data: Annotated[
@@ -21,22 +25,27 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the run.")],
     resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the code of the models that parts come from.")
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Run Python files that models to start from, or a run that is resumed, name.",
+        ),
     ] = False,
 ) -> None:
     """Train the model of RECIPE on the training split of each COLLECTION.
 
-    RUN/model is the best model by the recipe's validation metric, RUN/last the newest, RUN/log.jsonl the
-    log. --resume continues a stopped or killed run, which ends in the same weights. Under torchrun, the
-    processes share every batch.
+    RUN/model is the best model by the recipe's validation metric, RUN/last the newest, RUN/log.jsonl
+    the losses. The stages of a recipe are trained one after another in RUN/stage-1, RUN/stage-2 and so on,
+    and RUN/model is that of the last. A run that was stopped, even killed, goes on with --resume and ends in
+    the same weights. Start it under torchrun to share every batch between processes.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
-    from plainfilm.training.recipe import load_recipe
-    from plainfilm.training.trainer import train
+    from plainfilm.training.runner import Runner
+    from plainfilm.training.stages import load_stages
 
-    checked = load_recipe(recipe, overrides or (), trust_code=trust_code)
+    checked = load_stages(recipe, overrides or (), trust_code=trust_code)
     collections = [Collection.open(path) for path in data]
     progress = console_progress()
-    model = train(checked, collections, out, resume=resume, progress=progress, trust_code=trust_code)
+    model = Runner(collections, out, resume, progress, trust_code).train(checked)
     progress.say(f"model: {model}")

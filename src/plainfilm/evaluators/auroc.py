@@ -15,6 +15,7 @@ from plainfilm.models.base import Classifies, ability
 from plainfilm.objectives.base import Better, Encoded
 
 NEEDS = ("labels",)
+PATCHES = False
 METRIC = "auroc_macro"
 
 

@@ -11,9 +11,11 @@ and, if a recipe may set its metric without listing the evaluator,
 
     provides(metric, objectives)    the settings that report `metric`, or `None`
 
-Every slice of the validation split is encoded once, for the loss and all evaluators. An evaluator turns each
-slice into records, one per item; scores are computed from the records of the whole split, over all processes
-and in the order of the items.
+and `PATCHES = False` where it asks for no patches of films (see `objectives.base`).
+
+Every slice of the validation split is encoded once, for the loss and all evaluators. An evaluator turns
+each slice into records, one per item; the records of the whole split, over all processes and in the order
+of the items, become scores.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from plainfilm.metrics.retrieval import join, tie_aware_ranks
 from plainfilm.objectives.base import Better, Encoded
 
 NEEDS = ("text",)
+PATCHES = False
 
 _BLOCK = 512
 _METRIC = re.compile(r"recall@([1-9]\d*)")

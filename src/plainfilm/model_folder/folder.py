@@ -11,7 +11,9 @@ Format 1, of earlier versions, had a single tokenizer, in the folder itself; it 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -111,6 +113,36 @@ def _write(part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig
     (part / CARD_FILE).write_text(card, encoding="utf-8")
 
 
+def copy_model(source: Path, folder: Path) -> None:
+    """Makes `folder` a copy of the model in `source`, replacing what is there once it is complete; the disk
+    holds the weights once where it can. A folder that is a copy already stays as it is.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    _recover(folder)
+    there = folder / CONFIG_FILE
+    if there.is_file() and there.read_bytes() == (source / CONFIG_FILE).read_bytes():
+        return
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
+    try:
+        shutil.copytree(source, part, copy_function=_link_or_copy, dirs_exist_ok=True)
+        part.chmod(0o755)
+        _replace_folder(part, folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error}); make room and go on with --resume") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    if Path(source).name == WEIGHTS_FILE:  # never changed in place; what people edit is copied
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
+
+
 def _fingerprint(part: Path) -> str:
     digest = hashlib.sha256()
     for path in (part / WEIGHTS_FILE, *sorted((part / TOKENIZERS).glob(f"*/{TOKENIZER_FILE}"))):
@@ -162,6 +194,20 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     except ConfigError as error:
         is_named = str(error).startswith(str(path))
         raise ModelError(str(error) if is_named else f"{path}: {error}") from None
+
+
+def foreign_names(folder: Path) -> set[str]:
+    """The code of somebody's own that the model in `folder` names, of which nothing is run.
+
+    Raises:
+        ModelError: not a model folder.
+    """
+    path = Path(folder) / CONFIG_FILE
+    try:
+        values = _of_todays_format(read_json(path), path)
+    except (DataError, OSError) as error:
+        raise ModelError(str(error)) from None
+    return {name for _, name in foreign_code(values["architecture"])}
 
 
 def _of_todays_format(raw: Any, path: Path) -> dict[str, Any]:

@@ -7,9 +7,12 @@ A kind module (`models/NAME.py`) has these names:
     PURPOSE, LIMITS         the intended use and the limitations for the model card
     build(config, facts)    a `Model`
 
-Facts depend on the data: the observations that the model predicts, and its tokenizers by name. A model may
-have none, one or several tokenizers. An ability is a small protocol; callers request an ability (`ability`),
-never a class. Everything that is trained and needed for inference belongs to the model.
+and `PATCHES = False` where its answers are made of the pooled features of films alone, never of patches (see
+`objectives.base`).
+
+Facts are what data decide: the observations that are answered, and the tokenizers by name. A model may have
+none, one or several. What a model can do is an ability, a small protocol; callers ask for it (`ability`) and
+never for a class. Everything that is trained and needed to answer belongs to the model.
 
 Axes: N films, C channels, H and W pixels, F features, D shared dimensions, O observations, L tokens, B
 studies. Boxes are (x0, y0, x1, y1) as fractions of the model's input, 0 to 1 from the top left.
@@ -32,6 +35,9 @@ from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import install_row_dropout
+
+REST = "rest"
+"""Where parts are named: what belongs to no part of a model, such as its temperature."""
 
 
 class TokenizerFacts(Settings):
@@ -132,6 +138,13 @@ class Model(nn.Module):
         """Unit vectors (N, D) of normalised `images` (N, C, H, W), for a model with this ability."""
         vectors: Tensor = ability(self, EncodesImages, "films").image_vectors(self.film_features(images))
         return vectors
+
+    def other_state(self) -> dict[str, Tensor]:
+        """What belongs to no part of `state_dict`, such as a temperature."""
+        of_parts = {id(part) for part in self.parts().values()}
+        named = self.named_modules(remove_duplicate=False)
+        prefixes = tuple(f"{name}." for name, module in named if id(module) in of_parts)
+        return {key: value for key, value in self.state_dict().items() if not key.startswith(prefixes)}
 
     def other_parameters(self) -> list[nn.Parameter]:
         """The parameters outside all parts."""

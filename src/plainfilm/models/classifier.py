@@ -17,10 +17,11 @@ from plainfilm.nn.base import ImageFeatures
 
 PURPOSE = "scoring films for the observations below, and studying such models"
 LIMITS = """\
-- It predicts the observations above and no others; a film with another finding still gets scores.
-- It learned from labels, including their errors and omissions.
-- Its probabilities are calibrated only if the folder has operating points (`plainfilm evaluate
-  classification` with save_decisions=true)."""
+- It knows the observations above and no others; a film that shows something else still gets scores.
+- It learned from labels, with whatever is wrong or missing in them.
+- Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
+  with save_decisions=true)."""
+PATCHES = False
 
 
 class Config(KindConfig):

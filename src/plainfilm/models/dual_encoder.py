@@ -23,7 +23,8 @@ PURPOSE = "searching films and report sentences by similarity, and studying such
 LIMITS = """\
 - It ranks by similarity; a high score is not evidence that a finding is present.
 - Similarity of texts follows wording: a finding and its negation can lie close together.
-- The sentences it retrieves were written about other patients."""
+- What it retrieves are sentences written about other patients."""
+PATCHES = False
 
 
 class Config(KindConfig):

@@ -6,8 +6,12 @@ An objective module has three names:
     NEEDS                   the targets it reads, by name (`batches.targets`)
     build(config, model)    a `Coupled` or a `PerItem`
 
-and a fourth, `FILMS`, if it reads more than one film per item: "pair" or "all"
-(`batches.batch.FilmsPerItem`).
+and, where they hold,
+
+    FILMS                   "pair" or "all", where it reads more than one film an item
+                            (`batches.batch.FilmsPerItem`)
+    PATCHES                 False, where it asks for no patches of films: these then need not be kept with the
+                            features of a frozen encoder
 
 Several objectives add up on one encoding of each slice of the batch (`Encoded`). There are two forms; both
 give the gradients of the whole batch, however it is cut into slices and spread over processes:

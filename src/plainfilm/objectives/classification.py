@@ -26,6 +26,7 @@ from plainfilm.models.base import Classifies, Model, ability
 from plainfilm.objectives.base import Encoded, PerItem
 
 NEEDS = ("labels",)
+PATCHES = False
 
 
 class Config(Settings):

@@ -30,6 +30,7 @@ from plainfilm.objectives import infonce
 from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
 NEEDS = ("text_pair",)
+PATCHES = False
 FILMS: FilmsPerItem = "pair"
 
 _KINDS = ("cross", "image", "text")

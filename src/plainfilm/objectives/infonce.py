@@ -23,6 +23,7 @@ from plainfilm.models.base import EncodesTexts, ability
 from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
 NEEDS = ("text",)
+PATCHES = False
 
 
 class Config(Settings):

@@ -32,6 +32,7 @@ from plainfilm.objectives import infonce
 from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
 
 NEEDS = ("text",)
+PATCHES = False
 _LIMIT = math.log(100.0)
 
 

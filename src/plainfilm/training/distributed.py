@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 import torch
 import torch.distributed as dist
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor
 
 _BUCKET_ELEMENTS = 8 * 2**20
@@ -25,6 +28,15 @@ def rank() -> int:
 def world_size() -> int:
     """The number of processes; 1 without other processes."""
     return dist.get_world_size() if _together() else 1
+
+
+def accelerator_for(**options: Any) -> Accelerator:
+    """What joins this process with the others that were started with it; `options` of Accelerate."""
+    # Precision is ours (`machine.autocast`): Accelerate keeps one per process for good. The others wait while
+    # one decodes the films, which takes hours for the largest corpora.
+    waiting = InitProcessGroupKwargs(timeout=timedelta(days=1))
+    on_processor = not torch.cuda.is_available()
+    return Accelerator(cpu=on_processor, mixed_precision="no", kwargs_handlers=[waiting], **options)
 
 
 def _together() -> bool:

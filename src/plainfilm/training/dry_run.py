@@ -48,7 +48,8 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
     objective.eval()
     evaluators = [module for module, _ in recipe.evaluators()]
     needed = [name for module in evaluators for name in module.NEEDS]
-    measure_step(model, objective, made_up_batch(recipe, needs=needed), watch=_asked(recipe, model))
+    batch = made_up_batch(recipe, needs=needed, observations=model.facts.observations or _OBSERVATIONS)
+    measure_step(model, objective, batch, watch=_asked(recipe, model))
     return model
 
 
@@ -75,24 +76,31 @@ class _NoTokenizer:
 
 
 def facts_of(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Facts:
-    """Facts that fit the recipe's model, for use before any data are read."""
-    rows = {name: one.vocabulary_size for name, one in pretrained.tokenizers.items()}
+    """Facts that fit the recipe's model before any data is read: those of `pretrained` parts, or made up."""
     tokenizers = {
         name: TokenizerFacts(
-            vocabulary_size=rows.get(name, _VOCABULARY), max_tokens=recipe.longest_text(name), start=2, end=3
+            vocabulary_size=_VOCABULARY, max_tokens=recipe.longest_text(name), start=2, end=3
         )
         for name in recipe.architecture.tokenizers()
     }
-    observations = _OBSERVATIONS if recipe.architecture.answers_observations else ()
+    tokenizers |= {name: own for name, own in pretrained.tokenizer_facts.items() if name in tokenizers}
+    stated = recipe.data.observations or pretrained.observations or _OBSERVATIONS
+    observations = stated if recipe.architecture.answers_observations else ()
     return Facts(observations=observations, tokenizers=tokenizers)
 
 
-def made_up_batch(recipe: Recipe, items: int = _ITEMS, needs: Sequence[str] = ()) -> Batch:
-    """Items of noise with an example of every target that the recipe's objectives read, and of `needs`."""
+def made_up_batch(
+    recipe: Recipe,
+    items: int = _ITEMS,
+    needs: Sequence[str] = (),
+    observations: tuple[str, ...] = _OBSERVATIONS,
+) -> Batch:
+    """Items of noise with an example of every target that the recipe's objectives read, and of `needs`;
+    labels are of `observations`."""
     shape, wanted = recipe.preprocessing, dict.fromkeys((*recipe.needs.targets, *needs))
     films = Ragged.even(items, 1 if recipe.needs.films == "one" else 2)
     draw = torch.Generator().manual_seed(0)
-    source = TargetSource(observations=_OBSERVATIONS)
+    source = TargetSource(observations=observations)
     targets = {name: target(name).example(items, source) for name in wanted}
     numbers = torch.arange(items)
     return Batch(

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from plainfilm.models.base import Model
+from plainfilm.models.base import REST, Model
 from plainfilm.training.recipe import Recipe, TrainingConfig
 
 
@@ -23,11 +23,11 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
     """
     config = recipe.training
     groups = []
-    for name, part in model.parts().items():
+    trained = {name: [*part.parameters()] for name, part in model.parts().items()}
+    trained[REST] = [*model.other_parameters(), *objective.parameters()]
+    for name, parameters in trained.items():
         own = recipe.parts[name].learning_rate if name in recipe.parts else None
-        groups += _groups(name, part.parameters(), own or config.learning_rate, config)
-    rest = [*model.other_parameters(), *objective.parameters()]
-    groups += _groups("rest", rest, config.learning_rate, config)
+        groups += _groups(name, parameters, own or config.learning_rate, config)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
     return torch.optim.AdamW(groups, lr=config.learning_rate)

@@ -8,11 +8,12 @@ load without an error and give wrong features.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from plainfilm.errors import ConfigError, ModelError, nearest
 from plainfilm.model_folder import (
@@ -23,7 +24,8 @@ from plainfilm.model_folder import (
     load_model,
     read_model_config,
 )
-from plainfilm.models.base import Model
+from plainfilm.models.base import REST, Model, TokenizerFacts
+from plainfilm.nn.base import ImageEncoder, TextEncoder
 from plainfilm.nn.packaged_weights import load_strictly
 from plainfilm.text.tokenizers import Tokenizer
 
@@ -33,7 +35,8 @@ FILM_PART = "image"
 
 @dataclass(frozen=True)
 class PretrainedParts:
-    """The models that parts are taken from and their folders, both by the part's name."""
+    """The models that parts are taken from, by the part's name (`REST` for what belongs to none), and what
+    each is called in messages."""
 
     models: Mapping[str, LoadedModel]
     folders: Mapping[str, str]
@@ -59,26 +62,58 @@ class PretrainedParts:
         """The tokenizers of the text parts, by part."""
         return {name: one.tokenizers[name] for name, one in self.models.items() if name in one.tokenizers}
 
+    @property
+    def tokenizer_facts(self) -> dict[str, TokenizerFacts]:
+        """What is known of the tokenizers that come with parts of the same name."""
+        known = {name: one.model.facts.tokenizers for name, one in self.models.items()}
+        return {name: facts[name] for name, facts in known.items() if name in facts}
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """What the first part answers that is no encoder, where there is one."""
+        known = [
+            one.model.facts.observations
+            for name, one in self.models.items()
+            if not isinstance(one.model.parts().get(name), ImageEncoder | TextEncoder | None)
+        ]
+        return next((names for names in known if names), ())
+
     def give(self, model: Model) -> None:
         """Copy the weights into the parts of `model`.
 
         Raises:
-            ConfigError: a part that `model` does not have.
-            ModelError: a tensor that is missing, unexpected or of another shape.
+            ConfigError: a part that `model` does not have, or one that answers other observations.
+            ModelError: a part that the other model does not have, or a tensor that is missing, unexpected or
+                of another shape.
         """
-        parts = model.parts()
         for name, source in self.models.items():
+            where = self.folders[name]
+            if name == REST:
+                weights = model.state_dict() | source.model.other_state()
+                load_strictly(model, weights, f"what belongs to no part of {where} (parts.{REST}.from)")
+                continue
+            parts, own = model.parts(), source.model.parts()
             if name not in parts:
                 raise ConfigError(
                     f"parts.{name}: model '{model.config.use}' has no such part: {nearest(name, parts)}"
                 )
-            if name not in (own := source.model.parts()):
-                raise ModelError(f"{self.folders[name]}: has no part '{name}': {nearest(name, own)}")
-            weights = own[name].state_dict()
-            load_strictly(parts[name], weights, f"part '{name}' of {self.folders[name]}")
+            if name not in own:
+                raise ModelError(f"{where}: has no part '{name}': {nearest(name, own)}")
+            _check_observations(name, parts[name], model, source.model, where)
+            load_strictly(parts[name], own[name].state_dict(), f"part '{name}' of {where}")
 
 
 NOTHING = PretrainedParts({}, {})
+
+
+def _check_observations(name: str, part: nn.Module, model: Model, source: Model, where: str) -> None:
+    """Refuses a part whose outputs stand for other observations: the weights alone do not show it."""
+    own, other = model.facts.observations, source.facts.observations
+    if own and other and own != other and not isinstance(part, ImageEncoder | TextEncoder):
+        raise ConfigError(
+            f"parts.{name}.from: {where} answers {', '.join(other)}, and this model {', '.join(own)}: "
+            f"begin the part anew with parts.{name}.from=null, or set data.observations"
+        )
 
 
 def read_pretrained(sources: Mapping[str, str], trust_code: bool = False) -> PretrainedParts:
@@ -91,6 +126,24 @@ def read_pretrained(sources: Mapping[str, str], trust_code: bool = False) -> Pre
     return PretrainedParts({name: loaded[folder] for name, folder in sources.items()}, dict(sources))
 
 
+@dataclass(frozen=True)
+class PartSource:
+    """Where a part comes from, and what is known of the model that it is taken from.
+
+    where: for messages. stated: of each part, settings as recipes stated them before it was trained; they
+    also say where its weights came from, of which `architecture` knows nothing.
+    """
+
+    where: str
+    config: ModelConfig
+    stated: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The settings of the model, as plain values."""
+        return self.config.architecture.model_dump(mode="json")
+
+
 def with_pretrained(values: Mapping[str, Any], trust_code: bool = False) -> dict[str, Any]:
     """The values of a recipe with the settings that its `parts.NAME.from` bring filled in.
 
@@ -98,11 +151,14 @@ def with_pretrained(values: Mapping[str, Any], trust_code: bool = False) -> dict
         ConfigError: a value contradicts the settings of the weights.
         ModelError: a folder is no model folder.
     """
-    filled = {**values}
+    found = {**values}
     for name, folder in sources_of(values):
         config = read_model_config(Path(folder), trust_code)
-        filled = _with_part(filled, name, folder, config)
-    return filled
+        found = with_part(found, name, PartSource(folder, config))
+        stated = found["parts"][name]
+        stated["fingerprint"] = stated.get("fingerprint") or config.fingerprint
+        _fill(stated, "fingerprint", config.fingerprint, f"parts.{name}.fingerprint", folder)
+    return found
 
 
 def sources_of(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -113,37 +169,52 @@ def sources_of(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(name), str(settings["from"])
 
 
-def _with_part(values: dict[str, Any], name: str, folder: str, config: ModelConfig) -> dict[str, Any]:
-    parts = {key: dict(one) for key, one in values["parts"].items()}
-    _fill(parts[name], "fingerprint", config.fingerprint, f"parts.{name}.fingerprint", folder)
-    filled = {**values, "parts": parts}
-    settings = config.architecture.model_dump(mode="json").get(name)
+def with_part(values: Mapping[str, Any], name: str, source: PartSource) -> dict[str, Any]:
+    """The values of a recipe with all that part `name` of `source` brings.
+
+    Raises:
+        ConfigError: a value that contradicts what the weights need.
+    """
+    found = {**values, "parts": {key: dict(one or {}) for key, one in (values.get("parts") or {}).items()}}
+    settings = source.architecture.get(name)
     if settings is not None:
-        filled["model"] = dict(filled.get("model") or {})
-        _fill(filled["model"], name, settings, f"model.{name}", folder)
+        found["model"] = dict(found.get("model") or {})
+        before = source.stated.get(name, ())
+        _fill(found["model"], name, settings, f"model.{name}", source.where, before)
     if name == FILM_PART:
-        own = config.preprocessing.model_copy(update={"read_side": None}).model_dump(mode="json")
-        _fill(filled, "preprocessing", own, "preprocessing", folder)
-        filled["data"] = dict(filled.get("data") or {})
-        if config.preprocessing.read_side is not None:
-            _fill(filled["data"], "cache", config.preprocessing.read_side, "data.cache", folder)
-    return filled
+        preprocessing = source.config.preprocessing
+        own = preprocessing.model_copy(update={"read_side": None}).model_dump(mode="json")
+        _fill(found, "preprocessing", own, "preprocessing", source.where)
+        found["data"] = dict(found.get("data") or {})
+        if preprocessing.read_side is not None:
+            _fill(found["data"], "cache", preprocessing.read_side, "data.cache", source.where)
+    return found
 
 
-def _fill(values: dict[str, Any], key: str, own: Any, where: str, folder: str) -> None:
-    """Set `key` to `own`; a different value there is an error."""
+def _fill(
+    values: dict[str, Any], key: str, own: Any, where: str, folder: str, before: tuple[Any, ...] = ()
+) -> None:
+    """Sets `key` to `own`, where it says nothing else, or what it said `before` the weights were trained.
+    What is dropped in training (`dropout`, `drop_rate`) changes no weight and may differ."""
     stated = values.setdefault(key, own)
-    is_same = stated == own or (
-        isinstance(stated, Mapping)
-        and isinstance(own, Mapping)
-        and all(_plain(own.get(name)) == _plain(value) for name, value in stated.items())
+    if not isinstance(stated, Mapping) or not isinstance(own, Mapping):
+        if _plain(stated) != _plain(own):
+            raise _contradicts(where, stated, own, folder)
+        values[key] = own
+        return
+    known = [own, *(one for one in before if isinstance(one, Mapping))]
+    free = {name: value for name, value in stated.items() if "drop" in str(name) and name in own}
+    for name, value in stated.items():
+        if name not in free and all(_plain(one.get(name)) != _plain(value) for one in known):
+            raise _contradicts(where, stated, own, folder)
+    values[key] = {**own, **free}
+
+
+def _contradicts(where: str, stated: Any, own: Any, folder: str) -> ConfigError:
+    return ConfigError(
+        f"'{where}' is {stated}, but {folder} has {own}: it comes with the weights that parts take from "
+        "there, leave it out"
     )
-    if not is_same:
-        raise ConfigError(
-            f"'{where}' is {stated}, but {folder} has {own}, which belongs to the weights taken from there: "
-            "leave it out"
-        )
-    values[key] = own
 
 
 def _plain(value: Any) -> Any:

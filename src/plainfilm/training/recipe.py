@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -25,7 +25,7 @@ from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provider
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.models.base import KindConfig, kind_config
+from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import Better, ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.pretrained import with_pretrained
@@ -149,8 +149,9 @@ class ValidationConfig(Settings):
 class Recipe(Settings):
     """One training run.
 
-    model: names a kind by `use` and holds its settings. parts: settings of parts of the model, by name.
-    objective: names a file by `use` and holds its settings; several objectives, each with a `weight`, add up.
+    model: names a kind by `use` and holds its settings. parts: what is done with parts of the model, by name;
+    `rest` is what belongs to none.
+    objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
     model: dict[str, Any]
@@ -168,6 +169,8 @@ class Recipe(Settings):
     @classmethod
     def _keys_are_todays(cls, values: Any) -> Any:
         for key in values if isinstance(values, Mapping) else ():
+            if key == "stages":
+                raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
             if key in _MOVED:
                 raise ConfigError(f"unknown key '{key}': it is '{_MOVED[key]}' now")
         return values
@@ -198,6 +201,8 @@ class Recipe(Settings):
         if self.needs.films != "one" and self.data.item == "image":
             several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) != "one")
             raise ConfigError(f"data.item is 'image': objective '{several}' needs item: study")
+        if self.parts.get(REST, PartConfig()).freeze:
+            raise ConfigError(f"parts.{REST}.freeze: only parts can be frozen; leave it out")
         if self.preprocessing.read_side is not None:
             raise ConfigError("preprocessing.read_side is set by training: set data.cache instead")
         side = self.preprocessing.side
@@ -264,6 +269,12 @@ class Recipe(Settings):
     def reads(self, what: str) -> bool:
         """Whether any objective needs "text" or "labels"."""
         return any(what in one for one in self.required)
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the features of films are to be kept, as nothing changes them."""
+        image = self.parts.get("image", PartConfig())
+        return image.freeze is True and not self.data.augment and self.data.cache_features
 
     def evaluators(self) -> list[tuple[EvaluatorModule, Settings]]:
         """The evaluators of validation: those that the recipe names and those that its metric needs."""
@@ -337,12 +348,10 @@ def load_recipe(
         ConfigError: no such recipe, or an invalid key, name or value.
         ModelError: a folder that parts are taken from is no model folder.
     """
-    path = _find(str(name_or_path))
+    path = find_recipe(str(name_or_path))
     values = config.override(config.read_yaml(path), overrides)
     if init is not None:
-        parts = dict(values.get("parts") or {})
-        parts["image"] = {**(parts.get("image") or {}), "from": str(init)}
-        values["parts"] = parts
+        values = taking_parts_from(values, init)
     try:
         return config.build(Recipe, with_pretrained(values, trust_code), str(name_or_path))
     except ConfigError as error:
@@ -350,13 +359,33 @@ def load_recipe(
         raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
 
 
-def save_recipe(recipe: Recipe, path: Path) -> None:
+def taking_parts_from(values: Mapping[str, Any], model: Path) -> dict[str, Any]:
+    """The values of a recipe whose image encoder is that of the model in this folder."""
+    parts = dict(values.get("parts") or {})
+    parts["image"] = {**(parts.get("image") or {}), "from": str(model)}
+    return {**values, "parts": parts}
+
+
+class Writes(Protocol):
+    """A recipe, with stages or without."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, every default written out."""
+        ...
+
+
+def save_recipe(recipe: Writes, path: Path) -> None:
     """Write the recipe with every default written out."""
     with replacing(path) as temporary:
         temporary.write_text(yaml.safe_dump(recipe.as_dict(), sort_keys=False), encoding="utf-8")
 
 
-def _find(name: str) -> Path:
+def find_recipe(name: str) -> Path:
+    """The file of a shipped recipe, or that with this path.
+
+    Raises:
+        ConfigError: there is none.
+    """
     if name in shipped_recipes():
         return SHIPPED / f"{name}.yaml"
     path = Path(name)

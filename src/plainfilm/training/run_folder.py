@@ -1,5 +1,8 @@
 """The folder of a run: its files, and the check that a run may start or continue in it.
 
+RUN/stage-NAME/          of a recipe with stages, the run of each (`training.runner`); of what follows, RUN
+                         itself then has the first two, and copies of the last stage's models
+
 RUN/recipe.yaml          the recipe with every default written out
 RUN/collections.json     names and fingerprints of the collections and the prompt pack
 RUN/tokenizers/NAME/     the tokenizers of the run
@@ -18,12 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.collection.collection import Collection
-from plainfilm.config import build, read_yaml
+from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
 from plainfilm.io.tables import read_json, write_json
+from plainfilm.models.base import foreign_code
 from plainfilm.prompts import load_pack
-from plainfilm.training.log import flat
-from plainfilm.training.recipe import Recipe, save_recipe
+from plainfilm.training.log import flat, read_log
+from plainfilm.training.recipe import save_recipe
+from plainfilm.training.staged_recipe import (
+    STAGES,
+    AnyRecipe,
+    StagedRecipe,
+    recipes_of,
+    resolved,
+)
 
 _MAY_CHANGE = ("trackers", "data.workers", "training.checkpoint_minutes", "training.checkpoint_steps")
 """Keys that do not affect the final weights."""
@@ -70,11 +81,27 @@ class RunFolder:
         """The newest model."""
         return self.path / "last"
 
-    def check(self, recipe: Recipe, collections: Sequence[Collection], resume: bool) -> None:
-        """Check that a run of `recipe` may start here, or with `resume` continue; change nothing.
+    @property
+    def is_finished(self) -> bool:
+        """Whether training came to its end."""
+        if not (self.log.is_file() and self.model.is_dir() and self.last.is_dir()):
+            return False
+        events = [line["event"] for line in read_log(self.log)]
+        return events[-1:] == ["end"]
+
+    def check(
+        self,
+        recipe: AnyRecipe,
+        collections: Sequence[Collection],
+        resume: bool,
+        trust_code: bool = False,
+    ) -> None:
+        """Checks that a run of `recipe` may start here, or with `resume` go on; changes nothing. Code that
+        the run names and `recipe` does not runs only with `trust_code`.
 
         Raises:
-            UsageError: the folder is in use, or holds a run of another recipe or other collections.
+            UsageError: the folder is taken, or holds a run of another recipe, of other code or of other
+                collections.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file; choose another --out")
@@ -88,22 +115,24 @@ class RunFolder:
             if self.log.exists() or not self._holds_only_leftovers():
                 raise UsageError(f"{self.path}: holds no run to resume (no recipe.yaml): choose another")
             return
-        # A key that an older version did not know counts as set to its present default.
-        before = build(Recipe, read_yaml(self.recipe), str(self.recipe))
-        _refuse_changes(self.recipe, before.as_dict(), recipe.as_dict())
+        values = read_yaml(self.recipe)
+        if not trust_code:
+            _refuse_code(self.recipe, values, recipe)
+        # Keys that an older version did not know had what is now their default.
+        _refuse_changes(self.recipe, resolved(values, str(self.recipe)), recipe)
         if self.collections.is_file() and read_json(self.collections) != described(collections, recipe):
             raise UsageError(
                 f"{self.collections}: the run was started on other collections or another prompt pack; "
                 "resume with the same --data and data.prompts"
             )
 
-    def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
-        """Make the folder a run of `recipe`, and remove incomplete files of a killed process.
+    def claim(self, recipe: AnyRecipe, collections: Sequence[Collection]) -> None:
+        """Make the folder a run of `recipe`, and clear what a killed process left half-written.
 
         A run that stopped before its first step begins anew; decoded films are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        begun = [self.tokenizers, self.log] if self._has_no_step() else []
+        begun = [self.tokenizers, self.log, *self._stages()] if self._has_no_step() else []
         for leftover in (*self._leftovers(), *begun):
             if leftover.is_dir():
                 shutil.rmtree(leftover)
@@ -111,6 +140,9 @@ class RunFolder:
                 leftover.unlink(missing_ok=True)
         write_json(described(collections, recipe), self.collections)
         save_recipe(recipe, self.recipe)
+
+    def _stages(self) -> list[Path]:
+        return list(self.path.glob("stage-*"))
 
     def _leftovers(self) -> list[Path]:
         return [*self.path.glob(".*.part-*"), *self.path.glob(".*.part")]
@@ -121,6 +153,8 @@ class RunFolder:
             return False
         if self.state.exists() or self.model.exists() or self.last.exists():
             return False
+        if not all(RunFolder(stage)._has_no_step() for stage in self._stages()):
+            return False
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.is_file() else []
         return not any(line.startswith('{"event": "step"') for line in lines)
 
@@ -128,20 +162,48 @@ class RunFolder:
         return set(self.path.iterdir()) <= {*self._leftovers(), self.collections, self.path / "cache"}
 
 
-def described(collections: Sequence[Collection], recipe: Recipe) -> list[dict[str, str]]:
-    """Names and fingerprints of the collections, and of the prompt pack that turns their labels into text."""
-    prompts = recipe.data.prompts
+def described(collections: Sequence[Collection], recipe: AnyRecipe) -> list[dict[str, str]]:
+    """Names and fingerprints of the collections, and of the prompt packs that make texts of their labels."""
+    packs = dict.fromkeys(one.data.prompts for one in recipes_of(recipe) if one.data.prompts)
     named = [(collection.name, collection.fingerprint) for collection in collections]
-    named += [(f"prompts {prompts}", load_pack(prompts).fingerprint)] if prompts else []
+    named += [(f"prompts {pack}", load_pack(pack).fingerprint) for pack in packs]
     return [{"name": name, "fingerprint": fingerprint} for name, fingerprint in named]
 
 
-def _refuse_changes(file: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    old, new = flat(before), flat(now)
-    changed = [key for key in {**old, **new} if key not in _MAY_CHANGE and old.get(key) != new.get(key)]
+def _refuse_code(file: Path, values: Mapping[str, Any], recipe: AnyRecipe) -> None:
+    named = set(foreign_code(recipe.as_dict()))
+    for place, name in foreign_code(values):
+        if (place, name) not in named:
+            raise UsageError(
+                f"{file}: '{place}' is code ('{name}') that the recipe you give does not name, and going on "
+                "would run it: read it, then allow it with --trust-code, or start a new run"
+            )
+
+
+def _refuse_changes(file: Path, before: AnyRecipe, now: AnyRecipe) -> None:
+    if isinstance(before, StagedRecipe) != isinstance(now, StagedRecipe):
+        how = "with stages" if isinstance(before, StagedRecipe) else "without stages"
+        raise UsageError(
+            f"{file}: the run was started {how}: resume with the same recipe, or start a new run"
+        )
+    old, new = _keys(before), _keys(now)
+    changed = [key for key in {**old, **new} if not _may_change(key) and old.get(key) != new.get(key)]
     if changed:
         key = changed[0]
         raise UsageError(
             f"{file}: the run was started with {key}={old.get(key)}, now it is {new.get(key)}: resume with "
             "the same recipe and overrides, or start a new run"
         )
+
+
+def _keys(recipe: AnyRecipe) -> dict[str, Any]:
+    """Every key and its value, those of stages as overrides name them."""
+    if not isinstance(recipe, StagedRecipe):
+        return dict(flat(recipe.as_dict()))
+    return dict(flat({STAGES: {stage.name: stage.recipe.as_dict() for stage in recipe.stages}}))
+
+
+def _may_change(key: str) -> bool:
+    """Whether `key`, also of a stage, decides nothing."""
+    first, _, rest = key.partition(".")
+    return (rest.partition(".")[2] if first == STAGES else key) in _MAY_CHANGE

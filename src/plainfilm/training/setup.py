@@ -5,7 +5,6 @@ All randomness follows from the recipe's seed, so every process and every resume
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +16,18 @@ from torch.nn.modules.batchnorm import _NormBase
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.loader import Loader
-from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
-from plainfilm.batches.rows import Rows, build_rows
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.model_folder import ModelConfig, PatientKeys, TrainedOn, TrainingCollection
 from plainfilm.model_folder.folder import tokenizer_facts
-from plainfilm.models.base import Facts, Model
+from plainfilm.models.base import REST, Facts, Model
 from plainfilm.models.base import build_model as build_kind
 from plainfilm.objectives.base import Objective, ObjectiveSum
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
+from plainfilm.training.data import Data, loading_threads
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.freezing import freeze
 from plainfilm.training.machine import DeviceConfig, choose_device_config
@@ -93,71 +91,6 @@ def trained_on(recipe: Recipe) -> TrainedOn:
     )
 
 
-@dataclass(frozen=True)
-class Data:
-    """The training items and the validation items (`None` without a validation split)."""
-
-    train: Dataset
-    validation: Dataset | None
-
-    @property
-    def observations(self) -> tuple[str, ...]:
-        """The columns of the items' labels, the same for both splits."""
-        return self.train.rows.observations
-
-
-def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, progress: Progress) -> Data:
-    """Build both datasets; decode the films into a cache if the recipe sets one."""
-    splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
-    splits &= {"train", "validation"}
-    rows = {
-        split: build_rows(collections, split, recipe.data, recipe.required)
-        for split in sorted(splits | {"train"})
-    }
-    if recipe.reads("labels"):
-        observations = _observations(recipe, rows["train"])
-        rows = {split: split_rows.with_observations(observations) for split, split_rows in rows.items()}
-    if recipe.data.share is not None and recipe.data.share < 1:
-        rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
-    for split, split_rows in rows.items():
-        progress.say(f"{split}: {_summary(split_rows, recipe)}")
-    pixels = [_pixels(recipe, collection, run, progress) for collection in collections]
-
-    def dataset(split: str, seed: int | None) -> Dataset:
-        config = recipe.data
-        if seed is None:
-            config = config.model_copy(update={"sentences": recipe.validation.sentences})
-        return Dataset(rows[split], collections, pixels, config, recipe.preprocessing, seed=seed)
-
-    validation = dataset("validation", None) if "validation" in splits else None
-    return Data(dataset("train", recipe.seed), validation)
-
-
-def _observations(recipe: Recipe, rows: Rows) -> tuple[str, ...]:
-    """The observations of the labels: those that the recipe names, or all that training labels mention."""
-    return recipe.data.observations or tuple(name for name in rows.observations if rows.mentions(name))
-
-
-def _summary(rows: Rows, recipe: Recipe) -> str:
-    """The number of items of a split, the items left out, and observations without a positive."""
-    reads_texts, reads_labels = recipe.reads("text"), recipe.reads("labels")
-    made = f" ({rows.from_labels} with texts made from labels)" if reads_texts and rows.from_labels else ""
-    left_out = [f"{rows.without_text} without text"] if reads_texts else []
-    left_out += [f"{rows.without_labels} without labels"] if reads_labels else []
-    left_out += [f"{rows.without_image} without a film"]
-    line = f"{len(rows)} items{made}; studies left out: {', '.join(left_out)}"
-    missing = [name for name, count in rows.positives.items() if not count] if reads_labels else []
-    return f"{line}; no positive of {', '.join(missing)}" if missing else line
-
-
-def _pixels(recipe: Recipe, collection: Collection, run: Path, progress: Progress) -> PixelSource:
-    if recipe.data.cache is None:
-        return ImageFiles(collection)
-    folders = (collection.path / "cache", run / "cache")
-    threads = os.cpu_count() or 1
-    return open_or_build(collection, recipe.data.cache, folders, workers=threads, progress=progress)
-
-
 def build_setup(
     recipe: Recipe,
     collections: Sequence[Collection],
@@ -210,7 +143,7 @@ def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTH
     _check_lengths(model)
     _check_parts(recipe, model)
     settings = recipe.training
-    frozen = {name: part.freeze for name, part in recipe.parts.items()}
+    frozen = {name: part.freeze for name, part in recipe.parts.items() if name != REST}
     freeze(model, frozen, batch_norm=settings.batch_norm == "frozen")
     is_cut = world_size() > 1 or (settings.sub_batch_size or settings.batch_size) < settings.batch_size
     if is_cut and settings.batch_norm == "batch" and _normalises_batches(model):
@@ -235,7 +168,7 @@ def _check_lengths(model: Model) -> None:
 def _check_parts(recipe: Recipe, model: Model) -> None:
     known = model.parts()
     for name in recipe.parts:
-        if name not in known:
+        if name not in known and name != REST:
             raise ConfigError(
                 f"parts.{name}: model '{recipe.model['use']}' has no such part: {nearest(name, known)}"
             )
@@ -310,7 +243,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tok
         drop_last=recipe.data.drop_last,
         rank=rank(),
         world=world_size(),
-        workers=_workers(recipe),
+        workers=loading_threads(recipe),
         balance=recipe.data.balance,
         least=_least(recipe),
         needs=recipe.needs,
@@ -344,7 +277,7 @@ def _validator(
         seed=VALIDATION_SEED,
         rank=rank(),
         world=world_size(),
-        workers=_workers(recipe),
+        workers=loading_threads(recipe),
         limit=recipe.validation.items,
         least=_least(recipe),
         needs=needs,
@@ -365,11 +298,3 @@ def _validator(
 def _least(recipe: Recipe) -> int:
     """The smallest batch: texts are contrasted with each other, labels are not."""
     return 2 if recipe.reads("text") else 1
-
-
-def _workers(recipe: Recipe) -> int:
-    """Number of loading threads of this process: its share of half the processors, at most 8."""
-    if recipe.data.workers != "auto":
-        return recipe.data.workers
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(8, (os.cpu_count() or 1) // (2 * here)))

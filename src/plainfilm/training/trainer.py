@@ -14,14 +14,13 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
 from itertools import chain, islice
 from itertools import count as count_from
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, broadcast_object_list
+from accelerate.utils import ProjectConfiguration, broadcast_object_list
 
 from plainfilm.batches.batch import Batch
 from plainfilm.collection.collection import Collection
@@ -30,7 +29,10 @@ from plainfilm.errors import ModelError, UsageError
 from plainfilm.model_folder import save_model
 from plainfilm.objectives.base import LossReport
 from plainfilm.progress import SILENT, Progress
+from plainfilm.training.data import build_data
+from plainfilm.training.distributed import accelerator_for
 from plainfilm.training.dry_run import dry_run
+from plainfilm.training.frozen_features import keep_features
 from plainfilm.training.log import check_trackers
 from plainfilm.training.machine import repeatable
 from plainfilm.training.optim import rate_factor, set_rates
@@ -38,7 +40,7 @@ from plainfilm.training.pretrained import PretrainedParts, read_pretrained
 from plainfilm.training.recipe import Recipe, TrainingConfig
 from plainfilm.training.run_folder import RunFolder
 from plainfilm.training.run_logger import RunLogger
-from plainfilm.training.setup import Setup, build_data, build_setup, build_tokenizers
+from plainfilm.training.setup import Setup, build_setup, build_tokenizers
 from plainfilm.training.state import Position, load_state, save_state
 from plainfilm.training.step import train_step
 from plainfilm.training.validation import Validator
@@ -52,11 +54,15 @@ def train(
     resume: bool = False,
     progress: Progress = SILENT,
     trust_code: bool = False,
+    pretrained: PretrainedParts | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Train the model of `recipe` on the training splits of `collections`; return the folder of the best
     model.
 
-    Code of models that parts are taken from runs only with `trust_code`.
+    Code of models that parts are taken from, and of a run that is resumed, runs only with `trust_code`.
+    `pretrained` are these parts, where they are here already. What is made of films and a collection cannot
+    take goes to `cache`, by default RUN/cache.
 
     Raises:
         UsageError: `run` is in use, or `resume` is set with another recipe or other data.
@@ -68,29 +74,23 @@ def train(
         raise UsageError("no collection to train on: add at least one --data")
     check_trackers(recipe.trackers)
     folder = RunFolder(Path(run))
-    folder.check(recipe, collections, resume)
+    folder.check(recipe, collections, resume, trust_code)
     held_out = [(c, split) for split in ("validation", "test") for c in collections]
     check_patients_apart([(c, "train") for c in collections], held_out)
-    pretrained = read_pretrained(recipe.sources(), trust_code)
+    pretrained = pretrained or read_pretrained(recipe.sources(), trust_code)
     if pretrained.patients is not None:
         check_unseen(pretrained.patients, held_out)
     accelerator = _accelerator(recipe, folder)
     dry_run(recipe, pretrained)
     with repeatable():
-        setup = _set_up(recipe, collections, folder, accelerator, _on_main(accelerator, progress), pretrained)
-        return _Run(setup, folder, accelerator, _on_main(accelerator, progress)).go()
+        shown, place = _on_main(accelerator, progress), cache or folder.path / "cache"
+        setup = _set_up(recipe, collections, folder, accelerator, shown, pretrained, place)
+        return _Run(setup, folder, accelerator, shown).go()
 
 
 def _accelerator(recipe: Recipe, folder: RunFolder) -> Accelerator:
-    # Plainfilm sets precision itself (`machine.autocast`): Accelerate keeps one setting per process for good.
-    return Accelerator(
-        cpu=not torch.cuda.is_available(),
-        mixed_precision="no",
-        log_with=list(recipe.trackers) or None,
-        # The others wait while one process decodes the films, which takes hours for the largest corpora.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],
-        project_config=ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers")),
-    )
+    settings = ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers"))
+    return accelerator_for(log_with=list(recipe.trackers) or None, project_config=settings)
 
 
 def _on_main(accelerator: Accelerator, progress: Progress) -> Progress:
@@ -104,18 +104,20 @@ def _set_up(
     accelerator: Accelerator,
     progress: Progress,
     pretrained: PretrainedParts,
+    cache: Path,
 ) -> Setup:
     accelerator.wait_for_everyone()  # all processes check the folder before one changes it
     if accelerator.is_main_process:
         folder.claim(recipe, collections)
     with accelerator.local_main_process_first():
-        data = build_data(recipe, collections, folder.path, progress)
+        data = build_data(recipe, collections, cache, progress)
     tokenizers = build_tokenizers(recipe, data, folder.tokenizers, pretrained, progress)
     accelerator.wait_for_everyone()
     for name, tokenizer in tokenizers.items() if accelerator.is_main_process else ():
         (folder.tokenizers / name).mkdir(parents=True, exist_ok=True)
         tokenizer.save(folder.tokenizers / name)
-    return build_setup(recipe, collections, data, tokenizers, accelerator.device, pretrained)
+    setup = build_setup(recipe, collections, data, tokenizers, accelerator.device, pretrained)
+    return keep_features(setup, data, accelerator.local_main_process_first, progress)
 
 
 class _Run:

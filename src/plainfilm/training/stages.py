@@ -1,0 +1,201 @@
+"""From a recipe with stages to recipes that can be trained, each checked before any data is read.
+
+A stage after the first starts from every part that its model shares by name with the model of the stage
+before, and where both are of one kind from what belongs to no part too; `parts.NAME.from` says otherwise (a
+folder, an earlier stage, or null for a part that begins anew). What comes with weights (the settings of an
+encoder, its tokenizer, the preprocessing of films) comes with those of a stage as with those of a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plainfilm import config
+from plainfilm.errors import ConfigError, PlainfilmError
+from plainfilm.model_folder import LoadedModel, ModelConfig
+from plainfilm.models.base import REST, Model, kind
+from plainfilm.training.dry_run import dry_run, facts_of
+from plainfilm.training.pretrained import (
+    PartSource,
+    PretrainedParts,
+    read_pretrained,
+    with_part,
+    with_pretrained,
+)
+from plainfilm.training.recipe import Recipe, find_recipe, load_recipe, taking_parts_from
+from plainfilm.training.setup import build_model
+from plainfilm.training.staged_recipe import (
+    STAGES,
+    AnyRecipe,
+    Stage,
+    StagedRecipe,
+    StageValues,
+    folder_of,
+    number_of,
+    read_stages,
+)
+
+
+def load_stages(
+    name_or_path: str | Path,
+    overrides: Sequence[str] = (),
+    init: Path | None = None,
+    *,
+    trust_code: bool = False,
+) -> AnyRecipe:
+    """The recipe of a shipped name or a YAML file, as `training.recipe.load_recipe` reads it, also one with
+    stages, whose models are all built and tried once. `init` is where the first stage starts.
+
+    Raises:
+        ConfigError: no such recipe, or a key, name or value in it that is not right.
+        ModelError: parts are taken from what is no model folder, or do not fit.
+    """
+    path = find_recipe(str(name_or_path))
+    of_stages = [one for one in overrides if one.startswith(f"{STAGES}.")]
+    common = [one for one in overrides if one not in of_stages]
+    values = config.override(config.read_yaml(path), common)
+    if STAGES not in values:
+        if of_stages:
+            raise ConfigError(f"'{of_stages[0]}': {name_or_path} has no stages")
+        return load_recipe(name_or_path, common, init, trust_code=trust_code)
+    if init is not None:
+        values = taking_parts_from(values, init)
+    try:
+        return _checked(read_stages(values, of_stages), trust_code)
+    except ConfigError as error:
+        raise ConfigError(f"{name_or_path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A stage that was built and tried once. stated: what recipes may say of each part of its model."""
+
+    stage: Stage
+    model: Model
+    stated: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def source(self) -> PartSource:
+        return PartSource(self.stage.folder, self.loaded.config, self.stated)
+
+    @property
+    def loaded(self) -> LoadedModel:
+        recipe = self.stage.recipe
+        preprocessing = recipe.preprocessing.model_copy(update={"read_side": recipe.data.cache})
+        return LoadedModel(
+            self.model, {}, ModelConfig(architecture=self.model.rebuilt_from(), preprocessing=preprocessing)
+        )
+
+
+def _checked(stages: Sequence[StageValues], trust_code: bool) -> StagedRecipe:
+    tried: list[_Tried] = []
+    names = [one.name for one in stages]
+    for stage in stages:
+        try:
+            tried.append(_try(stage, names, tried, trust_code))
+        except PlainfilmError as error:
+            raise type(error)(f"stage '{stage.name}': {error}") from None
+    return StagedRecipe(tuple(one.stage for one in tried))
+
+
+def _try(stage: StageValues, names: Sequence[str], before: Sequence[_Tried], trust_code: bool) -> _Tried:
+    """The stage with all that it starts from, after its model was built and tried."""
+    earlier = {folder_of(one.stage.name): one for one in before}
+    starts = {part: _start(part, source, names, len(before)) for part, source in stage.starts.items()}
+    values, previous = _without_starts(stage.values), before[-1] if before else None
+    folders = {part: source for part, source in starts.items() if source and source not in earlier}
+    values = with_pretrained(_with_starts(values, folders), trust_code)
+    for part, source in starts.items():
+        if source in earlier:
+            values = with_part(_with_starts(values, {part: source}), part, earlier[source].source)
+    if previous is not None:
+        values = _with_settings(values, previous, starts)
+        model = _built(values, _pretrained(starts, earlier, trust_code))
+        shared = {
+            name: previous.stage.folder for name in _shared(model, previous.model) if name not in starts
+        }
+        for part, source in shared.items():
+            values = with_part(_with_starts(values, {part: source}), part, previous.source)
+        starts |= shared
+    recipe = config.build(Recipe, values, "recipe")
+    model = dry_run(recipe, _pretrained(starts, earlier, trust_code))
+    stated = {name: (settings,) for name, settings in recipe.model.items()}
+    for part, source in starts.items():
+        if source in earlier:  # what was said of it there may be said again
+            stated[part] = (*stated.get(part, ()), *earlier[source].stated.get(part, ()))
+    return _Tried(Stage(stage.name, recipe), model, stated)
+
+
+def _start(part: str, source: Any, names: Sequence[str], current: int) -> str | None:
+    """The folder a part comes from, also that of an earlier stage (`stage-NAME`)."""
+    if source is None:
+        return None
+    number = number_of(str(source), names)
+    is_name = str(source) in names or str(source).startswith("stage-")
+    if number is None or not is_name:
+        if str(source).startswith("stage-") and not Path(str(source)).is_dir():
+            known = ", ".join(folder_of(name) for name in names[:current]) or "none"
+            raise ConfigError(f"parts.{part}.from: no stage '{source}' before this one; there are: {known}")
+        return str(source)
+    if number >= current:
+        known = ", ".join(folder_of(name) for name in names[:current]) or "none"
+        raise ConfigError(
+            f"parts.{part}.from: '{source}' is not before this stage; those before it are: {known}"
+        )
+    return folder_of(names[number])
+
+
+def _with_starts(values: Mapping[str, Any], starts: Mapping[str, str]) -> dict[str, Any]:
+    parts = {name: dict(one or {}) for name, one in (values.get("parts") or {}).items()}
+    for name, source in starts.items():
+        parts[name] = {**parts.get(name, {}), "from": source}
+    return {**values, "parts": parts}
+
+
+def _without_starts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without any `from`, which `_with_starts` puts back."""
+    parts = values.get("parts")
+    if not isinstance(parts, Mapping) or not all(isinstance(one, Mapping) for one in parts.values()):
+        return dict(values)
+    return {**values, "parts": {k: {**one, "from": None} for k, one in parts.items()}}
+
+
+def _with_settings(
+    values: Mapping[str, Any], previous: _Tried, starts: Mapping[str, str | None]
+) -> dict[str, Any]:
+    """The values with the settings of the encoders that are taken from the stage before without a word."""
+    found = dict(values)
+    model = found.get("model")
+    if not isinstance(model, Mapping) or "use" not in model:
+        return found
+    fields = kind(str(model["use"])).Config.model_fields
+    for name, settings in previous.source.architecture.items():
+        is_encoder = isinstance(settings, Mapping) and "use" in settings and name in fields
+        if is_encoder and name not in starts and (name in model or fields[name].is_required()):
+            found = with_part(found, name, previous.source)
+    return found
+
+
+def _built(values: Mapping[str, Any], pretrained: PretrainedParts) -> Model:
+    recipe = config.build(Recipe, values, "recipe")
+    return build_model(recipe, facts_of(recipe, pretrained), pretrained)
+
+
+def _shared(model: Model, before: Model) -> list[str]:
+    """The parts that both models have, and `REST` where they are of one kind that has any."""
+    shared = [name for name in model.parts() if name in before.parts()]
+    is_same_kind = model.config.use == before.config.use
+    return [*shared, REST] if is_same_kind and model.other_state() else shared
+
+
+def _pretrained(
+    starts: Mapping[str, str | None], earlier: Mapping[str, _Tried], trust_code: bool
+) -> PretrainedParts:
+    """The parts that a stage starts from, those of earlier stages as they were tried."""
+    sources = {part: source for part, source in starts.items() if source is not None}
+    folders = read_pretrained({p: s for p, s in sources.items() if s not in earlier}, trust_code)
+    models = {part: earlier[source].loaded for part, source in sources.items() if source in earlier}
+    return PretrainedParts({**folders.models, **models}, sources)
