@@ -77,6 +77,13 @@ def test_a_deflated_file_that_inflates_without_end(monkeypatch: pytest.MonkeyPat
         safe_stream(BytesIO(head + packing.compress(bytes(8 << 20)) + packing.flush()))
 
 
+def test_a_false_length_of_the_meta_information_takes_no_memory(tmp_path: Path) -> None:
+    data = saved(DEFLATED)
+    (tmp_path / "a.dcm").write_bytes(data[:140] + b"\xff\xff\xff\xf0" + data[144:])
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(tmp_path / "a.dcm")
+
+
 def test_a_deflated_file_that_is_cut_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(saved(DEFLATED)[:-200])
     with pytest.raises(ImageError, match="truncated"):

@@ -37,6 +37,8 @@ def safe_stream(stream: BinaryIO) -> BoundedStream:
 
 def _inflated(stream: BinaryIO, start: int) -> io.BytesIO:
     """The file with its dataset inflated, and a transfer syntax that says so."""
+    if start > _CHUNK:
+        raise ImageError(f"says that its meta information has {start:,} bytes; damaged, fetch the file again")
     stream.seek(0)
     whole = io.BytesIO()
     whole.write(stream.read(start).replace(_DEFLATED, _EXPLICIT))
