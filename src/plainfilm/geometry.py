@@ -1,4 +1,4 @@
-"""Boxes, and where the pixels of a film lie in what a model sees. Formats of boxes are in the names."""
+"""Boxes, and the map of a film's pixels to a model's input. Function names contain the box formats."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def box_xyxy_to_xywh(boxes_xyxy: Boxes) -> Boxes:
 
 
 def scale_boxes_xyxy(boxes_xyxy: Boxes, from_size: tuple[int, int], to_size: tuple[int, int]) -> Boxes:
-    """Boxes of an image of `from_size` (width, height) on the same image resized to `to_size`."""
+    """Convert boxes of an image of `from_size` (width, height) to the same image resized to `to_size`."""
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     factor = np.array([to_size[0] / from_size[0], to_size[1] / from_size[1]] * 2)
     return boxes * factor
 
 
 def clip_boxes_xyxy(boxes_xyxy: Boxes, size: tuple[int, int]) -> Boxes:
-    """Boxes cut to an image of `size` (width, height); a box wholly outside gets zero area."""
+    """Clip boxes to an image of `size` (width, height); a box wholly outside gets zero area."""
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     limits = np.array([size[0], size[1]] * 2, dtype=np.float64)
     return np.clip(boxes, 0.0, limits)
 
 
 def box_area_xyxy(boxes_xyxy: Boxes) -> NDArray[np.float64]:
-    """Areas (N,) in the square of the boxes' unit; zero for an inverted box."""
+    """Areas (N,) in the squared unit of the boxes; zero for an inverted box."""
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0.0, None)
     return sides[:, 0] * sides[:, 1]
 
 
 def box_iou_xyxy(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float64]:
-    """Intersection over union of every pair: (N, 4), (M, 4) → (N, M) in [0, 1]; 0 where both are empty."""
+    """Intersection over union of every pair: (N, 4), (M, 4) → (N, M) in [0, 1]; 0 if both are empty."""
     first = np.asarray(first_xyxy, dtype=np.float64).reshape(-1, 1, 4)
     second = np.asarray(second_xyxy, dtype=np.float64).reshape(1, -1, 4)
     low, high = np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])
@@ -58,14 +58,14 @@ def box_iou_xyxy(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the pixels of a film lie in the square that a model sees.
+    """The map of a film's pixels to the square input of a model.
 
-    The film is padded, turned, cut, scaled and mirrored, in this order. Coordinates are those of pixel
+    The film is padded, rotated, cropped, scaled and mirrored, in this order. Coordinates are those of pixel
     edges: the first pixel reaches from 0 to 1, its centre is at 0.5.
 
-    film: width and height in pixels. size: side of the square in pixels. box: (left, top, right, bottom) of
-    the padded film, what becomes the square. padding: columns and rows of black before the film. angle:
-    degrees counter-clockwise about the middle of the box. mirrored: left and right have changed places.
+    film: width and height in pixels. size: side of the square in pixels. box: (left, top, right, bottom) in
+    the padded film, the part that becomes the square. padding: black columns and rows before the film. angle:
+    degrees counter-clockwise about the centre of the box. mirrored: whether left and right are swapped.
     """
 
     film: tuple[int, int]
@@ -77,7 +77,7 @@ class Geometry:
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """(3, 3): takes (x, y, 1) of the film to (x, y, 1) of the square."""
+        """(3, 3): maps (x, y, 1) of the film to (x, y, 1) of the square."""
         left, top, right, bottom = self.box
         middle = ((left + right) / 2, (top + bottom) / 2)
         turn = math.radians(self.angle)
@@ -90,23 +90,23 @@ class Geometry:
         return flip @ scale @ _shift(-left, -top) @ turned @ padded
 
     def boxes_to_square(self, boxes_xyxy: Boxes) -> Boxes:
-        """Boxes of the film (N, 4) in pixels as boxes of the square in pixels, cut to it; one that lies
-        wholly outside gets zero area."""
+        """Convert boxes (N, 4) from pixels of the film to pixels of the square, clipped to it; a box wholly
+        outside gets zero area."""
         return clip_boxes_xyxy(_moved(boxes_xyxy, self.matrix), (self.size, self.size))
 
     def boxes_to_film(self, boxes_xyxy: Boxes) -> Boxes:
-        """Boxes of the square (N, 4) in pixels as boxes of the film in pixels, cut to it."""
+        """Convert boxes (N, 4) from pixels of the square to pixels of the film, clipped to it."""
         return clip_boxes_xyxy(_moved(boxes_xyxy, np.linalg.inv(self.matrix).astype(np.float64)), self.film)
 
     def visible(self, boxes_xyxy: Boxes) -> NDArray[np.float64]:
-        """(N,) the share, 0 to 1, of each box of the film that lies inside the square."""
+        """(N,) the share, 0 to 1, of each box of the film inside the square."""
         whole = box_area_xyxy(_moved(boxes_xyxy, self.matrix))
         kept = box_area_xyxy(self.boxes_to_square(boxes_xyxy))
         return np.divide(kept, whole, out=np.zeros_like(kept), where=whole > 0)
 
     def of_larger(self, width: int, height: int) -> Geometry:
-        """The geometry of the same film before it was scaled from (`width`, `height`) to `film`; exact where
-        both sides were scaled alike."""
+        """The geometry of the same film before it was scaled from (`width`, `height`) to `film`; exact if
+        both sides were scaled by the same factor."""
         return _Scaled(
             (width, height), self.size, self.box, self.padding, self.angle, self.mirrored, self.film
         )
@@ -120,7 +120,7 @@ class _Scaled(Geometry):
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """(3, 3): takes (x, y, 1) of the film to (x, y, 1) of the square."""
+        """(3, 3): maps (x, y, 1) of the film to (x, y, 1) of the square."""
         inner = Geometry(self.scaled, self.size, self.box, self.padding, self.angle, self.mirrored)
         factors = [small / large for small, large in zip(self.scaled, self.film, strict=True)]
         return inner.matrix @ np.diag([*factors, 1.0])
@@ -131,7 +131,7 @@ def _shift(x: float, y: float) -> NDArray[np.float64]:
 
 
 def _moved(boxes_xyxy: Boxes, matrix: NDArray[np.float64]) -> Boxes:
-    """The boxes around what `matrix` makes of boxes (N, 4)."""
+    """The bounding boxes of the images of boxes (N, 4) under `matrix`."""
     boxes = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
     corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
     moved = corners @ matrix[:2, :2].T + matrix[:2, 2]

@@ -1,8 +1,8 @@
-"""Finds the file a name stands for. The only dynamic import in Plainfilm.
+"""Finds the module for a name: the only dynamic import in Plainfilm.
 
 `use: infonce` in the objective part of a recipe means `objectives/infonce.py`: the folder is the list,
-there is no registry to edit. A name with a dot is a module of the user's own (`mylab.losses`); a name
-that ends in `.py` is a file of the user's own.
+without a registry. A name with a dot is a module of the user (`mylab.losses`); a name that ends in `.py` is a
+file of the user.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KINDS = {
     "interchange format": "interchange",
     "checkpoint family": "checkpoints",
 }
-"""What can be added as one file, and the folder it goes to."""
+"""The kinds of plugins, each with its folder."""
 
 _PARTS = {
     "source": ("Config", "read"),
@@ -43,19 +43,19 @@ _PARTS = {
     "interchange format": ("Config", "write"),
     "checkpoint family": ("Config", "read"),
 }
-"""What a module of a kind must have; `docs/extending.md` explains them."""
+"""The names that a module of each kind must have; `docs/extending.md` explains them."""
 
 _ROOT = Path(__file__).parent
 
 
 def names(kind: str) -> list[str]:
-    """The names a recipe or command may use for `kind`, read from the folder without importing."""
+    """The names for `kind` in recipes and commands, read from the folder without importing."""
     files = (_ROOT / KINDS[kind]).glob("*.py")
     return sorted(file.stem for file in files if file.stem not in ("__init__", "base"))
 
 
 def is_foreign(name: str) -> bool:
-    """Whether `name` stands for code that does not come with Plainfilm: a file, or a module of the user's."""
+    """Whether `name` stands for code outside Plainfilm: a file or a module of the user."""
     return name.endswith(".py") or "." in name
 
 
@@ -63,7 +63,7 @@ def resolve(kind: str, name: str) -> ModuleType:
     """The module that `name` stands for.
 
     Raises:
-        ConfigError: no such name (with the nearest one), or a module of the user's that does not import.
+        ConfigError: no such name (with the nearest one), or a module of the user that cannot be imported.
     """
     if name in names(kind):
         return importlib.import_module(f"plainfilm.{KINDS[kind].replace('/', '.')}.{name}")
@@ -77,7 +77,7 @@ def resolve(kind: str, name: str) -> ModuleType:
 def _complete(kind: str, name: str, module: ModuleType) -> ModuleType:
     missing = [part for part in _PARTS.get(kind, ()) if not hasattr(module, part)]
     if missing:
-        raise ConfigError(f"{kind} '{name}': has no {missing[0]}; docs/extending.md says what it needs")
+        raise ConfigError(f"{kind} '{name}': has no {missing[0]}; docs/extending.md lists what it needs")
     return module
 
 
@@ -89,7 +89,7 @@ def _from_module(kind: str, name: str) -> ModuleType:
 
 
 def _from_file(kind: str, path: Path) -> ModuleType:
-    from plainfilm.seeding import stable_hash  # brings numpy, which naming what there is does without
+    from plainfilm.seeding import stable_hash  # imports numpy, which listing names does not need
 
     if not path.is_file():
         raise ConfigError(f"{kind} '{path}': no such file")

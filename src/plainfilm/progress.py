@@ -1,4 +1,4 @@
-"""How long work tells of itself. Libraries report to a `Progress`; only the command line shows one.
+"""Progress of long work. Libraries report to a `Progress`; only the command line displays it.
 
 `SILENT` shows nothing and is every function's default, so that code stays embeddable.
 """
@@ -12,14 +12,14 @@ Item = TypeVar("Item")
 
 
 class Progress(Protocol):
-    """Receives what long work has to say."""
+    """Receives the progress of long work."""
 
     def track(self, items: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
-        """`items`, one by one, shown as progress of `what`."""
+        """Yield `items` and show the progress of `what`."""
         ...
 
     def say(self, line: str) -> None:
-        """One line worth keeping."""
+        """Show one line of lasting interest."""
         ...
 
 
@@ -27,11 +27,11 @@ class Silent:
     """Shows nothing."""
 
     def track(self, items: Iterable[Item], total: int | None, what: str) -> Iterator[Item]:
-        """`items` as they are."""
+        """Yield `items` unchanged."""
         yield from items
 
     def say(self, line: str) -> None:
-        """Nothing."""
+        """Show nothing."""
 
 
 SILENT: Progress = Silent()

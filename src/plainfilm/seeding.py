@@ -1,4 +1,4 @@
-"""Random generators that are passed explicitly; nothing in Plainfilm touches a global seed."""
+"""Random generators that are passed explicitly; Plainfilm uses no global seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def stable_hash(*parts: object, bits: int = 63) -> int:
 
 
 def generator(*parts: object) -> np.random.Generator:
-    """A NumPy generator that depends on nothing but `parts` (a seed, an epoch, an id, a purpose).
+    """A NumPy generator that depends on `parts` only (a seed, an epoch, an id, a purpose).
 
     >>> bool(generator(0, "crop", 7).random() == generator(0, "crop", 7).random())
     True

@@ -1,7 +1,7 @@
-"""The things Plainfilm speaks of, as frozen records: study, image, report, label, box.
+"""The records of Plainfilm: study, image, report, label, box.
 
-A source yields `Study` objects; everything to the right of it (collection, batches, tasks) uses these
-words and no others. Absent means `None`: there are no `has_*` flags that could disagree with the data.
+A source yields `Study` objects; all later stages (collection, batches, tasks) use the same terms. Absent
+means `None`: there are no `has_*` flags that could contradict the data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class View(StrEnum):
 
 
 class State(IntEnum):
-    """What a report or a reader says of an observation; absent (not mentioned) is `None`.
+    """The state of an observation in a report or a reader's opinion; absent (not mentioned) is `None`.
 
     The values are the codes of the CheXpert label table: 1, 0 and -1.
     """
@@ -62,7 +62,7 @@ class Section:
 class Sentence:
     """A sentence of a section: `start` and `end` are offsets into the whole report text.
 
-    `text` is `report[start:end]` with runs of white space made one space.
+    `text` is `report[start:end]` with runs of white space replaced by one space.
     """
 
     text: str
@@ -76,8 +76,8 @@ class Sentence:
 class Report:
     """A radiologist's report.
 
-    `text` is the text as published. `sections` is given where the corpus states them; otherwise they
-    are parsed from `text` by the header rules named in `header_rules` (see `text.sections`).
+    `text` is the text as published. `sections` is given if the corpus states them; otherwise they are parsed
+    from `text` by the header rules named in `header_rules` (see `text.sections`).
     """
 
     text: str
@@ -87,10 +87,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Label:
-    """One statement about an observation: its state and where that came from.
+    """One statement about an observation: its state and its origin.
 
-    `start` and `end` are the evidence's offsets into the report text, where there is any, `rule` is what
-    decided it, and `attributes` are what else is said of the finding (names in `labelling.attributes`).
+    `start` and `end` are the offsets of the evidence in the report text, if there is any, `rule` is the rule
+    that decided the state, and `attributes` are further properties of the finding (names in
+    `labelling.attributes`).
     """
 
     observation: str
@@ -106,8 +107,8 @@ class Label:
 class Box:
     """A rectangle on one image, `(x0, y0, x1, y1)` in pixels of the raw image, x right and y down.
 
-    `kind` is "observation", "region" or "phrase"; `name` is which one; `phrase` is the text it
-    illustrates, where there is one. `labels` are what is said of the place inside it (of a region).
+    `kind` is "observation", "region" or "phrase"; `name` is the observation, region or phrase id; `phrase` is
+    the text it illustrates, if there is one. `labels` are those of a region.
     """
 
     name: str
@@ -123,12 +124,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Image:
-    """One film as it lies in the raw layout; `image_id` is unique in its corpus.
+    """One image in the raw layout; `image_id` is unique in its corpus.
 
     `path` may lead into an archive (`io.archives`). `width` and `height` (pixels) and `spacing_mm` (side of a
-    pixel) are what the corpus' tables state, where they do: boxes are checked against them, and they are all
-    that is known of an image whose pixels are not here. `shown` stands for a path that names a patient
-    wherever a person reads it.
+    pixel) are the values in the corpus' tables, if any: boxes are checked against them, and they are the only
+    ones for an image without pixels. `shown` replaces a path that names a patient in all output.
     """
 
     image_id: str
@@ -145,11 +145,11 @@ class Image:
 
 @dataclass(frozen=True)
 class Study:
-    """One examination: its films, its report, what is known of the patient.
+    """One examination: its films, its report, and facts about the patient.
 
-    `split` is one of `SPLITS` where the corpus states it and `None` otherwise. `order` sorts the
-    studies of one patient in time (any increasing number). `age` is in years, `sex` is "F" or "M".
-    `files` are what the source's `complete` reads of this study besides its images.
+    `split` is one of `SPLITS` if the corpus states it and `None` otherwise. `order` sorts the studies of one
+    patient in time (any increasing number). `age` is in years, `sex` is "F" or "M". `files` are the files
+    that the source's `complete` reads for this study besides its images.
     """
 
     study_id: str
@@ -166,7 +166,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Something of the raw layout that could not be used, and why, in a person's words."""
+    """An unusable part of the raw layout, with a readable reason."""
 
     path: str
     reason: str

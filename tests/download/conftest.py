@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plainfilm.download import Access, Summary, download
-from plainfilm.download.retry_policy import Pace
+from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.seeding import generator
 from tests.download.server import PASSWORD, USER, Server, physionet
 
@@ -49,7 +49,7 @@ def fetch(tmp_path: Path) -> Fetch:
     """Downloads VinDr-CXR to `tmp_path / "raw"` with hardly any waits."""
 
     def run(source: str = "vindr_cxr", timeout_s: float = 20.0, attempts: int = 4, **options: Any) -> Summary:
-        access = Access(pace=Pace(attempts, first_wait_s=0.01), timeout_s=timeout_s)
+        access = Access(retries=RetryPolicy(attempts, first_wait_s=0.01), timeout_s=timeout_s)
         return download(source, tmp_path / "raw", access=access, **options)
 
     return run

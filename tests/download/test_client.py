@@ -6,7 +6,7 @@ import pytest
 
 from plainfilm.download.client import Client, Refused, base_address, shown
 from plainfilm.download.credentials import Credentials
-from plainfilm.download.retry_policy import Pace
+from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.errors import DownloadError, UsageError
 from tests.download.server import BASIC, PASSWORD, USER, Server
 
@@ -14,7 +14,7 @@ WHO = Credentials(USER, PASSWORD)
 
 
 def client(base: str) -> Client:
-    return Client(base, WHO, pace=Pace(2, first_wait_s=0.01), timeout_s=5)
+    return Client(base, WHO, retries=RetryPolicy(2, first_wait_s=0.01), timeout_s=5)
 
 
 def test_credentials_go_to_their_origin() -> None:

@@ -74,7 +74,7 @@ def test_then_a_question_that_knows_the_name(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_user_with_a_colon_is_refused() -> None:
-    with pytest.raises(UsageError, match="holds no colon"):
+    with pytest.raises(UsageError, match="must not contain a colon"):
         credentials.physionet(HOST, None, lambda host, user: ("a:b", "c"))
 
 
@@ -103,7 +103,7 @@ def test_kaggle_from_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.mark.parametrize("text", ["not json s3cret", '{"username": "me"}', "[]"])
 def test_another_file_is_told_without_its_words(tmp_path: Path, text: str) -> None:
     write(tmp_path / ".kaggle" / "kaggle.json", text)
-    with pytest.raises(UsageError, match=r"kaggle.json: not a token file") as caught:
+    with pytest.raises(UsageError, match=r"kaggle.json: not a Kaggle token file") as caught:
         credentials.kaggle(SILENT)
     assert "s3cret" not in str(caught.value)
 

@@ -134,7 +134,7 @@ def test_what_is_no_archive_is_refused(kaggle: Server, store: Server, fetch: Fet
 
 def test_a_store_without_ranges_is_refused(kaggle: Server, store: Server, fetch: Fetch) -> None:
     store.trouble["/bundle.zip"].no_ranges = True
-    with pytest.raises(DownloadError, match="serves no parts of files"):
+    with pytest.raises(DownloadError, match="does not support byte ranges"):
         fetch("rsna")
 
 

@@ -66,7 +66,7 @@ def test_without_a_checksum_it_goes_on_only_where_the_version_is_known(
 
 def test_a_damaged_archive_is_told(server: Server, fetch: Fetch, tmp_path: Path) -> None:
     server.files[f"/{NAME}"] = packed()[:-30]
-    with pytest.raises(DownloadError, match=f"{NAME}: is damaged .*remove it and run the same command again"):
+    with pytest.raises(DownloadError, match=f"{NAME}: is damaged .*remove it and repeat the command"):
         fetch("openi")
     assert not (tmp_path / "raw" / "NLMCXR_png").exists()
 

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from plainfilm.download.retry_policy import Exhausted, Pace, Retriable, Stopped, asked_wait
+from plainfilm.download.retry_policy import Exhausted, Retriable, RetryPolicy, Stopped, requested_wait
 
 
 class Fails:
@@ -24,47 +24,47 @@ class Fails:
 
 
 def test_it_tries_again() -> None:
-    assert Pace(4, first_wait_s=0).persist(Fails(3), "x") == "answer"
+    assert RetryPolicy(4, first_wait_s=0).run(Fails(3), "x") == "answer"
 
 
 def test_it_gives_up() -> None:
     with pytest.raises(Exhausted, match="film: dropped, 3 times in a row"):
-        Pace(3, first_wait_s=0).persist(Fails(3), "film")
+        RetryPolicy(3, first_wait_s=0).run(Fails(3), "film")
 
 
 def test_gains_renew_its_patience() -> None:
     fails = Fails(20, each=1)
-    assert Pace(3, first_wait_s=0).persist(fails, "x", lambda: fails.gained) == "answer"
+    assert RetryPolicy(3, first_wait_s=0).run(fails, "x", lambda: fails.gained) == "answer"
 
 
 def test_a_stop_ends_a_wait() -> None:
-    pace = Pace(first_wait_s=3600, longest_wait_s=3600)
-    threading.Timer(0.05, pace.stop.set).start()
+    retries = RetryPolicy(first_wait_s=3600, longest_wait_s=3600)
+    threading.Timer(0.05, retries.stop.set).start()
     with pytest.raises(Stopped):
-        pace.persist(Fails(1), "x")
+        retries.run(Fails(1), "x")
 
 
 def test_a_long_wait_is_told() -> None:
     heard: list[str] = []
-    pace = Pace(say=heard.append)
-    threading.Timer(0.05, pace.stop.set).start()
+    retries = RetryPolicy(say=heard.append)
+    threading.Timer(0.05, retries.stop.set).start()
     with pytest.raises(Stopped):
-        pace.persist(Fails(1, wait_s=30), "x")
+        retries.run(Fails(1, wait_s=30), "x")
     assert heard == ["dropped; trying again in 30 s"]
 
 
 def test_what_a_server_asks_for_holds_for_all() -> None:
-    pace = Pace()
-    threading.Timer(0.05, pace.stop.set).start()
+    retries = RetryPolicy()
+    threading.Timer(0.05, retries.stop.set).start()
     with pytest.raises(Stopped):
-        pace.persist(Fails(1, wait_s=30), "x")
-    pace.stop.clear()
-    threading.Timer(0.05, pace.stop.set).start()
+        retries.run(Fails(1, wait_s=30), "x")
+    retries.stop.clear()
+    threading.Timer(0.05, retries.stop.set).start()
     with pytest.raises(Stopped):
-        pace.wait()
+        retries.wait()
 
 
 def test_a_date_to_come_back_at() -> None:
     moment = datetime.now(UTC) + timedelta(seconds=100)
-    assert asked_wait(format_datetime(moment, usegmt=True)) == pytest.approx(100, abs=5)
-    assert asked_wait(None) is None
+    assert requested_wait(format_datetime(moment, usegmt=True)) == pytest.approx(100, abs=5)
+    assert requested_wait(None) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.download import Access, download, listing
-from plainfilm.download.retry_policy import Pace
+from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.errors import DownloadError, UsageError
 from tests.download.conftest import FILES, FILM, SUMS, Fetch, whole
 from tests.download.server import PASSWORD, Server, sums_of
@@ -102,7 +102,7 @@ def test_a_file_that_stays_wrong_is_left_out_and_told(server: Server, fetch: Fet
     done = fetch()
     ((path, reason),) = done.failed
     assert path == "train/a b.dicom"
-    assert "came twice with a wrong content" in reason
+    assert "arrived twice with wrong content" in reason
     assert len(server.asked(FILM)) == 2
     assert sorted(file.name for file in (tmp_path / "raw" / "train").iterdir()) == ["c.dicom"]
 
@@ -140,7 +140,7 @@ def test_too_small_a_disk_is_said_before_anything_comes(
     server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(DownloadError, match="needs about 0.0 GB and has 0.0 GB free; make room"):
+    with pytest.raises(DownloadError, match="needs about 0.0 GB and has 0.0 GB free; free some space"):
         fetch()
     assert server.asked(FILM) == []
 
@@ -151,7 +151,7 @@ def test_a_full_disk_is_one_line(server: Server, fetch: Fetch, monkeypatch: pyte
 
     monkeypatch.setattr("plainfilm.download.transfer.Partial.write", full)
     with pytest.raises(
-        DownloadError, match=r"raw/x.part: the disk is full; make room and run the same command"
+        DownloadError, match=r"raw/x.part: the disk is full; free some space and repeat the command"
     ):
         fetch()
 
@@ -159,13 +159,13 @@ def test_a_full_disk_is_one_line(server: Server, fetch: Fetch, monkeypatch: pyte
 def test_a_file_in_the_way_of_a_folder_is_one_line(server: Server, fetch: Fetch, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "train").write_text("a file")
-    with pytest.raises(DownloadError, match="choose another folder or mend it"):
+    with pytest.raises(DownloadError, match="choose another folder or fix this one"):
         fetch()
 
 
 def test_the_target_is_no_file(server: Server, fetch: Fetch, tmp_path: Path) -> None:
     (tmp_path / "raw").write_text("a file")
-    with pytest.raises(UsageError, match="is a file; give a folder"):
+    with pytest.raises(UsageError, match="is a file; name a folder"):
         fetch()
 
 
@@ -179,9 +179,12 @@ def test_two_downloads_do_not_share_a_folder(server: Server, fetch: Fetch, tmp_p
 def test_a_server_that_answers_no_file_ends_the_run(server: Server, tmp_path: Path) -> None:
     for path in server.files:
         server.trouble[path].statuses = [(503, {})] * 50 * (path != SUMS)
-    with pytest.raises(DownloadError, match="answers 503, 2 times in a row; run the same command later"):
+    with pytest.raises(DownloadError, match="answers 503, 2 times in a row; repeat the command later"):
         download(
-            "vindr_cxr", tmp_path / "raw", workers=1, access=Access(pace=Pace(attempts=2, first_wait_s=0.01))
+            "vindr_cxr",
+            tmp_path / "raw",
+            workers=1,
+            access=Access(retries=RetryPolicy(attempts=2, first_wait_s=0.01)),
         )
 
 

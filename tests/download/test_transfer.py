@@ -102,7 +102,7 @@ def test_a_body_shorter_than_announced_goes_on(server: Server, fetch: Fetch, tmp
 
 def test_an_announced_length_that_is_too_short_is_noticed(server: Server, fetch: Fetch) -> None:
     server.trouble[FILM].announced_length = 1000
-    assert "came twice with a wrong content" in fetch().failed[0][1]
+    assert "arrived twice with wrong content" in fetch().failed[0][1]
 
 
 def test_a_busy_server_is_asked_again_when_it_says(server: Server, fetch: Fetch, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_a_killed_run_left_is_thrown_away(tmp_path: Path) -> None:
 
 def test_a_folder_of_somebody_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with pytest.raises(DownloadError, match=r"out: is in the way of unpacking x.zip; move it away"):
+    with pytest.raises(DownloadError, match=r"out: exists, but x.zip unpacks to it; move it away"):
         unpack(make_zip(tmp_path / "x.zip", FILES), tmp_path / "out")
 
 

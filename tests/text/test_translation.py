@@ -85,7 +85,7 @@ def test_a_fingerprint_tells_models_apart_and_not_how_they_are_stored(folder: Pa
 
 def test_a_model_of_several_languages_is_told_which(tmp_path: Path) -> None:
     folder = make_marian(tmp_path / "en-zh", TEXTS, codes=("cmn_Hans", "cmn_Hant"))
-    with pytest.raises(UsageError, match="several languages, so say which: cmn_Hans, cmn_Hant"):
+    with pytest.raises(UsageError, match="several languages; choose one: cmn_Hans, cmn_Hant"):
         Translator.load(str(folder))
     with pytest.raises(UsageError, match="did you mean 'cmn_Hant'"):
         Translator.load(str(folder), "cmn_Hnat")

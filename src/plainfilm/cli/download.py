@@ -48,7 +48,7 @@ def command(
         return
     from plainfilm import download
     from plainfilm.cli.console import console_progress
-    from plainfilm.download.retry_policy import Pace
+    from plainfilm.download.retry_policy import RetryPolicy
 
     download.corpus(source).parts(source, edition)
     if out is None and not show:
@@ -57,7 +57,7 @@ def command(
     access = download.Access(
         user=user,
         ask=functools.cache(_ask) if sys.stdin.isatty() else None,
-        pace=Pace(attempts, say=progress.say),
+        retries=RetryPolicy(attempts, say=progress.say),
         timeout_s=timeout,
         progress=progress,
     )

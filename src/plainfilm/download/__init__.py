@@ -1,4 +1,4 @@
-"""Fetching the published corpora from where they live: `catalogue` says what, `run` does it."""
+"""Downloads of published corpora: `corpus_index` lists them, `run` downloads them."""
 
 from plainfilm.download.corpus_index import corpus, corpus_names
 from plainfilm.download.remote_hosts import Access

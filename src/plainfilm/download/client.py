@@ -1,7 +1,7 @@
-"""Asking a server over HTTP: whom to show the credentials to, what is an answer, what is worth another try.
+"""An HTTP client: scope of the credentials, interpretation of responses, and retryable errors.
 
-Credentials go to the origin they belong to and to no other, whatever a redirect says, and over nothing but
-https (or to this machine). No address is shown with its query, which may be a signature.
+Credentials go to their own origin only, in spite of redirects, and only over https (or to this machine).
+Addresses are shown without their query, which may be a signature.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from urllib.parse import urljoin, urlsplit
 
 from plainfilm import __version__
 from plainfilm.download.credentials import Credentials
-from plainfilm.download.retry_policy import Pace, Retriable, asked_wait
+from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
 from plainfilm.errors import DownloadError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
     import httpx2
 
 AGENT = f"Wget/1.21 (compatible; plainfilm/{__version__})"
-"""PhysioNet asks for user and password only where the client calls itself Wget; browsers see a login page."""
+"""PhysioNet accepts user and password only if the client is named Wget; browsers get a login page."""
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -32,7 +32,7 @@ _PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Refused(DownloadError):
-    """The server knows what is asked for and does not give it (400, 401, 403, or a login page)."""
+    """The server refuses the request (400, 401, 403, or a login page)."""
 
     def __init__(self, status: int, url: str) -> None:
         super().__init__(f"{shown(url)}: refused ({status})")
@@ -41,9 +41,9 @@ class Refused(DownloadError):
 
 
 class Client:
-    """Connections to one origin, and without credentials to wherever it redirects.
+    """Connections to one origin, and without credentials to its redirects.
 
-    `timeout_s` is how long a server may say nothing. Safe to use from several threads.
+    `timeout_s` is the longest time without an answer. Safe to use from several threads.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Client:
         base: str,
         credentials: Credentials | None = None,
         *,
-        pace: Pace | None = None,
+        retries: RetryPolicy | None = None,
         timeout_s: float = 60.0,
     ) -> None:
         try:
@@ -60,9 +60,9 @@ class Client:
             raise MissingDependency(
                 "downloading needs httpx2, which is not installed: pip install 'plainfilm[download]'"
             ) from None
-        for name in ("httpx2", "httpcore2"):  # they log addresses with signatures, and headers
+        for name in ("httpx2", "httpcore2"):  # they log headers, and addresses with signatures
             logging.getLogger(name).setLevel(logging.WARNING)
-        self.pace = pace or Pace()
+        self.retries = retries or RetryPolicy()
         self._errors = (httpx2.TransportError, httpx2.DecodingError)
         self._origin = _origin(base)
         self._credentials = credentials
@@ -81,16 +81,15 @@ class Client:
         self._http.close()
 
     @contextmanager
-    def ask(
+    def request(
         self, url: str, headers: Mapping[str, str] | None = None, method: str = "GET"
     ) -> Iterator[httpx2.Response]:
-        """The answer to one request, its body still to be read: status 200, 206 or 416.
+        """The response to one request, with its body unread: status 200, 206 or 416.
 
         Raises:
-            Retriable: no answer or a broken one, also while the body is read; too many requests; a server's
-                error.
+            Retriable: no or a broken response, even within the body; too many requests; a server error.
             Refused: 400, 401, 403, or a login page.
-            DownloadError: there is no such file, or any other answer.
+            DownloadError: no such file, or any other response.
         """
         try:
             response = self._follow(method, url, dict(headers or {}))
@@ -102,29 +101,29 @@ class Client:
         except self._errors as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise DownloadError(
-                    f"{shown(url)}: its certificate cannot be trusted; behind a proxy of your own, give its "
+                    f"{shown(url)}: its certificate cannot be trusted; behind a proxy of your own, set its "
                     "certificate in SSL_CERT_FILE"
                 ) from None
             raise Retriable(f"{shown(url)}: {_reason(error)}") from None
 
     def read(self, url: str) -> bytes:
-        """A whole file, for lists; tried again as `pace` says."""
+        """A whole file, for lists; retried by the retry policy."""
 
         def attempt() -> bytes:
-            with self.ask(url) as response:
+            with self.request(url) as response:
                 return b"".join(response.iter_raw())
 
-        return self.pace.persist(attempt, "nothing could be fetched")
+        return self.retries.run(attempt, "the file could not be downloaded")
 
     def size(self, url: str) -> int | None:
-        """How many bytes a file has, where the server says; what else is wrong, fetching will tell."""
+        """The size of a file in bytes, if the server states it; downloading reports other problems."""
 
         def attempt() -> int | None:
-            with self.ask(url, method="HEAD") as response:
+            with self.request(url, method="HEAD") as response:
                 return content_length(response)
 
         try:
-            return self.pace.persist(attempt, "nothing could be asked")
+            return self.retries.run(attempt, "the size could not be requested")
         except Refused:
             raise
         except DownloadError:
@@ -158,23 +157,25 @@ def _judge(response: httpx2.Response) -> None:
     if status in (200, 206, 416):
         return
     if status in _PASSING:
-        raise Retriable(f"{shown(url)}: answers {status}", asked_wait(response.headers.get("retry-after")))
+        raise Retriable(
+            f"{shown(url)}: answers {status}", requested_wait(response.headers.get("retry-after"))
+        )
     if status in (400, 401, 403):
         raise Refused(status, url)
     if status in (404, 410):
         raise DownloadError(f"{shown(url)}: there is no such file ({status})")
-    raise DownloadError(f"{shown(url)}: answers {status}, which means nothing to a download")
+    raise DownloadError(f"{shown(url)}: answers {status}, which is unexpected for a download")
 
 
 def content_length(response: httpx2.Response) -> int | None:
-    """The bytes an answer announces for its body."""
+    """The size in bytes of a response's body, as announced by its header."""
     announced = response.headers.get("content-length", "")
     return int(announced) if announced.isdigit() else None
 
 
 def _reason(error: Exception) -> str:
-    said = str(error).strip()
-    return f"{said.splitlines()[0]} ({type(error).__name__})" if said else type(error).__name__
+    message = str(error).strip()
+    return f"{message.splitlines()[0]} ({type(error).__name__})" if message else type(error).__name__
 
 
 def shown(url: str) -> str:
@@ -204,7 +205,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def base_address(variable: str, usual: str) -> str:
-    """The address of a server: `usual`, or what the environment `variable` says (a mirror).
+    """The address of a server: `usual`, or the value of the environment `variable` (a mirror).
 
     Raises:
         UsageError: the variable holds no https address, or one with a user or password in it.

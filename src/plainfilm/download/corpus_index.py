@@ -1,14 +1,13 @@
-"""What can be downloaded: one YAML file per corpus in `corpora/`, named like the source that reads it.
+"""The index of downloadable corpora: one YAML file each in `corpora/`, named after the source that reads it.
 
-    title, agreement, needs     what it is, what has to be signed, and what one must have or have done
-    by_hand                     for a corpus that no script may fetch: where to get it and what to do
+    title, agreement, needs     name of the corpus, agreement to sign, and further requirements
+    by_hand                     for a corpus that no script may download: its origin and the steps
     subsets                     names for groups of files: {tables: ["*.csv"]}
-    editions                    releases by name, the first is the usual one; each is a list of parts
+    editions                    releases by name, the first is the default; each is a list of parts
 
-A part lies at one place: `physionet` (project/version), `competition` or `dataset` (of Kaggle), or `address`
-(a folder of files that anybody may fetch). `files` are the patterns to take of it, all by default (an
-address has no listing, so there they are its names), `gigabytes` is about how large it is, `unpack` says
-which archive becomes which folder.
+A part has one location: `physionet` (project/version), `competition` or `dataset` (of Kaggle), or `address`
+(a public folder of files). `files` are its patterns, by default all (an address has no listing, so there they
+are file names), `gigabytes` is its approximate size, `unpack` maps archives to folders.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _FOLDER = Path(__file__).parent / "corpora"
 
 
 class Part(Settings):
-    """Some files at one place; exactly one of the first four says where."""
+    """Some files at one location, which exactly one of the first four fields gives."""
 
     physionet: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[0-9.]+$")
     competition: str | None = None
@@ -48,7 +47,7 @@ class Part(Settings):
 
 
 class Corpus(Settings):
-    """One corpus; the fields are explained above."""
+    """One corpus; the module explains the fields."""
 
     title: str
     agreement: str
@@ -61,7 +60,7 @@ class Corpus(Settings):
         """The parts of an edition, the first one by default.
 
         Raises:
-            DownloadError: the corpus cannot be had by a script (with the way to get it).
+            DownloadError: no script may download the corpus; the message has the way to get it.
             UsageError: no such edition.
         """
         if self.by_hand:
@@ -73,16 +72,16 @@ class Corpus(Settings):
         return self.editions[edition]
 
     def wants(self, only: Sequence[str], path: str) -> bool:
-        """True where `path` fits one of `only` (patterns and names of subsets), or where there is none.
+        """True if `path` matches one of `only` (patterns and names of subsets), or if `only` is empty.
 
-        A pattern without a slash is also tried on the file's name alone.
+        A pattern without a slash is also matched with the file name alone.
         """
         patterns = [pattern for word in only for pattern in self.subsets.get(word, (word,))]
         return not only or matches(patterns, path)
 
 
 def matches(patterns: Sequence[str], path: str) -> bool:
-    """True where a path (with forward slashes), or its last part, fits one of the patterns.
+    """True if a path (with forward slashes), or its last part, matches one of the patterns.
 
     >>> matches(["*.csv.gz"], "silver/labels.csv.gz"), matches(["files/p10/*"], "files/p11/x.jpg")
     (True, False)
@@ -92,7 +91,7 @@ def matches(patterns: Sequence[str], path: str) -> bool:
 
 
 def corpus_names() -> list[str]:
-    """Every source that has an entry here."""
+    """The names of all corpora in the index."""
     return sorted(file.stem for file in _FOLDER.glob("*.yaml"))
 
 
@@ -100,9 +99,9 @@ def corpus(source: str) -> Corpus:
     """The entry of a source.
 
     Raises:
-        UsageError: there is none (with the nearest name).
+        UsageError: there is none; the message has the nearest name.
     """
     if source not in corpus_names():
-        raise UsageError(f"nothing is known of how to get '{source}': {nearest(source, corpus_names())}")
+        raise UsageError(f"no download is known for '{source}': {nearest(source, corpus_names())}")
     path = _FOLDER / f"{source}.yaml"
     return build(Corpus, read_yaml(path), str(path))

@@ -1,4 +1,4 @@
-"""Who asks: user names and secrets, from the environment, a file of the user's, or a prompt.
+"""Credentials: user names and secrets from the environment, a file of the user, or a prompt.
 
 A secret is never an argument of a command, and `Credentials` shows neither in its `repr` nor in an error.
 """
@@ -18,12 +18,12 @@ from plainfilm.errors import UsageError
 from plainfilm.progress import Progress
 
 Ask = Callable[[str, str | None], tuple[str, str]]
-"""Asks a person for (user, password); is given the host and the user's name where that is known."""
+"""Asks a person for (user, password), given the host and the user's name, if known."""
 
 
 @dataclass(frozen=True, repr=False)
 class Credentials:
-    """What a server wants to see; `user` is empty for a bearer token."""
+    """The credentials for a server; `user` is empty for a bearer token."""
 
     user: str
     secret: str = field(repr=False)
@@ -39,29 +39,29 @@ class Credentials:
 
 
 def physionet(host: str, user: str | None, ask: Ask | None) -> Credentials:
-    """PhysioNet's user and password: PHYSIONET_USER and PHYSIONET_PW, then netrc, then a question.
+    """PhysioNet's user and password: PHYSIONET_USER and PHYSIONET_PW, then netrc, then a prompt.
 
     Raises:
-        UsageError: there is none, and nobody to ask.
+        UsageError: there are none, and no terminal for a prompt.
     """
     user = user or os.environ.get("PHYSIONET_USER") or None
     password = os.environ.get("PHYSIONET_PW")
     if user and password:
         return _checked(user, password)
-    found = _from_netrc(host, user)
-    if found is not None:
-        return found
+    credentials = _from_netrc(host, user)
+    if credentials is not None:
+        return credentials
     if ask is None:
         raise UsageError(
             f"no user and password for {host}: set PHYSIONET_USER and PHYSIONET_PW, or write 'machine {host} "
-            "login ... password ...' into ~/.netrc, or run this in a terminal, where you are asked"
+            "login ... password ...' into ~/.netrc, or run this in a terminal, which prompts for them"
         )
     return _checked(*ask(host, user))
 
 
 def _checked(user: str, password: str) -> Credentials:
     if ":" in user or not password:
-        raise UsageError("a user name holds no colon, and a password is not empty (RFC 7617)")
+        raise UsageError("a user name must not contain a colon, and a password must not be empty (RFC 7617)")
     return Credentials(user, password)
 
 
@@ -70,21 +70,21 @@ def _from_netrc(host: str, user: str | None) -> Credentials | None:
     if not path.is_file():
         return None
     try:
-        found = netrc.netrc(str(path)).hosts.get(host)
+        entry = netrc.netrc(str(path)).hosts.get(host)
     except netrc.NetrcParseError as error:  # its own text may quote the password
         raise UsageError(f"{path}: line {error.lineno} cannot be read; see man netrc") from None
-    if found is None or not found[2] or (user and found[0] != user):
+    if entry is None or not entry[2] or (user and entry[0] != user):
         return None
-    return Credentials(found[0], found[2])
+    return Credentials(entry[0], entry[2])
 
 
 def kaggle(progress: Progress) -> Credentials:
     """Kaggle's token: KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or kaggle.json.
 
-    The file is looked for in KAGGLE_CONFIG_DIR and in ~/.kaggle; one that others can read is complained of.
+    The file is searched in KAGGLE_CONFIG_DIR and in ~/.kaggle; one that others can read gives a warning.
 
     Raises:
-        UsageError: there is none, or the file is not what Kaggle writes.
+        UsageError: there is none, or the file is no Kaggle token file.
     """
     if token := os.environ.get("KAGGLE_API_TOKEN"):
         return Credentials("", token)
@@ -98,7 +98,7 @@ def kaggle(progress: Progress) -> Credentials:
             f"KAGGLE_KEY, or put its kaggle.json at {path}"
         )
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        progress.say(f"{path}: others on this machine can read your token; chmod 600 mends that")
+        progress.say(f"{path}: others on this machine can read your token; chmod 600 fixes that")
     return _from_kaggle_json(path)
 
 
@@ -107,4 +107,4 @@ def _from_kaggle_json(path: Path) -> Credentials:
         entry = json.loads(path.read_text(encoding="utf-8"))
         return Credentials(str(entry["username"]), str(entry["key"]))
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path}: not a token file of Kaggle; it holds a username and a key") from None
+        raise UsageError(f"{path}: not a Kaggle token file, which has a username and a key") from None

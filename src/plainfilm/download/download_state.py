@@ -1,8 +1,8 @@
-"""What of a raw folder is known to be right, so that going on does not mean reading everything again.
+"""The record of verified files in a raw folder, so that a continued download need not read them again.
 
-`RAW/.plainfilm-download` has one line per finished file: its identity, size, time of change and path. A file
-that has changed since, or whose identity is another now, is not finished. The file beside it is the lock that
-keeps two downloads out of one folder.
+`RAW/.plainfilm-download` has one line per finished file: its identity, size, modification time and path. A
+file that has changed since, or with another identity, is not finished. The lock file beside it keeps two
+downloads out of one folder.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Journal:
         self._lock.release()
 
     def _read(self) -> None:
-        """Takes the whole lines; part of one, left by a process that was killed, is cut off."""
+        """Read the complete lines; an incomplete one, from a killed process, is cut off."""
         content = self._path.read_bytes()
         end = content.rfind(b"\n") + 1
         if end < len(content):
@@ -59,20 +59,20 @@ class Journal:
             self._lines[path] = (identity, size, changed)
 
     def knows(self, item: Item) -> bool:
-        """True where the file of `item` is as it was when it was found right."""
+        """True if the file of `item` is unchanged since its verification."""
         return self._lines.get(item.path) == (item.identity, *_stamp(self._root / item.path))
 
     def knows_unpacked(self, item: Item, folder: str) -> bool:
-        """True where the archive of `item` has become `folder`, which is still there."""
+        """True if the archive of `item` was unpacked to `folder`, which still exists."""
         known = self._lines.get(item.path)
         return known == (item.identity, _UNPACKED, folder) and (self._root / folder).is_dir()
 
     def add(self, item: Item) -> None:
-        """The file of `item` is right."""
+        """Record the file of `item` as verified."""
         self._write(item.path, (item.identity, *_stamp(self._root / item.path)))
 
     def add_unpacked(self, item: Item, folder: str) -> None:
-        """The archive of `item` has become `folder`."""
+        """Record that the archive of `item` was unpacked to `folder`."""
         self._write(item.path, (item.identity, _UNPACKED, folder))
 
     def _write(self, path: str, entry: tuple[str, str, str]) -> None:

@@ -1,4 +1,4 @@
-"""One file to fetch, and how to know that it is the right one."""
+"""One file to download, and its verification."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from plainfilm.errors import DownloadError
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
 _BLOCK = 1 << 20
 RESERVED = ".plainfilm-download"
-"""The name of the journal in a raw folder; no file that is fetched may begin with it."""
+"""The name of the journal in a raw folder; no downloaded file may start with it."""
 
 
 class Address(Protocol):
-    """Where a file lies; a signed address runs out and can be renewed."""
+    """The location of a file; a signed address expires and can be renewed."""
 
     def url(self) -> str:
-        """The address to ask now."""
+        """The present address."""
         ...
 
     def renew(self, refused: str) -> bool:
-        """After `refused` was refused: True where there is a new address to try."""
+        """True if there is a new address to try after the refusal of `refused`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """An address that stays."""
+    """An address that does not change."""
 
     place: str
 
@@ -47,7 +47,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where a file lies in a remote zip archive: bytes `start` to `end` hold its local header and data."""
+    """The position of a file in a remote zip archive: bytes `start` to `end`, its local header and data."""
 
     start: int
     end: int
@@ -57,9 +57,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file below the raw folder: where it comes from and what must be true of it.
+    """A file below the raw folder: its location, size and checksums.
 
-    `path` has forward slashes, `size` is in bytes of the finished file; what is not known is `None`.
+    `path` has forward slashes, `size` is in bytes of the finished file; unknown values are `None`.
     """
 
     path: str
@@ -71,7 +71,7 @@ class Item:
 
     @property
     def identity(self) -> str:
-        """What tells this content from any other, as far as it is known before it is fetched."""
+        """Identifies the content by everything known before the download."""
         if self.sha256:
             return f"sha256:{self.sha256}"
         if self.crc32 is not None:
@@ -80,11 +80,11 @@ class Item:
 
     @property
     def is_checked(self) -> bool:
-        """True where a checksum is known."""
+        """True if a checksum is known."""
         return self.sha256 is not None or self.crc32 is not None
 
     def describes(self, file: Path) -> bool:
-        """True where `file` has this size and this checksum, as far as they are known."""
+        """True if `file` has this size and this checksum, as far as they are known."""
         size = file.stat().st_size
         if self.size is not None and size != self.size:
             return False
@@ -103,17 +103,17 @@ def _crc32(file: Path) -> int:
 
 
 def safe_path(name: str, where: str) -> str:
-    """`name` as a plain relative path; `where` is the list it stands in.
+    """`name` as a plain relative path; `where` names the list that it is from.
 
     Raises:
-        DownloadError: it is absolute, leads out of the folder, or cannot be a file name everywhere.
+        DownloadError: it is absolute, leads out of the folder, or is not a portable file name.
     """
     path = PurePosixPath(name.removeprefix("./"))
     bad = path.is_absolute() or ".." in path.parts or not path.parts or name.endswith("/")
     if bad or path.parts[0].startswith(RESERVED) or _UNSAFE.search(name) or re.match(r"^[A-Za-z]:", name):
         raise DownloadError(
             f"{where}: lists the path {name!r}, which leads out of the folder or is no file name; report it "
-            "to whoever publishes the list"
+            "to the publisher of the list"
         )
     return str(path)
 

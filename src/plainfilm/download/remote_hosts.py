@@ -1,8 +1,8 @@
-"""The three kinds of places that files come from: PhysioNet, Kaggle, and folders anybody may fetch.
+"""The three kinds of hosts: PhysioNet, Kaggle, and public folders.
 
-A `Place` has a client, the list of its files, and words for a refusal. PhysioNet publishes a SHA-256 of every
-file and no sizes; Kaggle gives the whole corpus as one zip archive, whose own directory has sizes and CRC-32;
-the open folders publish nothing, so the archives fetched from there are checked while they are unpacked.
+A `Place` has a client, the list of its files, and explanations of refusals. PhysioNet publishes a SHA-256 of
+every file and no sizes; Kaggle provides the whole corpus as one zip archive, whose directory has sizes and
+CRC-32; public folders publish nothing, so their archives are checked while they are unpacked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plainfilm.download.corpus_index import Corpus, Part, matches
 from plainfilm.download.credentials import Ask
 from plainfilm.download.item import Fixed, Item, join, safe_path
 from plainfilm.download.remote_zip import members
-from plainfilm.download.retry_policy import Pace
+from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.errors import DownloadError
 from plainfilm.progress import SILENT, Progress
 
@@ -33,21 +33,21 @@ _TOTAL = re.compile(r"bytes 0-0/(\d+)")
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach a place: the user's name where it is given, whom to ask for the rest, how patiently."""
+    """The settings of access: the user's name, if given, a prompt for credentials, and the retry policy."""
 
     user: str | None = None
     ask: Ask | None = None
-    pace: Pace = field(default_factory=Pace)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     timeout_s: float = 60.0
     progress: Progress = SILENT
 
 
 @dataclass(frozen=True)
 class Place:
-    """A part of a corpus at its place.
+    """A part of a corpus at its host.
 
-    `refusal` says what a 401 and a 403 mean there, `gigabytes` is about the size of `items` in all, `unpack`
-    says which of them become folders, `sums` is the published list of checksums of a whole release.
+    `refusal` explains a 401 and a 403 of the host, `gigabytes` is the approximate total size of `items`,
+    `unpack` maps archives to folders, `sums` is the published list of checksums of a whole release.
     """
 
     client: Client
@@ -58,7 +58,7 @@ class Place:
     sums: bytes | None = None
 
     def explained(self, error: Refused) -> DownloadError:
-        """A refusal with the way out."""
+        """A refusal with its explanation."""
         return _explained(error, self.refusal)
 
 
@@ -68,7 +68,7 @@ def _explained(error: Refused, refusal: dict[int, str]) -> DownloadError:
 
 
 def agreement_page(part: Part) -> str:
-    """Where the agreement of a part is signed or read: at its owner, also where the files are mirrored."""
+    """The page of a part's agreement: at its owner, even if the files are mirrored."""
     if part.physionet:
         return f"{PHYSIONET[1]}/sign-dua/{part.physionet}/"
     if part.competition:
@@ -77,10 +77,10 @@ def agreement_page(part: Part) -> str:
 
 
 def place(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place:
-    """Opens a part and lists its files; its connections are closed with `stack`.
+    """Open a part and list its files; its connections are closed with `stack`.
 
     Raises:
-        DownloadError: no access (with what to sign), no answer, or a list that cannot be trusted.
+        DownloadError: no access (with the agreement to sign), no answer, or an untrustworthy list.
         UsageError: no credentials.
     """
     opened = (_physionet if part.physionet else _open_folder if part.address else _kaggle)(
@@ -89,7 +89,7 @@ def place(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place
     wanted = tuple(item for item in opened.items if not part.files or matches(part.files, item.path))
     missing = [name for name in part.unpack if not any(item.path == name for item in wanted)]
     if missing:
-        raise DownloadError(f"{agreement_page(part)}: the release has changed, it holds no {missing[0]}")
+        raise DownloadError(f"{agreement_page(part)}: the release has changed and lacks {missing[0]}")
     return replace(opened, items=wanted)
 
 
@@ -97,7 +97,7 @@ def _physionet(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> 
     base = base_address(*PHYSIONET)
     host = urlsplit(base).hostname or ""
     who = credentials.physionet(host, access.user, access.ask)
-    client = stack.enter_context(Client(base, who, pace=access.pace, timeout_s=access.timeout_s))
+    client = stack.enter_context(Client(base, who, retries=access.retries, timeout_s=access.timeout_s))
     refusal = {
         401: f"{host} does not know this user and password, or the account lacks access: sign "
         f"'{corpus.agreement}' at {agreement_page(part)}",
@@ -123,23 +123,23 @@ def sums(listing: bytes, folder: str) -> Iterable[Item]:
     """
     where = f"{shown(folder)}/{SUMS}"
     for number, line in enumerate(listing.decode("utf-8", errors="replace").split("\n"), 1):
-        found = _SUM_LINE.fullmatch(line.rstrip("\r"))
-        if line.strip() and not found:
+        match = _SUM_LINE.fullmatch(line.rstrip("\r"))
+        if line.strip() and not match:
             raise DownloadError(f"{where}: line {number} is no checksum and path; is this PhysioNet?")
-        if found:
-            path = safe_path(found[2], f"{where} line {number}")
-            yield Item(path, Fixed(join(folder, path)), sha256=found[1])
+        if match:
+            path = safe_path(match[2], f"{where} line {number}")
+            yield Item(path, Fixed(join(folder, path)), sha256=match[1])
 
 
 def _open_folder(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place:
     folder = str(part.address)
-    client = stack.enter_context(Client(folder, None, pace=access.pace, timeout_s=access.timeout_s))
+    client = stack.enter_context(Client(folder, None, retries=access.retries, timeout_s=access.timeout_s))
     items = tuple(Item(name, Fixed(join(folder, name))) for name in part.files)
     return Place(client, items, {}, part.gigabytes, part.unpack)
 
 
 class Bundle:
-    """The address of a corpus on Kaggle, which redirects to a signed one that runs out."""
+    """The address of a corpus on Kaggle, which redirects to a signed one that expires."""
 
     def __init__(self, client: Client, api: str) -> None:
         self._client = client
@@ -149,14 +149,14 @@ class Bundle:
 
     def _resolve(self) -> None:
         def attempt() -> tuple[str, str, str]:
-            with self._client.ask(self._api, {"Range": "bytes=0-0"}) as response:
+            with self._client.request(self._api, {"Range": "bytes=0-0"}) as response:
                 headers = response.headers
                 return str(response.url), headers.get("content-range", ""), headers.get("etag", "")
 
-        self._url, extent, etag = self._client.pace.persist(attempt, "the archive could not be asked for")
+        self._url, extent, etag = self._client.retries.run(attempt, "the archive could not be requested")
         total = _TOTAL.fullmatch(extent)
         if total is None:
-            raise DownloadError(f"{shown(self._url)}: the server serves no parts of files")
+            raise DownloadError(f"{shown(self._url)}: the server does not support byte ranges")
         self.size, self.etag = int(total[1]), etag if etag.startswith('"') else None
 
     def url(self) -> str:
@@ -164,7 +164,7 @@ class Bundle:
         return self._url
 
     def renew(self, refused: str) -> bool:
-        """Asks for a new signature, where another thread has not; False where none has been used."""
+        """Request a new signature, unless another thread has; False for an address without one."""
         with self._lock:
             if refused == self._api:
                 return False
@@ -176,7 +176,7 @@ class Bundle:
 def _kaggle(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place:
     base = base_address(*KAGGLE)
     who = credentials.kaggle(access.progress)
-    client = stack.enter_context(Client(base, who, pace=access.pace, timeout_s=access.timeout_s))
+    client = stack.enter_context(Client(base, who, retries=access.retries, timeout_s=access.timeout_s))
     path = f"competitions/data/download-all/{part.competition}"
     if part.dataset:
         path = f"datasets/download/{part.dataset}"
@@ -190,7 +190,7 @@ def _kaggle(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Pla
     except Refused as error:
         raise _explained(error, refusal) from None
     access.progress.say(
-        "Kaggle publishes no checksums: sizes and the CRC-32 of its archive are checked, which finds damage "
-        "and no forgery"
+        "Kaggle publishes no checksums: sizes and the CRC-32 of its archive are checked, which detects "
+        "damage but not forgery"
     )
     return Place(client, items, refusal, part.gigabytes, part.unpack)

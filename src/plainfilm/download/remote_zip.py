@@ -1,7 +1,7 @@
-"""The files inside a zip archive that stays on its server: listed and fetched one by one.
+"""The files of a zip archive on a server: listed and downloaded one by one.
 
 A zip archive ends with a directory of its members (APPNOTE.TXT section 4.3.12), so two or three requests for
-its last bytes give every name, size and CRC-32, and each member is then one request for a range of bytes.
+its last bytes give every name, size and CRC-32; each member is then one request for a range of bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a server, to be read at any place."""
+    """A file on a server, readable at any position."""
 
     def __init__(self, client: Client, address: Address, size: int) -> None:
         super().__init__()
@@ -42,28 +42,30 @@ class RemoteFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves to a place, as in any file."""
+        """Move to a position, as in any file."""
         self._place = offset + (0, self._place, self._size)[whence]
         return self._place
 
     def tell(self) -> int:
-        """The place."""
+        """The position."""
         return self._place
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """The next bytes, in one request."""
+        """Read the next bytes, in one request."""
         wanted = min(len(buffer), self._size - self._place)
         if wanted <= 0:
             return 0
         bounds = {"Range": f"bytes={self._place}-{self._place + wanted - 1}"}
 
         def attempt() -> bytes:
-            with self._client.ask(self._address.url(), bounds) as response:
+            with self._client.request(self._address.url(), bounds) as response:
                 if response.status_code != 206:
-                    raise DownloadError(f"{shown(self._address.url())}: the server serves no parts of files")
+                    raise DownloadError(
+                        f"{shown(self._address.url())}: the server does not support byte ranges"
+                    )
                 return b"".join(response.iter_raw())
 
-        content = self._client.pace.persist(attempt, "the directory of the archive could not be fetched")
+        content = self._client.retries.run(attempt, "the directory of the archive could not be downloaded")
         buffer[: len(content)] = content
         self._place += len(content)
         return len(content)
@@ -73,7 +75,7 @@ def members(client: Client, address: Address, size: int, etag: str | None) -> li
     """The files inside the archive at `address`.
 
     Raises:
-        DownloadError: it is no zip archive, or one whose members cannot be fetched alone.
+        DownloadError: it is no zip archive, or its members cannot be downloaded separately.
     """
     where = shown(address.url())
     try:
@@ -103,7 +105,7 @@ def _item(entry: zipfile.ZipInfo, end: int, address: Address, etag: str | None, 
 
 
 def extract(part: Path, item: Item, final: Path) -> bool:
-    """Writes the file whose local header and data are in `part`; False where its size or CRC-32 is wrong."""
+    """Write the file whose local header and data are in `part`; False if its size or CRC-32 is wrong."""
     crc32 = size = 0
     unpacked = part.with_name(f"{part.name}.file")
     with part.open("rb") as stream, unpacked.open("wb") as out:
@@ -121,7 +123,7 @@ def extract(part: Path, item: Item, final: Path) -> bool:
 
 
 def _contents(stream: BinaryIO, item: Item) -> Iterator[bytes]:
-    """The blocks of a member; nothing, or too few, where it is damaged."""
+    """The blocks of a member; none, or too few, if it is damaged."""
     head = stream.read(_LOCAL_HEADER.size)
     if len(head) < _LOCAL_HEADER.size or head[:4] != b"PK\x03\x04":
         return

@@ -1,7 +1,7 @@
-"""When to try again, and when to stop: shared by all transfers of a run.
+"""The retry policy, shared by all transfers of a run.
 
-Waits double from `first_wait_s` to `longest_wait_s`, with a random part so that many clients do not come
-back together; what a server asks for (`Retry-After`, RFC 9110 section 10.2.3) holds for every transfer.
+Waits double from `first_wait_s` to `longest_wait_s`, with a random part so that many clients do not return
+together; a requested wait (`Retry-After`, RFC 9110 section 10.2.3) applies to every transfer.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from plainfilm.errors import DownloadError
 
 Result = TypeVar("Result")
 
-_LONGEST_ASKED_S = 900.0
-_WORTH_TELLING_S = 3.0
+_LONGEST_REQUESTED_S = 900.0
+_SHORTEST_REPORTED_S = 3.0
 
 
 class Retriable(Exception):
-    """A request that failed in a way that may pass; `wait_s` is what the server asks for, if it does."""
+    """A request that failed temporarily; `wait_s` is the wait requested by the server, if any."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
@@ -32,19 +32,19 @@ class Retriable(Exception):
 
 
 class Exhausted(DownloadError):
-    """A request that failed every time."""
+    """A request that failed on every attempt."""
 
 
 class Stopped(Exception):
-    """The run has ended; a transfer leaves what it has."""
+    """The run has ended; a transfer keeps its bytes."""
 
 
 @dataclass
-class Pace:
-    """How patient a run is.
+class RetryPolicy:
+    """The retries of a run.
 
-    `attempts` are tries in a row without a single new byte; setting `stop` ends every wait and transfer;
-    `say` is told of longer waits.
+    `attempts` is the largest number of attempts in a row without a new byte; setting `stop` ends every wait
+    and transfer; `say` reports longer waits.
     """
 
     attempts: int = 8
@@ -54,13 +54,11 @@ class Pace:
     say: Callable[[str], None] = lambda line: None
     _resume_at: float = 0.0
 
-    def persist(
-        self, attempt: Callable[[], Result], what: str, gained: Callable[[], int] = lambda: 0
-    ) -> Result:
-        """The result of `attempt`, tried again after a `Retriable`; `gained` counts the bytes it has so far.
+    def run(self, attempt: Callable[[], Result], what: str, gained: Callable[[], int] = lambda: 0) -> Result:
+        """The result of `attempt`, retried after a `Retriable`; `gained` counts the bytes received so far.
 
         Raises:
-            Exhausted: every try failed.
+            Exhausted: every attempt failed.
             Stopped: the run has ended.
         """
         failures, before = 0, gained()
@@ -76,7 +74,7 @@ class Pace:
                 self._hold(error, failures)
 
     def wait(self) -> None:
-        """Waits until a server that asked for a pause may be asked again.
+        """Wait until a server that requested a pause accepts requests again.
 
         Raises:
             Stopped: the run has ended.
@@ -88,18 +86,18 @@ class Pace:
         longest = min(self.longest_wait_s, self.first_wait_s * 2 ** (failures - 1))
         wait_s = random.uniform(longest / 2, longest)
         if error.wait_s is not None:
-            wait_s = min(error.wait_s, _LONGEST_ASKED_S)
+            wait_s = min(error.wait_s, _LONGEST_REQUESTED_S)
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
-        if wait_s >= _WORTH_TELLING_S:
+        if wait_s >= _SHORTEST_REPORTED_S:
             self.say(f"{error}; trying again in {wait_s:.0f} s")
         if self.stop.wait(wait_s):
             raise Stopped
 
 
-def asked_wait(retry_after: str | None) -> float | None:
-    """Seconds that a `Retry-After` header asks for, as a number or as a date; `None` where it says nothing.
+def requested_wait(retry_after: str | None) -> float | None:
+    """The seconds of a `Retry-After` header, a number or a date; `None` for any other value.
 
-    >>> asked_wait("120"), asked_wait("Thu, 01 Jan 1970 00:00:00 GMT"), asked_wait("soon")
+    >>> requested_wait("120"), requested_wait("Thu, 01 Jan 1970 00:00:00 GMT"), requested_wait("soon")
     (120.0, 0.0, None)
     """
     if retry_after is None:

@@ -1,4 +1,4 @@
-"""A download from end to end: what is wanted, whether it fits, fetching, checking, unpacking."""
+"""A whole download: selects files, checks the disk space, downloads, verifies and unpacks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from plainfilm.download.corpus_index import Corpus, Part, corpus
 from plainfilm.download.download_state import Journal
 from plainfilm.download.item import Item
 from plainfilm.download.remote_hosts import SUMS, Access, Place, agreement_page, place
-from plainfilm.download.retry_policy import Pace
+from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.download.transfer import Notify, fetch
 from plainfilm.download.unpack import unpack
 from plainfilm.download.worker_pool import Outcome, outcomes
@@ -24,7 +24,7 @@ from plainfilm.errors import DownloadError, UsageError
 from plainfilm.io.files import replacing
 
 MOST_SIZES_ASKED = 200
-"""PhysioNet publishes no sizes; for up to so many files each is asked for, for more there is an estimate."""
+"""PhysioNet publishes no sizes; for up to this many files each is requested, for more it is estimated."""
 
 _SIZES_AT_ONCE = 4
 _GIGABYTE = 1e9
@@ -33,7 +33,7 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Summary:
-    """What a download did. `received` is in bytes; `failed` holds (path, reason); `unpacked` are folders."""
+    """The results of a download. `received` is in bytes; `failed`: (path, reason); `unpacked`: folders."""
 
     source: str
     edition: str
@@ -54,7 +54,7 @@ class Summary:
 
 
 def listing(source: str, edition: str | None, only: Sequence[str], access: Access) -> list[Item]:
-    """What a download would fetch; sizes are filled in where they can be had.
+    """The files that a download would fetch, with sizes if available.
 
     Raises:
         DownloadError, UsageError: as `download`.
@@ -75,15 +75,15 @@ def download(
     recheck: bool = False,
     access: Access | None = None,
 ) -> Summary:
-    """Fetches a corpus into `out` in the layout that the source of that name reads.
+    """Download a corpus into `out` in the layout for the source of that name.
 
-    Files that are there and right are kept (`recheck`: their checksums are computed again), unfinished ones
-    go on, every file is checked before it gets its name. Killed at any moment and called again, it goes on.
+    Existing verified files are kept (`recheck`: their checksums are computed again), unfinished ones are
+    continued, every file is verified before it gets its name. A killed download continues when called again.
 
     Raises:
         UsageError: an unknown source, edition or pattern, or no credentials.
-        DownloadError: no access (with what to sign where), no answer, no room, a list that cannot be trusted.
-            A single file that cannot be had is not raised but told in `Summary.failed`.
+        DownloadError: no access (with the agreement to sign), no answer, no space, an untrustworthy list.
+            A single file that cannot be downloaded is not raised but listed in `Summary.failed`.
     """
     access = access or Access()
     entry = corpus(source)
@@ -91,7 +91,7 @@ def download(
     chosen = edition or next(iter(entry.editions))
     summary = Summary(source, chosen, str(out), entry.agreement)
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{out}: is a file; give a folder")
+        raise UsageError(f"{out}: is a file; name a folder")
     _announce(entry, parts, access)
     with ExitStack() as stack:
         places = _places(entry, parts, only, access, stack)
@@ -114,21 +114,23 @@ def _announce(entry: Corpus, parts: Sequence[Part], access: Access) -> None:
 def _places(
     entry: Corpus, parts: Sequence[Part], only: Sequence[str], access: Access, stack: ExitStack
 ) -> list[Place]:
-    """Every part, with the files that are wanted of it."""
+    """Every part, with its selected files."""
     places = []
     for part in parts:
         opened = place(entry, part, access, stack)
         wanted = tuple(item for item in opened.items if entry.wants(only, item.path))
         share = len(wanted) / max(1, len(opened.items))
-        places.append(_sized(replace(opened, items=wanted, gigabytes=opened.gigabytes * share), access.pace))
+        places.append(
+            _sized(replace(opened, items=wanted, gigabytes=opened.gigabytes * share), access.retries)
+        )
     if not any(each.items for each in places):
         subsets = f" (or one of {', '.join(entry.subsets)})" if entry.subsets else ""
         raise UsageError(f"no file fits {', '.join(map(repr, only))}; --list shows the paths{subsets}")
     return places
 
 
-def _sized(opened: Place, pace: Pace) -> Place:
-    """Asks for the sizes that are not known, where they are few."""
+def _sized(opened: Place, retries: RetryPolicy) -> Place:
+    """Request unknown sizes, if they are few."""
     unknown = [item for item in opened.items if item.size is None]
     if not 0 < len(unknown) <= MOST_SIZES_ASKED:
         return opened
@@ -137,7 +139,7 @@ def _sized(opened: Place, pace: Pace) -> Place:
         return Outcome(replace(item, size=opened.client.size(item.address.url())), "kept")
 
     try:
-        with closing(outcomes(unknown, work, _SIZES_AT_ONCE, pace)) as events:
+        with closing(outcomes(unknown, work, _SIZES_AT_ONCE, retries)) as events:
             sized = {event.item.path: event.item for event in events if isinstance(event, Outcome)}
     except Refused as error:
         raise opened.explained(error) from None
@@ -158,8 +160,8 @@ def _check_room(places: Sequence[Place], out: Path) -> None:
     free = shutil.disk_usage(out).free
     if needed > free:
         raise DownloadError(
-            f"{out}: needs about {needed / _GIGABYTE:.1f} GB and has {free / _GIGABYTE:.1f} GB free; make "
-            "room, choose another folder, or fetch less with --only"
+            f"{out}: needs about {needed / _GIGABYTE:.1f} GB and has {free / _GIGABYTE:.1f} GB free; "
+            "free some space, choose another folder, or download less with --only"
         )
 
 
@@ -184,7 +186,7 @@ def _fetch_all(
     total = sum(item.size or 0 for item in each.items)
     by_size = total > 0 and all(item.size is not None for item in each.items)
     try:
-        with closing(outcomes(each.items, work, workers, access.pace)) as events:
+        with closing(outcomes(each.items, work, workers, access.retries)) as events:
             steps = _megabytes(events, done, total) if by_size else _files(events, done)
             count = math.ceil(total / _MEGABYTE) if by_size else len(each.items)
             for _ in access.progress.track(steps, count, "downloading (MB)" if by_size else "downloading"):
@@ -198,7 +200,7 @@ def _fetch_all(
 
 
 def _files(events: Iterator[int | Outcome], done: list[Outcome]) -> Iterator[None]:
-    """One step per finished file."""
+    """Yield once per finished file."""
     for event in events:
         if isinstance(event, Outcome):
             done.append(event)
@@ -206,7 +208,7 @@ def _files(events: Iterator[int | Outcome], done: list[Outcome]) -> Iterator[Non
 
 
 def _megabytes(events: Iterator[int | Outcome], done: list[Outcome], total: int) -> Iterator[None]:
-    """One step per million bytes; what was there before counts too, what came twice counts once."""
+    """Yield once per million bytes; earlier bytes count too, repeated bytes count once."""
     came, steps, last = 0, 0, math.ceil(total / _MEGABYTE)
     for event in events:
         if isinstance(event, Outcome):
@@ -221,10 +223,10 @@ def _megabytes(events: Iterator[int | Outcome], done: list[Outcome], total: int)
 
 
 def _give_up_with_the_server(done: Sequence[Outcome], workers: int) -> None:
-    """Ends a run in which one file after another gets no answer, each after all its tries."""
+    """End a run in which one file after another fails on all its attempts."""
     recent = done[-2 * workers :]
     if len(recent) == 2 * workers and all(outcome.gave_up for outcome in recent):
-        raise DownloadError(f"{recent[-1].reason}; run the same command later, it goes on where it was")
+        raise DownloadError(f"{recent[-1].reason}; repeat the command later to continue")
 
 
 def _with(summary: Summary, done: Sequence[Outcome]) -> Summary:
@@ -248,14 +250,14 @@ def _with(summary: Summary, done: Sequence[Outcome]) -> Summary:
 def _unpack_all(
     places: Sequence[Place], journal: Journal, out: Path, access: Access, summary: Summary
 ) -> Summary:
-    """Unpacks what a reader cannot look into, and removes the archive, which would be read twice."""
+    """Unpack archives that a reader cannot open, and remove them, as they would be read twice."""
     wanted = [
         (item, each.unpack[item.path]) for each in places for item in each.items if item.path in each.unpack
     ]
     todo = [(item, folder) for item, folder in wanted if not journal.knows_unpacked(item, folder)]
     for item, folder in access.progress.track(todo, len(todo), "unpacking") if todo else ():
         unfinished = unpack(out / item.path, out / folder)
-        journal.add_unpacked(item, folder)  # before the folder has its name: it says nothing without it
+        journal.add_unpacked(item, folder)  # before the folder has its name: without it the entry is void
         unfinished.replace(out / folder)
     for item, _ in wanted:
         (out / item.path).unlink(missing_ok=True)
@@ -265,5 +267,5 @@ def _unpack_all(
 def _disk_trouble(error: OSError, out: Path) -> DownloadError:
     where = error.filename or out
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DownloadError(f"{where}: the disk is full; make room and run the same command, it goes on")
-    return DownloadError(f"{where}: {error.strerror or error}; choose another folder or mend it")
+        return DownloadError(f"{where}: the disk is full; free some space and repeat the command to continue")
+    return DownloadError(f"{where}: {error.strerror or error}; choose another folder or fix this one")

@@ -1,7 +1,7 @@
-"""One file from a server to the disk: resumed where it stopped, checked before it gets its name.
+"""Transfers one file from a server to the disk: resumable, and verified before it gets its name.
 
-`NAME.part` holds what has come so far and `NAME.part.tag` what the server called that version of the file
-(its ETag or date), so that an interrupted file goes on only where it is still the same (RFC 9110, If-Range).
+`NAME.part` holds the received bytes and `NAME.part.tag` the server's version of the file (its ETag or date),
+so that an interrupted transfer resumes only if the file is unchanged (RFC 9110, If-Range).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
 Notify = Callable[[int], None]
-"""Told how many bytes have just come."""
+"""Called with the number of bytes just received."""
 
 _BLOCK = 1 << 20
 _WORTH_A_TAG_BYTES = 8_000_000
@@ -56,13 +56,13 @@ class Partial:
 
     @property
     def sha256(self) -> str:
-        """The checksum of what is there."""
+        """The checksum of the received bytes."""
         return self._digest.hexdigest()
 
     def restart(self, validator: str | None, length: int | None = None) -> None:
-        """Throws away what is there; what comes now is the version that `validator` names.
+        """Discard the received bytes; the next ones are of the version `validator`.
 
-        Its name is written down only for a file worth going on with in another run: `length` is in bytes.
+        The version is stored only for a file large enough to resume in another run: `length` is in bytes.
         """
         self._stream.truncate(0)
         self._stream.seek(0)
@@ -74,7 +74,7 @@ class Partial:
             self._tag.write_text(validator, encoding="latin-1")
 
     def write(self, chunk: bytes) -> None:
-        """The next bytes, on disk (as far as the operating system goes) when this returns."""
+        """Append bytes; they are on disk (as far as the operating system guarantees) on return."""
         self._stream.write(chunk)
         self._stream.flush()
         self._digest.update(chunk)
@@ -83,23 +83,23 @@ class Partial:
         self.longest = max(self.longest, self.length)
 
     def remove(self) -> None:
-        """Leaves nothing behind."""
+        """Remove all files of the transfer."""
         self.path.unlink(missing_ok=True)
         self._tag.unlink(missing_ok=True)
 
     def become(self, final: Path) -> None:
-        """Takes the name of the finished file."""
+        """Rename the part to the finished file."""
         self.path.replace(final)
         self._tag.unlink(missing_ok=True)
 
 
 def fetch(client: Client, item: Item, root: Path, notify: Notify) -> int:
-    """Brings a file below `root`; returns how many bytes came over the network.
+    """Download a file below `root`; return the number of bytes received over the network.
 
-    A file of that name that is not right is taken for the beginning of the right one.
+    An existing incorrect file of that name is treated as the beginning of the correct one.
 
     Raises:
-        DownloadError: no file, no access, no answer, or twice a content that its checksum denies.
+        DownloadError: no file, no access, no answer, or twice a content with a wrong checksum.
         Stopped: the run has ended.
     """
     final = root / item.path
@@ -110,23 +110,23 @@ def fetch(client: Client, item: Item, root: Path, notify: Notify) -> int:
     while complete_and_wrong < 2:
         with partial:
             began = partial.length
-            client.pace.persist(
+            client.retries.run(
                 lambda: _once(client, item, partial, notify), item.path, lambda: partial.longest
             )
-            found = partial.sha256
+            actual = partial.sha256
         if _finish(item, partial, final):
             return partial.received
         partial.remove()
         complete_and_wrong += began == 0
     expected = item.sha256 or f"CRC-32 {item.crc32:08x}" if item.is_checked else f"{item.size} bytes"
     raise DownloadError(
-        f"{item.path}: came twice with a wrong content (published {expected}, got SHA-256 {found}); it was "
-        "removed, so try again later, or report it to whoever publishes it"
+        f"{item.path}: arrived twice with wrong content (published {expected}, got SHA-256 {actual}); it was "
+        "removed, so try again later, or report it to its publisher"
     )
 
 
 def _finish(item: Item, partial: Partial, final: Path) -> bool:
-    """Gives a complete file its name where it is right."""
+    """Give a complete file its name if it is correct."""
     if item.member is not None:
         right = extract(partial.path, item, final)
         if right:
@@ -142,9 +142,9 @@ def _finish(item: Item, partial: Partial, final: Path) -> bool:
 
 
 def _once(client: Client, item: Item, partial: Partial, notify: Notify) -> None:
-    """One request for what is still missing."""
+    """Make one request for the missing bytes."""
     if partial.length and partial.validator is None and not item.is_checked:
-        partial.restart(None)  # nothing could tell whether the rest belongs to it
+        partial.restart(None)  # without a validator, the rest may belong to another version
     start, end = (item.member.start, item.member.end) if item.member else (0, None)
     offset = start + partial.length
     if end is not None and offset >= end:
@@ -157,46 +157,46 @@ def _once(client: Client, item: Item, partial: Partial, notify: Notify) -> None:
             headers["If-Range"] = validator
     url = item.address.url()
     try:
-        with client.ask(url, headers) as response:
+        with client.request(url, headers) as response:
             if _begin(item, partial, response, offset):
                 _receive(client, partial, response, notify)
     except Refused:
         if not item.address.renew(url):
             raise
-        raise Retriable("the signed address has run out") from None
+        raise Retriable("the signed address has expired") from None
 
 
 def _begin(item: Item, partial: Partial, response: httpx2.Response, offset: int) -> bool:
-    """Looks at the head of an answer; False where nothing is missing any more."""
-    found = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
-    first, total = found.groups() if found else (None, None)
+    """Check the headers of a response; False if no bytes are missing."""
+    content_range = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
+    first, total = content_range.groups() if content_range else (None, None)
     if response.status_code == 200:
         if item.member is not None:
             raise DownloadError(
                 f"{item.path}: the server sends the whole archive instead of a part of it; the archive has "
-                "changed (run the same command again) or a proxy ignores ranges"
+                "changed (repeat the command) or a proxy ignores ranges"
             )
         partial.restart(_validator(response), content_length(response))
     elif response.status_code == 416:
         if total == str(partial.length) or (total is None and item.is_checked):
             return False
         partial.restart(None)
-        raise Retriable("the file has another length now")
+        raise Retriable("the length of the file has changed")
     elif first != str(offset):
         partial.restart(None)
-        raise Retriable("another part came than was asked for")
+        raise Retriable("the server sent another range than requested")
     return True
 
 
 def _receive(client: Client, partial: Partial, response: httpx2.Response, notify: Notify) -> None:
-    for chunk in response.iter_raw():  # of whatever size: gathering them would lose some when a line drops
+    for chunk in response.iter_raw():  # of any size: collecting them would lose some on an interruption
         partial.write(chunk)
         notify(len(chunk))
-        if client.pace.stop.is_set():
+        if client.retries.stop.is_set():
             raise Stopped
 
 
 def _validator(response: httpx2.Response) -> str | None:
-    """What If-Range may hold: a strong ETag, else the date of the last change."""
+    """The value for If-Range: a strong ETag, otherwise the modification date."""
     etag = response.headers.get("etag", "")
     return etag if etag.startswith('"') else response.headers.get("last-modified")

@@ -1,4 +1,4 @@
-"""Archives that a reader cannot look into become folders, whole or not at all."""
+"""Unpacks archives that a reader cannot open into folders, atomically."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, E
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpacks a .zip or .tgz beside `folder`, which must not be there; returns what is to be renamed to it.
+    """Unpack a .zip or .tgz beside `folder`, which must not exist; return the folder to be renamed to it.
 
-    A top folder in the archive that is called like `folder` is left out. Only regular files are taken. The
-    archive's CRC-32s are checked to its very end; whatever an earlier, killed run left is thrown away.
+    A top folder of the archive with the name of `folder` is omitted. Only regular files are unpacked. The
+    archive's CRC-32s are checked to the end; remains of an earlier, killed run are removed.
 
     Raises:
-        DownloadError: `folder` is there, or the archive is damaged or holds a path that leads out of it.
+        DownloadError: `folder` exists, or the archive is damaged or has a path that leads out of it.
     """
     if folder.exists():
-        raise DownloadError(f"{folder}: is in the way of unpacking {archive.name}; move it away")
+        raise DownloadError(f"{folder}: exists, but {archive.name} unpacks to it; move it away")
     unfinished = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -40,9 +40,7 @@ def unpack(archive: Path, folder: Path) -> Path:
             _write(stream, unfinished.joinpath(*inner))
     except _DAMAGE as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise DownloadError(
-            f"{archive}: is damaged ({error}); remove it and run the same command again"
-        ) from None
+        raise DownloadError(f"{archive}: is damaged ({error}); remove it and repeat the command") from None
     return unfinished
 
 
@@ -53,7 +51,7 @@ def _write(stream: IO[bytes], path: Path) -> None:
 
 
 def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of every regular file; content must be read before the next is asked for."""
+    """Name and content of every regular file; read the content before advancing."""
     return _of_zip(archive) if archive.suffix == ".zip" else _of_tar(archive)
 
 
@@ -74,7 +72,7 @@ def _of_tar(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 @contextmanager
 def _gunzipped(archive: Path) -> Iterator[gzip.GzipFile]:
-    """A stream that is read to its end on leaving: only there does gzip check its CRC-32."""
+    """A stream that is read to its end on exit: only there does gzip check its CRC-32."""
     with gzip.open(archive, "rb") as stream:
         yield stream
         while stream.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""Several transfers at once, and what they have to tell, in one place."""
+"""Runs several transfers at once and collects their events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from plainfilm.download.client import Refused
 from plainfilm.download.item import Item
-from plainfilm.download.retry_policy import Exhausted, Pace, Stopped
+from plainfilm.download.retry_policy import Exhausted, RetryPolicy, Stopped
 from plainfilm.download.transfer import Notify
 from plainfilm.errors import DownloadError
 
@@ -19,7 +19,7 @@ _FAREWELL_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: `received` is in bytes over the network, `reason` says why it failed."""
+    """The result of one file: `received` is in bytes over the network, `reason` explains a failure."""
 
     item: Item
     state: Literal["fetched", "kept", "failed"]
@@ -32,26 +32,25 @@ Events = Generator["int | Outcome", None, None]
 Work = Callable[[Item, Notify], Outcome]
 
 
-def outcomes(items: Sequence[Item], work: Work, workers: int, pace: Pace) -> Events:
-    """Does `work` on every item with `workers` threads; yields bytes as they come, and every outcome.
+def outcomes(items: Sequence[Item], work: Work, workers: int, retries: RetryPolicy) -> Events:
+    """Do `work` on every item with `workers` threads; yield bytes as they arrive, and every outcome.
 
-    A file that fails is an outcome and the others go on; a refusal, and any error of the disk, ends the run
-    and is raised here. When this generator is left, the threads stop: each after its next bytes, so that what
-    they have is on disk. None is waited for longer than a moment, because one may be listening to a silent
-    server.
+    A failed file is an outcome and the others continue; a refusal, or any error of the disk, ends the run and
+    is raised here. When this generator is closed, the threads stop after their next bytes, which are on disk.
+    It waits for each thread briefly only, because a thread may be waiting for a silent server.
     """
     inbox: SimpleQueue[int | Outcome | Exception] = SimpleQueue()
     todo, taking = iter(items), threading.Lock()
 
     def worker() -> None:
-        while not pace.stop.is_set():
+        while not retries.stop.is_set():
             with taking:
                 item = next(todo, None)
             if item is None:
                 return
             try:
                 inbox.put(_attempt(item, work, inbox.put))
-            except Exception as error:  # it is raised again where the run waits, in the main thread
+            except Exception as error:  # raised again in the main thread
                 inbox.put(error)
 
     threads = [threading.Thread(target=worker, daemon=True) for _ in range(min(workers, len(items)))]
@@ -60,11 +59,11 @@ def outcomes(items: Sequence[Item], work: Work, workers: int, pace: Pace) -> Eve
     try:
         yield from _events(inbox, len(items))
     finally:
-        pace.stop.set()
+        retries.stop.set()
         for thread in threads:
             thread.join(_FAREWELL_S / len(threads))
         if not any(thread.is_alive() for thread in threads):
-            pace.stop.clear()
+            retries.stop.clear()
 
 
 def _attempt(item: Item, work: Work, notify: Notify) -> Outcome:

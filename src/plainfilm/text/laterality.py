@@ -1,7 +1,7 @@
-"""Left and right in words, for films that are mirrored.
+"""Swaps left and right in text, for mirrored films.
 
-Whole words change places and nothing else ("bright" stays), in the letter case they have; so do the Chinese
-characters. Parts of a name count as words wherever no letter stands beside them ("left_lung", "right-sided").
+Only whole words are swapped ("bright" stays), in their letter case, and the Chinese characters. Parts of a
+name count as words if no letter adjoins them ("left_lung", "right-sided").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _SIDE = re.compile(r"(?<![^\W\d_])(?:left|right)(?![^\W\d_])|[左右]", re.IGNOR
 
 
 def mirrored(text: str) -> str:
-    """`text` with left and right in each other's place.
+    """`text` with left and right swapped.
 
     >>> mirrored("Left effusion, bright right apex"), mirrored("RIGHT_LUNG"), mirrored("左側")
     ('Right effusion, bright left apex', 'LEFT_LUNG', '右側')

@@ -1,6 +1,6 @@
-"""Reports whose corpus states the sections: Open-i's XML, ReXrank's JSON, columns of a table.
+"""Reports with sections stated by the corpus: Open-i's XML, ReXrank's JSON, columns of a table.
 
-Which field is which section is data (`header_rules.yaml` has the headers of running text).
+The mapping of fields to sections is data (`header_rules.yaml` has the headers of running text).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BETWEEN = "\n\n"
 
 
 def section_of(header: str) -> str:
-    """The section a field's or column's header names, in any case, or "other".
+    """The section for the header of a field or column, in any case, or "other".
 
     >>> section_of("Report_Findings"), section_of("clinical history"), section_of("summary")
     ('findings', 'indication', 'other')
@@ -30,7 +30,7 @@ def section_of(header: str) -> str:
 
 
 def report_of(parts: Iterable[tuple[str, str]], header_rules: str = "plain") -> Report:
-    """One report of (section name, text) parts; blank parts are left out, and offsets are exact."""
+    """One report from (section name, text) parts; blank parts are left out, and offsets are exact."""
     sections: list[Section] = []
     start = 0
     for name, text in parts:
@@ -62,7 +62,7 @@ def open_i_document(path: Path) -> ElementTree.Element:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise DataError(f"{path}: declares a document type, which no Open-i report does; not read")
+        raise DataError(f"{path}: declares a document type, which Open-i reports lack; not read")
     try:
         return ElementTree.fromstring(data)
     except (ElementTree.ParseError, LookupError, ValueError) as error:  # LookupError: of an unknown encoding
@@ -76,12 +76,12 @@ def open_i_report(root: ElementTree.Element) -> Report:
 
 
 def rexrank_report(entry: Mapping[str, Any], where: str) -> Report:
-    """The report of one study of a ReXrank JSON file: its fields of text that name a section.
+    """The report of one study of a ReXrank JSON file, from its text fields that name a section.
 
-    An entry that has no such field but a "report" is running text.
+    An entry whose only such field is "report" is running text.
 
     Raises:
-        DataError: neither; `where` names the file and study.
+        DataError: there is no such field; `where` names the file and study.
     """
     texts = {name: value for name, value in entry.items() if isinstance(value, str)}
     stated = [(section_of(name), text) for name, text in texts.items() if section_of(name) != "other"]

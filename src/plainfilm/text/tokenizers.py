@@ -1,8 +1,8 @@
-"""One interface to tokenizers: texts in, padded arrays of token ids out.
+"""One interface for tokenizers: texts to padded arrays of token ids.
 
 Built on the `tokenizers` library. A tokenizer is either trained on a collection's own texts (byte-level
-byte-pair encoding: nothing is ever unknown, and training the same texts gives the same file) or read
-from a pretrained model's folder or name.
+byte-pair encoding: no unknown tokens, and the same texts give the same file) or read from the folder or the
+name of a pretrained model.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class Tokenizer:
-    """Turns texts into token ids, each between a start and an end token.
+    """Encodes texts as token ids, each between a start and an end token.
 
-    `vocabulary_size` is one more than the largest id it can give; `max_tokens` counts the special tokens.
+    `vocabulary_size` is one more than the largest id; `max_tokens` includes the special tokens.
     """
 
     def __init__(self, backend: Backend, max_tokens: int, pad_token: str) -> None:
@@ -44,7 +44,7 @@ class Tokenizer:
             raise ModelError(f"tokenizer has no padding token '{pad_token}'")
         special = backend.num_special_tokens_to_add(is_pair=False)
         if max_tokens <= special:
-            raise UsageError(f"max_tokens is {max_tokens}: needs more than the {special} special tokens")
+            raise UsageError(f"max_tokens is {max_tokens}: must exceed the {special} special tokens")
         self.max_tokens = max_tokens
         self.pad_token = pad_token
         self.pad_id = int(pad_id)
@@ -54,18 +54,18 @@ class Tokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """How many rows an embedding table needs."""
+        """The number of rows of an embedding table."""
         return max(self._backend.get_vocab(with_added_tokens=True).values()) + 1
 
     @property
     def start_id(self) -> int | None:
-        """The id that every text begins with, where there is one."""
+        """The id at the start of every text, if there is one."""
         ends = self._backend.encode("").ids
         return ends[0] if len(ends) > 1 else None
 
     @property
     def end_id(self) -> int | None:
-        """The id that every text ends with, where there is one."""
+        """The id at the end of every text, if there is one."""
         ends = self._backend.encode("").ids
         return ends[-1] if ends else None
 
@@ -106,12 +106,12 @@ class Tokenizer:
         return None if place is None else int(place)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of `token_ids` without special tokens; what normalisation folded stays folded."""
+        """The text of `token_ids` without special tokens, after normalisation."""
         return self._backend.decode([int(number) for number in token_ids], skip_special_tokens=True)
 
     @staticmethod
     def train(texts: Iterable[str], vocabulary_size: int = 4096, max_tokens: int = 128) -> Tokenizer:
-        """A tokenizer of at most `vocabulary_size` pieces learned from `texts`; case is folded."""
+        """Train a tokenizer of at most `vocabulary_size` pieces on `texts`; case is folded."""
         backend = Backend(models.BPE(unk_token="[UNK]"))
         backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -148,21 +148,21 @@ class Tokenizer:
         return Tokenizer(backend, max_tokens, pad_token)
 
     def save(self, folder: Path) -> None:
-        """Write the tokenizer's two files into `folder`, which exists."""
+        """Write the tokenizer's two files into the existing `folder`."""
         with replacing(folder / TOKENIZER_FILE) as temporary:
             self._backend.save(str(temporary))
         write_json({"max_tokens": self.max_tokens, "pad_token": self.pad_token}, folder / SETTINGS_FILE)
 
     @staticmethod
     def load(folder: Path) -> Tokenizer:
-        """The tokenizer `save` wrote into `folder`.
+        """Load the tokenizer that `save` wrote into `folder`.
 
         Raises:
             ModelError: a file is missing or damaged.
         """
         for name in (TOKENIZER_FILE, SETTINGS_FILE):
             if not (folder / name).is_file():
-                raise ModelError(f"{folder}: no {name}, so this is not a whole model folder")
+                raise ModelError(f"{folder}: no {name}, so this is no complete model folder")
         settings = read_json(folder / SETTINGS_FILE)
         try:
             max_tokens, pad_token = int(settings["max_tokens"]), str(settings["pad_token"])
@@ -225,7 +225,7 @@ def _pad_token(folder: Path, backend: Backend) -> str:
     for usual in ("[PAD]", "<pad>"):
         if backend.token_to_id(usual) is not None:
             return usual
-    raise ModelError(f"{folder}: no padding token stated in {SETTINGS_FILE} and none of the usual ones known")
+    raise ModelError(f"{folder}: no padding token in {SETTINGS_FILE}, and none of the usual ones in use")
 
 
 def _stated_pad_token(path: Path) -> str | None:

@@ -1,8 +1,8 @@
-"""Translates texts with MarianMT models, sampled so that a text's translation depends on the text alone.
+"""Translates texts with MarianMT models; a sampled translation depends on its text only.
 
 Sampling a batch from one stream of random numbers would make every translation depend on its neighbours.
-Here each text draws from a generator of its own, seeded by the text; the model's arithmetic on a padded
-batch still differs in its last bits, which can only matter where a draw falls on the very edge.
+Here each text has its own generator, seeded by the text; the arithmetic on a padded batch still differs in
+the last bits, which matters only if a random draw falls exactly on a boundary.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from plainfilm.seeding import stable_hash
 
 _UNREADABLE = "cannot be read"
 LONGEST = 256
-"""Tokens of the longest text that is translated, and of the longest translation."""
+"""Largest number of tokens of a text to translate, and of its translation."""
 
 _PARTS = ("config.json", "source.spm", "target.spm", "vocab.json")
 
@@ -34,8 +34,8 @@ _PARTS = ("config.json", "source.spm", "target.spm", "vocab.json")
 class Translator:
     """A MarianMT model (Junczys-Dowmunt et al. 2018, arXiv:1804.00344) and its tokenizer.
 
-    name: what the model is called, without the folder it lies in. fingerprint: identifies weights and
-    vocabulary, 64 hexadecimal digits, however they are stored.
+    name: of the model, without its folder. fingerprint: the SHA-256 digest of weights and vocabulary, in
+    hexadecimal, independent of their storage format.
     """
 
     def __init__(self, model: Any, tokenizer: Any, name: str, into: str | None = None) -> None:
@@ -48,13 +48,13 @@ class Translator:
 
     @staticmethod
     def load(name: str, into: str | None = None) -> Translator:
-        """The model in a folder, or that of a hub name; one not in the local cache is downloaded.
+        """Load the model in a folder or of a hub name, which is downloaded if it is not in the local cache.
 
-        `into` is the language code of a model that knows several, such as cmn_Hant.
+        `into` is the language code for a model that knows several, such as cmn_Hant.
 
         Raises:
-            ModelError: nothing there, another kind of model, or weights that do not fit.
-            UsageError: the model needs to be told its language, or does not know that one.
+            ModelError: no model, another kind of model, or weights that do not fit.
+            UsageError: the model needs a language code, or does not know this one.
             MissingDependency: sentencepiece is not installed.
         """
         model, tokenizer = _locally_or_downloaded(name)
@@ -64,8 +64,8 @@ class Translator:
     def translate(
         self, texts: Sequence[str], *, temperature: float = 1.0, beams: int = 5, seed: int = 0
     ) -> list[str | None]:
-        """A translation of each text, sampled with `beams` beams; `None` where the text or its translation is
-        longer than `LONGEST` tokens. On a processor one thread works, so that its number changes nothing.
+        """A translation of each text, sampled with `beams` beams; `None` if the text or its translation is
+        longer than `LONGEST` tokens. On a CPU, one thread is used, so that the results are reproducible.
         """
         asked = [f"{self._code}{text}" for text in texts]
         lengths = [len(ids) for ids in self._tokenizer(asked).input_ids] if asked else []
@@ -104,7 +104,7 @@ class Translator:
 
 
 class _OwnDraws(TorchFunctionMode):
-    """Makes `torch.multinomial` draw every row from its own generator, by the same race of exponentials."""
+    """Makes `torch.multinomial` draw every row from its own generator, by the same exponential race."""
 
     def __init__(self, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ def _locally_or_downloaded(name: str) -> tuple[Any, Any]:
     folder, what = local_path(name), f"translation model '{name}'"
     lacks = [part for part in _PARTS if folder is not None and not (folder / part).is_file()]
     if lacks:
-        raise ModelError(f"{what}: its folder holds no {lacks[0]}, so that it is no MarianMT model")
+        raise ModelError(f"{what}: its folder lacks {lacks[0]}, so it is no MarianMT model")
     try:
         with quietly():
             return _read(folder or name)
@@ -173,7 +173,7 @@ def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
 
 def _read_tokenizer(name: Path | str, local: bool) -> Any:
     try:
-        import sentencepiece  # noqa: F401 (transformers asks for it much later, in many words)
+        import sentencepiece  # noqa: F401 (transformers would report its absence late and at length)
     except ImportError:
         raise MissingDependency(
             "translation needs sentencepiece, which is not installed; try: pip install 'plainfilm[augment]'"
@@ -191,9 +191,7 @@ def _check_language(name: str, tokenizer: Any, into: str | None) -> None:
     if into is not None and into not in codes:
         raise UsageError(f"{name}: does not translate into '{into}': {nearest(into, codes)}")
     if into is None and len(codes) > 1:
-        raise UsageError(
-            f"{name}: translates into several languages, so say which: {', '.join(sorted(codes))}"
-        )
+        raise UsageError(f"{name}: translates into several languages; choose one: {', '.join(sorted(codes))}")
 
 
 def _fingerprint(model: Any, tokenizer: Any) -> str:
