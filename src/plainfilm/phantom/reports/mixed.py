@@ -131,7 +131,7 @@ def _typed(
     words, text = _words(), ""
     text += choose(pick(words["head"], rng), {}, rng)
     if rng.random() < 0.6:
-        text += choose(pick(words["why"], rng), {}, rng)
+        text += "\n" + choose(pick(words["why"], rng), {}, rng)
     header = str(pick(words["findings"], rng))
     parts = [(header, body, "findings" if header else "other")]
     if header and rng.random() < 0.6:
@@ -140,7 +140,7 @@ def _typed(
     for header, statements, section in parts:
         text += f"\n{header}"
         for statement in dict.fromkeys(statements):
-            if text[-1] not in "\n：。 ":
+            if text[-1] not in "\n。 ":
                 text += " "
             start = len(text)
             text += statement.text
