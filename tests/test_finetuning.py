@@ -144,7 +144,7 @@ def test_a_recipe_of_another_kind_of_model_is_refused(
     labelled: Collection, tiny_model: Path, tmp_path: Path, capsys
 ) -> None:
     recipe = tmp_path / "clip.yaml"
-    recipe.write_text("model: {text: {use: compact}}\nobjective: {use: infonce}\n")
+    recipe.write_text("model: {use: dual_encoder, text: {use: compact}}\nobjective: {use: infonce}\n")
     where = ["--init", str(tiny_model), "--data", str(labelled.path), "--out", str(tmp_path / "out")]
     assert run(["finetune", str(recipe), *where]) == 2
-    assert "finetune: model of kind 'dual_encoder' has no output for observations" in capsys.readouterr().err
+    assert "finetune: model of kind 'dual_encoder' does not predict observations" in capsys.readouterr().err

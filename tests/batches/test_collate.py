@@ -67,7 +67,7 @@ def test_an_item_without_a_text_says_so(collate: Collate) -> None:
 
 def test_labels_make_no_text_keys() -> None:
     states = SimpleNamespace(observations=("Edema",), states=np.array([[1], [-3]], dtype=np.int8))
-    reader = target("labels").open_target(TargetSource(rows=states))
+    reader = target("labels").open_target(TargetSource(rows=states, config=DataConfig()))
     made = Collate(Preprocessing(size=8, channels=1), {"labels": reader})
     items = [
         Item(np.zeros((1, 8, 8), np.uint8), (0,), {"labels": reader.read(n, None)}, n, "") for n in (0, 1)

@@ -115,7 +115,7 @@ def test_of_many_films_at_most_so_many_are_shown(views: Collection) -> None:
 
 
 def test_texts_are_every_usable_sentence(studies: Collection) -> None:
-    texts = list(dataset(studies, None, text="impression").texts())
+    texts = list(dataset(studies, None, text="impression").texts(ItemNeeds(targets=("text",)), "text"))
     assert texts.count("Normal.") == 2  # two films
     assert "XXXX." not in texts
 

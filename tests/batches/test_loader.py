@@ -19,6 +19,8 @@ from plainfilm.collection import Collection
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.text.tokenizers import Tokenizer
 
+TEXT = ItemNeeds(targets=("text",))
+
 
 @pytest.fixture(scope="session")
 def parts(studies: Collection) -> tuple[Dataset, Collate]:
@@ -26,8 +28,8 @@ def parts(studies: Collection) -> tuple[Dataset, Collate]:
     config, preprocessing = DataConfig(text="all"), Preprocessing(size=16, channels=1)
     rows = build_rows([studies], "train", config)
     dataset = Dataset(rows, [studies], [ImageFiles(studies)], config, preprocessing, seed=0)
-    tokenizers = {"text": Tokenizer.train(dataset.texts(), 300, 32)}
-    return dataset, Collate(preprocessing, dataset.readers(ItemNeeds(targets=("text",)), tokenizers))
+    tokenizers = {"text": Tokenizer.train(dataset.texts(TEXT, "text"), 300, 32)}
+    return dataset, Collate(preprocessing, dataset.readers(TEXT, tokenizers))
 
 
 def loader(parts: tuple[Dataset, Collate], **settings: Any) -> Loader:

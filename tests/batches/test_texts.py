@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.labels import NOT_LABELLED, NOT_MENTIONED
 from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.rows import build_rows
@@ -158,7 +158,11 @@ def test_reports_and_labels_train_together(studies: Collection, labelled: Collec
     assert data.rows.observations == ("Effusion", "Hernia", "Nodule")
     assert set(data.rows.states[:4].reshape(-1).tolist()) <= {NOT_LABELLED, NOT_MENTIONED}
     assert drawn(data, "s2") == {"Clear lungs."}
-    assert "An effusion?" in set(data.texts()) > {"Clear lungs.", "No hernia."}
+    assert (
+        "An effusion?"
+        in set(data.texts(ItemNeeds(targets=("text",)), "text"))
+        > {"Clear lungs.", "No hernia."}
+    )
 
 
 def test_a_label_the_pack_lacks_is_named(labelled: Collection, pack: str, tmp_path: Path) -> None:

@@ -74,13 +74,13 @@ def test_a_collection_without_a_table_trains_beside_one_that_has_one(
     settings = {"text": "findings", "paraphrase": 1.0, "paraphrase_by": ["table"]}
     data = dataset([studies, augmented], 0, **settings)
     assert texts_of(data, 0, 0)[0] == "The lungs are clear. Heart size is normal. No effusion."
-    with pytest.raises(DataError, match="make them with `plainfilm augment`"):
+    with pytest.raises(DataError, match="make it with `plainfilm augment`"):
         dataset([studies], 0, **settings).readers(ItemNeeds(targets=("text",)), {"text": NoTokenizer()})
 
 
 def test_a_tokenizer_learns_the_other_words_too(augmented: Collection) -> None:
     data = dataset([augmented], 0, text="findings", paraphrase=0.5, paraphrase_by=["table"])
-    assert set(SAID["No effusion."]) <= set(data.texts())
+    assert set(SAID["No effusion."]) <= set(data.texts(ItemNeeds(targets=("text",)), "text"))
 
 
 def test_each_sentence_finds_its_own_variants(augmented: Collection) -> None:

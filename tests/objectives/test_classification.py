@@ -107,5 +107,5 @@ def test_without_balance_all_weigh_the_same() -> None:
 
 
 def test_a_dual_encoder_is_refused() -> None:
-    with pytest.raises(UsageError, match="model of kind 'dual_encoder' has no output for observations"):
+    with pytest.raises(UsageError, match="model of kind 'dual_encoder' does not predict observations"):
         classification.build(classification.Config(), toy_model())

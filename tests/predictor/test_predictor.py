@@ -7,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import plainfilm
-from plainfilm import predictor as module
 from plainfilm.errors import ImageError, ModelError, UsageError
+from plainfilm.predictor import core
+from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints
 
 
@@ -37,7 +39,7 @@ def test_the_same_call_gives_the_same_bytes(predictor, films):
 
 def test_order_and_batches_do_not_matter(predictor, films, monkeypatch):
     whole = predictor.encode_images(films[:40])
-    monkeypatch.setattr(module, "BATCH_IMAGES", 3)
+    monkeypatch.setattr(core, "BATCH_IMAGES", 3)
     assert predictor.encode_images(films[:40][::-1])[::-1] == pytest.approx(whole, abs=1e-5)
 
 
@@ -51,14 +53,14 @@ def test_films_are_taken_only_a_few_batches_ahead(predictor, films):
     taken = []
     stream = predictor.stream_images(taken.append(film) or film for film in films)
     next(stream)
-    assert len(taken) <= (module.BATCHES_AHEAD + 1) * module.BATCH_IMAGES
+    assert len(taken) <= (core.BATCHES_AHEAD + 1) * core.BATCH_IMAGES
     stream.close()
 
 
 def test_texts_come_back_in_their_order(predictor, monkeypatch):
     texts = ["a much longer text about an effusion of the left side", "short", "of middle length"]
     alone = np.concatenate([predictor.encode_texts([text]) for text in texts])
-    monkeypatch.setattr(module, "SORTED_TEXTS", 2)
+    monkeypatch.setattr(core, "SORTED_TEXTS", 2)
     assert predictor.encode_texts(texts) == pytest.approx(alone, abs=1e-5)
 
 
@@ -80,7 +82,8 @@ def test_a_folder_that_is_not_a_model_is_refused(tmp_path):
 
 
 def test_weights_that_are_not_finite_are_noticed(predictor, monkeypatch):
-    monkeypatch.setattr(predictor._model, "encode_texts", lambda *_: module.torch.full((1, 16), float("nan")))
+    model = predictor._core.model
+    monkeypatch.setattr(model, "encode_texts", lambda *_: torch.full((1, 16), float("nan")))
     with pytest.raises(ModelError, match="not finite"):
         predictor.encode_texts(["a"])
 
@@ -144,8 +147,8 @@ def test_what_nothing_states_is_refused(predictor, films):
 
 def test_a_text_is_encoded_once(predictor, monkeypatch):
     seen = []
-    encode = predictor.encode_texts
-    monkeypatch.setattr(predictor, "encode_texts", lambda texts: seen.extend(texts) or encode(texts))
+    tokens = prompting.stream_texts
+    monkeypatch.setattr(prompting, "stream_texts", lambda own, texts: seen.extend(texts) or tokens(own, texts))
     predictor.prompt_vectors({"A": (["a", "b"], "c"), "B": ("b", ["c", "d"])})
     assert seen == ["a", "b", "c", "d"]
 
@@ -153,10 +156,11 @@ def test_a_text_is_encoded_once(predictor, monkeypatch):
 def test_films_that_cannot_be_read_keep_their_places(predictor, tmp_path, films, monkeypatch):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"junk")
-    monkeypatch.setattr(module, "BATCH_IMAGES", 2)
-    found = list(predictor.stream_each([broken, films[0], films[1], broken]))
+    monkeypatch.setattr(core, "BATCH_IMAGES", 2)
+    given, prompts = [broken, films[0], films[1], broken], {"Effusion": ("effusion", "no effusion")}
+    found = list(predictor.findings(given, prompts))
     assert [isinstance(one, ImageError) for one in found] == [True, False, False, True]
-    assert np.stack(found[1:3]) == pytest.approx(predictor.encode_images(films[:2]), abs=1e-5)
+    assert found[1:3] == list(predictor.findings(films[:2], prompts))
 
 
 def test_decisions_hold_for_their_own_prompts_only_and_come_first(predictor, films, monkeypatch):
@@ -175,9 +179,9 @@ def test_decisions_hold_for_their_own_prompts_only_and_come_first(predictor, fil
 
 def test_features_are_those_the_projection_starts_from(predictor, films):
     [features] = predictor.stream_features(films[:3])
-    assert features.shape == (3, predictor._model.image.features)
-    projected = features @ predictor._model.image_projection.weight.detach().numpy().T
-    projected += predictor._model.image_projection.bias.detach().numpy()
+    assert features.shape == (3, predictor._core.model.image.features)
+    projected = features @ predictor._core.model.image_projection.weight.detach().numpy().T
+    projected += predictor._core.model.image_projection.bias.detach().numpy()
     projected /= np.linalg.norm(projected, axis=1, keepdims=True)
     assert projected == pytest.approx(predictor.encode_images(films[:3]), abs=1e-5)
 

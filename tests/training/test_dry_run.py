@@ -47,13 +47,13 @@ def test_small_shipped_recipes_may_be_cut(name: str) -> None:
 
 
 def test_an_objective_that_the_model_does_not_serve_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="model of kind 'dual_encoder' has no output for observations"):
+    with pytest.raises(UsageError, match="model of kind 'dual_encoder' does not predict observations"):
         dry_run(tiny("objective.use=classification"))
 
 
 @pytest.mark.parametrize("metric", ["validation.metric=auroc_macro", "validation.evaluators=[{use: auroc}]"])
 def test_an_evaluator_that_the_model_does_not_serve_is_refused(metric: str, tiny: Tiny) -> None:
-    with pytest.raises(UsageError, match="evaluator 'auroc': model of kind 'dual_encoder' has no output"):
+    with pytest.raises(UsageError, match="evaluator 'auroc': model of kind 'dual_encoder' does not predict"):
         dry_run(tiny(metric))
 
 

@@ -94,7 +94,8 @@ def test_the_model_reads_films_as_validation_did(tiny: Tiny, collection: Collect
     pixels = open_or_build(collection, 48, [tmp_path / "run" / "cache"])
     for row, film in enumerate(films):
         assert np.array_equal(
-            predictor._square(collection.image_path(film)), fit(pixels.film(row), recipe.preprocessing)
+            predictor._films._prepare(collection.image_path(film)).square,
+            fit(pixels.film(row), recipe.preprocessing),
         )
 
 
@@ -177,7 +178,7 @@ def test_resuming_a_finished_run_changes_nothing(tiny: Tiny, collection: Collect
 def test_taken_folder_is_refused(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match="exists already; go on with --resume"):
+    with pytest.raises(UsageError, match="exists already; continue with --resume"):
         trainer.train(tiny(), [collection], tmp_path / "run")
 
 
@@ -214,7 +215,7 @@ def test_frozen_text_layers_do_not_change(tiny: Tiny, collection: Collection, tm
 
 
 def test_stops_early_and_keeps_the_best(tiny: Tiny, collection: Collection, tmp_path: Path) -> None:
-    overrides = ["training.epochs=9", "training.learning_rate=1.0", "validation.patience=2"]
+    overrides = ["training.epochs=9", "training.learning_rate=10.0", "validation.patience=2"]
     trainer.train(tiny(*overrides, "training.max_grad_norm=0.5"), [collection], tmp_path / "run")
     log = read_log(tmp_path / "run" / "log.jsonl")
     measured = [line for line in log if line["event"] == "validation"]
