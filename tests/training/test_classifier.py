@@ -231,7 +231,7 @@ def test_a_start_that_saw_test_patients_is_refused(first: Path, labelled: Collec
     shutil.copytree(first / "model", tmp_path / "model")
     np.save(tmp_path / "model" / PATIENTS_FILE, patient_keys([(labelled, "test")]))
     start = read_start(tmp_path / "model")
-    with pytest.raises(LeakageError, match="what the model was trained on"):
+    with pytest.raises(LeakageError, match="the training data of the model"):
         trainer.train(start.recipe("finetune-linear", STARTED), [labelled], tmp_path / "run", start=start)
     assert not (tmp_path / "run").exists()
 

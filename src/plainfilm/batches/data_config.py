@@ -18,15 +18,15 @@ class DataConfig(Settings):
 
     text: the rule for the sections that are read. sentences: number of sentences drawn per item, from a
     report or from the prompts for its labels, without replacement and in random order; `None` reads the whole
-    text. min_letters: shorter sentences (a number, a placeholder) are ignored. item: "image" makes every film
-    an item, "study" every study. views: films of other views are left out; `None` takes all. crop_area,
-    rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability of mirroring the films
-    of an item and swapping left and right in its text; off by default, as it moves the heart to the other
-    side. max_films: largest number of films of a study, for objectives that read all. cache: shortest side of
-    the decoded pixels cached on disk; `None` decodes the stored files every time. workers: loading threads; 0
-    loads in the training thread.
+    text. min_letters: shorter sentences (a number, a placeholder) are ignored. item: "image" makes every
+    image an item, "study" every study. views: images of other views are left out; `None` takes all.
+    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability of mirroring
+    the images of an item and swapping left and right in its text; off by default, as it moves the heart to
+    the other side. max_films: largest number of images of a study, for objectives that read all. cache:
+    shortest side of the decoded pixels cached on disk; `None` decodes the stored files every time. workers:
+    loading threads; 0 loads in the training thread.
 
-    For objectives with two views and two texts. pair_views: any two films of a study, or a frontal and a
+    For objectives with two views and two texts. pair_views: any two images of a study, or a frontal and a
     lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
     takes two sections if there are two. shuffle: sentences of a whole text in random order. paraphrase:
     probability of paraphrasing a text; above 0, a section that is used twice is paraphrased the second time,

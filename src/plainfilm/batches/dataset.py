@@ -1,4 +1,4 @@
-"""Loads items: the films and targets of a row, drawn for an epoch or fixed for evaluation.
+"""Loads items: the images and targets of a row, drawn for an epoch or fixed for evaluation.
 
 An item depends on the seed, the epoch and its index only: not on the thread that makes it, the order, or the
 number of processes.
@@ -40,8 +40,8 @@ VIEWS = tuple(View)
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (F, S, S) of F films, grey 0 to 255. projections: of each film, an index into `VIEWS`. values:
-    the value of each target. study: the study's hash. item_id: for messages."""
+    """pixels: (F, S, S) of F images, grey 0 to 255. projections: of each image, an index into `VIEWS`.
+    values: the value of each target. study: the study's hash. item_id: for messages."""
 
     pixels: Square
     projections: tuple[int, ...]
@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ItemNeeds:
-    """The needs of an objective for every item: films and targets."""
+    """The needs of an objective for every item: images and targets."""
 
     films: FilmsPerItem = "one"
     targets: tuple[str, ...] = ()
@@ -61,8 +61,8 @@ class ItemNeeds:
 class Dataset:
     """The items of `rows`.
 
-    With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
-    without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
+    With a `seed`, items are drawn anew every epoch (random images of the study, crops, sentences, prompts);
+    without one they are fixed: `resizing.resize_to`, the first images, the whole text or its first
     `config.sentences`, prompts determined by the item's id.
     """
 

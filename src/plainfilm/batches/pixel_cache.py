@@ -1,13 +1,13 @@
-"""A disk cache of decoded films as 8-bit pixels, which training maps into memory.
+"""A disk cache of decoded images as 8-bit pixels, which training maps into memory.
 
-Decoding dominates loading, and every epoch would decode the same files. The cache holds each film of a
+Decoding dominates loading, and every epoch would decode the same files. The cache holds each image of a
 collection once, at the size that the recipe trains from, in one flat file:
 
     <folder>/pixels-<shortest side>-<digest>.u8
 
-The position of each film follows from the collection's table of images, so the file needs no index. Its name
-has a digest of all stored films: the cache is rebuilt if films change, and kept if labels change. Building is
-parallel and ends in one atomic rename: an existing cache is complete.
+The position of each image follows from the collection's table of images, so the file needs no index. Its name
+has a digest of all stored images: the cache is rebuilt if images change, and kept if labels change. Building
+is parallel and ends in one atomic rename: an existing cache is complete.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SPARE_BYTES = 64 << 20
 """Space left free on the cache's disk."""
 
 _BLOCK = 32
-"""Films that a thread decodes in one task."""
+"""Images that a thread decodes in one task."""
 
 
 class PixelSource(Protocol):
@@ -61,7 +61,7 @@ class ImageFiles:
         self._shortest_side = shortest_side
 
     def film(self, row: int) -> Film:
-        """The film of a row of `images`."""
+        """The image of a row of `images`."""
         path = self._collection.image_path(self._paths[row].as_py())
         try:
             return read_image(path, shortest_side=self._shortest_side).array
@@ -78,14 +78,14 @@ class PixelCache:
         self._pixels = np.memmap(file, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
 
     def film(self, row: int) -> Film:
-        """The film of a row of `images`, read only."""
+        """The image of a row of `images`, read only."""
         height, width = self._shapes[row]
         stop = int(self._ends[row])
         return np.asarray(self._pixels[stop - height * width : stop]).reshape(height, width)
 
 
 def cache_shapes(collection: Collection, size: int) -> NDArray[np.int64]:
-    """(N, 2) height and width of every film with its shortest side reduced to `size`."""
+    """(N, 2) height and width of every image with its shortest side reduced to `size`."""
     images = collection.table("images")
     stored = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
     reduced = [reduced_size(shape, size) for shape in stored]
@@ -103,7 +103,7 @@ def open_or_build(
     """The cache of `collection` at `size`, in the first of `folders` that has it or has room for it.
 
     Raises:
-        DataError: no folder is writable and has room. CollectionError: a film does not decode.
+        DataError: no folder is writable and has room. CollectionError: an image does not decode.
     """
     collection.require_pixels()
     shapes = cache_shapes(collection, size)

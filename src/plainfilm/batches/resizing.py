@@ -1,7 +1,7 @@
-"""Resizes films to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
+"""Resizes images to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
 
 A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black margins) and resizing.
-`resize_to` applies them to a film, `input_geometry` to coordinates, so that boxes and pixels agree.
+`resize_to` applies them to an image, `input_geometry` to coordinates, so that boxes and pixels agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from plainfilm.io.preprocessing import Preprocessing, Resampling
 
 @dataclass(frozen=True)
 class _Axes:
-    """The map of a point (x, y) of a film by some steps: `x * scale_x + offset_x`, likewise y."""
+    """The map of a point (x, y) of an image by some steps: `x * scale_x + offset_x`, likewise y."""
 
     scale_x: float = 1.0
     scale_y: float = 1.0
@@ -30,7 +30,7 @@ class _Axes:
 
 @dataclass(frozen=True)
 class _Window:
-    """A rectangle of whole pixels, black outside the film."""
+    """A rectangle of whole pixels, black outside the image."""
 
     left: int
     top: int
@@ -40,7 +40,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Scaling:
-    """The part `box` (x0, y0, x1, y1) of a film, resized."""
+    """The part `box` (x0, y0, x1, y1) of an image, resized."""
 
     width: int
     height: int
@@ -75,7 +75,7 @@ def resize_to(film: Film, preprocessing: Preprocessing) -> Square:
 
 
 def input_geometry(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
-    """The map of coordinates of a film of this size by `resize_to`."""
+    """The map of coordinates of an image of this size by `resize_to`."""
     axes = _Axes()
     for step in _steps(width, height, preprocessing):
         if isinstance(step, _Window):
@@ -91,7 +91,7 @@ def input_geometry(width: int, height: int, preprocessing: Preprocessing) -> Geo
 
 
 def pad_to_square(array: Film) -> Film:
-    """Centre a film (H, W) in a black square of its longer side."""
+    """Centre an image (H, W) in a black square of its longer side."""
     height, width = array.shape
     if height == width:
         return array
@@ -134,7 +134,7 @@ def _whole(width: int, height: int, wide: int, high: int, how: Resampling) -> _S
 
 
 def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """(width, height) of the whole film after scaling; the other side is rounded down, as in torchvision and
+    """(width, height) of the whole image after scaling; the other side is rounded down, as in torchvision and
     transformers."""
     side = preprocessing.side
     if preprocessing.fit == "squash":
@@ -145,7 +145,7 @@ def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple
 
 
 def _squared(width: int, height: int, preprocessing: Preprocessing) -> _Steps:
-    """The step that makes a film square if it is not."""
+    """The step that makes an image square if it is not."""
     if width == height or preprocessing.fit == "squash":
         return ()
     if preprocessing.fit == "pad":
@@ -193,7 +193,7 @@ def _moved(before: _Axes, x: float, y: float, right: float, down: float) -> _Axe
 
 
 def stretched(film: Film) -> Film:
-    """Stretch the grey values of a film to 0 to 255."""
+    """Stretch the grey values of an image to 0 to 255."""
     low = int(film.min())
     spread = (film.astype(np.float64) - low) / max(1, int(film.max()) - low) * 255
     stretched: NDArray[np.uint8] = spread.astype(np.uint8)  # rounds down, as the published code does

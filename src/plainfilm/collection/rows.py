@@ -23,7 +23,7 @@ from plainfilm.types import Box, Image, Label, Report, State, Study
 
 BOX_KINDS = ("observation", "region", "phrase")
 _ONE_SHAPE = 0.02
-"""Largest difference of proportions between two sizes of one film, from rounding."""
+"""Largest difference of proportions between two sizes of one image, from rounding."""
 _STATES = frozenset(State)
 
 
@@ -83,7 +83,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
-    # Tables describe the film as published, of which the file may be a reduced copy.
+    # Tables describe the image as published, of which the file may be a reduced copy.
     published = image.width or pixels.original_width
     stated = image.spacing_mm * published / width if image.spacing_mm else None
     waves = spectrum(pixels.array)
@@ -148,7 +148,7 @@ def _add_image(
 class _Frames:
     """The (width, height) of the image of the boxes, and of the stored image; either may be unknown.
 
-    The boxes of a film that was reduced before publication are in the pixels stated in its tables.
+    The boxes of an image that was reduced before publication are in the pixels stated in its tables.
     """
 
     boxes: tuple[int, int] | None

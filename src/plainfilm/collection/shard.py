@@ -61,7 +61,7 @@ class PrepareConfig:
 
     @property
     def studies_per_shard(self) -> int:
-        """Few studies with films, to keep every process busy; many with rows of tables, which are fast."""
+        """Few studies with images, to keep every process busy; many with rows of tables, which are fast."""
         return STUDIES_WITHOUT_FILMS if self.tables_only else STUDIES_WITH_FILMS
 
     @property
@@ -116,8 +116,8 @@ def _files(study: Study, order: PrepareConfig) -> list[Path]:
 def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
     """Write the images and the part of a shard, or reuse an existing part.
 
-    A film that crashes its decoder ends the process. With `is_careful` every film is opened in a process of
-    its own, and such a film is rejected; the part is otherwise the same.
+    An image that crashes its decoder ends the process. With `is_careful` every image is opened in a process
+    of its own, and such an image is rejected; the part is otherwise the same.
 
     Raises:
         DataError: a file cannot be written.

@@ -100,7 +100,7 @@ class RunFolder:
     def claim(self, recipe: Recipe, collections: Sequence[Collection]) -> None:
         """Make the folder a run of `recipe`, and remove incomplete files of a killed process.
 
-        A run that stopped before its first step begins anew; decoded films are kept.
+        A run that stopped before its first step begins anew; decoded images are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         begun = [self.tokenizers, self.log] if self._has_no_step() else []

@@ -107,7 +107,7 @@ class Data:
 
 
 def build_data(recipe: Recipe, collections: Sequence[Collection], run: Path, progress: Progress) -> Data:
-    """Build both datasets; decode the films into a cache if the recipe sets one."""
+    """Build both datasets; decode the images into a cache if the recipe sets one."""
     splits = {split for c in collections for split in c.table("studies")["split"].to_pylist()}
     splits &= {"train", "validation"}
     rows = {

@@ -87,7 +87,7 @@ def _accelerator(recipe: Recipe, folder: RunFolder) -> Accelerator:
         cpu=not torch.cuda.is_available(),
         mixed_precision="no",
         log_with=list(recipe.trackers) or None,
-        # The others wait while one process decodes the films, which takes hours for the largest corpora.
+        # The others wait while one process decodes the images, which takes hours for the largest corpora.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))],
         project_config=ProjectConfiguration(str(folder.path), logging_dir=str(folder.path / "trackers")),
     )

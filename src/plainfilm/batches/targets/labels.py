@@ -41,7 +41,7 @@ class LabelReader:
         return states
 
     def move(self, value: States, films: ItemFilms) -> States:
-        """Swap the states of left and right on a mirrored film; observations without a counterpart become
+        """Swap the states of left and right on a mirrored image; observations without a counterpart become
         unknown."""
         if not films.mirrored:
             return value
@@ -55,7 +55,7 @@ class LabelReader:
 
 
 def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:
-    """The source of each column of a mirrored film; an index past the last if there is none."""
+    """The source of each column of a mirrored image; an index past the last if there is none."""
     places = {name: place for place, name in enumerate(observations)}
     return np.array([places.get(mirrored(name), len(places)) for name in observations], dtype=np.int64)
 
