@@ -61,7 +61,7 @@ def test_search_goes_through_the_bank(bank):
 
 
 def test_a_query_of_another_dimension_is_refused(bank):
-    with pytest.raises(DataError, match="holds vectors of 2 numbers, the query has 3"):
+    with pytest.raises(DataError, match="holds vectors of 2 numbers, but the query has 3"):
         bank.search(np.zeros((1, 3), np.float32), 2)
 
 

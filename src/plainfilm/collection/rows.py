@@ -28,7 +28,7 @@ _STATES = frozenset(State)
 
 
 @dataclass
-class Rows:
+class TableRows:
     """Rows of every table, in the order they were added."""
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Rows:
 
 
 def add_study(
-    study: Study, rows: Rows, store: Callable[[Image], dict[str, Any]], shown: Callable[[Path], str]
+    study: Study, rows: TableRows, store: Callable[[Image], dict[str, Any]], shown: Callable[[Path], str]
 ) -> None:
     """Add a study with its images, texts, labels and boxes; nothing if no part of it is usable.
 
@@ -119,7 +119,7 @@ def stated_image(image: Image, size: int) -> dict[str, Any]:
 def _add_image(
     image: Image,
     study: Study,
-    rows: Rows,
+    rows: TableRows,
     store: Callable[[Image], dict[str, Any]],
     shown: Callable[[Path], str],
 ) -> bool:
@@ -174,7 +174,7 @@ def _pair(size: tuple[int | None, int | None]) -> tuple[int, int] | None:
     return (size[0], size[1]) if size[0] and size[1] else None
 
 
-def _add_box(box: Box, image: Image, frames: _Frames, rows: Rows, place: tuple[str, str]) -> None:
+def _add_box(box: Box, image: Image, frames: _Frames, rows: TableRows, place: tuple[str, str]) -> None:
     reason = _box_fault(box, frames)
     if reason:
         path, study_id = place
@@ -215,7 +215,7 @@ def _box_fault(box: Box, frames: _Frames) -> str | None:
     return None
 
 
-def _add_report(study: Study, rows: Rows) -> str | None:
+def _add_report(study: Study, rows: TableRows) -> str | None:
     """Add sections and sentences; return the indication."""
     report = study.report
     assert report is not None
@@ -248,7 +248,7 @@ def _add_report(study: Study, rows: Rows) -> str | None:
     return next(indications, None)
 
 
-def _add_labels(target: str, target_id: str, labels: Iterable[Label], rows: Rows, study_id: str) -> None:
+def _add_labels(target: str, target_id: str, labels: Iterable[Label], rows: TableRows, study_id: str) -> None:
     for label in labels:
         if label.state not in _STATES or not label.observation:
             reason = f"label '{label.observation}' of {target} {target_id} has state {label.state!r}"

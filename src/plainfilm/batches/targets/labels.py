@@ -26,7 +26,7 @@ class Labels(RowWise):
     states: Tensor
 
 
-class LabelReader:
+class LabelTargetReader:
     """Reads the states that `rows` hold."""
 
     def __init__(self, source: TargetSource) -> None:
@@ -60,9 +60,9 @@ def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:
     return np.array([places.get(mirrored(name), len(places)) for name in observations], dtype=np.int64)
 
 
-def open_target(source: TargetSource) -> LabelReader:
+def open_target(source: TargetSource) -> LabelTargetReader:
     """A reader of the states of `source.rows`."""
-    return LabelReader(source)
+    return LabelTargetReader(source)
 
 
 def example(items: int, source: TargetSource) -> Labels:
