@@ -94,7 +94,7 @@ def test_an_interrupted_rewrite_is_not_a_bank(bank):
 def test_another_format_version_says_so(bank):
     meta = json.loads((bank.path / "bank.json").read_text())
     (bank.path / "bank.json").write_text(json.dumps({**meta, "format_version": 99}))
-    with pytest.raises(DataError, match="bank format 99, this Plainfilm reads 1"):
+    with pytest.raises(DataError, match="bank format 99, but this Plainfilm reads 1"):
         Bank.open(bank.path)
 
 
