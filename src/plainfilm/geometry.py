@@ -1,4 +1,4 @@
-"""Boxes, and the map of a film's pixels to a model's input. Function names contain the box formats."""
+"""Boxes, and the map of an image's pixels to a model's input. Function names contain the box formats."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def box_iou_xyxy(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The map of a film's pixels to the square input of a model.
+    """The map of an image's pixels to the square input of a model.
 
-    The film is padded, rotated, cropped, scaled and mirrored, in this order. Coordinates are those of pixel
+    The image is padded, rotated, cropped, scaled and mirrored, in this order. Coordinates are those of pixel
     edges: the first pixel reaches from 0 to 1, its centre is at 0.5.
 
     film: width and height in pixels. size: side of the square in pixels. box: (left, top, right, bottom) in
-    the padded film, the part that becomes the square. padding: black columns and rows before the film. angle:
-    degrees counter-clockwise about the centre of the box. mirrored: whether left and right are swapped.
+    the padded image, the part that becomes the square. padding: black columns and rows before the image.
+    angle: degrees counter-clockwise about the centre of the box. mirrored: whether left and right are
+    swapped.
     """
 
     film: tuple[int, int]
@@ -77,7 +78,7 @@ class Geometry:
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """(3, 3): maps (x, y, 1) of the film to (x, y, 1) of the square."""
+        """(3, 3): maps (x, y, 1) of the image to (x, y, 1) of the square."""
         left, top, right, bottom = self.box
         middle = ((left + right) / 2, (top + bottom) / 2)
         turn = math.radians(self.angle)
@@ -90,22 +91,22 @@ class Geometry:
         return flip @ scale @ _shift(-left, -top) @ turned @ padded
 
     def boxes_to_square(self, boxes_xyxy: Boxes) -> Boxes:
-        """Convert boxes (N, 4) from pixels of the film to pixels of the square, clipped to it; a box wholly
+        """Convert boxes (N, 4) from pixels of the image to pixels of the square, clipped to it; a box wholly
         outside gets zero area."""
         return clip_boxes_xyxy(_moved(boxes_xyxy, self.matrix), (self.size, self.size))
 
     def boxes_to_film(self, boxes_xyxy: Boxes) -> Boxes:
-        """Convert boxes (N, 4) from pixels of the square to pixels of the film, clipped to it."""
+        """Convert boxes (N, 4) from pixels of the square to pixels of the image, clipped to it."""
         return clip_boxes_xyxy(_moved(boxes_xyxy, np.linalg.inv(self.matrix).astype(np.float64)), self.film)
 
     def visible(self, boxes_xyxy: Boxes) -> NDArray[np.float64]:
-        """(N,) the share, 0 to 1, of each box of the film inside the square."""
+        """(N,) the share, 0 to 1, of each box of the image inside the square."""
         whole = box_area_xyxy(_moved(boxes_xyxy, self.matrix))
         kept = box_area_xyxy(self.boxes_to_square(boxes_xyxy))
         return np.divide(kept, whole, out=np.zeros_like(kept), where=whole > 0)
 
     def of_larger(self, width: int, height: int) -> Geometry:
-        """The geometry of the same film before it was scaled from (`width`, `height`) to `film`; exact if
+        """The geometry of the same image before it was scaled from (`width`, `height`) to `film`; exact if
         both sides were scaled by the same factor."""
         return _Scaled(
             (width, height), self.size, self.box, self.padding, self.angle, self.mirrored, self.film
@@ -114,13 +115,13 @@ class Geometry:
 
 @dataclass(frozen=True)
 class _Scaled(Geometry):
-    """A geometry whose film is first scaled to `scaled`."""
+    """A geometry whose image is first scaled to `scaled`."""
 
     scaled: tuple[int, int] = (1, 1)
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
-        """(3, 3): maps (x, y, 1) of the film to (x, y, 1) of the square."""
+        """(3, 3): maps (x, y, 1) of the image to (x, y, 1) of the square."""
         inner = Geometry(self.scaled, self.size, self.box, self.padding, self.angle, self.mirrored)
         factors = [small / large for small, large in zip(self.scaled, self.film, strict=True)]
         return inner.matrix @ np.diag([*factors, 1.0])

@@ -22,7 +22,7 @@ class View(StrEnum):
 
     @property
     def is_frontal(self) -> bool:
-        """True for PA, AP and AP supine films."""
+        """True for PA, AP and AP supine images."""
         return self in (View.PA, View.AP, View.AP_SUPINE)
 
 
@@ -145,7 +145,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Study:
-    """One examination: its films, its report, and facts about the patient.
+    """One examination: its images, its report, and facts about the patient.
 
     `split` is one of `SPLITS` if the corpus states it and `None` otherwise. `order` sorts the studies of one
     patient in time (any increasing number). `age` is in years, `sex` is "F" or "M". `files` are the files

@@ -61,7 +61,7 @@ def test_search_goes_through_the_bank(bank):
 
 
 def test_a_query_of_another_dimension_is_refused(bank):
-    with pytest.raises(DataError, match="holds vectors of 2 numbers, the query has 3"):
+    with pytest.raises(DataError, match="holds vectors of 2 numbers, but the query has 3"):
         bank.search(np.zeros((1, 3), np.float32), 2)
 
 
@@ -94,7 +94,7 @@ def test_an_interrupted_rewrite_is_not_a_bank(bank):
 def test_another_format_version_says_so(bank):
     meta = json.loads((bank.path / "bank.json").read_text())
     (bank.path / "bank.json").write_text(json.dumps({**meta, "format_version": 99}))
-    with pytest.raises(DataError, match="bank format 99, this Plainfilm reads 1"):
+    with pytest.raises(DataError, match="bank format 99, but this Plainfilm reads 1"):
         Bank.open(bank.path)
 
 

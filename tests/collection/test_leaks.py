@@ -35,7 +35,7 @@ def test_disjoint_patients_pass(collection: Collection) -> None:
 def test_patients_a_model_has_seen_are_found_by_their_keys(collection: Collection) -> None:
     keys = patient_keys([(collection, "train")])
     assert len(keys) == 2
-    with pytest.raises(LeakageError, match=r"what the model was trained on and films:test \(patient0\)"):
+    with pytest.raises(LeakageError, match=r"the training data of the model and films:test \(patient0\)"):
         check_unseen(keys, [(collection, "test")])
 
 

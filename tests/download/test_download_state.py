@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plainfilm.download.download_state import Journal
+from plainfilm.download.download_state import DownloadState
 from plainfilm.download.item import RESERVED, Fixed, Item
 
 ITEM = Item("a/film.jpg", Fixed("https://host/film.jpg"), sha256="0" * 64)
@@ -11,14 +11,14 @@ ITEM = Item("a/film.jpg", Fixed("https://host/film.jpg"), sha256="0" * 64)
 def write(raw: Path) -> None:
     (raw / "a").mkdir(parents=True)
     (raw / "a" / "film.jpg").write_bytes(b"film")
-    with Journal(raw) as journal:
+    with DownloadState(raw) as journal:
         assert not journal.knows(ITEM)
         journal.add(ITEM)
 
 
 def test_a_file_is_known_until_it_changes(tmp_path: Path) -> None:
     write(tmp_path)
-    with Journal(tmp_path) as journal:
+    with DownloadState(tmp_path) as journal:
         assert journal.knows(ITEM)
         (tmp_path / "a" / "film.jpg").write_bytes(b"other")
         assert not journal.knows(ITEM)
@@ -26,7 +26,7 @@ def test_a_file_is_known_until_it_changes(tmp_path: Path) -> None:
 
 def test_another_release_of_a_file_is_not_known(tmp_path: Path) -> None:
     write(tmp_path)
-    with Journal(tmp_path) as journal:
+    with DownloadState(tmp_path) as journal:
         assert not journal.knows(Item(ITEM.path, ITEM.address, sha256="1" * 64))
 
 
@@ -35,7 +35,7 @@ def test_a_line_that_was_cut_off_is_forgotten(tmp_path: Path) -> None:
     file = tmp_path / RESERVED
     whole = file.read_bytes()
     file.write_bytes(whole + b"sha256:11\t4")
-    with Journal(tmp_path) as journal:
+    with DownloadState(tmp_path) as journal:
         assert journal.knows(ITEM)
         journal.add(ITEM)
     assert file.read_bytes() == whole * 2

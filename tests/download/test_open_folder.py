@@ -75,7 +75,7 @@ def test_killed_before_the_folder_has_its_name_it_unpacks_again(
     server: Server, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("plainfilm.download.download_state.Journal.add_unpacked", _killed)
+        patch.setattr("plainfilm.download.download_state.DownloadState.add_unpacked", _killed)
         with pytest.raises(KeyboardInterrupt):
             fetch("openi")
     assert fetch("openi").kept == 1

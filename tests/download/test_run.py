@@ -170,9 +170,12 @@ def test_the_target_is_no_file(server: Server, fetch: Fetch, tmp_path: Path) -> 
 
 
 def test_two_downloads_do_not_share_a_folder(server: Server, fetch: Fetch, tmp_path: Path) -> None:
-    from plainfilm.download.download_state import Journal
+    from plainfilm.download.download_state import DownloadState
 
-    with Journal(tmp_path / "raw"), pytest.raises(DownloadError, match="another download is writing there"):
+    with (
+        DownloadState(tmp_path / "raw"),
+        pytest.raises(DownloadError, match="another download is writing there"),
+    ):
         fetch()
 
 

@@ -148,7 +148,9 @@ def test_what_nothing_states_is_refused(predictor, films):
 def test_a_text_is_encoded_once(predictor, monkeypatch):
     seen = []
     tokens = prompting.stream_texts
-    monkeypatch.setattr(prompting, "stream_texts", lambda own, texts: seen.extend(texts) or tokens(own, texts))
+    monkeypatch.setattr(
+        prompting, "stream_texts", lambda own, texts: seen.extend(texts) or tokens(own, texts)
+    )
     predictor.prompt_vectors({"A": (["a", "b"], "c"), "B": ("b", ["c", "d"])})
     assert seen == ["a", "b", "c", "d"]
 

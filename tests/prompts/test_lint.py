@@ -34,7 +34,7 @@ def test_shipped_packs_are_clean(name: str) -> None:
         ("  A: {positive: [a, A.], negative: [b]}", "duplicate: A, positive: 'A.' occurs twice"),
         (
             "  A: {positive: [a], negative: [A.]}",
-            "duplicate: A, negative: 'A.' stands also under A, positive",
+            "duplicate: A, negative: 'A.' occurs also under A, positive",
         ),
         ("  A: {positive: [a], negative: [b], implies: [C]}", "unknown: A implies names 'C'"),
         ("  A: {positive: [a], negative: [b], labelled_as: C}", "unknown: A: labelled_as 'C' is in no"),

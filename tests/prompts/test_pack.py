@@ -132,7 +132,7 @@ def test_fixed_negatives_depend_on_the_study_alone(cxr: PromptPack) -> None:
 
 def test_nothing_known_is_nothing_to_say(cxr: PromptPack) -> None:
     assert not cxr.covers({})
-    with pytest.raises(DataError, match="nothing is known"):
+    with pytest.raises(DataError, match="without known states"):
         cxr.report({}, generator(0))
 
 

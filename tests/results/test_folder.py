@@ -35,7 +35,7 @@ def test_raw_tables_are_read_back(folder, results):
 
 def test_figures_are_drawn(folder):
     names = {path.name for path in (folder / "figures").iterdir()}
-    assert {"f1_per_observation_image_sentence.png", "how_deep_one_must_look.png"} <= names
+    assert {"f1_per_observation_image_sentence.png", "rank_of_the_first_own_item.png"} <= names
 
 
 def test_writing_again_gives_the_same_bytes(folder, results, tmp_path):

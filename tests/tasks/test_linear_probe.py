@@ -211,5 +211,5 @@ def test_patients_the_model_was_trained_on_may_be_trained_on_but_not_asked_about
     model.trained_patients = patient_keys([(small_world, "train")])
     assert evaluate(model, small_world, untrained=False).n == 32
     model.trained_patients = patient_keys([(small_world, "test")])
-    with pytest.raises(LeakageError, match="what the model was trained on"):
+    with pytest.raises(LeakageError, match="the training data of the model"):
         evaluate(model, small_world)

@@ -161,7 +161,7 @@ def test_patients_on_both_sides_are_refused(real, small_world, monkeypatch):
 def test_patients_the_model_was_trained_on_are_refused(real, small_world, monkeypatch):
     keys = patient_keys([(small_world, "test")])
     monkeypatch.setattr(real, "trained_patients", keys, raising=False)
-    with pytest.raises(LeakageError, match="what the model was trained on"):
+    with pytest.raises(LeakageError, match="the training data of the model"):
         evaluate(real, small_world)
 
 

@@ -172,7 +172,7 @@ def test_all_studies_are_refused_where_the_model_was_trained_on_some(real, held_
     from plainfilm.collection.leaks import patient_keys
 
     trained = patient_keys([(held_out, "test")])[:3]
-    with pytest.raises(LeakageError, match="3 patients are in both what the model was trained on"):
+    with pytest.raises(LeakageError, match="3 patients are in both the training data of the model"):
         evaluate(Guessing(real, trained), held_out, split="all")
 
 

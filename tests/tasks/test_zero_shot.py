@@ -208,7 +208,7 @@ def test_what_cannot_be_evaluated_is_refused(evaluate, real, small_world, settin
 
 def test_patients_the_model_was_trained_on_are_refused(evaluate, real, small_world, monkeypatch):
     monkeypatch.setattr(real, "trained_patients", patient_keys([(small_world, "test")]))
-    with pytest.raises(LeakageError, match="what the model was trained on"):
+    with pytest.raises(LeakageError, match="the training data of the model"):
         evaluate(real, small_world)
 
 

@@ -1,4 +1,4 @@
-"""Embeds the films, sentences or reports of a collection for `plainfilm embed`."""
+"""Embeds the images, sentences or reports of a collection for `plainfilm embed`."""
 
 from __future__ import annotations
 

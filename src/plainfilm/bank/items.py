@@ -1,4 +1,4 @@
-"""Items of banks: the films, sentences or reports of collections, with distinct texts.
+"""Items of banks: the images, sentences or reports of collections, with distinct texts.
 
 Radiologists repeat themselves: half of a corpus' sentences are a few hundred texts. Texts that differ only in
 case and white space are one item, which keeps its first origin, its number of occurrences and (`members`)
@@ -50,7 +50,7 @@ class Items:
 class ItemFilter:
     """The selected part of the collections: a split (`None`: all), views (`None`: all), and a text rule.
 
-    first_film: only the first film of a study.
+    first_film: only the first image of a study.
     """
 
     split: str | None = None
@@ -80,7 +80,7 @@ def gather(
 def _part(
     collection: Collection, place: int, what: ItemKind, choice: ItemFilter, labels: Labels | None
 ) -> tuple[pd.DataFrame, States | None]:
-    """One row per film, sentence or report, including repeated texts, with its states."""
+    """One row per image, sentence or report, including repeated texts, with its states."""
     studies = collection.frame("studies")
     if choice.split is not None:
         studies = studies[studies["split"] == choice.split]

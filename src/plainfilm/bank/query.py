@@ -21,7 +21,7 @@ def ask(
     image: Path | None = None,
     text: str | None = None,
 ) -> dict[str, Any]:
-    """The items of `bank` closest to a film or a text, as the JSON document of `plainfilm retrieve`.
+    """The items of `bank` closest to an image or a text, as the JSON document of `plainfilm retrieve`.
 
     Raises:
         UsageError: neither or both are given, or the text is blank.

@@ -1,6 +1,6 @@
-"""Batches: a `Batch` of films and targets, and the `Keys` that identify its items.
+"""Batches: a `Batch` of images and targets, and the `Keys` that identify its items.
 
-Axes: B items, F films, T texts per item, C channels, H and W pixels, L tokens.
+Axes: B items, F images, T texts per item, C channels, H and W pixels, L tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.ragged import Ragged
 
 FilmsPerItem = Literal["one", "pair", "all"]
-"""Which films of an item are read: the first; two views (two crops of a single film); or every film once."""
+"""Which images of an item are read: the first; two views (two crops of a single image); or every image
+once."""
 
 
 class Target(Protocol):
@@ -52,7 +53,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Films:
-    """The F films of B items.
+    """The F images of B items.
 
     pixels: (F, C, H, W) float32, normalised as the model's preprocessing says. of: how they belong to the
     items. projections: (F,) int64, codes of `types.View` in its order. features: where they are kept, what
@@ -69,7 +70,7 @@ class Films:
         return len(self.of)
 
     def slice(self, start: int, stop: int) -> Self:
-        """The films of items `start` to `stop`."""
+        """The images of items `start` to `stop`."""
         first, last = self.of.bounds(start, stop)
         kept = self.features
         return replace(
@@ -81,7 +82,7 @@ class Films:
         )
 
     def to(self, device: torch.device | str) -> Self:
-        """The same films on `device`."""
+        """The same images on `device`."""
         kept = self.features
         return replace(
             self,

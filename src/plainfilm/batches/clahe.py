@@ -19,7 +19,7 @@ _GREYS = 256
 def equalise(
     film: NDArray[np.uint8], clip_limit: float = CLIP_LIMIT, tiles: int = TILES
 ) -> NDArray[np.uint8]:
-    """Equalise the contrast of a film (H, W), H and W at least `tiles`, over `tiles` x `tiles` tiles."""
+    """Equalise the contrast of an image (H, W), H and W at least `tiles`, over `tiles` x `tiles` tiles."""
     height, width = film.shape
     padded = _padded(film, tiles)
     curves = _curves(padded, clip_limit, tiles)
@@ -37,7 +37,7 @@ def equalise(
 
 
 def _padded(film: NDArray[np.uint8], tiles: int) -> NDArray[np.uint8]:
-    """The film mirrored at its lower and right edge to a multiple of the tiles."""
+    """The image mirrored at its lower and right edge to a multiple of the tiles."""
     rest = [side % tiles for side in film.shape]
     if not any(rest):
         return film

@@ -29,7 +29,7 @@ class DataConfig(Settings):
     cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
     again. workers: loading threads, 0 for none beside the training one.
 
-    For objectives with two views and two texts. pair_views: any two films of a study, or a frontal and a
+    For objectives with two views and two texts. pair_views: any two images of a study, or a frontal and a
     lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
     takes two sections if there are two. shuffle: sentences of a whole text in random order. paraphrase:
     probability of paraphrasing a text; above 0, a section that is used twice is paraphrased the second time,

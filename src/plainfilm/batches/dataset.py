@@ -1,4 +1,4 @@
-"""Loads items: the films and targets of a row, drawn for an epoch or fixed for evaluation.
+"""Loads items: the images and targets of a row, drawn for an epoch or fixed for evaluation.
 
 An item depends on the seed, the epoch and its index only: not on the thread that makes it, the order, or the
 number of processes.
@@ -55,7 +55,7 @@ class Item:
 
 @dataclass(frozen=True)
 class ItemNeeds:
-    """The needs of an objective for every item: films and targets."""
+    """The needs of an objective for every item: images and targets."""
 
     films: FilmsPerItem = "one"
     targets: tuple[str, ...] = ()

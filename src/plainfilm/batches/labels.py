@@ -1,6 +1,6 @@
 """The states of the items of a batch as matrices, and the truth of each state.
 
-`collection.labels` reads the labels; an item of several films has the states of all of them.
+`collection.labels` reads the labels; an item of several images has the states of all of them.
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ def _draws(items: Ints, share: int, count: int, seed: int, epoch: int) -> Ints:
 
 
 def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
-    """The range of `count` rows that process `rank` of `world` makes; slices are contiguous and differ by 1.
+    """The range of `count` rows that process `rank` of `world` makes; contiguous, of lengths that differ by
+    at most 1.
 
     >>> [slice_bounds(7, rank, 2) for rank in range(2)]
     [(0, 4), (4, 7)]

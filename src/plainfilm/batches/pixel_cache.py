@@ -1,13 +1,13 @@
-"""A disk cache of decoded films as 8-bit pixels, which training maps into memory.
+"""A disk cache of decoded images as 8-bit pixels, which training maps into memory.
 
-Decoding dominates loading, and every epoch would decode the same files. The cache holds each film of a
+Decoding dominates loading, and every epoch would decode the same files. The cache holds each image of a
 collection once, at the size that the recipe trains from, in one flat file:
 
     <folder>/pixels-<shortest side>-<digest>.u8
 
-The position of each film follows from the collection's table of images, so the file needs no index. Its name
-has a digest of all stored films: the cache is rebuilt if films change, and kept if labels change. Building is
-parallel and ends in one atomic rename: an existing cache is complete.
+The position of each image follows from the collection's table of images, so the file needs no index. Its name
+has a digest of all stored images: the cache is rebuilt if images change, and kept if labels change. Building
+is parallel and ends in one atomic rename: an existing cache is complete.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SPARE_BYTES = 64 << 20
 """Space left free on the cache's disk."""
 
 _BLOCK = 32
-"""Films that a thread decodes in one task."""
+"""Images that a thread decodes in one task."""
 
 
 class PixelSource(Protocol):
@@ -70,7 +70,7 @@ class ImageFiles:
         return int(self._shapes[row, 0]), int(self._shapes[row, 1])
 
     def film(self, row: int) -> Film:
-        """The film of a row of `images`."""
+        """The image of a row of `images`."""
         path = self._collection.image_path(self._paths[row].as_py())
         try:
             film = read_image(path, shortest_side=self._shortest_side).array
@@ -92,7 +92,7 @@ class PixelCache:
         return int(self._shapes[row, 0]), int(self._shapes[row, 1])
 
     def film(self, row: int) -> Film:
-        """The film of a row of `images`, read only."""
+        """The image of a row of `images`, read only."""
         height, width = self._shapes[row]
         stop = int(self._ends[row])
         return np.asarray(self._pixels[stop - height * width : stop]).reshape(height, width)
@@ -118,7 +118,7 @@ def open_or_build(
     """The cache of `collection` at `size`, in the first of `folders` that has it or has room for it.
 
     Raises:
-        DataError: no folder is writable and has room. CollectionError: a film does not decode.
+        DataError: no folder is writable and has room. CollectionError: an image does not decode.
     """
     collection.require_pixels()
     shapes = cache_shapes(collection, size)

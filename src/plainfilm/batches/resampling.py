@@ -1,4 +1,4 @@
-"""Resizes films with the arithmetic of Pillow, torch, OpenCV and scikit-image.
+"""Resizes images with the arithmetic of Pillow, torch, OpenCV and scikit-image.
 
 Pillow and torch are called, torch also for OpenCV's filters without antialiasing. Plainfilm does not install
 the other libraries: their filters are implemented as a matrix of weights for each axis, (pixels after, pixels
@@ -22,7 +22,7 @@ Film: TypeAlias = "NDArray[np.uint8]"
 Square: TypeAlias = "NDArray[np.uint8 | np.float32]"
 """(H, W) on the same scale; floats may lie between grey values and, for bicubic filters, beyond 0 and 255."""
 Box: TypeAlias = "tuple[float, float, float, float]"
-"""(x0, y0, x1, y1) in pixels from the top left corner of a film."""
+"""(x0, y0, x1, y1) in pixels from the top left corner of an image."""
 
 _PILLOW = {
     "area": Image.Resampling.BOX,
@@ -37,10 +37,10 @@ _GAUSSIAN_REACH = 4.0
 def resample(
     film: Square, width: int, height: int, how: Resampling, box: Box | None = None, beyond: float = 0.0
 ) -> Square:
-    """The part `box` of a film (H, W), by default all of it, resized to (height, width).
+    """The part `box` of an image (H, W), by default all of it, resized to (height, width).
 
     Only Pillow samples a box with fractional edges; for the others it is rounded to whole pixels. `beyond` is
-    the grey value outside the film, for libraries that use one.
+    the grey value outside the image, for libraries that use one.
     """
     rows, columns = film.shape
     left, top, right, bottom = box or (0.0, 0.0, float(columns), float(rows))
@@ -65,7 +65,7 @@ def whole_grey(film: Square) -> Film:
 
 
 def _by_torch(film: Square, width: int, height: int, how: Resampling) -> Square:
-    pixels = torch.from_numpy(np.array(film))[None, None]  # a copy: cached films are read only
+    pixels = torch.from_numpy(np.array(film))[None, None]  # a copy: cached images are read only
     scaled = torch.nn.functional.interpolate(
         pixels if how.library == "torch_uint8" else pixels.float(),
         size=(height, width),

@@ -1,4 +1,4 @@
-"""Resizes films to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
+"""Resizes images to the square input of an encoder, exactly as `Preprocessing` states, with the geometry.
 
 A `Preprocessing` becomes a few steps: windows of whole pixels (crops, and black around them) and changes of
 size. `resize_to` applies them to a film, `fixed_geometry` to its coordinates, so that boxes and pixels agree.
@@ -20,7 +20,7 @@ from plainfilm.io.preprocessing import Preprocessing, Resampling
 
 @dataclass(frozen=True)
 class _Window:
-    """A rectangle of whole pixels, black outside the film."""
+    """A rectangle of whole pixels, black outside the image."""
 
     left: int
     top: int
@@ -30,7 +30,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Scaling:
-    """The part `box` (x0, y0, x1, y1) of a film, resized."""
+    """The part `box` (x0, y0, x1, y1) of an image, resized."""
 
     width: int
     height: int
@@ -79,7 +79,7 @@ def fixed_geometry(film: tuple[int, int], preprocessing: Preprocessing) -> Geome
 
 
 def pad_to_square(array: Film) -> Film:
-    """Centre a film (H, W) in a black square of its longer side."""
+    """Centre an image (H, W) in a black square of its longer side."""
     height, width = array.shape
     if height == width:
         return array
@@ -122,7 +122,7 @@ def _whole(width: int, height: int, wide: int, high: int, how: Resampling) -> _S
 
 
 def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple[int, int]:
-    """(width, height) of the whole film after scaling; the other side is rounded down, as in torchvision and
+    """(width, height) of the whole image after scaling; the other side is rounded down, as in torchvision and
     transformers."""
     side = preprocessing.side
     if preprocessing.fit == "squash":
@@ -133,7 +133,7 @@ def _scaled_size(width: int, height: int, preprocessing: Preprocessing) -> tuple
 
 
 def _squared(width: int, height: int, preprocessing: Preprocessing) -> _Steps:
-    """The step that makes a film square if it is not."""
+    """The step that makes an image square if it is not."""
     if width == height or preprocessing.fit == "squash":
         return ()
     if preprocessing.fit == "pad":

@@ -1,7 +1,7 @@
 """Selects the items of a training or validation set, as rows of the collection's tables.
 
 Nothing is decoded or copied: an item is a few row numbers into `images` and `sentences`, held in flat arrays,
-so that a corpus of hundreds of thousands of films takes a few megabytes beside its tables.
+so that a corpus of hundreds of thousands of images takes a few megabytes beside its tables.
 """
 
 from __future__ import annotations

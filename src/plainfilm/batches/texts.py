@@ -61,7 +61,7 @@ class TextReader:
         return drawn, texts.label_hash(item)
 
     def move(self, value: tuple[list[str], int], films: ItemFilms) -> tuple[list[str], int]:
-        """Swap the words left and right on mirrored films."""
+        """Swap the words left and right on mirrored images."""
         texts, label_hash = value
         return ([mirrored(text) for text in texts] if films.mirrored else texts), label_hash
 

@@ -1,9 +1,9 @@
-"""The random crop and augmentation of training films, and normalisation; the fixed crop is in `resizing`.
+"""The random crop and augmentation of training images, and normalisation; the fixed crop is in `resizing`.
 
 All geometry is one resampling of 8-bit pixels (Pillow's `resize` with a box), which is several times cheaper
 than cropping, resizing and converting one after another. It is drawn once, as a `Geometry`, and applied to
-everything on the film. Films are mirrored only if a recipe asks for it, and the words left and right are then
-swapped, because they are findings.
+everything on the image. Images are mirrored only if a recipe asks for it, and the words left and right are
+then swapped, because they are findings.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def draw_geometry(
     *,
     mirrored: bool = False,
 ) -> Geometry:
-    """A random part of a film of (width, height) pixels.
+    """A random part of an image of (width, height) pixels.
 
     Its area is a share, drawn from `crop_area`, of the area that evaluation sees, at a uniform position: of
-    the largest square of the film; if the preprocessing pads, of the square of its longer side, which keeps
-    the edges of a wide film; if it squashes, of the whole film in its proportions. `rotation` is the largest
-    angle in degrees.
+    the largest square of the image; if the preprocessing pads, of the square of its longer side, which keeps
+    the edges of a wide image; if it squashes, of the whole image in its proportions. `rotation` is the
+    largest angle in degrees.
     """
     padding, (width, height) = _padding(film) if preprocessing.fit == "pad" else ((0, 0), film)
     share = math.sqrt(rng.uniform(*config.crop_area))

@@ -31,8 +31,8 @@ def command(
     recheck: Annotated[
         bool, typer.Option("--recheck", help="Compute the checksums of finished files again.")
     ] = False,
-    attempts: Annotated[int, typer.Option(min=1, help="Attempts in a row without progress.")] = 8,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds without an answer from a server.")] = 60.0,
+    attempts: Annotated[int, typer.Option(min=1, help="Largest number of attempts without progress.")] = 8,
+    timeout: Annotated[float, typer.Option(min=1, help="Longest wait for a server, in seconds.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
 ) -> None:
     """Download a corpus in the layout that `plainfilm prepare` reads; repeat the command to continue.

@@ -92,8 +92,8 @@ def _fail(message: str, status: int = 2) -> int:
 
 
 def _click_message(error: Exception) -> str:
-    said = getattr(error, "format_message", None)
-    return said() if said else str(error)
+    message = getattr(error, "format_message", None)
+    return message() if message else str(error)
 
 
 def _os_message(error: OSError) -> str:

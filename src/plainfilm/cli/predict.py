@@ -56,11 +56,13 @@ def command(
     reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
     if pack is None and predictor.decisions is None and reads_prompts:
         pack = load_pack(DEFAULT_PACK)
-    asked = None
+    zero_shot_prompts = None
     if pack is not None:
-        asked = {name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive}
+        zero_shot_prompts = {
+            name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
+        }
     entries = []
-    for answers in predictor.answer(films, questions, asked, console_progress()):
+    for answers in predictor.answer(films, questions, zero_shot_prompts, console_progress()):
         entries.append(document(replace(answers, findings=answers.findings[:top])))
     if csv is not None:
         _write_csv(entries, csv)

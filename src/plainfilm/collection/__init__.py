@@ -1,7 +1,7 @@
 """Collections: studies on disk in one format, with functions to prepare, open, describe, audit and label.
 
 The functions that describe, audit and label are imported from their own modules, so that processes that
-decode films start without them.
+decode images start without them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Finds problems that distort a score on a collection: leaks, duplicates, conflicting labels, missing data.
 
-A leak is a patient or a film (the same bytes, or a resized, recompressed or brightened copy) in more than one
-split of all collections together, for example an image of a benchmark inside the training data. Report texts
-in several splits are listed with the duplicates, because normal reports repeat.
+A leak is a patient or an image (the same bytes, or a resized, recompressed or brightened copy) in more than
+one split of all collections together, for example an image of a benchmark inside the training data. Report
+texts in several splits are listed with the duplicates, because normal reports repeat.
 """
 
 from __future__ import annotations

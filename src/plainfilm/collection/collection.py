@@ -63,7 +63,7 @@ class Collection:
         return str(self.meta["corpus"])
 
     def require_pixels(self) -> None:
-        """Check that the films are present.
+        """Check that the images are present.
 
         Raises:
             CollectionError: the collection was prepared from tables only.

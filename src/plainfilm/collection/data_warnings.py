@@ -19,7 +19,7 @@ _LICENCES = Path(__file__).with_name("licences.yaml")
 
 
 def warnings_of(collection: Collection) -> Iterator[Entry]:
-    """An entry for each kind of warning: missing parts, flagged films, odd boxes, licences, identifiers."""
+    """An entry for each kind of warning: missing parts, flagged images, odd boxes, licences, identifiers."""
     studies, images = collection.frame("studies"), collection.frame("images")
     yield from _missing(collection, studies, images)
     yield from _rejected(collection)
@@ -67,7 +67,7 @@ def _licences_of(collection: Collection, images: pd.DataFrame) -> Iterator[Entry
 
 
 def what_licence_forbids(licence: str) -> str | None:
-    """The restriction of a licence that matters when films are passed on, or `None`.
+    """The restriction of a licence that matters when images are passed on, or `None`.
 
     >>> what_licence_forbids("CC-BY-NC-SA-4.0"), what_licence_forbids("CC0-1.0")
     ('commercial use', None)

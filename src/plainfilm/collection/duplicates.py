@@ -1,4 +1,4 @@
-"""Finds duplicate films and reports in one or several collections."""
+"""Finds duplicate images and reports in one or several collections."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EXAMPLES = 5
 """Largest number of ids in an entry; its `n` is the total."""
 
 SAME_FILM = 0.97
-"""Correlation of two films' grey values, both reduced to 64 x 64, from which the films count as the same.
+"""Correlation of two images' grey values, both reduced to 64 x 64, from which the images count as the same.
 
-On 869 real films, copies at two thirds of the size, at JPEG quality 40, 15 % brighter or at gamma 0.8 have at
-least 0.98, any films of two patients at most 0.95.
+On 869 real images, copies at two thirds of the size, at JPEG quality 40, 15 % brighter or at gamma 0.8 have
+at least 0.98, any images of two patients at most 0.95.
 """
 
 _COMPARED = 10_000
@@ -58,7 +58,7 @@ def _entry(group: pd.DataFrame, kind: str, name: str) -> Entry:
 
 
 def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection]) -> Iterator[Entry]:
-    """An entry for every group of films with the same content but different bytes, the largest first.
+    """An entry for every group of images with the same content but different bytes, the largest first.
 
     `images` are rows of the table of images with `collection`, `corpus`, `patient_id` and `split`. Resized,
     recompressed or brightened copies are found, cropped ones are not; candidates by hash are compared by
@@ -87,7 +87,7 @@ def _confirmed(
 
 
 def _grey(film: pd.Series, collections: Mapping[str, Collection]) -> NDArray[np.float64]:
-    """A film's 64 x 64 grey values with mean 0 and standard deviation 1."""
+    """An image's 64 x 64 grey values with mean 0 and standard deviation 1."""
     array = read_image(collections[film["collection"]].image_path(film["path"])).array
     small = np.kron(array, np.ones((-(-_SIDE // array.shape[0]), -(-_SIDE // array.shape[1])), np.uint8))
     values = area_mean(small, _SIDE, _SIDE).astype(np.float64)
@@ -95,7 +95,7 @@ def _grey(film: pd.Series, collections: Mapping[str, Collection]) -> NDArray[np.
 
 
 def _groups(pairs: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-    """For each of `count` films, the first film connected to it by a chain of pairs."""
+    """For each of `count` images, the first image connected to it by a chain of pairs."""
     first = np.arange(count)
 
     def root(film: int) -> int:

@@ -40,7 +40,7 @@ def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
     test = list(test)
     patients = _keyed(test)
     seen = {patients[key] for key in patients.keys() & set(keys.tolist())}
-    _refuse(seen, "what the model was trained on", _named(test))
+    _refuse(seen, "the training data of the model", _named(test))
 
 
 def _keyed(parts: Iterable[Part]) -> dict[int, str]:

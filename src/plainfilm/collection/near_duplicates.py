@@ -1,8 +1,8 @@
-"""Finds pairs of near-duplicate films among a million, by their perceptual hashes.
+"""Finds pairs of near-duplicate images among a million, by their perceptual hashes.
 
 Multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index hashing",
 CVPR 2012), by faiss: of 12 pieces of two hashes that differ in at most 23 bits, some piece differs in at most
-one bit. So only films with a piece that is equal or differs in one bit are compared, and no pair is missed.
+one bit. So only images with a piece that is equal or differs in one bit are compared, and no pair is missed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from plainfilm.image_analysis.perceptual_hash import BITS
 
 RADIUS = 23
-"""Films that differ in at most this many of 256 bits are candidates."""
+"""Images that differ in at most this many of 256 bits are candidates."""
 
 MOST_PAIRS = 1 << 20
-"""Largest number of pairs listed; a collection with more is one film repeated many times."""
+"""Largest number of pairs listed; a collection with more is one image repeated many times."""
 
 _PIECES, _PIECE_BITS = 12, 21
 # Neighbouring DCT coefficients are correlated, so pieces take bits from everywhere.
 _SPREAD = np.random.default_rng(0).permutation(BITS)
 _QUERIES = 256
-"""Films looked up at once: few enough that a collection of one repeated film fits into memory."""
+"""Images looked up at once: few enough that a collection of one repeated image fits into memory."""
 
 Pairs = NDArray[np.int32]
 
@@ -72,7 +72,7 @@ def _different_pairs(hashes: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]
 
 
 def _expanded(first: NDArray[np.int64], second: NDArray[np.int64], bits: int, most: int) -> Pairs:
-    """At most `most` pairs of the films of one hash with those of another, or with each other."""
+    """At most `most` pairs of the images of one hash with those of another, or with each other."""
     if first is second:
         if len(first) > 1 + int(np.sqrt(2 * most)):  # more pairs than are wanted
             first = first[: 2 + int(np.sqrt(2 * most))]

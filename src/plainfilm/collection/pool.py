@@ -10,6 +10,6 @@ from plainfilm.io.processes import in_processes
 
 
 def run_shards(shards: Iterable[Shard], workers: int | None) -> Iterator[ShardOutput]:
-    """The part of every shard, in order (see `shard.prepare_shard`), even if a film crashes its decoder."""
+    """The part of every shard, in order (see `shard.prepare_shard`), even if an image crashes its decoder."""
     careful = partial(prepare_shard, is_careful=True)
     return in_processes(prepare_shard, shards, workers, ("plainfilm.image_analysis.appearance",), careful)

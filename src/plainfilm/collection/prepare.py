@@ -75,17 +75,17 @@ def prepare(
 ) -> Collection:
     """Prepare the collection `out` from the raw layout `raw` and return it.
 
-    `size` is the shortest side of stored images in pixels (smaller films keep their size). `workers` is the
+    `size` is the shortest side of stored images in pixels (smaller images keep their size). `workers` is the
     number of processes, all cores by default; 1 stays in this process. `options` are the source's. With
-    `tables_only` no film is opened, and the collection has the contents of the tables only. With
-    `keep_refused` a film whose header is not of a chest radiograph is kept and flagged. A finished collection
-    of the same raw data is returned unchanged; `replace_present` replaces an existing one.
+    `tables_only` no image is opened, and the collection has the contents of the tables only. With
+    `keep_refused` an image whose header is not of a chest radiograph is kept and flagged. A finished
+    collection of the same raw data is returned unchanged; `replace_present` replaces an existing one.
 
     Raises:
         SourceError: `raw` has no readable study.
         CollectionError: `out` holds something else, or cannot be written.
         ConfigError: an unknown source or option.
-        UsageError: a size too small, or a source that needs films.
+        UsageError: a size too small, or a source that needs images.
     """
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")

@@ -23,12 +23,12 @@ from plainfilm.types import Box, Image, Label, Report, State, Study
 
 BOX_KINDS = ("observation", "region", "phrase")
 _ONE_SHAPE = 0.02
-"""Largest difference of proportions between two sizes of one film, from rounding."""
+"""Largest difference of proportions between two sizes of one image, from rounding."""
 _STATES = frozenset(State)
 
 
 @dataclass
-class Rows:
+class TableRows:
     """Rows of every table, in the order they were added."""
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Rows:
 
 
 def add_study(
-    study: Study, rows: Rows, store: Callable[[Image], dict[str, Any]], shown: Callable[[Path], str]
+    study: Study, rows: TableRows, store: Callable[[Image], dict[str, Any]], shown: Callable[[Path], str]
 ) -> None:
     """Add a study with its images, texts, labels and boxes; nothing if no part of it is usable.
 
@@ -90,7 +90,7 @@ def stored_image(image: Image, folder: Path, size: int, keep_refused: bool = Fal
     path = stored_path(image.image_id)
     sha256 = write_jpeg(pixels.array, folder / path)
     height, width = pixels.array.shape
-    # Tables describe the film as published, of which the file may be a reduced copy.
+    # Tables describe the image as published, of which the file may be a reduced copy.
     published = image.width or pixels.original_width
     stated = image.spacing_mm * published / width if image.spacing_mm else None
     waves = spectrum(pixels.array)
@@ -126,7 +126,7 @@ def stated_image(image: Image, size: int) -> dict[str, Any]:
 def _add_image(
     image: Image,
     study: Study,
-    rows: Rows,
+    rows: TableRows,
     store: Callable[[Image], dict[str, Any]],
     shown: Callable[[Path], str],
 ) -> bool:
@@ -155,7 +155,7 @@ def _add_image(
 class _Frames:
     """The (width, height) of the image of the boxes, and of the stored image; either may be unknown.
 
-    The boxes of a film that was reduced before publication are in the pixels stated in its tables.
+    The boxes of an image that was reduced before publication are in the pixels stated in its tables.
     """
 
     boxes: tuple[int, int] | None
@@ -181,7 +181,7 @@ def _pair(size: tuple[int | None, int | None]) -> tuple[int, int] | None:
     return (size[0], size[1]) if size[0] and size[1] else None
 
 
-def _add_box(box: Box, image: Image, frames: _Frames, rows: Rows, place: tuple[str, str]) -> None:
+def _add_box(box: Box, image: Image, frames: _Frames, rows: TableRows, place: tuple[str, str]) -> None:
     reason = _box_fault(box, frames)
     if reason:
         path, study_id = place
@@ -222,7 +222,7 @@ def _box_fault(box: Box, frames: _Frames) -> str | None:
     return None
 
 
-def _add_report(study: Study, rows: Rows) -> str | None:
+def _add_report(study: Study, rows: TableRows) -> str | None:
     """Add sections and sentences; return the indication."""
     report = study.report
     assert report is not None
@@ -255,7 +255,7 @@ def _add_report(study: Study, rows: Rows) -> str | None:
     return next(indications, None)
 
 
-def _add_labels(target: str, target_id: str, labels: Iterable[Label], rows: Rows, study_id: str) -> None:
+def _add_labels(target: str, target_id: str, labels: Iterable[Label], rows: TableRows, study_id: str) -> None:
     for label in labels:
         if label.state not in _STATES or not label.observation:
             reason = f"label '{label.observation}' of {target} {target_id} has state {label.state!r}"

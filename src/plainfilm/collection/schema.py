@@ -11,7 +11,7 @@ A collection is a folder:
     boxes.parquet        rectangles on stored images
     rejected.parquet     unusable parts of the raw layout, with reasons
     text_variants.parquet  paraphrases of sentences; only after `plainfilm augment`
-    images/              stored films, 8-bit grey
+    images/              stored images, 8-bit grey
 """
 
 from __future__ import annotations

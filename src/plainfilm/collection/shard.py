@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from plainfilm.collection.rows import Rows, add_study, stated_image, stored_image
+from plainfilm.collection.rows import TableRows, add_study, stated_image, stored_image
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
@@ -61,7 +61,7 @@ class PrepareConfig:
 
     @property
     def studies_per_shard(self) -> int:
-        """Few studies with films, to keep every process busy; many with rows of tables, which are fast."""
+        """Few studies with images, to keep every process busy; many with rows of tables, which are fast."""
         return STUDIES_WITHOUT_FILMS if self.tables_only else STUDIES_WITH_FILMS
 
     @property
@@ -116,8 +116,8 @@ def _files(study: Study, order: PrepareConfig) -> list[Path]:
 def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
     """Write the images and the part of a shard, or reuse an existing part.
 
-    A film that crashes its decoder ends the process. With `is_careful` every film is opened in a process of
-    its own, and such a film is rejected; the part is otherwise the same.
+    An image that crashes its decoder ends the process. With `is_careful` every image is opened in a process
+    of its own, and such an image is rejected; the part is otherwise the same.
 
     Raises:
         DataError: a file cannot be written.
@@ -138,8 +138,8 @@ def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
     return part
 
 
-def _rows(shard: Shard, is_careful: bool) -> Rows:
-    order, rows = shard.order, Rows()
+def _rows(shard: Shard, is_careful: bool) -> TableRows:
+    order, rows = shard.order, TableRows()
     shown = _shower(order.raw)
     store = partial(stored_image, folder=order.work, size=order.size, keep_refused=order.keep_refused)
     store = partial(_stored_alone if is_careful else _stored_in_time, store)
@@ -181,7 +181,7 @@ def _finished(folder: Path, fingerprint: str, number: int) -> ShardOutput | None
     return ShardOutput(number, noted["studies"], noted["rows"], fingerprint)
 
 
-def _publish(rows: Rows, part: ShardOutput, folder: Path) -> None:
+def _publish(rows: TableRows, part: ShardOutput, folder: Path) -> None:
     # The name has the process id, so that a worker that outlives its killed parent interferes with no other.
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)

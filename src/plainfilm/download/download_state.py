@@ -21,7 +21,7 @@ from plainfilm.errors import DownloadError
 _UNPACKED = "unpacked"
 
 
-class Journal:
+class DownloadState:
     """The journal of a raw folder; a context that holds the folder's lock."""
 
     def __init__(self, root: Path) -> None:

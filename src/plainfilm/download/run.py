@@ -13,7 +13,7 @@ from typing import Any
 
 from plainfilm.download.client import Refused
 from plainfilm.download.corpus_index import Corpus, Part, corpus
-from plainfilm.download.download_state import Journal
+from plainfilm.download.download_state import DownloadState
 from plainfilm.download.item import Item
 from plainfilm.download.remote_hosts import SUMS, Access, Place, agreement_page, place
 from plainfilm.download.retry_policy import RetryPolicy
@@ -96,7 +96,7 @@ def download(
     with ExitStack() as stack:
         places = _places(entry, parts, only, access, stack)
         try:
-            journal = stack.enter_context(Journal(out))
+            journal = stack.enter_context(DownloadState(out))
             _check_room(places, out)
             for each in places:
                 summary = _fetch_all(each, journal, out, workers, recheck, access, summary)
@@ -166,7 +166,13 @@ def _check_room(places: Sequence[Place], out: Path) -> None:
 
 
 def _fetch_all(
-    each: Place, journal: Journal, out: Path, workers: int, recheck: bool, access: Access, summary: Summary
+    each: Place,
+    journal: DownloadState,
+    out: Path,
+    workers: int,
+    recheck: bool,
+    access: Access,
+    summary: Summary,
 ) -> Summary:
     def work(item: Item, notify: Notify) -> Outcome:
         folder = each.unpack.get(item.path)
@@ -248,7 +254,7 @@ def _with(summary: Summary, done: Sequence[Outcome]) -> Summary:
 
 
 def _unpack_all(
-    places: Sequence[Place], journal: Journal, out: Path, access: Access, summary: Summary
+    places: Sequence[Place], journal: DownloadState, out: Path, access: Access, summary: Summary
 ) -> Summary:
     """Unpack archives that a reader cannot open, and remove them, as they would be read twice."""
     wanted = [

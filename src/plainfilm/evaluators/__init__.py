@@ -1,1 +1,1 @@
-"""Evaluators, the validation metrics beside the loss: one file each, found by its name."""
+"""Evaluators, validation metrics in addition to the loss: one file each, found by its name."""

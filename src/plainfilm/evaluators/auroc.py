@@ -1,4 +1,4 @@
-"""auroc_macro: the mean AUROC of a classifier over the observations that have films of both classes."""
+"""auroc_macro: the mean AUROC of a classifier over the observations that have images of both classes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def provides(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 class Auroc:
-    """Ranks the films of the split for each observation."""
+    """Ranks the images of the split for each observation."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
 
     def records(self, encoded: Encoded) -> list[Any]:
-        """Logits of the first film (O,) and states (O,) of each item."""
+        """Logits of the first image (O,) and states (O,) of each item."""
         model = ability(encoded.model, Classifies, "evaluator 'auroc'", "measure recall@K or the loss")
         target = encoded.batch.targets["labels"]
         logits = model("logits", encoded.films(1)).float().cpu().numpy()
@@ -55,7 +55,7 @@ class Auroc:
         return [(one, states) if has else None for one, states, has in numbered]
 
     def scores(self, records: Sequence[Any]) -> dict[str, float]:
-        """`auroc_macro`, if any observation has films of both classes."""
+        """`auroc_macro`, if any observation has images of both classes."""
         if not records:
             return {}
         logits, states = (np.stack(column) for column in zip(*records, strict=True))

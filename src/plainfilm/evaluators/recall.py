@@ -1,4 +1,4 @@
-"""recall@K: the share of films with their own text, or an identical one, among the K most similar."""
+"""recall@K: the share of images with their own text, or an identical one, among the K most similar."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def provides(metric: str, objectives: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 class Recall:
-    """Ranks all texts of the split for each film."""
+    """Ranks all texts of the split for each image."""
 
     def __init__(self, config: Config) -> None:
         self._at = config.at
 
     def records(self, encoded: Encoded) -> list[Any]:
-        """The vectors of the first film and text of each item, and the hashes of study and text."""
+        """The vectors of the first image and text of each item, and the hashes of study and text."""
         keys, texts = encoded.batch.keys, encoded.batch.targets["text"]
         columns = [
             *(encoded.image_vectors(1), encoded.text_vectors(most=1)[:, 0]),

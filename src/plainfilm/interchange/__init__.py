@@ -22,7 +22,7 @@ def convert(
     Raises:
         ConfigError: an unknown format or option, or labels of ambiguous origin.
         UsageError: `out` is not an empty folder.
-        CollectionError: the collection has no films, or is damaged.
+        CollectionError: the collection has no images, or is damaged.
         DataError: a file cannot be written.
     """
     chosen = interchange_format(format_name)

@@ -63,10 +63,10 @@ def interchange_format(name: str) -> Format:
 
 
 def put_image(source: Path, target: Path, how: Literal["refer", "link", "copy"]) -> Path:
-    """The path of a stored film for a format: `source` itself, or `target` made from it.
+    """The path of a stored image for a format: `source` itself, or `target` made from it.
 
     Raises:
-        DataError: the film is missing, or `target` cannot be written.
+        DataError: the image is missing, or `target` cannot be written.
     """
     if how == "refer":
         return source.resolve()

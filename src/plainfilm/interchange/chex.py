@@ -1,6 +1,6 @@
-"""ChEX: `NAME.{all,train,val,test}.csv` with one row per film, with sentences, labels and boxes as JSON.
+"""ChEX: `NAME.{all,train,val,test}.csv` with one row per image, with sentences, labels and boxes as JSON.
 
-    dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the film as published;
+    dicom_id, subject_id, study_id, H, W, view       H, W and all boxes are those of the image as published;
                                                      image_id instead of dicom_id in VinDr-CXR's tables
     report_sentences                                 ["No effusion.", ...]
     cls/cxp/OBSERVATION                              1.0, 0.0, -1.0 or blank; cls/vindrcxr/CLASS there
@@ -9,7 +9,7 @@
     anatcls/cig/{af,disease}/FINDING/REGION, anatcls/cig/{normal,abnormal}/REGION      1.0, 0.0 or blank
     image_path, film_view                            Plainfilm's own columns, which ChEX lacks
 
-ChEX reads frontal films only and converts the ids of MIMIC-CXR to numbers, so they are written without their
+ChEX reads frontal images only and converts the ids of MIMIC-CXR to numbers, so they are written without their
 letters (`s50414267` is 50414267). The source `chex` reads the tables.
 """
 
@@ -69,7 +69,7 @@ _DIALECTS = {
 class Config(FormatConfig):
     """name: the start of the file names (`mimic-cxr-plainfilm` or `vindrcxr` for those corpora, otherwise the
     corpus). box_set: the prefix of box classes. origin: of the labels in `cls/`. frontal: leave out the
-    films that ChEX does not read.
+    images that ChEX does not read.
     """
 
     name: str | None = None
@@ -79,7 +79,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write the table of all films and one for every split with films.
+    """Write the table of all images and one for every split with images.
 
     Raises:
         ConfigError: no labels of the given origin.

@@ -1,10 +1,10 @@
-"""ChEX's lists of ChestX-ray14: `train_list_detection.csv`, `val_...` and `test_...`, one row per film.
+"""ChEX's lists of ChestX-ray14: `train_list_detection.csv`, `val_...` and `test_...`, one row per image.
 
     file_name,labels     training: the names of the positive observations, as a Python list
     file_name,bboxes     the others: [[x, y, width, height, class], ...] in pixels of 1024 x 1024
 
-ChEX assumes 1024 x 1024, so boxes are scaled to it and films that are not square are left out; it finds films
-in `images/`. The source `chex` reads the lists.
+ChEX assumes 1024 x 1024, so boxes are scaled to it and images that are not square are left out; it finds
+images in `images/`. The source `chex` reads the lists.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write a list for every split that has films with labels (training) or boxes (the others).
+    """Write a list for every split that has images with labels (training) or boxes (the others).
 
     Raises:
         ConfigError: the origin of the labels is ambiguous.
@@ -79,6 +79,6 @@ def _boxed(
 
 
 def _place(film: StoredFilm, out: Path, config: Config) -> str:
-    """The name of a film below `images/`."""
+    """The name of an image below `images/`."""
     name = f"{film.image_id}{film.path.suffix}"
     return put_image(film.path, out / "images" / name, config.images).name

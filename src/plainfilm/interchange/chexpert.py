@@ -1,4 +1,4 @@
-"""CheXpert: `train.csv`, `valid.csv` and `test.csv` with one row per film and the 14 observations.
+"""CheXpert: `train.csv`, `valid.csv` and `test.csv` with one row per image and the 14 observations.
 
     Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,...,Support Devices[,image_id,study_id,patient_id,view]
 
@@ -49,7 +49,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write the tables of all splits with films, and put the films at the paths in them.
+    """Write the tables of all splits with images, and put the images at the paths in them.
 
     Raises:
         ConfigError: the origin of the labels is ambiguous.

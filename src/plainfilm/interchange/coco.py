@@ -1,6 +1,6 @@
 """COCO: `train.json`, `val.json` and `test.json` with images, categories and boxes.
 
-Boxes are [x, y, width, height] in pixels of the film that `file_name` names (Lin et al., arXiv:1405.0312).
+Boxes are [x, y, width, height] in pixels of the image that `file_name` names (Lin et al., arXiv:1405.0312).
 Data without a COCO field are in additional fields, which its readers ignore: `film_id`, `study_id`,
 `patient_id`, `view` of an image, `annotator` and `phrase` of a box. The source `coco` reads them.
 """
@@ -29,7 +29,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write a file for every split with films; categories and their numbers are the same in all.
+    """Write a file for every split with images; categories and their numbers are the same in all.
 
     Raises:
         DataError: a file cannot be written.

@@ -3,7 +3,7 @@
     ,image,view,AP,PA,Lateral,text,study_id,patient_id,image_id,views,sections
     0,"['/films/a.jpg', ...]","['PA', 'Lateral']",[],"['/films/a.jpg']",...,"['Findings ...', 'Clear.']"
 
-`view` names the columns that have films; a film of unknown view is in `image` only. `text` is the list of
+`view` names the columns that have images; an image of unknown view is in `image` only. `text` is the list of
 findings and impression; in `test.csv` it is the longer of the two as plain text, as CXR-CLIP's evaluation
 expects. If a table has both `text` and `text_label`, CXR-CLIP ignores the labels, so only one of them is
 written. There is no `text_augment`: back-translations are not part of a collection, and CXR-CLIP does not
@@ -39,7 +39,7 @@ _OURS = ("study_id", "patient_id", "image_id", "views")
 
 
 class Config(FormatConfig):
-    """what: "text" for pairs of films and reports, "labels" for films with `text_label`; `origin`: of the
+    """what: "text" for pairs of images and reports, "labels" for images with `text_label`; `origin`: of the
     labels (positive, negative and uncertain ones).
     """
 

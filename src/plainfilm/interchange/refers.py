@@ -1,11 +1,11 @@
-"""REFERS: lists of studies with their reports for pre-training, lists of films with 0 or 1 for fine-tuning.
+"""REFERS: lists of studies with their reports for pre-training, lists of images with 0 or 1 for fine-tuning.
 
     {train,val,test}_img_caption_patients.txt    FOLDER/ <tab> report, where FOLDER holds NAME-small.jpg
     {train,val,test}.txt, labels.txt             patient/study/NAME.jpg 0 1 0 ..., and the column names
 
-A folder must end in "/" and a film for pre-training in "-small.jpg": the published loaders rely on both. The
-first file name is that of the loader; the published README has `img_captions_patients`. White space in ids,
-which would split a line, is percent-encoded. The source `refers` reads both.
+A folder must end in "/" and an image for pre-training in "-small.jpg": the published loaders rely on both.
+The first file name is that of the loader; the published README has `img_captions_patients`. White space in
+ids, which would split a line, is percent-encoded. The source `refers` reads both.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write the lists of all splits with studies, and put the films at the paths in them.
+    """Write the lists of all splits with studies, and put the images at the paths in them.
 
     Raises:
         ConfigError: labels of ambiguous origin, for fine-tuning.

@@ -1,4 +1,4 @@
-"""TxtRayAlign: `train.csv`, `val.csv`, `test.csv` with one row per film, `sections.csv` with one per study.
+"""TxtRayAlign: `train.csv`, `val.csv`, `test.csv` with one row per image, `sections.csv` with one per study.
 
     ,study_id,path,report,patient_id,image_id,view       the split tables; TxtRayAlign reads path and report
     s50414267,Clear lungs.                               the sections table, which has no header
@@ -43,7 +43,7 @@ class Config(FormatConfig):
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:
-    """Write the tables of all splits with films.
+    """Write the tables of all splits with images.
 
     Raises:
         DataError: a file cannot be written.

@@ -1,6 +1,6 @@
 """95 % intervals by resampling patients, for one model or the difference of two on the same items.
 
-Items (queries, films) of one patient are not independent, so whole patients are drawn with replacement, and
+Items (queries, images) of one patient are not independent, so whole patients are drawn with replacement, and
 every item counts as often as its patient was drawn (Efron's percentile interval). Nearly every score is a
 function of sums over items, which needs one matrix product per block of resamples. Other scores (a median)
 get the items' weights. Resamples are drawn in blocks, so memory does not grow with their number.

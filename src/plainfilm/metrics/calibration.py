@@ -87,7 +87,7 @@ def expected_calibration_error(
 ) -> float:
     """Mean distance between predicted and observed over the bins; NaN for no items.
 
-    >>> expected_calibration_error([0.2, 0.2, 0.8, 0.8], [0, 0, 1, 1], "width")
+    >>> round(expected_calibration_error([0.2, 0.2, 0.8, 0.8], [0, 0, 1, 1], "width"), 6)
     0.2
     """
     curve = reliability(probability, truth, binning, bins)

@@ -2,10 +2,10 @@
 
 Split conformal prediction, by class (Vovk, Gammerman and Shafer 2005; Vovk 2012, "Conditional validity of
 inductive conformal predictors"). On data outside training, find for each class the score beyond which all but
-a share `miss` of that class lie; a new film's set has every label whose class is plausible at its score. For
-films like those of the fit, the positives' sets contain "positive" with a probability of at least 1 - `miss`,
-and the negatives' sets "negative", whatever the quality of the model. A set of both labels or of neither
-means that the score is inconclusive: abstain.
+a share `miss` of that class lie; a new image's set has every label whose class is plausible at its score. For
+images like those of the fit, the positives' sets contain "positive" with a probability of at least 1 -
+`miss`, and the negatives' sets "negative", whatever the quality of the model. A set of both labels or of
+neither means that the score is inconclusive: abstain.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 class Bounds:
     """The ranges of plausible labels: "positive" from `positive_from`, "negative" up to `negative_to`.
 
-    Infinite if the class has too few films for a bound: its label is then always in the set.
+    Infinite if the class has too few images for a bound: its label is then always in the set.
     """
 
     positive_from: float

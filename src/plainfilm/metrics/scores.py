@@ -89,7 +89,7 @@ def _solve(
     if summed:
         stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
         places = {name: place for place, name in enumerate(names)}
-        solved = bootstrap.of_sums(stacked, lambda sums: _signed(summed, sums, places))
+        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places))
         by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
     if ranked:
         by_name |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
@@ -99,7 +99,7 @@ def _solve(
     return [by_name[score.name] for score in scores]
 
 
-def _signed(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) -> Floats:
+def _scores_of_sums(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) -> Floats:
     """Scores (R, M) from sums (R, sides, parts, 2): the first side minus the second, if there are two."""
     ratios = np.full(sums.shape[:-1], np.nan)
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)

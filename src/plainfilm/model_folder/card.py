@@ -53,7 +53,7 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
 
 
 def _encoders(architecture: Mapping[str, Any]) -> dict[str, str]:
-    """The encoders, and the space that films and texts share."""
+    """The encoders, and the space that images and texts share."""
     parts = {name: value for name, value in architecture.items() if isinstance(value, Mapping)}
     encoders = {f"{name} encoder": _encoder(value) for name, value in parts.items() if "use" in value}
     if "pooling" in parts.get("text", {}):

@@ -27,7 +27,7 @@ class TrainingCollection(Settings):
 class TrainedOn(Settings):
     """The facts of training that evaluation needs; an unknown fact is `None` and restricts nothing.
 
-    views: of the films (`None`: all). label_origin: origins of the training labels, in order of preference;
+    views: of the images (`None`: all). label_origin: origins of the training labels, in order of preference;
     empty for the corpus' own (`collection.label_origins.preferred_origins`); `None` if no labels were used.
     observations: the labelled observations that were read (`None`: all). text_rule: the rule for the part of
     a report that was read.

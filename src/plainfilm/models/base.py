@@ -14,7 +14,7 @@ Facts are what data decide: the observations that are answered, and the tokenize
 none, one or several. What a model can do is an ability, a small protocol; callers ask for it (`ability`) and
 never for a class. Everything that is trained and needed to answer belongs to the model.
 
-Axes: N films, C channels, H and W pixels, F features, D shared dimensions, O observations, L tokens, B
+Axes: N images, C channels, H and W pixels, F features, D shared dimensions, O observations, L tokens, B
 studies. Boxes are (x0, y0, x1, y1) as fractions of the model's input, 0 to 1 from the top left.
 """
 
@@ -178,7 +178,7 @@ class Model(nn.Module):
 
 @runtime_checkable
 class EncodesImages(Protocol):
-    """Encodes films as vectors that are compared by cosine similarity."""
+    """Encodes images as vectors that are compared by cosine similarity."""
 
     dimension: int
 
@@ -189,7 +189,7 @@ class EncodesImages(Protocol):
 
 @runtime_checkable
 class EncodesTexts(Protocol):
-    """Encodes texts as vectors in the space of the films; the tokenizer is called "text"."""
+    """Encodes texts as vectors in the space of the images; the tokenizer is called "text"."""
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of ids and mask (N, L)."""
@@ -211,7 +211,7 @@ class Classifies(Protocol):
 
 @dataclass(frozen=True)
 class StudyFeatures:
-    """Studies fused from their films. pooled: (B, D). memory: (B, M, F), `mask` (B, M) False on padding."""
+    """Studies fused from their images. pooled: (B, D). memory: (B, M, F), `mask` (B, M) False on padding."""
 
     pooled: Tensor
     memory: Tensor
@@ -220,10 +220,10 @@ class StudyFeatures:
 
 @runtime_checkable
 class EncodesStudies(Protocol):
-    """Fuses any number of films of a study."""
+    """Fuses any number of images of a study."""
 
     def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
-        """`films` maps the N films to B studies; `projections` (N,) int64 are codes of `types.View`."""
+        """`films` maps the N images to B studies; `projections` (N,) int64 are codes of `types.View`."""
         ...
 
 
@@ -236,14 +236,14 @@ class WritesReports(Protocol):
     def write_reports(
         self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int
     ) -> Tensor:
-        """Token ids (B, L) of a report for each of the B studies of the N films; ids after the end token of a
-        row have no meaning."""
+        """Token ids (B, L) of a report for each of the B studies of the N images; ids after the end token of
+        a row have no meaning."""
         ...
 
 
 @dataclass(frozen=True)
 class Located:
-    """Boxes for Q prompts on each of N films. boxes: (N, Q, K, 4). scores: (N, Q, K), 0 to 1, the best
+    """Boxes for Q prompts on each of N images. boxes: (N, Q, K, 4). scores: (N, Q, K), 0 to 1, the best
     first."""
 
     boxes: Tensor
@@ -255,7 +255,7 @@ class Locates(Protocol):
     """Locates phrases as boxes; the tokenizer is called "text"."""
 
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
-        """The boxes of Q prompts, ids and mask (Q, L), on each film; prompts do not affect each other."""
+        """The boxes of Q prompts, ids and mask (Q, L), on each image; prompts do not affect each other."""
         ...
 
 

@@ -56,7 +56,7 @@ class Classifier(Model):
         return features
 
     def image_vectors(self, features: ImageFeatures) -> Tensor:
-        """The pooled features, the input of the logits, as unit vectors (N, D), for similarity of films."""
+        """The pooled features, the input of the logits, as unit vectors (N, D), for similarity of images."""
         return unit_vectors(features.pooled)
 
     def logits(self, features: ImageFeatures) -> Tensor:

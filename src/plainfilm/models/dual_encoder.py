@@ -1,7 +1,7 @@
-"""A dual encoder: films and texts as unit vectors of one space.
+"""A dual encoder: images and texts as unit vectors of one space.
 
-The architecture of CLIP (Radford et al. 2021, arXiv:2103.00020), ConVIRT and TxtRayAlign: the similarity of a
-film and a text is the dot product of their unit vectors times a learned scale.
+The architecture of CLIP (Radford et al. 2021, arXiv:2103.00020), ConVIRT and TxtRayAlign: the similarity of
+an image and a text is the dot product of their unit vectors times a learned scale.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class EncoderConfig(config.Settings):
 
 
 class ImageEncoder(nn.Module):
-    """Encodes films as features.
+    """Encodes images as features.
 
     `features` is F of the pooled vector and `patch_features` that of the patches; `config` holds its
     settings.

@@ -1,4 +1,4 @@
-"""Varying numbers of entries per item: films of a study, boxes of a film, sentences."""
+"""Varying numbers of entries per item: images of a study, boxes of an image, sentences."""
 
 from __future__ import annotations
 

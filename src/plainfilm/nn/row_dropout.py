@@ -6,9 +6,9 @@ which needs the same masks in both passes. Here each mask is a hash of (seed, la
 has no state, is the same on every device, and does not change when a text is padded further.
 
 Encoders are written with ordinary `nn.Dropout`; `install_row_dropout` replaces it (and stochastic depth). A
-training step opens `per_row_dropout` for its rows; if these rows have varying numbers of entries (films of a
-study, boxes of a film), `dropout_entries` assigns a row and a place to each entry. Outside both contexts the
-layers work as ordinary dropout.
+training step opens `per_row_dropout` for its rows; if these rows have varying numbers of entries (images of a
+study, boxes of an image), `dropout_entries` assigns a row and a place to each entry. Outside both contexts
+the layers work as ordinary dropout.
 
 Layers of other libraries that draw inside functions (`torch.nn.functional.dropout`, attention with a
 `dropout_p`) are covered by torch's function mode while `per_row_dropout` is open. Recomputation of
@@ -53,7 +53,7 @@ class DropoutContext:
 
     def keys(self, layer: object, count: int) -> Tensor:
         """One 32-bit key for each of `count` elements (count,): an equal number of consecutive ones per entry
-        (windows of a film, for example).
+        (windows of an image, for example).
 
         Raises:
             ConfigError: `count` is not a multiple of the entries.

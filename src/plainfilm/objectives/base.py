@@ -73,11 +73,11 @@ class Encoded:
         return cast(Value, self._made[key])
 
     def films(self, most: int | None = None) -> ImageFeatures:
-        """Features of the films of the items, at most `most` of each, concatenated."""
+        """Features of the images of the items, at most `most` of each, concatenated."""
         return self.once(("films", most), lambda: self._films(most))
 
     def image_vectors(self, most: int | None = None) -> Tensor:
-        """Unit vectors (F, D) of the films, at most `most` of each item."""
+        """Unit vectors (F, D) of the images, at most `most` of each item."""
 
         def make() -> Tensor:
             features = self.films(most)
@@ -101,7 +101,7 @@ class Encoded:
         return self.once(("text vectors", target, most), make)
 
     def films_of(self, most: int | None = None) -> Ragged:
-        """The assignment of films to items, at most `most` to each."""
+        """The assignment of images to items, at most `most` to each."""
         of = self.batch.films.of
         return of if most is None else of.first(most)[0]
 
@@ -247,7 +247,7 @@ class ObjectiveModule(Protocol):
 
 
 def films_of(module: ObjectiveModule) -> FilmsPerItem:
-    """The number of films per item that an objective reads."""
+    """The number of images per item that an objective reads."""
     films: FilmsPerItem = getattr(module, "FILMS", "one")
     return films
 

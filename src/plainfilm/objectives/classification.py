@@ -1,6 +1,6 @@
-"""Multi-label classification: a logistic loss for every known observation of a film.
+"""Multi-label classification: a logistic loss for every known observation of an image.
 
-With logits z (B, C), truths y in {0, 1} and K the pairs of film and observation whose truth is known,
+With logits z (B, C), truths y in {0, 1} and K the pairs of image and observation whose truth is known,
 
     L = 1/|K| Σ_(i,c)∈K  -w_c y'_ic log σ(z_ic) - (1 - y'_ic) log(1 - σ(z_ic)),    y' = (1 - s) y + s/2
 
@@ -60,12 +60,12 @@ class Classification(PerItem):
         self.positive_weights.copy_(weights)
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        """`cross_entropy`: the number of known pairs of film and observation."""
+        """`cross_entropy`: the number of known pairs of image and observation."""
         _, known = self._of(batch)
         return {"cross_entropy": known.sum()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
-        """`cross_entropy` of the first film of every item, over the known pairs."""
+        """`cross_entropy` of the first image of every item, over the known pairs."""
         features = encoded.films(1)
         logits: Tensor = encoded.model("logits", features)
         positive, known = self._of(encoded.batch)

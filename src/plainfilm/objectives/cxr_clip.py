@@ -13,7 +13,7 @@ row of A with its own row of B against the other rows,
                of its own for each kind of contrast (SigLIP: Zhai et al. 2023, arXiv:2303.15343)
 
 Items of the same study, or with a common text, are not negatives of each other, as in `infonce`; in the
-publication they are. Two films with the same labels, in any words and with any denials, are negatives unless
+publication they are. Two images with the same labels, in any words and with any denials, are negatives unless
 `same_label_negatives` is off. A part whose weight is 0 is neither encoded nor logged.
 """
 
@@ -81,12 +81,13 @@ class CxrClip(Coupled):
         }
 
     def metrics(self) -> dict[str, Better]:
-        """Every part with a weight, and the accuracy of retrieving a film's own text."""
+        """Every part with a weight, and the accuracy of retrieving an image's own text."""
         parts = [name for name in _PARTS if getattr(self.config, name)]
         return {**dict.fromkeys(parts, "lower"), "accuracy": "higher"}
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
-        """The loss above; parts: those with a weight, `accuracy` of retrieving a film's own text, `scale`."""
+        """The loss above; parts: those with a weight, `accuracy` of retrieving an image's own text,
+        `scale`."""
         scale = infonce.reads_texts(model).scale()
         ignored = false_negative_mask(keys, self.config)
         images, texts = features["images"].unbind(1), features["texts"].unbind(1)

@@ -1,4 +1,4 @@
-"""The contrastive objective of CLIP and ConVIRT: a film's own text against all other texts, and vice versa.
+"""The contrastive objective of CLIP and ConVIRT: an image's own text against all other texts, and vice versa.
 
 With similarities X = I·Tᵀ (B, B), scale s and N(i) the items that count as negatives of item i,
 
@@ -45,11 +45,11 @@ class InfoNCE(Coupled):
         self.config = config
 
     def encode(self, encoded: Encoded) -> Features:
-        """Unit vectors `images` and `texts`, (B, D) each, of the first film and text of every item."""
+        """Unit vectors `images` and `texts`, (B, D) each, of the first image and text of every item."""
         return encode_pairs(encoded)
 
     def loss(self, model: nn.Module, features: Features, targets: Features, keys: Keys) -> LossReport:
-        """The loss above; parts: `accuracy` of retrieving a film's own text, and `scale`."""
+        """The loss above; parts: `accuracy` of retrieving an image's own text, and `scale`."""
         scale = reads_texts(model).scale()
         ignored = false_negative_mask(keys, self.config)
         similarity = features["images"] @ features["texts"].T
@@ -57,7 +57,7 @@ class InfoNCE(Coupled):
         return LossReport(total, pair_parts(similarity, ignored, scale))
 
     def metrics(self) -> dict[str, Better]:
-        """The share of films whose own text is the most similar."""
+        """The share of images whose own text is the most similar."""
         return {"accuracy": "higher"}
 
     def after_step(self, model: nn.Module) -> None:
@@ -82,7 +82,7 @@ def limit_scale(model: nn.Module) -> None:
 
 
 def encode_pairs(encoded: Encoded) -> Features:
-    """Unit vectors `images` and `texts`, (B, D) each, of the first film and text of every item."""
+    """Unit vectors `images` and `texts`, (B, D) each, of the first image and text of every item."""
     return {"images": encoded.image_vectors(1), "texts": encoded.text_vectors(most=1)[:, 0]}
 
 

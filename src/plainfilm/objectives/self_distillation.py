@@ -73,7 +73,7 @@ class SelfDistillation(Coupled):
         return infonce.encode_pairs(encoded)
 
     def metrics(self) -> dict[str, Better]:
-        """The contrastive part, the distillation part, and the accuracy of retrieving a film's own text."""
+        """The contrastive part, the distillation part, and the accuracy of retrieving an image's own text."""
         return {"infonce": "lower", "distillation": "lower", "accuracy": "higher"}
 
     @torch.no_grad()

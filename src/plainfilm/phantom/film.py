@@ -107,12 +107,12 @@ def film_boxes(scene: Scene, camera: Camera, exposure: Exposure) -> list[FilmBox
 
 
 def _box_of(shapes: Sequence[Mark], camera: Camera, exposure: Exposure) -> PixelBox | None:
-    found = []
+    boxes = []
     for shape in shapes:
         box = _extent(exposure, shape) if isinstance(shape, str) else camera.outline(shape)
         if box is not None:
-            found.append(box)
-    return camera.clip(union(found)) if found else None
+            boxes.append(box)
+    return camera.clip(union(boxes)) if boxes else None
 
 
 def _extent(exposure: Exposure, channel: str) -> PixelBox | None:

@@ -59,14 +59,14 @@ def draw_visits(
 
 def _findings_at(courses: list[FindingTrajectory], index: int) -> tuple[Finding, ...]:
     """The findings at study `index`. Chest wall, devices and heart change little and get no change."""
-    found = []
+    findings = []
     for course in courses:
         level = course.levels[index]
         if level < PRESENT:
             continue
         before = course.levels[index - 1] if index else None
-        found.append(replace(course.finding, severity=level, change=_change(before, level)))
-    return tuple(found)
+        findings.append(replace(course.finding, severity=level, change=_change(before, level)))
+    return tuple(findings)
 
 
 def _change(before: float | None, now: float) -> str | None:

@@ -38,12 +38,12 @@ def targets(
     study: StudyTruth, film: Film, class_of: Callable[[Finding], str | None]
 ) -> dict[str, list[Corners]]:
     """The objects on a film by the class in a corpus; boxes of one class are disjoint."""
-    found: dict[str, list[Corners]] = {}
+    boxes_by_class: dict[str, list[Corners]] = {}
     for finding, box in finding_boxes(study, film):
         name = class_of(finding)
         if name is not None:
-            found.setdefault(name, []).append((box.x0, box.y0, box.x1, box.y1))
-    return {name: apart(boxes) for name, boxes in found.items()}
+            boxes_by_class.setdefault(name, []).append((box.x0, box.y0, box.x1, box.y1))
+    return {name: apart(boxes) for name, boxes in boxes_by_class.items()}
 
 
 def apart(boxes: Sequence[Corners]) -> list[Corners]:
@@ -78,24 +78,24 @@ def three_readers(film: Film) -> list[str]:
 
 def readings(
     film: Film,
-    found: Mapping[str, Sequence[Corners]],
+    true_boxes: Mapping[str, Sequence[Corners]],
     classes: Sequence[str],
     digits: int,
     *,
     sticks_out: bool,
 ) -> list[Drawn]:
-    """The boxes that three readers draw for `found` on a film, corners rounded to `digits`.
+    """The boxes that three readers draw for `true_boxes` on a film, corners rounded to `digits`.
 
     On one film in five, one of them draws a false box of another class; with `sticks_out` one always does,
     and that box extends beyond the right edge of the film.
     """
     rng = generator("readings", film.film_id)
     readers, drawn = three_readers(film), []
-    things = [(name, box) for name, boxes in found.items() for box in boxes]
+    things = [(name, box) for name, boxes in true_boxes.items() for box in boxes]
     for number, (name, box) in enumerate(things):
         seeing = [reader for reader in readers if rng.random() >= _MISSED]
         drawn += [Drawn(reader, name, _redrawn(box, film, digits, rng), number) for reader in seeing]
-    others = [name for name in classes if name not in found]
+    others = [name for name in classes if name not in true_boxes]
     if others and (rng.random() < _SEEN_AMISS or sticks_out):
         reader, name = str(rng.choice(readers)), str(rng.choice(others))
         drawn.append(Drawn(reader, name, _anywhere(film, digits, rng, sticks_out), None))

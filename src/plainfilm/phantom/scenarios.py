@@ -108,283 +108,272 @@ _COURSES: dict[str, Callable[[float, int, np.random.Generator], np.ndarray]] = {
 }
 
 
-def _healthy(scenario: PatientScenario) -> None:
-    if scenario.maybe(0.04):
-        scenario.add("rib_fracture", "lasting", scenario.side(), variant="healed")
+def _healthy(case: PatientScenario) -> None:
+    if case.maybe(0.04):
+        case.add("rib_fracture", "lasting", case.side(), variant="healed")
 
 
-def _heart_failure(scenario: PatientScenario) -> None:
-    if scenario.maybe(0.85):
-        scenario.add("cardiomegaly", "lasting", severity=(0.1, 1.0))
-    if scenario.maybe(0.62):
-        scenario.add("edema", scenario.one("waning", "passing", "arriving"), severity=(0.15, 0.95))
-    if scenario.maybe(0.6):
-        main = scenario.side()
-        scenario.add("effusion", scenario.one("waning", "passing"), main, severity=(0.1, 0.65))
-        if scenario.maybe(0.55):
+def _heart_failure(case: PatientScenario) -> None:
+    if case.maybe(0.85):
+        case.add("cardiomegaly", "lasting", severity=(0.1, 1.0))
+    if case.maybe(0.62):
+        case.add("edema", case.one("waning", "passing", "arriving"), severity=(0.15, 0.95))
+    if case.maybe(0.6):
+        main = case.side()
+        case.add("effusion", case.one("waning", "passing"), main, severity=(0.1, 0.65))
+        if case.maybe(0.55):
             other = "left" if main == "right" else "right"
-            scenario.add("effusion", scenario.one("waning", "passing"), other, severity=(0.1, 0.5))
-    if scenario.maybe(0.3):
-        scenario.add(
+            case.add("effusion", case.one("waning", "passing"), other, severity=(0.1, 0.5))
+    if case.maybe(0.3):
+        case.add(
             "pacemaker",
             "lasting",
-            scenario.one("left", "left", "left", "right"),
-            variant=scenario.one("dual", "single"),
+            case.one("left", "left", "left", "right"),
+            variant=case.one("dual", "single"),
         )
-    if scenario.maybe(0.3):
-        scenario.add("sternal_wires", "lasting")
-    if scenario.maybe(0.25):
-        _basal_collapse(scenario)
+    if case.maybe(0.3):
+        case.add("sternal_wires", "lasting")
+    if case.maybe(0.25):
+        _basal_collapse(case)
 
 
-def _infection(scenario: PatientScenario) -> None:
-    kind = scenario.one("consolidation", "opacity", "opacity")
-    side, site = scenario.side(), scenario.one("upper", "mid", "lower", "lower", "lower")
-    lobar = kind == "consolidation" and scenario.maybe(0.4)
-    cause = scenario.one("pneumonia", "pneumonia?")
-    course = scenario.one("waning", "arriving", "passing")
-    scenario.add(kind, course, side, site, "lobar" if lobar else "patchy", cause, (0.25, 1.0))
-    if scenario.maybe(0.25):
-        scenario.add(
-            "opacity",
-            course,
-            scenario.side(),
-            scenario.one("upper", "mid", "lower"),
-            "patchy",
-            cause,
-            (0.2, 0.8),
+def _infection(case: PatientScenario) -> None:
+    kind = case.one("consolidation", "opacity", "opacity")
+    side, site = case.side(), case.one("upper", "mid", "lower", "lower", "lower")
+    lobar = kind == "consolidation" and case.maybe(0.4)
+    cause = case.one("pneumonia", "pneumonia?")
+    course = case.one("waning", "arriving", "passing")
+    case.add(kind, course, side, site, "lobar" if lobar else "patchy", cause, (0.25, 1.0))
+    if case.maybe(0.25):
+        case.add(
+            "opacity", course, case.side(), case.one("upper", "mid", "lower"), "patchy", cause, (0.2, 0.8)
         )
-    if scenario.maybe(0.3):
-        scenario.add("effusion", "waning", side, severity=(0.1, 0.5))
-    if scenario.maybe(0.12):
-        scenario.add("central_line", "lasting", "right", variant="picc")
+    if case.maybe(0.3):
+        case.add("effusion", "waning", side, severity=(0.1, 0.5))
+    if case.maybe(0.12):
+        case.add("central_line", "lasting", "right", variant="picc")
 
 
-def _critical(scenario: PatientScenario) -> None:
-    if scenario.maybe(0.72):
-        placed = scenario.placed(("good",), ("high", "low", "bronchial"))
-        scenario.add("tracheal_tube", scenario.one("lasting", "waning"), variant=placed)
-        if scenario.maybe(0.75):
-            placed = scenario.placed(("good",), ("high", "coiled", "bronchial"))
-            scenario.add("feeding_tube", "lasting", variant=placed)
-    if scenario.maybe(0.75):
-        variant = scenario.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
-        scenario.add("central_line", "lasting", scenario.one("right", "right", "left"), variant=variant)
-    if scenario.maybe(0.45):
-        scenario.add("edema", scenario.one("passing", "waning", "growing"), severity=(0.2, 1.0))
+def _critical(case: PatientScenario) -> None:
+    if case.maybe(0.72):
+        placed = case.placed(("good",), ("high", "low", "bronchial"))
+        case.add("tracheal_tube", case.one("lasting", "waning"), variant=placed)
+        if case.maybe(0.75):
+            placed = case.placed(("good",), ("high", "coiled", "bronchial"))
+            case.add("feeding_tube", "lasting", variant=placed)
+    if case.maybe(0.75):
+        variant = case.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
+        case.add("central_line", "lasting", case.one("right", "right", "left"), variant=variant)
+    if case.maybe(0.45):
+        case.add("edema", case.one("passing", "waning", "growing"), severity=(0.2, 1.0))
     for side in ("right", "left"):
-        if scenario.maybe(0.42):
-            scenario.add("effusion", scenario.one("passing", "waning", "growing"), side, severity=(0.1, 0.8))
-    if scenario.maybe(0.45):
-        _basal_collapse(scenario)
-    if scenario.maybe(0.45):
-        cause = scenario.one("pneumonia?", "none")
-        kind = scenario.one("consolidation", "opacity", "opacity")
-        scenario.add(
+        if case.maybe(0.42):
+            case.add("effusion", case.one("passing", "waning", "growing"), side, severity=(0.1, 0.8))
+    if case.maybe(0.45):
+        _basal_collapse(case)
+    if case.maybe(0.45):
+        cause = case.one("pneumonia?", "none")
+        kind = case.one("consolidation", "opacity", "opacity")
+        case.add(
             kind,
             "passing",
-            scenario.side(),
-            scenario.one("mid", "lower", "upper"),
+            case.side(),
+            case.one("mid", "lower", "upper"),
             "patchy",
             cause if cause != "none" else None,
             (0.3, 1.0),
         )
-    if scenario.maybe(0.25):
-        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
+    if case.maybe(0.25):
+        case.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
-def _after_surgery(scenario: PatientScenario) -> None:
-    if scenario.maybe(0.85):
-        scenario.add("sternal_wires", "lasting")
-    if scenario.maybe(0.5):
-        side = scenario.side()
-        variant = scenario.placed(("apical", "basal", "apical", "basal", "pigtail"), _LOST_DRAINS, 0.15)
-        scenario.add("chest_tube", scenario.one("lasting", "waning"), side, variant=variant)
-        if scenario.maybe(0.55):
-            scenario.add("pneumothorax", "waning", side, severity=(0.1, 0.5))
-        if scenario.maybe(0.35):
-            scenario.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 0.9))
-    if scenario.maybe(0.12):
-        scenario.add("pneumomediastinum", "waning", severity=(0.1, 0.7))
-    if scenario.maybe(0.12):
-        scenario.add("foreign_body", "lasting", scenario.side(), variant="clips", severity=(0.2, 1.0))
-    if scenario.maybe(0.4):
-        scenario.add("central_line", "waning", "right", variant="jugular")
-    if scenario.maybe(0.5):
-        scenario.add("effusion", "waning", scenario.one("left", "left", "right"), severity=(0.1, 0.5))
-    if scenario.maybe(0.65):
-        _basal_collapse(scenario)
-    if scenario.maybe(0.35):
-        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.7))
-    if scenario.maybe(0.3):
-        scenario.add("wide_mediastinum", "waning", variant="wide", severity=(0.3, 0.9))
+def _after_surgery(case: PatientScenario) -> None:
+    if case.maybe(0.85):
+        case.add("sternal_wires", "lasting")
+    if case.maybe(0.5):
+        side = case.side()
+        variant = case.placed(("apical", "basal", "apical", "basal", "pigtail"), _LOST_DRAINS, 0.15)
+        case.add("chest_tube", case.one("lasting", "waning"), side, variant=variant)
+        if case.maybe(0.55):
+            case.add("pneumothorax", "waning", side, severity=(0.1, 0.5))
+        if case.maybe(0.35):
+            case.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 0.9))
+    if case.maybe(0.12):
+        case.add("pneumomediastinum", "waning", severity=(0.1, 0.7))
+    if case.maybe(0.12):
+        case.add("foreign_body", "lasting", case.side(), variant="clips", severity=(0.2, 1.0))
+    if case.maybe(0.4):
+        case.add("central_line", "waning", "right", variant="jugular")
+    if case.maybe(0.5):
+        case.add("effusion", "waning", case.one("left", "left", "right"), severity=(0.1, 0.5))
+    if case.maybe(0.65):
+        _basal_collapse(case)
+    if case.maybe(0.35):
+        case.add("cardiomegaly", "lasting", severity=(0.1, 0.7))
+    if case.maybe(0.3):
+        case.add("wide_mediastinum", "waning", variant="wide", severity=(0.3, 0.9))
 
 
-def _injury(scenario: PatientScenario) -> None:
-    side = scenario.side()
-    if scenario.maybe(0.62):
-        scenario.add("rib_fracture", "lasting", side, variant="acute", severity=(0.2, 1.0))
-    if scenario.maybe(0.3):
-        scenario.add("clavicle_fracture", "lasting", side, severity=(0.3, 1.0))
-    if scenario.maybe(0.55):
-        tension = scenario.maybe(0.15)
-        scenario.add(
+def _injury(case: PatientScenario) -> None:
+    side = case.side()
+    if case.maybe(0.62):
+        case.add("rib_fracture", "lasting", side, variant="acute", severity=(0.2, 1.0))
+    if case.maybe(0.3):
+        case.add("clavicle_fracture", "lasting", side, severity=(0.3, 1.0))
+    if case.maybe(0.55):
+        tension = case.maybe(0.15)
+        case.add(
             "pneumothorax",
-            scenario.one("waning", "passing"),
+            case.one("waning", "passing"),
             side,
             None,
             "tension" if tension else "simple",
             None,
             (0.45, 1.0) if tension else (0.1, 0.8),
         )
-        if scenario.maybe(0.4):
-            variant = scenario.placed(("apical", "apical", "pigtail"), _LOST_DRAINS, 0.15)
-            scenario.add("chest_tube", "lasting", side, variant=variant)
-        if scenario.maybe(0.45):
-            scenario.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 1.0))
-        if scenario.maybe(0.2):
-            scenario.add("pneumomediastinum", "waning", severity=(0.1, 1.0))
-    if scenario.maybe(0.16):
-        _foreign_body(scenario, side)
-    if scenario.maybe(0.25):
-        scenario.add("opacity", "waning", side, scenario.one("mid", "lower"), "patchy", None, (0.3, 0.9))
-    if scenario.maybe(0.15):
-        scenario.add("wide_mediastinum", "lasting", variant="wide", severity=(0.4, 1.0))
+        if case.maybe(0.4):
+            variant = case.placed(("apical", "apical", "pigtail"), _LOST_DRAINS, 0.15)
+            case.add("chest_tube", "lasting", side, variant=variant)
+        if case.maybe(0.45):
+            case.add("subcutaneous_emphysema", "waning", side, severity=(0.15, 1.0))
+        if case.maybe(0.2):
+            case.add("pneumomediastinum", "waning", severity=(0.1, 1.0))
+    if case.maybe(0.16):
+        _foreign_body(case, side)
+    if case.maybe(0.25):
+        case.add("opacity", "waning", side, case.one("mid", "lower"), "patchy", None, (0.3, 0.9))
+    if case.maybe(0.15):
+        case.add("wide_mediastinum", "lasting", variant="wide", severity=(0.4, 1.0))
 
 
-def _foreign_body(scenario: PatientScenario, side: str) -> None:
-    if scenario.maybe(0.3):
-        scenario.add("foreign_body", "lasting", variant="coin", severity=(0.2, 1.0))
+def _foreign_body(case: PatientScenario, side: str) -> None:
+    if case.maybe(0.3):
+        case.add("foreign_body", "lasting", variant="coin", severity=(0.2, 1.0))
         return
-    form, site = scenario.one("needle", "bullet"), scenario.one("upper", "mid", "lower")
-    scenario.add("foreign_body", "lasting", side, site, form, severity=(0.2, 1.0))
+    form, site = case.one("needle", "bullet"), case.one("upper", "mid", "lower")
+    case.add("foreign_body", "lasting", side, site, form, severity=(0.2, 1.0))
 
 
-def _tumour(scenario: PatientScenario) -> None:
-    kind = scenario.one("nodule", "mass")
-    side = scenario.side()
-    scenario.add(
+def _tumour(case: PatientScenario) -> None:
+    kind = case.one("nodule", "mass")
+    side = case.side()
+    case.add(
         kind,
-        scenario.one("lasting", "growing"),
+        case.one("lasting", "growing"),
         side,
-        scenario.one("upper", "mid", "lower"),
+        case.one("upper", "mid", "lower"),
         None,
         None,
         (0.2, 1.0),
     )
-    if kind == "nodule" and scenario.maybe(0.35):
-        scenario.add("nodule", "growing", scenario.side(), scenario.one("upper", "mid", "lower"))
-    if scenario.maybe(0.35):
-        scenario.add("effusion", scenario.one("growing", "passing"), side, severity=(0.15, 1.0))
-    if scenario.maybe(0.3):
-        scenario.add("wide_mediastinum", "lasting", variant="wide", severity=(0.3, 1.0))
-    if scenario.maybe(0.3):
-        scenario.add("central_line", "lasting", "right", variant="picc")
+    if kind == "nodule" and case.maybe(0.35):
+        case.add("nodule", "growing", case.side(), case.one("upper", "mid", "lower"))
+    if case.maybe(0.35):
+        case.add("effusion", case.one("growing", "passing"), side, severity=(0.15, 1.0))
+    if case.maybe(0.3):
+        case.add("wide_mediastinum", "lasting", variant="wide", severity=(0.3, 1.0))
+    if case.maybe(0.3):
+        case.add("central_line", "lasting", "right", variant="picc")
 
 
-def _old_age(scenario: PatientScenario) -> None:
-    choice = scenario.one("pleura", "pleura", "aorta", "plate", "heart", "calcified", "wires", "pacemaker")
+def _old_age(case: PatientScenario) -> None:
+    choice = case.one("pleura", "pleura", "aorta", "plate", "heart", "calcified", "wires", "pacemaker")
     if choice == "pleura":
-        scenario.add(
-            scenario.one("pleural_thickening", "pleural_plaques"),
-            "lasting",
-            scenario.side(),
-            severity=(0.3, 1.0),
+        case.add(
+            case.one("pleural_thickening", "pleural_plaques"), "lasting", case.side(), severity=(0.3, 1.0)
         )
     elif choice == "aorta":
-        scenario.add("wide_mediastinum", "lasting", variant="aorta", severity=(0.3, 1.0))
+        case.add("wide_mediastinum", "lasting", variant="aorta", severity=(0.3, 1.0))
     elif choice == "plate":
-        _basal_collapse(scenario)
+        _basal_collapse(case)
     elif choice == "heart":
-        scenario.add("cardiomegaly", "lasting", severity=(0.05, 0.7))
+        case.add("cardiomegaly", "lasting", severity=(0.05, 0.7))
     elif choice == "calcified":
-        scenario.add(
+        case.add(
             "nodule",
             "lasting",
-            scenario.side(),
-            scenario.one("upper", "mid", "lower"),
+            case.side(),
+            case.one("upper", "mid", "lower"),
             "calcified",
             None,
             (0.1, 0.6),
         )
     elif choice == "wires":
-        scenario.add("sternal_wires", "lasting")
+        case.add("sternal_wires", "lasting")
     else:
-        scenario.add("pacemaker", "lasting", "left", variant="dual")
-    if scenario.maybe(0.2):
-        scenario.add("hernia", "lasting", severity=(0.1, 1.0))
+        case.add("pacemaker", "lasting", "left", variant="dual")
+    if case.maybe(0.2):
+        case.add("hernia", "lasting", severity=(0.1, 1.0))
 
 
-def _chronic_lung(scenario: PatientScenario) -> None:
-    kind = scenario.one(*["emphysema"] * 5, *["fibrosis"] * 3, *["tuberculosis"] * 2)
+def _chronic_lung(case: PatientScenario) -> None:
+    kind = case.one(*["emphysema"] * 5, *["fibrosis"] * 3, *["tuberculosis"] * 2)
     if kind == "emphysema":
-        scenario.add(kind, "lasting", severity=(0.15, 1.0))
-        if scenario.maybe(0.12):
-            scenario.add("pneumothorax", "passing", scenario.side(), None, "simple", None, (0.15, 0.6))
+        case.add(kind, "lasting", severity=(0.15, 1.0))
+        if case.maybe(0.12):
+            case.add("pneumothorax", "passing", case.side(), None, "simple", None, (0.15, 0.6))
     elif kind == "fibrosis":
-        variant = "interstitial" if scenario.maybe(0.35) else None
-        scenario.add(kind, scenario.one("lasting", "growing"), variant=variant, severity=(0.2, 1.0))
-        if scenario.maybe(0.15):
-            scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.6))
+        variant = "interstitial" if case.maybe(0.35) else None
+        case.add(kind, case.one("lasting", "growing"), variant=variant, severity=(0.2, 1.0))
+        if case.maybe(0.15):
+            case.add("cardiomegaly", "lasting", severity=(0.1, 0.6))
     else:
-        _tuberculosis(scenario)
-    if kind != "tuberculosis" and scenario.maybe(0.12):
-        scenario.add("nodule", "growing", scenario.side(), scenario.one("upper", "mid", "lower"))
+        _tuberculosis(case)
+    if kind != "tuberculosis" and case.maybe(0.12):
+        case.add("nodule", "growing", case.side(), case.one("upper", "mid", "lower"))
 
 
-def _tuberculosis(scenario: PatientScenario) -> None:
-    side, course = scenario.side(), scenario.one("lasting", "waning", "passing")
-    scenario.add("tuberculosis", course, side, "upper", severity=(0.2, 1.0))
-    if scenario.maybe(0.3):
+def _tuberculosis(case: PatientScenario) -> None:
+    side, course = case.side(), case.one("lasting", "waning", "passing")
+    case.add("tuberculosis", course, side, "upper", severity=(0.2, 1.0))
+    if case.maybe(0.3):
         other = "left" if side == "right" else "right"
-        scenario.add("tuberculosis", course, other, "upper", severity=(0.2, 0.7))
-    if scenario.maybe(0.2):
-        scenario.add("effusion", "waning", side, severity=(0.1, 0.5))
-    elif scenario.maybe(0.3):
-        scenario.add("pleural_thickening", "lasting", side, severity=(0.3, 0.9))
+        case.add("tuberculosis", course, other, "upper", severity=(0.2, 0.7))
+    if case.maybe(0.2):
+        case.add("effusion", "waning", side, severity=(0.1, 0.5))
+    elif case.maybe(0.3):
+        case.add("pleural_thickening", "lasting", side, severity=(0.3, 0.9))
 
 
-def _bedside(scenario: PatientScenario) -> None:
+def _bedside(case: PatientScenario) -> None:
     """Films to check the tips of tubes and lines: many of each, a third of them malpositioned."""
-    if scenario.maybe(0.55):
-        placed = scenario.placed(("good",), ("high", "low", "bronchial"), _MALPOSITIONED)
-        scenario.add("tracheal_tube", "lasting", variant=placed)
-    if scenario.maybe(0.55):
-        placed = scenario.placed(("good",), ("high", "coiled", "bronchial"), _MALPOSITIONED)
-        scenario.add("feeding_tube", "lasting", variant=placed)
-    if scenario.maybe(0.45):
-        variant = scenario.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
-        scenario.add("central_line", "lasting", scenario.one("right", "right", "left"), variant=variant)
-    side = scenario.side()
-    if scenario.maybe(0.5):
+    if case.maybe(0.55):
+        placed = case.placed(("good",), ("high", "low", "bronchial"), _MALPOSITIONED)
+        case.add("tracheal_tube", "lasting", variant=placed)
+    if case.maybe(0.55):
+        placed = case.placed(("good",), ("high", "coiled", "bronchial"), _MALPOSITIONED)
+        case.add("feeding_tube", "lasting", variant=placed)
+    if case.maybe(0.45):
+        variant = case.placed(("jugular", "jugular", "subclavian", "picc"), ("malpositioned",))
+        case.add("central_line", "lasting", case.one("right", "right", "left"), variant=variant)
+    side = case.side()
+    if case.maybe(0.5):
         lost_tube, lost_pigtail = _LOST_DRAINS
-        if scenario.one("tube", "pigtail") == "tube":
-            variant = scenario.placed(("apical", "basal"), (lost_tube,), _MALPOSITIONED)
+        if case.one("tube", "pigtail") == "tube":
+            variant = case.placed(("apical", "basal"), (lost_tube,), _MALPOSITIONED)
         else:
-            variant = scenario.placed(("pigtail",), (lost_pigtail,), _MALPOSITIONED)
-        scenario.add("chest_tube", "lasting", side, variant=variant)
-    if scenario.maybe(0.3):
-        scenario.add(
-            "pneumothorax", scenario.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0)
-        )
-    if scenario.maybe(0.25):
-        scenario.add("subcutaneous_emphysema", scenario.one("waning", "lasting"), side, severity=(0.3, 1.0))
-    if scenario.maybe(0.15):
-        scenario.add("pneumomediastinum", "waning", severity=(0.3, 1.0))
-    if scenario.maybe(0.12):
-        _foreign_body(scenario, side)
-    if scenario.maybe(0.3):
-        scenario.add("effusion", "passing", scenario.side(), severity=(0.1, 0.6))
-    if scenario.maybe(0.3):
-        scenario.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
+            variant = case.placed(("pigtail",), (lost_pigtail,), _MALPOSITIONED)
+        case.add("chest_tube", "lasting", side, variant=variant)
+    if case.maybe(0.3):
+        case.add("pneumothorax", case.one("waning", "passing"), side, None, "simple", None, (0.3, 1.0))
+    if case.maybe(0.25):
+        case.add("subcutaneous_emphysema", case.one("waning", "lasting"), side, severity=(0.3, 1.0))
+    if case.maybe(0.15):
+        case.add("pneumomediastinum", "waning", severity=(0.3, 1.0))
+    if case.maybe(0.12):
+        _foreign_body(case, side)
+    if case.maybe(0.3):
+        case.add("effusion", "passing", case.side(), severity=(0.1, 0.6))
+    if case.maybe(0.3):
+        case.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
-def _basal_collapse(scenario: PatientScenario) -> None:
-    kind = scenario.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
-    scenario.add(
+def _basal_collapse(case: PatientScenario) -> None:
+    kind = case.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
+    case.add(
         kind,
-        scenario.one("passing", "waning", "lasting"),
-        scenario.one("left", "left", "right"),
+        case.one("passing", "waning", "lasting"),
+        case.one("left", "left", "right"),
         severity=(0.2, 0.9),
     )
 

@@ -1,4 +1,4 @@
-"""Inference with a trained model: films and texts to vectors, probabilities, boxes and sentences.
+"""Inference with a trained model: images and texts to vectors, probabilities, boxes and sentences.
 
 All inference goes through this package: the command line, tasks, banks and the server use it. It is
 deterministic and in float32, so the same call gives the same bytes on the same machine.

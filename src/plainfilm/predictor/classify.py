@@ -1,4 +1,4 @@
-"""Classification of films by models with outputs for observations."""
+"""Classification of images by models with outputs for observations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WAY_OUT = (
 
 @dataclass(frozen=True)
 class Classification:
-    """The output of a classifier for N films and C observations: logits (N, C)."""
+    """The output of a classifier for N images and C observations: logits (N, C)."""
 
     observations: tuple[str, ...]
     logits: Vectors
@@ -31,7 +31,7 @@ class Classification:
 
 
 def logits_of(core: Core) -> Encode:
-    """A function from features of films to logits (N, C).
+    """A function from features of images to logits (N, C).
 
     Raises:
         UsageError: the model does not classify.

@@ -1,4 +1,4 @@
-"""Describes boxes on a film in sentences."""
+"""Describes boxes on an image in sentences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe(core: Core, film: EncodedFilm, boxes: Sequence[Box] | Boxes) -> lis
     """A sentence for each box; boxes do not affect each other.
 
     Raises:
-        UsageError: the model does not describe boxes, or a box is inverted or outside the film.
+        UsageError: the model does not describe boxes, or a box is inverted or outside the image.
     """
     model: Describes = core.able(Describes)
     checked_boxes = checked(boxes, film.size)
@@ -42,10 +42,10 @@ def model_limit(core: Core, tokenizer: str) -> int:
 
 
 def checked(boxes: Sequence[Box] | Boxes, size: tuple[int, int]) -> Boxes:
-    """Boxes (K, 4), checked to lie on a film of `size` (width, height), at least in part.
+    """Boxes (K, 4), checked to lie on an image of `size` (width, height), at least in part.
 
     Raises:
-        UsageError: a box has not four numbers, is inverted, or lies outside the film.
+        UsageError: a box has not four numbers, is inverted, or lies outside the image.
     """
     array = np.asarray(boxes, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 4 or not np.isfinite(array).all():

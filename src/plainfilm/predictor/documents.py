@@ -16,7 +16,7 @@ from plainfilm.predictor.report import WrittenReport
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to all questions about one film."""
+    """The answers to all questions about one image."""
 
     file: str
     findings: Sequence[Finding] = ()
@@ -28,7 +28,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions about a film beside its findings. find: phrases to locate. boxes: x0 y0 x1 y1 in pixels of
+    """Questions about an image beside its findings. find: phrases to locate. boxes: x0 y0 x1 y1 in pixels of
     the file as opened, to describe. report: whether to write a report."""
 
     find: Sequence[str] = ()
@@ -37,7 +37,7 @@ class Questions:
 
 
 def document(answers: Answers) -> dict[str, Any]:
-    """The part of the JSON document of `predict` about one film."""
+    """The part of the JSON document of `predict` about one image."""
     written = answers.report
     entry: dict[str, Any] = {"file": answers.file}
     if answers.error is not None:
@@ -52,7 +52,7 @@ def document(answers: Answers) -> dict[str, Any]:
 
 
 def finding(one: Finding) -> dict[str, Any]:
-    """The JSON values of one observation of a film."""
+    """The JSON values of one observation of an image."""
     return {
         "observation": one.observation,
         "probability": one.probability,
@@ -72,7 +72,7 @@ COLUMNS = (
 
 
 def rows(documents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table of findings: one row for each film and observation, and one for a film without any."""
+    """The table of findings: one row for each image and observation, and one for an image without any."""
     return [
         {"file": entry["file"], "error": entry.get("error"), **one}
         for entry in documents

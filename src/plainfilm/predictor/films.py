@@ -1,6 +1,6 @@
-"""Prepares films for a model: threads decode them ahead, and each is encoded only once.
+"""Prepares images for a model: threads decode them ahead, and each is encoded only once.
 
-Decoding runs a few batches ahead of the model; memory does not grow with the number of films.
+Decoding runs a few batches ahead of the model; memory does not grow with the number of images.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from plainfilm.progress import SILENT, Progress
 FilmLike: TypeAlias = Any
 """A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
 Encode: TypeAlias = Callable[[ImageFeatures], Tensor]
-"""A function from features of N films to any output, (N, ...)."""
+"""A function from features of N images to any output, (N, ...)."""
 
 
 @dataclass(frozen=True)
 class PreparedFilm:
-    """A film as model input. square: (S, S), grey 0 to 255. geometry: the map from pixels of the file as
+    """An image as model input. square: (S, S), grey 0 to 255. geometry: the map from pixels of the file as
     opened to pixels of the square."""
 
     square: Square
@@ -46,9 +46,9 @@ class PreparedFilm:
 
 @dataclass(frozen=True)
 class EncodedFilm:
-    """An encoded film: any function that takes a film accepts it and does not encode it again.
+    """An encoded film: any function that takes an image accepts it and does not encode it again.
 
-    features: of one film, on the model's device. geometry: the map from pixels of the file as opened to
+    features: of one image, on the model's device. geometry: the map from pixels of the file as opened to
     pixels of the model's input. model: the fingerprint of the model that encoded it.
     """
 
@@ -63,13 +63,13 @@ class EncodedFilm:
 
 
 class FilmEncoder:
-    """Streams films through the image encoder of a model."""
+    """Streams images through the image encoder of a model."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def encode(self, image: FilmLike) -> EncodedFilm:
-        """Encode one film.
+        """Encode one image.
 
         Raises:
             ImageError: the image is not usable; the message has its name.
@@ -84,7 +84,7 @@ class FilmEncoder:
         """The output of `encode`, in blocks (n, ...).
 
         Raises:
-            ImageError: a film is not a usable image; the message has its name.
+            ImageError: a file is not a usable image; the message has its name.
         """
         for films in self._batches(_tracked(images, progress)):
             for film in films:
@@ -95,7 +95,7 @@ class FilmEncoder:
     def stream_each(
         self, images: Any, encode: Encode, progress: Progress = SILENT
     ) -> Iterator[Vectors | ImageError]:
-        """The output of `encode` for each film in turn; for an unusable film, its error."""
+        """The output of `encode` for each image in turn; for an unusable image, its error."""
         for films in self._batches(_tracked(images, progress)):
             usable = [film for film in films if not isinstance(film, ImageError)]
             encoded: Iterator[Vectors] = iter(self._encoded(usable, encode) if usable else ())
@@ -107,7 +107,7 @@ class FilmEncoder:
             return self._core.arrays(encode(self._features(films)))
 
     def _features(self, films: Sequence[PreparedFilm | EncodedFilm]) -> ImageFeatures:
-        """Features of all films in their order; films that are already encoded are reused."""
+        """Features of all images in their order; images that are already encoded are reused."""
         squares = [film.square for film in films if isinstance(film, PreparedFilm)]
         if not squares:
             return _joined([film.features for film in films if isinstance(film, EncodedFilm)])
@@ -146,7 +146,7 @@ class FilmEncoder:
             return error
 
     def _prepare(self, image: FilmLike) -> PreparedFilm:
-        """Prepare a film as in training: resize it to the cached side, then to the model's input."""
+        """Prepare an image as in training: resize it to the cached side, then to the model's input."""
         preprocessing = self._core.config.preprocessing
         side = preprocessing.read_side
         if isinstance(image, str | os.PathLike):

@@ -1,4 +1,4 @@
-"""Findings: the scores of films by observation, and the decisions of operating points."""
+"""Findings: the scores of images by observation, and the decisions of operating points."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from plainfilm.progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class Finding:
-    """The scores of one observation on a film.
+    """The scores of one observation on an image.
 
     probability: calibrated if `is_calibrated`; otherwise the softmax at the model's temperature, or the
     sigmoid of a classifier's logit. positive_score, negative_score: cosines with prompts, or the logit and
@@ -98,7 +98,7 @@ def findings(
     prompts: PromptsOf | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[list[Finding] | ImageError]:
-    """For each film in turn all observations, or the film's error; see `Predictor.findings`."""
+    """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
     decided = decisions.observations if decisions else {}
     if prompts is None and core.model.facts.observations:
         yield from _classified(core, films, images, decided, progress)

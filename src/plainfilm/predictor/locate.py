@@ -1,4 +1,4 @@
-"""Locates phrases on a film."""
+"""Locates phrases on an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from plainfilm.predictor.texts import tokens
 
 @dataclass(frozen=True)
 class FoundText:
-    """The location of one phrase on one film.
+    """The location of one phrase on one image.
 
     boxes: (K, 4) float64, x0 y0 x1 y1 in pixels of the file as opened. scores: (K,) from 0 to 1, the best
     first. sentence: the model's description of it, if the model writes one.

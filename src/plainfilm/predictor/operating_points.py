@@ -4,8 +4,8 @@ decisions.json   `OperatingPoints`, beside `config.json` in a model folder
 
 `plainfilm evaluate zero_shot` (`classification` for a classifier) with `save_decisions=true` fits them on the
 validation split of collections. They hold for these weights and these prompts only, and record their origin.
-Their score is the *margin*: the film's cosine with the positive ensemble minus that with the negative one, or
-a classifier's logit.
+Their score is the *margin*: the image's cosine with the positive ensemble minus that with the negative one,
+or a classifier's logit.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class OperatingPoint(Settings):
     positive, negative: its prompts; empty for a classifier. threshold: the smallest margin that is called
     positive. slope, bias: its probability is sigmoid(slope * margin + bias). positive_from, negative_to: the
     margins from which "positive" and up to which "negative" are plausible (`metrics.conformal`); `None` means
-    unbounded. Thresholds and calibration are `None` if the validation films had one class only. positives,
-    negatives: numbers of films.
+    unbounded. Thresholds and calibration are `None` if the validation images had one class only. positives,
+    negatives: numbers of images.
     """
 
     positive: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class OperatingPoint(Settings):
     negatives: int = Field(ge=0)
 
     def probability(self, margin: float) -> float | None:
-        """The calibrated probability of a film's margin."""
+        """The calibrated probability of an image's margin."""
         if self.slope is None or self.bias is None:
             return None
         logit = self.slope * margin + self.bias
@@ -67,7 +67,7 @@ class OperatingPoint(Settings):
 
 
 class OperatingPoints(Settings):
-    """The operating points of a model; `protocol` describes the films and labels that they were fitted on.
+    """The operating points of a model; `protocol` describes the images and labels that they were fitted on.
 
     miss: the largest share of each class outside its conformal sets. temperature: the best one for all
     observations together.

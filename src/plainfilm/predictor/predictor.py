@@ -35,7 +35,7 @@ from plainfilm.types import View
 class Predictor:
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
-    Films are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
+    Images are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
     this kind of model does not support raises a `UsageError` that names the missing ability; `abilities`
     lists the supported ones.
     """
@@ -79,7 +79,7 @@ class Predictor:
         return int(self._core.model.dimension)
 
     def encode_film(self, image: FilmLike) -> EncodedFilm:
-        """Encode a film once for several questions.
+        """Encode an image once for several questions.
 
         Raises:
             ImageError: the image is not usable; the message has its name.
@@ -87,7 +87,7 @@ class Predictor:
         return self._films.encode(image)
 
     def encode_images(self, images: Any, progress: Progress = SILENT) -> Vectors:
-        """Unit vectors (N, D) of films; for a classifier, of its pooled features.
+        """Unit vectors (N, D) of images; for a classifier, of its pooled features.
 
         Raises:
             ImageError: a file is not a usable image; the message has its name.
@@ -99,7 +99,7 @@ class Predictor:
         return self._gathered(self.stream_texts([texts] if isinstance(texts, str) else texts, progress))
 
     def stream_images(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
-        """`encode_images` in blocks (n, D), for more films than fit into memory."""
+        """`encode_images` in blocks (n, D), for more images than fit into memory."""
         return self._films.stream(images, prompting.image_vectors(self._core), progress)
 
     def stream_texts(self, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
@@ -111,7 +111,7 @@ class Predictor:
         return self._films.stream(images, lambda features: features.pooled, progress)
 
     def classify(self, images: Any, progress: Progress = SILENT) -> Classification:
-        """Classify films with a model that has outputs for observations.
+        """Classify images with a model that has outputs for observations.
 
         Raises:
             UsageError: the model has none.
@@ -123,7 +123,7 @@ class Predictor:
         return Classification(self.observations, np.concatenate([empty, *blocks]))
 
     def zero_shot(self, images: Any, prompts: PromptsOf, ensembles: Ensembles = "mean") -> ZeroShot:
-        """Compare films with the positive and negative prompts of each observation.
+        """Compare images with the positive and negative prompts of each observation.
 
         Raises:
             UsageError: there are no prompts.
@@ -140,13 +140,13 @@ class Predictor:
         return prompting.prompt_vectors(self._core, prompts, ensembles)
 
     def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
-        """Compare encoded films (N, D) with prompts."""
+        """Compare encoded images (N, D) with prompts."""
         return prompting.compare(self._core, films, prompts)
 
     def findings(
         self, images: Any, prompts: PromptsOf | None = None, progress: Progress = SILENT
     ) -> Iterator[list[Finding] | ImageError]:
-        """For each film in turn all observations, most probable first, or the film's error.
+        """For each image in turn all observations, most probable first, or the image's error.
 
         Calibrated probabilities come first, as they cannot be compared with others.
 
@@ -159,7 +159,7 @@ class Predictor:
         return findings(self._core, self._films, images, self.decisions, prompts, progress)
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
-        """Boxes on a film for each text, in pixels of the file as opened.
+        """Boxes on an image for each text, in pixels of the file as opened.
 
         Raises:
             UsageError: the model does not locate phrases.
@@ -172,7 +172,7 @@ class Predictor:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
 
         Raises:
-            UsageError: the model does not describe boxes, or a box is inverted or outside the film.
+            UsageError: the model does not describe boxes, or a box is inverted or outside the image.
             ImageError: the image is not usable; the message has its name.
         """
         return describing.describe(self._core, self.encode_film(image), boxes)
@@ -180,10 +180,10 @@ class Predictor:
     def write_report(
         self, images: FilmLike | Sequence[FilmLike], views: Sequence[View | None] | None = None
     ) -> WrittenReport:
-        """A report for one film, or for the films of one study.
+        """A report for one image, or for the images of one study.
 
         Raises:
-            UsageError: the model does not write reports, there is no film, or the number of views differs.
+            UsageError: the model does not write reports, there is no image, or the number of views differs.
             ImageError: an image is not usable; the message has its name.
         """
         films = list(images) if isinstance(images, list | tuple) else [images]

@@ -1,4 +1,4 @@
-"""Writes a report for the films of a study."""
+"""Writes a report for the images of a study."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_report(
     """Write a report for the study of `films`; `views` are their projections, if known.
 
     Raises:
-        UsageError: the model does not write reports, there is no film, or the number of views differs.
+        UsageError: the model does not write reports, there is no image, or the number of views differs.
     """
     model: WritesReports = core.able(WritesReports)
     stated = views or [None] * len(films)

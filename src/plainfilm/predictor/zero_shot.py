@@ -1,4 +1,4 @@
-"""Zero-shot classification: compares films with positive and negative prompts of each observation.
+"""Zero-shot classification: compares images with positive and negative prompts of each observation.
 
 As in CLIP (Radford et al. 2021, arXiv:2103.00020), with a pair of prompts for each observation.
 """
@@ -38,7 +38,7 @@ class PromptVectors:
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """The scores of N films for C observations by prompts; all arrays (N, C).
+    """The scores of N images for C observations by prompts; all arrays (N, C).
 
     positive, negative: cosine with the positive and the negative ensemble. probability: of the positive one
     in a softmax over the two at the model's temperature. NaN without negative prompts.
@@ -61,10 +61,10 @@ def texts_of(wording: Wording) -> tuple[str, ...]:
 
 
 def image_vectors(core: Core) -> Encode:
-    """A function from features of films to unit vectors (N, D).
+    """A function from features of images to unit vectors (N, D).
 
     Raises:
-        UsageError: the model does not encode films as vectors.
+        UsageError: the model does not encode images as vectors.
     """
     model: EncodesImages = core.able(EncodesImages)
     return model.image_vectors
@@ -102,8 +102,8 @@ def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean"
 
 
 def compare(core: Core, films: Vectors, prompts: PromptVectors) -> ZeroShot:
-    """Compare encoded films (N, D) with prompts."""
-    # In double precision and then rounded, so that equal films get equal scores at any position.
+    """Compare encoded images (N, D) with prompts."""
+    # In double precision and then rounded, so that equal images get equal scores at any position.
     wide = films.astype(np.float64)
     positive = (wide @ prompts.positive.T).astype(np.float32)
     negative = (wide @ prompts.negative.T).astype(np.float32)

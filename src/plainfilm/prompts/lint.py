@@ -259,4 +259,4 @@ def _other_labels(file: PackFile, labels: Sequence[str]) -> Iterator[Problem]:
             yield Problem("labels", f"has no observation '{name}': {nearest(name, file.observations)}")
     for name in file.observations:
         if name not in named:
-            yield Problem("labels", "what it was compared with has no such label", name, is_note=True)
+            yield Problem("labels", "the labels compared with lack it", name, is_note=True)

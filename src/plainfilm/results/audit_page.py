@@ -1,4 +1,4 @@
-"""The page of an audit: its findings, with pictures of the films."""
+"""The page of an audit: its findings, with pictures of the images."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _value(value: Any) -> str:
 
 
 def _picture(collection: Collection, image_id: str) -> FilmPicture | None:
-    """The film of an image; `None` if the collection has no pixels of it."""
+    """The picture of an image; `None` if the collection has no pixels of it."""
     images = collection.table("images")
     row = images["image_id"].to_pylist().index(image_id)
     path = images["path"][row].as_py()

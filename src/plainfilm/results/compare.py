@@ -135,7 +135,8 @@ def as_lines(first: str, second: str, differences: Sequence[Difference]) -> list
             f"{name:<{width}}  {number(one.first):>{columns[0]}}  {number(one.second):>{columns[1]}}  "
             f"{number(one.difference)} {written_interval(one.low, one.high)}  n={one.n}{star}"
         )
-    return [*lines, f"{DIRECTIONS_EXPLAINED}; * second is better or worse, its interval excludes 0"]
+    star = "* the interval of the difference excludes 0 (better, worse: the second)"
+    return [*lines, f"{DIRECTIONS_EXPLAINED}; {star}"]
 
 
 def _values(scores: Sequence[Score], statistics: Statistics) -> list[float | None]:

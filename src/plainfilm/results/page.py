@@ -72,7 +72,7 @@ def _table(table: ScoreTable, metrics: Sequence[Metric]) -> dict[str, Any]:
 
 
 def _pictures(examples: Sequence[Example]) -> dict[str, FilmPicture]:
-    """Every film of the examples by its path, larger if boxes are drawn on it."""
+    """Every image of the examples by its path, larger if boxes are drawn on it."""
     large: dict[str, bool] = {}
     for example in examples:
         for image in _images(example):

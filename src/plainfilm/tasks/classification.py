@@ -54,8 +54,8 @@ def run(
 
     Raises:
         UsageError: the model is no classifier.
-        LeakageError: patients of the films are among those of the training split.
-        DataError: no labels, no films, or no observation that labels and model share.
+        LeakageError: patients of the images are among those of the training split.
+        DataError: no labels, no images, or no observation that labels and model share.
     """
     answered = predictor.classify([]).observations
     check_no_leak(predictor, collections, config.split)

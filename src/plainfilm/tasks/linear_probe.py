@@ -1,9 +1,9 @@
-"""Linear probe: how well the frozen features of films predict each observation.
+"""Linear probe: how well the frozen features of images predict each observation.
 
-One logistic regression per observation is trained on the features of the training films, on fractions of the
+One logistic regression per observation is trained on the features of the training images, on fractions of the
 patients (by default 1, 10 and 100 %, stratified by label and nested), each fraction drawn several times. The
-encoder is not changed, and films are read exactly as the model's preprocessing states, without augmentation,
-so each film is encoded once. Penalty and thresholds are chosen on the validation split of the same
+encoder is not changed, and images are read exactly as the model's preprocessing states, without augmentation,
+so each image is encoded once. Penalty and thresholds are chosen on the validation split of the same
 collections; without one, this is reported, the default penalty is used, and only scores without thresholds
 are computed.
 
@@ -58,7 +58,7 @@ class Config(Settings):
 
     fractions: fractions of the training patients. repeats: draws of each fraction (all patients: one).
     features: pooled features of the image encoder, or their projected vectors. penalties: candidates for
-    validation; penalty: used without validation films. Both weigh |w|²/2 beside the summed log loss of
+    validation; penalty: used without validation images. Both weigh |w|²/2 beside the summed log loss of
     standardised features (1/C of scikit-learn). untrained: whether to add the untrained baseline, which
     doubles the time. observations: to probe for; by default all the labels state. labels (or label_origin),
     uncertain, absent, threshold, views: as in zero-shot classification.
@@ -102,7 +102,7 @@ class Config(Settings):
 
 @dataclass(frozen=True)
 class _Context:
-    """The data of an evaluation. validation: `None` without validation films."""
+    """The data of an evaluation. validation: `None` without validation images."""
 
     predictor: Predictor
     collections: Sequence[Collection]
@@ -122,9 +122,9 @@ def run(
     """Evaluate linear probes; see the module.
 
     Raises:
-        LeakageError: patients of the evaluated films are among those of the training split, or the model was
+        LeakageError: patients of the evaluated images are among those of the training split, or the model was
             trained on them.
-        DataError: no labels, or no films for training or evaluation.
+        DataError: no labels, or no images for training or evaluation.
     """
     context = _context(predictor, collections, config, progress)
     probed = _probed(context, predictor)

@@ -1,6 +1,6 @@
-"""Retrieval: films to sentences and reports, reports to films, films to films, scored in two ways.
+"""Retrieval: images to sentences and reports, reports to images, images to images, scored in two ways.
 
-*Identity*: the rank of the query's own text or film among the items of the evaluated split. Recall at 1, 5
+*Identity*: the rank of the query's own text or image among the items of the evaluated split. Recall at 1, 5
 and 10, median and mean rank, mean average precision. *Findings*: the agreement of the `k` items retrieved
 from another split (by default the training split, as in use) with the findings of the query's own report, by
 TxtRayAlign's published rule, and positive-only per observation, micro and macro (see `metrics.findings`).
@@ -85,11 +85,11 @@ class Config(SelectionConfig):
 
     directions: which of `DIRECTIONS`. split: of the queries; "all" takes every study. bank_split: the split
     that the finding scores retrieve from; `None` leaves them out, and needs no labels. text_rule: the rule
-    for a report's sections; by default that of the model's training. views: films of other views are left
-    out; by default those of the model's training. first_film: use only the first film of a study. labels: the
-    origin of the labels; by default that of `scoring.label_choice`. max_queries: at most this many queries
-    per direction, drawn by `seed`. random_draws: number of draws averaged for the random baseline. The
-    remaining keys select the answer from a ranking, see `bank.selection.SelectionConfig`.
+    for a report's sections; by default that of the model's training. views: images of other views are left
+    out; by default those of the model's training. first_film: use only the first image of a study. labels:
+    the origin of the labels; by default that of `scoring.label_choice`. max_queries: at most this many
+    queries per direction, drawn by `seed`. random_draws: number of draws averaged for the random baseline.
+    The remaining keys select the answer from a ranking, see `bank.selection.SelectionConfig`.
     """
 
     directions: tuple[str, ...] = tuple(DIRECTIONS)

@@ -1,4 +1,4 @@
-"""Zero-shot classification: films against positive and negative prompts for each observation.
+"""Zero-shot classification: images against positive and negative prompts for each observation.
 
 Three scores are always computed: the cosine with the positive ensemble, that with the negative one (negated,
 so that higher is more positive), and their contrast (PNC, a softmax over the two: CheXzero, Tiu et al. 2022,
@@ -7,7 +7,7 @@ at thresholds chosen on the validation split of the same collections; without on
 scores without thresholds are computed. Calibration and the conformal sets for abstention are also fitted on
 the validation split.
 
-With `mode=multiclass` the model chooses a single class for the films of exactly one class (CheXpert 5x200).
+With `mode=multiclass` the model chooses a single class for the images of exactly one class (CheXpert 5x200).
 
 `save_decisions=true` saves the operating points in the model's folder, for `plainfilm predict`; the task
 writes no other file.
@@ -59,7 +59,7 @@ contrasted, PNC)."""
 COMBINED = GROUPS[2]
 
 OBSERVATIONS, FILMS_EACH = 8, 2
-"""Number of observations in the examples, those with most positive films, and of films of each kind."""
+"""Number of observations in the examples, those with most positive images, and of images of each kind."""
 INTRODUCTION = (
     f"The films with the highest and the lowest score of both truths, at most {FILMS_EACH} of each kind, of "
     f"the {OBSERVATIONS} observations with most positive films: the best and the worst, not typical ones."
@@ -114,8 +114,8 @@ def run(
     """Evaluate zero-shot classification; see the module.
 
     Raises:
-        LeakageError: patients of the films are among those of the training split.
-        DataError: no labels, no films, or no observation that labels and prompts share.
+        LeakageError: patients of the images are among those of the training split.
+        DataError: no labels, no images, or no observation that labels and prompts share.
     """
     if config.save_decisions and config.mode == "multiclass":
         raise UsageError("save_decisions=true needs mode=each: exclusive classes have no thresholds")
@@ -187,7 +187,7 @@ def choose_prompts(pack: PromptPack, labels: Labels, wanted: Sequence[str] | Non
 
 
 def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progress: Progress) -> ZeroShot:
-    """The scores of all films, encoded in batches; only the scores are kept."""
+    """The scores of all images, encoded in batches; only the scores are kept."""
     paths = films.frame["image"].tolist()
     parts = [predictor.compare(block, prompts) for block in predictor.stream_images(paths, progress)]
     names = ("positive", "negative", "probability")
@@ -218,9 +218,9 @@ def examples(
 ) -> tuple[Example, ...]:
     """Example films: those with the highest and with the lowest score of each truth.
 
-    Scores give the frequency of errors; the worst films show the errors. The selection is not random: the
-    same films are shown every time, at most one per patient in a row. There is one example per observation
-    with films of both truths, the commonest first.
+    Scores give the frequency of errors; the worst images show the errors. The selection is not random: the
+    same images are shown every time, at most one per patient in a row. There is one example per observation
+    with images of both truths, the commonest first.
     """
     positives = (films.positive & films.known).sum(axis=0)
     usable = films.truth.usable
@@ -232,7 +232,7 @@ def examples(
 
 @dataclass(frozen=True)
 class _Ranked:
-    """The films (N) and the observation at `place`: scores (N,), and the threshold, if any."""
+    """The images (N) and the observation at `place`: scores (N,), and the threshold, if any."""
 
     films: Films
     place: int
@@ -270,7 +270,7 @@ def _example(ranked: _Ranked) -> Example:
 
 
 def _rows(ranked: _Ranked, truth: bool, is_top: bool) -> list[int]:
-    """Films of a truth, from the highest or the lowest score, of different patients; ties by id."""
+    """Images of a truth, from the highest or the lowest score, of different patients; ties by id."""
     known, positive = ranked.films.known[:, ranked.place], ranked.films.positive[:, ranked.place]
     rows = np.flatnonzero(known & (positive == truth))
     scores = ranked.scores[rows]

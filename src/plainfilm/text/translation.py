@@ -67,16 +67,16 @@ class Translator:
         """A translation of each text, sampled with `beams` beams; `None` if the text or its translation is
         longer than `LONGEST` tokens. On a CPU, one thread is used, so that the results are reproducible.
         """
-        asked = [f"{self._code}{text}" for text in texts]
-        lengths = [len(ids) for ids in self._tokenizer(asked).input_ids] if asked else []
+        coded = [f"{self._code}{text}" for text in texts]
+        lengths = [len(ids) for ids in self._tokenizer(coded).input_ids] if coded else []
         usable = [place for place, length in enumerate(lengths) if length <= LONGEST]
-        said: list[str | None] = [None] * len(texts)
+        translations: list[str | None] = [None] * len(texts)
         if usable:
             draws = [self._generator(seed, texts[place]) for place in usable]
-            found = self._sampled([asked[place] for place in usable], draws, temperature, beams)
-            for place, translation in zip(usable, found, strict=True):
-                said[place] = translation
-        return said
+            sampled = self._sampled([coded[place] for place in usable], draws, temperature, beams)
+            for place, translation in zip(usable, sampled, strict=True):
+                translations[place] = translation
+        return translations
 
     def _sampled(
         self, texts: list[str], draws: list[torch.Generator], temperature: float, beams: int
@@ -164,8 +164,8 @@ def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
     loaded: Any = MarianMTModel.from_pretrained(
         name, local_files_only=local, dtype=torch.float32, output_loading_info=True
     )
-    model, told = loaded
-    wrong = sorted(told["missing_keys"]) + sorted(str(key) for key in told["mismatched_keys"])
+    model, loading_info = loaded
+    wrong = sorted(loading_info["missing_keys"]) + sorted(str(key) for key in loading_info["mismatched_keys"])
     if wrong:
         raise ModelError(f"{name}: its weights do not fit its configuration: '{wrong[0]}'")
     return model, _read_tokenizer(name, local)

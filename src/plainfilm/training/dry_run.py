@@ -2,7 +2,7 @@
 
 Some errors show only when a model is built and run: missing weights, an unsupported image size, more frozen
 blocks than the encoder has, a metric that the objective does not report. The dry run finds them in seconds,
-before the hours in which films are decoded.
+before the hours in which images are decoded.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def _size(module: nn.Module) -> int:
 
 
 def is_convolutional(model: nn.Module) -> bool:
-    """True if convolutions encode the films; a transformer has a single one, for its patches."""
+    """True if convolutions encode the images; a transformer has a single one, for its patches."""
     encoders = [module for module in model.modules() if isinstance(module, ImageEncoder)]
     counts = [sum(isinstance(module, nn.Conv2d) for module in encoder.modules()) for encoder in encoders]
     return any(count > 1 for count in counts)

@@ -116,8 +116,8 @@ class ValidationConfig(Settings):
     """The schedule of validation and the choice of the best model.
 
     every: "epoch", or a number of optimizer steps. metric: "loss", another part of the loss by its name, or
-    a metric of an evaluator, such as "recall@5" (share of films whose own text is among the 5 most similar)
-    or "auroc_macro" (mean over the observations that have films of both classes). evaluators: additional
+    a metric of an evaluator, such as "recall@5" (share of images whose own text is among the 5 most similar)
+    or "auroc_macro" (mean over the observations that have images of both classes). evaluators: additional
     evaluators to run and log, by `use`; those that the metric needs are added automatically. patience:
     validations without a better value before training stops. sentences: number of first sentences of an
     item's text that are read; `None` reads all. items: the largest number of items, always the same ones.

@@ -129,7 +129,7 @@ class RunFolder:
     def claim(self, recipe: AnyRecipe, collections: Sequence[Collection]) -> None:
         """Make the folder a run of `recipe`, and clear what a killed process left half-written.
 
-        A run that stopped before its first step begins anew; decoded films are kept.
+        A run that stopped before its first step begins anew; decoded images are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         begun = [self.tokenizers, self.log, *self._stages()] if self._has_no_step() else []

@@ -41,7 +41,7 @@ class Validator:
         is restored.
 
         Raises:
-            DataError: the metric cannot be computed on these films.
+            DataError: the metric cannot be computed on these images.
         """
         modes = model.training, objective.training
         model.eval()

@@ -57,9 +57,9 @@ class TargetSource:
 
 @dataclass(frozen=True)
 class ItemFilms:
-    """The selected films of an item, in order.
+    """The selected images of an item, in order.
 
-    rows: of the collection's table of images. geometries: the map of each film to the model's input.
+    rows: of the collection's table of images. geometries: the map of each image to the model's input.
     """
 
     rows: tuple[int, ...]
@@ -67,7 +67,7 @@ class ItemFilms:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the films of the item are mirrored; they are all mirrored or none."""
+        """Whether the images of the item are mirrored; they are all mirrored or none."""
         return any(one.mirrored for one in self.geometries)
 
 

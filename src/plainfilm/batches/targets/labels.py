@@ -26,7 +26,7 @@ class Labels(RowWise):
     states: Tensor
 
 
-class LabelReader:
+class LabelTargetReader:
     """Reads the states that `rows` hold."""
 
     def __init__(self, source: TargetSource) -> None:
@@ -41,7 +41,7 @@ class LabelReader:
         return states
 
     def move(self, value: States, films: ItemFilms) -> States:
-        """Swap the states of left and right on a mirrored film; observations without a counterpart become
+        """Swap the states of left and right on a mirrored image; observations without a counterpart become
         unknown."""
         if not films.mirrored:
             return value
@@ -55,14 +55,14 @@ class LabelReader:
 
 
 def _mirrored_columns(observations: Sequence[str]) -> np.ndarray:
-    """The source of each column of a mirrored film; an index past the last if there is none."""
+    """The source of each column of a mirrored image; an index past the last if there is none."""
     places = {name: place for place, name in enumerate(observations)}
     return np.array([places.get(mirrored(name), len(places)) for name in observations], dtype=np.int64)
 
 
-def open_target(source: TargetSource) -> LabelReader:
+def open_target(source: TargetSource) -> LabelTargetReader:
     """A reader of the states of `source.rows`."""
-    return LabelReader(source)
+    return LabelTargetReader(source)
 
 
 def example(items: int, source: TargetSource) -> Labels:

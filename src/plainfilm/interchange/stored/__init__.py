@@ -1,4 +1,4 @@
-"""A collection by studies, with films, sections, labels and boxes together, as input of the formats."""
+"""A collection by studies, with images, sections, labels and boxes together, as input of the formats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ States = Mapping[str, int]
 
 @dataclass(frozen=True)
 class StoredBox:
-    """A row of `boxes`: corners in pixels of the stored film, x right and y down."""
+    """A row of `boxes`: corners in pixels of the stored image, x right and y down."""
 
     name: str
     kind: str
@@ -53,14 +53,14 @@ class StoredFilm:
     states: States = field(default_factory=dict)
 
     def original_corners(self, box: StoredBox) -> list[float]:
-        """The corners of a box in pixels of the film as published, with three decimals."""
+        """The corners of a box in pixels of the image as published, with three decimals."""
         scaled = scale_boxes_xyxy(np.array([box.corners_xyxy_px]), self.size, self.original_size)
         return [round(corner, 3) for corner in scaled[0].tolist()]
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A row of `studies` with its films, sections and labels (`collection.labels`)."""
+    """A row of `studies` with its images, sections and labels (`collection.labels`)."""
 
     study_id: str
     patient_id: str

@@ -1,7 +1,7 @@
 """A small convolutional network that keeps positions; it trains from scratch in minutes on two cores.
 
 Its last grid is max-pooled to `grid` x `grid` cells instead of averaged, so that right and left, base and
-apex stay distinct and a small finding is not diluted by healthy surroundings. On a few thousand films this
+apex stay distinct and a small finding is not diluted by healthy surroundings. On a few thousand images this
 matters more than depth.
 """
 
@@ -47,7 +47,7 @@ class CompactEncoder(ImageEncoder):
         before: int = config.channels
         for multiple, stride in _STEPS:
             after = round(multiple * config.width)
-            # Group normalisation instead of batch normalisation: a film's features must not depend on others.
+            # Group instead of batch normalisation: the features of an image must not depend on other images.
             norm = nn.GroupNorm(math.gcd(after, _MOST_GROUPS), after)
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), norm, nn.ReLU()]
             before = after

@@ -146,7 +146,7 @@ def _write_structured_report(path: Path, patient: PatientTruth, study: StudyTrut
 
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
-    """The table of reports, the key, and what does not belong in the folder."""
+    """Write the table of reports, the key, and files that do not belong in the folder."""
     rows = [
         (_accession(study), study.report)
         for _, study in studies_of(patients)

@@ -89,7 +89,9 @@ def _graph(patient: PatientTruth, study: StudyTruth, film: Film) -> dict[str, An
         "age_decile": f"{int(study.age // 10) * 10}-{int(study.age // 10) * 10 + 10}",
         "StudyOrder": study.order + 1,
         "objects": [_object(film, name, corners) for name, corners in _corners(film)],
-        "attributes": [_attribute(film, region, said) for region, said in statements.items()],
+        "attributes": [
+            _attribute(film, region, region_statements) for region, region_statements in statements.items()
+        ],
         "relationships": [],
     }
 
@@ -133,19 +135,19 @@ def _object(film: Film, name: str, corners: tuple[int, int, int, int]) -> dict[s
     }
 
 
-def _attribute(film: Film, region: str, said: Sequence[tuple[str, list[str]]]) -> dict[str, Any]:
-    empty: list[list[str]] = [[] for _ in said]
+def _attribute(film: Film, region: str, statements: Sequence[tuple[str, list[str]]]) -> dict[str, Any]:
+    empty: list[list[str]] = [[] for _ in statements]
     cues = ("severity_cues", "texture_cues", "temporal_cues", "comparison_cues")
     return {
         region: True,
         "bbox_name": region,
         "synsets": [],
         "name": region.capitalize(),
-        "attributes": [attributes for _, attributes in said],
+        "attributes": [attributes for _, attributes in statements],
         "attributes_ids": empty,
-        "phrases": [phrase.replace(" ", "\n ", 1) for phrase, _ in said],
-        "phrase_IDs": [str(number) for number, _ in enumerate(said)],
-        "sections": ["finalreport" for _ in said],
+        "phrases": [phrase.replace(" ", "\n ", 1) for phrase, _ in statements],
+        "phrase_IDs": [str(number) for number, _ in enumerate(statements)],
+        "sections": ["finalreport" for _ in statements],
         **dict.fromkeys(cues, empty),
         "object_id": f"{film.film_id}_{region}",
     }
@@ -153,25 +155,25 @@ def _attribute(film: Film, region: str, said: Sequence[tuple[str, list[str]]]) -
 
 def _statements(study: StudyTruth) -> Statements:
     """The statements of each sentence about each region; uncertain ones count, as in the corpus."""
-    found: Statements = {}
+    by_region: Statements = {}
     for sentence in study.sentences:
-        for region, attributes in _said(study, sentence).items():
+        for region, attributes in _attributes_of(study, sentence).items():
             normal = not any("|yes|" in attribute for attribute in attributes)
             attributes.append("nlp|yes|normal" if normal else "nlp|yes|abnormal")
-            found.setdefault(region, []).append((sentence.text, attributes))
-    return found
+            by_region.setdefault(region, []).append((sentence.text, attributes))
+    return by_region
 
 
-def _said(study: StudyTruth, sentence: StatedSentence) -> dict[str, list[str]]:
-    said: dict[str, list[str]] = {}
+def _attributes_of(study: StudyTruth, sentence: StatedSentence) -> dict[str, list[str]]:
+    by_region: dict[str, list[str]] = {}
     for observation, state in sentence.states:
         pattern, places = _FINDINGS.get(observation, ("", ()))
         sides = {finding.side for finding in study.findings if finding.observation == observation and state}
         for region in dict.fromkeys(
             place.format(side=side) for place in places for side in _BOTH if not sides or sides & {side, None}
         ):
-            said.setdefault(region, []).append(pattern.format("yes" if state else "no"))
-    return said
+            by_region.setdefault(region, []).append(pattern.format("yes" if state else "no"))
+    return by_region
 
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
@@ -249,8 +251,8 @@ def _annotated(image: Image, study: StudyTruth, film: Film) -> Image:
     boxes = [_box(box, labels=_labels(statements, [box.name])) for box in whole.values()]
     phrases = [
         replace(_box(whole[name]), kind="phrase", phrase=phrase)
-        for name, said in statements.items()
-        for phrase in dict.fromkeys(text for text, _ in said)
+        for name, region_statements in statements.items()
+        for phrase in dict.fromkeys(text for text, _ in region_statements)
         if name in whole
     ]
     return replace(image, boxes=(*boxes, *phrases), labels=_labels(statements, statements))
@@ -262,12 +264,12 @@ def _box(box: FilmBox, labels: tuple[Label, ...] = ()) -> Box:
 
 def _labels(statements: Statements, regions: Sequence[str] | Mapping[str, Any]) -> tuple[Label, ...]:
     """The statements of sentences about the regions; one affirmation outweighs denials."""
-    said = {one for region in regions for _, given in statements.get(region, ()) for one in given}
-    keys = {(one.split("|")[0], one.split("|")[2]) for one in said}
+    given_attributes = {one for region in regions for _, given in statements.get(region, ()) for one in given}
+    keys = {(one.split("|")[0], one.split("|")[2]) for one in given_attributes}
     return tuple(
         Label(
             name,
-            State.POSITIVE if f"{category}|yes|{name}" in said else State.NEGATIVE,
+            State.POSITIVE if f"{category}|yes|{name}" in given_attributes else State.NEGATIVE,
             f"imagenome/{category}",
         )
         for category, name in sorted(keys)

@@ -72,9 +72,9 @@ def write_study(
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
     """MIMIC's tables, and the annotations in both their forms."""
     mimic_cxr.write_tables(root / _FILMS, patients, seed)
-    found = [one for patient, study in studies_of(patients) for one in _annotations(patient, study)]
-    write_csv(root / f"{_NAME}.csv", _HEADER, [_row(one) for one in found])
-    write_json_lines(root / f"{_NAME}.json", _coco(found))
+    annotations = [one for patient, study in studies_of(patients) for one in _annotations(patient, study)]
+    write_csv(root / f"{_NAME}.csv", _HEADER, [_row(one) for one in annotations])
+    write_json_lines(root / f"{_NAME}.json", _coco(annotations))
 
 
 def _row(one: _Annotation) -> tuple[object, ...]:
@@ -82,8 +82,8 @@ def _row(one: _Annotation) -> tuple[object, ...]:
     return (one.film.film_id, one.category, one.phrase, *place, _SPLITS[one.split])
 
 
-def _coco(found: Sequence[_Annotation]) -> dict[str, object]:
-    films = {one.film.film_id: one for one in found}
+def _coco(records: Sequence[_Annotation]) -> dict[str, object]:
+    films = {one.film.film_id: one for one in records}
     numbers = {film: number for number, film in enumerate(films)}
     images = [
         {
@@ -104,7 +104,7 @@ def _coco(found: Sequence[_Annotation]) -> dict[str, object]:
             "label_text": one.phrase,
             "split": _SPLITS[one.split],
         }
-        for number, one in enumerate(found)
+        for number, one in enumerate(records)
     ]
     categories = [{"id": number, "name": name} for number, name in enumerate(CATEGORIES, start=1)]
     return {"categories": categories, "images": images, "annotations": annotations}

@@ -114,7 +114,7 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
 def _row(patient: PatientTruth, study: StudyTruth, film: Film, seed: int) -> tuple[object, ...]:
     return (
         _name(patient, study),
-        "|".join(_found(study)) or "No Finding",
+        "|".join(_classes_of(study)) or "No Finding",
         study.order,
         int(patient.patient_id),
         _age(study, seed),
@@ -133,11 +133,11 @@ def _age(study: StudyTruth, seed: int) -> int:
     return int(study.age) + (350 if odd else 0)
 
 
-def _found(study: StudyTruth) -> list[str]:
+def _classes_of(study: StudyTruth) -> list[str]:
     """The classes of a study, in the order of the classes."""
-    found = {FINDINGS[finding.kind] for finding in study.findings if finding.kind in FINDINGS}
-    found |= {"Pneumonia" for finding in study.findings if finding.cause == "pneumonia"}
-    return [name for name in _CLASSES if name in found]
+    classes = {FINDINGS[finding.kind] for finding in study.findings if finding.kind in FINDINGS}
+    classes |= {"Pneumonia" for finding in study.findings if finding.cause == "pneumonia"}
+    return [name for name in _CLASSES if name in classes]
 
 
 def _boxes(study: StudyTruth, film: Film, seed: int) -> Iterator[Box]:
@@ -160,10 +160,10 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
         age = _age(study, seed)
         if age > 130:
             yield Rejection(f"Data_Entry_2017.csv row {number}", f"Patient Age is '{age}'")
-        found = _found(study) or ["No Finding"]
+        classes = _classes_of(study) or ["No Finding"]
         film_id = _name(patient, study).removesuffix(".png")
         labels = [
-            Label(name, State.POSITIVE if name in found else State.NEGATIVE, "nih14")
+            Label(name, State.POSITIVE if name in classes else State.NEGATIVE, "nih14")
             for name in (*_CLASSES, "No Finding")
         ]
         image = Image(

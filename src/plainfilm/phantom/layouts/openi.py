@@ -125,8 +125,8 @@ def _texts(study: StudyTruth) -> Iterator[tuple[str, str]]:
 def _headings(study: StudyTruth) -> list[str]:
     if generator("openi", study.study_id, "index").random() < _NOT_INDEXED:
         return ["No Indexing"]
-    found = [_heading(finding) for finding in study.findings if finding.stated == 1]
-    return list(dict.fromkeys(found)) or ["normal"]
+    headings = [_heading(finding) for finding in study.findings if finding.stated == 1]
+    return list(dict.fromkeys(headings)) or ["normal"]
 
 
 def _heading(finding: Finding) -> str:

@@ -72,8 +72,8 @@ def _is_mistyped(film: Film) -> bool:
 
 def _boxes(study: StudyTruth, film: Film) -> list[Corners]:
     """The boxes of everything that looks like pneumonia."""
-    found = targets(study, film, _class_of).get(_OPACITY, [])
-    return [squared_box(corners, film) for corners in found]
+    opacities = targets(study, film, _class_of).get(_OPACITY, [])
+    return [squared_box(corners, film) for corners in opacities]
 
 
 def _class_of(finding: Finding) -> str | None:

@@ -70,10 +70,10 @@ def _header(patient: PatientTruth, study: StudyTruth, film: Film) -> dict[str, s
 
 def _masks(study: StudyTruth, film: Film) -> list[NDArray[np.bool_]]:
     """A mask (1024, 1024) for each collapsed lung: an ellipse that fills its box."""
-    found = targets(study, film, _class_of).get(_OBSERVATION, [])
+    collapsed = targets(study, film, _class_of).get(_OBSERVATION, [])
     rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
     masks = []
-    for corners in found:
+    for corners in collapsed:
         x0, y0, x1, y1 = squared_box(corners, film)
         across, down = (2 * columns - x0 - x1) / (x1 - x0), (2 * rows - y0 - y1) / (y1 - y0)
         masks.append(across**2 + down**2 <= 1.0)
@@ -101,7 +101,7 @@ def _texts(study: StudyTruth, film: Film) -> list[str]:
             middle = int(np.flatnonzero(mask.any(axis=1)).mean())
             parts = [mask & _rows_from(0, middle + 4), mask & _rows_from(middle - 4, SIDE)]
         texts += [f" {run_lengths(part)}" for part in parts]
-    return (texts + (texts[:1] if _stands_twice(film) else [])) or [" -1"]
+    return (texts + (texts[:1] if _is_repeated(film) else [])) or [" -1"]
 
 
 def _rows_from(first: int, behind: int) -> NDArray[np.bool_]:
@@ -113,7 +113,7 @@ def _is_in_parts(film: Film) -> bool:
     return bool(generator("siim parts", film.film_id).random() < 0.3)
 
 
-def _stands_twice(film: Film) -> bool:
+def _is_repeated(film: Film) -> bool:
     return bool(generator("siim twice", film.film_id).random() < 0.2)
 
 
@@ -135,7 +135,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
         image = Image(_id(film), _path(root, patient, film), stated_view(film), (label,), boxes)
         age = float(int(study.age))
         yield Study(_id(film), _person(patient), (image,), sex=patient.sex, age=age)
-        if masks and _stands_twice(film):
+        if masks and _is_repeated(film):
             yield Rejection("train-rle.csv", "a mask stands twice")
     if any(published(patients, test=True)):
         yield Rejection(str(root / _TEST), "the films of the test have no labels")

@@ -66,26 +66,26 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
     for patient, study in studies_of(patients):
         table = rows.setdefault(_FILES[patient.split], [])
         images = [] if _has_no_films(study) else study.films
-        said = _said(patient, study)
+        cells = _study_cells(patient, study)
         for film in images:
             path = _path(root, film).relative_to(root).as_posix()
-            table.append((path, film.film_id, *said[:2], _VIEWS[View(film.view)], *said[2:]))
+            table.append((path, film.film_id, *cells[:2], _VIEWS[View(film.view)], *cells[2:]))
         if not images:
-            table.append(("", "", *said[:2], "", *said[2:]))
+            table.append(("", "", *cells[:2], "", *cells[2:]))
     for name, table in rows.items():
         write_csv(root / name, HEADER, table)
 
 
-def _said(patient: PatientTruth, study: StudyTruth) -> tuple[object, ...]:
+def _study_cells(patient: PatientTruth, study: StudyTruth) -> tuple[object, ...]:
     """The cells of a study's rows, except those of the film."""
     age = "old" if _has_an_odd_age(study) else f"{int(study.age):03d}Y"
     sex = _SEXES[patient.sex][study.order % 2]
-    labels = "|".join(_found(study))
+    labels = "|".join(_classes_of(study))
     person = study.study_id, patient.patient_id
     return (*person, study.report or "", labels, age, sex, LICENCE, study.days)
 
 
-def _found(study: StudyTruth) -> list[str]:
+def _classes_of(study: StudyTruth) -> list[str]:
     return sorted({finding.observation for finding in study.findings})
 
 
@@ -102,7 +102,7 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
                 if not _is_lost(study, film)
             ),
             report=Report(study.report) if study.report else None,
-            labels=tuple(Label(name, State.POSITIVE, root.name) for name in _found(study)),
+            labels=tuple(Label(name, State.POSITIVE, root.name) for name in _classes_of(study)),
             split=patient.split,
             order=float(study.days),
             age=None if _has_an_odd_age(study) else float(int(study.age)),

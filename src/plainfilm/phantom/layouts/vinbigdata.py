@@ -72,8 +72,8 @@ def _class_of(finding: Finding) -> str | None:
 
 
 def _drawn(study: StudyTruth, film: Film, number: int) -> list[Drawn]:
-    found = targets(study, film, _class_of)
-    return readings(film, found, CLASSES, 0, sticks_out=number % _OUT_EVERY == _OUT_EVERY - 1)
+    boxes = targets(study, film, _class_of)
+    return readings(film, boxes, CLASSES, 0, sticks_out=number % _OUT_EVERY == _OUT_EVERY - 1)
 
 
 def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> None:
@@ -112,9 +112,9 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
 def _labels(film: Film, drawn: Sequence[Drawn]) -> Iterator[Label]:
     """A reader negates every class without a box; two of three readers are the majority."""
     seen = {reader: {box.name for box in drawn if box.reader == reader} for reader in three_readers(film)}
-    said = {reader: names or {_NONE} for reader, names in seen.items()}
+    by_reader = {reader: names or {_NONE} for reader, names in seen.items()}
     for name in (*CLASSES, _NONE):
-        for reader, names in said.items():
+        for reader, names in by_reader.items():
             yield Label(name, State(int(name in names)), f"vinbigdata/{reader}")
-        agreed = sum(name in names for names in said.values()) >= 2
+        agreed = sum(name in names for names in by_reader.values()) >= 2
         yield Label(name, State(int(agreed)), "vinbigdata/majority")

@@ -81,25 +81,25 @@ def write_study(
 
 def _drawn(study: StudyTruth, film: Film, number: int) -> list[Drawn]:
     """The boxes of the three readers of the film number `number`."""
-    found = targets(study, film, local_class)
-    return readings(film, found, LOCAL, _DIGITS, sticks_out=number % _OUT_EVERY == _OUT_EVERY - 1)
+    boxes = targets(study, film, local_class)
+    return readings(film, boxes, LOCAL, _DIGITS, sticks_out=number % _OUT_EVERY == _OUT_EVERY - 1)
 
 
 def _positives(study: StudyTruth, film: Film, drawn: Sequence[Drawn]) -> dict[str, set[str]]:
     """The positive classes of each reader."""
-    said = {}
+    by_reader = {}
     for reader in three_readers(film):
         rng = generator("vindr global", film.film_id, reader)
         seen = {box.name for box in drawn if box.reader == reader}
         seen |= {name for name in sorted(global_classes(study)) if rng.random() < 0.9}
-        said[reader] = seen or {_NONE}
-    return said
+        by_reader[reader] = seen or {_NONE}
+    return by_reader
 
 
 def _consensus(study: StudyTruth, film: Film) -> tuple[dict[str, list[Corners]], set[str]]:
     """The boxes of a test film by class, and the positive classes of the consensus."""
-    found = targets(study, film, local_class)
-    boxes = {name: [rounded(box, _DIGITS) for box in corners] for name, corners in found.items()}
+    boxes_by_class = targets(study, film, local_class)
+    boxes = {name: [rounded(box, _DIGITS) for box in corners] for name, corners in boxes_by_class.items()}
     return boxes, (set(boxes) | global_classes(study)) or {_NONE}
 
 
@@ -116,11 +116,11 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
     write_csv(folder / "annotations_train.csv", ("image_id", "rad_id", "class_name", *_CORNERS), boxes)
     labels, boxes = [], []
     for _, study, film in published(patients, "test"):
-        found, positives = _consensus(study, film)
+        boxes_by_class, positives = _consensus(study, film)
         image = image_id("vindr_cxr", film)
         labels.append((image, *(int(name in positives) for name in CLASSES)))
-        boxes += [(image, name, *corners) for name, several in found.items() for corners in several]
-        boxes += [(image, _NONE, "", "", "", "")] if not found else []
+        boxes += [(image, name, *corners) for name, several in boxes_by_class.items() for corners in several]
+        boxes += [(image, _NONE, "", "", "", "")] if not boxes_by_class else []
     write_csv(folder / "image_labels_test.csv", ("image_id", *CLASSES), labels)
     write_csv(folder / "annotations_test.csv", ("image_id", "class_name", *_CORNERS), boxes)
 
@@ -129,10 +129,10 @@ def _box_rows(film: Film, drawn: Sequence[Drawn], number: int) -> list[tuple[obj
     rows: list[tuple[object, ...]] = [(box.reader, box.name, *box.corners) for box in drawn]
     seeing = {box.reader for box in drawn}
     rows += [(reader, _NONE, "", "", "", "") for reader in three_readers(film) if reader not in seeing]
-    return rows + (rows[:1] if _stands_twice(drawn, number) else [])
+    return rows + (rows[:1] if _is_repeated(drawn, number) else [])
 
 
-def _stands_twice(drawn: Sequence[Drawn], number: int) -> bool:
+def _is_repeated(drawn: Sequence[Drawn], number: int) -> bool:
     return bool(drawn) and number % _TWICE_EVERY == _TWICE_EVERY - 1
 
 
@@ -142,17 +142,17 @@ def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterato
         drawn = _drawn(study, film, number)
         boxes = [Box(box.name, "observation", *box.corners, annotator=box.reader) for box in drawn]
         boxes += [Box(name, "observation", *corners, annotator="fusion") for name, corners in fused(drawn)]
-        said = _positives(study, film, drawn)
-        labels = [label for reader, names in said.items() for label in _labels(names, reader)]
-        agreed = {name for name in CLASSES if sum(name in names for names in said.values()) >= 2}
+        by_reader = _positives(study, film, drawn)
+        labels = [label for reader, names in by_reader.items() for label in _labels(names, reader)]
+        agreed = {name for name in CLASSES if sum(name in names for names in by_reader.values()) >= 2}
         yield _study(root, patient, study, film, [*labels, *_labels(agreed, "majority")], boxes)
-        if _stands_twice(drawn, number):
+        if _is_repeated(drawn, number):
             yield Rejection("annotations_train.csv", "a box stands twice")
     for patient, study, film in published(patients, "test"):
-        found, positives = _consensus(study, film)
+        boxes_by_class, positives = _consensus(study, film)
         boxes = [
             Box(name, "observation", *corners, annotator="consensus")
-            for name, several in found.items()
+            for name, several in boxes_by_class.items()
             for corners in several
         ]
         yield _study(root, patient, study, film, list(_labels(positives, "consensus")), boxes)

@@ -77,12 +77,12 @@ class WrittenReport:
 
 
 def write_report(age: float, sex: str, visit: Visit, rng: np.random.Generator) -> WrittenReport:
-    """A report on `visit`, in the manner of MIMIC-CXR's texts."""
+    """A report on `visit`, in the style of MIMIC-CXR's texts."""
     findings = tuple(replace(finding, stated=stance(finding, rng)) for finding in visit.findings)
-    told = topics(findings)
+    described = topics(findings)
     style = str(rng.choice(list(_STYLES), p=np.array(list(_STYLES.values())) / sum(_STYLES.values())))
-    body = _tell_findings(told, findings, visit, rng)
-    summary = _tell_impression(told, findings, visit, rng)
+    body = _findings_section(described, findings, visit, rng)
+    summary = _impression_section(described, findings, visit, rng)
     page = Page(rng)
     _type_page(page, style, body, summary, age, sex, visit, rng)
     sentences = tuple(page.sentences)
@@ -117,11 +117,11 @@ def stance(finding: Finding, rng: np.random.Generator) -> int:
     return POSITIVE
 
 
-def _tell_findings(
-    told: list[Topic], findings: Sequence[Finding], visit: Visit, rng: np.random.Generator
+def _findings_section(
+    described: list[Topic], findings: Sequence[Finding], visit: Visit, rng: np.random.Generator
 ) -> list[Statement]:
     groups: dict[str, list[Statement]] = {"devices": [], "lungs": [], "heart": [], "rest": []}
-    for topic in told:
+    for topic in described:
         groups[_GROUPS.get(topic.observation, "lungs")].append(describe(topic, rng))
     pneumonia = describe_pneumonia(findings, rng)
     if pneumonia:
@@ -149,8 +149,8 @@ def _fitting(
     options: Sequence[str | dict[str, str]], true: Collection[str | None], rng: np.random.Generator
 ) -> str:
     """One of `options`; a mapping has a `text`, left out if its `unless` is in `true`."""
-    said = [option for option in options if isinstance(option, str) or option["unless"] not in true]
-    option = pick(said, rng)
+    fitting = [option for option in options if isinstance(option, str) or option["unless"] not in true]
+    option = pick(fitting, rng)
     return option if isinstance(option, str) else str(option["text"])
 
 
@@ -167,10 +167,10 @@ def gone(findings: Sequence[Finding], visit: Visit) -> list[Finding]:
     )
 
 
-def deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str]:
+def deniable(findings: Sequence[Finding], stated: Sequence[Statement]) -> set[str]:
     """The observations that may be called absent and have not been already."""
     present = {finding.observation for finding in findings}
-    allowed = _DENIABLE - present - {name for statement in said for name, _ in statement.states}
+    allowed = _DENIABLE - present - {name for statement in stated for name, _ in statement.states}
     if present & (_LUNG - {"Lung Lesion"} | _SHADOWS):
         allowed -= {"Lung Opacity", "Pneumonia"}
     if "Lung Lesion" in present:
@@ -182,12 +182,12 @@ def deniable(findings: Sequence[Finding], said: Sequence[Statement]) -> set[str]
     return allowed
 
 
-def _tell_impression(
-    told: list[Topic], findings: Sequence[Finding], visit: Visit, rng: np.random.Generator
+def _impression_section(
+    described: list[Topic], findings: Sequence[Finding], visit: Visit, rng: np.random.Generator
 ) -> list[Statement]:
     statements = [
         describe(topic, rng, brief=True)
-        for topic in sorted(told, key=lambda topic: -topic.lead.severity)
+        for topic in sorted(described, key=lambda topic: -topic.lead.severity)
         if topic.observation != "Support Devices"
     ]
     pneumonia = describe_pneumonia(findings, rng)
@@ -201,11 +201,11 @@ def _tell_impression(
         )
     elif rng.random() < 0.35:
         statements += deny(allowed, 1, rng)
-    elif not visit.first and all(topic.change == "stable" for topic in told) and rng.random() < 0.3:
+    elif not visit.first and all(topic.change == "stable" for topic in described) and rng.random() < 0.3:
         statements.insert(0, Statement(expand(pick(phrases()["no_change"], rng), {}, rng)))
-    strays = [topic for topic in told if placement(topic.lead) == "malposition"]
+    strays = [topic for topic in described if placement(topic.lead) == "malposition"]
     statements += [describe(topic, rng, brief=True) for topic in strays if rng.random() < 0.7]
-    if any(topic.observation == "Support Devices" for topic in told) and rng.random() < 0.25:
+    if any(topic.observation == "Support Devices" for topic in described) and rng.random() < 0.25:
         true = {placement(finding) for finding in findings}
         summary = expand(_fitting(phrases()["device_summary"], true, rng), {}, rng)
         statements.append(Statement(summary, (("Support Devices", POSITIVE),)))
@@ -238,8 +238,10 @@ def _type_page(
     else:
         page.section("FINDINGS", body, "findings")
         if style != "findings_only":
-            told = [] if style == "empty_impression" else summary
-            page.section("IMPRESSION", told, "impression", numbered=len(told) > 1 and rng.random() < 0.4)
+            impression = [] if style == "empty_impression" else summary
+            page.section(
+                "IMPRESSION", impression, "impression", numbered=len(impression) > 1 and rng.random() < 0.4
+            )
 
 
 def _devices_of(statements: list[Statement]) -> list[Statement]:

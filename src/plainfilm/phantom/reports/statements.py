@@ -196,12 +196,12 @@ def deny(allowed: set[str], count: int, rng: np.random.Generator) -> list[Statem
     """Up to `count` sentences that deny observations of `allowed`, none of them twice."""
     options = [option for option in phrases()["normal"] if rng.random() < option.get("chance", 1.0)]
     rng.shuffle(options)
-    said: set[str] = set()
+    denied: set[str] = set()
     statements: list[Statement] = []
     for option in options:
         states = option["states"]
-        if len(statements) < count and set(states) <= allowed and not said & set(states):
-            said |= set(states)
+        if len(statements) < count and set(states) <= allowed and not denied & set(states):
+            denied |= set(states)
             text = expand(pick(option["text"], rng), {}, rng)
             statements.append(Statement(text, tuple((name, NEGATIVE) for name in states)))
     return statements

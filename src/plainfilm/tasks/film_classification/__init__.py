@@ -1,1 +1,1 @@
-"""Evaluation of film scores by observation, the same for prompts, classifiers and probes."""
+"""Evaluation of image scores by observation, the same for prompts, classifiers and probes."""

@@ -1,7 +1,7 @@
 """Calibration of probabilities, and abstention.
 
 Calibration: Brier score and expected calibration error of the probabilities, original and recalibrated.
-Abstention: conformal sets of plausible labels, fitted on validation films; the rates at which they abstain,
+Abstention: conformal sets of plausible labels, fitted on validation images; the rates at which they abstain,
 contain the truth, and are wrong when they decide.
 """
 
@@ -47,7 +47,7 @@ _KINDS: Mapping[str, tuple[str, Better]] = {
 def probabilities(margins: Floats, scale: float, fitted: Fitted | None) -> dict[str, Floats]:
     """Probabilities (N, C) by kind; NaN for those that cannot be computed.
 
-    model: at the model's own temperature. temperature: at the one fitted on validation films. calibrated:
+    model: at the model's own temperature. temperature: at the one fitted on validation images. calibrated:
     with slope and bias fitted per observation.
     """
     by_kind = {MODEL: sigmoid(scale * margins)}
@@ -72,7 +72,7 @@ def calibration_metrics(
     """Brier score and calibration error of each kind of probability, macro and per observation.
 
     Baselines: `random` predicts one half; `prevalence` predicts the share of positives among the validation
-    films (among the evaluated ones if there are no validation films).
+    images (among the evaluated ones if there are no validation images).
     """
     baselines = {
         "random": np.full(truth.known.shape, 0.5),

@@ -1,4 +1,4 @@
-"""Evaluates film scores by observation, from any model.
+"""Evaluates image scores by observation, from any model.
 
 The evaluation is the same for prompts and classifiers: rankings, decisions at thresholds chosen on the
 validation split of the same collections, calibration and abstention fitted there, baselines, subgroups,
@@ -80,8 +80,9 @@ class ClassificationConfig(Settings):
     observations: to evaluate; by default all possible ones. labels (or label_origin): the origin of the
     labels; by default that of `scoring.label_choice`. uncertain, absent: the truth of uncertain and of absent
     labels. threshold: the criterion of thresholds. miss: the largest share of each class outside its
-    conformal sets. views: films of other views are left out; by default the views of the model's training and
-    unknown views are kept. save_decisions: write thresholds, calibration and bounds to the model's folder.
+    conformal sets. views: images of other views are left out; by default the views of the model's training
+    and unknown views are kept. save_decisions: write thresholds, calibration and bounds to the model's
+    folder.
     """
 
     observations: tuple[str, ...] | None = None
@@ -104,10 +105,10 @@ class ClassificationConfig(Settings):
 
 @dataclass(frozen=True)
 class Films:
-    """N films and C observations.
+    """N images and C observations.
 
     frame: (N) place (of the collection), corpus, image_id, study_id, patient_id, image (a path). positive,
-    known: (N, C). unlabelled: number of films of the split that were left out, as they have no labels.
+    known: (N, C). unlabelled: number of images of the split that were left out, as they have no labels.
     """
 
     frame: pd.DataFrame
@@ -121,7 +122,7 @@ class Films:
 
     @property
     def truth(self) -> Truth:
-        """The truth of the films."""
+        """The truth of the images."""
         return Truth(self.observations, self.positive, self.known)
 
     @property
@@ -135,12 +136,12 @@ class Films:
         return (self.frame["corpus"] + "/" + self.frame["patient_id"]).to_numpy(dtype=str)
 
     def part(self, mask: Mask) -> Films:
-        """The films of `mask` (N,) only."""
+        """The images of `mask` (N,) only."""
         frame = self.frame[mask].reset_index(drop=True)
         return Films(frame, self.observations, self.positive[mask], self.known[mask], 0)
 
     def by_observation(self) -> pd.DataFrame:
-        """One row per film and observation: ids, and the truth as `positive` (missing if unknown)."""
+        """One row per image and observation: ids, and the truth as `positive` (missing if unknown)."""
         columns = len(self.observations)
         ids = {"image_id": "query_id", "study_id": "study_id", "patient_id": "patient_id"}
         table = {new: np.repeat(self.frame[old].to_numpy(dtype=str), columns) for old, new in ids.items()}
@@ -159,10 +160,10 @@ def gather_films(
     uncertain: Uncertain,
     absent: Absent,
 ) -> Films:
-    """The labelled films of a split, with their truth under the two policies.
+    """The labelled images of a split, with their truth under the two policies.
 
-    The rule of `collection.labels` chooses the labels of a film. Uncertain: left out, or counted as positive
-    or negative. Absent (not mentioned): negative, or left out.
+    The rule of `collection.labels` chooses the labels of an image. Uncertain: left out, or counted as
+    positive or negative. Absent (not mentioned): negative, or left out.
     """
     frames, states = [], []
     columns = [labels.observations.index(name) for name in observations]
@@ -195,7 +196,7 @@ def _films_of(collection: Collection, place: int, split: str, views: Sequence[st
 class EvaluationContext:
     """The inputs of an evaluation.
 
-    scores_of: the model's scores of films. prompts: by observation; empty for a classifier. facts: further
+    scores_of: the model's scores of images. prompts: by observation; empty for a classifier. facts: further
     entries of the protocol that determine the scores. left_out: lists for the protocol, by kind.
     """
 
@@ -218,13 +219,13 @@ class EvaluationContext:
         return "+".join(collection.name for collection in self.collections)
 
     def films(self, split: str) -> Films:
-        """The labelled films of a split."""
+        """The labelled images of a split."""
         config = self.config
         views, policies = views_of_films(self.predictor, config.views), (config.uncertain, config.absent)
         return gather_films(self.collections, split, views, self.labels, self.observations, *policies)
 
     def evaluated_films(self) -> Films:
-        """The films to evaluate.
+        """The images to evaluate.
 
         Raises:
             DataError: there are none.
@@ -244,10 +245,11 @@ class EvaluationContext:
 
 
 def fit_on_validation(context: EvaluationContext) -> Fitted | None:
-    """The operating points from validation films, or `None` without them or if they are themselves evaluated.
+    """The operating points from validation images, or `None` without them or if they are themselves
+    evaluated.
 
     Raises:
-        LeakageError: patients of the validation films are also in other splits.
+        LeakageError: patients of the validation images are also in other splits.
         DataError: operating points are to be saved, but there are none.
     """
     config, fitted = context.config, None
@@ -358,7 +360,7 @@ def results_of(
 def predictions_table(
     films: Films, scores: FilmScores, made: Mapping[str, Floats], fitted: Fitted | None
 ) -> pd.DataFrame:
-    """One row per film and observation: truth (missing if unknown), scores, and decisions."""
+    """One row per image and observation: truth (missing if unknown), scores, and decisions."""
     frame = films.by_observation()
     for name, values in {**scores.kept, **{f"probability_{kind}": one for kind, one in made.items()}}.items():
         frame[name] = np.asarray(values, dtype=np.float32).ravel()

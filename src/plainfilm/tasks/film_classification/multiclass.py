@@ -1,4 +1,5 @@
-"""Multi-class accuracy: each film is assigned the class of the closest positive ensemble (CheXpert 5x200)."""
+"""Multi-class accuracy: each image is assigned the class of the closest positive ensemble (CheXpert
+5x200)."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ GROUP = "multiclass"
 
 @dataclass(frozen=True)
 class Exclusive:
-    """The films with exactly one positive class, and that class (N,); other films are only counted."""
+    """The images with exactly one positive class, and that class (N,); other images are only counted."""
 
     films: Films
     classes: NDArray[np.int64]
@@ -42,10 +43,10 @@ class Exclusive:
 
 
 def evaluate_multiclass(context: EvaluationContext, films: Films, group: str) -> Results:
-    """Evaluate the class predicted for each film by the scores of `group`.
+    """Evaluate the class predicted for each image by the scores of `group`.
 
     Raises:
-        DataError: no film has exactly one class.
+        DataError: no image has exactly one class.
     """
     kept = exclusive(films)
     scores = context.scores_of(kept.films).groups[group]
@@ -69,10 +70,10 @@ def evaluate_multiclass(context: EvaluationContext, films: Films, group: str) ->
 
 
 def exclusive(films: Films) -> Exclusive:
-    """Keep the films with exactly one positive class.
+    """Keep the images with exactly one positive class.
 
     Raises:
-        DataError: there is no such film.
+        DataError: there is no such image.
     """
     positives = (films.positive & films.known).sum(axis=1)
     kept = positives == 1
@@ -87,7 +88,7 @@ def exclusive(films: Films) -> Exclusive:
 
 
 def _accuracies(observations: Sequence[str]) -> list[DescribedScore]:
-    """Accuracy over all films, its mean over the classes, and that of each class."""
+    """Accuracy over all images, its mean over the classes, and that of each class."""
     parts = tuple(f"class/{name}" for name in observations)
     single = [
         DescribedScore(f"accuracy/{name}", "ratio", (part,), f"accuracy, {name}", "higher")
@@ -103,7 +104,7 @@ def _accuracies(observations: Sequence[str]) -> list[DescribedScore]:
 def _accuracy_statistics(
     credit: Floats, classes: NDArray[np.int64], observations: Sequence[str]
 ) -> Statistics:
-    """Statistics of the accuracies: credit (N,), the share of a right answer of each film."""
+    """Statistics of the accuracies: credit (N,), the share of a right answer of each image."""
     statistics = {"all": ratio_statistics(credit)}
     for place, name in enumerate(observations):
         mine = (classes == place).astype(np.float64)

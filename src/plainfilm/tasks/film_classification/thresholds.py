@@ -1,7 +1,8 @@
-"""Rankings, decisions at thresholds, and fitting on validation films.
+"""Rankings, decisions at thresholds, and fitting on validation images.
 
 AUROC and average precision need no threshold; F1, precision, sensitivity and specificity are at the
-thresholds that were best on validation films. Calibration and conformal bounds are fitted on the same films.
+thresholds that were best on validation images. Calibration and conformal bounds are fitted on the same
+images.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Truth:
 
     @property
     def one_class(self) -> dict[str, str]:
-        """The reasons why observations without films of both classes have no score."""
+        """The reasons why observations without images of both classes have no score."""
         reasons = {}
         for column in np.flatnonzero(~self.usable).tolist():
             values = self.positive[self.known[:, column], column]
@@ -90,7 +91,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class FilmScores:
-    """The scores of N films for C observations.
+    """The scores of N images for C observations.
 
     groups: scores (N, C), higher is more positive, by their origin. main: the group for decisions; its scores
     are margins: 0 is one half, and a sigmoid of `scale` times the margin is the probability. kept: arrays (N,
@@ -112,11 +113,11 @@ class FilmScores:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One entry per observation, `None` if the validation films have one class only.
+    """One entry per observation, `None` if the validation images have one class only.
 
     thresholds: by group, `main` that of the margins. platt: the probability of a margin. scale: the factor of
     margins before a sigmoid, the same for all observations. bounds: of the margins at which labels are
-    plausible. positives, negatives: numbers of films.
+    plausible. positives, negatives: numbers of images.
     """
 
     thresholds: Mapping[str, Sequence[float | None]]
@@ -130,7 +131,7 @@ class Fitted:
 
 
 def fit(scores: FilmScores, truth: Truth, criterion: Criterion, miss: float) -> Fitted:
-    """Fit all of `Fitted` on validation films."""
+    """Fit all of `Fitted` on validation images."""
     margins = scores.margin
     known = truth.known & np.isfinite(margins)
     columns = range(known.shape[1])
@@ -201,7 +202,7 @@ def _finite(value: float) -> float | None:
 def thresholds_document(
     fitted: Fitted | None, observations: Sequence[str], criterion: Criterion, *, on_validation: bool
 ) -> dict[str, Any]:
-    """The protocol's entry on thresholds. on_validation: the validation films are evaluated."""
+    """The protocol's entry on thresholds. on_validation: the validation images are evaluated."""
     if fitted is None:
         why = "the validation films are evaluated" if on_validation else "no labelled films for validation"
         return {"chosen_on": "none", "why": why}
@@ -236,7 +237,7 @@ def _scores_of(kinds: Sequence[str], observations: Sequence[str]) -> list[Descri
 
 
 def number_of_films(score: Score, values: Statistics) -> int:
-    """The n of a score: films for which any of its observations is known."""
+    """The n of a score: images for which any of its observations is known."""
     names = [part.partition("/")[2] for part in score.parts]
     return int(np.any([values[f"known/{name}"][:, 0] > 0 for name in names], axis=0).sum())
 
@@ -337,7 +338,7 @@ def auroc_figure(
     observations: Sequence[str],
     headings: Mapping[str, str] | None = None,
 ) -> tuple[Figure, ...]:
-    """AUROC per observation, sorted by number of positive films; no figure if none is computable."""
+    """AUROC per observation, sorted by number of positive images; no figure if none is computable."""
     by_name = {metric.name: metric for metric in metrics}
     support = {name: by_name[f"{groups[0]}/auroc/{name}"].support or 0 for name in observations}
     ordered = sorted(observations, key=lambda name: (support[name], name))

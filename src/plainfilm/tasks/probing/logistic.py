@@ -1,11 +1,11 @@
-"""Logistic regression with an L2 penalty, one per label, on features standardised over the training films.
+"""Logistic regression with an L2 penalty, one per label, on features standardised over the training images.
 
 For each label scikit-learn finds the minimum of
 
-    sum over films of log(1 + exp(-y (w·x + b))) + penalty/2 |w|²
+    sum over images of log(1 + exp(-y (w·x + b))) + penalty/2 |w|²
 
 with y of ±1 and standardised features x; its C is 1/penalty. The minimum is unique, so it does not depend on
-a start, an order of the films or a number of epochs.
+a start, an order of the images or a number of epochs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 BLOCK = 4096
-"""Films whose features are converted to float64 at a time."""
+"""Images whose features are converted to float64 at a time."""
 NEWTON_FEATURES = 256
-"""Up to this many features (or films, if these are fewer) Newton's method is faster; beyond, L-BFGS."""
+"""Up to this many features (or images, if these are fewer) Newton's method is faster; beyond, L-BFGS."""
 NEWTON, LBFGS = ("newton-cholesky", 1e-6), ("lbfgs", 1e-8)
 """Solvers with the largest final gradient of the mean loss. Both leave errors of about 1e-4 in a logit;
 L-BFGS does not converge quadratically and needs a smaller gradient for this."""
@@ -51,8 +51,8 @@ def fit_path(
 ) -> dict[float, Linear]:
     """The regressions of C labels for each penalty.
 
-    features: (N, F). positive, known: (N, C); films with an unknown label are left out for that label. Each
-    label needs films of both classes.
+    features: (N, F). positive, known: (N, C); images with an unknown label are left out for that label. Each
+    label needs images of both classes.
 
     Raises:
         DataError: no convergence; the message has a remedy.
@@ -113,7 +113,7 @@ def _standardisation(features: Vectors) -> tuple[Floats, Floats]:
 
 
 def _axes(standard: Floats) -> Floats:
-    """Orthonormal axes (F, R), R <= N, of the span of fewer films N than features F.
+    """Orthonormal axes (F, R), R <= N, of the span of fewer images N than features F.
 
     The solution lies within them and the penalty is the same along them, so R numbers are solved for, not F.
     """

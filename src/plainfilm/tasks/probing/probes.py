@@ -1,4 +1,4 @@
-"""Probes on fractions of the training films: their films, penalty, threshold, and predictions."""
+"""Probes on fractions of the training films: their images, penalty, threshold, and predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_
 
 @dataclass(frozen=True)
 class Share:
-    """The training films (`kept`, (N,)) of one draw of a share of the patients."""
+    """The training images (`kept`, (N,)) of one draw of a share of the patients."""
 
     share: float
     repeat: int
@@ -29,26 +29,26 @@ class Share:
 
     @property
     def learns(self) -> Mask:
-        """(C,): whether an observation has films of both classes."""
+        """(C,): whether an observation has images of both classes."""
         return (np.array(self.positives) > 0) & (np.array(self.negatives) > 0)
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Features (N, F) of films, and their truth: positive, known (N, C)."""
+    """Features (N, F) of images, and their truth: positive, known (N, C)."""
 
     features: Vectors
     positive: Mask
     known: Mask
 
     def part(self, mask: Mask) -> Examples:
-        """The films of `mask` (N,) only."""
+        """The images of `mask` (N,) only."""
         return Examples(self.features[mask], self.positive[mask], self.known[mask])
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """The settings of a probe: the candidate penalties, the penalty without validation films, and the
+    """The settings of a probe: the candidate penalties, the penalty without validation images, and the
     criterion of thresholds."""
 
     penalties: Sequence[float]
@@ -58,8 +58,8 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Probed:
-    """The output of one probe: logits (N, C) of the evaluated films, NaN if it was not trained; its penalty,
-    the macro AUROC of every penalty on validation films, and thresholds (C,)."""
+    """The output of one probe: logits (N, C) of the evaluated images, NaN if it was not trained; its penalty,
+    the macro AUROC of every penalty on validation images, and thresholds (C,)."""
 
     logits: Floats
     penalty: float
@@ -89,9 +89,9 @@ def by_share(shares: Sequence[Share]) -> Iterator[tuple[float, list[int]]]:
 
 
 def probe(train: Examples, validation: Examples | None, evaluated: Vectors, fitting: Fitting) -> Probed:
-    """Train on `train`, choose penalty and thresholds on `validation`, and predict films `evaluated` (N, F).
+    """Train on `train`, choose penalty and thresholds on `validation`, and predict images `evaluated` (N, F).
 
-    The chosen penalty has the best mean AUROC over the observations on validation films; the strongest of
+    The chosen penalty has the best mean AUROC over the observations on validation images; the strongest of
     equally good ones.
     """
     has = [(side & train.known).any(axis=0) for side in (train.positive, ~train.positive)]
@@ -124,7 +124,7 @@ def _share(films: Films, fraction: float, repeat: int, kept: Mask, patients: NDA
 
 
 def _worth(linear: Linear, validation: Examples, learned: Mask) -> float:
-    """The mean AUROC on validation films over the observations with both classes there; NaN for none."""
+    """The mean AUROC on validation images over the observations with both classes there; NaN for none."""
     codes = truth_codes(validation.positive[:, learned], validation.known[:, learned])
     ranked = rank(linear.logits(validation.features), codes)
     return macro(ranked.under(np.ones((1, len(codes))))[0, :, 0])

@@ -106,7 +106,7 @@ def _scores(
         if known.everywhere.any() and (known.here != known.everywhere).any():
             pairs = zip(observations, known.everywhere, strict=True)
             chosen = tuple(f"score/{name}" for name, is_learned in pairs if is_learned)
-            title = score.title.replace(", macro", " of what every share could learn, macro")
+            title = score.title.replace(", macro", " of observations learned in every share, macro")
             common = replace(score, name=f"{kind}_{COMMON}", title=title, parts=chosen)
             scores.append(_over(common, range(count)))
         if count > 1:
@@ -212,7 +212,7 @@ def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple
     figure = CurveFigure(
         title="AUROC by share of the labels",
         x_label="share of the training patients; 95 % interval by patient",
-        y_label="AUROC, macro over what every share could learn",
+        y_label="AUROC, macro over observations learned in every share",
         curves=(*baselines, Curve("model", x, value, low, high)),
         log_x=True,
         x_ticks={share: f"{share:g} %" for share in x},
@@ -221,7 +221,7 @@ def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple
 
 
 def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Probed]) -> pd.DataFrame:
-    """One row per film and observation: the truth (missing if unknown), for each share the mean probability
+    """One row per image and observation: the truth (missing if unknown), for each share the mean probability
     over its repeats, and each repeat's logit."""
     values = {}
     for share, own in by_share(shares):
@@ -237,7 +237,7 @@ def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Pr
 
 
 def shares_document(shares: Sequence[Share], observations: Sequence[str]) -> Mapping[str, Any]:
-    """By share: patients, and per repeat the films and the positive films of each observation."""
+    """By share: patients, and per repeat the images and the positive images of each observation."""
     return {
         share_name(share): {
             "patients": shares[own[0]].patients,

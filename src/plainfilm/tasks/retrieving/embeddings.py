@@ -1,4 +1,4 @@
-"""Embeddings of films, sentences and reports, the queries, and which items are relevant to each."""
+"""Embeddings of images, sentences and reports, the queries, and which items are relevant to each."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class EmbeddedCollections:
         return self._parts[what, split]
 
     def queries(self, what: ItemKind, split: str, most: int | None, seed: int) -> Queries:
-        """The queries of one kind: every film, or every study's report; at most `most`, drawn by `seed`."""
+        """The queries of one kind: every image, or every study's report; at most `most`, drawn by `seed`."""
         side = self.part(what, split)
         members = side.items.members
         if most is not None and len(members) > most:
@@ -130,7 +130,7 @@ class EmbeddedCollections:
         )
 
     def _states(self, parts: pd.DataFrame, split: str, films: Sequence[str] | None) -> States:
-        """States (Q, C) of the queried films, or of reports without `films`; `parts` has the collection in
+        """States (Q, C) of the queried images, or of reports without `films`; `parts` has the collection in
         column 0 and the study in column 2."""
         if self.labels is None:
             return _unlabelled(len(parts))

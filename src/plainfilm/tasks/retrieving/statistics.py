@@ -189,7 +189,7 @@ def baseline_statistics(
     """Statistics of the baselines, with as many items for every query as the model returned.
 
     random: the mean of several draws from the bank without replacement. most_frequent: the same items for
-    every query, the texts that occur most often, or films with the commonest set of labels.
+    every query, the texts that occur most often, or images with the commonest set of labels.
     """
     *parts, draws = seed
     random = [

@@ -202,7 +202,7 @@ def choose_views(predictor: Predictor, views: Sequence[str] | None) -> tuple[str
 
 
 def identity(predictor: Predictor, collections: Sequence[Collection], resamples: int) -> dict[str, Any]:
-    """The part of a protocol that identifies model, films and code."""
+    """The part of a protocol that identifies model, images and code."""
     return {
         "interval": f"95 %, percentile bootstrap of {resamples} resamples of patients",
         "preprocessing": predictor.config.preprocessing.model_dump(mode="json"),
@@ -232,7 +232,7 @@ def film_subgroups(collections: Sequence[Collection], frame: pd.DataFrame) -> di
 def facts_of(
     collections: Sequence[Collection], studies: Sequence[str], films: Sequence[str] | None
 ) -> pd.DataFrame:
-    """The known facts of Q queries: `sex`, `age` (a band) and, for films, `view`; missing if unknown.
+    """The known facts of Q queries: `sex`, `age` (a band) and, for images, `view`; missing if unknown.
 
     studies, films: (Q,) ids, each after the place of its collection and a slash ("0/s1").
     """
