@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.loader import epoch_order
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build
 from plainfilm.batches.rows import build_rows

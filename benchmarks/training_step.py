@@ -26,6 +26,7 @@ from plainfilm.models.base import Facts, TokenizerFacts, build_model
 from plainfilm.models.dual_encoder import Config, DualEncoder
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives import infonce
+from plainfilm.objectives.base import ObjectiveSum
 from plainfilm.training.machine import choose_device_config, has_bf16
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.recipe import Recipe, TrainingConfig

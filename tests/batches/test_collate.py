@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from plainfilm.batches.collate import Collate
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Item
-from plainfilm.batches.rows import DataConfig
 from plainfilm.batches.targets.base import TargetSource, target
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.text.tokenizers import Tokenizer

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import VIEWS, Dataset, ItemNeeds
 from plainfilm.batches.labels import NOT_LABELLED
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection, prepare
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.types import View

@@ -11,7 +11,7 @@ import torch
 from plainfilm.batches.batch import Batch
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.dataset import Dataset
+from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.rows import build_rows

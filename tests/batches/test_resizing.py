@@ -11,8 +11,8 @@ import torchvision.transforms as tv
 from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.resizing import fixed_geometry, pad_to_square, resize_to
-from plainfilm.batches.rows import DataConfig
 from plainfilm.batches.transforms import cut, draw_geometry, to_tensor
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.seeding import generator

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.labels import NOT_LABELLED, NOT_MENTIONED
 from plainfilm.batches.pixel_cache import ImageFiles
-from plainfilm.batches.rows import DataConfig, build_rows
+from plainfilm.batches.rows import build_rows
 from plainfilm.batches.texts import states_of
 from plainfilm.collection import Collection, prepare
 from plainfilm.config import build

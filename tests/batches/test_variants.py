@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.dataset import ItemNeeds
 from plainfilm.batches.texts import Variants
 from plainfilm.collection import Collection, augment
 from plainfilm.collection.augment import BackTranslation, augment_collection

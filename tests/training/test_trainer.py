@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from plainfilm.batches.pixel_cache import open_or_build
-from plainfilm.batches.transforms import fit
+from plainfilm.batches.resizing import resize_to as fit
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError, LeakageError, MissingDependency, ModelError, UsageError
 from plainfilm.model_folder import load_model

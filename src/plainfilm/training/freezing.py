@@ -48,7 +48,7 @@ def _modules(name: str, part: nn.Module, much: bool | int) -> list[nn.Module]:
     found = list(layers())
     if not 0 <= much < len(found):
         raise ConfigError(
-            f"parts.{name}.freeze is {much}, and this encoder has {len(found) - 1} besides its embeddings: set a "
-            "number up to that, or true"
+            f"parts.{name}.freeze is {much}, and this encoder has {len(found) - 1} besides its embeddings: "
+            "set a number up to that, or true"
         )
     return found[: much + 1]
