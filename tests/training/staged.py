@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,21 @@ from safetensors.torch import load_file
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import ModelConfig, save_model
 from plainfilm.models.base import Facts, build_model, kind
+
+KILL_AFTER = """
+import importlib, os, signal, sys
+from plainfilm.cli import main
+module = importlib.import_module("plainfilm.training." + sys.argv[1])
+real, left = getattr(module, sys.argv[2]), [int(sys.argv[3])]
+def killing(*args, **kwargs):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **kwargs)
+setattr(module, sys.argv[2], killing)
+main.main(sys.argv[4:])
+"""
+"""Runs the command line and kills itself at the n-th call of one function."""
 
 COMMON: dict[str, Any] = {
     "model": {
@@ -68,3 +86,10 @@ def different(first: Path, second: Path) -> list[str]:
     one, other = weights(first), weights(second)
     assert one.keys() == other.keys()
     return [key for key in one if not torch.equal(one[key], other[key])]
+
+
+def killed(where: tuple[str, str, int], command: list[str]) -> int:
+    """The exit status of a command line that kills itself at the n-th call of a function of `training`."""
+    script = [sys.executable, "-c", KILL_AFTER, *map(str, where), *command]
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    return subprocess.run(script, env=environment, capture_output=True).returncode

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import pytest
 import torch
 import yaml
 
-from plainfilm.batches import pixel_cache
+from plainfilm.batches import feature_cache, pixel_cache
+from plainfilm.cli import main
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError
 from plainfilm.progress import SILENT
@@ -20,7 +24,7 @@ from plainfilm.training.data import build_data
 from plainfilm.training.recipe import Recipe, load_recipe
 from plainfilm.training.setup import build_setup, build_tokenizers
 from tests.labelled import labelled_collection
-from tests.training.staged import COMMON, different, write
+from tests.training.staged import COMMON, different, killed, write
 
 FREEZE = ["parts.image.freeze=true", "data.augment=false"]
 RESNET = ["model.image={use: timm, name: test_resnet, channels: 1, drop_rate: 0.1}"]
@@ -38,8 +42,6 @@ def made(tmp_path: Path) -> Made:
 @pytest.fixture
 def fresh(collection: Collection, tmp_path: Path) -> Collection:
     """The collection without what others made of its films."""
-    import shutil
-
     shutil.copytree(collection.path, tmp_path / "films", ignore=shutil.ignore_patterns("cache"))
     return Collection.open(tmp_path / "films")
 
@@ -52,8 +54,6 @@ def prepared(recipe: Recipe, collection: Collection, folder: Path) -> Any:
     data = build_data(recipe, [collection], folder, SILENT)
     tokenizers = build_tokenizers(recipe, data, folder)
     setup = build_setup(recipe, [collection], data, tokenizers, torch.device("cpu"))
-    from contextlib import nullcontext
-
     return frozen_features.keep_features(setup, data, nullcontext, SILENT)
 
 
@@ -209,8 +209,21 @@ def test_without_augmentation_films_are_those_of_evaluation(
 def test_no_room_is_one_line(
     made: Made, fresh: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from plainfilm.batches import feature_cache
-
     monkeypatch.setattr(feature_cache, "can_take", lambda folder, total: False)
     with pytest.raises(DataError, match=r"no room for .* train with data\.cache_features=false"):
         prepared(made(), fresh, tmp_path / "cache")
+
+
+@pytest.mark.slow
+def test_killed_while_films_are_encoded(made: Made, fresh: Collection, tmp_path: Path) -> None:
+    run, film = tmp_path / "run", ("frozen_features", "resize_to", 20)
+    command = ["train", str(tmp_path / "staged.yaml"), "--data", str(fresh.path), "--out", str(run), *FREEZE]
+    assert killed(film, command) == -signal.SIGKILL
+    left = [file for file in (fresh.path / "cache").iterdir() if file.suffix == ".part"]
+    assert len(left) == 1
+    assert kept(fresh) == []
+    assert main.run(command) == 0
+    assert len(kept(fresh)) == 1
+    assert not left[0].exists()
+    trainer.train(made("data.cache_features=false"), [fresh], tmp_path / "anew")
+    assert different(run / "last", tmp_path / "anew" / "last") == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plainfilm.training.log import JsonLines, check_trackers, read_log
+import pytest
+
+from plainfilm.training.log import JsonLines, check_trackers, last_event, read_log
 
 
 def test_lines_come_back(tmp_path: Path) -> None:
@@ -33,3 +35,19 @@ def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:
 
 def test_installed_trackers_pass() -> None:
     check_trackers(["tensorboard", "mlflow"])
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        ("", None),
+        ('{"event": "end"', None),
+        ('{"event": "step"}\n{"event": "end"}\n', "end"),
+        ('{"event": "step"}\n{"event": "end"}', "step"),
+        ('{"event": "step"}\n' * 100_000 + '{"event": "end"}\n', "end"),
+    ],
+    ids=["empty", "cut off", "whole", "last cut off", "long"],
+)
+def test_the_last_event_is_that_of_the_last_whole_line(text: str, event: str | None, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(text)
+    assert last_event(tmp_path / "log.jsonl") == event

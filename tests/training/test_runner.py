@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from plainfilm.cli import main
@@ -22,22 +21,7 @@ from plainfilm.errors import PlainfilmError, UsageError
 from plainfilm.training.log import read_log
 from plainfilm.training.runner import Runner
 from plainfilm.training.stages import load_stages
-from tests.training.staged import COMMON, FROZEN, different, weights, with_stages, write
-
-KILL_AFTER = """
-import importlib, os, signal, sys
-from plainfilm.cli import main
-module = importlib.import_module("plainfilm.training." + sys.argv[1])
-real, left = getattr(module, sys.argv[2]), [int(sys.argv[3])]
-def killing(*args, **kwargs):
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args, **kwargs)
-setattr(module, sys.argv[2], killing)
-main.main(sys.argv[4:])
-"""
-"""Runs the command line and kills itself at the n-th call of one function."""
+from tests.training.staged import COMMON, FROZEN, different, killed, weights, with_stages, write
 
 STAGES = with_stages(
     {"name": "align", "training": {"checkpoint_steps": 1}},
@@ -53,12 +37,6 @@ def go(recipe: Path, collection: Collection, out: Path, *overrides: str, resume:
 
 def arguments(recipe: Path, collection: Collection, out: Path, *more: str) -> list[str]:
     return ["train", str(recipe), "--data", str(collection.path), "--out", str(out), *more]
-
-
-def killed(where: tuple[str, str, int], command: list[str]) -> int:
-    script = [sys.executable, "-c", KILL_AFTER, *map(str, where), *command]
-    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    return subprocess.run(script, env=environment, capture_output=True).returncode
 
 
 @pytest.fixture(scope="module")

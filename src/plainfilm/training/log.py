@@ -7,6 +7,7 @@ that repeat exactly (losses, rates) with values that do not (seconds, items per 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ from plainfilm.errors import MissingDependency
 from plainfilm.io.files import replacing
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
+
+_LONGEST_LINE = 1 << 20
 
 
 def check_trackers(trackers: Sequence[Tracker]) -> None:
@@ -52,6 +55,14 @@ class JsonLines:
 def read_log(file: Path) -> list[dict[str, Any]]:
     """The events of a log, without a last line that a kill cut off."""
     return list(_whole_lines(file))
+
+
+def last_event(file: Path) -> str | None:
+    """The event of the last whole line of a log, without reading all of it."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - _LONGEST_LINE))
+        lines = [line for line in opened.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    return str(json.loads(lines[-1])["event"]) if lines else None
 
 
 def _whole_lines(file: Path) -> list[dict[str, Any]]:

@@ -211,9 +211,11 @@ def _fill(
 
 
 def _contradicts(where: str, stated: Any, own: Any, folder: str) -> ConfigError:
+    part = where.removeprefix("model.")
+    anew = f", or begin the part anew with parts.{part}.from=null" if part != where else ""
     return ConfigError(
         f"'{where}' is {stated}, but {folder} has {own}: it comes with the weights that parts take from "
-        "there, leave it out"
+        f"there, leave it out{anew}"
     )
 
 

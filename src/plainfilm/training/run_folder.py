@@ -26,7 +26,7 @@ from plainfilm.errors import UsageError
 from plainfilm.io.tables import read_json, write_json
 from plainfilm.models.base import foreign_code
 from plainfilm.prompts import load_pack
-from plainfilm.training.log import flat, read_log
+from plainfilm.training.log import flat, last_event
 from plainfilm.training.recipe import save_recipe
 from plainfilm.training.staged_recipe import (
     STAGES,
@@ -86,8 +86,7 @@ class RunFolder:
         """Whether training came to its end."""
         if not (self.log.is_file() and self.model.is_dir() and self.last.is_dir()):
             return False
-        events = [line["event"] for line in read_log(self.log)]
-        return events[-1:] == ["end"]
+        return last_event(self.log) == "end"
 
     def check(
         self,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm import config
-from plainfilm.errors import ConfigError, PlainfilmError
+from plainfilm.errors import ConfigError, ModelError, PlainfilmError
 from plainfilm.model_folder import LoadedModel, ModelConfig
 from plainfilm.models.base import REST, Model, kind
 from plainfilm.training.dry_run import dry_run, facts_of
@@ -96,6 +96,9 @@ def _checked(stages: Sequence[StageValues], trust_code: bool) -> StagedRecipe:
     for stage in stages:
         try:
             tried.append(_try(stage, names, tried, trust_code))
+        except ModelError as error:
+            way_out = " (parts.NAME.from=null begins a part anew)" if tried else ""
+            raise ModelError(f"stage '{stage.name}': {error}{way_out}") from None
         except PlainfilmError as error:
             raise type(error)(f"stage '{stage.name}': {error}") from None
     return StagedRecipe(tuple(one.stage for one in tried))
