@@ -41,7 +41,7 @@ def small_world(tmp_path_factory):
     rows = [["path", "report", "study_id", "patient_id", "view", "split"]]
     for study in range(48):
         split = ("train", "train", "test")[study // 2 % 3]
-        report = f"FINDINGS: {SENTENCES[study % 4]} Lines end at {study % 5} cm."
+        report = f"FINDINGS: {SENTENCES[study % 4]} Image {study % 5} of 5."
         for view in ("PA", "LATERAL"):
             pixels = generator("small world", study, view).integers(0, 255, (9, 8), dtype=np.uint8)
             Image.fromarray(pixels).resize((64, 72)).save(root / "raw" / f"{study}{view}.png")

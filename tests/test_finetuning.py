@@ -147,4 +147,4 @@ def test_a_recipe_of_another_kind_of_model_is_refused(
     recipe.write_text("model: {use: dual_encoder, text: {use: compact}}\nobjective: {use: infonce}\n")
     where = ["--init", str(tiny_model), "--data", str(labelled.path), "--out", str(tmp_path / "out")]
     assert run(["finetune", str(recipe), *where]) == 2
-    assert "finetune: model of kind 'dual_encoder' does not predict observations" in capsys.readouterr().err
+    assert "model of kind 'dual_encoder' does not predict observations" in capsys.readouterr().err

@@ -115,7 +115,7 @@ def test_a_task_that_the_model_cannot_do_is_refused(
 ) -> None:
     arguments = command("finetune-linear", model, labelled, tmp_path / "out", *SHORT)
     assert run([*arguments, "--task", "zero_shot"]) == 2
-    assert "model of kind 'classifier' reads no texts" in capsys.readouterr().err
+    assert "model of kind 'classifier' does not encode texts or prompts" in capsys.readouterr().err
     assert run([*arguments, "--task", "clasification"]) == 2
     assert "unknown task 'clasification': did you mean" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -147,7 +147,7 @@ def test_code_of_a_model_below_the_folder_is_refused(
         (out / "results" / "results.json").unlink()
     assert run([*arguments, "--resume"]) == 2
     said = capsys.readouterr().err
-    assert "'architecture.image.use' is code of its own" in said
+    assert "'architecture.image.use' is foreign code" in said
     assert "--trust-code" in said
     assert not evil.with_suffix(".ran").exists()
     run([*arguments, "--resume", "--trust-code"])

@@ -142,7 +142,7 @@ def sided(tmp_path_factory: pytest.TempPathFactory) -> Collection:
 
 def _sided(sided: Collection, seed: int | None, flip: float) -> tuple[Dataset, dict[str, Any]]:
     config = DataConfig(text="findings", sentences=None, flip=flip, crop_area=(1.0, 1.0))
-    rows = build_rows([sided], "train", config, (frozenset({"text", "labels"}),)).asked(FINDINGS)
+    rows = build_rows([sided], "train", config, (frozenset({"text", "labels"}),)).with_observations(FINDINGS)
     made = Dataset(rows, [sided], [ImageFiles(sided)], config, Preprocessing(size=40, channels=1), seed=seed)
     return made, made.readers(ItemNeeds(targets=("text", "labels")), {"text": NoTokenizer()})
 

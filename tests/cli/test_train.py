@@ -14,6 +14,7 @@ from plainfilm.collection import Collection
 
 RECIPE = {
     "model": {
+        "use": "dual_encoder",
         "image": {"use": "timm", "name": "test_resnet", "channels": 1},
         "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 32},
         "projection": {"dimension": 16},

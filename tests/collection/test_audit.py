@@ -89,7 +89,7 @@ def test_agreement_of_origins(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (entry,) = audit([Collection.open(made.path)])["agreement"]
     assert (entry["observation"], entry["n"], entry["both_positive"]) == ("Edema", 3, 1)
     assert (entry["origins"], entry["one_positive"]) == (
-        ["mimic-cxr/chexpert", "plainfilm-chexpert-3"],
+        ["mimic-cxr/chexpert", "plainfilm-chexpert-4"],
         [0, 1],
     )
     assert entry["same"][0] == pytest.approx(2 / 3, abs=1e-4)

@@ -82,9 +82,9 @@ def test_a_name_stands_for_what_begins_with_it_up_to_a_slash():
 
 
 def test_the_corpus_own_are_all_but_the_labellers():
-    mixed = world(study("u", "plainfilm-chexpert-3"), study("u", "b"), ("sentence", "u:0", "Edema", 1, "c"))
+    mixed = world(study("u", "plainfilm-chexpert-4"), study("u", "b"), ("sentence", "u:0", "Edema", 1, "c"))
     assert preferred_origins(mixed, ()) == ["b"]
-    assert origins(mixed) == ["b", "plainfilm-chexpert-3"]
+    assert origins(mixed) == ["b", "plainfilm-chexpert-4"]
 
 
 def test_an_unknown_origin_is_answered_with_the_nearest():

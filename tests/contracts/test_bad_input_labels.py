@@ -20,10 +20,13 @@ from plainfilm.seeding import generator
 from plainfilm.sources.cgmh import LABELS
 
 RECIPE: dict[str, Any] = {
-    "image": {"use": "timm", "name": "test_resnet", "channels": 1},
-    "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 64},
-    "tokenizer": {"vocabulary": 300},
-    "projection": {"dimension": 16},
+    "model": {
+        "use": "dual_encoder",
+        "image": {"use": "timm", "name": "test_resnet", "channels": 1},
+        "text": {"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 64},
+        "projection": {"dimension": 16},
+    },
+    "tokenizers": {"text": {"vocabulary": 300}},
     "preprocessing": {"size": 32, "channels": 1},
     "objective": {"use": "infonce"},
     "data": {"text": "all", "sentences": None, "cache": None, "prompts": "cgmh", "workers": 0},

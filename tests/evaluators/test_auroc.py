@@ -74,7 +74,7 @@ def test_records_are_logits_and_states_of_the_items_that_have_labels() -> None:
 
 def test_a_model_that_does_not_classify_is_refused() -> None:
     encoded = Encoded(toy_model(), toy_batch(2, targets=("labels",)))
-    with pytest.raises(UsageError, match="evaluator 'auroc': model of kind 'dual_encoder' has no output"):
+    with pytest.raises(UsageError, match="'auroc': model of kind 'dual_encoder' does not predict"):
         _evaluator().records(encoded)
 
 

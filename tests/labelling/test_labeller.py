@@ -26,7 +26,7 @@ def study(*texts: str) -> dict[str, State]:
 
 
 def test_origin_names_vocabulary_and_version() -> None:
-    assert LABELLER.origin == "plainfilm-chexpert-3"
+    assert LABELLER.origin == "plainfilm-chexpert-4"
     assert LABELLER.observations == CHEXPERT_OBSERVATIONS
     assert {label.origin for label in LABELLER.label_sentence("No effusion.")} == {LABELLER.origin}
 

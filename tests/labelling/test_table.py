@@ -128,11 +128,11 @@ def test_what_is_no_table_is_one_line_and_leaves_nothing(content: str, message: 
 
 @pytest.mark.parametrize("sign", [";", "\t"])
 def test_tables_as_hospitals_write_them(sign: str, tmp_path: Path) -> None:
-    text = sign.join(("id", "Report")) + "\n" + sign.join(("1", "No effusion, keine Stauung, größer.")) + "\n"
+    text = sign.join(("id", "Report")) + "\n" + sign.join(("1", "No effusion. Größe.")) + "\n"
     (tmp_path / "reports.csv").write_bytes(text.encode("cp1252"))
     label_csv(tmp_path / "reports.csv", tmp_path / "out.csv", ["report"])
     (row,) = read(tmp_path / "out.csv")
-    assert (row["Report"], row["Pleural Effusion"]) == ("No effusion, keine Stauung, größer.", "0")
+    assert (row["Report"], row["Pleural Effusion"]) == ("No effusion. Größe.", "0")
 
 
 def test_a_column_that_would_be_overwritten_is_refused(write: Write, tmp_path: Path) -> None:

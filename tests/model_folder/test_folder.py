@@ -66,7 +66,7 @@ def test_a_model_of_somebodys_code_runs_nothing_unasked(folder: Path, code: str)
     architecture = json.loads((folder / "config.json").read_text())["architecture"]
     _edit(folder, architecture=architecture | {"image": {"use": code}})
     with pytest.raises(
-        ModelError, match=f"'architecture.image.use' is code of its own \\('{code}'\\).*--trust-code"
+        ModelError, match=f"'architecture.image.use' is foreign code \\('{code}'\\).*--trust-code"
     ):
         load_model(folder)
     with pytest.raises(ModelError, match="no such file|no module named"):

@@ -85,9 +85,9 @@ def test_the_card_of_a_classifier_names_what_it_answers(folder: Path) -> None:
         ("architecture", {"use": "classifer"}, "unknown model 'classifer': did you mean 'classifier'"),
         ("architecture", {"use": "dual_encoder"}, "config.json: architecture: key 'text' is missing"),
         ("architecture", {"observations": ["Edema"]}, "unknown key 'observations'"),
-        ("facts", {"observations": []}, "needs at least one observation to answer"),
+        ("facts", {"observations": []}, "needs at least one observation to predict"),
         ("facts", {"observation": ["Edema"]}, "unknown key 'facts.observation': did you mean 'observations'"),
-        ("facts", {"observations": ["Edema", "Edema", "Mass"]}, "observation 'Edema' stands twice"),
+        ("facts", {"observations": ["Edema", "Edema", "Mass"]}, "observation 'Edema' is listed twice"),
     ],
 )
 def test_a_wrong_setting_is_one_line(folder: Path, part: str, changes: dict, message: str) -> None:

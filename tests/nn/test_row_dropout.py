@@ -290,7 +290,7 @@ def test_dropout_of_attention_scales_what_it_keeps() -> None:
 
 @pytest.mark.parametrize("layer", [nn.GRU(4, 4, 2, dropout=0.1), nn.LSTM(4, 4, 2, dropout=0.1)])
 def test_a_recurrent_network_with_dropout_is_refused(layer: nn.Module) -> None:
-    with pytest.raises(ConfigError, match=f"{type(layer).__name__} has no form that draws by row"):
+    with pytest.raises(ConfigError, match=f"{type(layer).__name__} cannot be drawn by row"):
         install_row_dropout(nn.Sequential(layer))
 
 
@@ -307,6 +307,6 @@ def test_a_function_without_a_row_wise_form_is_refused() -> None:
 
     model = Foreign()
     with per_row_dropout(model, 0, ROWS):
-        with pytest.raises(ConfigError, match="alpha_dropout has no form that draws by row"):
+        with pytest.raises(ConfigError, match="alpha_dropout cannot be drawn by row"):
             model.train()(torch.ones(6, 4))
         assert torch.equal(model.eval()(torch.ones(6, 4)), torch.ones(6, 4))

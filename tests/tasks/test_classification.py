@@ -76,9 +76,9 @@ def test_the_evaluated_films_may_not_be_trained_on(evaluate, tiny_classifier, di
 
 
 def test_other_kinds_of_model_are_sent_elsewhere(evaluate, tiny_model, tiny_classifier, divided):
-    with pytest.raises(UsageError, match="tiny: is no classifier; make one of it with `plainfilm finetune"):
+    with pytest.raises(UsageError, match="of kind 'dual_encoder' does not predict observations: fine-tune"):
         evaluate(load(tiny_model), divided)
-    with pytest.raises(UsageError, match="tiny: is a classifier, which does not encode texts or prompts"):
+    with pytest.raises(UsageError, match="tiny: model of kind 'classifier' does not encode texts or prompts"):
         zero_shot.run(load(tiny_classifier), [divided], zero_shot.Config())
 
 
@@ -107,4 +107,4 @@ def test_decisions_calibrate_what_predict_says(evaluate, tiny_classifier, divide
     }
     assert [one.negative_score for one in found] == [None] * 4
     assert run(["predict", str(folder), str(film), "--prompts", "cxr"]) == 2
-    assert "is a classifier" in capsys.readouterr().err
+    assert "does not encode texts or prompts" in capsys.readouterr().err

@@ -36,8 +36,8 @@ def test_what_all_tasks_share_knows_none_of_them():
         assert imported(path) <= {"base"}, path.name
 
 
-def test_zero_shot_is_followed_in_six_files_and_one_for_its_other_mode():
+def test_zero_shot_is_followed_in_few_files():
     assert followed("zero_shot") - {"film_classification/multiclass"} == {
-        *("base", "zero_shot", "scoring/measure"),
+        *("base", "zero_shot", "scoring/measure", "scoring/label_choice"),
         *(f"film_classification/{name}" for name in ("evaluate", "thresholds", "abstention")),
     }

@@ -12,6 +12,7 @@ from plainfilm.collection.leaks import patient_keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError, UsageError
 from plainfilm.predictor import Predictor, load
+from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.operating_points import DECISIONS_FILE
 from plainfilm.tasks import zero_shot
 
@@ -55,6 +56,11 @@ class Knowing(Predictor):
             vectors[row, 3 if "no" in text.split() or "normal" in text else place] = 1.0
             vectors[row, 6] = 0.1 * len(text)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def prompt_vectors(self, prompts, ensembles="mean"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(prompting, "stream_texts", lambda _, texts: [self.encode_texts(texts)])
+            return super().prompt_vectors(prompts, ensembles)
 
     @property
     def dimension(self):

@@ -219,7 +219,7 @@ def test_a_name_that_needs_a_download_says_so_offline() -> None:
 
 
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="has no readable tokenizer"):
+    with pytest.raises(ModelError, match="holds no tokenizer that can be read"):
         Tokenizer.from_pretrained(tmp_path)
 
 

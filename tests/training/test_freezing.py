@@ -75,7 +75,7 @@ def test_more_blocks_than_there_are_is_an_error() -> None:
 
 
 def test_a_part_without_blocks_cannot_be_frozen_in_part() -> None:
-    with pytest.raises(ConfigError, match=r"parts.image_projection.freeze is 1, but this part has no blocks"):
+    with pytest.raises(ConfigError, match=r"parts.image_projection.freeze is 1, but .* no numbered blocks"):
         freeze(toy_model(), {"image_projection": 1})
 
 

@@ -137,7 +137,7 @@ def test_whom_it_was_trained_on_stays_known(first: Path, labelled: Collection, t
 
 def test_a_model_that_saw_test_patients_is_refused(first: Path, labelled: Collection, tmp_path: Path) -> None:
     model = _copied(first / "model", tmp_path / "model", patient_keys([(labelled, "test")]))
-    with pytest.raises(LeakageError, match="what the model was trained on"):
+    with pytest.raises(LeakageError, match="the training data of the model"):
         trainer.train(_started(model), [labelled], tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -178,5 +178,5 @@ def test_code_of_a_model_runs_only_where_it_is_trusted(first: Path, tmp_path: Pa
     model = _copied(first / "model", tmp_path / "model")
     text = (model / "config.json").read_text()
     (model / "config.json").write_text(text.replace('"use": "compact"', f'"use": "{code}"'))
-    with pytest.raises(ModelError, match="code of its own.*--trust-code"):
+    with pytest.raises(ModelError, match="foreign code.*--trust-code"):
         _started(model)

@@ -132,7 +132,7 @@ def test_what_decides_nothing_may_change(done: Path, recipe: Path, collection: C
 
 
 def test_a_taken_folder_is_refused(done: Path, recipe: Path, collection: Collection) -> None:
-    with pytest.raises(UsageError, match="exists already; go on with --resume"):
+    with pytest.raises(UsageError, match="exists already; continue with --resume"):
         go(recipe, collection, done)
 
 

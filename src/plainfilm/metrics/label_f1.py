@@ -1,7 +1,7 @@
 """Label F1 for report generation: agreement of the positive findings of two texts.
 
 The score depends on the labeller, the observations and the treatment of uncertain states, so all three are in
-its name (`label-f1/plainfilm-chexpert-3/micro-14/uncertain=positive`). It is not the F1 of CheXbert, whose
+its name (`label-f1/plainfilm-chexpert-4/micro-14/uncertain=positive`). It is not the F1 of CheXbert, whose
 labels come from a network.
 """
 

@@ -7,7 +7,7 @@ hours later, when the key is first read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -225,20 +225,20 @@ class Recipe(Settings):
         known = self.architecture.tokenizers()
         for name in self.tokenizers:
             if name not in known:
-                raise ConfigError(
-                    f"tokenizers.{name}: the tokenizers of model '{self.model['use']}' are "
-                    f"{', '.join(known) or 'none'}: leave it out"
-                )
+                raise ConfigError(f"tokenizers.{name}: {self._tokenizers_of_model(known)}; remove this key")
         measured = (name for module, _ in self.evaluators() for name in module.NEEDS)
         for name in (*self.needs.targets, *measured):
             tokenizer = tokenizer_of(name)
             if tokenizer is not None and tokenizer not in known:
                 raise ConfigError(
-                    f"target '{name}' is text for tokenizer '{tokenizer}', but the tokenizers of model "
-                    f"'{self.model['use']}' are {', '.join(known) or 'none'}: choose another "
-                    "objective, metric or model"
+                    f"target '{name}' needs tokenizer '{tokenizer}', but {self._tokenizers_of_model(known)}; "
+                    "choose another objective, metric or model"
                 )
         return self
+
+    def _tokenizers_of_model(self, known: Iterable[str]) -> str:
+        names = ", ".join(repr(name) for name in known)
+        return f"model '{self.model['use']}' has " + (f"only {names}" if names else "no tokenizer")
 
     @property
     def architecture(self) -> KindConfig:
