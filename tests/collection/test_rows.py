@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plainfilm.collection.rows import Rows, add_study
+from plainfilm.collection.rows import TableRows, add_study
 from plainfilm.errors import ImageError
 from plainfilm.types import Box, Image, Label, Report, Section, State, Study
 
@@ -28,7 +28,7 @@ def store(image: Image) -> dict[str, Any]:
 
 
 def rows_of(study: Study) -> dict[str, list[dict[str, Any]]]:
-    rows = Rows()
+    rows = TableRows()
     add_study(study, rows, store, lambda path: path.name)
     return rows.tables
 
