@@ -119,3 +119,13 @@ def test_accuracy_shares_the_credit_among_ties():
 def test_the_macro_mean_leaves_out_what_cannot_be_computed():
     assert macro([0.25, np.nan, 0.75]) == 0.5
     assert math.isnan(macro([np.nan]))
+
+
+@pytest.mark.parametrize("direction", [-np.inf, np.inf])
+def test_a_threshold_parts_scores_that_no_double_lies_between(direction: float) -> None:
+    for start in np.random.default_rng(0).uniform(-4, 4, 50):
+        low, high = sorted((start, np.nextafter(start, direction)))
+        scores, truth = np.array([high, high, low, low]), np.array([True, True, False, False])
+        threshold = best_threshold(scores, truth)
+        assert threshold is not None
+        assert ((scores >= threshold) == truth).all()

@@ -204,7 +204,8 @@ def best_threshold(scores: ArrayLike, truth: ArrayLike, criterion: Criterion = "
     """The best threshold on these scores, for use on others; `None` if one class is missing.
 
     f1: the highest F1. youden: the highest sensitivity + specificity (Youden 1950). Of equally good
-    thresholds, the highest is taken. It lies half-way to the next lower score, for unseen scores.
+    thresholds, the highest is taken. It lies half-way to the next lower score, for unseen scores; where no
+    double lies between the two, it is the higher score, as scores at the threshold are positive.
     """
     values, positive = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
     kept = np.isfinite(values)
@@ -220,7 +221,8 @@ def best_threshold(scores: ArrayLike, truth: ArrayLike, criterion: Criterion = "
     worth = f1 if criterion == "f1" else youden
     best = ends[int(np.argmax(worth))]
     lower = ordered[best + 1] if best + 1 < len(ordered) else ordered[best]
-    return float(ordered[best] + (lower - ordered[best]) / 2)
+    middle = ordered[best] + (lower - ordered[best]) / 2
+    return float(middle if middle > lower else ordered[best])
 
 
 def argmax_credit(scores: ArrayLike, truth: ArrayLike) -> Floats:
