@@ -185,7 +185,7 @@ def unknown_tokens_alarm(tokenizer: Tokenizer, texts: Iterable[str]) -> str | No
         return None
     return (
         f"{100 * share:.0f} % of the tokens of these texts are unknown to the tokenizer: it is of another "
-        "language or another model; name one that fits with tokenizer.name"
+        "language or another model; name one that fits in the recipe (tokenizers.text.name)"
     )
 
 
@@ -206,7 +206,7 @@ def _refuse_empty(backend: Backend, name: str) -> None:
     if not set(backend.get_vocab(with_added_tokens=False)) - special:
         raise ModelError(
             f"{name}: holds no tokenizer (no {TOKENIZER_FILE}, vocab.txt or other list of words): copy its "
-            "files there, or name another with tokenizer.name"
+            "files there, or name another in the recipe (tokenizers.text.name)"
         )
 
 
