@@ -15,6 +15,7 @@ from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import ModelConfig, load_model, save_model
 from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import ABILITIES, Facts, KindConfig, Model, abilities, ability, build_model, kind
+from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import RowDropout, per_row_dropout
 from plainfilm.text.tokenizers import Tokenizer
@@ -61,7 +62,7 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
         "encodes_texts": lambda: model.encode_texts(ids, mask),
         "classifies": lambda: model.logits(features),
         "encodes_studies": lambda: model.study_features(features, FILMS, views).pooled,
-        "writes_reports": lambda: model.write_reports(features, FILMS, views, 8),
+        "writes_reports": lambda: model.write_reports(features, FILMS, views, Decoding(max_tokens=8)),
         "locates": lambda: model.locate(features, ids, mask).boxes,
         "describes": lambda: model.describe(features, BOXES, 6),
     }

@@ -32,7 +32,8 @@ from plainfilm import config, plugins
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, UsageError, nearest
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures
+from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import install_row_dropout
 
@@ -209,21 +210,18 @@ class Classifies(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class StudyFeatures:
-    """Studies fused from their images. pooled: (B, D). memory: (B, M, F), `mask` (B, M) False on padding."""
-
-    pooled: Tensor
-    memory: Tensor
-    mask: Tensor
-
-
 @runtime_checkable
 class EncodesStudies(Protocol):
-    """Fuses any number of images of a study."""
+    """Fuses any number of images of a study; `most_films` is the largest number, if there is one."""
+
+    most_films: int | None
 
     def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
         """`films` maps the N images to B studies; `projections` (N,) int64 are codes of `types.View`."""
+        ...
+
+    def study_vectors(self, features: StudyFeatures) -> Tensor:
+        """Unit vectors (B, D), float32 under any autocast, in the space of the images."""
         ...
 
 
@@ -234,7 +232,7 @@ class WritesReports(Protocol):
     writes_with: str
 
     def write_reports(
-        self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int
+        self, features: ImageFeatures, films: Ragged, projections: Tensor, decoding: Decoding
     ) -> Tensor:
         """Token ids (B, L) of a report for each of the B studies of the N images; ids after the end token of
         a row have no meaning."""

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from plainfilm import plugins
 from plainfilm.batches.batch import Batch, FilmsPerItem, Keys
 from plainfilm.config import Settings
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import dropout_entries
 
@@ -86,6 +86,16 @@ class Encoded:
             return vectors
 
         return self.once(("image vectors", most), make)
+
+    def studies(self) -> StudyFeatures:
+        """The fused features of all films of each item, for a model that encodes studies."""
+
+        def make() -> StudyFeatures:
+            features, films = self.films(), self.batch.films
+            fused: StudyFeatures = self.model("study_features", features, films.of, films.projections)
+            return fused
+
+        return self.once("studies", make)
 
     def text_vectors(self, target: str = "text", most: int | None = None) -> Tensor:
         """Unit vectors (B, T, D) of the texts of `target`, at most `most` of each item."""

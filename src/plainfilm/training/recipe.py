@@ -198,8 +198,8 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.needs.films != "one" and self.data.item == "image":
-            several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) != "one")
+        if self.needs.films == "pair" and self.data.item == "image":
+            several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) == "pair")
             raise ConfigError(f"data.item is 'image': objective '{several}' needs item: study")
         if self.parts.get(REST, PartConfig()).freeze:
             raise ConfigError(f"parts.{REST}.freeze: only parts can be frozen; leave it out")
