@@ -120,7 +120,9 @@ def toy_batch(
         found["labels"] = Labels(torch.ones(rows, dtype=torch.bool), _states(rows, generator))
     if "report" in targets:
         ones = torch.ones(rows, dtype=torch.bool)
-        found["report"] = ReportTarget(ones, ids[:, 0], mask, torch.arange(rows) % 3 > 0)
+        written = ids[:, 0].clone()
+        written[:, 0] = 2  # the start token of `toy_study_encoder`
+        found["report"] = ReportTarget(ones, written, mask, torch.arange(rows) % 3 > 0)
     return Batch(
         films=Films(pixels, of, of.place % 2),
         keys=keys_of(names, found),

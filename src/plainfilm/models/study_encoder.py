@@ -1,9 +1,9 @@
 """A study encoder: any number of films of a study as one vector and as visual tokens; it may read and write
 reports.
 
-The architecture of REFERS (Zhou et al. 2022, arXiv:2111.03452): an image encoder shared by all films, a fusion
-of the films of a study, a contrast of studies with their reports (with `text`), and a decoder that writes the
-report from the fused visual tokens (with `report`). A single film is a study of one film.
+The architecture of REFERS (Zhou et al. 2022, arXiv:2111.03452): an image encoder shared by all films, a
+fusion of the films of a study, a contrast of studies with their reports (with `text`), and a decoder that
+writes the report from the fused visual tokens (with `report`). A single film is a study of one film.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from plainfilm.types import View
 
 PURPOSE = "writing reports of studies, pre-training for films with few labels, and studying such models"
 LIMITS = """\
-- What it writes is made up of the phrases of its training reports; nothing in it is checked against the film.
-- It writes of findings that are not there and is silent on findings that are: it is no report of a radiologist.
+- What it writes is made up of phrases of its training reports; nothing in it is checked against the film.
+- It writes of findings that are not there and is silent on findings that are; it replaces no radiologist.
 - A finding that only another study shows, or a change since then, cannot be seen by it."""
 
 _UNKNOWN = tuple(View).index(View.UNKNOWN)
@@ -182,7 +182,7 @@ def build(config: Config, facts: Facts) -> StudyEncoder:
     image = image_encoder_of(config.image)
     fusion = build_fusion(config.fusion, image.features, image.patch_features)
     model = kinds[config.text is not None, config.report is not None](image, fusion, config, facts)
-    if isinstance(model, TextSide):
+    if isinstance(model, _WithTexts):
         _add_texts(model, config, facts)
     if isinstance(model, _Writing):
         _add_decoder(model, config, facts)

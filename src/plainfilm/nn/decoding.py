@@ -24,9 +24,9 @@ from plainfilm.config import Settings
 class Decoding(Settings):
     """How a text is written.
 
-    use: "greedy" takes the most probable token; "beam" keeps the `beams` most probable texts so far; "nucleus"
-    draws from the most probable tokens that together have probability `top_p`, after division of the logits
-    by `temperature`, with `seed`. Probabilities of texts are compared per token to the power of
+    use: "greedy" takes the most probable token; "beam" keeps the `beams` most probable texts so far;
+    "nucleus" draws from the most probable tokens that together have probability `top_p`, after division of
+    the logits by `temperature`, with `seed`. Probabilities of texts are compared per token to the power of
     `length_penalty`. no_repeat: a sequence of so many tokens is written once; 0 allows all. repeat_token:
     whether a token may follow itself. min_tokens and max_tokens: limits of the length, with the end token.
     """
@@ -77,6 +77,8 @@ def write(writer: Writer, texts: int, ends: Ends, decoding: Decoding, device: to
 
     `writer` has `decoding.beams` rows for each text, those of the first text first.
     """
+    if not texts:
+        return torch.zeros(0, 0, dtype=torch.int64, device=device)
     if decoding.use == "beam":
         return _beam(writer, texts, ends, decoding, device)
     choose = _nucleus(decoding) if decoding.use == "nucleus" else _most_probable
@@ -120,7 +122,8 @@ def _nucleus(decoding: Decoding) -> Callable[[Tensor], Tensor]:
     draws = torch.Generator().manual_seed(decoding.seed)
 
     def choose(logits: Tensor) -> Tensor:
-        ordered, places = (logits / decoding.temperature).softmax(dim=1).sort(dim=1, descending=True, stable=True)
+        chances = (logits / decoding.temperature).softmax(dim=1)
+        ordered, places = chances.sort(dim=1, descending=True, stable=True)
         before = ordered.cumsum(dim=1) - ordered
         ordered = ordered * (before < decoding.top_p)
         sums = ordered.cumsum(dim=1)

@@ -5,9 +5,9 @@ Three ways, with x_j the patches (P, F) and c_j the pooled vector of film j of a
     mean        pooled: the mean of c_j; memory: the patches of all films
     attention   pooled: the mean of c_j weighted by a learned score; memory: the patches of all films after
                 transformer blocks in which each attends to all of them
-    gate        as in the released code of REFERS (Zhou et al. 2022, arXiv:2111.03452): with x_j + c_j at every
-                patch, the memory is g_j (x_j + c_j) with a scalar gate for each film and patch,
-                g_j = sigmoid(w_j . [x_1 + c_1; ...; x_J + c_J] + b_j), for J places
+    gate        as in the released code of REFERS (Zhou et al. 2022, arXiv:2111.03452): the memory is
+                g_j (x_j + c_j) with a scalar gate for each of J places and each patch,
+                g_j = sigmoid(w_j . [x_1 + c_1; ...; x_J + c_J] + b_j)
 
 Films that a study lacks are masked: no film is repeated. Axes: N films, B studies, P patches, F features.
 """
@@ -28,7 +28,11 @@ from plainfilm.nn.text.compact import Block
 from plainfilm.types import View
 
 _VIEWS = tuple(View)
-_FRONTAL = tuple(view.is_frontal for view in _VIEWS)
+_ROUTES = {
+    "frontal": [code for code, view in enumerate(_VIEWS) if view.is_frontal],
+    "lateral": [_VIEWS.index(View.LATERAL)],
+}
+"""The codes of views by route."""
 
 
 class FusionConfig(Settings):
@@ -63,29 +67,30 @@ class ProjectionShift(nn.Module):
 
     def __init__(self, kind: str, features: int) -> None:
         super().__init__()
-        count = len(_VIEWS)
-        self.vectors = nn.Parameter(torch.zeros(count, features)) if kind == "embedding" else None
-        routes = ("frontal", "lateral") if kind == "routing" else ()
-        self.routes = nn.ModuleDict({name: nn.Linear(features, features) for name in routes})
-        for route in self.routes.values():
-            nn.init.zeros_(route.weight)
-            nn.init.zeros_(route.bias)
-        known = torch.tensor([view != View.UNKNOWN for view in _VIEWS])
-        self.register_buffer("known", known, persistent=False)
-        self.register_buffer("frontal", torch.tensor(_FRONTAL), persistent=False)
-        lateral = torch.tensor([view == View.LATERAL for view in _VIEWS])
-        self.register_buffer("lateral", lateral, persistent=False)
+        is_embedding = kind == "embedding"
+        self.vectors = nn.Parameter(torch.zeros(len(_VIEWS), features)) if is_embedding else None
+        routes = _ROUTES if kind == "routing" else ()
+        self.routes = nn.ModuleDict({name: _zeros(features) for name in routes})
 
     def forward(self, features: Tensor, projections: Tensor) -> Tensor:
         """`features` (N, ..., F) of films with the view codes `projections` (N,)."""
         shape = (len(features), *[1] * (features.ndim - 2), -1)
         if self.vectors is not None:
-            added = self.vectors[projections] * self.known[projections, None]
+            known = (projections != _VIEWS.index(View.UNKNOWN)).unsqueeze(1)
+            added = self.vectors[projections] * known
             return features + added.view(shape).to(features.dtype)
         for name, route in self.routes.items():
-            chosen = getattr(self, name)[projections].view(shape)
+            codes = torch.tensor(_ROUTES[name], device=projections.device)
+            chosen = torch.isin(projections, codes).view(*shape[:-1], 1)
             features = features + route(features) * chosen
         return features
+
+
+def _zeros(features: int) -> nn.Linear:
+    layer = nn.Linear(features, features)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Fusion(nn.Module):
@@ -174,9 +179,7 @@ class GateFusion(Fusion):
         gates = torch.stack([gate(beside) for gate in self.gates], dim=1).sigmoid()
         memory = (gates * filled).flatten(1, 2)
         present = torch.arange(places, device=films.counts.device) < films.counts[:, None]
-        return StudyFeatures(
-            self._fused(pooled, films), memory, present.repeat_interleave(length, dim=1)
-        )
+        return StudyFeatures(self._fused(pooled, films), memory, present.repeat_interleave(length, dim=1))
 
     def _fused(self, pooled: Tensor, films: Ragged) -> Tensor:
         if self.config.pooled == "mean":
@@ -185,7 +188,7 @@ class GateFusion(Fusion):
 
     def _check(self, films: Ragged) -> None:
         places = self.config.films
-        for count in films.counts.unique().tolist():
+        for count in sorted(set(films.counts.tolist())):
             if count > places or (self.config.exact and count != places):
                 takes = "exactly" if self.config.exact else "at most"
                 raise UsageError(

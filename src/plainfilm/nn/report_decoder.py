@@ -11,7 +11,7 @@ Axes: B texts, L tokens, M visual tokens, F memory features, W width, V pieces, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -64,7 +64,7 @@ class Attention(nn.Module):
 
     def split(self, values: Tensor) -> Tensor:
         """(N, L, W) → (N, heads, L, W / heads)."""
-        return values.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return values.view(*values.shape[:2], self.heads, -1).transpose(1, 2)
 
     def keys_and_values(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """What `attend` reads of `inputs` (N, L, W)."""
@@ -190,19 +190,23 @@ class ReportDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.apply(_initialise)
 
-    def forward(
-        self, memory: Tensor, mask: Tensor, token_ids: Tensor, backward: bool = False
-    ) -> Tensor:
+    def forward(self, memory: Tensor, mask: Tensor, token_ids: Tensor, backward: bool = False) -> Tensor:
         """Hidden vectors (B, L, W), each of the token after `token_ids` (B, L) so far, from `memory` (B, M,
         F) where `mask` (B, M) is True. `backward` uses the layers for texts from their end."""
         length = token_ids.shape[1]
-        hidden = self._embedded(token_ids, torch.arange(length, device=token_ids.device))
+        hidden = self.embedded(token_ids, torch.arange(length, device=token_ids.device))
         visible = torch.ones(length, length, dtype=torch.bool, device=token_ids.device).tril()[None, None]
         seen = self.memory_projection(memory)
-        for layer in self.backward_layers if backward else self.layers:
+        for layer in self.stack(backward):
             read = layer.memory_attention.keys_and_values(seen)
             hidden = layer(hidden, read, mask[:, None, None, :], visible)
-        return self.norm(hidden)
+        normalised: Tensor = self.norm(hidden)
+        return normalised
+
+    def stack(self, backward: bool = False) -> list[DecoderLayer]:
+        """The layers of one direction."""
+        layers = self.backward_layers if backward else self.layers
+        return [cast(DecoderLayer, layer) for layer in layers]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of the hidden vectors (..., W)."""
@@ -212,7 +216,8 @@ class ReportDecoder(nn.Module):
         """A writer of texts of at most `most` tokens for B memories, as many of each as rows pass."""
         return ReportWriter(self, memory, mask, min(most, self.max_tokens))
 
-    def _embedded(self, token_ids: Tensor, positions: Tensor) -> Tensor:
+    def embedded(self, token_ids: Tensor, positions: Tensor) -> Tensor:
+        """`token_ids` (B, L) at `positions` (L,) → (B, L, W); zeros on padding."""
         embedded = self.embedding_norm(self.tokens(token_ids) + self.positions(positions))
         dropped: Tensor = self.embedding_dropout(embedded)
         return dropped * (token_ids != self.pad).unsqueeze(-1).to(dropped.dtype)
@@ -225,15 +230,15 @@ class ReportWriter:
         self._decoder = decoder
         self._mask = mask[:, None, None, :]
         seen = decoder.memory_projection(memory)
-        self._memories = [layer.memory_attention.keys_and_values(seen) for layer in decoder.layers]
-        self._caches = [LayerCache(most) for _ in decoder.layers]
+        self._memories = [layer.memory_attention.keys_and_values(seen) for layer in decoder.stack()]
+        self._caches = [LayerCache(most) for _ in decoder.stack()]
         self._position = torch.zeros(1, dtype=torch.int64, device=memory.device)
 
     def next_logits(self, token_ids: Tensor) -> Tensor:
         """Logits (R, V) of the token after `token_ids` (R,)."""
         decoder = self._decoder
-        hidden = decoder._embedded(token_ids[:, None], self._position)
-        for layer, memory, cache in zip(decoder.layers, self._memories, self._caches, strict=True):
+        hidden = decoder.embedded(token_ids[:, None], self._position)
+        for layer, memory, cache in zip(decoder.stack(), self._memories, self._caches, strict=True):
             hidden = layer.next(hidden, memory, self._mask, cache)
         self._position = self._position + 1
         return decoder.logits(decoder.norm(hidden)).squeeze(1)

@@ -43,9 +43,7 @@ class Captioning(PerItem):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The number of tokens to be written, in each direction."""
         report = batch.targets["report"]
-        return {
-            name: _wanted(report, backward).sum() for name, backward in self._backward.items()
-        }
+        return {name: _wanted(report, backward).sum() for name, backward in self._backward.items()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The summed cross entropy of these tokens."""

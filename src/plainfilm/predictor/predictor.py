@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from plainfilm.errors import ImageError
+from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Boxes
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.models.base import abilities, build_model
+from plainfilm.nn.decoding import Decoding
 from plainfilm.predictor import describe as describing
 from plainfilm.predictor import locate as locating
 from plainfilm.predictor import report as reporting
+from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.answers import answers
 from plainfilm.predictor.classify import Classification, logits_of
@@ -26,6 +28,7 @@ from plainfilm.predictor.findings import Finding, findings
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.studies import StudyFilms
 from plainfilm.predictor.texts import stream_texts
 from plainfilm.predictor.zero_shot import PromptsOf, PromptVectors, ZeroShot
 from plainfilm.progress import SILENT, Progress
@@ -178,16 +181,60 @@ class Predictor:
         return describing.describe(self._core, self.encode_film(image), boxes)
 
     def write_report(
-        self, images: FilmLike | Sequence[FilmLike], views: Sequence[View | None] | None = None
+        self,
+        images: FilmLike | Sequence[FilmLike],
+        views: Sequence[View | None] | None = None,
+        decoding: Decoding | None = None,
     ) -> WrittenReport:
-        """A report for one image, or for the images of one study.
+        """A report for one image, or for the images of one study; see `write_reports`."""
+        films = list(images) if isinstance(images, list | tuple) else [images]
+        return next(self.write_reports([films], None if views is None else [views], decoding))
+
+    def write_reports(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        decoding: Decoding | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[WrittenReport]:
+        """A report for the images of each study, in batches; `decoding` says how, by default the model's
+        configuration. A view that is not stated is that of the DICOM header, else unknown.
 
         Raises:
-            UsageError: the model does not write reports, there is no image, or the number of views differs.
+            UsageError: the model does not write reports, a study has no image or more than the model takes,
+                or the number of views differs.
             ImageError: an image is not usable; the message has its name.
         """
-        films = list(images) if isinstance(images, list | tuple) else [images]
-        return reporting.write_report(self._core, [self.encode_film(one) for one in films], views)
+        return reporting.write_reports(
+            self._core, self._films, self._studies(studies, views), decoding, progress
+        )
+
+    def encode_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        progress: Progress = SILENT,
+    ) -> Vectors:
+        """Unit vectors (B, D) of studies, each of any number of images.
+
+        Raises:
+            UsageError: the model does not encode studies, a study has no image or more than the model takes,
+                or the number of views differs.
+            ImageError: an image is not usable; the message has its name.
+        """
+        films = self._studies(studies, views)
+        return self._gathered(study_encoding.stream_vectors(self._core, self._films, films, progress))
+
+    def _studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None,
+    ) -> list[StudyFilms]:
+        stated = [None] * len(studies) if views is None else views
+        if len(stated) != len(studies):
+            raise UsageError(f"{len(studies)} studies but views of {len(stated)}; give those of each")
+        pairs = zip(studies, stated, strict=True)
+        return [study_encoding.study_films(films, known) for films, known in pairs]
 
     def answer(
         self,
