@@ -87,6 +87,11 @@ class KindConfig(Settings):
     answers_observations: ClassVar[bool] = False
     """Whether the model has an output for every observation of its facts."""
 
+    @property
+    def fuses_films(self) -> bool:
+        """Whether the model makes one answer of all films of a study."""
+        return False
+
     use: str
     image: dict[str, Any]
 
@@ -226,6 +231,15 @@ class EncodesStudies(Protocol):
 
 
 @runtime_checkable
+class ClassifiesStudies(EncodesStudies, Classifies, Protocol):
+    """Predicts each observation from all films of a study."""
+
+    def study_logits(self, features: StudyFeatures) -> Tensor:
+        """(B, O), float32 under any autocast; the probability of each is its sigmoid."""
+        ...
+
+
+@runtime_checkable
 class WritesReports(Protocol):
     """Writes reports as token ids; `writes_with` is the name of the tokenizer."""
 
@@ -273,6 +287,7 @@ ABILITIES: Mapping[str, type] = {
     "encodes_texts": EncodesTexts,
     "classifies": Classifies,
     "encodes_studies": EncodesStudies,
+    "classifies_studies": ClassifiesStudies,
     "writes_reports": WritesReports,
     "locates": Locates,
     "describes": Describes,
@@ -283,6 +298,7 @@ _ABSENT = {
     "encodes_texts": "does not encode texts or prompts",
     "classifies": "does not predict observations",
     "encodes_studies": "encodes single films, not studies",
+    "classifies_studies": "predicts nothing from several films of a study",
     "writes_reports": "does not write reports",
     "locates": "does not locate phrases",
     "describes": "does not describe boxes",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
@@ -63,6 +64,11 @@ class Config(KindConfig):
     def _check_text(cls, values: dict[str, Any] | None) -> dict[str, Any] | None:
         return None if values is None else checked_encoder("text encoder", values, "model.text")
 
+    @property
+    def fuses_films(self) -> bool:
+        """All films of a study become one."""
+        return True
+
     def tokenizers(self) -> dict[str, TokenizerNeed]:
         """The tokenizer of the text encoder and that of the decoder, where there are any."""
         needs = {} if self.text is None else {"text": text_tokenizer(self.text)}
@@ -80,7 +86,29 @@ TINY = Config(
 )
 
 
-class StudyEncoder(Model):
+class FusesFilms(Model):
+    """The methods of a model with a `fusion` of films."""
+
+    fusion: Fusion
+
+    @property
+    def most_films(self) -> int | None:
+        """The largest number of films of a study, if there is one."""
+        return self.fusion.most_films
+
+    def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
+        """The fused features of B studies, whose N films are assigned by `films`; `projections` (N,) are
+        codes of `types.View`."""
+        fused: StudyFeatures = self.fusion(features, films, projections)
+        return fused
+
+    def single_films(self, features: ImageFeatures) -> StudyFeatures:
+        """N films as N studies of one film of unknown view."""
+        films = Ragged.even(len(features), 1, features.pooled.device)
+        return self.study_features(features, films, torch.full_like(films.counts, _UNKNOWN))
+
+
+class StudyEncoder(FusesFilms):
     """An image encoder and a fusion, with vectors of `dimension` features."""
 
     config: Config
@@ -92,11 +120,6 @@ class StudyEncoder(Model):
         self.fusion = fusion
         self.dimension = fusion.features
         self.image_projection = nn.Identity()
-
-    @property
-    def most_films(self) -> int | None:
-        """The largest number of films of a study, if there is one."""
-        return self.fusion.most_films
 
     def parts(self) -> dict[str, nn.Module]:
         """The image encoder and the fusion, then what the model has beside them."""
@@ -111,15 +134,7 @@ class StudyEncoder(Model):
 
     def image_vectors(self, features: ImageFeatures) -> Tensor:
         """Unit vectors (N, D) of films, each as a study of one film of unknown view."""
-        films = Ragged.even(len(features), 1, features.pooled.device)
-        unknown = films.counts.new_full((len(features),), _UNKNOWN)
-        return self.study_vectors(self.study_features(features, films, unknown))
-
-    def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
-        """The fused features of B studies, whose N films are assigned by `films`; `projections` (N,) are
-        codes of `types.View`."""
-        fused: StudyFeatures = self.fusion(features, films, projections)
-        return fused
+        return self.study_vectors(self.single_films(features))
 
     def study_vectors(self, features: StudyFeatures) -> Tensor:
         """Unit vectors (B, D), float32 under any autocast."""

@@ -37,6 +37,7 @@ from torch import Tensor, nn
 from plainfilm import plugins
 from plainfilm.batches.batch import Batch, FilmsPerItem, Keys
 from plainfilm.config import Settings
+from plainfilm.models.base import ClassifiesStudies
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import dropout_entries
@@ -96,6 +97,18 @@ class Encoded:
             return fused
 
         return self.once("studies", make)
+
+    def logits(self) -> Tensor:
+        """Logits (B, O) of the items: of all their films where the model fuses them, else of the first."""
+
+        def make() -> Tensor:
+            if isinstance(self.model, ClassifiesStudies):
+                logits: Tensor = self.model("study_logits", self.studies())
+            else:
+                logits = self.model("logits", self.films(1))
+            return logits
+
+        return self.once("logits", make)
 
     def text_vectors(self, target: str = "text", most: int | None = None) -> Tensor:
         """Unit vectors (B, T, D) of the texts of `target`, at most `most` of each item."""

@@ -125,6 +125,18 @@ class Predictor:
         blocks = self._films.stream(images, encode, progress)
         return Classification(self.observations, np.concatenate([empty, *blocks]))
 
+    def classify_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        progress: Progress = SILENT,
+    ) -> Classification:
+        """Classify studies, each of any number of images; see `encode_studies` for the errors."""
+        films = self._studies(studies, views)
+        blocks = study_encoding.stream_logits(self._core, self._films, films, progress)
+        empty = np.empty((0, len(self.observations)), dtype=np.float32)
+        return Classification(self.observations, np.concatenate([empty, *blocks]))
+
     def zero_shot(self, images: Any, prompts: PromptsOf, ensembles: Ensembles = "mean") -> ZeroShot:
         """Compare images with the positive and negative prompts of each observation.
 

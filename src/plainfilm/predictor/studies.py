@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from plainfilm.errors import ImageError, UsageError
-from plainfilm.models.base import EncodesStudies
+from plainfilm.models.base import ClassifiesStudies, EncodesStudies
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.predictor.core import Core, Vectors
@@ -112,6 +112,19 @@ def stream_vectors(
     """Unit vectors of studies in blocks (b, D)."""
     for vectors in stream_studies(core, films, studies, study_vectors(core), progress):
         yield core.arrays(vectors)
+
+
+def stream_logits(
+    core: Core, films: FilmEncoder, studies: Sequence[StudyFilms], progress: Progress = SILENT
+) -> Iterator[Vectors]:
+    """Logits of studies in blocks (b, O).
+
+    Raises:
+        UsageError: the model does not classify studies.
+    """
+    model: ClassifiesStudies = core.able(ClassifiesStudies)
+    for logits in stream_studies(core, films, studies, fused(core, model.study_logits), progress):
+        yield core.arrays(logits)
 
 
 def _usable(film: EncodedFilm | ImageError) -> EncodedFilm:

@@ -30,7 +30,7 @@ from plainfilm.metrics.classification import Criterion
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.film_classification.abstention import reliability_figure
-from plainfilm.tasks.film_classification.evaluate import Films, gather_films
+from plainfilm.tasks.film_classification.films import Films, gather_films
 from plainfilm.tasks.film_classification.thresholds import (
     FITTED_ON,
     auroc_figure,

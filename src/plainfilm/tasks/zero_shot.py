@@ -39,10 +39,10 @@ from plainfilm.tasks.base import (
 from plainfilm.tasks.film_classification.evaluate import (
     ClassificationConfig,
     EvaluationContext,
-    Films,
     evaluate,
     fit_on_validation,
 )
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.multiclass import evaluate_multiclass
 from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores, Fitted, Floats
 from plainfilm.tasks.scoring.label_choice import choose_labels
@@ -188,6 +188,8 @@ def choose_prompts(pack: PromptPack, labels: Labels, wanted: Sequence[str] | Non
 
 def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progress: Progress) -> ZeroShot:
     """The scores of all images, encoded in batches; only the scores are kept."""
+    if films.are_studies:
+        return predictor.compare(predictor.encode_studies(*films.studies, progress=progress), prompts)
     paths = films.frame["image"].tolist()
     parts = [predictor.compare(block, prompts) for block in predictor.stream_images(paths, progress)]
     names = ("positive", "negative", "probability")

@@ -252,9 +252,11 @@ class Recipe(Settings):
 
     @property
     def needs(self) -> ItemNeeds:
-        """The films and targets that the objectives read of every item."""
+        """The films and targets that are read of every item; all films, where the model fuses them."""
         modules = [objective(one["use"]) for one in self.objectives]
         most = max((films_of(module) for module in modules), key=_FILMS.index)
+        if most == "one" and self.data.item == "study" and self.architecture.fuses_films:
+            most = "all"
         targets = [name for module in modules for name in module.NEEDS]
         return ItemNeeds(most, tuple(dict.fromkeys(targets)))
 

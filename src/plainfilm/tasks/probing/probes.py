@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from plainfilm.batches.label_fractions import in_share, patient_places
 from plainfilm.metrics.classification import Criterion, best_threshold, macro, rank, truth_codes
 from plainfilm.metrics.findings import NOT_MENTIONED
-from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_path
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.metrics.scores import RANKINGS, Statistics
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
-from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import (
     RANKED,
     Evaluated,
