@@ -40,7 +40,7 @@ def test_the_published_form_has_two_weights_and_one_gradient() -> None:
     logits = studies @ texts.T / 0.1
     chances = [np.exp(one) / np.exp(one).sum(axis=1, keepdims=True) for one in (logits, logits.T)]
     from_studies, from_texts = (-np.log(np.diag(one)).mean() for one in chances)
-    assert float(report.total) == pytest.approx(0.75 * from_studies + 0.25 * from_texts, abs=1e-5)
+    assert report.total.item() == pytest.approx(0.75 * from_studies + 0.25 * from_texts, abs=1e-5)
     [gradient] = torch.autograd.grad(report.total, [values["texts"]])
     expected = 0.75 / 0.1 / 5 * (chances[0] - np.eye(5)).T @ studies
     np.testing.assert_allclose(gradient.numpy(), expected, atol=1e-5)

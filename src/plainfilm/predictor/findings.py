@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from plainfilm.predictor.classify import logits_of
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import FilmEncoder
 from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints
+from plainfilm.predictor.studies import StudyFilms, stream_logits, stream_vectors
 from plainfilm.predictor.zero_shot import (
     PromptsOf,
     PromptVectors,
@@ -90,7 +91,11 @@ def judged(
     )
 
 
-def findings(
+Stream = Callable[[], Iterator[Vectors | ImageError]]
+"""Begins to give one row for each image or study in turn, or its error."""
+
+
+def of_images(
     core: Core,
     films: FilmEncoder,
     images: Any,
@@ -99,29 +104,65 @@ def findings(
     progress: Progress = SILENT,
 ) -> Iterator[list[Finding] | ImageError]:
     """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
+    return findings(
+        core,
+        lambda: films.stream_each(images, logits_of(core), progress),
+        lambda: films.stream_each(images, image_vectors(core), progress),
+        decisions,
+        prompts,
+    )
+
+
+def of_studies(
+    core: Core,
+    films: FilmEncoder,
+    studies: Sequence[StudyFilms],
+    decisions: OperatingPoints | None,
+    prompts: PromptsOf | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[list[Finding] | ImageError]:
+    """For each study in turn all observations; see `Predictor.findings_of_studies`."""
+    return findings(
+        core,
+        lambda: (row for block in stream_logits(core, films, studies, progress) for row in block),
+        lambda: (row for block in stream_vectors(core, films, studies, progress) for row in block),
+        decisions,
+        prompts,
+    )
+
+
+def findings(
+    core: Core,
+    logits: Stream,
+    vectors: Stream,
+    decisions: OperatingPoints | None,
+    prompts: PromptsOf | None = None,
+) -> Iterator[list[Finding] | ImageError]:
+    """The observations of each row, from `logits` (O,) if the model predicts observations and there are no
+    `prompts`, else from unit `vectors` (D,)."""
     decided = decisions.observations if decisions else {}
     if prompts is None and core.model.facts.observations:
-        yield from _classified(core, films, images, decided, progress)
+        yield from _classified(core, logits(), decided)
         return
     chosen_prompts = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
-    vectors = prompt_vectors(core, chosen_prompts, decisions.ensembles if decisions else "mean")
+    prompted_with = prompt_vectors(core, chosen_prompts, decisions.ensembles if decisions else "mean")
     valid = [valid_for(decided.get(name), chosen_prompts[name]) for name in chosen_prompts]
-    for vector in films.stream_each(images, image_vectors(core), progress):
-        yield vector if isinstance(vector, ImageError) else _prompted(core, vector, vectors, valid)
+    for vector in vectors():
+        yield vector if isinstance(vector, ImageError) else _prompted(core, vector, prompted_with, valid)
 
 
 def _classified(
-    core: Core, films: FilmEncoder, images: Any, decided: Mapping[str, OperatingPoint], progress: Progress
+    core: Core, rows: Iterator[Vectors | ImageError], decided: Mapping[str, OperatingPoint]
 ) -> Iterator[list[Finding] | ImageError]:
     names = core.model.facts.observations
     valid = [valid_for(decided.get(name), ((), ())) for name in names]
-    for logits in films.stream_each(images, logits_of(core), progress):
+    for logits in rows:
         if isinstance(logits, ImageError):
             yield logits
             continue
         chances = sigmoid(logits.astype(np.float64)).tolist()
-        rows = zip(names, valid, logits.tolist(), chances, strict=True)
-        yield ranked(judged(name, one, logit, None, logit, chance) for name, one, logit, chance in rows)
+        columns = zip(names, valid, logits.tolist(), chances, strict=True)
+        yield ranked(judged(name, one, logit, None, logit, chance) for name, one, logit, chance in columns)
 
 
 def _prompted(

@@ -24,7 +24,7 @@ from plainfilm.predictor.classify import Classification, logits_of
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.documents import Answers, Questions
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
-from plainfilm.predictor.findings import Finding, findings
+from plainfilm.predictor.findings import Finding, of_images, of_studies
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
@@ -171,7 +171,22 @@ class Predictor:
         Raises:
             UsageError: no prompts for a model without operating points, or prompts for a classifier.
         """
-        return findings(self._core, self._films, images, self.decisions, prompts, progress)
+        return of_images(self._core, self._films, images, self.decisions, prompts, progress)
+
+    def findings_of_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        prompts: PromptsOf | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[list[Finding]]:
+        """For each study in turn all observations, most probable first; see `findings` and `encode_studies`.
+
+        Operating points hold for single images, so probabilities of studies are not calibrated.
+        """
+        films = self._studies(studies, views)
+        found = of_studies(self._core, self._films, films, None, prompts, progress)
+        return (one for one in found if not isinstance(one, ImageError))
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
         """Boxes on an image for each text, in pixels of the file as opened.
