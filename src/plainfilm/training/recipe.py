@@ -35,16 +35,6 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 MAX_TOKENS = 128
 """The longest text, in tokens, if neither the recipe nor the model sets it."""
 
-_MOVED = {
-    "image": "model.image",
-    "text": "model.text",
-    "projection": "model.projection",
-    "temperature": "model.temperature",
-    "tokenizer": "tokenizers.text",
-    "init": "parts.image.from",
-}
-"""Keys of earlier versions and their present names."""
-
 
 class TokenizerConfig(Settings):
     """The origin of a tokenizer: `name` (a pretrained one), else the name of the encoder that reads with it,
@@ -85,6 +75,15 @@ class TrainingConfig(Settings):
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
+
+    RENAMED = {
+        "rate": "training.learning_rate",
+        "clip": "training.max_grad_norm",
+        "image_rate": "parts.image.learning_rate",
+        "text_rate": "parts.text.learning_rate",
+        "freeze_image": "parts.image.freeze",
+        "freeze_text_layers": "parts.text.freeze",
+    }
 
     epochs: int | None = Field(default=50, ge=1)
     max_steps: int | None = Field(default=None, ge=1)
@@ -154,6 +153,15 @@ class Recipe(Settings):
     objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
+    RENAMED = {
+        "image": "model.image",
+        "text": "model.text",
+        "projection": "model.projection",
+        "temperature": "model.temperature",
+        "tokenizer": "tokenizers.text",
+        "init": "parts.image.from",
+    }
+
     model: dict[str, Any]
     parts: dict[str, PartConfig] = Field(default_factory=dict)
     tokenizers: dict[str, TokenizerConfig] = Field(default_factory=dict)
@@ -167,12 +175,9 @@ class Recipe(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_are_todays(cls, values: Any) -> Any:
-        for key in values if isinstance(values, Mapping) else ():
-            if key == "stages":
-                raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
-            if key in _MOVED:
-                raise ConfigError(f"unknown key '{key}': it is '{_MOVED[key]}' now")
+    def _has_no_stages(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "stages" in values:
+            raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
         return values
 
     @field_validator("model")
