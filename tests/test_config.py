@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
@@ -10,7 +11,7 @@ from plainfilm.errors import ConfigError
 
 
 class Inner(Settings):
-    RENAMED = {"rounds": "training.epochs"}
+    RENAMED: ClassVar = {"rounds": "training.epochs"}
 
     epochs: int = 1
 

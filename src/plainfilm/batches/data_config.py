@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -45,9 +45,11 @@ class DataConfig(Settings):
     mention is "unknown", or "absent" as in a table of findings.
 
     balance: weight of the size of each collection in sampling; 1 in proportion to size, 0 equally often.
-    share: train on this fraction of the patients of the training split, stratified by label and reproducible
-    by `share_seed` (`batches.label_fractions`); `None` takes all.
+    fraction: the fraction of the patients of the training split that is trained on, stratified by label and
+    reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
+
+    RENAMED: ClassVar = {"share": "data.fraction", "share_seed": "data.fraction_seed"}
 
     text: str = "best_section"
     sentences: int | None = Field(default=1, ge=1)
@@ -77,8 +79,8 @@ class DataConfig(Settings):
     negatives: int | None = Field(default=3, ge=0)
     unlisted: Literal["unknown", "absent"] = "unknown"
     balance: float = Field(default=1.0, ge=0.0, le=1.0)
-    share: float | None = Field(default=None, gt=0.0, le=1.0)
-    share_seed: int = 0
+    fraction: float | None = Field(default=None, gt=0.0, le=1.0)
+    fraction_seed: int = 0
 
     @field_validator("text")
     @classmethod

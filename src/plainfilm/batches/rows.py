@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.label_fractions import in_share, patient_places
+from plainfilm.batches.label_fractions import in_fraction, patient_places
 from plainfilm.batches.labels import (
     ItemLabels,
     check_observations,
@@ -95,9 +95,9 @@ class Rows:
                 states[:, place] = self.states[:, self.observations.index(name)]
         return replace(self, observations=tuple(observations), states=states)
 
-    def share(self, share: float, seed: int) -> Rows:
-        """The items of a share of the patients; see `batches.label_fractions`."""
-        kept = in_share(patient_places(self.patients, self.states, seed), share)
+    def fraction(self, fraction: float, seed: int) -> Rows:
+        """The items of a fraction of the patients; see `batches.label_fractions`."""
+        kept = in_fraction(patient_places(self.patients, self.states, seed), fraction)
         images, image_ends = _cut(self.images, self.image_ends, kept)
         sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
         return replace(

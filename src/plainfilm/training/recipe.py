@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -76,7 +76,7 @@ class TrainingConfig(Settings):
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
 
-    RENAMED = {
+    RENAMED: ClassVar = {
         "rate": "training.learning_rate",
         "clip": "training.max_grad_norm",
         "image_rate": "parts.image.learning_rate",
@@ -153,11 +153,8 @@ class Recipe(Settings):
     objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
-    RENAMED = {
-        "image": "model.image",
-        "text": "model.text",
-        "projection": "model.projection",
-        "temperature": "model.temperature",
+    RENAMED: ClassVar = {
+        **{key: f"model.{key}" for key in ("image", "text", "projection", "temperature")},
         "tokenizer": "tokenizers.text",
         "init": "parts.image.from",
     }

@@ -5,7 +5,7 @@
     OUT/model/, OUT/last/  the best and the newest model of the last stage
 
 A recipe without stages is a run in OUT itself. A plan is a list of `Run`s: stages are a chain, in which each
-names the runs it starts from; what `finetuning` does with shares and repeats is a grid of such.
+names the runs it starts from; what `finetuning` does with fractions and repeats is a grid of such.
 """
 
 from __future__ import annotations
