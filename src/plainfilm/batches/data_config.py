@@ -41,15 +41,19 @@ class DataConfig(Settings):
 
     For studies without text. prompts: the pack (a name or file) that turns their labels into text; without
     one they are left out. negatives: number of negative observations stated for an item whose labels mention
-    every observation; `None` states all. unlisted: whether an observation that the labels of an item do not
-    mention is "unknown", or "absent" as in a table of findings.
+    every observation; `None` states all. not_mentioned: whether an observation that the labels of an item do
+    not mention is "unknown", or "absent" as in a table of findings.
 
     balance: weight of the size of each collection in sampling; 1 in proportion to size, 0 equally often.
     fraction: the fraction of the patients of the training split that is trained on, stratified by label and
     reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
 
-    RENAMED: ClassVar = {"share": "data.fraction", "share_seed": "data.fraction_seed"}
+    RENAMED: ClassVar = {
+        "share": "data.fraction",
+        "share_seed": "data.fraction_seed",
+        "unlisted": "data.not_mentioned",
+    }
 
     text: str = "best_section"
     sentences: int | None = Field(default=1, ge=1)
@@ -77,7 +81,7 @@ class DataConfig(Settings):
     label_origin: tuple[str, ...] = ()
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
-    unlisted: Literal["unknown", "absent"] = "unknown"
+    not_mentioned: Literal["unknown", "absent"] = "unknown"
     balance: float = Field(default=1.0, ge=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
