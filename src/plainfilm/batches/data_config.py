@@ -44,7 +44,8 @@ class DataConfig(Settings):
     every observation; `None` states all. not_mentioned: whether an observation that the labels of an item do
     not mention is "unknown", or "absent" as in a table of findings.
 
-    balance: weight of the size of each collection in sampling; 1 in proportion to size, 0 equally often.
+    sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
+    sampling temperature): 1 in proportion to size, 0 equally often.
     fraction: the fraction of the patients of the training split that is trained on, stratified by label and
     reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
@@ -53,6 +54,7 @@ class DataConfig(Settings):
         "share": "data.fraction",
         "share_seed": "data.fraction_seed",
         "unlisted": "data.not_mentioned",
+        "balance": "data.sampling_exponent",
     }
 
     text: str = "best_section"
@@ -82,7 +84,7 @@ class DataConfig(Settings):
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
     not_mentioned: Literal["unknown", "absent"] = "unknown"
-    balance: float = Field(default=1.0, ge=0.0, le=1.0)
+    sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
 

@@ -244,7 +244,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tok
         rank=rank(),
         world=world_size(),
         workers=loading_threads(recipe),
-        balance=recipe.data.balance,
+        sampling_exponent=recipe.data.sampling_exponent,
         least=_least(recipe),
         needs=recipe.needs,
     )
