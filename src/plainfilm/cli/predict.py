@@ -41,7 +41,7 @@ def command(
     """Rank the findings of films: probability, positive and negative prompt score, and abstention.
 
     A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated if the model
-    has operating points for these prompts (evaluate zero_shot or classification, save_decisions=true);
+    has operating points for these prompts (evaluate zero_shot or classification, save_operating_points=true);
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
@@ -54,7 +54,7 @@ def command(
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
     reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
-    if pack is None and predictor.decisions is None and reads_prompts:
+    if pack is None and predictor.operating_points is None and reads_prompts:
         pack = load_pack(DEFAULT_PACK)
     zero_shot_prompts = None
     if pack is not None:

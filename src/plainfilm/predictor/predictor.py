@@ -46,14 +46,14 @@ class Predictor:
         name: str,
         device: torch.device,
         folder: Path | None = None,
-        decisions: OperatingPoints | None = None,
+        operating_points: OperatingPoints | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
         self.fingerprint = loaded.config.fingerprint
         self.trained_patients = loaded.patients
         self.folder = folder
-        self.decisions = decisions
+        self.operating_points = operating_points
         model = loaded.model.to(device).eval()
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
         self._films = FilmEncoder(self._core)
@@ -156,7 +156,7 @@ class Predictor:
         Raises:
             UsageError: no prompts for a model without operating points, or prompts for a classifier.
         """
-        return findings(self._core, self._films, images, self.decisions, prompts, progress)
+        return findings(self._core, self._films, images, self.operating_points, prompts, progress)
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
         """Boxes on an image for each text, in pixels of the file as opened.
@@ -228,5 +228,5 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    decisions = read_operating_points(folder, loaded.config.fingerprint)
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, decisions)
+    points = read_operating_points(folder, loaded.config.fingerprint)
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points)

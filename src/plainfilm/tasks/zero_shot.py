@@ -9,8 +9,8 @@ the validation split.
 
 With `mode=multiclass` the model chooses a single class for the images of exactly one class (CheXpert 5x200).
 
-`save_decisions=true` saves the operating points in the model's folder, for `plainfilm predict`; the task
-writes no other file.
+`save_operating_points=true` saves them in the model's folder, for `plainfilm predict`; the task writes no
+other file.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def run(
         LeakageError: patients of the images are among those of the training split.
         DataError: no labels, no images, or no observation that labels and prompts share.
     """
-    if config.save_decisions and config.mode == "multiclass":
-        raise UsageError("save_decisions=true needs mode=each: exclusive classes have no thresholds")
+    if config.save_operating_points and config.mode == "multiclass":
+        raise UsageError("save_operating_points=true needs mode=each: exclusive classes have no thresholds")
     check_no_leak(predictor, collections, config.split)
     splits = (config.split, FITTED_ON)
     labels = choose_labels(predictor, collections, ("images",), splits, config.labels, progress)
