@@ -152,12 +152,12 @@ def finetune(
         raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
     tested = {name: one for name, one in _named(collections).items() if _can_be_tested(one, last)}
     if not tested:
-        progress.say(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
+        progress.log(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
     runner = Runner(collections, out, resume, progress, trust_code)
     reported = []
     for cell in grid(recipe, fractions):
         if cell.place:
-            progress.say(f"fraction {cell.fraction:g}, repeat {cell.repeat}: {out / cell.place}")
+            progress.log(f"fraction {cell.fraction:g}, repeat {cell.repeat}: {out / cell.place}")
         model = runner.train(cell.recipe, cell.place)
         if rank() == 0:
             _evaluate(cell, model, tested, runner, evaluation)

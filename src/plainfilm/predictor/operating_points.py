@@ -4,8 +4,8 @@ operating_points.json   `OperatingPoints`, beside `config.json` in a model folde
 
 `plainfilm evaluate zero_shot` (`classification` for a classifier) with `save_operating_points=true` fits them
 on the validation split of collections. They hold for these weights and these prompts only, and record their
-origin. Their score is the *margin*: the image's cosine with the positive ensemble minus that with the negative one,
-or a classifier's logit.
+origin. Their score is the *margin*: the image's cosine with the positive ensemble minus that with the
+negative one, or a classifier's logit.
 """
 
 from __future__ import annotations

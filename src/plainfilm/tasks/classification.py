@@ -68,7 +68,7 @@ def run(
     }
     for what, names in left_out.items():
         if names:
-            progress.say(f"left out, {what}: {', '.join(names)}")
+            progress.log(f"left out, {what}: {', '.join(names)}")
     places = [answered.index(name) for name in observations]
 
     def scores_of(films: Films) -> FilmScores:

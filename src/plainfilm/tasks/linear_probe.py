@@ -197,15 +197,15 @@ def _context(
         check_patients_apart(*([(c, split) for c in collections] for split in (FITTED_ON, config.split)))
     else:
         validation = None
-        progress.say(f"no validation films: penalty {config.penalty:g}, and no thresholds")
+        progress.log(f"no validation films: penalty {config.penalty:g}, and no thresholds")
     fractions = draw_fractions(train, config.fractions, config.repeats, config.seed)
     used = np.any([fraction.kept for fraction in fractions], axis=0)
     for fraction in fractions:
         missing = [name for name, learns in zip(observations, fraction.learns, strict=True) if not learns]
         if missing and len(missing) < len(observations):
-            progress.say(f"{_named(fraction)} no training films of both classes for {', '.join(missing)}")
+            progress.log(f"{_named(fraction)} no training films of both classes for {', '.join(missing)}")
         elif missing:
-            progress.say(f"{_named(fraction)} no observation has training films of both classes")
+            progress.log(f"{_named(fraction)} no observation has training films of both classes")
     return _Context(
         *(predictor, collections, labels, observations, config, progress),
         train=replace(train.part(used), unlabelled=train.unlabelled),

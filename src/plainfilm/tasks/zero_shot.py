@@ -126,7 +126,7 @@ def run(
     prompt_set = choose_prompts(pack, labels, config.observations)
     for what, names in (("prompts", prompt_set.without_prompts), ("labels", prompt_set.without_labels)):
         if names:
-            progress.say(f"left out, as there are no {what}: {', '.join(names)}")
+            progress.log(f"left out, as there are no {what}: {', '.join(names)}")
     vectors = predictor.prompt_vectors(prompt_set.prompts, config.ensembles)
 
     def scores_of(films: Films) -> FilmScores:

@@ -71,7 +71,7 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], cache: Path, p
     if recipe.data.fraction is not None and recipe.data.fraction < 1:
         rows["train"] = rows["train"].fraction(recipe.data.fraction, recipe.data.fraction_seed)
     for split, found in rows.items():
-        progress.say(f"{split}: {_summary(found, recipe)}")
+        progress.log(f"{split}: {_summary(found, recipe)}")
     pixels = tuple(_pixels(recipe, collection, cache, progress) for collection in collections)
 
     def dataset(split: str, seed: int | None) -> Dataset:

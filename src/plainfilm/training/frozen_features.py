@@ -53,7 +53,7 @@ def keep_features(setup: Setup, data: Data, turns: Turns, progress: Progress) ->
         return setup
     probed = _probe(setup)
     if probed is None:
-        progress.say("features of films are not kept: they pass through what is trained or drawn at random")
+        progress.log("features of films are not kept: they pass through what is trained or drawn at random")
         with turns():
             pixels = [decoded(setup.recipe, one, data.cache, progress) for one in setup.collections]
         return _reading(setup, pixels, None)

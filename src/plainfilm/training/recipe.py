@@ -26,9 +26,10 @@ from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provide
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.models.base import REST, KindConfig, kind_config
-from plainfilm.objectives.base import Better, ObjectiveModule, films_of, objective
+from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.pretrained import with_pretrained
+from plainfilm.types import Better
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 

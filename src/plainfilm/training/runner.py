@@ -98,7 +98,7 @@ class Runner:
         accelerator.wait_for_everyone()
         for number, run in enumerate(runs, 1):
             if accelerator.is_main_process:
-                self.progress.say(f"stage {number} of {len(runs)}: {self.out / run.place}")
+                self.progress.log(f"stage {number} of {len(runs)}: {self.out / run.place}")
             self._run(run, resume=True)
         last = RunFolder(self.out / runs[-1].place)
         if accelerator.is_main_process:

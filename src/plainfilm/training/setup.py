@@ -221,7 +221,7 @@ def build_tokenizers(
             tokenizers[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
             alarm = unknown_tokens_alarm(tokenizers[name], data.train.texts(recipe.needs, name))
             if alarm:
-                progress.say(f"warning: tokenizer '{stated}': {alarm}")
+                progress.log(f"warning: tokenizer '{stated}': {alarm}")
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
             tokenizers[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)

@@ -286,7 +286,7 @@ def _save_operating_points(context: EvaluationContext, fitted: Fitted | None) ->
         context.predictor.fingerprint,
         {**_protocol(context), "split": FITTED_ON},
     )
-    context.progress.say(f"operating points: {write_operating_points(folder, points)}")
+    context.progress.log(f"operating points: {write_operating_points(folder, points)}")
 
 
 def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:
