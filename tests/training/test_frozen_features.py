@@ -64,7 +64,7 @@ def prepared(recipe: Recipe, collection: Collection, folder: Path) -> Any:
         ["training.precision=fp32"],
         ["training.precision=bf16"],
         ["training.batch_size=7", "training.accumulate=2"],
-        ["training.sub_batch_size=5"],
+        ["training.sub_batch_size=6"],
         ["objective.use=self_distillation", "validation.metric=recall@3"],
         ["objective.use=cxr_clip", "data.item=study", "data.text_pairs=sections"],
         RESNET,
