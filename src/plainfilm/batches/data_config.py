@@ -16,18 +16,18 @@ from plainfilm.types import View
 class DataConfig(Settings):
     """The `data` part of a recipe: the definition and the sampling of items.
 
-    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
-    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
-    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
-    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
-    augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe, brightness
-    and contrast then do nothing. cache_features: what a frozen image encoder makes of films that are not
-    augmented is computed once and kept on disk (`training.frozen_features`).
-    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
-    an item are mirrored, and left and right in its words with them; never by default, as the heart then
-    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
-    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
-    again. workers: loading threads, 0 for none beside the training one.
+    text: the rule that selects the sections to read. sentences: number of sentences drawn per item, from its
+    report or from the text made of its labels, without replacement and in random order; `None` reads the
+    whole text. min_letters: shorter "sentences" (a number, a placeholder) are ignored. item: "image" makes
+    one item of every film, "study" one of every study. views: films of other views are left out; `None` takes
+    all. augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe,
+    brightness and contrast then have no effect. cache_features: the features of a frozen image encoder for
+    films that are not augmented are computed once and kept on disk (`training.frozen_features`).
+    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability that the
+    films of an item are mirrored and left and right exchanged in its words; 0 by default, because the heart
+    then lies on the other side. max_films: the largest number of films per study, for objectives that read
+    all. cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files every time.
+    workers: number of loading threads; with 0 the training thread loads.
 
     For objectives with two views and two texts. pair_views: any two images of a study, or a frontal and a
     lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
