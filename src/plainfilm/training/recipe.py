@@ -29,7 +29,6 @@ from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.pretrained import with_pretrained
-from plainfilm.types import Better
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
@@ -304,14 +303,6 @@ class Recipe(Settings):
 
 
 _FILMS: tuple[FilmsPerItem, ...] = ("one", "pair", "all")
-
-
-def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
-    """The direction of every metric that validation reports."""
-    better = dict(of_objectives)
-    for module, settings in recipe.evaluators():
-        better |= module.metrics(settings)
-    return better
 
 
 def objective_config(values: Mapping[str, Any]) -> tuple[ObjectiveModule, Settings]:

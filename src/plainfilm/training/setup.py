@@ -33,9 +33,9 @@ from plainfilm.training.freezing import freeze
 from plainfilm.training.machine import DeviceConfig, choose_device_config
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
-from plainfilm.training.recipe import Recipe, TokenizerConfig, directions, objective_config
+from plainfilm.training.recipe import Recipe, TokenizerConfig, objective_config
 from plainfilm.training.state import Parts, seeded_torch
-from plainfilm.training.validation import Validator
+from plainfilm.training.validation import Validator, directions
 
 VALIDATION_SEED = 0
 """Seed of the order of validation items; the same for every recipe, so that all runs share the batches."""
