@@ -38,7 +38,7 @@ from plainfilm.types import SPLITS, Rejection, Study
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
 _OUT = "out"
-"""The option by which a source is told the collection, where it takes one: it is none of the data's."""
+"""The option that passes the collection's folder to sources that take one; it does not describe the data."""
 
 _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
