@@ -57,7 +57,7 @@ def command(
     access = download.Access(
         user=user,
         ask=functools.cache(_ask) if sys.stdin.isatty() else None,
-        retries=RetryPolicy(attempts, say=progress.say),
+        retries=RetryPolicy(attempts, log=progress.log),
         timeout_s=timeout,
         progress=progress,
     )
@@ -69,7 +69,7 @@ def command(
             source, out, edition=edition, only=only or (), workers=workers, recheck=recheck, access=access
         )
     except KeyboardInterrupt:
-        progress.say("stopped; repeat the command to continue")
+        progress.log("stopped; repeat the command to continue")
         raise
     sys.stdout.write(f"{json.dumps(done.to_json(), indent=2)}\n" if as_json else f"{_sentence(done)}\n")
     if done.failed:

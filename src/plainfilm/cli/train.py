@@ -48,4 +48,4 @@ def command(
     collections = [Collection.open(path) for path in data]
     progress = console_progress()
     model = Runner(collections, out, resume, progress, trust_code).train(checked)
-    progress.say(f"model: {model}")
+    progress.log(f"model: {model}")

@@ -12,7 +12,8 @@ from plainfilm.config import Settings
 from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.metrics.classification import macro, rank, truth_codes
 from plainfilm.models.base import Classifies, ability
-from plainfilm.objectives.base import Better, Encoded
+from plainfilm.objectives.base import Encoded
+from plainfilm.types import Better
 
 NEEDS = ("labels",)
 PATCHES = False

@@ -310,8 +310,8 @@ def abilities(model: nn.Module) -> frozenset[str]:
     return frozenset(name for name, protocol in ABILITIES.items() if isinstance(model, protocol))
 
 
-def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any:
-    """`model`, checked for the ability `protocol`; `who` names the caller in the error.
+def ability(model: nn.Module, protocol: Any, caller: str, way_out: str = "") -> Any:
+    """`model`, checked for the ability `protocol`; `caller` is named in the error.
 
     Raises:
         UsageError: the model lacks the ability; the message ends with `way_out`.
@@ -320,7 +320,7 @@ def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any
         return model
     name = next(name for name, known in ABILITIES.items() if known is protocol)
     kind = getattr(getattr(model, "config", None), "use", type(model).__name__)
-    raise UsageError(f"{who}: model of kind '{kind}' {_ABSENT[name]}{way_out and f': {way_out}'}")
+    raise UsageError(f"{caller}: model of kind '{kind}' {_ABSENT[name]}{way_out and f': {way_out}'}")
 
 
 class KindModule(Protocol):

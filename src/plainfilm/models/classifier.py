@@ -23,8 +23,8 @@ PURPOSE = "scoring films for the observations below, and studying such models"
 LIMITS = """\
 - It knows the observations above and no others; a film that shows something else still gets scores.
 - It learned from labels, with whatever is wrong or missing in them.
-- Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
-  with save_decisions=true)."""
+- Its probabilities are calibrated only where operating points beside it say so (`plainfilm evaluate
+  classification` with save_operating_points=true)."""
 PATCHES = False
 
 

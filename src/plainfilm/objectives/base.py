@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,12 +41,10 @@ from plainfilm.models.base import ClassifiesStudies
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import dropout_entries
+from plainfilm.types import Better
 
 Features = dict[str, Tensor]
 """Row-wise features by name; each has the batch's items as its first axis."""
-
-Better = Literal["higher", "lower"]
-"""The direction of a metric."""
 
 Value = TypeVar("Value")
 

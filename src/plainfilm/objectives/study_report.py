@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Keys
 from plainfilm.models.base import EncodesStudies, ability
 from plainfilm.objectives import infonce
-from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
+from plainfilm.objectives.base import Coupled, Encoded, Features, LossReport
 from plainfilm.objectives.infonce import (
     false_negative_mask,
     limit_scale,
     pair_parts,
     reads_texts,
 )
+from plainfilm.types import Better
 
 NEEDS = ("text",)
 FILMS = "all"

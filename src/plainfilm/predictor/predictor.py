@@ -19,10 +19,10 @@ from plainfilm.predictor import locate as locating
 from plainfilm.predictor import report as reporting
 from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
-from plainfilm.predictor.answers import answers
+from plainfilm.predictor.answers import answers, study_answers
 from plainfilm.predictor.classify import Classification, logits_of
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.documents import Answers, Questions
+from plainfilm.predictor.documents import Answers, Questions, Study
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
 from plainfilm.predictor.findings import Finding, of_images, of_studies
 from plainfilm.predictor.locate import FoundText
@@ -49,14 +49,14 @@ class Predictor:
         name: str,
         device: torch.device,
         folder: Path | None = None,
-        decisions: OperatingPoints | None = None,
+        operating_points: OperatingPoints | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
         self.fingerprint = loaded.config.fingerprint
         self.trained_patients = loaded.patients
         self.folder = folder
-        self.decisions = decisions
+        self.operating_points = operating_points
         model = loaded.model.to(device).eval()
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
         self._films = FilmEncoder(self._core)
@@ -171,7 +171,8 @@ class Predictor:
         Raises:
             UsageError: no prompts for a model without operating points, or prompts for a classifier.
         """
-        return of_images(self._core, self._films, images, self.decisions, prompts, progress)
+        points = self._points_of("image")
+        return of_images(self._core, self._films, images, points, prompts, progress)
 
     def findings_of_studies(
         self,
@@ -180,12 +181,9 @@ class Predictor:
         prompts: PromptsOf | None = None,
         progress: Progress = SILENT,
     ) -> Iterator[list[Finding]]:
-        """For each study in turn all observations, most probable first; see `findings` and `encode_studies`.
-
-        Operating points hold for single images, so probabilities of studies are not calibrated.
-        """
-        films = self._studies(studies, views)
-        found = of_studies(self._core, self._films, films, None, prompts, progress)
+        """For each study in turn all observations; see `findings` and `encode_studies`."""
+        films, points = self._studies(studies, views), self._points_of("study")
+        found = of_studies(self._core, self._films, films, points, prompts, progress)
         return (one for one in found if not isinstance(one, ImageError))
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
@@ -252,6 +250,11 @@ class Predictor:
         films = self._studies(studies, views)
         return self._gathered(study_encoding.stream_vectors(self._core, self._films, films, progress))
 
+    def _points_of(self, item: str) -> OperatingPoints | None:
+        """The operating points, if they were fitted on this kind of item."""
+        points = self.operating_points
+        return points if points is not None and points.item == item else None
+
     def _studies(
         self,
         studies: Sequence[Sequence[FilmLike]],
@@ -275,6 +278,22 @@ class Predictor:
         Findings are included if the model classifies or encodes texts.
         """
         return answers(self, files, questions, prompts, progress)
+
+    def answer_studies(
+        self,
+        studies: Sequence[Study],
+        questions: Questions,
+        prompts: PromptsOf | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[Answers]:
+        """Answer about each study from all its films: findings if the model gives any, the report if asked.
+
+        An unusable film is left out and listed with its error; a study without any other film has an error.
+
+        Raises:
+            UsageError: the model does not encode studies, or a study has more films than it takes.
+        """
+        return study_answers(self, studies, questions, prompts, progress)
 
     def untrained(self, seed: int = 0) -> Predictor:
         """The same architecture and preprocessing with random weights, a baseline that shows the effect of
@@ -302,5 +321,5 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    decisions = read_operating_points(folder, loaded.config.fingerprint)
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, decisions)
+    points = read_operating_points(folder, loaded.config.fingerprint)
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points)

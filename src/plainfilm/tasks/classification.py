@@ -6,7 +6,7 @@ collections; calibration and abstention fitted there; subgroups; every score wit
 baselines.
 
 Observations of the model without labels, and labels without an output, are left out and listed. With
-`save_decisions=true` the operating points are saved in the model's folder, for `plainfilm predict`.
+`save_operating_points=true` the operating points are saved in the model's folder, for `plainfilm predict`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(
     }
     for what, names in left_out.items():
         if names:
-            progress.say(f"left out, {what}: {', '.join(names)}")
+            progress.log(f"left out, {what}: {', '.join(names)}")
     places = [answered.index(name) for name in observations]
 
     def scores_of(films: Films) -> FilmScores:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -26,7 +26,7 @@ from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provide
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.models.base import REST, KindConfig, kind_config
-from plainfilm.objectives.base import Better, ObjectiveModule, films_of, objective
+from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.pretrained import with_pretrained
 
@@ -34,16 +34,6 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 MAX_TOKENS = 128
 """The longest text, in tokens, if neither the recipe nor the model sets it."""
-
-_MOVED = {
-    "image": "model.image",
-    "text": "model.text",
-    "projection": "model.projection",
-    "temperature": "model.temperature",
-    "tokenizer": "tokenizers.text",
-    "init": "parts.image.from",
-}
-"""Keys of earlier versions and their present names."""
 
 
 class TokenizerConfig(Settings):
@@ -85,6 +75,15 @@ class TrainingConfig(Settings):
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
+
+    RENAMED: ClassVar = {
+        "rate": "training.learning_rate",
+        "clip": "training.max_grad_norm",
+        "image_rate": "parts.image.learning_rate",
+        "text_rate": "parts.text.learning_rate",
+        "freeze_image": "parts.image.freeze",
+        "freeze_text_layers": "parts.text.freeze",
+    }
 
     epochs: int | None = Field(default=50, ge=1)
     max_steps: int | None = Field(default=None, ge=1)
@@ -154,6 +153,12 @@ class Recipe(Settings):
     objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
+    RENAMED: ClassVar = {
+        **{key: f"model.{key}" for key in ("image", "text", "projection", "temperature")},
+        "tokenizer": "tokenizers.text",
+        "init": "parts.image.from",
+    }
+
     model: dict[str, Any]
     parts: dict[str, PartConfig] = Field(default_factory=dict)
     tokenizers: dict[str, TokenizerConfig] = Field(default_factory=dict)
@@ -167,12 +172,9 @@ class Recipe(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_are_todays(cls, values: Any) -> Any:
-        for key in values if isinstance(values, Mapping) else ():
-            if key == "stages":
-                raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
-            if key in _MOVED:
-                raise ConfigError(f"unknown key '{key}': it is '{_MOVED[key]}' now")
+    def _has_no_stages(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "stages" in values:
+            raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
         return values
 
     @field_validator("model")
@@ -303,14 +305,6 @@ class Recipe(Settings):
 
 
 _FILMS: tuple[FilmsPerItem, ...] = ("one", "pair", "all")
-
-
-def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
-    """The direction of every metric that validation reports."""
-    better = dict(of_objectives)
-    for module, settings in recipe.evaluators():
-        better |= module.metrics(settings)
-    return better
 
 
 def objective_config(values: Mapping[str, Any]) -> tuple[ObjectiveModule, Settings]:

@@ -155,7 +155,7 @@ def _with_weights(config: Config, described: Any) -> Any:
     import torch
     from transformers import AutoModel
 
-    # Tensors of another shape are told in `loaded`; refused by the library, they are in its log alone.
+    # Tensors of another shape are listed in `loaded`; if the library refused them, only its log would.
     options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
     options["ignore_mismatched_sizes"] = True
     encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -79,9 +79,11 @@ class ClassificationConfig(Settings):
     the labels; by default that of `scoring.label_choice`. uncertain, absent: the truth of uncertain and of
     absent labels. threshold: the criterion of thresholds. miss: the largest share of each class outside its
     conformal sets. views: images of other views are left out; by default the views of the model's training
-    and unknown views are kept. save_decisions: write thresholds, calibration and bounds to the model's
-    folder.
+    and unknown views are kept. save_operating_points: write thresholds, calibration and bounds to the
+    model's folder.
     """
+
+    RENAMED: ClassVar = {"save_decisions": "save_operating_points"}
 
     item: Literal["image", "study"] = "image"
     observations: tuple[str, ...] | None = None
@@ -94,7 +96,7 @@ class ClassificationConfig(Settings):
     views: tuple[View, ...] | None = None
     resamples: int = Field(default=1000, ge=100)
     seed: int = 0
-    save_decisions: bool = False
+    save_operating_points: bool = False
 
     @field_validator("split")
     @classmethod
@@ -172,21 +174,21 @@ def fit_on_validation(context: EvaluationContext) -> Fitted | None:
                 *([(c, split) for c in context.collections] for split in (FITTED_ON, config.split))
             )
             fitted = fit(context.scores_of(films), films.truth, config.threshold, config.miss)
-    if config.save_decisions:
-        _save_decisions(context, fitted)
+    if config.save_operating_points:
+        _save_operating_points(context, fitted)
     return fitted
 
 
-def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
+def _save_operating_points(context: EvaluationContext, fitted: Fitted | None) -> None:
     folder = context.predictor.folder
     if fitted is None or folder is None:
         raise DataError(
-            f"save_decisions=true: no operating points; they need labelled films in split '{FITTED_ON}' "
+            f"save_operating_points=true: there are none; they need labelled films in split '{FITTED_ON}' "
             f"besides those of split '{context.config.split}'"
         )
     prompts = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
     decided = {name: one for name, one in prompts.items() if one.negative or not one.positive}
-    decisions = as_operating_points(
+    points = as_operating_points(
         fitted,
         context.observations,
         decided,
@@ -195,7 +197,7 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
         context.predictor.fingerprint,
         {**_protocol(context), "split": FITTED_ON},
     )
-    context.progress.say(f"operating points: {write_operating_points(folder, decisions)}")
+    context.progress.log(f"operating points: {write_operating_points(folder, points)}")
 
 
 def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:
@@ -288,7 +290,7 @@ def _protocol(context: EvaluationContext) -> dict[str, Any]:
     """The settings and data that determine the scores."""
     predictor, config = context.predictor, context.config
     return {
-        **config.model_dump(mode="json", exclude={"save_decisions"}),
+        **config.model_dump(mode="json", exclude={"save_operating_points"}),
         "prompts": None,
         **context.facts,
         "observations": list(context.observations),

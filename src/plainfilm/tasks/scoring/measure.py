@@ -17,8 +17,8 @@ from plainfilm.collection.leaks import check_unseen
 from plainfilm.errors import nearest
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.scores import Score, Statistics, differences, intervals
-from plainfilm.tasks.base import Better, Metric
-from plainfilm.types import SPLITS, View
+from plainfilm.tasks.base import Metric
+from plainfilm.types import SPLITS, Better, View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
