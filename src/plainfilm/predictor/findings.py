@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def judged(
     )
 
 
-Stream = Callable[[], Iterator[Vectors | ImageError]]
+Stream: TypeAlias = "Callable[[], Iterator[Vectors | ImageError]]"
 """Begins to give one row for each image or study in turn, or its error."""
 
 
