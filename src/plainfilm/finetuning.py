@@ -120,6 +120,8 @@ class Evaluation:
         known = self.module.Config.model_fields
         stated = next((one for one in recipe.objectives if "uncertain" in one), {})
         rules = {key: stated[key] for key in _LABEL_RULES if key in stated and key in known}
+        if recipe.architecture.fuses_films and "item" in known:
+            rules["item"] = recipe.data.item
         settings = {**rules, **(self.settings or {}), "split": EVALUATED_ON}
         return build(self.module.Config, settings, f"task {self.task}")
 

@@ -25,6 +25,7 @@ from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provider
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
@@ -338,7 +339,7 @@ def load_recipe(
     trust_code: bool = False,
 ) -> Recipe:
     """Load the recipe of a shipped name or a YAML file, with `key=value` overrides, and check all of it; with
-    `init`, it takes the image encoder of the model in that folder.
+    `init`, it takes the parts of the model in that folder (`taking_parts_from`).
 
     Raises:
         ConfigError: no such recipe, or an invalid key, name or value.
@@ -347,7 +348,7 @@ def load_recipe(
     path = find_recipe(str(name_or_path))
     values = config.override(config.read_yaml(path), overrides)
     if init is not None:
-        values = taking_parts_from(values, init)
+        values = taking_parts_from(values, init, trust_code)
     try:
         return config.build(Recipe, with_pretrained(values, trust_code), str(name_or_path))
     except ConfigError as error:
@@ -355,10 +356,15 @@ def load_recipe(
         raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
 
 
-def taking_parts_from(values: Mapping[str, Any], model: Path) -> dict[str, Any]:
-    """The values of a recipe whose image encoder is that of the model in this folder."""
-    parts = dict(values.get("parts") or {})
-    parts["image"] = {**(parts.get("image") or {}), "from": str(model)}
+def taking_parts_from(values: Mapping[str, Any], model: Path, trust_code: bool = False) -> dict[str, Any]:
+    """The values of a recipe whose image encoder is that of the model in this folder, and its fusion of films
+    as well, if both have one."""
+    parts, names = dict(values.get("parts") or {}), ["image"]
+    if "fusion" in (values.get("model") or {}):
+        architecture = read_model_config(model, trust_code).architecture
+        names += ["fusion"] if getattr(architecture, "fusion", None) is not None else []
+    for name in names:
+        parts[name] = {**(parts.get(name) or {}), "from": str(model)}
     return {**values, "parts": parts}
 
 

@@ -63,7 +63,7 @@ def load_stages(
             raise ConfigError(f"'{of_stages[0]}': {name_or_path} has no stages")
         return load_recipe(name_or_path, common, init, trust_code=trust_code)
     if init is not None:
-        values = taking_parts_from(values, init)
+        values = taking_parts_from(values, init, trust_code)
     try:
         return _checked(read_stages(values, of_stages), trust_code)
     except ConfigError as error:
