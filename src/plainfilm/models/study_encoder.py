@@ -168,17 +168,23 @@ class _Writing(StudyEncoder):
             update={"max_tokens": most, "min_tokens": min(decoding.min_tokens, most)}
         )
         writer = self.report.writer(study.memory, study.mask, most)
-        return write(writer, len(study), self._ends(), limited, study.memory.device)
-
-    def _ends(self) -> Ends:
-        known = self.facts.tokenizers["report"]
-        if known.start is None or known.end is None:
-            raise ConfigError("tokenizer 'report' has no start or end token: a decoder needs both")
-        return Ends(known.start, known.end, (known.pad, known.start))
+        return write(writer, len(study), ends_of(self.facts, "report"), limited, study.memory.device)
 
 
 class _WithTextsWriting(_WithTexts, _Writing):
     """A study encoder that reads and writes reports."""
+
+
+def ends_of(facts: Facts, tokenizer: str) -> Ends:
+    """The special tokens of a tokenizer that a decoder writes with.
+
+    Raises:
+        ConfigError: it has no start or end token.
+    """
+    known = facts.tokenizers[tokenizer]
+    if known.start is None or known.end is None:
+        raise ConfigError(f"tokenizer '{tokenizer}' has no start or end token: a decoder needs both")
+    return Ends(known.start, known.end, (known.pad, known.start))
 
 
 def build(config: Config, facts: Facts) -> StudyEncoder:
@@ -220,4 +226,4 @@ def _add_decoder(model: _Writing, config: Config, facts: Facts) -> None:
     known = facts.tokenizers["report"]
     shape = (model.fusion.memory_features, known.vocabulary_size)
     model.report = ReportDecoder(config.report, *shape, known.pad)
-    model._ends()
+    ends_of(facts, "report")

@@ -1,0 +1,125 @@
+"""Prompts of an image with the boxes of what they name: the shared part of targets of boxes.
+
+Axes: B items, E prompts of all items, M boxes of a prompt, L tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from plainfilm.batches.targets.base import Encodes, ItemFilms, RaggedTarget
+from plainfilm.collection import Collection
+from plainfilm.nn.ragged import Ragged
+from plainfilm.text.laterality import mirrored
+
+LEAST_VISIBLE = 0.1
+"""A box of which less is left after a crop is not on the film any more, as published."""
+LEAST_SIDE = 1e-3
+"""The thinnest box, as a fraction of the input."""
+
+Floats = NDArray[np.float64]
+Prompts = list[tuple[str, Floats]]
+"""The prompts of an image with their boxes (M, 4), x0 y0 x1 y1 in pixels of the stored image; M is 0 for
+what the image is known not to show."""
+
+
+@dataclass(frozen=True)
+class PromptedBoxes(RaggedTarget):
+    """token_ids, token_mask: (E, L). boxes: (E, M, 4), xyxy as fractions of the model's input. there: (E, M)
+    bool, whether a prompt has so many boxes."""
+
+    token_ids: Tensor
+    token_mask: Tensor
+    boxes: Tensor
+    there: Tensor
+
+
+class PromptedBoxesReader:
+    """Reads the prompts of the first film of every item.
+
+    prompts_of: the prompts of an image by its collection and row. most: at most so many prompts are drawn in
+    training; those with boxes come first.
+    """
+
+    def __init__(
+        self,
+        prompts_of: Callable[[int, int, int], Prompts],
+        source_of: NDArray[np.int64],
+        images_of: Callable[[int], NDArray[np.int64]],
+        tokenizer: Encodes,
+        most: int,
+    ) -> None:
+        self._prompts_of = prompts_of
+        self._source_of = source_of
+        self._images_of = images_of
+        self._tokenizer = tokenizer
+        self._most = most
+
+    def read(self, item: int, rng: np.random.Generator | None) -> Mapping[int, Prompts]:
+        """The prompts of every image of an item, by its row."""
+        source = int(self._source_of[item])
+        found = {int(row): self._prompts_of(item, source, int(row)) for row in self._images_of(item)}
+        return {row: self._drawn(prompts, rng) for row, prompts in found.items()}
+
+    def move(self, value: Mapping[int, Prompts], films: ItemFilms) -> Prompts:
+        """The prompts of the first film with boxes as fractions of the input, left and right as on it; a
+        prompt whose boxes are all cut off is left out."""
+        geometry, moved = films.geometries[0], []
+        for text, boxes in value[films.rows[0]]:
+            kept = boxes
+            if len(boxes):
+                visible = geometry.visible(boxes) >= LEAST_VISIBLE
+                kept = geometry.boxes_to_square(boxes[visible]) / geometry.size
+                kept = kept[((kept[:, 2:] - kept[:, :2]) > LEAST_SIDE).all(axis=1)]
+            if len(kept) or not len(boxes):
+                moved.append((mirrored(text) if films.mirrored else text, kept))
+        return moved
+
+    def collate(self, values: Sequence[Prompts]) -> PromptedBoxes:
+        """The prompts of B items."""
+        counts = torch.tensor([len(prompts) for prompts in values], dtype=torch.int64)
+        flat = [pair for prompts in values for pair in prompts]
+        ids, mask = self._tokenizer.encode([text for text, _ in flat])
+        most = max((len(boxes) for _, boxes in flat), default=0)
+        padded = np.zeros((len(flat), most, 4), dtype=np.float32)
+        there = np.zeros((len(flat), most), dtype=np.bool_)
+        for place, (_, boxes) in enumerate(flat):
+            padded[place, : len(boxes)], there[place, : len(boxes)] = boxes, True
+        tensors = (torch.from_numpy(array) for array in (ids, mask, padded, there))
+        return PromptedBoxes(counts > 0, Ragged(counts), *tensors)
+
+    def _drawn(self, prompts: Prompts, rng: np.random.Generator | None) -> Prompts:
+        if rng is None or len(prompts) <= self._most:
+            return prompts
+        order = rng.permutation(len(prompts))
+        order = order[np.argsort([len(prompts[place][1]) == 0 for place in order], kind="stable")]
+        return [prompts[place] for place in sorted(order[: self._most])]
+
+
+def boxes_by_image(collection: Collection, kind: str, column: str = "name") -> dict[int, dict[str, Floats]]:
+    """The boxes of a kind ("observation", "region" or "phrase") by row of their image and by `column`."""
+    table = collection.frame("boxes")
+    table = table[table["kind"] == kind]
+    rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
+    found: dict[int, dict[str, list[Floats]]] = {}
+    corners = table[["x0", "y0", "x1", "y1"]].to_numpy(dtype=np.float64)
+    for image, name, box in zip(table["image_id"], table[column], corners, strict=True):
+        found.setdefault(rows[image], {}).setdefault(str(name), []).append(box)
+    return {
+        row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()
+    }
+
+
+def example_prompts(items: int, prompts: int = 2, tokens: int = 4) -> PromptedBoxes:
+    """Made-up prompts, one with a box and one without on every image."""
+    of = Ragged.even(items, prompts)
+    ids = torch.full((of.entries, tokens), 4)
+    boxes = torch.tensor([0.2, 0.3, 0.6, 0.7]).expand(of.entries, 1, 4)
+    there = (torch.arange(of.entries) % prompts == 0)[:, None]
+    return PromptedBoxes(torch.ones(items, dtype=torch.bool), of, ids, ids > 0, boxes, there)

@@ -1,0 +1,58 @@
+"""A pre-norm decoder block whose tokens attend to each other within a group, and to an image.
+
+Self-attention, attention to the patches, a perceptron; each with LayerScale (Touvron et al. 2021,
+arXiv:2103.17239) and stochastic depth (Huang et al. 2016, arXiv:1603.09382).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from plainfilm.nn.report_decoder import Attention
+from plainfilm.nn.row_dropout import RowDropout
+
+
+class GroupBlock(nn.Module):
+    """Groups of tokens (N, Q, R, F): only the R tokens of a group attend to each other, so that no answer
+    depends on what else is asked of an image."""
+
+    def __init__(
+        self, features: int, heads: int, dropout: float, drop_path: float, layer_scale: float
+    ) -> None:
+        super().__init__()
+        self.self_attention = Attention(features, heads, 0.0)
+        self.image_attention = Attention(features, heads, 0.0)
+        hidden = 4 * features
+        self.perceptron = nn.Sequential(
+            nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, features)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in range(3))
+        self.scales = nn.ParameterList(torch.full((features,), layer_scale) for _ in range(3))
+        self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _ in range(3))
+        self.paths = nn.ModuleList(RowDropout(drop_path, shared=1) for _ in range(3))
+
+    def forward(self, tokens: Tensor, image: Tensor, visible: Tensor | None = None) -> Tensor:
+        """`tokens` (N, Q, R, F) after the block; `image` (N, P, F) are patches with their positions; where
+        `visible` (N, Q, R) is False a token is read by no other."""
+        tokens = self._add(0, tokens, self._within_groups(self.norms[0](tokens), visible))
+        tokens = self._add(1, tokens, self._to_image(self.norms[1](tokens), image))
+        return self._add(2, tokens, self.perceptron(self.norms[2](tokens)))
+
+    def _add(self, place: int, tokens: Tensor, change: Tensor) -> Tensor:
+        scaled = self.dropouts[place](change) * self.scales[place]
+        dropped: Tensor = self.paths[place](scaled)
+        return tokens + dropped
+
+    def _within_groups(self, tokens: Tensor, visible: Tensor | None) -> Tensor:
+        groups = tokens.flatten(0, 1)
+        mask = None
+        if visible is not None:
+            each = torch.eye(groups.shape[1], dtype=torch.bool, device=groups.device)
+            mask = (visible.flatten(0, 1)[:, None, :] | each)[:, None]
+        read = self.self_attention.keys_and_values(groups)
+        return self.self_attention.attend(groups, read, mask).view_as(tokens)
+
+    def _to_image(self, tokens: Tensor, image: Tensor) -> Tensor:
+        read = self.image_attention.keys_and_values(image)
+        return self.image_attention.attend(tokens.flatten(1, 2), read, None).view_as(tokens)

@@ -1,0 +1,36 @@
+"""Soft pooling of the patches inside and around a box.
+
+The weight of patch i for a box with centre (xc, yc), width w and height h is
+
+    exp(-|(x_i - xc) / w|^beta - |(y_i - yc) / h|^beta)
+
+and the feature of the box is the weighted mean of the patches. The published code divides the weights by
+their largest and adds up; here they are normalised, so that a feature does not grow with the box.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from plainfilm.nn.regions.boxes import box_xyxy_to_cxcywh
+from plainfilm.nn.regions.positions import patch_centres
+
+_SMALLEST_SIDE = 1e-2
+"""A thinner box is pooled as one of this width: between two patches it would have no weight at all."""
+
+
+def gaussian_weights(boxes_xyxy: Tensor, patches: int, beta: float = 2.0) -> Tensor:
+    """Weights (..., P) of the patches of a square grid for boxes (..., 4); they add up to 1."""
+    boxes = box_xyxy_to_cxcywh(boxes_xyxy.float())
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    centres = patch_centres(patches, boxes_xyxy.device)
+    distance = (centres - centre.unsqueeze(-2)) / size.clamp(min=_SMALLEST_SIDE).unsqueeze(-2)
+    return (-distance.abs().pow(beta).sum(dim=-1)).softmax(dim=-1)
+
+
+def pooled_regions(boxes_xyxy: Tensor, values: Tensor, beta: float = 2.0) -> Tensor:
+    """Features (N, K, F) of boxes (N, K, 4) on images with patch values (N, P, F)."""
+    weights = gaussian_weights(boxes_xyxy, values.shape[1], beta)
+    with torch.autocast(values.device.type, enabled=False):
+        return weights.to(values.dtype) @ values

@@ -1,0 +1,47 @@
+"""Positions of patches, for an image of any resolution.
+
+Sines and cosines of the centre of each patch (Vaswani et al. 2017, arXiv:1706.03762, in two dimensions), then
+a linear layer. Positions are fractions of the input, so that a finer grid lies between the patches of a
+coarser one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from plainfilm.errors import ModelError
+
+_OCTAVES = 5
+
+
+def patch_centres(patches: int, device: torch.device | str = "cpu") -> Tensor:
+    """(P, 2) x and y of the centres of a square grid of `patches` P, row by row, as fractions of the input.
+
+    Raises:
+        ModelError: P is no square number.
+    """
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise ModelError(f"{patches} patches are no square grid: use an image encoder with a square input")
+    line = (torch.arange(side, dtype=torch.float32, device=device) + 0.5) / side
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten()], dim=1)
+
+
+class PatchPositions(nn.Module):
+    """(P, F) for the P patches of an image."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(4 * _OCTAVES, features)
+
+    def forward(self, patches: int, device: torch.device | str) -> Tensor:
+        """The positions of `patches` P."""
+        centres = patch_centres(patches, device)
+        waves = math.pi * 2.0 ** torch.arange(_OCTAVES, dtype=torch.float32, device=device)
+        angles = (centres[:, :, None] * waves).flatten(1)
+        positions: Tensor = self.projection(torch.cat([angles.sin(), angles.cos()], dim=1))
+        return positions
