@@ -109,6 +109,7 @@ def test_each_folder_of_films_is_a_study_and_a_broken_film_is_left_out(
             (tmp_path / "studies" / name / f"{number}.jpg").write_bytes(data)
     (tmp_path / "studies" / "a" / "1.jpg").write_bytes(b"junk")
     (tmp_path / "studies" / "c" / "0.jpg").write_bytes(b"junk")
+    (tmp_path / "studies" / "report.txt").write_text("No effusion.")
     assert run(["predict", str(tiny_study_model), str(tmp_path / "studies"), "--study", "--json"]) == 1
     first, second, third = documents(capsys)
     assert ["error" in one for one in first["films"]] == [False, True]

@@ -20,6 +20,10 @@ DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
 
+_NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
+"""Suffixes of files that lie beside the films of studies: reports, tables, archives."""
+
+
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or folders of films.")],
@@ -132,7 +136,8 @@ def _studies(paths: list[Path], views: list[View] | None, boxes_or_phrases: list
     by_folder: dict[Path, list[Path]] = {}
     for path in paths:
         for film in _films([path]) if path.is_dir() else ():
-            by_folder.setdefault(film.parent, []).append(film)
+            if film.suffix.lower() not in _NO_FILMS:
+                by_folder.setdefault(film.parent, []).append(film)
     studies += [Study(str(folder), films) for folder, films in by_folder.items()]
     if views is not None and (len(studies) != 1 or not files or len(views) != len(files)):
         raise UsageError(
