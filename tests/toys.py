@@ -10,10 +10,11 @@ from torch import nn
 
 from plainfilm.batches.batch import Batch, Films, FilmsPerItem
 from plainfilm.batches.collate import keys_of
+from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.batches.targets.labels import Labels
 from plainfilm.batches.targets.report import ReportTarget
 from plainfilm.batches.texts import TextTarget
-from plainfilm.models import classifier, dual_encoder, study_encoder
+from plainfilm.models import classifier, dual_encoder, region, study_encoder
 from plainfilm.models.base import Facts, Model, TokenizerFacts, build_model
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Objective, ObjectiveSum, films_of, objective
@@ -59,9 +60,18 @@ def toy_study_encoder(seed: int = 0, **changes: Any) -> study_encoder.StudyEncod
     return _seeded(study_encoder.Config(**(values | {"fusion": {"heads": 2}} | changes)), known, seed)
 
 
+def toy_region_model(seed: int = 0, **changes: Any) -> region.RegionModel:
+    """A tiny region model in training mode, always the same for a seed."""
+    detector = {"depth": 1, "heads": 2, "dropout": 0.2, "drop_path": 0.2}
+    values = {"image": COMPACT, "text": TEXT, "projection": {"dimension": 8}, "detector": detector}
+    return _seeded(region.Config(**(values | changes)), TEXT_FACTS, seed)
+
+
 _MEAN = {"use": "mean", "projections": "none"}
 _MODELS = {
     "labels": toy_classifier,
+    "finding_detection": toy_region_model,
+    "region_detection": toy_region_model,
     "captioning": partial(toy_study_encoder, text=None, fusion=_MEAN),
     "study_report": partial(toy_study_encoder, report=None, fusion=_MEAN),
 }
@@ -123,12 +133,24 @@ def toy_batch(
         written = ids[:, 0].clone()
         written[:, 0] = 2  # the start token of `toy_study_encoder`
         found["report"] = ReportTarget(ones, written, mask, torch.arange(rows) % 3 > 0)
+    for name in ("finding_boxes", "region_boxes"):
+        if name in targets:
+            found[name] = _prompted(rows, generator)
     return Batch(
         films=Films(pixels, of, of.place % 2),
         keys=keys_of(names, found),
         rows=torch.arange(rows),
         targets=found,
     )
+
+
+def _prompted(rows: int, generator: torch.Generator) -> PromptedBoxes:
+    """No prompts to three for each row, with no box to two each."""
+    of = Ragged(torch.arange(rows) % 4)
+    ids = torch.randint(5, VOCABULARY, (of.entries, 4), generator=generator)
+    corners = torch.rand(of.entries, 2, 2, 2, generator=generator).sort(dim=-2).values
+    there = torch.arange(2) < (torch.arange(of.entries) % 3)[:, None]
+    return PromptedBoxes(of.counts > 0, of, ids, ids > 0, corners.flatten(-2), there)
 
 
 def _states(rows: int, generator: torch.Generator) -> torch.Tensor:

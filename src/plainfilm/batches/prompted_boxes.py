@@ -111,9 +111,7 @@ def boxes_by_image(collection: Collection, kind: str, column: str = "name") -> d
     corners = table[["x0", "y0", "x1", "y1"]].to_numpy(dtype=np.float64)
     for image, name, box in zip(table["image_id"], table[column], corners, strict=True):
         found.setdefault(rows[image], {}).setdefault(str(name), []).append(box)
-    return {
-        row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()
-    }
+    return {row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()}
 
 
 def example_prompts(items: int, prompts: int = 2, tokens: int = 4) -> PromptedBoxes:

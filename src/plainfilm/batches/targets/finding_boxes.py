@@ -35,9 +35,7 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
     def prompts_of(item: int, place: int, row: int) -> Prompts:
         found = boxes[place].get(row, {})
         states = dict(zip(rows.observations, rows.states[item].tolist(), strict=True))
-        denied = [
-            name for name in sorted(asked[place] - set(found)) if states.get(name) == State.NEGATIVE
-        ]
+        denied = [name for name in sorted(asked[place] - set(found)) if states.get(name) == State.NEGATIVE]
         return [
             *((prompt_of(name), found[name]) for name in sorted(found)),
             *((prompt_of(name), _NONE) for name in denied),

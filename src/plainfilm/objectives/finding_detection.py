@@ -1,0 +1,80 @@
+"""Finding the boxes of findings, and nothing where the labels deny them (ChEX, arXiv:2404.15770).
+
+The loss is that of `nn.regions.detection_loss` with the published weights: distance 5, overlap 2, and 3 for
+the two halves of the score together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from plainfilm.batches.batch import Batch
+from plainfilm.batches.prompted_boxes import PromptedBoxes
+from plainfilm.config import Settings
+from plainfilm.errors import UsageError
+from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
+from plainfilm.nn.row_dropout import dropout_entries
+from plainfilm.objectives.base import Encoded, PerItem
+
+NEEDS = ("finding_boxes",)
+
+
+class Config(Settings):
+    """The weights of the terms: the distance and the overlap of boxes, and whether they are there."""
+
+    use: str = "finding_detection"
+    distance: float = Field(default=5.0, ge=0)
+    overlap: float = Field(default=2.0, ge=0)
+    there: float = Field(default=1.5, ge=0)
+    not_there: float = Field(default=1.5, ge=0)
+
+
+class Detection(PerItem):
+    """The loss of the boxes of the prompts of `target`."""
+
+    def __init__(self, config: Config, target: str, regions: int) -> None:
+        super().__init__()
+        self.config = config
+        self._target = target
+        self._regions = regions
+
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each term."""
+        return self.config.model_dump(exclude={"use"})
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """The number of values of each term."""
+        asked: PromptedBoxes = batch.targets[self._target]
+        return detection_counts(asked.there, self._regions)
+
+    def sums(self, encoded: Encoded) -> dict[str, Tensor]:
+        """The sum of each term over the prompts of a slice."""
+        asked: PromptedBoxes = encoded.batch.targets[self._target]
+        features = encoded.films(1)
+        if not asked.of.entries:
+            nothing = features.patches.sum() * 0.0
+            return dict.fromkeys(self.weights(), nothing)
+        with dropout_entries(asked.of):
+            vectors = encoded.model("encode_texts", asked.token_ids, asked.token_mask)
+        prompts, mask = asked.of.padded(vectors)
+        found, _, logits = encoded.model("detect", features, prompts)
+        return detection_sums(found.boxes[mask], logits[mask], asked.boxes, asked.there)
+
+
+def detecting(config: Config, target: str, model: nn.Module) -> Detection:
+    """The objective for a model that detects.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not hasattr(model, "detect"):
+        raise UsageError(f"{config.use}: the model does not detect boxes: use model region")
+    return Detection(config, target, model.config.detector.regions)  # type: ignore[union-attr]
+
+
+def build(config: Config, model: nn.Module) -> Detection:
+    """The objective for `model`; see `detecting` for the error."""
+    return detecting(config, NEEDS[0], model)

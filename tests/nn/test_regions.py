@@ -1,0 +1,193 @@
+"""The parts of a region model: boxes, pooling, matching and detection against independent statements."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from torchvision.ops import generalized_box_iou, sigmoid_focal_loss
+
+from plainfilm.errors import ModelError
+from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
+from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
+from plainfilm.nn.regions.detector import Detector, DetectorConfig, RegionFeatures, prompt_features
+from plainfilm.nn.regions.matching import assigned
+from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
+from plainfilm.nn.regions.positions import PatchPositions, patch_centres
+from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
+
+F = 8
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def boxes(*shape: int, seed: int = 0) -> torch.Tensor:
+    corners = random(*shape, 2, 2, seed=seed).sort(dim=-2).values
+    return corners.flatten(-2)
+
+
+def test_formats_come_back() -> None:
+    given = boxes(5)
+    torch.testing.assert_close(box_cxcywh_to_xyxy(box_xyxy_to_cxcywh(given)), given)
+
+
+def test_generalised_iou_is_torchvisions() -> None:
+    first, second = boxes(6), boxes(4, seed=1)
+    own = generalised_iou(first[:, None], second[None])
+    torch.testing.assert_close(own, generalized_box_iou(first, second))
+
+
+def test_patches_are_counted_by_rows() -> None:
+    expected = [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
+    assert patch_centres(4).tolist() == expected
+    with pytest.raises(ModelError, match="6 patches are no square grid"):
+        patch_centres(6)
+
+
+@torch.no_grad()
+def test_positions_of_a_finer_grid_lie_between_those_of_a_coarser_one() -> None:
+    positions = PatchPositions(F)
+    assert positions(16, "cpu").shape == (16, F)
+    assert not torch.allclose(positions(16, "cpu")[0], positions(16, "cpu")[1])
+
+
+def test_soft_pooling_is_as_stated() -> None:
+    given, values = boxes(2, 3), random(2, 16, F, seed=2)
+    found = pooled_regions(given, values)
+    line = (np.arange(4) + 0.5) / 4
+    for n in range(2):
+        for k in range(3):
+            x0, y0, x1, y1 = given[n, k].double().tolist()
+            total, weights = np.zeros(F), 0.0
+            for row in range(4):
+                for column in range(4):
+                    across = ((line[column] - (x0 + x1) / 2) / (x1 - x0)) ** 2
+                    down = ((line[row] - (y0 + y1) / 2) / (y1 - y0)) ** 2
+                    weight = np.exp(-across - down)
+                    total += weight * values[n, 4 * row + column].double().numpy()
+                    weights += weight
+            np.testing.assert_allclose(found[n, k].numpy(), total / weights, atol=1e-5)
+
+
+def test_a_box_without_area_is_pooled_where_it_is() -> None:
+    weights = gaussian_weights(torch.tensor([[0.3, 0.3, 0.3, 0.3], [0.0, 0.0, 1.0, 1.0]]), 16)
+    assert weights.isfinite().all()
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+    assert int(weights[0].argmax()) == 5
+
+
+@pytest.mark.parametrize(("regions", "most"), [(3, 1), (3, 2), (3, 3), (2, 4), (6, 2), (3, 7)])
+def test_matching_is_the_cheapest_there_is(regions: int, most: int) -> None:
+    costs = random(20, regions, most, seed=regions * 10 + most)
+    present = random(20, most, seed=3) > 0.3
+    found = assigned(costs, present)
+    for row in range(20):
+        places = present[row].nonzero().flatten()
+        pairs = [(region, int(box)) for region, box in enumerate(found[row]) if box >= 0]
+        rows, columns = linear_sum_assignment(costs[row][:, places].numpy())
+        best = sum(
+            float(costs[row, region, places[column]]) for region, column in zip(rows, columns, strict=True)
+        )
+        assert sum(float(costs[row, region, box]) for region, box in pairs) == pytest.approx(best, abs=1e-5)
+        assert len(pairs) == min(regions, len(places))
+        assert len({box for _, box in pairs}) == len(pairs)
+
+
+def test_the_loss_is_as_stated() -> None:
+    found, logits, true = (
+        boxes(3, 2),
+        torch.randn(3, 2, generator=torch.Generator().manual_seed(4)),
+        boxes(3, 2, seed=5),
+    )
+    there = torch.tensor([[True, True], [True, False], [False, False]])
+    sums, counts = detection_sums(found, logits, true, there), detection_counts(there, 2)
+    assert {name: int(count) for name, count in counts.items()} == {
+        "distance": 4,
+        "overlap": 4,
+        "there": 3,
+        "not_there": 3,
+    }
+    chances = logits.sigmoid()
+    distance = overlap = 0.0
+    is_there = torch.zeros(3, 2)
+    for prompt, count in enumerate((2, 1)):
+        own, wanted = box_xyxy_to_cxcywh(found[prompt]), box_xyxy_to_cxcywh(true[prompt])
+        cost = {
+            (r, m): float(
+                5 * (own[r] - wanted[m]).abs().sum()
+                + 2 * (1 - generalized_box_iou(found[prompt, r : r + 1], true[prompt, m : m + 1])[0, 0])
+                + 3 * (1 - chances[prompt, r])
+            )
+            for r in range(2)
+            for m in range(count)
+        }
+        chosen = min(
+            permutations(range(2), count), key=lambda order: sum(cost[r, m] for m, r in enumerate(order))
+        )
+        to = {region: box for box, region in enumerate(chosen)}
+        for region in range(2):
+            box = to.get(region, min(range(count), key=lambda m: cost[region, m]))
+            is_there[prompt, region] = float(region in to)
+            distance += float((own[region] - wanted[box]).abs().sum())
+            overlap += 1 - float(
+                generalized_box_iou(found[prompt, region : region + 1], true[prompt, box : box + 1])[0, 0]
+            )
+    focal = sigmoid_focal_loss(logits, is_there, alpha=-1, gamma=2)
+    assert float(sums["distance"]) == pytest.approx(distance, abs=1e-5)
+    assert float(sums["overlap"]) == pytest.approx(overlap, abs=1e-5)
+    assert float(sums["there"]) == pytest.approx(float((focal * is_there).sum()), abs=1e-5)
+    assert float(sums["not_there"]) == pytest.approx(float((focal * (1 - is_there)).sum()), abs=1e-5)
+
+
+@torch.no_grad()
+def test_a_prompt_does_not_depend_on_the_others() -> None:
+    made = Detector(DetectorConfig(depth=2, heads=2), F).eval()
+    prompts, image = random(2, 5, F), random(2, 16, F, seed=1)
+    whole = made(prompts, image)
+    for place in range(5):
+        alone = made(prompts[:, place : place + 1], image)
+        torch.testing.assert_close(alone.boxes[:, 0], whole.boxes[:, place], atol=1e-6, rtol=0)
+        torch.testing.assert_close(alone.features[:, 0], whole.features[:, place], atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_an_untrained_post_decoder_only_normalises() -> None:
+    made = PostDecoder(PostDecoderConfig(depth=1, heads=2), F).eval()
+    aggregate, regions = random(2, 3, F), random(2, 3, 4, F, seed=1)
+    after, of_regions = made(aggregate, regions, random(2, 16, F, seed=2))
+    torch.testing.assert_close(after, torch.nn.functional.layer_norm(aggregate, (F,)))
+    assert of_regions.shape == regions.shape
+
+
+@torch.no_grad()
+def test_a_region_that_is_not_visible_changes_nothing() -> None:
+    made = PostDecoder(PostDecoderConfig(depth=2, heads=2), F).eval()
+    made.gate.fill_(1.0)
+    aggregate, regions, image = random(1, 2, F), random(1, 2, 3, F, seed=1), random(1, 16, F, seed=2)
+    visible = torch.tensor([[[True, False, True], [False, False, False]]])
+    before, _ = made(aggregate, regions, image, visible)
+    changed = regions.masked_fill(~visible.unsqueeze(-1), 7.0)
+    after, _ = made(aggregate, changed, image, visible)
+    torch.testing.assert_close(after, before)
+    assert before.isfinite().all()
+
+
+def test_prompts_are_the_weighted_mean_of_their_regions() -> None:
+    features, scores = random(1, 2, 3, F), torch.tensor([[[0.9, 0.8, 0.1], [0.2, 0.1, 0.0]]])
+    found = prompt_features(features, scores)
+    weighted = [(features[0, q] * scores[0, q, :, None]).sum(0) for q in range(2)]
+    torch.testing.assert_close(found[0, 0], weighted[0] / 1.8)
+    torch.testing.assert_close(found[0, 1], weighted[1])
+
+
+@torch.no_grad()
+def test_box_features_do_not_depend_on_other_boxes() -> None:
+    made = RegionFeatures(F, F, 2.0).eval()
+    given, patches = boxes(1, 4), random(1, 16, F, seed=2)
+    whole = made(given, patches)
+    torch.testing.assert_close(made(given[:, 2:3], patches)[:, 0], whole[:, 2])
