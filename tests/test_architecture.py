@@ -204,6 +204,10 @@ MAKERS = ("checkpoints",)
 """Folders that make models of a kind and therefore name it."""
 
 
+KINDS_OF_BOXES = ("box.kind", "table['kind']")
+"""The kind of a box may be "region" too."""
+
+
 def kinds_asked_for(path: Path) -> set[str]:
     """The concrete kinds of model whose file is imported, or whose name is compared with."""
     found = {
@@ -214,6 +218,8 @@ def kinds_asked_for(path: Path) -> set[str]:
     }
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        if any(ast.unparse(side) in KINDS_OF_BOXES for side in sides):
+            continue
         found |= {one.value for one in sides if isinstance(one, ast.Constant) and one.value in KINDS}
     return found
 

@@ -63,7 +63,9 @@ def toy_study_encoder(seed: int = 0, **changes: Any) -> study_encoder.StudyEncod
 def toy_region_model(seed: int = 0, **changes: Any) -> region.RegionModel:
     """A tiny region model in training mode, always the same for a seed."""
     detector = {"depth": 1, "heads": 2, "dropout": 0.2, "drop_path": 0.2}
-    values = {"image": COMPACT, "text": TEXT, "projection": {"dimension": 8}, "detector": detector}
+    projection = {"kind": "none", "text_kind": "linear", "dimension": 104}
+    values = {"image": COMPACT, "text": TEXT, "projection": projection, "detector": detector}
+    values["learn_temperature"] = False
     return _seeded(region.Config(**(values | changes)), TEXT_FACTS, seed)
 
 

@@ -6,6 +6,7 @@ import csv
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -23,6 +24,7 @@ from plainfilm.batches.targets.base import (
     tokenizer_of,
 )
 from plainfilm.collection import Collection, prepare
+from plainfilm.collection.schema import BOXES
 from plainfilm.geometry import Geometry
 from plainfilm.nn.ragged import Ragged
 from plainfilm.seeding import generator
@@ -55,7 +57,25 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TargetSource:
     found = build_rows([collection], "train", config, (frozenset({"text", "labels"}),))
     tokenizer = Tokenizer.train(collection.table("sentences")["text"].to_pylist(), 300, 16)
     tokenizers = {"text": tokenizer, "report": tokenizer}
-    return TargetSource(found, [collection], config, tokenizers, found.observations)
+    return TargetSource(found, [WithBoxes(collection)], config, tokenizers, found.observations)
+
+
+class WithBoxes:
+    """A collection with a box of a finding and of a region on the left of every film."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    def frame(self, table: str) -> pd.DataFrame:
+        if table != "boxes":
+            return self._collection.frame(table)
+        images = self._collection.table("images")["image_id"].to_pylist()
+        named = [("Left mass", "observation"), ("left lung", "region")]
+        rows = [(image, *one, 2.0, 4.0, 20.0, 30.0, None, None) for image in images for one in named]
+        return pd.DataFrame(rows, columns=BOXES.names)
 
 
 def _fields(value: Any) -> dict[str, torch.Tensor]:
@@ -73,8 +93,8 @@ def _same(first: Any, second: Any) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def _shown(mirrored: bool = False) -> ItemFilms:
-    return ItemFilms((0,), (Geometry((50, 40), 32, (0.0, 0.0, 40.0, 40.0), mirrored=mirrored),))
+def _shown(item: int, mirrored: bool = False) -> ItemFilms:
+    return ItemFilms((item,), (Geometry((50, 40), 32, (0.0, 0.0, 40.0, 40.0), mirrored=mirrored),))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,7 +129,7 @@ def test_an_example_has_an_entry_for_every_item(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_read_is_collated_as_the_example_is(name: str, source: TargetSource) -> None:
     reader: TargetReader = target(name).open_target(source)
-    values = [reader.move(reader.read(item, None), _shown()) for item in range(COUNT)]
+    values = [reader.move(reader.read(item, None), _shown(item)) for item in range(COUNT)]
     found, example = reader.collate(values), target(name).example(COUNT, source)
     assert type(found) is type(example)
     for field, value in _fields(found).items():
@@ -135,7 +155,8 @@ def test_reading_repeats(name: str, source: TargetSource) -> None:
 
     def read(seed: int | None) -> Any:
         draws = [None if seed is None else generator(seed, item) for item in range(COUNT)]
-        return reader.collate([reader.read(item, rng) for item, rng in enumerate(draws)])
+        values = [reader.move(reader.read(item, rng), _shown(item)) for item, rng in enumerate(draws)]
+        return reader.collate(values)
 
     assert _same(read(None), read(None))
     assert _same(read(1), read(1))
@@ -144,9 +165,9 @@ def test_reading_repeats(name: str, source: TargetSource) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_mirroring_twice_is_not_mirroring(name: str, source: TargetSource) -> None:
     reader = target(name).open_target(source)
-    plain = [reader.move(reader.read(item, None), _shown()) for item in range(COUNT)]
-    once = [reader.move(reader.read(item, None), _shown(mirrored=True)) for item in range(COUNT)]
+    plain = [reader.move(reader.read(item, None), _shown(item)) for item in range(COUNT)]
+    once = [reader.move(reader.read(item, None), _shown(item, mirrored=True)) for item in range(COUNT)]
     assert not _same(reader.collate(plain), reader.collate(once))
     if not isinstance(reader.collate(plain), RaggedTarget):  # boxes are moved into the square but once
-        twice = [reader.move(value, _shown(mirrored=True)) for value in once]
+        twice = [reader.move(value, _shown(item, mirrored=True)) for item, value in enumerate(once)]
         assert _same(reader.collate(plain), reader.collate(twice))

@@ -32,7 +32,7 @@ from plainfilm import config, plugins
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, UsageError, nearest
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures, StudyFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures, in_full_precision
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import install_row_dropout
@@ -384,11 +384,6 @@ def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(values, list | tuple):
         for number, value in enumerate(values):
             yield from foreign_code(value, f"{where}[{number}]")
-
-
-def in_full_precision(values: Tensor) -> Tensor:
-    """`values` in float32, or in float64 if they have it already."""
-    return values if values.element_size() == 8 else values.float()
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:

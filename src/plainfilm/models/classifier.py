@@ -12,11 +12,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from plainfilm.models.base import Facts, KindConfig, Model, in_full_precision, unit_vectors
+from plainfilm.models.base import Facts, KindConfig, Model, unit_vectors
 from plainfilm.models.dual_encoder import image_encoder_of
 from plainfilm.models.study_encoder import FusesFilms
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures, StudyFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures, in_full_precision
 from plainfilm.nn.film_fusion import FusionConfig, build_fusion
 
 PURPOSE = "scoring films for the observations below, and studying such models"

@@ -59,6 +59,11 @@ class TextFeatures:
     tokens: Tensor
 
 
+def in_full_precision(values: Tensor) -> Tensor:
+    """`values` in float32, or in float64 if they have it already."""
+    return values if values.element_size() == 8 else values.float()
+
+
 class EncoderConfig(config.Settings):
     """Base of every encoder's `Config`: `use` names the file."""
 

@@ -7,6 +7,7 @@ the two halves of the score together.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -48,20 +49,21 @@ class Detection(PerItem):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The number of values of each term."""
         asked: PromptedBoxes = batch.targets[self._target]
-        return detection_counts(asked.there, self._regions)
+        return detection_counts(asked.there[asked.present[asked.of.item]], self._regions)
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The sum of each term over the prompts of a slice."""
         asked: PromptedBoxes = encoded.batch.targets[self._target]
-        features = encoded.films(1)
-        if not asked.of.entries:
+        features, present = encoded.films(1), asked.present[asked.of.item]
+        if not bool(present.any()):
             nothing = features.patches.sum() * 0.0
             return dict.fromkeys(self.weights(), nothing)
         with dropout_entries(asked.of):
             vectors = encoded.model("encode_texts", asked.token_ids, asked.token_mask)
         prompts, mask = asked.of.padded(vectors)
         found, _, logits = encoded.model("detect", features, prompts)
-        return detection_sums(found.boxes[mask], logits[mask], asked.boxes, asked.there)
+        own = (found.boxes[mask], logits[mask], asked.boxes, asked.there)
+        return detection_sums(*(values[present] for values in own))
 
 
 def detecting(config: Config, target: str, model: nn.Module) -> Detection:
@@ -72,7 +74,8 @@ def detecting(config: Config, target: str, model: nn.Module) -> Detection:
     """
     if not hasattr(model, "detect"):
         raise UsageError(f"{config.use}: the model does not detect boxes: use model region")
-    return Detection(config, target, model.config.detector.regions)  # type: ignore[union-attr]
+    settings: Any = model.config
+    return Detection(config, target, settings.detector.regions)
 
 
 def build(config: Config, model: nn.Module) -> Detection:

@@ -1,4 +1,4 @@
-"""Finding the boxes of the regions of anatomy (ChEX, arXiv:2404.15770): see `objectives.finding_detection`."""
+"""Finding the boxes of regions of anatomy (ChEX, arXiv:2404.15770); see `objectives.finding_detection`."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.config import Settings
+from plainfilm.nn.base import in_full_precision
 from plainfilm.nn.regions.blocks import GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy
 from plainfilm.nn.regions.pooling import pooled_regions
@@ -59,7 +60,7 @@ class Detector(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, image)
         with torch.autocast(tokens.device.type, enabled=False):
-            boxes = box_cxcywh_to_xyxy(self.head(tokens.float()).sigmoid())
+            boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
         return Detected(boxes.clamp(0, 1), tokens)
 
 
@@ -98,7 +99,7 @@ class RegionWeights(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F)."""
         with torch.autocast(features.device.type, enabled=False):
-            logits: Tensor = self.score(features.float()).squeeze(-1)
+            logits: Tensor = self.score(in_full_precision(features)).squeeze(-1)
         return logits
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from plainfilm.nn.base import in_full_precision
 from plainfilm.nn.regions.boxes import box_xyxy_to_cxcywh
 from plainfilm.nn.regions.positions import patch_centres
 
@@ -22,7 +23,7 @@ _SMALLEST_SIDE = 1e-2
 
 def gaussian_weights(boxes_xyxy: Tensor, patches: int, beta: float = 2.0) -> Tensor:
     """Weights (..., P) of the patches of a square grid for boxes (..., 4); they add up to 1."""
-    boxes = box_xyxy_to_cxcywh(boxes_xyxy.float())
+    boxes = box_xyxy_to_cxcywh(in_full_precision(boxes_xyxy))
     centre, size = boxes[..., :2], boxes[..., 2:]
     centres = patch_centres(patches, boxes_xyxy.device)
     distance = (centres - centre.unsqueeze(-2)) / size.clamp(min=_SMALLEST_SIDE).unsqueeze(-2)

@@ -43,5 +43,6 @@ class PatchPositions(nn.Module):
         centres = patch_centres(patches, device)
         waves = math.pi * 2.0 ** torch.arange(_OCTAVES, dtype=torch.float32, device=device)
         angles = (centres[:, :, None] * waves).flatten(1)
-        positions: Tensor = self.projection(torch.cat([angles.sin(), angles.cos()], dim=1))
+        sines = torch.cat([angles.sin(), angles.cos()], dim=1).to(self.projection.weight.dtype)
+        positions: Tensor = self.projection(sines)
         return positions
