@@ -100,7 +100,8 @@ def build_setup(
     pretrained: PretrainedParts = NOTHING,
 ) -> Setup:
     """Model, objective, optimizer and loaders of a run."""
-    facts = Facts(observations=data.observations, tokenizers=tokenizer_facts(tokenizers))
+    answered = data.observations if recipe.architecture.answers_observations else ()
+    facts = Facts(observations=answered, tokenizers=tokenizer_facts(tokenizers))
     model = build_model(recipe, facts, pretrained)
     machine = choose_device_config(recipe.training, model, device)
     machine.place(model)
