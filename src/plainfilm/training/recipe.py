@@ -29,6 +29,7 @@ from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
+from plainfilm.training.lookahead import LookaheadConfig
 from plainfilm.training.pretrained import with_pretrained
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -69,12 +70,12 @@ class TrainingConfig(Settings):
     if `epochs` is `None`, it is the number of optimizer steps for any fraction of the data. batch_size: items
     over all processes. sub_batch_size: items that pass through the encoders at once (`None`: all; the
     gradients are the same). accumulate: batches per optimizer step. learning_rate: peak rate of all parts
-    without one of their own. warmup_steps: optimizer steps, instead of `warmup_epochs`. max_grad_norm:
-    gradients with a larger norm are scaled down to it. batch_norm: the source of the statistics of batch
-    normalisation layers: the whole batch (which must then pass at once and in one process), the stored
-    statistics ("frozen"), or each slice by itself ("slices": not the gradients of the whole batch).
-    checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
-    checkpoint_steps: additional checkpoints, one every so many steps.
+    without one of their own. warmup_steps: optimizer steps, instead of `warmup_epochs`. lookahead: see
+    `training.lookahead`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: the
+    source of the statistics of batch normalisation layers: the whole batch (which must then pass at once and
+    in one process), the stored statistics ("frozen"), or each slice by itself ("slices": not the gradients of
+    the whole batch). checkpoint_minutes: the longest time between checkpoints, which are also written after
+    every epoch; checkpoint_steps: additional checkpoints, one every so many steps.
     """
 
     RENAMED: ClassVar = {
@@ -98,6 +99,7 @@ class TrainingConfig(Settings):
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(default=1e-6, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    lookahead: LookaheadConfig | None = None
     max_grad_norm: float | None = Field(default=None, gt=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
