@@ -142,3 +142,9 @@ def test_another_table_of_that_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("id,label\n1,2\n")
     with pytest.raises(SourceError, match="no column 'patientid'"):
         read(tmp_path)
+
+
+def test_bacterial_and_viral_pneumonias_are_read_alone(raw: Path) -> None:
+    studies, told = read(raw, only="bacterial_viral")
+    assert set(studies) == {"2-day0", "2-day3"}
+    assert told["c.png"] == "finding 'No Finding' is none of the pneumonias that only=bacterial_viral reads"

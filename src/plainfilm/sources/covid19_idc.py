@@ -29,17 +29,20 @@ _OLDER_HEADERS = {"notes": "clinical_notes"}
 _REQUIRED = ("patientid", "finding", "filename")
 _CT_VIEWS = ("axial", "coronal", "sagittal", "ct")
 _UNKNOWN = ("", "todo", "unknown")
+_KINDS = {"Bacterial", "Viral"}
 _FILMS = (".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp")
 
 
 class Config(SourceConfig):
     """notes: take the clinical notes as text (section "other"). views: "frontal" leaves laterals out. splits:
     a folder of REFERS' lists; they then say which images are read, their splits, and labels of their own.
+    only: "bacterial_viral" reads pneumonias of these two kinds alone, to tell them apart.
     """
 
     notes: bool = True
     views: Literal["all", "frontal"] = "all"
     splits: Path | None = None
+    only: Literal["bacterial_viral"] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def _unusable(row: Row, config: Config) -> str | None:
         return f"not a radiograph (modality '{modality}', view '{view}')"
     if config.views == "frontal" and _view(row) is View.LATERAL:
         return "a lateral, which views=frontal leaves out"
+    if config.only is not None and not _KINDS & {label.observation for label in _labels(row["finding"])}:
+        return f"finding '{row['finding']}' is none of the pneumonias that only={config.only} reads"
     return None
 
 
