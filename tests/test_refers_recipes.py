@@ -58,7 +58,7 @@ def test_a_set_is_fine_tuned_from_its_raw_layout(recipe: str, google: Path, tmp_
     layout, studies, seed = SETS[recipe]
     data = prepared(layout, phantoms(layout, studies, seed, tmp_path / "raw"), tmp_path / "data")
     summary = finetuned(recipe, google, data, tmp_path / "run")
-    assert [share["share"] for share in summary["shares"]] == [0.5, 1.0]
+    assert [one["fraction"] for one in summary["fractions"]] == [0.5, 1.0]
     assert summary["recipe"]["training"]["optimizer"] == "sgd"
 
 

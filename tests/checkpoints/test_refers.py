@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from plainfilm.objectives.base import Encoded, ObjectiveSum
 from plainfilm.predictor import load
 from plainfilm.seeding import generator
 from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.training.recipe import load_recipe
 from plainfilm.training.step import measure_step
 from tests.checkpoints import published_refers as published
 from tests.checkpoints.published import SPECIAL, WORDS, vocabulary_folder
@@ -41,6 +43,7 @@ LINES = (
     "right lower lobe opacity",
     "heart is normal",
 )
+SMALL_VIT = {"embed_dim": published.WIDTH, "depth": published.DEPTH, "num_heads": 2, "mlp_ratio": 2.0}
 PUBLISHED_LOSSES = [
     captioning.Config(),
     study_report.Config(
@@ -522,3 +525,18 @@ def test_virtex_writes_from_the_films_it_sees(world: World, tmp_path: Path) -> N
     np.testing.assert_allclose(study.memory, memory, atol=1e-5)
     expected = published.decoded(tensors, memory.numpy().astype(float), ids, layers=2)
     np.testing.assert_allclose(logits, expected[mask], atol=1e-5)
+
+
+def test_a_file_of_google_fits_the_published_recipe(tmp_path: Path) -> None:
+    """Of the published patches and films; the rest is small."""
+    shapes = published.image_shapes()
+    shapes[published.VIT + POSITIONS] = (1, 14**2 + 1, published.WIDTH)
+    shapes[f"{published.VIT}embeddings.patch_embeddings.weight"] = (published.WIDTH, 3, 16, 16)
+    np.savez(tmp_path / "ViT.npz", **published.jax_arrays(published.drawn(shapes)))
+    import_checkpoint("refers", tmp_path / "ViT.npz", tmp_path / "vit")
+    small = json.dumps({**SMALL_VIT, "pos_drop_rate": 0.1, "proj_drop_rate": 0.1})
+    changes = [f"parts.image.from={tmp_path / 'vit'}", f"model.image.settings={small}"]
+    changes += ["model.image.name=vit_base_patch16_224", "model.image.pretrained=false"]
+    recipe = load_recipe("refers", changes)
+    assert (recipe.model["image"]["image_size"], recipe.data.cache) == (224, 320)
+    assert recipe.preprocessing.library == "opencv"

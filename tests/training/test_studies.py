@@ -35,7 +35,9 @@ def finetuned(pretrained: Path, small_world: Collection, tmp_path_factory: pytes
     words = ["finetune", "finetune-full", "--init", str(pretrained), "--data", str(small_world.path)]
     settings = ["data.item=study", "data.views=null", "model.fusion={}", "training.max_steps=2"]
     short = ["training.warmup_steps=1", "training.batch_size=8", "validation.patience=null"]
-    assert run([*words, "--out", str(out), *settings, *short, "data.label_origin=[plainfilm-chexpert-4]"]) == 0
+    assert (
+        run([*words, "--out", str(out), *settings, *short, "data.label_origin=[plainfilm-chexpert-4]"]) == 0
+    )
     return out
 
 
