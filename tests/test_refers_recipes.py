@@ -99,3 +99,33 @@ def test_both_tasks_of_the_covid_films_are_fine_tuned(google: Path, tmp_path: Pa
     assert (
         0 < films[0] < films[1] == films[2]
     )  # where the table says "todo", the lists' label is all there is
+
+
+REAL = {
+    "COVID-19": ("covid-chestxray-dataset", "COVID-19"),
+    "Bacterial Pneumonia": ("kermany-pediatric", "Pneumonia"),
+}
+"""What is asked of the real films of a source, whose labels have this word."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("observation", REAL)
+def test_real_films_are_fine_tuned(observation: str, google: Path, real_data: Path, tmp_path: Path) -> None:
+    source, word = REAL[observation]
+    with (real_data / "metadata.csv").open(newline="") as table:
+        rows = [row for row in csv.DictReader(table) if row["source"] == source and row["labels"]]
+    if source.startswith("kermany"):
+        rows = [row for row in rows if word in row["labels"]]
+    with (tmp_path / "films.csv").open("w", newline="") as table:
+        writer = csv.writer(table)
+        writer.writerow(["image", "patient", observation])
+        for row in rows:
+            state = int(observation in row["labels"].split("|"))
+            writer.writerow([real_data / row["image"], row["patient_id"], state])
+    columns = (f"labels={observation}", "image=image", "patient=patient")
+    options = [word for column in columns for word in ("--column", column)]
+    given = ["prepare", "table", str(tmp_path / "films.csv"), "--out", str(tmp_path / "data"), "--size", "64"]
+    assert main.run([*given, *options]) == 0
+    more = ("validation.metric=loss", f"data.observations=[{observation}]")
+    summary = finetuned("refers-covid19", google, tmp_path / "data", tmp_path / "run", *more)
+    assert all(0 < one["mean"] < 1 for one in summary["fractions"])
