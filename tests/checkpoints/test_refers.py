@@ -19,7 +19,8 @@ from plainfilm.batches.collate import keys_of
 from plainfilm.batches.targets.report import ReportTarget
 from plainfilm.batches.texts import TextTarget
 from plainfilm.checkpoints import import_checkpoint
-from plainfilm.checkpoints.reading.vit import POSITIONS, with_positions_for
+from plainfilm.checkpoints.reading.virtex import decoder_config
+from plainfilm.checkpoints.reading.vit import POSITIONS, vit_image, with_positions_for
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.nn.ragged import Ragged
@@ -540,3 +541,26 @@ def test_a_file_of_google_fits_the_published_recipe(tmp_path: Path) -> None:
     recipe = load_recipe("refers", changes)
     assert (recipe.model["image"]["image_size"], recipe.data.cache) == (224, 320)
     assert recipe.preprocessing.library == "opencv"
+
+
+def test_the_published_sizes_are_told_from_shapes() -> None:
+    shapes: dict[str, tuple[int, ...]] = {
+        "embeddings.patch_embeddings.weight": (768, 3, 16, 16),
+        POSITIONS: (1, 197, 768),
+        **{f"encoder.layer.{layer}.ffn.fc1.weight": (3072, 768) for layer in range(12)},
+    }
+    image = vit_image(unfilled(shapes), "", None, None, "here")
+    assert (image["name"], image["image_size"]) == ("vit_base_patch16_224", 224)
+    assert image["settings"] == {"pos_drop_rate": 0.1, "proj_drop_rate": 0.1}
+    shapes = {
+        "textual.embedding.words.weight": (10_000, 1024),
+        "textual.embedding.positions.weight": (100, 1024),
+        "textual.transformer.layers.0.linear1.weight": (4096, 1024),
+    }
+    report = decoder_config(unfilled(shapes), None, "here")
+    found = (report.width, report.depth, report.heads, report.feed_forward, report.norm, report.max_tokens)
+    assert found == (1024, 1, 16, 4096, "after", 100)
+
+
+def unfilled(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
