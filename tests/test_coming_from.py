@@ -20,6 +20,8 @@ from plainfilm.training.recipe import load_recipe, shipped_recipes
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("*.md"))
 PROGRAMS = ("torchrun", "pip", "python")
+RECIPES = {"refers": "refers"}
+"""The recipe that a page changes, where it is not CXR-CLIP's."""
 SETTING = re.compile(r"(data|training|preprocessing|model|parts|tokenizers|validation)\.\w+=")
 
 
@@ -59,7 +61,8 @@ def keys() -> set[str]:
         named |= {f"{place}.{field}" for name in plugins.names(kind) for field in fields(kind, name)}
     named |= {f"parts.{part}.{key}" for part in ("image", "text") for key in ("freeze", "learning_rate")}
     named |= {f"tokenizers.text.{key}" for key in ("name", "vocabulary", "max_tokens")}
-    return named | below(load_recipe("cxr-clip-resnet50").as_dict(), "")
+    recipes = ("cxr-clip-resnet50", *RECIPES.values())
+    return named.union(*(below(load_recipe(name).as_dict(), "") for name in recipes))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -76,7 +79,7 @@ def test_verbs_and_recipes_that_are_named_exist(page: Path) -> None:
     commands = [span[1:3] for span in ours(page) if span[0] == "plainfilm"]
     assert {verb for verb, *_ in commands} <= set(verbs())
     recipes = {rest[0] for verb, *rest in commands if verb in ("train", "finetune") and rest}
-    recipes |= {span[0] for span in ours(page) if re.fullmatch(r"(cxr-clip|finetune)-[\w-]+", span[0])}
+    recipes |= {span[0] for span in ours(page) if re.fullmatch(r"(cxr-clip|finetune|refers)-[\w-]+", span[0])}
     assert recipes <= set(shipped_recipes())
 
 
@@ -86,4 +89,4 @@ def test_values_that_recipes_are_given_are_accepted(page: Path) -> None:
         if word.startswith("data.prompts="):
             continue  # a file of the reader's
         beside = {"data.paraphrase_by": ["data.paraphrase=0.5"]}.get(word.split("=")[0], [])
-        load_recipe("cxr-clip-resnet50", [*beside, word])
+        load_recipe(RECIPES.get(page.stem, "cxr-clip-resnet50"), [*beside, word])

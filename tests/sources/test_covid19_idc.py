@@ -70,7 +70,7 @@ def test_views_and_licences(raw: Path) -> None:
 
 def test_a_finding_is_all_it_is_a_kind_of(raw: Path) -> None:
     studies, _ = read(raw)
-    named = {key: [label.observation for label in study.images[0].labels] for key, study in studies.items()}
+    named = {key: observations(study, State.POSITIVE) for key, study in studies.items()}
     assert named == {
         "2-day0": ["Pneumonia", "Viral", "COVID-19"],
         "2-day3": ["Pneumonia", "Viral", "COVID-19"],
@@ -78,6 +78,28 @@ def test_a_finding_is_all_it_is_a_kind_of(raw: Path) -> None:
         "3-c.png": ["No Finding"],
         "4-d.jpg": ["COVID-19", "ARDS"],
     }
+
+
+def test_what_a_finding_excludes_is_negative(tmp_path: Path) -> None:
+    findings = ("Pneumonia/Bacterial/Klebsiella", "Pneumonia/Viral/SARS", "COVID-19, Bacterial", "todo")
+    findings = (*findings, "Pneumonia", "Pneumonia/Viral/COVID-19")
+    rows = [
+        f'{number},,,,"{finding}",PA,X-ray,images,{number}.jpg,,,,' for number, finding in enumerate(findings)
+    ]
+    (tmp_path / "metadata.csv").write_text("\n".join([HEADER.strip(), *rows, ""]))
+    studies, _ = read(tmp_path, tables_only=True)
+    assert [observations(studies[f"{number}-{number}.jpg"], State.NEGATIVE) for number in range(6)] == [
+        ["COVID-19", "Viral"],
+        ["COVID-19", "Bacterial"],
+        ["Viral"],
+        [],
+        ["COVID-19"],
+        ["Bacterial"],
+    ]
+
+
+def observations(study: Study, state: State) -> list[str]:
+    return [label.observation for label in study.images[0].labels if label.state is state]
 
 
 def test_notes_are_text_under_no_header_once_for_a_study(raw: Path) -> None:
@@ -115,7 +137,7 @@ def test_lists_choose_the_films_and_have_labels_of_their_own(raw: Path, tmp_path
     studies, told = read(raw, splits=lists)
     assert {key: study.split for key, study in studies.items()} == {"2-day0": "train", "3-c.png": "test"}
     labels = {label.origin: label for label in studies["3-c.png"].images[0].labels}
-    assert labels["covid19_idc/finding"].observation == "No Finding"
+    assert observations(studies["3-c.png"], State.NEGATIVE) == ["COVID-19"]
     assert labels["covid19_idc/refers"].state is State.POSITIVE
     assert told["ct.png"].endswith("(modality 'CT', view 'Axial'); train.txt line 2 lists it")
     assert told["elsewhere.jpg"] == "train.txt line 3 lists it, but it is not in metadata.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,3 +63,17 @@ def test_objectives_that_add_up_are_tried_together(tiny: Tiny) -> None:
     dry_run(tiny(both, "validation.metric=self_distillation/distillation"))
     with pytest.raises(ConfigError, match="unknown validation.metric 'distillation': did you mean"):
         dry_run(tiny(both, "validation.metric=distillation"))
+
+
+def test_the_published_recipe_of_refers_can_be_tried_without_its_weights() -> None:
+    vit = {"embed_dim": 32, "depth": 1, "num_heads": 2, "pos_drop_rate": 0.1, "proj_drop_rate": 0.1}
+    bert = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    small = {"settings": bert | {"intermediate_size": 64}, "use": "transformers", "pretrained": False}
+    changes = {
+        "model.image.settings": vit,
+        "model.image.pretrained": False,
+        "model.text": small | {"pooling": "pooler"},
+        "model.projection.dimension": 32,
+        "model.report.width": 64,
+    }
+    dry_run(load_recipe("refers", [f"{key}={json.dumps(value)}" for key, value in changes.items()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -85,3 +86,18 @@ def test_warm_up_is_linear_and_never_zero() -> None:
 
 def test_constant_schedule() -> None:
     assert {rate_factor(step, 10, 0, "constant") for step in range(10)} == {1.0}
+
+
+def test_the_schedule_is_the_squared_cosine_of_virtex() -> None:
+    total, warmup = 50, 10
+    for step in range(warmup, total):
+        published = math.cos((step - warmup) / (total - warmup) * math.pi / 2) ** 2
+        assert rate_factor(step, total, warmup, "cosine") == pytest.approx(published, abs=1e-12)
+
+
+def test_lookahead_keeps_the_groups_and_their_rates(tiny: Tiny, model: DualEncoder) -> None:
+    plain, slow = (
+        build_optimizer(tiny(*more), model, Objective()) for more in ((), ("training.lookahead={}",))
+    )
+    assert [g["name"] for g in slow.param_groups] == [g["name"] for g in plain.param_groups]
+    assert set_rates(slow, 0.5) == set_rates(plain, 0.5)

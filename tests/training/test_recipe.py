@@ -10,6 +10,7 @@ import yaml
 
 from plainfilm.config import read_yaml
 from plainfilm.errors import ConfigError
+from plainfilm.sources.refers import COLUMNS
 from plainfilm.training.recipe import SHIPPED, Recipe, load_recipe, save_recipe, shipped_recipes
 
 Tiny = Callable[..., Recipe]
@@ -18,7 +19,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_load(name: str, tiny_classifier: Path) -> None:
-    assert load_recipe(name, init=tiny_classifier if name.startswith("finetune") else None).seed == 0
+    needs_model = "image" not in read_yaml(SHIPPED / f"{name}.yaml")["model"]
+    assert load_recipe(name, init=tiny_classifier if needs_model else None).seed == 0
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
@@ -86,6 +88,39 @@ def test_published_settings_of_cxr_clip(name: str) -> None:
     dimension, longest = recipe.model["projection"]["dimension"], recipe.longest_text("text")
     assert (dimension, longest, recipe.model["text"]["pooling"]) == (512, 256, "end")
     assert f"{name}-tiny" in shipped_recipes()
+
+
+def test_published_settings_of_refers() -> None:
+    recipe = load_recipe("refers")
+    training = recipe.training
+    assert (training.optimizer, training.momentum, training.learning_rate) == ("sgd", 0.9, 3e-3)
+    assert (training.lookahead.steps, training.lookahead.alpha) == (5, 0.5)
+    assert (training.max_steps, training.warmup_steps, training.max_grad_norm) == (400_000, 10_000, 10)
+    assert {part.learning_rate for part in recipe.parts.values()} == {3e-4}
+    report, decoding = recipe.model["report"], recipe.model["decoding"]
+    assert [report[key] for key in ("width", "depth", "heads", "feed_forward", "norm", "max_tokens")] == [
+        *(1024, 1, 16, 4096, "after", 100)
+    ]
+    assert (decoding["beams"], decoding["repeat_token"], recipe.model["temperature"]) == (5, False, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "warmup", "rate", "columns"),
+    [
+        ("refers-covid19", 500, 50, 3e-2, ("COVID-19",)),
+        ("refers-shenzhen", 100, 5, 3e-2, ("Tuberculosis",)),
+        ("refers-nih14", 60_000, 1000, 1e-2, COLUMNS["nih14"]),
+        ("refers-vinbigdata", 100, 10, 3e-2, COLUMNS["vinbigdata"]),
+    ],
+)
+def test_published_settings_of_the_four_sets_of_refers(
+    name: str, steps: int, warmup: int, rate: float, columns: tuple[str, ...], tiny_classifier: Path
+) -> None:
+    recipe = load_recipe(name, init=tiny_classifier)
+    training = recipe.training
+    assert (training.max_steps, training.warmup_steps, training.learning_rate) == (steps, warmup, rate)
+    assert (training.batch_size, training.max_grad_norm, training.weight_decay) == (128, 1.0, 0.0)
+    assert recipe.data.observations == columns
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

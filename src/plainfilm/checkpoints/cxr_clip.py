@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import Field
 
 from plainfilm.checkpoints.base import CheckpointConfig, Imported
 from plainfilm.checkpoints.reading import bert, swin
+from plainfilm.checkpoints.reading.building import Filling
 from plainfilm.checkpoints.reading.cxr_clip_file import (
     CxrClipFile,
     Stated,
@@ -34,13 +34,13 @@ from plainfilm.checkpoints.reading.cxr_clip_file import (
     learned_scale,
     open_checkpoint,
 )
-from plainfilm.checkpoints.reading.tensors import fill, shape_of
+from plainfilm.checkpoints.reading.tensors import shape_of
 from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from plainfilm.model_folder import ModelConfig, TrainedOn, TrainingCollection
 from plainfilm.models import classifier, dual_encoder
-from plainfilm.models.base import Facts, KindConfig, Model, TokenizerFacts, build_model
+from plainfilm.models.base import Facts, KindConfig, Model, TokenizerFacts
 from plainfilm.nn.projection import ProjectionConfig, ProjectionKind
 
 OBSERVATIONS = {
@@ -210,28 +210,25 @@ def _refuse_option(checkpoint: CxrClipFile[Stated], key: str, value: object, rea
 
 
 def _check(architecture: KindConfig, facts: Facts, checkpoint: CxrClipFile[Stated]) -> None:
-    # First without memory for weights, so that a lie about shapes costs none.
-    with torch.device("meta"):
-        _fill(build_model(architecture, facts), checkpoint)
+    _filling(architecture, checkpoint).check(architecture, facts)
 
 
 def _build(
     architecture: KindConfig, facts: Facts, checkpoint: CxrClipFile[Stated]
 ) -> tuple[Model, tuple[str, ...]]:
-    with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-        model = build_model(architecture, facts)
-    return model.eval(), (*_fill(model, checkpoint), *checkpoint.left_out)
+    model, unused = _filling(architecture, checkpoint).build(architecture, facts)
+    return model, (*unused, *checkpoint.left_out)
 
 
-def _fill(model: Model, checkpoint: CxrClipFile[Stated]) -> tuple[str, ...]:
-    learned = getattr(model.config, "learn_temperature", False)
+def _filling(architecture: KindConfig, checkpoint: CxrClipFile[Stated]) -> Filling:
+    learned = getattr(architecture, "learn_temperature", False)
 
     def names(name: str) -> tuple[str, ...]:
         if name == "log_scale":
             return ("logit_scale",) if learned else ()
         return _published_names(name, checkpoint.is_resnet)
 
-    return fill(model, checkpoint.tensors, names, _UNUSED, str(checkpoint.path))
+    return Filling(checkpoint.tensors, names, _UNUSED, str(checkpoint.path))
 
 
 def _published_names(name: str, is_resnet: bool) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ def command(
         str | None,
         typer.Option(
             metavar="FOLDER|NAME",
-            help="Its tokenizer; by default that of the text encoder it names, downloaded if necessary.",
+            help="Tokenizer of its text encoder; by default the published one, downloaded if necessary. "
+            "Of refers also the .model file that reports are written with.",
         ),
     ] = None,
 ) -> None:

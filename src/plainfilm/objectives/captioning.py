@@ -7,6 +7,7 @@ of layers for texts from their end (`bidirectional`) adds the same for the rever
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +32,11 @@ class Config(Settings):
 class Captioning(PerItem):
     """Teacher forcing with the report of each item."""
 
-    def __init__(self, config: Config, directions: Mapping[str, bool]) -> None:
+    def __init__(self, config: Config, directions: Mapping[str, bool], pad: int) -> None:
         super().__init__()
         self.config = config
         self._backward = directions
+        self._pad = pad
 
     def weights(self) -> Mapping[str, float]:
         """Each of two directions counts fully."""
@@ -43,7 +45,7 @@ class Captioning(PerItem):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The number of tokens to be written, in each direction."""
         report = batch.targets["report"]
-        return {name: _wanted(report, backward).sum() for name, backward in self._backward.items()}
+        return {name: self._asked(report, backward)[1].sum() for name, backward in self._backward.items()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The summed cross entropy of these tokens."""
@@ -51,8 +53,7 @@ class Captioning(PerItem):
 
     def _sum(self, encoded: Encoded, backward: bool) -> Tensor:
         report: ReportTarget = encoded.batch.targets["report"]
-        ids = reversed_texts(report) if backward else report.token_ids
-        wanted = _wanted(report, backward)
+        ids, wanted = self._asked(report, backward)
         logits = encoded.model("report_logits", encoded.studies(), ids[:, :-1], wanted, backward)
         return nn.functional.cross_entropy(
             logits.float(),
@@ -60,6 +61,12 @@ class Captioning(PerItem):
             reduction="sum",
             label_smoothing=self.config.label_smoothing,
         )
+
+    def _asked(self, report: ReportTarget, backward: bool) -> tuple[Tensor, Tensor]:
+        """The token ids (B, L), and where (B, L - 1) the next is to be written: no unknown word in a
+        vocabulary in which padding stands for it too, as in the published ones."""
+        ids = reversed_texts(report) if backward else report.token_ids
+        return ids, _wanted(report, backward) & (ids[:, 1:] != self._pad)
 
 
 def _wanted(report: ReportTarget, backward: bool) -> Tensor:
@@ -91,7 +98,8 @@ def build(config: Config, model: nn.Module) -> Captioning:
         raise UsageError(
             "captioning: the model has no decoder of reports: use model study_encoder with model.report set"
         )
+    writer: Any = model
     directions = {"tokens": False}
-    if model.config.report.bidirectional:  # type: ignore[union-attr]
+    if writer.config.report.bidirectional:
         directions["reversed_tokens"] = True
-    return Captioning(config, directions)
+    return Captioning(config, directions, writer.facts.tokenizers[writer.writes_with].pad)

@@ -29,6 +29,8 @@ _OLDER_HEADERS = {"notes": "clinical_notes"}
 _REQUIRED = ("patientid", "finding", "filename")
 _CT_VIEWS = ("axial", "coronal", "sagittal", "ct")
 _UNKNOWN = ("", "todo", "unknown")
+_KINDS = ("Bacterial", "Viral")
+_ASKED_OF_ALL = "COVID-19"
 _FILMS = (".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -177,11 +179,17 @@ def _image(film: _Film, image_id: str) -> Image:
 
 
 def _labels(finding: str) -> Iterator[Label]:
-    """The finding and all it is a kind of: `Pneumonia/Viral/COVID-19` is three; several stand with commas."""
+    """The finding and all it is a kind of: `Pneumonia/Viral/COVID-19` is three; several stand with commas.
+
+    What the finding excludes is negative: COVID-19 where it is another, and of bacterial and viral pneumonia
+    the one that it is not. Nothing else is said to be absent.
+    """
     parts = [part.strip() for entry in finding.split(",") for part in entry.split("/")]
-    for name in dict.fromkeys(parts):
-        if name.lower() not in _UNKNOWN:
-            yield Label(name, State.POSITIVE, "covid19_idc/finding")
+    named = dict.fromkeys(part for part in parts if part.lower() not in _UNKNOWN)
+    excluded = [_ASKED_OF_ALL, *(_KINDS if any(kind in named for kind in _KINDS) else ())] if named else []
+    states = dict.fromkeys(named, State.POSITIVE)
+    states |= dict.fromkeys((name for name in excluded if name not in named), State.NEGATIVE)
+    yield from (Label(name, state, "covid19_idc/finding") for name, state in states.items())
 
 
 def _left_over(

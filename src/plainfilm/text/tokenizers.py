@@ -21,6 +21,7 @@ from plainfilm.io.files import replacing
 from plainfilm.io.hub import before_download, not_here, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.io.tables import read_json, write_json
+from plainfilm.text.sentencepiece import SUFFIX, read_sentencepiece
 
 TOKENIZER_FILE = "tokenizer.json"
 SETTINGS_FILE = "tokenizer_config.json"
@@ -129,7 +130,8 @@ class Tokenizer:
 
     @staticmethod
     def from_pretrained(name: str | Path, max_tokens: int = 128, *, offline: bool = False) -> Tokenizer:
-        """The tokenizer of a pretrained model: a folder, `package:NAME/folder`, or a hub name.
+        """The tokenizer of a pretrained model: a folder, `package:NAME/folder`, a hub name, or the `.model`
+        file of a SentencePiece vocabulary.
 
         A hub name that is not in the local cache is downloaded, unless `offline`.
 
@@ -138,7 +140,9 @@ class Tokenizer:
                 download that cannot happen.
         """
         folder = local_path(str(name))
-        if folder is not None and (folder / TOKENIZER_FILE).is_file():
+        if folder is not None and folder.suffix == SUFFIX and folder.is_file():
+            backend, pad_token = read_sentencepiece(folder)
+        elif folder is not None and (folder / TOKENIZER_FILE).is_file():
             backend = _read_backend(folder / TOKENIZER_FILE)
             pad_token = _pad_token(folder, backend)
         else:

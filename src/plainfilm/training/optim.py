@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from plainfilm.models.base import REST, Model
+from plainfilm.training.lookahead import Lookahead
 from plainfilm.training.recipe import Recipe, TrainingConfig
 
 
@@ -19,7 +20,7 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
 
     Groups are named after the model's parts; "rest" holds parameters outside all parts and those of the
     objective. Each group stores its peak rate as `peak`. Weight decay applies to weights of two or more axes
-    only, not to biases, normalisation layers and the temperature.
+    only, not to biases, normalisation layers and the temperature. `training.lookahead` adds slow weights.
     """
     config = recipe.training
     groups = []
@@ -28,9 +29,10 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
     for name, parameters in trained.items():
         own = recipe.parts[name].learning_rate if name in recipe.parts else None
         groups += _groups(name, parameters, own or config.learning_rate, config)
+    fast: Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+        fast = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+    return fast if config.lookahead is None else Lookahead(fast, config.lookahead)
 
 
 def _groups(
@@ -52,7 +54,8 @@ def rate_factor(step: int, total: int, warmup: int, schedule: str) -> float:
     """The factor of the peak rate at optimizer step `step` (from 0) of `total`.
 
     Linear from 1/`warmup` up to 1 over the first `warmup` steps, then down to nearly 0 at the last step
-    along a half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), or constant.
+    along a half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983; the same as the square of a quarter
+    cosine, as VirTex and REFERS write it), or constant.
 
     >>> [round(rate_factor(step, 6, 2, "cosine"), 3) for step in range(6)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]

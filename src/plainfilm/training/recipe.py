@@ -1,8 +1,7 @@
 """Recipes: YAML files that fully describe a training run.
 
-A recipe is a shipped name (`txtrayalign`) or a path. Loading checks the whole recipe, with settings of an
-encoder or an objective checked by that file's own `Config`, so that a typing error shows in seconds and not
-hours later, when the key is first read.
+A recipe is a shipped name (`txtrayalign`) or a path. Loading checks all of it, an encoder's or objective's
+settings by its own `Config`, so that a typing error shows in seconds and not hours later.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
+from plainfilm.training.lookahead import LookaheadConfig
 from plainfilm.training.pretrained import with_pretrained
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -51,9 +51,8 @@ class PartConfig(Settings):
     """The settings of one part of the model.
 
     from: the folder of a model whose part of the same name provides settings and weights, with the tokenizer
-    or the preprocessing that belongs to it. fingerprint: of that model; filled in automatically. freeze: true
-    for the whole part, or a number N for its embeddings and first N blocks. learning_rate: peak rate, if it
-    differs from that of training.
+    or the preprocessing that belongs to it. fingerprint: of that model, filled in. freeze: true for the whole
+    part, or a number N for its embeddings and first N blocks. learning_rate: its own peak rate.
     """
 
     source: str | None = Field(default=None, alias="from")
@@ -69,10 +68,10 @@ class TrainingConfig(Settings):
     if `epochs` is `None`, it is the number of optimizer steps for any fraction of the data. batch_size: items
     over all processes. sub_batch_size: items that pass through the encoders at once (`None`: all; the
     gradients are the same). accumulate: batches per optimizer step. learning_rate: peak rate of all parts
-    without one of their own. warmup_steps: optimizer steps, instead of `warmup_epochs`. max_grad_norm:
-    gradients with a larger norm are scaled down to it. batch_norm: the source of the statistics of batch
-    normalisation layers: the whole batch (which must then pass at once and in one process), the stored
-    statistics ("frozen"), or each slice by itself ("slices": not the gradients of the whole batch).
+    without one of their own. warmup_steps: optimizer steps, instead of `warmup_epochs`. lookahead: see
+    `training.lookahead`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: the
+    source of the statistics of batch normalisation layers: the whole batch (which must then pass at once, in
+    one process), the stored ones ("frozen"), or each slice ("slices": not the gradients of the whole batch).
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
@@ -98,6 +97,7 @@ class TrainingConfig(Settings):
     optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: float = Field(default=1e-6, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    lookahead: LookaheadConfig | None = None
     max_grad_norm: float | None = Field(default=None, gt=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"

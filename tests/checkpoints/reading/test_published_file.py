@@ -129,3 +129,9 @@ def test_settings_are_found_under_the_names_of_trainers() -> None:
     assert settings_of({"hyper_parameters": {"config": stated}}) == stated
     assert settings_of({"args": argparse.Namespace(model=1)}) == argparse.Namespace(model=1)
     assert settings_of({"epoch": 1}) is None
+
+
+def test_tensors_alone_are_a_model() -> None:
+    assert list(model_tensors(MODEL, ROOTS, "model", "here").tensors) == list(MODEL)
+    with pytest.raises(ModelError, match="has no 'model'"):
+        model_tensors({**MODEL, "epoch": 3}, ROOTS, "model", "here")

@@ -219,3 +219,19 @@ def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
 def test_a_kind_of_model_the_library_does_not_know_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"text\.settings: .*bretzel"):
         Config(pretrained=False, settings={"model_type": "bretzel"}).check()
+
+
+def test_the_models_own_pooler_is_kept_where_it_is_asked_for(folder: Path) -> None:
+    encoder = build(Config(name=str(folder), pooling="pooler"), 20).eval()
+    own = AutoModel.from_pretrained(folder).eval()
+    expected = own(input_ids=IDS, attention_mask=MASK.long()).pooler_output
+    torch.testing.assert_close(encoder(IDS, MASK).pooled, expected)
+    again = build(Config(**encoder.rebuilt_from()), 20).eval()
+    again.load_state_dict(encoder.state_dict(), strict=True)
+    torch.testing.assert_close(again(IDS, MASK).pooled, expected)
+
+
+def test_a_model_without_a_pooler_is_refused_one() -> None:
+    settings = {"model_type": "distilbert", "dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}
+    with pytest.raises(ConfigError, match="text model 'distilbert': has no pooler; set pooling to start"):
+        build(Config(settings=settings, pretrained=False, pooling="pooler"), 20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from torch import Tensor
 
+from plainfilm.checkpoints.reading.building import digest_of
 from plainfilm.checkpoints.reading.published_file import Weights, model_tensors, settings_of
 from plainfilm.checkpoints.reading.tensors import shape_of
 from plainfilm.config import Settings
@@ -152,12 +152,10 @@ class CxrClipFile(Generic[StatedTypeOut]):
 
     def facts(self) -> dict[str, Any]:
         """What a model folder should say of where it comes from."""
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {
             "family": "cxr-clip",
             "file": self.path.name,
-            "sha256": digest,
+            "sha256": digest_of(self.path),
             "epoch": self.epoch,
             "train_loss": self.train_loss,
             "data": list(self.stated.trained_on),

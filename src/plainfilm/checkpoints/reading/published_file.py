@@ -48,7 +48,8 @@ class ModelTensors:
 def model_tensors(
     loaded: Mapping[str, object], roots: Sequence[str], weights: Weights, where: str
 ) -> ModelTensors:
-    """The tensors of a model whose parts are called `roots`, from the dictionary of a trainer.
+    """The tensors of a model whose parts are called `roots`, from the dictionary of a trainer, or from one
+    that holds nothing but tensors by name.
 
     A file that holds nothing but an average gives that.
 
@@ -57,7 +58,7 @@ def model_tensors(
     """
     groups = {kind: _group(loaded, keys) for kind, keys in _TENSORS.items()}
     kind: Weights = weights if groups[weights] else _other(weights)
-    group = groups[kind]
+    group = groups[kind] or _bare(loaded)
     if group is None:
         raise ModelError(f"{where}: {_without_tensors(loaded)}")
     found = _one_copy(named_tensors(group[1], where), roots, weights, where)
@@ -106,6 +107,12 @@ def _group(loaded: Mapping[str, object], keys: Sequence[str]) -> tuple[str, dict
             inner = (value[name] for names in _TENSORS.values() for name in names if name in value)
             value = next(inner, None)
     return None
+
+
+def _bare(loaded: Mapping[str, object]) -> tuple[str, dict[str, object]] | None:
+    """The dictionary itself, where all it holds are tensors."""
+    is_bare = bool(loaded) and all(isinstance(value, Tensor) for value in loaded.values())
+    return ("", dict(loaded)) if is_bare else None
 
 
 def _one_copy(tensors: dict[str, Tensor], roots: Sequence[str], weights: Weights, where: str) -> ModelTensors:

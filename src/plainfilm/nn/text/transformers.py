@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -24,7 +24,8 @@ class Config(EncoderConfig):
     With `pretrained: false` only the architecture is used, with the tokenizer's vocabulary. `settings` gives
     the architecture directly (the library's own keys, including `model_type`) and needs no file. `dropout`
     replaces the model's hidden dropout. Dropout inside attention is always 0: it is drawn inside fused
-    kernels, where it cannot be repeated by row.
+    kernels, where it cannot be repeated by row. `pooling` "pooler" is the model's own layer over its first
+    token (BERT's, trained on pairs of sentences); with any other the model has no such layer.
     """
 
     use: str = "transformers"
@@ -33,7 +34,7 @@ class Config(EncoderConfig):
     offline: bool = False
     settings: dict[str, Any] | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
-    pooling: TextPooling = "mean"
+    pooling: TextPooling | Literal["pooler"] = "mean"
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -67,7 +68,7 @@ TINY = Config(
 
 
 class TransformersEncoder(TextEncoder):
-    """A transformers encoder with Plainfilm's pooling instead of its pooler."""
+    """A transformers encoder with Plainfilm's pooling, or with its own pooler."""
 
     config: Config
 
@@ -77,7 +78,7 @@ class TransformersEncoder(TextEncoder):
         self.encoder = encoder
         self.features = int(encoder.config.hidden_size)
         self.max_tokens = _longest(encoder)
-        self.pool = POOLING[config.pooling]
+        self.pool = None if config.pooling == "pooler" else POOLING[config.pooling]
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
         """Features of `token_ids` (N, L); raises `ModelError` if L exceeds `max_tokens`."""
@@ -88,7 +89,8 @@ class TransformersEncoder(TextEncoder):
             )
         output = self.encoder(input_ids=token_ids, attention_mask=token_mask.long())
         tokens = output.last_hidden_state
-        return TextFeatures(self.pool(tokens, token_mask), tokens)
+        pooled = output.pooler_output if self.pool is None else self.pool(tokens, token_mask)
+        return TextFeatures(pooled, tokens)
 
     def layers(self) -> Sequence[nn.Module]:
         """The embeddings, then each block.
@@ -134,7 +136,10 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
             f"text model '{described.model_type}': is not a text encoder alone; use its text tower "
             f"(for clip: clip_text_model)"
         )
-    if getattr(encoder, "pooler", None) is not None:
+    pooler = getattr(encoder, "pooler", None)
+    if config.pooling == "pooler" and pooler is None:
+        raise ConfigError(f"text model '{described.model_type}': has no pooler; set pooling to start")
+    if config.pooling != "pooler" and pooler is not None:
         encoder.pooler = None  # unused here, and would be stored in every file
     return TransformersEncoder(config, encoder)
 
@@ -159,17 +164,22 @@ def _with_weights(config: Config, described: Any) -> Any:
     options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
     options["ignore_mismatched_sizes"] = True
     encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)
-    wrong = sorted(entry for entry in loaded["mismatched_keys"] if "pooler" not in entry[0])
+    unused = () if config.pooling == "pooler" else ("pooler",)
+    wrong = sorted(entry for entry in loaded["mismatched_keys"] if not _names_any(unused, entry[0]))
     if wrong:
         key, found, needed = wrong[0]
         raise ModelError(
             f"{config.name}: tensor '{key}' is {tuple(found)}, its config.json says {tuple(needed)} "
             f"({len(wrong)} in all): they do not belong together"
         )
-    missing = [key for key in loaded["missing_keys"] if "pooler" not in key]
+    missing = [key for key in loaded["missing_keys"] if not _names_any(unused, key)]
     if missing:
         raise ModelError(f"{config.name}: tensor '{missing[0]}' is missing ({len(missing)} in all)")
     return encoder
+
+
+def _names_any(words: Sequence[str], key: str) -> bool:
+    return any(word in key for word in words)
 
 
 def _without_weights(described: Any) -> Any:

@@ -52,6 +52,15 @@ _PNEUMONIAS = (
     "Pneumonia/Bacterial/Klebsiella",
     "Pneumonia",
 )
+_EXCLUDED = {
+    "Pneumonia/Viral/COVID-19": ("Bacterial",),
+    "Pneumonia/Viral/SARS": ("COVID-19", "Bacterial"),
+    "Pneumonia/Bacterial/Klebsiella": ("COVID-19", "Viral"),
+    "Pneumonia": ("COVID-19",),
+    "Tuberculosis": ("COVID-19",),
+    "No Finding": ("COVID-19",),
+}
+"""What each finding rules out."""
 _ONE_IN = 4
 """One in this many studies has a slice of CT beside its films."""
 
@@ -138,10 +147,14 @@ def _licence(name: str) -> str | None:
 
 
 def expected(root: Path, patients: Sequence[PatientTruth], seed: int) -> Iterator[Study | Rejection]:
-    """The studies with all findings of a path; CT is rejected."""
+    """The studies with all findings of a path and what it rules out; CT is rejected."""
     for patient, study in studies_of(patients):
         names = [] if _finding(study) in ("todo", "Unknown") else _finding(study).split("/")
-        labels = tuple(Label(name, State.POSITIVE, "covid19_idc/finding") for name in names)
+        excluded = _EXCLUDED.get(_finding(study), ())
+        labels = tuple(
+            Label(name, State.POSITIVE if name in names else State.NEGATIVE, "covid19_idc/finding")
+            for name in (*names, *excluded)
+        )
         images = [(root / "images" / _name(film), film) for film in study.films]
         yield Study(
             study_id=f"{patient.patient_id}-day{study.days}",
