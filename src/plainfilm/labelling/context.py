@@ -116,7 +116,7 @@ class Context:
         ends = self._ends(text, mentions, cues, stops)
         decisions = [_decide(mention, cues, ends) for mention in mentions]
         for cue in cues:
-            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.forward):
+            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.stops):
                 _mark_alternatives(text, cue, mentions, decisions)
         return decisions
 
