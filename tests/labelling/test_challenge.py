@@ -16,6 +16,7 @@ CHALLENGE = {
 }
 ALLOWING = {
     "fresh_five_hospitals": (300, 0.97),
+    "fresh_five_hospitals_second": (150, 0.97),
     "challenge_scopes": (275, 0.97),
     "challenge_kinds": (90, 0.97),
     "challenge_chinese": (200, 0.95),
