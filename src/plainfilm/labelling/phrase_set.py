@@ -67,22 +67,19 @@ class PhraseSet(Generic[Key]):
         """The matches in `text` of the phrases whose bits are set in `selected`."""
         found: list[Match[Key]] = []
         for key, phrase, search in self._chosen(selected) if selected else ():
-            hit = search(text)
-            while hit:
+            place = 0
+            while hit := search(text, place):
                 start, end = hit.span()
                 if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
                     place = start + 1
-                else:
-                    place = end if end > start else start + 1
-                    while (
-                        start < end and text[start].isspace()
-                    ):  # optional words at an edge may leave a space
-                        start += 1
-                    while start < end and text[end - 1].isspace():
-                        end -= 1
-                    if start < end:
-                        found.append(Match(key, phrase, start, end))
-                hit = search(text, place)
+                    continue
+                place = end if end > start else start + 1
+                while start < end and text[start].isspace():  # optional words at an edge may leave a space
+                    start += 1
+                while start < end and text[end - 1].isspace():
+                    end -= 1
+                if start < end:
+                    found.append(Match(key, phrase, start, end))
         return found
 
     def _choose(self, selected: int) -> list[tuple[Key, str, Callable[..., re.Match[str] | None]]]:
