@@ -30,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from plainfilm.labelling import Labeller
+from plainfilm.labelling.local_model import LocalModel, load_labeller
 from plainfilm.labelling.reports import read_report
 from plainfilm.labelling.table import read_sections
 from plainfilm.text.sentences import sentence_spans
@@ -141,10 +142,13 @@ def main() -> None:
     parser.add_argument("--observation", action="append", default=[], metavar="NAME=COLUMN")
     parser.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE")
     parser.add_argument("--absent", action="append", default=[], help="a cell that says not mentioned")
+    parser.add_argument("--model-address", help="score a model of your network instead of the rules")
+    parser.add_argument("--model", default="", help="its name there")
     arguments = parser.parse_args()
     if not arguments.text_column and not arguments.reports:
         parser.error("give the texts: --text-column HEADER or --reports FOLDER")
-    labeller = Labeller.load(arguments.vocabulary)
+    asked = LocalModel(arguments.model_address, arguments.model) if arguments.model_address else None
+    labeller = load_labeller(arguments.vocabulary, model=asked)
     rows = list(read_rows(arguments, labeller.observations))
     if not rows:
         raise SystemExit(f"{arguments.labels}: no row has a text; are the reports those of these labels?")

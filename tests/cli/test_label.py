@@ -23,3 +23,20 @@ def test_labels_are_written(collection: str, capsys: pytest.CaptureFixture[str])
 def test_unknown_vocabulary(collection: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["label", collection, "--vocabulary", "chexprt"]) == 2
     assert "chexpert" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "toy"], "belong together"),
+        (["--model", "toy", "--model-address", "http://8.8.8.8/v1"], "outside this network"),
+        (["--model", "toy", "--model-address", "http://127.0.0.1:9/v1"], "is the model running"),
+    ],
+)
+def test_a_model_that_cannot_be_asked(
+    collection: str, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Collection.open(collection).meta["fingerprint"]
+    assert run(["label", collection, "--workers", "1", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert Collection.open(collection).meta["fingerprint"] == before

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from plainfilm.cli.main import run
+from plainfilm.collection import prepare
+from plainfilm.collection.label import label_collection
 from plainfilm.prompts import load_pack
 
 
@@ -28,6 +30,19 @@ def test_problems_are_printed_and_told_by_the_exit_status(
 def test_a_pack_is_compared_with_a_collection(small_world, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prompts", "lint", "siim", "--collection", str(small_world.path)]) == 1
     assert "has no observation 'Pleural Effusion'" in capsys.readouterr().out
+
+
+def test_a_pack_need_not_have_what_the_labeller_found_beside_published_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "films.csv").write_text("report,Pneumothorax\nLarge effusion.,1\n")
+    columns = {"text": "report", "labels": "Pneumothorax"}
+    collection = prepare(
+        "table", tmp_path / "films.csv", tmp_path / "c", options={"columns": columns}, workers=1
+    )
+    label_collection(collection, workers=1)
+    assert run(["prompts", "lint", "siim", "--collection", str(collection.path)]) == 0
+    assert "no problems" in capsys.readouterr().out
 
 
 def test_a_pack_is_compared_with_a_vocabulary(capsys: pytest.CaptureFixture[str]) -> None:

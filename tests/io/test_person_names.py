@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from plainfilm.io.deidentify import Identifiers, scrub
-from plainfilm.io.person_names import fold
+from plainfilm.io.person_names import _DATA, fold
 
 JAPANESE = "YAMADA^TARO=山田^太郎=やまだ^たろう"
 KOREAN = "HONG^GILDONG=洪^吉洞=홍^길동"
@@ -47,6 +47,8 @@ def clean(text: str, *names: str) -> str:
         ("李^伟", ["李偉", "李伟", "李 伟"], "___"),
         ("髙橋^一郎", ["高橋一郎", "髙橋 一郎"], "___"),
         ("斎藤^花子", ["齋藤花子", "斉藤花子"], "___"),
+        ("斎藤^恵美", ["齊藤惠美", "齋藤恵美"], "___"),
+        ("歐陽^菲菲", ["欧阳菲菲女士", "歐陽女士"], "___女士"),
         ("สมชาย^ใจดี", ["สมชายใจดี", "สมชาย ใจดี", "สมชาย"], "___"),
         ("นายสมชาย^ใจดี", ["คุณสมชาย ใจดี", "คุณสมชายใจดี"], "คุณ___"),
         ("O'Brien^Mary", ["O’Brien", "OBrien", "O Brien", "O‐Brien", "O`Brien", "o'brien, MARY"], "___"),
@@ -116,3 +118,8 @@ def test_letters_keep_their_places() -> None:
     assert folded == "e fix strasse"
     assert [text[start:end] for start, end in places[:4]] == ["e\u0301", " ", "ﬁ", "ﬁ"]
     assert [text[start:end] for start, end in places[-3:]] == ["ß", "ß", "e"]
+
+
+def test_a_letter_has_one_form_that_is_compared() -> None:
+    letters = [letter for line in _DATA["forms"] for letter in line.split()]
+    assert len(set(letters)) == len(letters)

@@ -232,8 +232,9 @@ def test_sections_are_exact_apart_and_complete(report: str, rules: str) -> None:
     assert re.sub(r"(?i)findings|impression|comparison|history|final report|[\s\0]", "", rest) == ""
 
 
-def test_a_header_with_a_semicolon_for_its_colon() -> None:
-    text = "INDICATIONS;  Edema.\n\nFINDINGS:  No effusion.\nPORTABLE CHEST; CLEAR\n"
+@pytest.mark.parametrize("header", ["INDICATIONS", "IDICATION", "CLINCAL HISTORY"])
+def test_a_header_with_a_semicolon_for_its_colon(header: str) -> None:
+    text = f"{header};  Edema.\n\nFINDINGS:  No effusion.\nPORTABLE CHEST; CLEAR\n"
     assert [(part.name, part.text) for part in parse_sections(text, "mimic_cxr")] == [
         ("indication", "Edema."),
         ("findings", "No effusion.\nPORTABLE CHEST; CLEAR"),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from plainfilm.labelling.local_model import LocalModel
 
 
 class Codes(StrEnum):
@@ -45,6 +48,14 @@ def command(
         Path | None, typer.Option(help="Print a report, a text file, with its findings marked.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="With --explain: write a page instead.")] = None,
+    model_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask a language model of this network (OpenAI's chat completions) instead of the rules.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --model-address: the model's name there.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
 ) -> None:
     """Label reports: the studies and sentences of a collection (labels of other origins stay), the rows of a
@@ -53,27 +64,39 @@ def command(
 
     if (source is None) == (explain is None):
         raise UsageError("name a collection or a CSV file of reports, or use --explain REPORT.txt")
+    asked = _model(model_address, model)
     if explain is not None:
-        _explain(explain, vocabulary, html)
+        _explain(explain, vocabulary, asked, html)
     elif source is not None and source.is_dir():
         if text_column or out or evidence:
             raise UsageError(
                 f"{source}: is a collection; --text-column, --out and --evidence apply to a CSV file only"
             )
-        _collection(source, vocabulary, workers)
+        _collection(source, vocabulary, asked, workers)
     elif source is not None:
         if not text_column or out is None:
             raise UsageError(f"{source}: a CSV file needs --text-column HEADER and --out labels.csv")
-        _csv(source, out, text_column, vocabulary, codes.value, header_rules, evidence, workers)
+        _csv(source, out, text_column, vocabulary, asked, codes.value, header_rules, evidence, workers)
 
 
-def _collection(path: Path, vocabulary: str, workers: int | None) -> None:
+def _model(address: str | None, name: str | None) -> LocalModel | None:
+    from plainfilm.errors import UsageError
+    from plainfilm.labelling.local_model import LocalModel
+
+    if address is None and name is None:
+        return None
+    if address is None or name is None:
+        raise UsageError("--model-address URL and --model NAME belong together")
+    return LocalModel(address, name)
+
+
+def _collection(path: Path, vocabulary: str, model: LocalModel | None, workers: int | None) -> None:
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.label import label_collection
 
     opened = Collection.open(path)
-    written = label_collection(opened, vocabulary, workers, console_progress())
+    written = label_collection(opened, vocabulary, workers, console_progress(), model)
     sys.stdout.write(f"{path}: {written} labels written\n")
 
 
@@ -82,6 +105,7 @@ def _csv(
     out: Path,
     columns: list[str],
     vocabulary: str,
+    model: LocalModel | None,
     codes: str,
     header_rules: str,
     evidence: Path | None,
@@ -95,6 +119,7 @@ def _csv(
         out,
         columns,
         vocabulary=vocabulary,
+        model=model,
         codes="chexbert" if codes == "chexbert" else "chexpert",
         header_rules=header_rules,
         evidence=evidence,
@@ -105,16 +130,16 @@ def _csv(
     sys.stdout.write(f"{out}: {done.rows} reports ({counted or 'none'})\n")
 
 
-def _explain(path: Path, vocabulary: str, html: Path | None) -> None:
+def _explain(path: Path, vocabulary: str, model: LocalModel | None, html: Path | None) -> None:
     from plainfilm.errors import DataError
-    from plainfilm.labelling import Labeller
     from plainfilm.labelling.explain import explain_report, to_html, to_terminal
+    from plainfilm.labelling.local_model import load_labeller
 
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    explained = explain_report(text, Labeller.load(vocabulary))
+    explained = explain_report(text, load_labeller(vocabulary, model=model))
     if html is None:
         sys.stdout.write(to_terminal(explained, colours=sys.stdout.isatty()))
         return

@@ -89,9 +89,9 @@ def _lint(pack: str, labels: list[str] | None, as_json: bool) -> None:
 
 
 def _labels(folder: Path | None, vocabulary: str | None) -> list[str] | None:
-    """The observations of a vocabulary and the labelled observations of a collection."""
+    """The observations of a vocabulary and those that a collection is labelled with, as training reads it."""
     from plainfilm.collection import Collection
-    from plainfilm.collection.label_origins import origins
+    from plainfilm.collection.label_origins import origins, preferred_origins
     from plainfilm.collection.labels import LabelReader
     from plainfilm.labelling.vocabularies import load_vocabulary
 
@@ -100,7 +100,8 @@ def _labels(folder: Path | None, vocabulary: str | None) -> list[str] | None:
     names = set(load_vocabulary(vocabulary).observations) if vocabulary else set()
     if folder is not None:
         collection = Collection.open(folder)
-        names |= set(LabelReader(collection, origins(collection)).observations)
+        read = preferred_origins(collection, ()) or origins(collection)
+        names |= set(LabelReader(collection, read).observations)
     return sorted(names)
 
 

@@ -24,6 +24,7 @@ from plainfilm.io.processes import in_processes
 from plainfilm.io.tables import write_json
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
+from plainfilm.labelling.local_model import LocalModel, load_labeller
 from plainfilm.labelling.reports import read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Label, State
@@ -45,6 +46,7 @@ class _StudyText:
 @dataclass(frozen=True)
 class _Chunk:
     vocabulary: str
+    model: LocalModel | None
     studies: list[_StudyText]
 
 
@@ -53,14 +55,16 @@ def label_collection(
     vocabulary: str = "chexpert",
     workers: int | None = None,
     progress: Progress = SILENT,
+    model: LocalModel | None = None,
 ) -> int:
     """Write the labels of one vocabulary's labeller for every study and sentence; return their number.
 
+    With `model`, sentences are read by it and not by rules (see `labelling.local_model`).
     Earlier rows of the same origin are replaced, so that the call can be repeated. The collection's
     fingerprint changes with its labels.
     """
-    origin = Labeller.load(vocabulary).origin
-    chunks = _chunks(_study_texts(collection), vocabulary)
+    origin = load_labeller(vocabulary, model=model).origin
+    chunks = _chunks(_study_texts(collection), vocabulary, model)
     labelled = progress.track(_labelled(chunks, workers), None, "labelling studies")
     written = [0]
 
@@ -116,19 +120,19 @@ def _by_study(path: Path) -> Iterator[tuple[str, list[Row]]]:
             yield study_id, [row for row in group if row["section"] in READ_SECTIONS]
 
 
-def _chunks(studies: Iterator[_StudyText], vocabulary: str) -> Iterator[_Chunk]:
+def _chunks(studies: Iterator[_StudyText], vocabulary: str, model: LocalModel | None) -> Iterator[_Chunk]:
     while chunk := list(islice(studies, STUDIES_PER_CHUNK)):
-        yield _Chunk(vocabulary, chunk)
+        yield _Chunk(vocabulary, model, chunk)
 
 
 @lru_cache(maxsize=4)
-def _labeller(vocabulary: str) -> Labeller:
-    return Labeller.load(vocabulary)
+def _labeller(vocabulary: str, model: LocalModel | None) -> Labeller:
+    return load_labeller(vocabulary, model=model)
 
 
 def label_chunk(chunk: _Chunk) -> list[list[Row]]:
     """The label rows of each study of a chunk: its own first, then its sentences'."""
-    labeller = _labeller(chunk.vocabulary)
+    labeller = _labeller(chunk.vocabulary, chunk.model)
     return [_label_study(study, labeller) for study in chunk.studies if study.sections]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -27,7 +29,9 @@ _BACKWARD = ("backward", "answer")
 _FILE = Path(__file__).with_name("context.yaml")
 # Keys of what is no cue; cues have the number of their rule.
 _STOP, _CLAUSE, _BACKWARD_STOP = -1, -2, -3
+_START = attrgetter("start")
 _DENIALS = ("no", "not", "without")
+_COMMA = re.compile(",")
 _CHANGE = re.compile(r"\w+(ic|ous|al) changes?")
 
 Spans = Sequence[tuple[int, int]]
@@ -93,10 +97,12 @@ class Context:
         self._rules = (*first, *rules.cues)
         self._neutral = frozenset(n for n, rule in enumerate(self._rules) if rule.kind == "neutral")
         keyed = [(number, phrase) for number, rule in enumerate(self._rules) for phrase in rule.phrases]
-        self._cue_bits = (1 << len(keyed)) - 1
+        cues = len(keyed)
+        self._cue_bits = (1 << cues) - 1
         keyed += [(_STOP, phrase) for phrase in rules.stops]
         keyed += [(_CLAUSE, phrase) for phrase in rules.clauses]
         keyed += [(_BACKWARD_STOP, phrase) for phrase in rules.backward_stops]
+        self._stop_bits = ((1 << len(keyed)) - 1) ^ self._cue_bits
         self._phrases = PhraseSet(keyed, _FILE.name)
         self._scopes = Scopes.load()
 
@@ -112,11 +118,11 @@ class Context:
         cues = self._cues(text, self._phrases.matches(selected & self._cue_bits, text), mentions)
         if not cues:
             return [STATED] * len(mentions)
-        stops = self._phrases.matches(selected & ~self._cue_bits, text)
+        stops = self._phrases.matches(selected & self._stop_bits, text)
         ends = self._ends(text, mentions, cues, stops)
         decisions = [_decide(mention, cues, ends) for mention in mentions]
         for cue in cues:
-            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.forward):
+            if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.stops):
                 _mark_alternatives(text, cue, mentions, decisions)
         return decisions
 
@@ -124,12 +130,20 @@ class Context:
         self, text: str, mentions: Sequence[Mention], cues: Sequence[Cue], found: Sequence[Match[int]]
     ) -> Ends:
         """Where the reach of cues ends in a sentence, in which the stops `found` are."""
-        hidden = [(cue.start, cue.end) for cue in cues]
-        stops = [one[2:] for one in found if one.key == _STOP and not _overlaps(one[2:], hidden)]
-        backward = stops + [one[2:] for one in found if one.key == _BACKWARD_STOP]
-        stops += [(one.start, one.start) for one in found if one.key == _CLAUSE]
+        stops: list[tuple[int, int]] = []
+        clauses: list[tuple[int, int]] = []
+        backward: list[tuple[int, int]] = []
+        for key, _, start, end in found:
+            if key == _BACKWARD_STOP:
+                backward.append((start, end))
+            elif key == _CLAUSE:
+                clauses.append((start, start))
+            elif not any(start < cue.end and cue.start < end for cue in cues):
+                stops.append((start, end))
+        backward += stops
+        stops += clauses
         forward = list(stops)
-        commas = [(place, place) for place, letter in enumerate(text) if letter == ","]
+        commas = [(one.start(), one.start()) for one in _COMMA.finditer(text)] if "," in text else []
         if (len(mentions) > 1 or commas) and any(cue.kind != "neutral" for cue in cues):
             borders = self._scopes.borders(text, mentions)
             forward += [(place, place) for place in borders.forward]
@@ -143,7 +157,8 @@ class Context:
         """
         rules, neutral = self._rules, self._neutral
         found = [one for one in matches if one.key not in neutral or not _is_finding(text, one, mentions)]
-        if len(found) > 1:
+        found.sort(key=_START)
+        if any(first.end > second.start for first, second in pairwise(found)):
             found = _longest(found, self._neutral)
             answers = {(one.start, one.end) for one in found if rules[one.key].direction == "answer"}
             if answers:
@@ -152,9 +167,10 @@ class Context:
                     for one in found
                     if (one.start, one.end) not in answers or rules[one.key].direction == "answer"
                 ]
+            found.sort(key=_START)
         return [
             Cue(rules[number].kind, rules[number].direction, start, end, phrase)
-            for number, phrase, start, end in sorted(found, key=lambda one: one.start)
+            for number, phrase, start, end in found
         ]
 
 
@@ -224,7 +240,7 @@ def _around(cue: Cue, mention: Mention) -> bool:
 
 def _open(start: int, end: int, stops: Spans) -> bool:
     """True where no stop lies between two places."""
-    return not any(start <= low and high <= end for low, high in stops)
+    return not stops or not [low for low, high in stops if start <= low and high <= end]
 
 
 def _is_denied(text: str, alternative: Cue, cues: Sequence[Cue], stops: Spans) -> bool:
@@ -262,7 +278,3 @@ def _near(text: str, start: int, end: int) -> bool:
         return False
     between = text[start:end]
     return len(between.split()) <= _NEAR_WORDS and not any(mark in between for mark in ",;:")
-
-
-def _overlaps(span: tuple[int, int], others: Spans) -> bool:
-    return any(span[0] < end and start < span[1] for start, end in others)

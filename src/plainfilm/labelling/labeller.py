@@ -167,7 +167,7 @@ class Labeller:
         if not self._reader.is_read(wording, [(one.start, one.end) for one in mentions]):
             return NOT_READABLE
         labels = self._labels(wording.text, wording.tokens, mentions)
-        return Reading(tuple(map(wording.placed, labels)), readable=True)
+        return Reading(tuple(map(wording.placed, labels) if wording.rewritten else labels), readable=True)
 
     def _labels(self, lowered: str, tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Label]:
         """What the mentions of a sentence come to, with offsets into the text as it is read."""
@@ -188,6 +188,8 @@ class Labeller:
 
     def _consistent(self, labels: Sequence[Label]) -> list[Label]:
         """The labels in order, without a "No Finding" that others contradict."""
+        if len(labels) < 2:
+            return list(labels)
         kept = [label for label in labels if label.observation != NO_FINDING or _is_consistent(label, labels)]
         return sorted(kept, key=lambda label: self._order[label.observation])
 
@@ -201,6 +203,10 @@ class Labeller:
         return _STATES.get((mention.kind, status))
 
     def _one_label(self, observation: str, evidence: Sequence[_Statement]) -> Label:
+        if len(evidence) == 1:
+            state, mention, _, attributes = proof = evidence[0]
+            said = tuple(attributes.items())
+            return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), said)
         states = [statement.state for statement in evidence]
         # A normal chest with a finding outside the vocabulary is not a normal chest.
         if observation == NO_FINDING:
@@ -209,9 +215,8 @@ class Labeller:
             state = aggregation.combine(states, self.vocabulary.aggregation)
         proof = next(statement for statement in evidence if statement.state == state)
         mention = proof.mention
-        said = merged([statement.attributes for statement in evidence if statement.state == state])
-        found = tuple(said.items())
-        return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), found)
+        said = tuple(merged([one.attributes for one in evidence if one.state == state]).items())
+        return Label(observation, state, self.origin, mention.start, mention.end, proof.rule(), said)
 
 
 def _is_consistent(no_finding: Label, labels: Sequence[Label]) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, cast
 
 from plainfilm.labelling.phrase_set import Match, PhraseSet, without_overlaps
 from plainfilm.labelling.vocabularies import Vocabulary
@@ -42,26 +42,33 @@ class MentionFinder:
         ]
         strict = frozenset(key for key, _ in keyed if key[1] in _STRICT)
         self._phrases = PhraseSet(keyed, f"vocabulary '{vocabulary.name}'", strict=strict)
-        self._order = list(vocabulary.observations)
+        self._order = {name: place for place, name in enumerate(vocabulary.observations)}
 
     def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Mention]:
         """The mentions in a sentence in small letters, by observation; `tokens` as in `PhraseSet.find`."""
+        matches = self._phrases.find(text, tokens)
+        if len(matches) < 2:
+            return [_mention(match) for match in matches if match.key[1] != "exclude"]
         found: dict[str, list[Match[tuple[str, Part]]]] = {}
-        for match in self._phrases.find(text, tokens):
+        for match in matches:
             found.setdefault(match.key[0], []).append(match)
-        if not found:
-            return []
-        return [mention for name in self._order if name in found for mention in _claimed(name, found[name])]
+        names = sorted(found, key=self._order.__getitem__) if len(found) > 1 else found
+        return [mention for name in names for mention in _claimed(found[name])]
 
 
-def _claimed(observation: str, matches: list[Match[tuple[str, Part]]]) -> Iterator[Mention]:
+def _claimed(matches: list[Match[tuple[str, Part]]]) -> Sequence[Mention]:
+    """The mentions that matches of one observation come to: no text is claimed twice."""
     if len(matches) == 1:
-        (observation, kind), phrase, start, end = matches[0]
-        if kind != "exclude":
-            yield Mention(observation, kind, start, end, phrase)
-        return
+        return [_mention(match) for match in matches if match.key[1] != "exclude"]
+    found: list[Mention] = []
     claimed = [(match.start, match.end) for match in matches if match.key[1] == "exclude"]
     for kind in KINDS:
         for match in without_overlaps((one for one in matches if one.key[1] == kind), claimed):
             claimed.append((match.start, match.end))
-            yield Mention(observation, kind, match.start, match.end, match.phrase)
+            found.append(_mention(match))
+    return found
+
+
+def _mention(match: Match[tuple[str, Part]]) -> Mention:
+    (observation, kind), phrase, start, end = match
+    return Mention(observation, cast(Kind, kind), start, end, phrase)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Generic, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ Key = TypeVar("Key")
 
 _WORD = re.compile(rf"[a-z0-9]+|[{re.escape(MARKS)}]")
 _WORDS_KEPT = 50_000
+_CHOICES_KEPT = 20_000
 _DEMANDS = 3
 _TRIGRAM = 3
 _LETTERS = frozenset(string.ascii_lowercase + string.digits)
@@ -51,6 +52,7 @@ class PhraseSet(Generic[Key]):
             (key, phrase, _compiled(phrase, where, strict is not None and key in strict).search)
             for key, phrase in phrases
         ]
+        self._chosen = lru_cache(_CHOICES_KEPT)(self._choose)
         self._words = _Words([required_fragments(phrase.lower()) for _, phrase, _ in self._phrases])
 
     def find(self, text: str, tokens: Sequence[str] | None = None) -> list[Match[Key]]:
@@ -64,17 +66,14 @@ class PhraseSet(Generic[Key]):
     def matches(self, selected: int, text: str) -> list[Match[Key]]:
         """The matches in `text` of the phrases whose bits are set in `selected`."""
         found: list[Match[Key]] = []
-        while selected:
-            lowest = selected & -selected
-            selected ^= lowest
-            key, phrase, search = self._phrases[lowest.bit_length() - 1]
+        for key, phrase, search in self._chosen(selected) if selected else ():
             place = 0
             while hit := search(text, place):
                 start, end = hit.span()
                 if start and text[start - 1] in _LETTERS and text[start] in _LETTERS:
                     place = start + 1
                     continue
-                place = max(end, start + 1)
+                place = end if end > start else start + 1
                 while start < end and text[start].isspace():  # optional words at an edge may leave a space
                     start += 1
                 while start < end and text[end - 1].isspace():
@@ -82,6 +81,15 @@ class PhraseSet(Generic[Key]):
                 if start < end:
                     found.append(Match(key, phrase, start, end))
         return found
+
+    def _choose(self, selected: int) -> list[tuple[Key, str, Callable[..., re.Match[str] | None]]]:
+        """The phrases whose bits are set, in the order given."""
+        chosen = []
+        while selected:
+            lowest = selected & -selected
+            selected ^= lowest
+            chosen.append(self._phrases[lowest.bit_length() - 1])
+        return chosen
 
 
 class _Words(dict[str, int]):

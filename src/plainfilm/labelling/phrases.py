@@ -80,7 +80,9 @@ def compile_phrases(
     words = "|".join(source for source in sources if source not in marks)
     # Punctuation may follow a word at once, and a word a "?".
     word_begins = "" if anywhere else "(?<![a-z0-9])"
-    either = "|".join([*marks, rf"{word_begins}(?:{words or '(?!)'})"])
+    if words or not marks:
+        marks.append(rf"{word_begins}(?:{words or '(?!)'})")
+    either = "|".join(marks)
     return re.compile(rf"(?:{either})(?:(?![a-z0-9])|(?<=[?)]))")
 
 

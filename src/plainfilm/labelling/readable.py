@@ -26,9 +26,13 @@ _PLAIN_WORD = re.compile(r"[a-z]+")
 _CLAUSE = re.compile(r"[,;:()]|\bbut\b")
 # "Non displaced fracture" is English, "non pneumothorax" is not; "PA chest" is a view.
 _HYPHENED = re.compile(
-    r"\s*(?:\w+-\w|pa (?!pneumo|effusion)\w|non (?:specific|acute|focal|tension)\b"
+    r"\s*(?:\w+-\w"
+    r"|pa (?:and|or|chest|thorax|views?|films?|projections?|radio\w+|images?|x ?rays?|cxr|stud\w+|exam\w*"
+    r"|lateral|frontal|erect|upright|supine|portable)\b"
+    r"|non (?:specific|acute|focal|tension)\b"
     r"|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac))"
 )
+_NON = re.compile(r"\bnon\b")
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")
 _ROMANCE_ENDINGS = "aoiu"
@@ -115,6 +119,8 @@ class Language:
         kinds = self._kinds_of(text)
         if _Kind.DENIAL in kinds or (_Kind.SURE not in kinds and self._may_deny(text, 0)):
             return False
+        if any(not _HYPHENED.match(text, found.start()) for found in _NON.finditer(text)):
+            return False
         return _is_mostly_english(kinds)
 
     def is_plain(self, word: str) -> bool:
@@ -135,7 +141,9 @@ class Language:
         kinds = self._kinds_of(text[breaks[-1] : after.start() if after else len(text)])
         if _Kind.SURE in kinds:
             return True
-        return not self._may_deny(text, breaks[-1]) and _oddness(kinds) < _ODD_IN_CLAUSE * max(len(kinds), 1)
+        if _Kind.FOREIGN in kinds or self._may_deny(text, breaks[-1]):
+            return False
+        return _oddness(kinds) < _ODD_IN_CLAUSE * max(len(kinds), 1)
 
     def _may_deny(self, text: str, place: int) -> bool:
         """Whether other languages deny with the word at a place of `text`, such as "non" or "be"."""

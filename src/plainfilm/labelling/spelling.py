@@ -13,19 +13,22 @@ from plainfilm.labelling.rewriting import Rewritten, replace_spans
 from plainfilm.text.slips import is_one_slip
 
 _FILE = Path(__file__).with_name("spelling.yaml")
+_LANGUAGES = _FILE.with_name("languages.yaml")
 _WORD = re.compile(r"[a-z]+")
 _SHORTEST = 7
 _REMEMBERED = 50_000
 
 
 class Spelling:
-    """The words that are known, and what was learned about others."""
+    """The words that are known, and what was learned about others; `foreign` ones are never slips."""
 
-    def __init__(self, words: frozenset[str], short_forms: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: frozenset[str], short_forms: Mapping[str, str], foreign: frozenset[str] = frozenset()
+    ) -> None:
         self._by_first: dict[str, list[str]] = {}
         for word in sorted(words):
             self._by_first.setdefault(word[0], []).append(word)
-        self._right = set(words)
+        self._right = set(words | foreign)
         self._learned = dict(short_forms)
 
     def correct(self, text: str) -> Rewritten | None:
@@ -56,7 +59,8 @@ class Spelling:
 def load_spelling() -> Spelling:
     """The words of the package."""
     loaded = read_yaml(_FILE)
-    return Spelling(frozenset(chain.from_iterable(loaded["words"])), loaded["short_forms"])
+    foreign = frozenset(read_yaml(_LANGUAGES)["other"].split())
+    return Spelling(frozenset(chain.from_iterable(loaded["words"])), loaded["short_forms"], foreign)
 
 
 def _replaced(text: str, slips: dict[str, str]) -> Rewritten:

@@ -32,6 +32,7 @@ from plainfilm.io.files import replacing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
+from plainfilm.labelling.local_model import LocalModel, load_labeller
 from plainfilm.labelling.reports import ReportReading, read_report
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
@@ -58,6 +59,7 @@ class _Chunk(NamedTuple):
     """Texts of rows from `first` on; each row has one text per column of `columns`."""
 
     vocabulary: str
+    model: LocalModel | None
     codes: Codes
     columns: tuple[str, ...]
     evidence: bool
@@ -88,6 +90,7 @@ def label_csv(
     text_columns: Sequence[str],
     *,
     vocabulary: str = "chexpert",
+    model: LocalModel | None = None,
     codes: Codes = "chexpert",
     header_rules: str = "plain",
     evidence: Path | None = None,
@@ -99,14 +102,15 @@ def label_csv(
     A text column called findings, impression or another section's name is that section; any other is cut
     into sections first, by `header_rules` (see `text.sections`). Findings, impression and text under no
     known header are read. `evidence` is a file of JSON lines: for every label its row, column, sentence,
-    characters, rule and attributes.
+    characters, rule and attributes. With `model`, sentences are read by it and not by rules.
 
     Raises:
         DataError: no such file, a missing column (with the nearest), a row of another length than the
             header.
-        UsageError: a column of the file has the name of one that is written.
+        UsageError: a column of the file has the name of one that is written; `model` is not on this network.
+        ModelError: `model` does not answer.
     """
-    labeller = Labeller.load(vocabulary)
+    labeller = load_labeller(vocabulary, model=model)
     parse_sections("", header_rules)  # an unknown name is an error before anything is read
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -117,7 +121,7 @@ def label_csv(
         writer.writerow([*header, STATUS, *labeller.observations])
         rows: list[list[list[str]]] = []
         places = [header.index(str(find_header(path, name, header))) for name in text_columns]
-        settings = (vocabulary, codes, tuple(text_columns), evidence is not None, header_rules)
+        settings = (vocabulary, model, codes, tuple(text_columns), evidence is not None, header_rules)
         chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
         for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
             written = zip(rows.pop(0), labelled.statuses, labelled.cells, strict=True)
@@ -169,7 +173,7 @@ def _rows(path: Path, reader: CsvReader, width: int) -> Iterator[list[str]]:
 def _chunks(
     stream: Iterator[list[str]],
     places: Sequence[int],
-    settings: tuple[str, Codes, tuple[str, ...], bool, str],
+    settings: tuple[str, LocalModel | None, Codes, tuple[str, ...], bool, str],
     kept: list[list[list[str]]],
 ) -> Iterator[_Chunk]:
     """Texts to label; the rows they are from are appended to `kept`."""
@@ -181,13 +185,13 @@ def _chunks(
 
 
 @lru_cache(maxsize=4)
-def _labeller(vocabulary: str, details: bool) -> Labeller:
-    return Labeller.load(vocabulary, details=details)
+def _labeller(vocabulary: str, model: LocalModel | None, details: bool) -> Labeller:
+    return load_labeller(vocabulary, details=details, model=model)
 
 
 def label_texts(chunk: _Chunk) -> _Labelled:
     """Labels the reports of a chunk."""
-    labeller, codes = _labeller(chunk.vocabulary, chunk.evidence), CODES[chunk.codes]
+    labeller, codes = _labeller(chunk.vocabulary, chunk.model, chunk.evidence), CODES[chunk.codes]
     statuses: list[Status] = []
     cells: list[tuple[str, ...]] = []
     blank = (codes[None],) * len(labeller.observations)

@@ -15,7 +15,6 @@ from plainfilm.labelling.rewriting import Rewritten, compose, replace_spans, unc
 from plainfilm.labelling.spelling import load_spelling
 from plainfilm.types import Label
 
-_REWRITTEN = ("n't", " -", " +")
 _REMEMBERED = 100_000
 _SIGN = re.compile(r"(?<=[a-z)] )[+-](?=\s*(?:[,;./]|\Z))")
 _CONTRACTION = re.compile(r"(?P<can>(?<=\bca))?n't\b")
@@ -53,7 +52,7 @@ class Reader:
         """How the sentence `text` is read; None where it cannot be read."""
         lowered = lower(text)
         rewritten: Rewritten | None = None
-        if not lowered.isascii() or any(sign in lowered for sign in _REWRITTEN):
+        if not lowered.isascii() or "n't" in lowered or " -" in lowered or " +" in lowered:
             if (rewritten := _rewritten(lowered)) is None:
                 return None
             lowered = rewritten.text

@@ -141,16 +141,11 @@ def _headers(text: str, name: str) -> Iterator[_Header]:
 
 
 def _announced(header: str, rules: HeaderRules) -> str | None:
-    """The section that a header announces; one that ends in a semicolon must be a whole phrase."""
-    if not header.endswith(";"):
-        return _section_of(header, rules)
-    phrase = " ".join(header.lower().rstrip("; \t").split())
-    return next((section for section, phrases in rules.headers.items() if phrase in phrases), None)
+    """The section that a header announces, or None where it is none that is known.
 
-
-def _section_of(header: str, rules: HeaderRules) -> str | None:
-    """The section that a header announces, or None where it is none that is known."""
-    phrase = " ".join(header.lower().rstrip(":： \t\r").split())
+    One that ends in a semicolon must be a whole phrase; any may have one slip of the keyboard.
+    """
+    phrase = " ".join(header.lower().rstrip(":：; \t\r").split())
     for section, phrases in rules.headers.items():
         if phrase in phrases:
             return section
@@ -158,7 +153,7 @@ def _section_of(header: str, rules: HeaderRules) -> str | None:
         if any(len(known) >= _SHORTEST_SLIP and is_one_slip(phrase, known) for known in phrases):
             return section
     words = f" {re.sub(r'[^a-z-]+', ' ', phrase)} "
-    for fragment, section in rules.contains:
+    for fragment, section in () if header.endswith(";") else rules.contains:
         if f" {fragment} " in words:
             return section
     return None

@@ -119,6 +119,13 @@ def test_padding_and_lettering_are_no_reason_to_doubt(tmp_path: Path, padding: i
         assert read_image(path).flags == ()
 
 
+def test_signed_padding_written_without_its_sign_is_no_reason_to_doubt(tmp_path: Path) -> None:
+    values = film(121, 101).astype(np.int16) - 2048
+    values[:, :8] = -2048
+    path = write(tmp_path / "a.dcm", values & 0xFFF, PixelRepresentation=1, PixelPaddingValue=0x800)
+    assert read_image(path).flags == ()
+
+
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_the_quick_look_counts_the_jumps_that_the_thorough_one_does(signed: bool, bits: int) -> None:

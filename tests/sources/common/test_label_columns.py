@@ -55,6 +55,22 @@ def test_a_minus_without_a_plus_says_nothing_that_is_known() -> None:
     assert faults == ["label Edema is '-': expected 1, 0, -1 or blank"]
 
 
+def test_a_plus_in_one_column_says_what_a_minus_in_another_means() -> None:
+    assert read(Edema=["+", "+"], Mass=["-", ""]) == ([{"Edema": 1, "Mass": 0}, {"Edema": 1}], [])
+
+
+def test_an_observation_has_the_spelling_that_comes_first() -> None:
+    states, faults = read(labels=["Pleural_Thickening", "pleural thickening|EDEMA", "edema"])
+    assert states == [{"Pleural_Thickening": 1}, {"Pleural_Thickening": 1, "EDEMA": 1}, {"EDEMA": 1}]
+    assert faults == []
+
+
+def test_two_columns_of_one_observation_that_differ_are_a_fault() -> None:
+    states, faults = read(Edema=["1", "1"], edema=["1", "0"])
+    assert states == [{"Edema": 1}, {"Edema": 1}]
+    assert faults == ["label edema is '0', but Edema is stated in another column already, which is taken"]
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -85,7 +101,9 @@ def test_chexberts_classes_are_read_where_the_user_says_so() -> None:
     assert faults == ["label Edema is '4': expected 1, 2, 3 or 0 (CheXbert's classes)"]
 
 
-@pytest.mark.parametrize("cell", ["['Edema', 'Mass'", "[Edema, Mass]", "{'Edema'}", "('Edema'", '["Edema"'])
+@pytest.mark.parametrize(
+    "cell", ["['Edema', 'Mass'", "[Edema, Mass]", "{'Edema'}", "('Edema'", '["Edema"', "[Edema", "Edema']"]
+)
 def test_a_broken_list_is_a_fault(cell: str) -> None:
     states, faults = read(labels=[cell, "['Mass']"])
     assert states == [{}, {"Mass": 1}]

@@ -90,7 +90,7 @@ def _jumps(sample: Words, reading: Reading, half: int, padding: float | None) ->
     values = read(sample, reading).astype(np.int32)
     is_film = np.ones(values.shape, np.bool_)
     if padding is not None:
-        is_film = (values & 0xFFFF) != (int(padding) & 0xFFFF)
+        is_film = (values ^ (int(padding) & 0xFFFF)) & ((1 << reading.bits) - 1) != 0
     beside = (np.abs(np.diff(values[0])) > half) & is_film[0, :, 1:] & is_film[0, :, :-1]
     below = (np.abs(values[1] - values[0]) > half) & is_film.all(axis=0)
     return np.concatenate([beside.ravel(), below.ravel()])

@@ -15,7 +15,7 @@ from plainfilm.errors import SourceError
 from plainfilm.io.csv_files import folded_header
 from plainfilm.sources.base import is_blank, no_state, number_of, shown, state_of
 from plainfilm.sources.common.known_observations import PER_CENT, KnownObservations, Observations, is_code
-from plainfilm.sources.common.list_cells import is_broken_list, names_of
+from plainfilm.sources.common.list_cells import is_broken_list, is_torn, names_of
 from plainfilm.types import Label, State
 
 Codes = Literal["chexpert", "chexbert"]
@@ -58,12 +58,13 @@ class LabelColumns:
     codes: Codes = "chexpert"
     origin: str = ""
     _known_cells: dict[tuple[str, str], tuple[Label | str, ...]] = field(default_factory=dict, repr=False)
+    _spelled: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.states = {header for header in self.columns if self._holds_states(header)}
-        self._signed = {
-            header for header in self.states if any(cell.strip() in _PLUS for cell in self.columns[header])
-        }
+        self._is_signed = any(
+            cell.strip() in _PLUS for header in self.states for cell in self.columns[header]
+        )
         self.foreign = self._foreign() if self.codes == "chexpert" else None
         """A column and a cell that show that the numbers are other codes than 1, 0, -1."""
 
@@ -98,10 +99,13 @@ class LabelColumns:
         faults: list[str] = []
         for header, cells in self.columns.items():
             for item in self._items(header, cells[row]):
-                if isinstance(item, Label):
-                    labels.setdefault(item.observation, item)
-                else:
+                if not isinstance(item, Label):
                     faults.append(item)
+                elif labels.setdefault(item.observation, item).state != item.state:
+                    faults.append(
+                        f"label {header} is '{shown(cells[row])}', but {item.observation} is stated in "
+                        "another column already, which is taken"
+                    )
         return tuple(labels.values()), faults
 
     def _items(self, header: str, cell: str) -> tuple[Label | str, ...]:
@@ -120,9 +124,9 @@ class LabelColumns:
             if number not in _CHEXBERT:
                 yield f"label {header} is '{shown(cell)}': expected 1, 2, 3 or 0 (CheXbert's classes)"
             elif (state := _CHEXBERT[number]) is not None:
-                yield Label(header, state, self.origin)
+                yield self._label(header, state)
             return
-        state = State.NEGATIVE if cell in _MINUS and header in self._signed else state_of(cell)
+        state = State.NEGATIVE if cell in _MINUS and self._is_signed else state_of(cell)
         if state is None:
             yield no_state(header, cell)
         elif number is not None and self.foreign:
@@ -131,20 +135,26 @@ class LabelColumns:
                 "what do the numbers mean? (codes=chexbert reads CheXbert's classes 0 to 3)"
             )
         else:
-            yield Label(header, state, self.origin)
+            yield self._label(header, state)
 
     def _names(self, header: str, cell: str) -> Iterator[Label | str]:
-        if is_broken_list(cell):
+        names = names_of(cell)
+        if is_broken_list(cell) or any(map(is_torn, names)):
             yield f"{header} '{shown(cell)}' is no list of observations: is it cut short, or without quotes?"
             return
-        for name in names_of(cell):
+        for name in names:
             parts = [part.strip() for part in name.split(",")]
             if name in self.known:
-                yield Label(name, State.POSITIVE, self.origin)
+                yield self._label(name, State.POSITIVE)
             elif len(parts) > 1 and all(part in self.known for part in parts):
-                yield from (Label(part, State.POSITIVE, self.origin) for part in parts)
+                yield from (self._label(part, State.POSITIVE) for part in parts)
             else:
                 yield self._unknown(header, name)
+
+    def _label(self, name: str, state: State) -> Label:
+        """A label of an observation, which has one spelling: the first of the table."""
+        folded = " ".join(name.casefold().replace("_", " ").split())
+        return Label(self._spelled.setdefault(folded, name), state, self.origin)
 
     def _unknown(self, header: str, name: str) -> str:
         near = self.known.nearest(name)

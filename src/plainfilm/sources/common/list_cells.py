@@ -15,6 +15,7 @@ DEEPEST = 20
 
 _BRACKET = re.compile(r"[\[\](){}]")
 _OPENING = "[({"
+_QUOTES = ("'", '"')
 
 
 def too_long_a_list(cell: str) -> str | None:
@@ -60,6 +61,18 @@ def is_broken_list(cell: str) -> bool:
     text = cell.strip()
     begins = text.startswith(("['", '["', "('", '("', "{'", '{"')) or (text[:1] + text[-1:]) in ("[]", "{}")
     return begins and list_of(text) == [text]
+
+
+def is_torn(name: str) -> bool:
+    """Whether a name has a bracket without its other half, or a quote at an end: it was cut out of a list.
+
+    >>> is_torn("[Edema"), is_torn("Edema']"), is_torn("Mass (left)")
+    (True, True, False)
+    """
+    halves = (("[", "]"), ("(", ")"), ("{", "}"))
+    return (
+        name[:1] in _QUOTES or name[-1:] in _QUOTES or any(name.count(a) != name.count(b) for a, b in halves)
+    )
 
 
 def names_of(cell: str) -> list[str]:
