@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+from plainfilm.metrics.reports.bleu import corpus_bleu
 
 RANKINGS = ("auroc", "average_precision")
 """Aggregations of `ranking_statistics`."""
-AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
+AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", "bleu", *RANKINGS)
 """The aggregations of the parts of a score to one number."""
 
 
@@ -33,6 +34,7 @@ class Score:
     strict_mean: the same with 0 for a part whose denominator is 0.
     harmonic: harmonic mean of the parts' ratios; 0 if one of them is 0.
     median: median of the single part's numerators, over the items whose denominator is not 0.
+    bleu: corpus BLEU; the first part holds the lengths, the others the n-grams (`metrics.reports.bleu`).
     auroc, average_precision: mean over the parts (`ranking_statistics`) that have items of both classes.
     """
 
@@ -105,7 +107,11 @@ def _scores_of_sums(scores: Sequence[Score], sums: Floats, places: Mapping[str, 
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
     columns = []
     for score in scores:
-        reduced = _aggregate(score.aggregation, ratios[:, :, [places[part] for part in score.parts]])
+        own = [places[part] for part in score.parts]
+        is_bleu = score.aggregation == "bleu"
+        reduced = (
+            corpus_bleu(sums[:, :, own]) if is_bleu else _aggregate(score.aggregation, ratios[:, :, own])
+        )
         columns.append(_first_minus_second(reduced))
     return np.stack(columns, axis=1)
 

@@ -89,6 +89,10 @@ class Predictor:
         """
         return self._films.encode(image)
 
+    def blank_film(self) -> EncodedFilm:
+        """A film that shows nothing: what a model answers about it, it has not seen."""
+        return self._films.encode_blank()
+
     def encode_images(self, images: Any, progress: Progress = SILENT) -> Vectors:
         """Unit vectors (N, D) of images; for a classifier, of its pooled features.
 

@@ -52,7 +52,8 @@ class Metric:
     part of the items that the score is over, if it is not all. Metrics of one `group` are listed together
     under `heading` (by default the name of the group). `group`, `aggregation` and `parts` name the statistics
     of `Results.items` that the score is computed from (see `metrics.scores`); with them, two results can be
-    compared item by item.
+    compared item by item. `identity` states what decides the meaning of the score beside the protocol, such
+    as tokenisation and library of a text metric; scores of different identities are never compared.
 
     Raises:
         UsageError: an invalid direction, or no title.
@@ -77,6 +78,7 @@ class Metric:
     better: Better = field(kw_only=True)
     headline: bool = field(default=False, kw_only=True)
     heading: str | None = field(default=None, kw_only=True)
+    identity: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.better not in get_args(Better):
@@ -286,7 +288,7 @@ class Results:
     statistic of a score, columns `NAME|numerator` and `NAME|denominator`. `counted` names the items that `n`
     counts. `must_match` lists further keys of `protocol` that must be equal for two results to be compared
     (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
-    explains the agreement of an answer.
+    explains the agreement of an answer. `attachments` are further text files of the results, by name.
     """
 
     task: str
@@ -305,6 +307,7 @@ class Results:
     examples: tuple[Example, ...] = ()
     introduction: str = ""
     legend: Mapping[Agreement, str] = field(default_factory=dict)
+    attachments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[Metric, ...]:
