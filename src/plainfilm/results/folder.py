@@ -55,6 +55,7 @@ def as_document(results: Results) -> dict[str, Any]:
         "protocol": results.protocol,
         "must_match": list(results.must_match),
         "metrics": [_metric(metric) for metric in results.metrics],
+        **({"operating_points": results.operating_points} if results.operating_points else {}),
     }
 
 

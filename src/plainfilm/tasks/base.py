@@ -141,7 +141,8 @@ class IntervalFigure:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, if there is one."""
+    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, if there is one. `mark` is a
+    point (x, y) to stress, such as an operating point."""
 
     name: str
     x: tuple[float, ...]
@@ -149,6 +150,7 @@ class Curve:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     is_baseline: bool = False
+    mark: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class CurveFigure:
     """Curves on common axes.
 
     step: a curve keeps its value until its next point. log_x: a logarithmic axis. x_ticks: labels by value,
-    instead of automatic ticks. diagonal: whether to draw the line y = x.
+    instead of automatic ticks. diagonal: whether to draw the line y = x. points: whether to draw the points.
     """
 
     title: str
@@ -168,6 +170,7 @@ class CurveFigure:
     x_ticks: Mapping[float, str] = field(default_factory=dict)
     y_limits: tuple[float, float] | None = None
     diagonal: bool = False
+    points: bool = True
 
 
 Figure = IntervalFigure | CurveFigure
@@ -289,6 +292,7 @@ class Results:
     counts. `must_match` lists further keys of `protocol` that must be equal for two results to be compared
     (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
     explains the agreement of an answer. `attachments` are further text files of the results, by name.
+    `operating_points` names, by group and class, the metrics of sensitivity and specificity at its threshold.
     """
 
     task: str
@@ -308,6 +312,7 @@ class Results:
     introduction: str = ""
     legend: Mapping[Agreement, str] = field(default_factory=dict)
     attachments: Mapping[str, str] = field(default_factory=dict)
+    operating_points: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[Metric, ...]:
