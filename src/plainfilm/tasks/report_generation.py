@@ -31,7 +31,7 @@ from plainfilm.tasks.reporting.examples import INTRODUCTION, LEGEND, examples
 from plainfilm.tasks.reporting.pairs import ReportPairs, ScoredReports, score_pairs
 from plainfilm.tasks.reporting.scores import ReportReader, TextSettings
 from plainfilm.tasks.reporting.studies import Studies, gather_studies
-from plainfilm.tasks.reporting.text_files import RexrankStudy, rexrank_json
+from plainfilm.tasks.reporting.text_files import REXRANK_FILE, RexrankStudy, rexrank_json
 from plainfilm.tasks.scoring.measure import (
     check_no_leak,
     facts_of,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 NEEDS = ("writes_reports",)
 DEFAULT_RULE = "findings_impression"
-REXRANK_FILE = "rexrank.json"
 
 
 class Config(TextSettings):
@@ -225,7 +224,7 @@ def _rexrank(collections: Sequence[Collection], studies: Studies, scored: Scored
                 impression=report_text(parts, "impression") or None,
                 images=[path.removeprefix(root) for path in studies.images[row]],
                 is_frontal=[view != View.LATERAL for view in studies.views[row]],
-                patient=scored.pairs.patients[row],
+                patient=str(patients[study]),
                 split=split,
             )
     return rexrank_json(entries)

@@ -28,6 +28,7 @@ from plainfilm.tasks.reporting.scores import (
     TextSettings,
     score_groups,
 )
+from plainfilm.tasks.reporting.text_files import BASELINE_COLUMN
 from plainfilm.tasks.scoring.measure import (
     Measured,
     Resampling,
@@ -224,7 +225,7 @@ def _predictions(
             "patient_id": np.asarray(pairs.patients, dtype=str),
             "reference": list(pairs.references),
             "candidate": list(pairs.candidates),
-            **{f"baseline_{name}": list(draws[0]) for name, draws in pairs.baselines.items()},
+            **{f"{BASELINE_COLUMN}{name}": list(draws[0]) for name, draws in pairs.baselines.items()},
             "reference_labels": [_as_json(one) for one in references],
             "candidate_labels": [_as_json(one) for one in candidates],
             **{name: text[name][:, 0] for name in by_report},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from plainfilm.types import Rejection
 
 Side = Literal["reference", "candidate"]
 
+REXRANK_FILE = "rexrank.json"
+"""The name of ReXrank's file among results."""
 IDS = ("study_id", "query_id", "id", "image_id", "dicom_id", "uid")
 """Names of the column or key of ids; the first that is there is taken."""
 PATIENTS = ("patient_id", "subject_id")
@@ -30,17 +32,21 @@ TEXTS: Mapping[Side, tuple[str, ...]] = {
 }
 """Names of the column or key of texts, by side."""
 SECTIONS = {"Findings": ("section_findings", "findings"), "Impression": ("section_impression", "impression")}
+BASELINE_COLUMN = "baseline_"
+"""How columns of baselines begin in the predictions of results."""
 AS_GIVEN = "as given"
 """The text rule of references that a file does not state."""
 
 
 @dataclass(frozen=True)
 class Reports:
-    """Texts by id, and the patients of those whose patient is stated. sections: what the texts are."""
+    """Texts by id, and the patients of those whose patient is stated. sections: what the texts are.
+    baselines: by name, the texts of a baseline for the same ids."""
 
     texts: Mapping[str, str]
     patients: Mapping[str, str]
     sections: str = AS_GIVEN
+    baselines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,11 @@ def _of_results(folder: Path, side: Side) -> Reports:
         dict(zip(ids, frame[side], strict=True)),
         dict(zip(ids, frame["patient_id"].astype(str), strict=True)),
         str(document["protocol"]["sections"]),
+        {
+            column.removeprefix(BASELINE_COLUMN): dict(zip(ids, frame[column], strict=True))
+            for column in frame.columns
+            if column.startswith(BASELINE_COLUMN)
+        },
     )
 
 
