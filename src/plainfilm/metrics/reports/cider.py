@@ -15,6 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +42,19 @@ class DocumentFrequencies:
     counts: Mapping[Ngram, int]
     documents: int
 
+    @cached_property
+    def _weights(self) -> dict[Ngram, float]:
+        whole = self._unseen
+        return {ngram: whole - math.log(count) for ngram, count in self.counts.items()}
+
+    @property
+    def _unseen(self) -> float:
+        return math.log(self.documents) if self.documents else 0.0
+
     def vector(self, tokens: Words, size: int) -> dict[Ngram, float]:
-        """The weighted n-grams of a text."""
-        whole = math.log(self.documents) if self.documents else 0.0
-        return {
-            ngram: count * (whole - math.log(max(1, self.counts.get(ngram, 0))))
-            for ngram, count in ngrams(tokens, size).items()
-        }
+        """The weighted n-grams of a text; an n-gram of no document weighs as much as one of a single one."""
+        weights, unseen = self._weights, self._unseen
+        return {ngram: count * weights.get(ngram, unseen) for ngram, count in ngrams(tokens, size).items()}
 
 
 def document_frequencies(texts: Sequence[Words]) -> DocumentFrequencies:

@@ -75,6 +75,7 @@ class ReportReader:
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
         self.labeller = Labeller.load(settings.vocabulary)
+        self._known: dict[str, ReadReport] = {}
 
     @property
     def observations(self) -> tuple[str, ...]:
@@ -84,12 +85,11 @@ class ReportReader:
     def read(self, texts: Sequence[str]) -> list[ReadReport]:
         """The texts, with single spaces; equal texts are read once."""
         plain = [self._normalised(text) for text in texts]
-        distinct = list(dict.fromkeys(plain))
-        known = {
-            text: ReadReport(text, tuple(words(text)), tuple(cider.stemmed([words(text)])[0]), findings)
-            for text, findings in zip(distinct, read_texts(distinct, self.labeller), strict=True)
-        }
-        return [known[text] for text in plain]
+        new = [text for text in dict.fromkeys(plain) if text not in self._known]
+        for text, findings in zip(new, read_texts(new, self.labeller), strict=True):
+            own = words(text)
+            self._known[text] = ReadReport(text, tuple(own), tuple(cider.stemmed([own])[0]), findings)
+        return [self._known[text] for text in plain]
 
     def _normalised(self, text: str) -> str:
         lines = (" ".join(self._kept(line).split()) for line in text.splitlines())
