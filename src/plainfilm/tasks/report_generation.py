@@ -41,7 +41,7 @@ from plainfilm.tasks.scoring.measure import (
     views_of_films,
 )
 from plainfilm.text.rules import TEXT_RULES, report_text
-from plainfilm.types import View
+from plainfilm.types import Section, View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -206,6 +206,15 @@ def _shown(studies: Studies) -> list[list[ShownImage]]:
     return shown
 
 
+def _context(sections: Sequence[Section]) -> str:
+    """What was known before the film, as ReXrank writes it."""
+    named = {
+        name: " ".join(one.text.strip() for one in sections if one.name == name)
+        for name in ("indication", "comparison")
+    }
+    return " ".join(f"{name.capitalize()}: {text}" for name, text in named.items() if text)
+
+
 def _rexrank(collections: Sequence[Collection], studies: Studies, scored: ScoredReports, split: str) -> str:
     """References and candidates as ReXrank's JSON, with paths of images in the collection."""
     entries = {}
@@ -222,6 +231,7 @@ def _rexrank(collections: Sequence[Collection], studies: Studies, scored: Scored
                 candidate=scored.pairs.candidates[row],
                 findings=report_text(parts, "findings") or None,
                 impression=report_text(parts, "impression") or None,
+                context=_context(parts) or None,
                 images=[path.removeprefix(root) for path in studies.images[row]],
                 is_frontal=[view != View.LATERAL for view in studies.views[row]],
                 patient=str(patients[study]),

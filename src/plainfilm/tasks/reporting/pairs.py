@@ -17,6 +17,7 @@ from plainfilm.metrics.label_f1 import report_f1
 from plainfilm.metrics.scores import Score, Statistics, count
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Figure, IntervalFigure, Metric, ScoreTable, Series
+from plainfilm.tasks.reporting.radeval_bridge import radeval_group
 from plainfilm.tasks.reporting.scores import (
     FINDINGS,
     POSITIVE_ONLY,
@@ -26,6 +27,7 @@ from plainfilm.tasks.reporting.scores import (
     ReportReader,
     ScoreGroup,
     TextSettings,
+    common_identity,
     score_groups,
 )
 from plainfilm.tasks.reporting.text_files import BASELINE_COLUMN
@@ -153,7 +155,10 @@ def score_pairs(
     resampling = Resampling(_number, settings.resamples, settings.seed)
     metrics: list[Metric] = []
     items, values = [], {}
-    groups = score_groups(reader, references, pairs.sections)
+    common = common_identity(settings, pairs.sections)
+    groups = score_groups(reader, references, common)
+    if settings.radeval:
+        groups.append(radeval_group(settings.radeval, references, common))
     for group in progress.track(groups, len(groups), "scoring"):
         measured = _measured(group, references, candidates, baselines, np.asarray(pairs.patients, dtype=str))
         metrics += measure(measured, group.scores, resampling)

@@ -44,12 +44,14 @@ class TextSettings(Settings):
     """How texts are compared.
 
     placeholders: marks of removed words (`XXXX`, `___`), kept or removed in references and candidates.
-    tokenisation: of BLEU, by sacrebleu. vocabulary: of the labeller. resamples, seed: of the intervals.
+    tokenisation: of BLEU, by sacrebleu. vocabulary: of the labeller. radeval: names of RadEval's metrics,
+    where it is installed. resamples, seed: of the intervals.
     """
 
     placeholders: Literal["keep", "remove"] = "keep"
     tokenisation: Tokenisation = "13a"
     vocabulary: str = "chexpert"
+    radeval: tuple[str, ...] = ()
     resamples: int = Field(default=1000, ge=100)
     seed: int = 0
 
@@ -118,10 +120,14 @@ class ScoreGroup:
     needs_reference: bool = True
 
 
-def score_groups(reader: ReportReader, references: Sequence[ReadReport], sections: str) -> list[ScoreGroup]:
-    """All groups. `sections` names the text that the references are, for the identity of every score."""
-    places = f"placeholders:{reader.settings.placeholders}"
-    common = f"|sides:candidate whole,reference {sections}|{places}|white space:single"
+def common_identity(settings: TextSettings, sections: str) -> str:
+    """The part of the identity of all scores; `sections` names the text that the references are."""
+    places = f"placeholders:{settings.placeholders}"
+    return f"|sides:candidate whole,reference {sections}|{places}|white space:single"
+
+
+def score_groups(reader: ReportReader, references: Sequence[ReadReport], common: str) -> list[ScoreGroup]:
+    """All groups; `common` is the `common_identity`."""
     named = f"Plainfilm labeller ({reader.labeller.origin})"
     return [
         _text(reader, references, common),
