@@ -162,6 +162,15 @@ def test_folders_of_one_name_are_models_unless_they_are_called_alike(stored, tmp
         read_models([f"ours={folder}" for folder in folders])
 
 
+def test_the_folders_below_one_are_repeated_runs(stored, tmp_path):
+    stored("share/repeat-0", 0, 1.0)
+    stored("share/repeat-1", 1, 1.0)
+    stored("other", 2, 1.0)
+    ours, other = read_models([f"ours={tmp_path / 'share'}", str(tmp_path / "other")])
+    assert [run.path.name for run in ours.repeats] == ["repeat-0", "repeat-1"]
+    assert [run.path.name for run in other.repeats] == ["other"]
+
+
 def test_repeated_runs_must_be_evaluated_alike(stored, classified, tmp_path):
     stored("first", 0, 1.0)
     stored("second", 0, 1.0, protocol={**classified.protocol, "uncertain": "positive"})

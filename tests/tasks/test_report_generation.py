@@ -142,11 +142,15 @@ def test_two_identities_are_not_compared(tiny_writer, small_world, results, tmp_
     assert not any(name.startswith("text/bleu") for name in found)
 
 
-def test_the_protocol_states_the_identity_of_every_score(results):
+def test_every_score_states_its_identity(results, tmp_path):
+    write(results, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    stored = {one["name"]: one for one in json.loads((tmp_path / "results.json").read_text())["metrics"]}
     for metric in results.metrics:
         if metric.subgroup is None:
-            assert results.protocol["scores"][metric.name] == metric.identity
+            assert stored[metric.name]["identity"] == metric.identity
             assert "reference findings" in metric.identity
+            assert metric.identity in page
     assert "sacrebleu-" in of(results, "text/bleu_1").identity
     assert "plainfilm-chexpert-" in of(results, "findings/f1/Edema").identity
 

@@ -15,8 +15,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="RESULTS...",
-            help="Folders of results, or NAME=FOLDER; folders of one NAME are repeated runs of one model. "
-            "All are compared to the first.",
+            help="Folders of results, or NAME=FOLDER; folders of one NAME, or below one folder, are repeated "
+            "runs of one model. All are compared to the first.",
         ),
     ],
     out: Annotated[

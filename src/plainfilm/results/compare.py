@@ -33,36 +33,18 @@ from plainfilm.metrics.scores import (
     ranking_values,
     score_values,
 )
+from plainfilm.results.stored import (
+    Compared,
+    Stored,
+    check_same_protocol,
+    mean_the_same,
+    metrics_of,
+    paired,
+    statistic,
+)
 from plainfilm.results.text import DIRECTIONS_EXPLAINED, directed, number
 from plainfilm.results.text import interval as written_interval
 from plainfilm.types import Better
-
-_MUST_MATCH = ("split", "collection_fingerprints", "labels", "seed")
-"""Keys that must be equal in every protocol; results name further ones (`must_match`)."""
-_REFERENCES = "references"
-"""The fingerprint of reference texts; where it is stated, it stands for split and collections."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Results read from their folder."""
-
-    path: Path
-    document: Mapping[str, Any]
-    items: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Compared:
-    """The results of one model: one, or several of repeated runs."""
-
-    name: str
-    repeats: tuple[Stored, ...]
-
-    @property
-    def first(self) -> Stored:
-        """The results of the first run, which describe the others."""
-        return self.repeats[0]
 
 
 @dataclass(frozen=True)
@@ -122,7 +104,8 @@ def read(folder: Path | str) -> Stored:
 
 
 def read_models(words: Sequence[str]) -> list[Compared]:
-    """Models from folders of results, or NAME=FOLDER; folders of one name are repeated runs of one model.
+    """Models from folders of results, or NAME=FOLDER; folders of one name, and those below one folder, are
+    repeated runs of one model.
 
     Raises:
         UsageError: fewer than two models.
@@ -136,14 +119,20 @@ def read_models(words: Sequence[str]) -> list[Compared]:
             alone = path.name if unnamed.count(path.name) == 1 else str(path)
             # Never a repeated run: results may be compared with themselves.
             name = alone if alone not in folders else f"{alone} ({len(folders) + 1})"
-        folders.setdefault(name, []).append(path)
+        folders.setdefault(name, []).extend(_runs(path))
     if len(folders) < 2:
         raise UsageError("compare: name results of at least two models; NAME=FOLDER groups repeated runs")
     models = [Compared(name, tuple(map(read, paths))) for name, paths in folders.items()]
     for model in models:
         for other in model.repeats[1:]:
-            _check_same_protocol(model.first, other)
+            check_same_protocol(model.first, other)
     return models
+
+
+def _runs(folder: Path) -> list[Path]:
+    """The folder, or the folders of results directly below it, as `finetune` writes those of a share."""
+    below = sorted(folder.glob("*/results.json")) if not (folder / "results.json").is_file() else []
+    return [file.parent for file in below] or [folder]
 
 
 def _name_and_folder(word: str) -> tuple[str | None, Path]:
@@ -160,7 +149,7 @@ def compare(first: Stored | Compared, second: Stored | Compared) -> list[Differe
         DataError: another task or protocol (the message names the difference), or no common item.
     """
     ours, theirs = _as_compared(first), _as_compared(second)
-    _check_same_protocol(ours.first, theirs.first)
+    check_same_protocol(ours.first, theirs.first)
     protocol = ours.first.document["protocol"]
     resamples, seed = int(protocol.get("resamples", 1000)), int(protocol.get("seed", 0))
     compared = []
@@ -178,7 +167,7 @@ def compare(first: Stored | Compared, second: Stored | Compared) -> list[Differe
 
 def not_compared(first: Stored | Compared, second: Stored | Compared) -> dict[str, tuple[str, str]]:
     """The scores that both have under one name with different meanings, and the two identities."""
-    ours, theirs = (_metrics(_as_compared(side)) for side in (first, second))
+    ours, theirs = (metrics_of(_as_compared(side)) for side in (first, second))
     return {
         name: (str(ours[name].get("identity")), str(theirs[name].get("identity")))
         for name in ours
@@ -304,94 +293,18 @@ def _tests(one: Difference) -> str:
     return "".join(f"  {name} {number(p)}" for name, p in stated.items() if p is not None)
 
 
-def _check_same_protocol(first: Stored, second: Stored) -> None:
-    if first.document["task"] != second.document["task"]:
-        raise DataError(
-            f"{first.path} is of task {first.document['task']}, {second.path} of {second.document['task']}: "
-            "only results of one task can be compared"
-        )
-    protocols = first.document["protocol"], second.document["protocol"]
-    keys = [*_MUST_MATCH, *first.document.get("must_match", ()), *second.document.get("must_match", ())]
-    if all(_REFERENCES in protocol for protocol in protocols):
-        keys = [_REFERENCES, *(key for key in keys if key not in ("split", "collection_fingerprints"))]
-    for key in dict.fromkeys(keys):
-        here, there = (protocol.get(key) for protocol in protocols)
-        if here != there:
-            raise DataError(
-                f"{first.path} has {key} {here}, {second.path} has {there}: their scores mean different "
-                "things; evaluate one of them again"
-            )
-
-
-def _metrics(model: Compared) -> dict[str, Mapping[str, Any]]:
-    """The metrics that can be computed again and mean the same in all runs of a model, by name."""
-    known: dict[str, Mapping[str, Any]] = {}
-    for place, run in enumerate(model.repeats):
-        own = {metric["name"]: metric for metric in run.document["metrics"] if "reducer" in metric}
-        known = own if place == 0 else {n: m for n, m in known.items() if n in own and _same(m, own[n])}
-    return known
-
-
-def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    return all(first.get(key) == second.get(key) for key in ("reducer", "parts", "identity"))
-
-
 def _common_metrics(first: Compared, second: Compared) -> dict[str, list[Mapping[str, Any]]]:
     """The metrics of both that are computed from the same statistics and mean the same, by group."""
-    theirs = _metrics(second)
+    theirs = metrics_of(second)
     by_group: dict[str, list[Mapping[str, Any]]] = {}
-    for name, metric in _metrics(first).items():
-        if name in theirs and _same(metric, theirs[name]):
+    for name, metric in metrics_of(first).items():
+        if name in theirs and mean_the_same(metric, theirs[name]):
             by_group.setdefault(metric["group"], []).append(metric)
     if not by_group:
         raise DataError(f"{first.first.path} and {second.first.path}: no score in common")
     return by_group
 
 
-def single_classes(models: Sequence[Compared]) -> dict[str, dict[str, str]]:
-    """By group and class, the statistic that the AUROC of the class comes from, where all models have it."""
-    common = [_metrics(model) for model in models]
-    found: dict[str, dict[str, str]] = {}
-    for name, metric in common[0].items():
-        shared = all(name in other and _same(metric, other[name]) for other in common[1:])
-        if shared and metric["reducer"] == AREA_UNDER_ROC and len(metric["parts"]) == 1:
-            _, separator, observation = name.removeprefix(f"{metric['group']}/").partition("/")
-            if separator:
-                found.setdefault(metric["group"], {})[observation] = metric["parts"][0]
-    return found
-
-
-def operating_parts(model: Compared, group: str, name: str) -> tuple[str, str] | None:
-    """The statistics of sensitivity and specificity at the threshold of a class, if all runs have them."""
-    metrics = _metrics(model)
-    points = model.first.document.get("operating_points", {}).get(group, {}).get(name)
-    if points is None or not all(point in metrics for point in points):
-        return None
-    sensitivity, specificity = (metrics[point]["parts"][0] for point in points)
-    return sensitivity, specificity
-
-
-def paired(runs: Sequence[Stored], group: str) -> tuple[list[pd.DataFrame], np.ndarray]:
-    """The rows of all runs about the same items in the same order, and the items' patients.
-
-    Raises:
-        DataError: no item is in all of them.
-    """
-    sides = [run.items[run.items["group"] == group].set_index("item_id") for run in runs]
-    shared = sides[0].index
-    for side in sides[1:]:
-        shared = shared.intersection(side.index, sort=False)
-    if shared.empty or not shared.is_unique:
-        where = " and ".join(str(run.path) for run in runs)
-        raise DataError(f"{where}: no items in common under {group}")
-    return [side.loc[shared] for side in sides], sides[0].loc[shared, "patient_id"].to_numpy()
-
-
 def _statistics(rows: pd.DataFrame, scores: Sequence[Score]) -> Statistics:
     names = {part for score in scores for part in score.parts}
     return {name: statistic(rows, name) for name in sorted(names)}
-
-
-def statistic(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """One statistic (N, 2) of the rows of a group."""
-    return rows[[f"{name}|numerator", f"{name}|denominator"]].to_numpy(dtype=np.float64)

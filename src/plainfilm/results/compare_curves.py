@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plainfilm.metrics import curves
 from plainfilm.metrics.curves import Points
 from plainfilm.metrics.scores import RANKINGS, Score, ranking_values, score_values
-from plainfilm.results.compare import Compared, operating_parts, paired, single_classes, statistic
+from plainfilm.results.stored import Compared, operating_parts, paired, single_classes, statistic
 from plainfilm.results.text import number
 from plainfilm.tasks.base import Curve, CurveFigure
 

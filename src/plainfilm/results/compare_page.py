@@ -14,7 +14,7 @@ from typing import Any
 from plainfilm.io.files import replacing
 from plainfilm.io.tables import write_json
 from plainfilm.pages import data_uri, render
-from plainfilm.results.compare import Compared, Difference, as_rows, not_compared, with_spread
+from plainfilm.results.compare import Difference, as_rows, not_compared, with_spread
 from plainfilm.results.compare_curves import (
     AT_SPECIFICITY,
     ON_AVERAGE,
@@ -24,9 +24,10 @@ from plainfilm.results.compare_curves import (
 )
 from plainfilm.results.figures import write_figures
 from plainfilm.results.page import NOTICE, in_words
+from plainfilm.results.stored import Compared
 from plainfilm.results.text import interval, number
 
-_OF_THE_MODEL = ("model_fingerprint", "thresholds", "scores", "words_per_report", "left_out", "versions")
+_OF_THE_MODEL = ("model_fingerprint", "thresholds", "words_per_report", "left_out", "versions")
 """Entries of a protocol that differ between any two models."""
 _SHOWN = 300
 """Characters of a setting that are shown."""

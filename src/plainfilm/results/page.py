@@ -39,6 +39,11 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         pictures=_pictures(results.examples),
         most_sentences=max((len(one.sentences) for one in results.examples), default=0),
         most_boxes=max((len(one.image.boxes) for one in results.examples if one.image), default=0),
+        identities=[
+            (f"{heading(metric)}: {metric.title}" if heading(metric) else metric.title, metric.identity)
+            for metric in overall
+            if metric.identity
+        ],
         protocol={key.replace("_", " "): in_words(value) for key, value in results.protocol.items()},
         number=number,
         interval=interval,

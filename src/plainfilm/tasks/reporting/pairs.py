@@ -91,7 +91,6 @@ class ScoredReports:
                 "references": _mean_words(self.references),
                 "candidates": _mean_words(self.candidates),
             },
-            "scores": {metric.name: metric.identity for metric in self.metrics if metric.subgroup is None},
         }
 
     @property
