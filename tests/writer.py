@@ -49,7 +49,7 @@ class Writer(Model):
     def image_vectors(self, features: ImageFeatures) -> Tensor:
         return unit_vectors(features.pooled)
 
-    def write_reports(self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int):
+    def write_reports(self, features: ImageFeatures, films: Ragged, projections: Tensor, decoding):
         first = features.pooled[films.starts, 1]
         return self.texts((first > 0).long() % self.config.texts).long()
 

@@ -163,10 +163,10 @@ def test_folders_of_one_name_are_models_unless_they_are_called_alike(stored, tmp
 
 
 def test_the_folders_below_one_are_repeated_runs(stored, tmp_path):
-    stored("share/repeat-0", 0, 1.0)
-    stored("share/repeat-1", 1, 1.0)
+    stored("fraction/repeat-0", 0, 1.0)
+    stored("fraction/repeat-1", 1, 1.0)
     stored("other", 2, 1.0)
-    ours, other = read_models([f"ours={tmp_path / 'share'}", str(tmp_path / "other")])
+    ours, other = read_models([f"ours={tmp_path / 'fraction'}", str(tmp_path / "other")])
     assert [run.path.name for run in ours.repeats] == ["repeat-0", "repeat-1"]
     assert [run.path.name for run in other.repeats] == ["other"]
 

@@ -45,15 +45,25 @@ def test_every_study_of_the_split_has_a_reference_by_the_rule_of_the_training(re
 
 def test_the_model_is_asked_for_all_films_of_a_study_with_their_views(tiny_writer, small_world, monkeypatch):
     asked = []
-    written = Predictor.write_report
+    written = Predictor.write_reports
 
-    def noted(self, images, views=None):
-        asked.append((len(images), [str(view) for view in views]))
-        return written(self, images, views)
+    def noted(self, studies, views, decoding, progress):
+        asked.extend(zip(map(len, studies), [[str(view) for view in own] for own in views], strict=True))
+        return written(self, studies, views, decoding, progress)
 
-    monkeypatch.setattr(Predictor, "write_report", noted)
+    monkeypatch.setattr(Predictor, "write_reports", noted)
     evaluated(tiny_writer, small_world, baselines=[])
     assert asked == [(2, ["PA", "LATERAL"])] * 16
+
+
+def test_a_model_that_takes_fewer_films_gets_the_frontal_ones(tiny_writer, small_world, monkeypatch):
+    found = gather_studies([small_world], "test", "findings", None)
+    assert {tuple(own) for own in found.limited(1).views} == {(View.PA,)}
+    assert (found.limited(1).beyond, found.limited(2).beyond) == (16, 0)
+    monkeypatch.setattr(Predictor, "most_films", 1)
+    only = evaluated(tiny_writer, small_world, baselines=[])
+    assert only.protocol["films_per_study"] == 1
+    assert only.protocol["left_out"]["films beyond the number that the model takes"] == 16
 
 
 def test_blank_films_give_the_text_of_dark_films(results):

@@ -81,6 +81,11 @@ class Predictor:
         """D, the length of every vector."""
         return int(self._core.model.dimension)
 
+    @property
+    def most_films(self) -> int | None:
+        """The largest number of films of a study that the model takes, if there is one."""
+        return getattr(self._core.model, "most_films", None)
+
     def encode_film(self, image: FilmLike) -> EncodedFilm:
         """Encode an image once for several questions.
 

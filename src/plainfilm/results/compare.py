@@ -130,7 +130,7 @@ def read_models(words: Sequence[str]) -> list[Compared]:
 
 
 def _runs(folder: Path) -> list[Path]:
-    """The folder, or the folders of results directly below it, as `finetune` writes those of a share."""
+    """The folder, or the folders of results directly below it, as `finetune` writes those of a fraction."""
     below = sorted(folder.glob("*/results.json")) if not (folder / "results.json").is_file() else []
     return [file.parent for file in below] or [folder]
 

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from plainfilm.bank.items import sections_by_study
 from plainfilm.collection import Collection
 from plainfilm.errors import DataError, nearest
+from plainfilm.nn.decoding import Decoding
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Results, ShownImage
 from plainfilm.tasks.reporting.baselines import (
@@ -25,7 +26,6 @@ from plainfilm.tasks.reporting.baselines import (
     most_frequent_report,
     nearest_reports,
     random_reports,
-    write_reports,
 )
 from plainfilm.tasks.reporting.examples import INTRODUCTION, LEGEND, examples
 from plainfilm.tasks.reporting.pairs import ReportPairs, ScoredReports, score_pairs
@@ -57,7 +57,8 @@ class Config(TextSettings):
     views: films of other views are not shown; by default those of the model's training and unknown views are.
     baseline_split: of the reports for baselines; `None` leaves those baselines out. baselines: which of
     `reporting.baselines.BASELINES`. random_draws: number of draws that the random baseline is the mean of.
-    max_studies: at most this many studies, the first ones of the collections.
+    decoding: how reports are written, by default as the model's configuration says. max_studies: at most this
+    many studies, the first ones of the collections.
     """
 
     split: str = "test"
@@ -66,6 +67,7 @@ class Config(TextSettings):
     baseline_split: str | None = "train"
     baselines: tuple[str, ...] = tuple(BASELINES)
     random_draws: int = Field(default=3, ge=1)
+    decoding: Decoding | None = None
     max_studies: int | None = Field(default=None, ge=1)
 
     @field_validator("split", "baseline_split")
@@ -103,13 +105,15 @@ def run(
     rule = config.text_rule or predictor.config.training_facts.text_rule or DEFAULT_RULE
     views = views_of_films(predictor, config.views)
     studies = gather_studies(collections, config.split, rule, views).first(config.max_studies)
+    studies = studies.limited(predictor.most_films)
     if not len(studies):
         where = ", ".join(str(collection.path) for collection in collections)
         raise DataError(
             f"{where}: no study in split '{config.split}' with a film of the views {views} and a report "
             f"({studies.without_text} without text by rule {rule}, {studies.without_film} without film)"
         )
-    candidates = write_reports(predictor, studies.images, studies.views, progress)
+    written = predictor.write_reports(studies.images, studies.views, config.decoding, progress)
+    candidates = [report.text for report in written]
     baselines, training = _baselines(predictor, collections, studies, rule, config, progress)
     pairs = ReportPairs(studies.ids, studies.patients, studies.texts, candidates, rule, baselines)
     parts = subgroups(facts_of(collections, studies.keys, None))
@@ -150,19 +154,20 @@ def _baselines(
     """The baselines that can be had, and the studies that they come from."""
     found: dict[str, list[list[str]]] = {}
     if "blank_film" in config.baselines:
-        found["blank_film"] = [blank_reports(predictor, studies.views)]
+        found["blank_film"] = [blank_reports(predictor, studies.views, config.decoding)]
     training = None
     if config.baseline_split not in (None, config.split):
         views = views_of_films(predictor, config.views)
         training = gather_studies(collections, str(config.baseline_split), rule, views)
     if training is None or not len(training):
-        progress.say(f"no reports of split '{config.baseline_split}': only the baseline of blank films")
+        progress.log(f"no reports of split '{config.baseline_split}': only the baseline of blank films")
         return found, None
     if "most_frequent" in config.baselines:
         commonest = most_frequent_report(training.texts, ReportReader(_text_settings(config)))
         found["most_frequent"] = [[commonest] * len(studies)]
-    if "nearest" in config.baselines and "encodes_images" in predictor.abilities:
-        found["nearest"] = [nearest_reports(predictor, studies, training, progress)]
+    if "nearest" in config.baselines and predictor.abilities & {"encodes_images", "encodes_studies"}:
+        known = training.limited(predictor.most_films)
+        found["nearest"] = [nearest_reports(predictor, studies, known, progress)]
     if "random" in config.baselines:
         found["random"] = random_reports(training.texts, len(studies), config.random_draws, config.seed)
     return found, training
@@ -187,14 +192,22 @@ def _protocol(
         **scored.protocol,
         "text_rule": scored.pairs.sections,
         "views": views,
+        "decoding": _decoding(predictor, config),
         "films_per_study": round(sum(map(len, studies.images)) / len(studies), 2),
         "baselines": described,
         "baseline_studies": len(training) if training else 0,
         "left_out": {
             "studies without a reference": studies.without_text,
             "studies without a film": studies.without_film,
+            "films beyond the number that the model takes": studies.beyond,
         },
     }
+
+
+def _decoding(predictor: Predictor, config: Config) -> Any:
+    """How reports were written, as far as it is stated."""
+    chosen = config.decoding or getattr(predictor.config.architecture, "decoding", None)
+    return chosen.model_dump(mode="json") if isinstance(chosen, Decoding) else "the model's own"
 
 
 def _shown(studies: Studies) -> list[list[ShownImage]]:

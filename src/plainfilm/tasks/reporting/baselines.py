@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plainfilm.bank.search import search
-from plainfilm.predictor.films import FilmLike
+from plainfilm.nn.decoding import Decoding
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import generator
 from plainfilm.tasks.reporting.scores import ReportReader
@@ -23,30 +23,20 @@ if TYPE_CHECKING:
 BASELINES = {
     "blank_film": "the model itself, with a black film in place of each film (text alone)",
     "most_frequent": "the commonest report of those with the commonest set of findings in the training split",
-    "nearest": "the report of the training film with the vector most similar to that of a film of the study",
+    "nearest": "the report of the training study, or film, with the vector most similar to that of the study",
     "random": "a random report of the training split",
 }
 """The baselines, by name."""
 
 
-def write_reports(
-    predictor: Predictor,
-    studies: Sequence[Sequence[FilmLike]],
-    views: Sequence[Sequence[View]],
-    progress: Progress = SILENT,
+def blank_reports(
+    predictor: Predictor, views: Sequence[Sequence[View]], decoding: Decoding | None = None
 ) -> list[str]:
-    """The text that the model writes for every study."""
-    pairs = zip(studies, views, strict=True)
-    tracked = progress.track(pairs, len(studies), "writing reports")
-    return [predictor.write_report(list(films), list(own)).text for films, own in tracked]
-
-
-def blank_reports(predictor: Predictor, views: Sequence[Sequence[View]]) -> list[str]:
     """What the model writes if every film is black: one text per number of films and their projections."""
     blank = predictor.blank_film()
     distinct = list(dict.fromkeys(map(tuple, views)))
-    texts = write_reports(predictor, [[blank] * len(own) for own in distinct], distinct)
-    known = dict(zip(distinct, texts, strict=True))
+    written = predictor.write_reports([[blank] * len(own) for own in distinct], distinct, decoding)
+    known = {own: report.text for own, report in zip(distinct, written, strict=True)}
     return [known[tuple(own)] for own in views]
 
 
@@ -65,7 +55,13 @@ def most_frequent_report(texts: Sequence[str], reader: ReportReader) -> str:
 def nearest_reports(
     predictor: Predictor, studies: Studies, training: Studies, progress: Progress = SILENT
 ) -> list[str]:
-    """For each study the report of the training study with the most similar film."""
+    """For each study the report of the most similar training study: by the vectors of studies, if the model
+    has them, otherwise by the most similar pair of films."""
+    if "encodes_studies" in predictor.abilities:
+        known, asked = (
+            predictor.encode_studies(one.images, one.views, progress) for one in (training, studies)
+        )
+        return [training.texts[place] for place in search(known, asked, 1)[1][:, 0].tolist()]
     of_training = np.repeat(np.arange(len(training)), [len(films) for films in training.images])
     owner = np.repeat(np.arange(len(studies)), [len(films) for films in studies.images])
     known = predictor.encode_images([film for films in training.images for film in films], progress)

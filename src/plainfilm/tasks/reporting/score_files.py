@@ -56,10 +56,10 @@ def score_reports(
     _check(ids, references, candidates, config, names)
     unknown = [study for study in candidates.texts if study not in references.texts]
     if unknown:
-        progress.say(f"{names[1]}: {_counted(unknown)} without a reference, left out")
+        progress.log(f"{names[1]}: {_counted(unknown)} without a reference, left out")
     missing = [study for study in ids if study not in candidates.texts]
     if missing:
-        progress.say(f"{names[1]}: {_counted(missing)} missing, scored as empty reports")
+        progress.log(f"{names[1]}: {_counted(missing)} missing, scored as empty reports")
     stated = {**candidates.patients, **references.patients}
     pairs = ReportPairs(
         ids,

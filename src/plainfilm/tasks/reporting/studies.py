@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ class Studies:
 
     frame: (N) place (of the collection), corpus, study_id, patient_id. texts: (N,). images, views: of each
     study the paths of its films and their projections. without_text, without_film: the number left out.
+    beyond: films that were left out, as the model takes no more of a study.
     """
 
     frame: pd.DataFrame
@@ -29,6 +31,7 @@ class Studies:
     views: list[list[View]]
     without_text: int
     without_film: int
+    beyond: int = 0
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -43,6 +46,24 @@ class Studies:
             images=self.images[kept],
             image_ids=self.image_ids[kept],
             views=self.views[kept],
+        )
+
+    def limited(self, most: int | None) -> Studies:
+        """At most `most` films of each study (`None`: all), frontal ones first."""
+        if most is None:
+            return self
+        kept = [_first_frontal(own)[:most] for own in self.views]
+
+        def of(values: Sequence[Sequence[Any]]) -> list[list[Any]]:
+            pairs = zip(values, kept, strict=True)
+            return [[own[place] for place in sorted(places)] for own, places in pairs]
+
+        return replace(
+            self,
+            images=of(self.images),
+            image_ids=of(self.image_ids),
+            views=of(self.views),
+            beyond=sum(map(len, self.views)) - sum(map(len, kept)),
         )
 
     @property
@@ -91,6 +112,11 @@ def gather_studies(
                 projections.append([View(view) for view in own["view"]])
     frame = pd.DataFrame(rows, columns=["place", "corpus", "study_id", "patient_id"])
     return Studies(frame, texts, images, image_ids, projections, without_text, without_film)
+
+
+def _first_frontal(views: Sequence[View]) -> list[int]:
+    """The places of films, those of frontal ones first."""
+    return sorted(range(len(views)), key=lambda place: not views[place].is_frontal)
 
 
 def _films(collection: Collection, views: Sequence[str] | None) -> dict[str, pd.DataFrame]:
