@@ -177,3 +177,12 @@ def test_conflicts_and_agreements_are_shown_in_both_texts(results):
         if "pleural effusion" in said and "left" in said:
             assert verdict == ("agrees" if wanted.startswith("Large left") else "contradicts")
     assert np.isfinite([metric.value for metric in results.headline if metric.value is not None]).all()
+
+
+def test_a_study_encoder_writes_and_its_vectors_find_the_nearest_study(tiny_study_model, small_world):
+    results = evaluated(tiny_study_model, small_world, max_studies=4, decoding={"max_tokens": 12})
+    assert results.n == 4
+    assert {"blank_film", "nearest"} <= set(of(results, "text/rouge_l").baselines)
+    assert results.protocol["decoding"]["max_tokens"] == 12
+    studies = gather_studies([small_world], "train", "findings", None).first(6)
+    assert nearest_reports(load(tiny_study_model), studies, studies) == studies.texts

@@ -288,8 +288,9 @@ def with_spread(value: float | None, spread: float | None) -> str:
 
 
 def _tests(one: Difference) -> str:
-    """P-values of a class, corrected over the classes."""
-    stated = {"p (Holm)": one.p_holm, "DeLong p (Holm)": one.delong_p_holm}
+    """The p-values; those of a class corrected over the classes."""
+    stated = {"p": one.p} if one.p_holm is None else {"p (Holm)": one.p_holm}
+    stated["DeLong p (Holm)"] = one.delong_p_holm
     return "".join(f"  {name} {number(p)}" for name, p in stated.items() if p is not None)
 
 
