@@ -289,8 +289,8 @@ def with_spread(value: float | None, spread: float | None) -> str:
 
 def _tests(one: Difference) -> str:
     """The p-values; those of a class corrected over the classes."""
-    stated = {"p": one.p} if one.p_holm is None else {"p (Holm)": one.p_holm}
-    stated["DeLong p (Holm)"] = one.delong_p_holm
+    corrected = {"p (Holm)": one.p_holm, "DeLong p (Holm)": one.delong_p_holm}
+    stated = corrected if one.p_holm is not None else {"p": one.p}
     return "".join(f"  {name} {number(p)}" for name, p in stated.items() if p is not None)
 
 
