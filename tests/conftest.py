@@ -75,6 +75,17 @@ def tiny_classifier(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_writer(tmp_path_factory, small_world) -> Path:
+    """The folder of a model that writes one text for dark and one for bright films (`tests/writer.py`)."""
+    from plainfilm.models.base import kind
+
+    module = kind(str(Path(__file__).with_name("writer.py")))
+    folder = tmp_path_factory.mktemp("writers") / "tiny"
+    texts = [SENTENCES[0], SENTENCES[3]]
+    return module.save_writer(folder, texts, small_world.table("sentences")["text"].to_pylist())
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory, small_world) -> Path:
     """The folder of an untrained model with a tokenizer of the small world's texts."""
     import torch

@@ -30,6 +30,8 @@ REQUIRED = (
     "accelerate",
     "faiss-cpu",
     "pyarrow",
+    "sacrebleu",
+    "nltk",
 )
 
 

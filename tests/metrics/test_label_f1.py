@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from plainfilm.metrics.findings import NOT_MENTIONED
-from plainfilm.metrics.label_f1 import label_f1
+from plainfilm.metrics.label_f1 import label_f1, label_statistics, outcomes, report_f1, side_statistics
 from plainfilm.seeding import generator
 
 NAMES = ("A", "B", "C", "D")
@@ -52,3 +52,25 @@ def test_an_observation_nobody_has_is_not_in_the_mean() -> None:
     assert macro.f1.value == 1.0
     none = label_f1(states, states, ("A", "B"), range(3), origin="mine-1")[-1]
     assert (none.f1.value, none.n) == (None, 0)
+
+
+def test_example_based_f1_is_that_of_scikit_learn() -> None:
+    counts = outcomes(REFERENCE, GENERATED, "positive")
+    pair = (np.isin(REFERENCE, (1, -1)), np.isin(GENERATED, (1, -1)))
+    wanted = f1_score(*pair, average="samples", zero_division=np.nan)
+    values = label_statistics(counts, NAMES)["f1/example"].sum(axis=0)
+    assert values[0] / values[1] == pytest.approx(wanted)
+    assert np.nanmean(report_f1(counts)) == pytest.approx(wanted)
+
+
+def test_sides_are_pairs_of_finding_and_side() -> None:
+    reference = [{"A": "left"}, {"A": "bilateral"}, {"B": "right"}, {}]
+    generated = [{"A": "right"}, {"A": "left"}, {"B": "right"}, {"B": "left"}]
+    values = {
+        name: pairs.sum(axis=0).tolist()
+        for name, pairs in side_statistics(reference, generated, NAMES).items()
+    }
+    assert values["precision/left"] == [1, 2]
+    assert values["recall/right"] == [1, 2]
+    assert values["f1/sides"] == [4, 8]
+    assert values["side_agreement"] == [1, 2]

@@ -195,3 +195,14 @@ def test_the_untrained_model_has_the_same_shape_and_other_weights(predictor, fil
     assert first.shape == (2, predictor.dimension)
     assert first.tobytes() == again.tobytes()
     assert np.abs(first - other).max() > 1e-3
+
+
+def test_a_blank_film_is_one_that_no_file_may_be(predictor):
+    black = np.zeros((64, 64), dtype=np.uint8)
+    with pytest.raises(ImageError, match="not a film"):
+        predictor.encode_images([black])
+    vectors = predictor.encode_images([predictor.blank_film(), predictor.blank_film()])
+    assert vectors[0] == pytest.approx(vectors[1])
+    # A film of one dark point is all but blank.
+    black[0, 0] = 1
+    assert vectors[0] == pytest.approx(predictor.encode_images([black])[0], abs=0.05)

@@ -15,6 +15,8 @@ from plainfilm.errors import DataError, LeakageError, UsageError
 from plainfilm.predictor import load
 from plainfilm.predictor.operating_points import OPERATING_POINTS_FILE
 from plainfilm.results import write
+from plainfilm.results.compare import Compared, read
+from plainfilm.results.compare_curves import class_curves
 from plainfilm.tasks import classification, zero_shot
 
 
@@ -54,6 +56,19 @@ def test_there_are_thresholds_calibration_abstention_and_subgroups(results):
     assert {"abstention/abstains/Cardiomegaly", "classifier/auroc_macro [view PA]"} <= names
     assert results.protocol["thresholds"]["chosen_on"] == "validation"
     assert results.protocol["prompts"] is None
+
+
+def test_operating_points_name_the_metrics_at_the_threshold_and_lie_on_the_curves(results, tmp_path):
+    write(results, tmp_path)
+    stored = read(tmp_path)
+    models = [Compared("first", (stored,)), Compared("second", (stored,))]
+    found = {one.name: one for one in class_curves(models)}
+    for name, pair in results.operating_points["classifier"].items():
+        sensitivity, specificity = (metric(results, one).value for one in pair)
+        decided = found[name].decided["first"]
+        assert decided == pytest.approx((1 - specificity, sensitivity))
+        x, y = found[name].roc["first"]
+        assert np.min(np.hypot(x - decided[0], y - decided[1])) < 1e-9
 
 
 def test_what_only_labels_or_only_the_model_has_is_named(results):

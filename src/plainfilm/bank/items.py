@@ -123,7 +123,7 @@ def _first_of_each_study(rows: list[Row]) -> list[Row]:
 
 
 def _texts(collection: Collection, patients: dict[str, str], what: ItemKind, choice: ItemFilter) -> list[Row]:
-    sections = _sections_by_study(collection, patients)
+    sections = sections_by_study(collection, patients)
     if what == "reports":
         rows = ((study, report_text(parts, choice.text_rule)) for study, parts in sections.items())
         return [(study, study, text, None) for study, text in rows if letters(text) >= MIN_LETTERS]
@@ -139,7 +139,8 @@ def _texts(collection: Collection, patients: dict[str, str], what: ItemKind, cho
     ]
 
 
-def _sections_by_study(collection: Collection, patients: dict[str, str]) -> dict[str, list[Section]]:
+def sections_by_study(collection: Collection, patients: dict[str, str]) -> dict[str, list[Section]]:
+    """The sections of the reports of the studies in `patients` (study to patient)."""
     sections: dict[str, list[Section]] = {}
     for row in _rows_of(collection, "sections", patients):
         section = Section(row["section"], row["text"], row["start"], row["end"])

@@ -1,4 +1,4 @@
-"""`plainfilm compare`: compare results, with an interval for each difference."""
+"""`plainfilm compare`: compare results, with an interval and tests for each difference."""
 
 from __future__ import annotations
 
@@ -9,29 +9,40 @@ from typing import Annotated
 
 import typer
 
-from plainfilm.errors import UsageError
-
 
 def command(
-    results: Annotated[list[Path], typer.Argument(help="Folders of results; all are compared to the first.")],
+    results: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RESULTS...",
+            help="Folders of results, or NAME=FOLDER; folders of one NAME, or below one folder, are repeated "
+            "runs of one model. All are compared to the first.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for a page with the scores and the ROC and PR curves.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare results item by item: paired differences with 95 % intervals, by patient.
 
-    A star marks a difference whose interval excludes 0.
+    A star marks a difference whose interval excludes 0. P-values of single classes, from the resamples and
+    by DeLong's test, are corrected over the classes (Holm).
     """
-    from plainfilm.results.compare import as_lines, as_rows, compare, read
+    from plainfilm.results import compare_page
+    from plainfilm.results.compare import as_lines, compare, not_compared, read_models
 
-    if len(results) < 2:
-        raise UsageError("compare: name at least two folders of results")
-    first, *others = (read(folder) for folder in results)
-    compared = [(other, compare(first, other)) for other in others]
+    first, *others = models = read_models(results)
+    compared = [compare(first, other) for other in others]
+    if out is not None:
+        compare_page.write(models, compared, out)
     if as_json:
-        document = [
-            {"first": str(first.path), "second": str(other.path), "differences": as_rows(found)}
-            for other, found in compared
-        ]
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.write(json.dumps(compare_page.document(models, compared), indent=2) + "\n")
         return
-    for other, found in compared:
-        sys.stdout.writelines(f"{one}\n" for one in as_lines(first.path.name, other.path.name, found))
+    for other, found in zip(others, compared, strict=True):
+        sys.stdout.writelines(f"{one}\n" for one in as_lines(first.name, other.name, found))
+        unlike = not_compared(first, other)
+        if unlike:
+            sys.stdout.write(f"not compared, as the two mean different things: {', '.join(unlike)}\n")
+    if out is not None:
+        sys.stdout.write(f"{out / 'index.html'}\n")

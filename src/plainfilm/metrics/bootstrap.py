@@ -31,12 +31,17 @@ NOT_COMPUTABLE = "not computable: nothing to divide by"
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with the bounds of its interval; `None` if not computable, with the reason in `note`."""
+    """A score with the bounds of its interval; `None` if not computable, with the reason in `note`.
+
+    p: two-sided p-value of the score being 0, from the resamples on either side of 0 (Davison and Hinkley
+    1997); of interest for a difference.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     note: str | None = None
+    p: float | None = None
 
 
 class PatientBootstrap:
@@ -114,7 +119,11 @@ def _interval(value: float, drawn: Floats | None) -> Interval:
     # Repeated items inflate average precision and calibration error, with few items beyond the value.
     if value < low - _ROUNDING or value > high + _ROUNDING:
         notes.append("resamples are biased: the interval is extended to include the value")
-    return Interval(float(value), float(min(low, value)), float(max(high, value)), "; ".join(notes) or None)
+    beyond = 1 + min((usable <= 0).sum(), (usable >= 0).sum())
+    p = min(1.0, 2.0 * float(beyond) / (1 + len(usable)))
+    return Interval(
+        float(value), float(min(low, value)), float(max(high, value)), "; ".join(notes) or None, p
+    )
 
 
 def weighted_median(values: ArrayLike, weights: Floats) -> Floats:

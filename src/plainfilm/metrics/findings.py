@@ -16,6 +16,7 @@ negatives per observation, which give the usual per-class, micro and macro score
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +110,12 @@ def agreement(query: States, item: States) -> NDArray[np.int8]:
     equal = (item == query) & (item != NOT_MENTIONED)
     opposite = ((item == 1) & ((query == 0) | (query == NOT_MENTIONED))) | ((item == 0) & (query == 1))
     return equal.astype(np.int8) - opposite.astype(np.int8)
+
+
+def state_matrix(stated: Sequence[Mapping[str, int]], observations: Sequence[str]) -> States:
+    """States (N, C) of N texts from what each states, by observation; `NOT_MENTIONED` for the rest."""
+    rows = [[one.get(name, NOT_MENTIONED) for name in observations] for one in stated]
+    return np.array(rows, dtype=np.int8).reshape(len(stated), len(observations))
 
 
 def _kept(retrieved: States, kept: Kept | None) -> Kept:

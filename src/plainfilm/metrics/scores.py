@@ -17,11 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+from plainfilm.metrics.reports.bleu import corpus_bleu
 
-RANKINGS = ("auroc", "average_precision")
+AREA_UNDER_ROC = "auroc"
+RANKINGS = (AREA_UNDER_ROC, "average_precision")
 """Aggregations of `ranking_statistics`."""
-AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", *RANKINGS)
+AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", "bleu", *RANKINGS)
 """The aggregations of the parts of a score to one number."""
+_ROUNDING = 1e-12
+"""What is smaller comes from rounding."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Score:
     strict_mean: the same with 0 for a part whose denominator is 0.
     harmonic: harmonic mean of the parts' ratios; 0 if one of them is 0.
     median: median of the single part's numerators, over the items whose denominator is not 0.
+    bleu: corpus BLEU; the first part holds the lengths, the others the n-grams (`metrics.reports.bleu`).
     auroc, average_precision: mean over the parts (`ranking_statistics`) that have items of both classes.
     """
 
@@ -62,26 +67,46 @@ def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float6
     return ratio_statistics(np.where(kept, values, 0.0), np.where(kept, codes, classification.UNKNOWN))
 
 
+def ranking_values(statistics: ArrayLike) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """The scores (...) of ranking statistics (..., 2), whether each counts, and whether it is positive."""
+    pairs = np.asarray(statistics, dtype=np.float64)
+    codes = pairs[..., 1]
+    return pairs[..., 0], codes != classification.UNKNOWN, codes == classification.POSITIVE
+
+
 def count(score: Score, values: Statistics) -> int:
     """The number of items of the score: those with a non-zero denominator in any part."""
     return int(np.any([values[part][:, 1] > 0 for part in score.parts], axis=0).sum())
 
 
+def score_values(scores: Sequence[Score], values: Statistics) -> list[float | None]:
+    """The value of every score, without resampling; `None` for what cannot be computed."""
+    items = len(next(iter(values.values()), ()))
+    alone = PatientBootstrap(np.zeros(items))
+    return [one.value for one in intervals(scores, values, alone)]
+
+
 def intervals(scores: Sequence[Score], values: Statistics, bootstrap: PatientBootstrap) -> list[Interval]:
     """Value and interval of every score, all from the same resamples."""
-    return _solve(scores, [values], bootstrap)
+    return contrasts(scores, [values], [1.0], bootstrap)
 
 
 def differences(
     scores: Sequence[Score], first: Statistics, second: Statistics, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """`first` minus `second` for every score, over the same items in the same order (paired)."""
-    return _solve(scores, [first, second], bootstrap)
+    return contrasts(scores, [first, second], [1.0, -1.0], bootstrap)
 
 
-def _solve(
-    scores: Sequence[Score], sides: Sequence[Statistics], bootstrap: PatientBootstrap
+def contrasts(
+    scores: Sequence[Score],
+    sides: Sequence[Statistics],
+    coefficients: Sequence[float],
+    bootstrap: PatientBootstrap,
 ) -> list[Interval]:
+    """Every score of each of S `sides`, over the same items in the same order, times its coefficient, added
+    up: the mean over repeats, or its difference from that of another model."""
+    weights = np.asarray(coefficients, dtype=np.float64)
     summed = [score for score in scores if score.aggregation not in ("median", *RANKINGS)]
     ranked = [score for score in scores if score.aggregation in RANKINGS]
     names = sorted({part for score in summed for part in score.parts})
@@ -89,30 +114,39 @@ def _solve(
     if summed:
         stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
         places = {name: place for place, name in enumerate(names)}
-        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places))
+        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places, weights))
         by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
     if ranked:
-        by_name |= dict(zip([one.name for one in ranked], _ranked(ranked, sides, bootstrap), strict=True))
+        by_name |= dict(
+            zip([one.name for one in ranked], _ranked(ranked, sides, weights, bootstrap), strict=True)
+        )
     for score in scores:
         if score.aggregation == "median":
-            by_name[score.name] = _median(score, sides, bootstrap)
+            by_name[score.name] = _median(score, sides, weights, bootstrap)
     return [by_name[score.name] for score in scores]
 
 
-def _scores_of_sums(scores: Sequence[Score], sums: Floats, places: Mapping[str, int]) -> Floats:
-    """Scores (R, M) from sums (R, sides, parts, 2): the first side minus the second, if there are two."""
+def _scores_of_sums(
+    scores: Sequence[Score], sums: Floats, places: Mapping[str, int], coefficients: Floats
+) -> Floats:
+    """Scores (R, M) from sums (R, S, parts, 2): those of the sides times their coefficients."""
     ratios = np.full(sums.shape[:-1], np.nan)
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
     columns = []
     for score in scores:
-        reduced = _aggregate(score.aggregation, ratios[:, :, [places[part] for part in score.parts]])
-        columns.append(_first_minus_second(reduced))
+        own = [places[part] for part in score.parts]
+        is_bleu = score.aggregation == "bleu"
+        reduced = (
+            corpus_bleu(sums[:, :, own]) if is_bleu else _aggregate(score.aggregation, ratios[:, :, own])
+        )
+        columns.append(_added(reduced, coefficients))
     return np.stack(columns, axis=1)
 
 
-def _first_minus_second(sides: Floats) -> Floats:
-    """The first side, or the first minus the second: (R, 1) or (R, 2) to (R,)."""
-    return sides[:, 0] - sides[:, 1] if sides.shape[1] == 2 else sides[:, 0]
+def _added(sides: Floats, coefficients: Floats) -> Floats:
+    """Scores (R, S) of sides times their coefficients (S,), added up; equal scores differ by exactly 0."""
+    added = sides @ coefficients
+    return np.where(np.abs(added) < _ROUNDING, 0.0, added)
 
 
 def _aggregate(aggregation: str, ratios: Floats) -> Floats:
@@ -133,7 +167,7 @@ def _mean_of_known(values: Floats) -> Floats:
 
 
 def _ranked(
-    scores: Sequence[Score], sides: Sequence[Statistics], bootstrap: PatientBootstrap
+    scores: Sequence[Score], sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """Scores of `RANKINGS`, with all parts of all sides presorted once."""
     names = sorted({part for score in scores for part in score.parts})
@@ -146,17 +180,19 @@ def _ranked(
         for score in scores:
             places = [names.index(part) for part in score.parts]
             parts = values[:, :, places, RANKINGS.index(score.aggregation)]
-            solved.append(_first_minus_second(_mean_of_known(parts)))
+            solved.append(_added(_mean_of_known(parts), coefficients))
         return np.stack(solved, axis=1)
 
     return bootstrap.of_weights(statistic)
 
 
-def _median(score: Score, sides: Sequence[Statistics], bootstrap: PatientBootstrap) -> Interval:
+def _median(
+    score: Score, sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
+) -> Interval:
     columns = [side[score.parts[0]] for side in sides]
 
     def statistic(weights: Floats) -> Floats:
         medians = [weighted_median(column[:, 0], weights * (column[:, 1] > 0)) for column in columns]
-        return medians[0] - medians[1] if len(medians) == 2 else medians[0]
+        return _added(np.stack(medians, axis=1), coefficients)
 
     return bootstrap.of_weights(statistic)[0]

@@ -80,6 +80,15 @@ class FilmEncoder:
         features = self._features([prepared])
         return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint)
 
+    def encode_blank(self) -> EncodedFilm:
+        """Encode a black square, which `encode` would refuse: it is no film."""
+        side = self._core.config.preprocessing.size
+        black = PreparedFilm(
+            np.zeros((side, side), dtype=np.uint8),
+            fixed_geometry((side, side), self._core.config.preprocessing),
+        )
+        return EncodedFilm(self._features([black]), black.geometry, self._core.config.fingerprint)
+
     def stream(self, images: Any, encode: Encode, progress: Progress = SILENT) -> Iterator[Vectors]:
         """The output of `encode`, in blocks (n, ...).
 

@@ -81,6 +81,11 @@ class Predictor:
         """D, the length of every vector."""
         return int(self._core.model.dimension)
 
+    @property
+    def most_films(self) -> int | None:
+        """The largest number of films of a study that the model takes, if there is one."""
+        return getattr(self._core.model, "most_films", None)
+
     def encode_film(self, image: FilmLike) -> EncodedFilm:
         """Encode an image once for several questions.
 
@@ -88,6 +93,10 @@ class Predictor:
             ImageError: the image is not usable; the message has its name.
         """
         return self._films.encode(image)
+
+    def blank_film(self) -> EncodedFilm:
+        """A film that shows nothing: what a model answers about it, it has not seen."""
+        return self._films.encode_blank()
 
     def encode_images(self, images: Any, progress: Progress = SILENT) -> Vectors:
         """Unit vectors (N, D) of images; for a classifier, of its pooled features.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MARGIN = 0.02
 """Margin around the limits, as a fraction of their range."""
+LONG_LABEL = 22
+"""Letters of a label beyond which the legend has one column."""
 
 
 def write_figures(figures: Sequence[Figure], folder: Path) -> dict[str, bytes]:
@@ -71,7 +73,10 @@ def _curves(figure: CurveFigure) -> bytes:
         if figure.step:
             axes.step(curve.x, curve.y, where="post", color=colour, label=_name(curve))
         else:
-            axes.plot(curve.x, curve.y, "o-", color=colour, markersize=5, label=_name(curve))
+            line = "o-" if figure.points else "-"
+            axes.plot(curve.x, curve.y, line, color=colour, markersize=5, label=_name(curve))
+        if curve.mark:
+            axes.plot(*curve.mark, "o", color=colour, markersize=7, markeredgecolor="white", zorder=5)
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
             axes.plot([x, x], [low, high], color=colour, linewidth=2.5)
     if figure.log_x:
@@ -110,7 +115,9 @@ def _around(limits: tuple[float, float]) -> tuple[float, float]:
 
 def _legend(axes: Axes) -> None:
     # Above the axes: a corner inside them may hold an interval.
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    longest = max((len(text) for text in axes.get_legend_handles_labels()[1]), default=0)
+    columns = 3 if longest <= LONG_LABEL else 1
+    axes.legend(frameon=False, fontsize=8, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def _file_name(title: str) -> str:

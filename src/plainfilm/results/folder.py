@@ -5,6 +5,7 @@ predictions.parquet   raw answers, one row each
 items.parquet         the statistics of every score per item, the input of `plainfilm compare`
 figures/              PNG
 index.html            one self-contained page
+                      and the attachments of the task, if there are any
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ def write(results: Results, folder: Path | str) -> None:
     _write_table(results.predictions, folder / "predictions.parquet")
     if results.items is not None:
         _write_table(results.items, folder / "items.parquet")
+    for name, text in results.attachments.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     figures = write_figures(results.figures, folder / "figures")
     with replacing(folder / "index.html") as temporary:
         temporary.write_text(page(results, figures), encoding="utf-8")
@@ -51,6 +55,7 @@ def as_document(results: Results) -> dict[str, Any]:
         "protocol": results.protocol,
         "must_match": list(results.must_match),
         "metrics": [_metric(metric) for metric in results.metrics],
+        **({"operating_points": results.operating_points} if results.operating_points else {}),
     }
 
 
@@ -78,6 +83,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "note": metric.note,
         "group": metric.group,
         "heading": metric.heading,
+        "identity": metric.identity,
     }
     document |= {name: value for name, value in optional.items() if value is not None}
     if metric.aggregation is not None:

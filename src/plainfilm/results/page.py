@@ -39,7 +39,12 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         pictures=_pictures(results.examples),
         most_sentences=max((len(one.sentences) for one in results.examples), default=0),
         most_boxes=max((len(one.image.boxes) for one in results.examples if one.image), default=0),
-        protocol={key.replace("_", " "): _in_words(value) for key, value in results.protocol.items()},
+        identities=[
+            (f"{heading(metric)}: {metric.title}" if heading(metric) else metric.title, metric.identity)
+            for metric in overall
+            if metric.identity
+        ],
+        protocol={key.replace("_", " "): in_words(value) for key, value in results.protocol.items()},
         number=number,
         interval=interval,
         baseline_title=baseline_title,
@@ -85,11 +90,12 @@ def _images(example: Example) -> list[ShownImage]:
     return [image for image in shown if image is not None]
 
 
-def _in_words(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A setting of a protocol for readers."""
     if value is None:
         return "none"
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_in_words(inner)}" for key, inner in value.items())
+        return "; ".join(f"{key}: {in_words(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_in_words(inner) for inner in value) or "none"
+        return ", ".join(in_words(inner) for inner in value) or "none"
     return value if isinstance(value, str) else json.dumps(value)

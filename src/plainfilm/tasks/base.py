@@ -52,7 +52,8 @@ class Metric:
     part of the items that the score is over, if it is not all. Metrics of one `group` are listed together
     under `heading` (by default the name of the group). `group`, `aggregation` and `parts` name the statistics
     of `Results.items` that the score is computed from (see `metrics.scores`); with them, two results can be
-    compared item by item.
+    compared item by item. `identity` states what decides the meaning of the score beside the protocol, such
+    as tokenisation and library of a text metric; scores of different identities are never compared.
 
     Raises:
         UsageError: an invalid direction, or no title.
@@ -77,6 +78,7 @@ class Metric:
     better: Better = field(kw_only=True)
     headline: bool = field(default=False, kw_only=True)
     heading: str | None = field(default=None, kw_only=True)
+    identity: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.better not in get_args(Better):
@@ -139,7 +141,8 @@ class IntervalFigure:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, if there is one."""
+    """Points (`x`, `y`) in order; `low` and `high` are the interval of each `y`, if there is one. `mark` is a
+    point (x, y) to stress, such as an operating point."""
 
     name: str
     x: tuple[float, ...]
@@ -147,6 +150,7 @@ class Curve:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     is_baseline: bool = False
+    mark: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class CurveFigure:
     """Curves on common axes.
 
     step: a curve keeps its value until its next point. log_x: a logarithmic axis. x_ticks: labels by value,
-    instead of automatic ticks. diagonal: whether to draw the line y = x.
+    instead of automatic ticks. diagonal: whether to draw the line y = x. points: whether to draw the points.
     """
 
     title: str
@@ -166,6 +170,7 @@ class CurveFigure:
     x_ticks: Mapping[float, str] = field(default_factory=dict)
     y_limits: tuple[float, float] | None = None
     diagonal: bool = False
+    points: bool = True
 
 
 Figure = IntervalFigure | CurveFigure
@@ -286,7 +291,8 @@ class Results:
     statistic of a score, columns `NAME|numerator` and `NAME|denominator`. `counted` names the items that `n`
     counts. `must_match` lists further keys of `protocol` that must be equal for two results to be compared
     (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
-    explains the agreement of an answer.
+    explains the agreement of an answer. `attachments` are further text files of the results, by name.
+    `operating_points` names, by group and class, the metrics of sensitivity and specificity at its threshold.
     """
 
     task: str
@@ -305,6 +311,8 @@ class Results:
     examples: tuple[Example, ...] = ()
     introduction: str = ""
     legend: Mapping[Agreement, str] = field(default_factory=dict)
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    operating_points: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[Metric, ...]:

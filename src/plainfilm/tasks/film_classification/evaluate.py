@@ -45,6 +45,7 @@ from plainfilm.tasks.film_classification.thresholds import (
     fit,
     number_of_films,
     observations_table,
+    operating_points,
     ranked_and_decided,
     thresholds_document,
 )
@@ -234,6 +235,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         table,
         pd.concat(items, ignore_index=True),
         {"thresholds": chosen_on},
+        operating_points=operating_points(metrics, list(scores.groups), films.observations),
         tables=(observations_table(metrics, list(scores.groups), films.observations),),
         figures=(
             *auroc_figure(metrics, list(scores.groups), films.observations),

@@ -306,6 +306,22 @@ def ranked_and_decided(
     return Evaluated(described, values, baselines)
 
 
+def operating_points(
+    metrics: Sequence[Metric], groups: Sequence[str], observations: Sequence[str]
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """By group and observation, the metrics of sensitivity and specificity at its threshold, if any."""
+    names = {metric.name for metric in metrics}
+    points = {
+        group: {one: (f"{group}/recall/{one}", f"{group}/specificity/{one}") for one in observations}
+        for group in groups
+    }
+    return {
+        group: known
+        for group, own in points.items()
+        if (known := {one: pair for one, pair in own.items() if set(pair) <= names})
+    }
+
+
 def observations_table(
     metrics: Sequence[Metric],
     groups: Sequence[str],

@@ -33,11 +33,12 @@ AGE_NAMES = ("0-17", "18-39", "40-59", "60-79", "80 or more")
 
 @dataclass(frozen=True)
 class DescribedScore(Score):
-    """A score with the title, direction and headline flag of its metric."""
+    """A score with the title, direction, headline flag and identity of its metric."""
 
     title: str
     better: Better
     headline: bool = False
+    identity: str | None = None
 
 
 Count = Callable[[Score, Statistics], int]
@@ -165,6 +166,7 @@ def _metric(
         better=score.better,
         headline=score.headline,
         heading=measured.heading,
+        identity=score.identity,
     )
 
 

@@ -1,0 +1,1 @@
+"""The parts of the task `report_generation`: scores of texts, baselines, examples, and files of texts."""

@@ -1,0 +1,94 @@
+"""Files of reports: every format gives the same texts, and what is wrong is named with its place."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+
+import pytest
+
+from plainfilm.errors import DataError
+from plainfilm.tasks.reporting.text_files import Columns, RexrankStudy, read_reports, rexrank_json
+
+TEXTS = {"s1": "Large effusion,\non the left.", "s2": 'The "heart" is normal.', "s3": ""}
+
+
+def write_csv(path, header, rows):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+def as_csv(folder):
+    return write_csv(
+        folder / "r.csv", ["Study ID", "Report", "subject_id"], [[k, t, "p1"] for k, t in TEXTS.items()]
+    )
+
+
+def as_lines(folder):
+    rows = [json.dumps({"id": k, "text": t, "patient_id": "p1"}) for k, t in TEXTS.items()]
+    (folder / "r.jsonl.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
+    return folder / "r.jsonl.gz"
+
+
+def as_rexrank(folder):
+    entries = {k: RexrankStudy(t, t, patient="p1") for k, t in TEXTS.items()}
+    (folder / "r.json").write_text(rexrank_json(entries), "utf-8")
+    return folder / "r.json"
+
+
+def as_list(folder):
+    rows = [{"study_id": k, "report": t, "subject_id": "p1"} for k, t in TEXTS.items()]
+    (folder / "r.json").write_text(json.dumps(rows), "utf-8")
+    return folder / "r.json"
+
+
+@pytest.mark.parametrize("form", [as_csv, as_lines, as_rexrank, as_list])
+@pytest.mark.parametrize("side", ["reference", "candidate"])
+def test_every_format_gives_the_same_texts_and_patients(form, side, tmp_path):
+    found = read_reports(form(tmp_path), side)
+    assert found.texts == TEXTS
+    assert set(found.patients.values()) == {"p1"}
+
+
+def test_one_rexrank_file_has_both_sides(tmp_path):
+    study = {"section_findings": "Clear.", "section_impression": "Normal.", "model_prediction": "Edema."}
+    (tmp_path / "r.json").write_text(
+        json.dumps({"50": study, "51": {**study, "section_findings": float("nan")}})
+    )
+    assert read_reports(tmp_path / "r.json", "candidate").texts == {"50": "Edema.", "51": "Edema."}
+    assert read_reports(tmp_path / "r.json", "reference").texts == {
+        "50": "Findings: Clear. Impression: Normal.",
+        "51": "Impression: Normal.",
+    }
+
+
+def test_columns_can_be_named(tmp_path):
+    path = write_csv(tmp_path / "r.csv", ["key", "a", "b"], [["1", "no", "yes"]])
+    assert read_reports(path, "candidate", Columns("key", "b")).texts == {"1": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.csv", "study_id,report\n1,a\n1,b\n", "row 2: id '1' occurs twice"),
+        ("r.csv", "study_id,report\n,a\n", "row 1: has no id"),
+        ("r.csv", "study_id,size\n1,2\n", "no column of texts .*it has study_id, size.*--text-column"),
+        ("r.csv", "number,report\n1,2\n", "no column of ids .*--id-column"),
+        ("r.csv", "study_id,report\n", "holds no reports"),
+        ("r.jsonl", '{"id": 1, "text": "a"}\n{"id": 2\n', "line 2: is no JSON object"),
+        ("r.jsonl", '{"id": 1, "text": ["a"]}\n', "line 1: 'text' is .*not a text"),
+        ("r.json", '"text"', "expected an object of reports by study id"),
+        ("r.json", '{"1": "text"}', "'1': expected an object with the keys of a report"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(name, content, message, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_reports(tmp_path / name, "candidate")
+
+
+def test_a_folder_that_is_no_results_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"results\.json: no such file"):
+        read_reports(tmp_path, "reference")
