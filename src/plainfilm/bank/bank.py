@@ -148,7 +148,7 @@ def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
     version = meta.get("format_version")
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{folder}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
+            f"{folder / _META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
         )
 
 

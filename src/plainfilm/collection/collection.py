@@ -46,7 +46,7 @@ class Collection:
             if version not in READABLE_VERSIONS:
                 way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
                 raise CollectionError(
-                    f"{folder}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; "
+                    f"{folder / META}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; "
                     f"{way_out}"
                 )
 
