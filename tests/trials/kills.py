@@ -6,8 +6,8 @@ The configuration has `start` (a folder that every trial gets a copy of, or null
 command writes), `command`, `again` (the command that is to go on), `compared` (patterns of files that must be
 the same in the end), `is_collection` (whether `out` is opened after the kill) and perhaps `every` (only each
 n-th operation is tried). The operations are those that Python audits: opening for writing, renaming, removing
-and making folders; and `fsync`. Each trial is a fork of this process, so that nothing is imported twice. Prints a
-JSON line per kill.
+and making folders; and `fsync`. Each trial is a fork of this process, so that nothing is imported twice.
+Prints a JSON line per kill.
 """
 
 from __future__ import annotations
