@@ -20,6 +20,7 @@ COMMANDS = {
     "finetune": ["finetune", "classifier-tiny", "--init", "MODEL", "--data", "FILMS", "--out", "OUT"],
     "embed": ["embed", "MODEL", "FILMS", "--what", "images", "--out", "OUT"],
     "evaluate": ["evaluate", "retrieval", "MODEL", "FILMS", "--out", "OUT"],
+    "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
