@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from plainfilm.cli.console import output_console, print_json
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
         with replacing(html) as temporary:
             temporary.write_text(audit_page(findings, {one.name: one for one in opened}), encoding="utf-8")
     if as_json:
-        sys.stdout.write(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+        print_json(findings)
     else:
         _show(findings)
     if findings["leaks"]:
@@ -45,10 +45,9 @@ _WIDE = 120
 
 
 def _show(findings: dict[str, list[dict[str, Any]]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = output_console()
     for title, entries in findings.items():
         if not entries:
             console.print(f"{title}: none")

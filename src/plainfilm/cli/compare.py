@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from plainfilm.cli.console import print_json
 from plainfilm.errors import UsageError
 
 
@@ -31,7 +31,7 @@ def command(
             {"first": str(first.path), "second": str(other.path), "differences": as_rows(found)}
             for other, found in compared
         ]
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        print_json(document)
         return
     for other, found in compared:
         sys.stdout.writelines(f"{one}\n" for one in as_lines(first.path.name, other.path.name, found))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
 import typer
+
+from plainfilm.cli.console import print_json
 
 
 def command(
@@ -17,7 +18,7 @@ def command(
 
     findings = examine()
     if as_json:
-        sys.stdout.write(json.dumps([vars(finding) for finding in findings], indent=2) + "\n")
+        print_json([vars(finding) for finding in findings])
         return
     width = max(len(finding.what) for finding in findings)
     for finding in findings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from plainfilm.cli.console import print_json
 from plainfilm.errors import UsageError
 
 DEFAULT_PACK = "cxr"
@@ -67,7 +67,7 @@ def command(
     if csv is not None:
         _write_csv(entries, csv)
     if as_json:
-        sys.stdout.write(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+        print_json(entries)
     else:
         sys.stdout.writelines(line for entry in entries for line in _lines(entry))
     return int(any("error" in entry for entry in entries))

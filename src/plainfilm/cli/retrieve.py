@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from plainfilm.cli.console import print_json
 from plainfilm.errors import UsageError
 
 
@@ -43,7 +43,7 @@ def command(
     composition = build(SelectionConfig, settings, "retrieve")
     document = ask(load(model, trust_code=trust_code), Bank.open(bank), composition, image=image, text=text)
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        print_json(document)
     else:
         sys.stdout.writelines(_line(result) for result in document["results"])
 
