@@ -17,6 +17,9 @@ from typing import Any
 import numba
 from numba.core import config
 
+_HAS_HOME = bool(os.environ.get("NUMBA_CACHE_DIR")) or os.path.isabs(os.path.expanduser("~"))  # noqa: PTH111, PTH117
+"""Without one, numba would make a folder called "~" wherever the command is run."""
+
 
 def njit(signatures: Any = None, **options: Any) -> Any:
     """`numba.njit` with its cache on; a function, or a decorator with `signatures` and `options`."""
@@ -27,7 +30,8 @@ def njit(signatures: Any = None, **options: Any) -> Any:
 
 def _compiled(function: Callable[..., Any], signatures: Any, options: dict[str, Any]) -> Any:
     try:
-        return numba.njit(signatures, cache=True, **options)(function)
+        if _HAS_HOME:
+            return numba.njit(signatures, cache=True, **options)(function)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise

@@ -1,0 +1,79 @@
+"""The weights of a model folder, checked before anything of the size that its settings claim is allocated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from plainfilm.errors import ModelError
+from plainfilm.models.base import Model
+from plainfilm.nn.packaged_weights import check_fit, load_strictly
+from plainfilm.nn.size import on_meta
+
+_AGAIN = "copy or train it again"
+
+
+def read_model(file: Path, build: Callable[[], Model], fingerprint: Callable[[], str], stated: str) -> Model:
+    """The model that `build` makes, with the weights in `file`.
+
+    It is first built without storage and compared with the header of the file. The `fingerprint` of the
+    folder must be as `stated`.
+
+    Raises:
+        ModelError: damaged, a tensor that is missing, unexpected, of another shape or not finite, or another
+            fingerprint.
+        ConfigError: settings that cannot be built.
+    """
+    described = on_meta(build)
+    if described is not None:
+        check_fit(described, _header(file), str(file))
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(file, error) from None
+    _check_finite(tensors, file)
+    if fingerprint() != stated:
+        raise ModelError(
+            f"{file}: is not what was written (the fingerprint in config.json differs): {_AGAIN}, or save "
+            "the model anew if it was changed on purpose"
+        )
+    with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
+        model = build()
+    load_strictly(model, tensors, str(file))
+    return model
+
+
+def _header(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file without their storage."""
+    try:
+        with safe_open(file, framework="pt") as opened, torch.device("meta"):
+            return {name: torch.empty(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> ModelError:
+    return ModelError(f"{file}: damaged ({str(error).splitlines()[0]}); {_AGAIN}")
+
+
+def _check_finite(tensors: Mapping[str, Tensor], file: Path) -> None:
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        raise ModelError(f"{file}: tensor '{broken[0]}'{more} holds NaN or infinity: train or copy it again")
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """The SHA-256 digest, in hexadecimal, of the contents of `files`, one after another."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
