@@ -47,13 +47,8 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises:
         DataError: no such file, not JSON, or a list or a single value.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(
-                f"{path}: is larger than {LARGEST >> 20} MB, which is nothing that Plainfilm writes"
-            )
-    except OSError:
-        pass  # said by the reader
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise DataError(f"{path}: is larger than {LARGEST >> 20} MB, so nothing that Plainfilm writes")
     values = read_json(path)
     if not isinstance(values, dict):
         raise DataError(f"{path}: holds {_kind(values)} where keys and values belong")

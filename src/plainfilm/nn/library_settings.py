@@ -68,4 +68,4 @@ def _check_number(value: Any, where: str, key: str) -> None:
     repeats = isinstance(value, int) and any(word in key for word in _REPEATS)
     most = _MOST_REPEATS if repeats else _LARGEST
     if isinstance(value, int) and abs(value) > most:
-        raise ConfigError(f"{where}.{key} is {value:.4g}: at most {most} in a network that can be built")
+        raise ConfigError(f"{where}.{key} is {str(value)[:20]}: at most {most} in a network")
