@@ -22,12 +22,13 @@ from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError, nearest
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.tables import write_json
 from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import ABILITIES, ability
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
+from plainfilm.results.stored import RESULTS_FILE, read_document
 from plainfilm.results.text import interval, number
 from plainfilm.tasks.base import Task, task
 from plainfilm.training.distributed import rank
@@ -206,27 +207,29 @@ def _evaluate(
     config, trust = evaluation.config(cell.last.recipe), runner.trusts(cell.last, model)
     for name, collection in tested.items():
         folder = _results_folder(cell, runner.out, name, tested)
-        if _is_of(folder / "results.json", model, evaluation, trust):
+        if _is_of(folder, model, evaluation, trust):
             continue
         predictor = load(model, trust_code=trust)
         write(evaluation.module.run(predictor, [collection], config, runner.progress), folder)
 
 
-def _is_of(file: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
-    if not file.is_file():
+def _is_of(folder: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
+    if not (folder / RESULTS_FILE).is_file():
         return False
-    document, fingerprint = read_json(file), read_model_config(model, trust).fingerprint
-    return bool(
-        document["task"] == evaluation.task and document["protocol"]["model_fingerprint"] == fingerprint
-    )
+    document, fingerprint = read_document(folder), read_model_config(model, trust).fingerprint
+    made_of = document["protocol"].get("model_fingerprint")
+    return bool(document["task"] == evaluation.task and made_of == fingerprint)
 
 
 def _reported(
     cell: Cell, runner: Runner, model: Path, tested: Mapping[str, Collection], evaluation: Evaluation
 ) -> dict[str, Any]:
     """What a run is and what it reached."""
-    log = read_log(RunFolder(runner.out / cell.last.place).log)
-    began = next(line for line in log if line["event"] == "start")
+    file = RunFolder(runner.out / cell.last.place).log
+    log = read_log(file)
+    began = next((line for line in log if line["event"] == "start" and "items" in line), None)
+    if began is None:
+        raise DataError(f"{file}: has no event 'start' with 'items'; start the run again in a new folder")
     scores = read_model_config(model, runner.trusts(cell.last, model)).scores
     folders = {name: _results_folder(cell, runner.out, name, tested) for name in tested}
     return {
@@ -245,7 +248,7 @@ def _reported(
 
 
 def _tested(folder: Path, out: Path, evaluation: Evaluation) -> dict[str, Any]:
-    document = read_json(folder / "results.json")
+    document = read_document(folder)
     found = {metric["name"]: metric for metric in document["metrics"] if not metric.get("subgroup")}
     name = evaluation.metric or next((key for key, one in found.items() if one.get("headline")), None)
     if name is None:

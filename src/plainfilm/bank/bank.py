@@ -19,15 +19,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pydantic import Field
 
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
 from plainfilm.io.files import replacing
-from plainfilm.io.tables import read_json, read_parquet, write_json, write_parquet
+from plainfilm.io.json_records import Record, read_record, read_values
+from plainfilm.io.tables import read_parquet, write_json, write_parquet
 
 FORMAT_VERSION = 1
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
+
+
+class BankFacts(Record):
+    """What `bank.json` must hold."""
+
+    format_version: int
+    size: int = Field(ge=0)
+    dimension: int = Field(ge=0)
+    kind: str | None = None
+    model: str | None = None
+    model_fingerprint: str | None = None
+
+
+COLUMNS = ("kind", "item_id", "study_id", "patient_id", "text", "image", "count")
+"""The columns of every table of items, beside labels."""
 
 
 class Bank:
@@ -45,6 +62,9 @@ class Bank:
     def items(self) -> pd.DataFrame:
         """One row per vector: kind, item_id, study_id, patient_id, text, image, count and labels."""
         frame = read_parquet(self.path / "items.parquet").to_pandas()
+        for name in COLUMNS:
+            if name not in frame.columns:
+                raise DataError(f"{self.path / 'items.parquet'}: column '{name}' is missing; embed again")
         if len(frame) != len(self.vectors):
             raise DataError(f"{self.path}: {len(self.vectors)} vectors but {len(frame)} items; embed again")
         return frame
@@ -108,17 +128,18 @@ class Bank:
         folder = Path(folder)
         if not (folder / "bank.json").is_file():
             raise DataError(f"{folder}: not a bank (no bank.json); make one with `plainfilm embed`")
-        meta = read_json(folder / "bank.json")
+        meta = read_values(folder / "bank.json")
         version = meta.get("format_version")
         if version != FORMAT_VERSION:
             raise DataError(
                 f"{folder}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; embed again"
             )
+        facts = read_record(folder / "bank.json", BankFacts, DataError, "embed again")
         try:
             vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{folder / 'vectors.npy'}: is damaged ({error}); embed again") from None
-        if vectors.shape != (meta["size"], meta["dimension"]):
+        if vectors.shape != (facts.size, facts.dimension):
             raise DataError(f"{folder}: bank.json and vectors.npy disagree on the size; embed again")
         return Bank(folder, meta, vectors)
 

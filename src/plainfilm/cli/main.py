@@ -20,7 +20,7 @@ from plainfilm import __version__
 from plainfilm.cli.system import discard_output, flush_output, os_message, standard_streams
 from plainfilm.errors import PlainfilmError, nearest
 
-_NOT_VERBS = ("__init__", "main", "console", "system")
+_NOT_VERBS = ("__init__", "main", "console", "options", "system")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
 

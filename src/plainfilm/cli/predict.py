@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from plainfilm.cli.console import print_json
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 
 DEFAULT_PACK = "cxr"
@@ -34,9 +35,7 @@ def command(
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> int:
     """Rank the findings of films: probability, positive and negative prompt score, and abstention.
 

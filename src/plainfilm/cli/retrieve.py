@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from plainfilm.cli.console import print_json
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 
 
@@ -25,9 +26,7 @@ def command(
     diversity: Annotated[
         float | None, typer.Option(help="0 to 1: weight of diversity among the items.")
     ] = None,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Retrieve the items of a bank that are closest to a film or a text."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.cli.options import TrustCodeOfRun
+
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
@@ -24,13 +26,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the run.")],
     resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
-    trust_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-code",
-            help="Run Python files that models to start from, or a run that is resumed, name.",
-        ),
-    ] = False,
+    trust_code: TrustCodeOfRun = False,
 ) -> None:
     """Train the model of RECIPE on the training split of each COLLECTION.
 
@@ -41,9 +37,12 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
+    from plainfilm.training.run_folder import refuse_code_of_run
     from plainfilm.training.runner import Runner
     from plainfilm.training.stages import load_stages
 
+    if not trust_code:
+        refuse_code_of_run(recipe, out)
     checked = load_stages(recipe, overrides or (), trust_code=trust_code)
     collections = [Collection.open(path) for path in data]
     progress = console_progress()

@@ -6,15 +6,48 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pydantic import field_validator
 
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION
+from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, TABLES
 from plainfilm.errors import CollectionError, DataError, nearest
-from plainfilm.io.tables import read_json, read_parquet
+from plainfilm.io.json_records import Record, read_record, read_values
+from plainfilm.io.tables import read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 META = "collection.json"
+
+
+_AGAIN = "prepare the collection again"
+
+
+class TableFacts(Record):
+    """What `collection.json` says of a table."""
+
+    rows: int
+    digest: str
+
+
+class CollectionFacts(Record):
+    """What `collection.json` must hold."""
+
+    format_version: int
+    fingerprint: str
+    corpus: str
+    pixels: bool
+    licence: tuple[str, ...]
+    image_size: int
+    tables: dict[str, TableFacts]
+    inputs: str
+
+    @field_validator("tables")
+    @classmethod
+    def _are_all(cls, tables: dict[str, TableFacts]) -> dict[str, TableFacts]:
+        missing = [name for name in TABLES if name not in tables]
+        if missing:
+            raise ValueError(f"table '{missing[0]}' is missing")
+        return tables
 
 
 class Collection:
@@ -36,15 +69,16 @@ class Collection:
         if not (folder / META).is_file():
             raise CollectionError(_no_collection(folder))
         try:
-            meta = read_json(folder / META)
+            meta = read_values(folder / META)
         except DataError as error:
-            raise CollectionError(f"{error}; prepare the collection again") from None
-        version = meta.get("format_version") if isinstance(meta, dict) else None
+            raise CollectionError(f"{error}; {_AGAIN}") from None
+        version = meta.get("format_version")
         if version != FORMAT_VERSION:
             way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
             raise CollectionError(
                 f"{folder}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; {way_out}"
             )
+        read_record(folder / META, CollectionFacts, CollectionError, _AGAIN)
         return Collection(folder, meta)
 
     @property

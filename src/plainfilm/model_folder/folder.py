@@ -26,12 +26,13 @@ from safetensors.torch import save_file
 
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.arrays import read_array
+from plainfilm.io.digests import digest_of
 from plainfilm.io.hub import local_only
 from plainfilm.io.json_records import write_record
 from plainfilm.model_folder.card import model_card
 from plainfilm.model_folder.config import ModelConfig
 from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
-from plainfilm.model_folder.weights import digest_of, read_model
+from plainfilm.model_folder.weights import read_model
 from plainfilm.models.base import Model, TokenizerFacts, build_model
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -67,13 +66,3 @@ def _check_finite(tensors: Mapping[str, Tensor], file: Path) -> None:
     if broken:
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         raise ModelError(f"{file}: tensor '{broken[0]}'{more} holds NaN or infinity: train or copy it again")
-
-
-def digest_of(files: Iterable[Path]) -> str:
-    """The SHA-256 digest, in hexadecimal, of the contents of `files`, one after another."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
 
 FORMAT_VERSION = 1
 DECISIONS_FILE = "decisions.json"
@@ -91,7 +91,7 @@ def write_operating_points(folder: Path, decisions: OperatingPoints) -> Path:
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
-    write_json(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
+    write_record(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
     return folder / DECISIONS_FILE
 
 
@@ -102,19 +102,21 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
         ModelError: the file is damaged, has another format version, or was made for other weights.
     """
     path = folder / DECISIONS_FILE
-    if not path.is_file():
+    if not path.exists():
         return None
     again = "evaluate with save_decisions=true again"
     try:
-        raw = read_json(path)
+        raw = read_values(path)
     except DataError as error:
         raise ModelError(f"{error}; {again}") from None
-    version = raw.get("format_version") if isinstance(raw, dict) else None
+    version = raw.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelError(f"{path}: format {version}, but this version reads {FORMAT_VERSION}; {again}")
     try:
-        operating_points = build(OperatingPoints, raw, str(path))
-    except ConfigError as error:
+        stated = {key: value for key, value in raw.items() if key != DIGEST}
+        operating_points = build(OperatingPoints, stated, str(path))
+        check_digest(raw, path)
+    except (ConfigError, DataError) as error:
         raise ModelError(f"{error}; {again}") from None
     if operating_points.model_fingerprint != model_fingerprint:
         raise ModelError(

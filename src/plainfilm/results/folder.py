@@ -15,10 +15,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from plainfilm.io.digests import digest_of
 from plainfilm.io.files import replacing
-from plainfilm.io.tables import write_json, write_parquet
+from plainfilm.io.json_records import write_record
+from plainfilm.io.tables import write_parquet
 from plainfilm.results.figures import write_figures
 from plainfilm.results.page import page
+from plainfilm.results.stored import ITEMS_FILE, RESULTS_FILE
 from plainfilm.tasks.base import Metric, Results
 
 
@@ -29,14 +32,16 @@ def write(results: Results, folder: Path | str) -> None:
         DataError: a file cannot be written.
     """
     folder = Path(folder)
-    (folder / "results.json").unlink(missing_ok=True)
+    (folder / RESULTS_FILE).unlink(missing_ok=True)
     _write_table(results.predictions, folder / "predictions.parquet")
+    digest = None
     if results.items is not None:
-        _write_table(results.items, folder / "items.parquet")
+        _write_table(results.items, folder / ITEMS_FILE)
+        digest = digest_of([folder / ITEMS_FILE])
     figures = write_figures(results.figures, folder / "figures")
     with replacing(folder / "index.html") as temporary:
         temporary.write_text(page(results, figures), encoding="utf-8")
-    write_json(as_document(results), folder / "results.json")
+    write_record({**as_document(results), "items_sha256": digest}, folder / RESULTS_FILE)
 
 
 def as_document(results: Results) -> dict[str, Any]:
