@@ -19,4 +19,4 @@ TrustCodeOfRun = Annotated[
         show_default=False,
     ),
 ]
-"""Of commands that train: what the given recipe names is run in any case, but for that of the run's folder."""
+"""Of commands that train; what the given recipe names is run, unless it lies in the run's folder."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, PlainfilmError
@@ -65,24 +65,45 @@ def read_record(path: Path, kind: type[RecordType], error: type[PlainfilmError],
     try:
         values = read_values(path)
         record = build(kind, values, str(path))
-        check_digest(values, path)
+        check_digest(values, path, record)
     except (DataError, ConfigError) as problem:
         raise error(f"{problem}; {way_out}") from None
     return record
 
 
-def check_digest(values: Mapping[str, Any], path: Path) -> None:
-    """Compare `values`, as read from `path`, with the digest among them.
+def check_digest(values: Mapping[str, Any], path: Path, record: BaseModel | None = None) -> None:
+    """Compare `values`, as read from `path`, with the digest among them; `record` is what was made of them.
 
     Raises:
-        DataError: they differ.
+        DataError: they differ; if `record` has a key that they lack, the message names it.
     """
     kept = {key: value for key, value in values.items() if key != DIGEST}
-    if DIGEST in values and values[DIGEST] != _digest(kept):
-        raise DataError(
-            f"{path}: is not what was written (its key '{DIGEST}' differs): it is damaged, or was changed by "
-            f"hand (then remove '{DIGEST}' from it)"
-        )
+    if DIGEST not in values or values[DIGEST] == _digest(kept):
+        return
+    absent = _absent(record.model_dump(mode="json"), kept) if record is not None else None
+    what = f"its key '{DIGEST}' differs" if absent is None else f"key '{absent}' is missing"
+    raise DataError(
+        f"{path}: is not what was written ({what}): it is damaged, or was changed by hand (then remove "
+        f"'{DIGEST}' from it)"
+    )
+
+
+def _absent(whole: Any, found: Any) -> str | None:
+    """The first key of nested `whole` that `found` lacks."""
+    if isinstance(whole, list) and isinstance(found, list):
+        pairs = [(str(number), *both) for number, both in enumerate(zip(whole, found, strict=False))]
+    elif isinstance(whole, dict) and isinstance(found, dict):
+        missing = next((key for key in whole if key not in found), None)
+        if missing is not None:
+            return str(missing)
+        pairs = [(key, value, found[key]) for key, value in whole.items()]
+    else:
+        return None
+    for key, one, other in pairs:
+        inner = _absent(one, other)
+        if inner is not None:
+            return f"{key}.{inner}"
+    return None
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -194,9 +194,9 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
         with local_only():
             model = read_model(
                 weights,
+                settings,
                 lambda: build_model(settings.architecture, facts),
                 lambda: _fingerprint(folder),
-                settings.fingerprint,
             )
     except ConfigError as error:
         raise ModelError(f"{folder / CONFIG_FILE}: {error}") from None

@@ -37,7 +37,7 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     _refuse_look_ups(values["architecture"], path, "architecture")
     try:
         settings = build_settings(ModelConfig, values, str(path))
-        check_digest(raw, path)
+        check_digest(raw, path, settings)
     except ConfigError as error:
         is_named = str(error).startswith(str(path))
         raise ModelError(str(error) if is_named else f"{path}: {error}") from None

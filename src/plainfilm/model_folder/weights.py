@@ -11,33 +11,42 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from plainfilm.errors import ModelError
+from plainfilm.model_folder.config import ModelConfig
 from plainfilm.models.base import Model
+from plainfilm.nn.library_settings import check_repeats
 from plainfilm.nn.packaged_weights import check_fit, load_strictly
 from plainfilm.nn.size import on_meta
 
 _AGAIN = "copy or train it again"
 
 
-def read_model(file: Path, build: Callable[[], Model], fingerprint: Callable[[], str], stated: str) -> Model:
-    """The model that `build` makes, with the weights in `file`.
+def read_model(
+    file: Path,
+    settings: ModelConfig,
+    build: Callable[[], Model],
+    fingerprint: Callable[[], str],
+) -> Model:
+    """The model that `build` makes of `settings`, with the weights in `file`.
 
     It is first built without storage and compared with the header of the file. The `fingerprint` of the
-    folder must be as `stated`.
+    folder must be the stated one.
 
     Raises:
         ModelError: damaged, a tensor that is missing, unexpected, of another shape or not finite, or another
             fingerprint.
         ConfigError: settings that cannot be built.
     """
+    header = _header(file)
+    check_repeats(settings.architecture.model_dump(mode="json"), len(header), "architecture")
     described = on_meta(build)
     if described is not None:
-        check_fit(described, _header(file), str(file))
+        check_fit(described, header, str(file))
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
         raise _damaged(file, error) from None
     _check_finite(tensors, file)
-    if fingerprint() != stated:
+    if fingerprint() != settings.fingerprint:
         raise ModelError(
             f"{file}: is not what was written (the fingerprint in config.json differs): {_AGAIN}, or save "
             "the model anew if it was changed on purpose"

@@ -6,6 +6,7 @@ model folder or a recipe of somebody else must not reach those.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,10 +26,13 @@ _LOADS = frozenset(
 _REPEATS = ("layer", "depth", "block", "stage", "group", "repeat", "label", "stack")
 """Words in the names of arguments that say how often something is made."""
 
-_MOST_REPEATS = 2048
+_MOST_REPEATS = 512
 _LARGEST = 1 << 32
 _MOST_VALUES = 20_000
 _DEEPEST = 8
+
+_MODULES = re.compile(r"(^|_)(layers?|depths?|blocks|stages)$")
+"""Names of arguments that say how many modules with weights there are."""
 
 
 def check_library_settings(settings: Mapping[str, Any], where: str) -> None:
@@ -40,6 +44,20 @@ def check_library_settings(settings: Mapping[str, Any], where: str) -> None:
     count = _count(settings, where, "", 0)
     if count > _MOST_VALUES:
         raise ConfigError(f"{where}: {count} values, and at most {_MOST_VALUES} describe a network")
+
+
+def check_repeats(values: Any, tensors: int, where: str) -> None:
+    """Check that nested settings do not speak of more modules than there are `tensors` for.
+
+    Raises:
+        ConfigError: they do.
+    """
+    for key, value in values.items() if isinstance(values, Mapping) else ():
+        numbers = value if isinstance(value, list | tuple) else [value]
+        for number in numbers if _MODULES.search(str(key)) else ():
+            if isinstance(number, int) and number > tensors:
+                raise ConfigError(f"'{where}.{key}' is {str(number)[:20]}, but there are {tensors} tensors")
+        check_repeats(value, tensors, f"{where}.{key}")
 
 
 def _count(values: Any, where: str, key: str, depth: int) -> int:

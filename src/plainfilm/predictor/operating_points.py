@@ -115,7 +115,7 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
     try:
         stated = {key: value for key, value in raw.items() if key != DIGEST}
         operating_points = build(OperatingPoints, stated, str(path))
-        check_digest(raw, path)
+        check_digest(raw, path, operating_points)
     except (ConfigError, DataError) as error:
         raise ModelError(f"{error}; {again}") from None
     if operating_points.model_fingerprint != model_fingerprint:
