@@ -22,12 +22,13 @@ from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError, nearest
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.tables import write_json
 from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import ABILITIES, ability
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
+from plainfilm.results.reading import META, read_document
 from plainfilm.results.text import interval, number
 from plainfilm.tasks.base import Task, task
 from plainfilm.training.distributed import rank
@@ -206,16 +207,20 @@ def _evaluate(
     config, trust = evaluation.config(cell.last.recipe), runner.trusts(cell.last, model)
     for name, collection in tested.items():
         folder = _results_folder(cell, runner.out, name, tested)
-        if _is_of(folder / "results.json", model, evaluation, trust):
+        if _is_of(folder, model, evaluation, trust):
             continue
         predictor = load(model, trust_code=trust)
         write(evaluation.module.run(predictor, [collection], config, runner.progress), folder)
 
 
-def _is_of(file: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
-    if not file.is_file():
+def _is_of(folder: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
+    if not (folder / META).is_file():
         return False
-    document, fingerprint = read_json(file), read_model_config(model, trust).fingerprint
+    try:
+        document = read_document(folder)
+    except DataError:  # damaged: evaluated again
+        return False
+    fingerprint = read_model_config(model, trust).fingerprint
     return bool(
         document["task"] == evaluation.task and document["protocol"]["model_fingerprint"] == fingerprint
     )
@@ -245,7 +250,7 @@ def _reported(
 
 
 def _tested(folder: Path, out: Path, evaluation: Evaluation) -> dict[str, Any]:
-    document = read_json(folder / "results.json")
+    document = read_document(folder)
     found = {metric["name"]: metric for metric in document["metrics"] if not metric.get("subgroup")}
     name = evaluation.metric or next((key for key, one in found.items() if one.get("headline")), None)
     if name is None:

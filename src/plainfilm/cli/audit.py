@@ -17,12 +17,14 @@ def command(
 ) -> None:
     """Check for leaks between splits, duplicate images and reports (resized and recompressed copies too),
     conflicting labels, views that the pixels contradict, boxes outside their image, licences and identifiers,
-    and measure the agreement between label origins; exit 1 if there is a leak."""
+    and measure the agreement between label origins; compare every file with its SHA-256. Exit 1 if there is a
+    leak or a damaged or missing file."""
+    from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.audit import audit
 
     opened = [Collection.open(path) for path in collections]
-    findings = audit(opened)
+    findings = audit(opened, console_progress())
     if html is not None:
         from plainfilm.io.files import replacing
         from plainfilm.results.audit_page import audit_page
@@ -33,7 +35,7 @@ def command(
         sys.stdout.write(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
     else:
         _show(findings)
-    if findings["leaks"]:
+    if findings["leaks"] or findings["damage"]:
         raise typer.Exit(1)
 
 
