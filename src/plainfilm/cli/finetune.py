@@ -58,23 +58,21 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
     from plainfilm.finetuning import Evaluation, finetune, table
-    from plainfilm.training.distributed import rank
+    from plainfilm.training.distributed import rank, writing_together
     from plainfilm.training.stages import load_stages
 
-    checked = load_stages(recipe, overrides or (), init, trust_code=trust_code)
-    collections = [Collection.open(path) for path in data]
     shares = _shares(fractions, repeats)
-    progress = console_progress()
-    summary = finetune(
-        checked,
-        collections,
-        out,
-        shares,
-        evaluation=Evaluation(task, metric),
-        resume=resume,
-        progress=progress,
-        trust_code=trust_code,
-    )
+    with writing_together(out):
+        summary = finetune(
+            load_stages(recipe, overrides or (), init, trust_code=trust_code),
+            [Collection.open(path) for path in data],
+            out,
+            shares,
+            evaluation=Evaluation(task, metric),
+            resume=resume,
+            progress=console_progress(),
+            trust_code=trust_code,
+        )
     if rank() == 0:
         sys.stdout.writelines(f"{line}\n" for line in table(summary))
 

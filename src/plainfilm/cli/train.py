@@ -41,11 +41,13 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
+    from plainfilm.training.distributed import writing_together
     from plainfilm.training.runner import Runner
     from plainfilm.training.stages import load_stages
 
-    checked = load_stages(recipe, overrides or (), trust_code=trust_code)
-    collections = [Collection.open(path) for path in data]
     progress = console_progress()
-    model = Runner(collections, out, resume, progress, trust_code).train(checked)
+    with writing_together(out):
+        checked = load_stages(recipe, overrides or (), trust_code=trust_code)
+        collections = [Collection.open(path) for path in data]
+        model = Runner(collections, out, resume, progress, trust_code).train(checked)
     progress.say(f"model: {model}")

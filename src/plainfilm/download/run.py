@@ -22,6 +22,7 @@ from plainfilm.download.unpack import unpack
 from plainfilm.download.worker_pool import Outcome, outcomes
 from plainfilm.errors import DownloadError, UsageError
 from plainfilm.io.files import replacing
+from plainfilm.io.locks import writing
 
 MOST_SIZES_ASKED = 200
 """PhysioNet publishes no sizes; for up to this many files each is requested, for more it is estimated."""
@@ -81,7 +82,7 @@ def download(
     continued, every file is verified before it gets its name. A killed download continues when called again.
 
     Raises:
-        UsageError: an unknown source, edition or pattern, or no credentials.
+        UsageError: an unknown source, edition or pattern, no credentials, or somebody else is writing `out`.
         DownloadError: no access (with the agreement to sign), no answer, no space, an untrustworthy list.
             A single file that cannot be downloaded is not raised but listed in `Summary.failed`.
     """
@@ -94,6 +95,7 @@ def download(
         raise UsageError(f"{out}: is a file; name a folder")
     _announce(entry, parts, access)
     with ExitStack() as stack:
+        stack.enter_context(writing(out))
         places = _places(entry, parts, only, access, stack)
         try:
             journal = stack.enter_context(DownloadState(out))

@@ -120,7 +120,8 @@ def flush_tree(folder: Path) -> None:
     """`flush` of everything below `folder`, and of the folder."""
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
-            flush(Path(place) / name)
+            if not (Path(place) / name).is_symlink():
+                flush(Path(place) / name)
         flush(Path(place))
 
 
