@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from plainfilm.collection import Collection
 
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "no bank was written, an earlier one is unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 class Kind(StrEnum):
     """The kinds of item that a bank holds."""

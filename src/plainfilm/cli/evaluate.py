@@ -11,6 +11,9 @@ import typer
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
+KEPT = "no results were written, earlier ones are unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     task: Annotated[str, typer.Argument(help=f"{', '.join(names('task'))}, or a .py file of your own.")],

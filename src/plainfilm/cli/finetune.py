@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from plainfilm.finetuning import Shares
 
 
+KEPT = "runs are kept to their last checkpoints; continue with --resume"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
     overrides: Annotated[

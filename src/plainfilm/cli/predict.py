@@ -16,6 +16,10 @@ DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
 
+KEPT = "no file was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or folders of films.")],

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from plainfilm.prompts import PromptPack
 
 
+KEPT = "nothing was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 class Action(StrEnum):
     """The actions on a pack."""
 

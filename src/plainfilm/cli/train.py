@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "the run is kept to its last checkpoint; continue with --resume"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
