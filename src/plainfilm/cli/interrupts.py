@@ -7,6 +7,7 @@ process when it is still there after a while. What is on disk is whole at any mo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,9 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 STATUS = 130
-_GRACE_S = 1.2
+_GRACE_S = 1.3
 
 
 @contextmanager
@@ -50,17 +52,23 @@ def _watch(receiver: socket.socket, came: threading.Event, say: Callable[[], obj
     else:
         return
     came.set()
+    _end_workers()  # so that nobody waits for them
     time.sleep(_GRACE_S)
-    end_workers()
     say()
+    leave()
+
+
+def leave() -> NoReturn:
+    """End this process now, without waiting for its threads."""
+    _end_workers()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
     os._exit(STATUS)
 
 
-def end_workers() -> None:
+def _end_workers() -> None:
     """End the processes that this one has started and would wait for."""
-    if "multiprocessing" not in sys.modules:
-        return
-    import multiprocessing
-
-    for process in multiprocessing.active_children():
-        process.kill()
+    processes = sys.modules.get("plainfilm.io.processes")
+    if processes is not None:
+        processes.end_all()

@@ -21,6 +21,8 @@ from plainfilm import __version__
 from plainfilm.cli import interrupts
 from plainfilm.errors import PlainfilmError, nearest
 
+_HEARD_S = 0.5
+"""Python may tell the main thread of Ctrl-C before the other one."""
 _NOT_VERBS = ("__init__", "main", "console", "interrupts")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
@@ -73,6 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
             if not came.is_set():
                 raise
             status = _interrupted(given)  # what other libraries made of Ctrl-C
+        if status == interrupts.STATUS and came.wait(_HEARD_S):
+            interrupts.leave()
         sys.exit(status)
 
 
@@ -105,7 +109,6 @@ def _say_once(line: str) -> None:
 
 def _interrupted(arguments: Sequence[str]) -> int:
     """Say what an interrupted command has kept and how to go on; the exit status."""
-    interrupts.end_workers()
     verb = next((word for word in arguments if word in verbs()), None)
     kept = importlib.import_module(f"plainfilm.cli.{verbs()[verb]}").KEPT if verb else "nothing was done"
     _say_once(f"interrupted: {kept}")

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar, cast
 
 from plainfilm.errors import DataError
@@ -133,12 +133,37 @@ def _deaf_to_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # its start would lift the mask
+    _start_tracker()  # its start would lift the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Starts the process that frees what others leave behind, without its warning that it does so: that is
+    what it is there for when this process is interrupted."""
+    stated = os.environ.get("PYTHONWARNINGS")
+    quiet = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = f"{stated},{quiet}" if stated else quiet
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if stated is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = stated
+
+
+def end_all() -> None:
+    """Ends every process that this one has started here, those that are still starting too."""
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    for process in multiprocessing.active_children():
+        process.kill()
+    if server is not None:
+        with contextlib.suppress(OSError):
+            os.kill(server, signal.SIGKILL)
 
 
 def _is_done(future: Future[Any] | None) -> bool:
