@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 META = "collection.json"
-_WAY_OUT = "prepare the collection again with --replace"
+WAY_OUT = "prepare the collection again with --replace"
 
 
 class Collection:
@@ -50,9 +50,9 @@ class Collection:
                     f"{way_out}"
                 )
 
-        manifest = Manifest.read(folder / META, _WAY_OUT, check=check, error=CollectionError)
+        manifest = Manifest.read(folder / META, WAY_OUT, check=check, error=CollectionError)
         if manifest.values["format_version"] == FORMAT_VERSION and not manifest.files:
-            raise CollectionError(f"{folder / META}: has no '{FILES}', so it is damaged; {_WAY_OUT}")
+            raise CollectionError(f"{folder / META}: has no '{FILES}', so it is damaged; {WAY_OUT}")
         return Collection(folder, dict(manifest.values))
 
     @property
@@ -99,7 +99,7 @@ class Collection:
         if name not in self._tables:
             with self.manifest.open(file_name(name)) as source:
                 path, schema = self.table_path(name), ALL_TABLES[name]
-                self._tables[name] = read_parquet(path, schema, source=source, way_out=_WAY_OUT)
+                self._tables[name] = read_parquet(path, schema, source=source, way_out=WAY_OUT)
         return self._tables[name]
 
     @contextmanager
@@ -114,12 +114,12 @@ class Collection:
                 yield open_parquet(source)
             except (pa.ArrowInvalid, OSError) as error:
                 reason = str(error).splitlines()[0]
-                raise CollectionError(f"{self.table_path(name)}: is damaged ({reason}); {_WAY_OUT}") from None
+                raise CollectionError(f"{self.table_path(name)}: is damaged ({reason}); {WAY_OUT}") from None
 
     @property
     def manifest(self) -> Manifest:
         """`collection.json` as the list of files that it is."""
-        return Manifest(self.path / META, self.meta, _WAY_OUT, CollectionError)
+        return Manifest(self.path / META, self.meta, WAY_OUT, CollectionError)
 
     def has_table(self, name: str) -> bool:
         """Whether the collection has this table; it always has those of `schema.TABLES`."""

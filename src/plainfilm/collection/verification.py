@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from plainfilm.collection.collection import Collection
+from plainfilm.collection.collection import WAY_OUT, Collection
+from plainfilm.errors import CollectionError
 from plainfilm.io.files import sha256_of
 from plainfilm.io.processes import cores
 from plainfilm.progress import SILENT, Progress
@@ -42,6 +43,22 @@ def damaged_images(collection: Collection, progress: Progress = SILENT) -> Itera
     with ThreadPoolExecutor(cores()) as pool:
         while block := list(islice(shown, _AT_ONCE)):
             yield from filter(None, pool.map(lambda one: _fault(collection, *one), block))
+
+
+def require_images(collection: Collection, paths: Iterable[str | None]) -> None:
+    """Check that images, by their `path` in the table `images`, are as they were stored.
+
+    Raises:
+        CollectionError: one is missing or damaged.
+    """
+    images = collection.table("images")
+    digests = dict(zip(images["path"].to_pylist(), images["sha256"].to_pylist(), strict=True))
+    wanted = iter([path for path in paths if path is not None])
+    with ThreadPoolExecutor(cores()) as pool:
+        while block := list(islice(wanted, _AT_ONCE)):
+            for fault in pool.map(lambda path: _fault(collection, path, digests[path]), block):
+                if fault is not None:
+                    raise CollectionError(f"{fault}; {WAY_OUT}")
 
 
 def _fault(collection: Collection, path: str, digest: str) -> str | None:

@@ -21,7 +21,7 @@ from plainfilm.download.transfer import Notify, fetch
 from plainfilm.download.unpack import unpack
 from plainfilm.download.worker_pool import Outcome, outcomes
 from plainfilm.errors import DownloadError, UsageError
-from plainfilm.io.files import replacing
+from plainfilm.io.files import flush_tree, move, replacing
 from plainfilm.io.locks import writing
 
 MOST_SIZES_ASKED = 200
@@ -265,8 +265,9 @@ def _unpack_all(
     todo = [(item, folder) for item, folder in wanted if not journal.knows_unpacked(item, folder)]
     for item, folder in access.progress.track(todo, len(todo), "unpacking") if todo else ():
         unfinished = unpack(out / item.path, out / folder)
+        flush_tree(unfinished)  # its archive is removed
         journal.add_unpacked(item, folder)  # before the folder has its name: without it the entry is void
-        unfinished.replace(out / folder)
+        move(unfinished, out / folder)
     for item, _ in wanted:
         (out / item.path).unlink(missing_ok=True)
     return replace(summary, unpacked=tuple(folder for _, folder in wanted))

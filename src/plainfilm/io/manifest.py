@@ -22,7 +22,7 @@ from plainfilm.errors import DataError
 from plainfilm.io.files import flush, move, replacing, sha256_of
 from plainfilm.io.tables import as_json, read_json, write_json
 
-FILES, DIGEST = "files", "manifest_sha256"
+FILES, DIGEST = "files", "sha256"
 """Keys of a manifest: the digest of every file by its path in the folder, and that of all other values."""
 
 _NEW = ".new"
@@ -133,7 +133,8 @@ def write_manifest(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _hidden(path: Path, digest: str) -> Path:
