@@ -11,6 +11,9 @@ import typer
 from plainfilm.cli.console import print_json
 from plainfilm.errors import UsageError
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     results: Annotated[list[Path], typer.Argument(help="Folders of results; all are compared to the first.")],

@@ -12,6 +12,9 @@ from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
+KEPT = "no results were written, earlier ones are unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     task: Annotated[str, typer.Argument(help=f"{', '.join(names('task'))}, or a .py file of your own.")],
@@ -30,6 +33,7 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
+    from plainfilm.io.locks import writing
     from plainfilm.results import write
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.base import task as task_called
@@ -43,7 +47,8 @@ def command(
     opened = [Collection.open(path) for path in paths]
     from plainfilm.predictor import load
 
-    results = module.run(load(model, trust_code=trust_code), opened, config, console_progress())
-    write(results, out)
+    with writing(out):
+        results = module.run(load(model, trust_code=trust_code), opened, config, console_progress())
+        write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

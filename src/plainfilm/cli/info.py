@@ -9,6 +9,9 @@ import typer
 
 from plainfilm.cli.console import output_console, print_json
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],

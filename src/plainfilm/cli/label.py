@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 class Codes(StrEnum):
     """The codes for states in a table."""
@@ -119,7 +122,8 @@ def _explain(path: Path, vocabulary: str, html: Path | None) -> None:
         sys.stdout.write(to_terminal(explained, colours=sys.stdout.isatty()))
         return
     from plainfilm.io.files import replacing
+    from plainfilm.io.locks import writing_file
 
-    with replacing(html) as temporary:
+    with writing_file(html), replacing(html) as temporary:
         temporary.write_text(to_html(explained, path.name), encoding="utf-8")
     sys.stdout.write(f"{html}: {len(explained.labels)} labels\n")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +19,13 @@ import typer
 import typer.main
 
 from plainfilm import __version__
+from plainfilm.cli import interrupts
 from plainfilm.cli.system import discard_output, flush_output, os_message, standard_streams
 from plainfilm.errors import PlainfilmError, nearest
 
-_NOT_VERBS = ("__init__", "main", "console", "options", "system")
+_HEARD_S = 0.5
+"""Python may tell the main thread of Ctrl-C before the other one."""
+_NOT_VERBS = ("__init__", "main", "console", "interrupts", "options", "system")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
 
@@ -65,7 +70,16 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(given))
+    with interrupts.watched(partial(_interrupted, given)) as came:
+        try:
+            status = run(given)
+        except Exception:
+            if not came.is_set():
+                raise
+            status = _interrupted(given)  # what other libraries made of Ctrl-C
+        if status == interrupts.STATUS and came.wait(_HEARD_S):
+            interrupts.leave()
+        sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -83,7 +97,7 @@ def run(arguments: list[str]) -> int:
     except _CLICK_ERROR as error:
         return _fail(f"{_click_message(error)} (see plainfilm {arguments[0]} --help)")
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", status=130)
+        return _interrupted(arguments)
     except BrokenPipeError:
         discard_output()
         return 141
@@ -102,6 +116,19 @@ def _invoke(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     return status if isinstance(status, int) else 0
+
+
+@cache
+def _say_once(line: str) -> None:
+    _fail(line)
+
+
+def _interrupted(arguments: Sequence[str]) -> int:
+    """Say what an interrupted command has kept and how to go on; the exit status."""
+    verb = next((word for word in arguments if word in verbs()), None)
+    kept = importlib.import_module(f"plainfilm.cli.{verbs()[verb]}").KEPT if verb else "nothing was done"
+    _say_once(f"interrupted: {kept}")
+    return interrupts.STATUS
 
 
 def _fail(message: str, status: int = 2) -> int:

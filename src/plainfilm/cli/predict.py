@@ -17,6 +17,10 @@ DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
 
+KEPT = "no file was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or folders of films.")],
@@ -44,6 +48,7 @@ def command(
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
+    from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
     from plainfilm.prompts import load_pack
@@ -61,10 +66,11 @@ def command(
             name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
         }
     entries = []
-    for answers in predictor.answer(films, questions, zero_shot_prompts, console_progress()):
-        entries.append(document(replace(answers, findings=answers.findings[:top])))
-    if csv is not None:
-        _write_csv(entries, csv)
+    with writing_file(csv):
+        for answers in predictor.answer(films, questions, zero_shot_prompts, console_progress()):
+            entries.append(document(replace(answers, findings=answers.findings[:top])))
+        if csv is not None:
+            _write_csv(entries, csv)
     if as_json:
         print_json(entries)
     else:

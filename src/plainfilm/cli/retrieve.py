@@ -12,6 +12,9 @@ from plainfilm.cli.console import print_json
 from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of the model that embedded the bank.")],

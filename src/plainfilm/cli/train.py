@@ -9,6 +9,9 @@ import typer
 
 from plainfilm.cli.options import TrustCodeOfRun
 
+KEPT = "the run is kept to its last checkpoint; continue with --resume"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
@@ -37,14 +40,16 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
+    from plainfilm.training.distributed import writing_together
     from plainfilm.training.run_folder import refuse_code_of_run
     from plainfilm.training.runner import Runner
     from plainfilm.training.stages import load_stages
 
     if not trust_code:
         refuse_code_of_run(recipe, out)
-    checked = load_stages(recipe, overrides or (), trust_code=trust_code)
-    collections = [Collection.open(path) for path in data]
     progress = console_progress()
-    model = Runner(collections, out, resume, progress, trust_code).train(checked)
+    with writing_together(out):
+        checked = load_stages(recipe, overrides or (), trust_code=trust_code)
+        collections = [Collection.open(path) for path in data]
+        model = Runner(collections, out, resume, progress, trust_code).train(checked)
     progress.say(f"model: {model}")

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from plainfilm.download.client import Client, shown
 from plainfilm.download.item import Address, Item, Member, safe_path
 from plainfilm.errors import DownloadError
+from plainfilm.io.files import move
 
 _BUFFER_BYTES = 1 << 16
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -118,7 +119,7 @@ def extract(part: Path, item: Item, final: Path) -> bool:
     if (crc32, size) != (item.crc32, item.size):
         unpacked.unlink()
         return False
-    unpacked.replace(final)
+    move(unpacked, final)
     return True
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from plainfilm import __version__
 from plainfilm.collection.collection import Collection
 from plainfilm.config import build
-from plainfilm.errors import UsageError
 from plainfilm.interchange.base import Written, interchange_format
+from plainfilm.io.unfinished import filling
 
 __all__ = ["Written", "convert"]
 
@@ -21,12 +22,17 @@ def convert(
 
     Raises:
         ConfigError: an unknown format or option, or labels of ambiguous origin.
-        UsageError: `out` is not an empty folder.
+        UsageError: `out` is neither empty nor an unfinished conversion of this kind, or is being written.
         CollectionError: the collection has no images, or is damaged.
         DataError: a file cannot be written.
     """
     chosen = interchange_format(format_name)
     config = build(chosen.Config, options or {}, f"options of format {format_name}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
-    return chosen.write(collection, out.absolute(), config)
+    work = {
+        "format": format_name,
+        "options": config.model_dump(mode="json"),
+        "collection": collection.fingerprint,
+        "version": __version__,
+    }
+    with filling(out, work):
+        return chosen.write(collection, out.absolute(), config)

@@ -38,7 +38,7 @@ def write_record(values: Mapping[str, Any], path: Path) -> None:
     Raises:
         DataError: a value is not JSON, or the file cannot be written.
     """
-    write_json({**values, DIGEST: _digest(values)}, path)
+    write_json({**values, DIGEST: digest_of_values(values)}, path)
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -71,6 +71,18 @@ def read_record(path: Path, kind: type[RecordType], error: type[PlainfilmError],
     return record
 
 
+def check_record(values: Mapping[str, Any], kind: type[Record], path: Path) -> None:
+    """Check that `values`, as read from `path`, are those of a record.
+
+    Raises:
+        DataError: a key is missing or has another kind of value.
+    """
+    try:
+        build(kind, values, str(path))
+    except ConfigError as error:
+        raise DataError(str(error)) from None
+
+
 def check_digest(values: Mapping[str, Any], path: Path, record: BaseModel | None = None) -> None:
     """Compare `values`, as read from `path`, with the digest among them; `record` is what was made of them.
 
@@ -78,7 +90,7 @@ def check_digest(values: Mapping[str, Any], path: Path, record: BaseModel | None
         DataError: they differ; if `record` has a key that they lack, the message names it.
     """
     kept = {key: value for key, value in values.items() if key != DIGEST}
-    if DIGEST not in values or values[DIGEST] == _digest(kept):
+    if DIGEST not in values or values[DIGEST] == digest_of_values(kept):
         return
     absent = _absent(record.model_dump(mode="json"), kept) if record is not None else None
     what = f"its key '{DIGEST}' differs" if absent is None else f"key '{absent}' is missing"
@@ -106,7 +118,8 @@ def _absent(whole: Any, found: Any) -> str | None:
     return None
 
 
-def _digest(values: Mapping[str, Any]) -> str:
+def digest_of_values(values: Mapping[str, Any]) -> str:
+    """The SHA-256 digest, in hexadecimal, of values that are JSON."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -12,6 +12,7 @@ Format 1, of earlier versions, had a single tokenizer, in the folder itself; it 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -26,7 +27,7 @@ from safetensors.torch import save_file
 
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.arrays import read_array
-from plainfilm.io.digests import digest_of
+from plainfilm.io.files import flush, flush_tree, sha256_of
 from plainfilm.io.hub import local_only
 from plainfilm.io.json_records import write_record
 from plainfilm.model_folder.card import model_card
@@ -110,7 +111,7 @@ def _write(
         "architecture": model.rebuilt_from(),
         "facts": model.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)}),
         "fingerprint": _fingerprint(part),
-        "patients_sha256": None if patients is None else digest_of([part / PATIENTS_FILE]),
+        "patients_sha256": None if patients is None else sha256_of(part / PATIENTS_FILE),
     }
     written = config.model_copy(update=filled)
     write_record(written.model_dump(mode="json"), part / CONFIG_FILE)
@@ -153,17 +154,24 @@ def _fingerprint(folder: Path) -> str:
     """Of the weights and tokenizers; of format 1, the single tokenizer lies in the folder itself."""
     tokenizers = sorted((folder / TOKENIZERS).glob(f"*/{TOKENIZER_FILE}"))
     own = [folder / TOKENIZER_FILE] if (folder / TOKENIZER_FILE).is_file() and not tokenizers else []
-    return digest_of((folder / WEIGHTS_FILE, *(tokenizers or own)))[:16]
+    digest = hashlib.sha256()
+    for path in (folder / WEIGHTS_FILE, *(tokenizers or own)):
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def _replace_folder(new: Path, folder: Path) -> None:
     # A folder cannot be replaced in one call. A kill between the two renames leaves the older one as
     # `.NAME.old`, and `_recover` restores it.
+    flush_tree(new)
     old = folder.parent / f".{folder.name}.old"
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.replace(old)
     new.replace(folder)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -222,7 +230,7 @@ def _patients(folder: Path, settings: ModelConfig) -> PatientKeys | None:
         patients = np.array(read_array(file, np.int64, 1))
     except DataError as error:
         raise ModelError(f"{error}; copy or train the model again") from None
-    if stated is not None and digest_of([file]) != stated:
+    if stated is not None and sha256_of(file) != stated:
         raise ModelError(
             f"{file}: damaged (its digest in {CONFIG_FILE} differs); copy or train the model again"
         )

@@ -19,6 +19,7 @@ from pydantic import Field
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
+from plainfilm.io.locks import writing
 
 FORMAT_VERSION = 1
 DECISIONS_FILE = "decisions.json"
@@ -88,10 +89,12 @@ def write_operating_points(folder: Path, decisions: OperatingPoints) -> Path:
     Raises:
         ModelError: not a model folder.
         DataError: the file cannot be written.
+        UsageError: another process is writing there.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
-    write_record(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
+    with writing(folder):
+        write_record(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
     return folder / DECISIONS_FILE
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from plainfilm.errors import DataError
 from plainfilm.metrics.bootstrap import PatientBootstrap
 from plainfilm.metrics.scores import Score, Statistics, differences, intervals
-from plainfilm.results.stored import read_document, read_items
+from plainfilm.results.reading import ITEMS, META, read_document, read_items
 from plainfilm.results.text import DIRECTIONS_EXPLAINED, directed, number
 from plainfilm.results.text import interval as written_interval
 from plainfilm.tasks.base import Better
@@ -75,8 +75,13 @@ def read(folder: Path | str) -> Stored:
         DataError: the folder holds no results, or results of a task that stores nothing per item.
     """
     folder = Path(folder)
+    if not (folder / META).is_file():
+        raise DataError(f"{folder}: not results (no {META}); make some with `plainfilm evaluate`")
     document = read_document(folder)
-    return Stored(folder, document, read_items(folder, document))
+    items = read_items(folder, document)
+    if items is None:
+        raise DataError(f"{folder}: holds nothing per item (no {ITEMS}), so it cannot be compared")
+    return Stored(folder, document, items)
 
 
 def compare(first: Stored, second: Stored) -> list[Difference]:

@@ -19,8 +19,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from plainfilm.errors import ModelError, UsageError
-from plainfilm.io.digests import digest_of
-from plainfilm.io.files import replacing
+from plainfilm.io.files import replacing, sha256_of
 from plainfilm.io.hub import before_download, local_only, not_here, unreadable
 from plainfilm.io.json_records import Record, read_record, write_record
 from plainfilm.io.packages import local_path
@@ -165,7 +164,7 @@ class Tokenizer:
         """Write the tokenizer's two files into the existing `folder`."""
         with replacing(folder / TOKENIZER_FILE) as temporary:
             self._backend.save(str(temporary))
-        digest = digest_of([folder / TOKENIZER_FILE])
+        digest = sha256_of(folder / TOKENIZER_FILE)
         settings = {"max_tokens": self.max_tokens, "pad_token": self.pad_token, "tokenizer_sha256": digest}
         write_record(settings, folder / SETTINGS_FILE)
 
@@ -183,7 +182,7 @@ class Tokenizer:
         backend = _read_backend(folder / TOKENIZER_FILE)
         if settings.tokenizer_sha256 not in (
             None,
-            digest_of([folder / TOKENIZER_FILE]),
+            sha256_of(folder / TOKENIZER_FILE),
         ):
             raise ModelError(
                 f"{folder / TOKENIZER_FILE}: damaged (its digest in {SETTINGS_FILE} differs); copy or train "

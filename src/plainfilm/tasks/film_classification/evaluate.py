@@ -19,6 +19,7 @@ from pydantic import AliasChoices, Field, field_validator
 from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.collection.labels import Labels
+from plainfilm.collection.verification import require_images
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
@@ -186,6 +187,7 @@ def _films_of(collection: Collection, place: int, split: str, views: Sequence[st
     frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
     if views is not None:
         frame = frame[frame["view"].isin(list(views))]
+    require_images(collection, frame["path"])
     paths = [str(collection.image_path(path).resolve()) for path in frame["path"]]
     return frame.drop(columns=["path", "split", "view"]).assign(
         image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus
