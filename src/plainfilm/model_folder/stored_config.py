@@ -34,9 +34,9 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     raw, values = _read(path)
     if not trust_code:
         _refuse_code(values, path)
-    _refuse_look_ups(values["architecture"], path, "architecture")
     try:
         settings = build_settings(ModelConfig, values, str(path))
+        _refuse_look_ups(settings.architecture.model_dump(mode="json"), path, "architecture")
         check_digest(raw, path, settings)
     except ConfigError as error:
         is_named = str(error).startswith(str(path))
@@ -122,7 +122,7 @@ def _refuse_look_up(values: Mapping[str, Any], where: str) -> None:
                 f"{where}.{key}' is {values[key]!r}, but a saved model has its own weights: copy or train "
                 "it again"
             )
-    if values.get("name") and values.get("settings", {}) is None:
+    if values.get("name") and "settings" in values and values["settings"] is None:
         raise ModelError(
             f"{where}.settings' is missing, and '{values['name']}' is not looked up for a saved model: copy "
             "or train it again"
