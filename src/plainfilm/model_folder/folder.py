@@ -206,8 +206,9 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
                 lambda: build_model(settings.architecture, facts),
                 lambda: _fingerprint(folder),
             )
-    except ConfigError as error:
-        raise ModelError(f"{folder / CONFIG_FILE}: {error}") from None
+    except (ConfigError, ModelError) as error:
+        is_named = str(error).startswith(str(folder))
+        raise ModelError(str(error) if is_named else f"{folder / CONFIG_FILE}: {error}") from None
     return LoadedModel(model.eval(), tokenizers, settings, _patients(folder, settings))
 
 

@@ -126,7 +126,7 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
         described.vocab_size = vocabulary_size
     if described.vocab_size < vocabulary_size:
         raise ModelError(
-            f"{config.name}: knows {described.vocab_size} tokens, but the tokenizer has {vocabulary_size}: "
+            f"{config.name or 'text.settings'}: knows {described.vocab_size} tokens, but the tokenizer has {vocabulary_size}: "
             "use the model's own tokenizer, or pretrained: false"
         )
     _set_dropout(described, config.dropout)
