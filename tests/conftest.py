@@ -103,3 +103,30 @@ def tiny_model(tmp_path_factory, small_world) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     save_model(folder, model, {"text": tokenizer}, config)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_study_model(tmp_path_factory, small_world) -> Path:
+    """The folder of an untrained study encoder that reads and writes the small world's texts."""
+    import torch
+
+    from plainfilm.io.preprocessing import Preprocessing
+    from plainfilm.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder.folder import tokenizer_facts
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.study_encoder import TINY
+    from plainfilm.nn.decoding import Decoding
+    from plainfilm.text.tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), 320, 16)
+    tokenizers = {"text": tokenizer, "report": tokenizer}
+    architecture = TINY.model_copy(update={"decoding": Decoding(use="beam", beams=2, min_tokens=6)})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model(architecture, Facts(tokenizers=tokenizer_facts(tokenizers)))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    config = ModelConfig(architecture=architecture, preprocessing=Preprocessing(size=64, channels=1))
+    folder = tmp_path_factory.mktemp("study models") / "tiny"
+    save_model(folder, model, tokenizers, config)
+    return folder

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
@@ -10,6 +11,8 @@ from plainfilm.errors import ConfigError
 
 
 class Inner(Settings):
+    RENAMED: ClassVar = {"rounds": "training.epochs"}
+
     epochs: int = 1
 
 
@@ -33,6 +36,13 @@ def test_a_key_below_a_name_of_the_users_gets_the_nearest_too() -> None:
 def test_a_key_is_suggested_as_it_is_written() -> None:
     with pytest.raises(ConfigError, match="unknown key 'frm': did you mean 'from'"):
         build(Outer, {"name": "x", "frm": "y"}, "tiny.yaml")
+
+
+def test_a_key_of_an_earlier_version_is_refused_with_its_present_name() -> None:
+    with pytest.raises(
+        ConfigError, match=r"tiny.yaml: unknown key 'training.rounds': it is 'training.epochs' now"
+    ):
+        build(Outer, {"name": "x", "training": {"rounds": 2}}, "tiny.yaml")
 
 
 def test_a_missing_key_is_named() -> None:

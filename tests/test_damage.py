@@ -133,13 +133,13 @@ READERS = {
     "run": ["train", "recipe.yaml", "--data", "collection", "--out", "run", "--resume", *TRAINING],
 }
 FILES = {
-    "model": ("config.json", "model.safetensors", "patients.npy", "decisions.json", *TOKENIZER),
+    "model": ("config.json", "model.safetensors", "patients.npy", "operating_points.json", *TOKENIZER),
     "bank": ("bank.json", "vectors.npy", "items.parquet"),
     "results": ("results.json", "items.parquet"),
     "collection": ("collection.json",),
     "run": ("recipe.yaml", "collections.json", "log.jsonl", "training_state.pt", *TOKENIZER),
 }
-NOT_NEEDED = {("model", "decisions.json"), ("run", "log.jsonl"), ("run", "training_state.pt")}
+NOT_NEEDED = {("model", "operating_points.json"), ("run", "log.jsonl"), ("run", "training_state.pt")}
 """Files whose absence is no damage: without them there are no operating points, or a run starts again."""
 
 

@@ -1,4 +1,4 @@
-"""`plainfilm finetune`: runs for shares and repeats, their results and summary, going on after a stop."""
+"""`plainfilm finetune`: runs for fractions and repeats, their results and summary, going on after a stop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(model: Path, labelled: Collection, out: Path, *more: str) -> list[st
 
 @pytest.fixture(scope="module")
 def done(model: Path, labelled: Collection, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two shares, one of them of a single patient, twice each."""
+    """Two fractions, one of them of a single patient, twice each."""
     out = tmp_path_factory.mktemp("finetuned") / "out"
     assert run(command(model, labelled, out, "--fractions", "0.03,1", "--repeats", "2")) == 0
     return out
@@ -53,22 +53,27 @@ def summary(out: Path) -> dict:
     return json.loads((out / "summary.json").read_text())
 
 
-def test_every_share_and_repeat_has_a_run_and_results(done: Path) -> None:
-    for place in ("share-0.03/repeat-0", "share-0.03/repeat-1", "share-1/repeat-0", "share-1/repeat-1"):
+def test_every_fraction_and_repeat_has_a_run_and_results(done: Path) -> None:
+    for place in (
+        "fraction-0.03/repeat-0",
+        "fraction-0.03/repeat-1",
+        "fraction-1/repeat-0",
+        "fraction-1/repeat-1",
+    ):
         assert (done / place / "model" / "config.json").is_file()
         assert (done / place / "last" / "config.json").is_file()
         assert (done / "results" / place / "results.json").is_file()
 
 
-def test_share_and_seeds_are_part_of_each_recipe(done: Path) -> None:
-    recipe = read_yaml(done / "share-0.03" / "repeat-1" / "recipe.yaml")
-    assert (recipe["data"]["share"], recipe["data"]["share_seed"], recipe["seed"]) == (0.03, 1, 1)
+def test_fraction_and_seeds_are_part_of_each_recipe(done: Path) -> None:
+    recipe = read_yaml(done / "fraction-0.03" / "repeat-1" / "recipe.yaml")
+    assert (recipe["data"]["fraction"], recipe["data"]["fraction_seed"], recipe["seed"]) == (0.03, 1, 1)
 
 
 def test_the_summary_is_the_mean_and_spread_of_the_results(done: Path) -> None:
     document = summary(done)
-    for share in document["shares"]:
-        runs = [one for one in document["runs"] if one["share"] == share["share"]]
+    for fraction in document["fractions"]:
+        runs = [one for one in document["runs"] if one["fraction"] == fraction["fraction"]]
         values = []
         for one in runs:
             test = one["test"]["collection"]
@@ -76,11 +81,11 @@ def test_the_summary_is_the_mean_and_spread_of_the_results(done: Path) -> None:
             found = next(metric for metric in metrics if metric["name"] == "classifier/auroc_macro")
             assert (test["value"], test["low"], test["high"]) == (found["value"], found["low"], found["high"])
             values.append(found["value"])
-        assert share["mean"] == pytest.approx(statistics.fmean(values))
-        assert share["standard_deviation"] == pytest.approx(statistics.stdev(values))
+        assert fraction["mean"] == pytest.approx(statistics.fmean(values))
+        assert fraction["standard_deviation"] == pytest.approx(statistics.stdev(values))
 
 
-def test_a_share_too_small_for_an_observation_says_so(done: Path) -> None:
+def test_a_fraction_too_small_for_an_observation_says_so(done: Path) -> None:
     [first, _, third, _] = summary(done)["runs"]
     assert (first["patients"], third["patients"]) == (1, 36)
     assert first["without_positives"]
@@ -108,20 +113,20 @@ def test_a_stopped_command_goes_on_with_the_unfinished_run(
     monkeypatch.setattr(trainer, "train_step", stopping)
     arguments = command(model, labelled, out, "--fractions", "0.5,1")
     assert run(arguments) == 130
-    finished = (out / "share-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns
+    finished = (out / "fraction-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns
     assert not (out / "summary.json").exists()
     assert run([*arguments, "--resume"]) == 0
-    assert [one["run"] for one in summary(out)["runs"]] == ["share-0.5/repeat-0", "share-1/repeat-0"]
-    assert (out / "share-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns == finished
-    assert "share 0.5" in capsys.readouterr().out
+    assert [one["run"] for one in summary(out)["runs"]] == ["fraction-0.5/repeat-0", "fraction-1/repeat-0"]
+    assert (out / "fraction-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns == finished
+    assert "fraction 0.5" in capsys.readouterr().out
 
 
-def test_without_shares_there_is_one_run(model: Path, labelled: Collection, tmp_path: Path) -> None:
+def test_without_fractions_there_is_one_run(model: Path, labelled: Collection, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(command(model, labelled, out)) == 0
     assert (out / "model" / "config.json").is_file()
     assert (out / "results" / "results.json").is_file()
-    assert [one["share"] for one in summary(out)["shares"]] == [1.0]
+    assert [one["fraction"] for one in summary(out)["fractions"]] == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_without_shares_there_is_one_run(model: Path, labelled: Collection, tmp_
         (["--repeats", "0"], "repeats is 0: at least 1"),
     ],
 )
-def test_shares_that_are_none_are_one_line(
+def test_fractions_that_are_none_are_one_line(
     more: list[str], message: str, model: Path, labelled: Collection, tmp_path: Path, capsys
 ) -> None:
     assert run(command(model, labelled, tmp_path / "out", *more)) == 2

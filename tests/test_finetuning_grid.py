@@ -12,7 +12,7 @@ from plainfilm.cli.main import run
 from plainfilm.collection import Collection
 from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
-from plainfilm.finetuning import Evaluation, Shares, finetune
+from plainfilm.finetuning import Evaluation, FractionGrid, finetune
 from plainfilm.training.recipe import load_recipe
 from plainfilm.training.stages import load_stages
 from plainfilm.training.trainer import train
@@ -47,32 +47,32 @@ def command(recipe: str | Path, model: Path, labelled: Collection, out: Path, *m
 
 @pytest.fixture(scope="module")
 def staged(model: Path, labelled: Collection, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two shares of a recipe with two stages."""
+    """Two fractions of a recipe with two stages."""
     root = tmp_path_factory.mktemp("staged")
     (root / "recipe.yaml").write_text(yaml.safe_dump(STAGED))
     assert run(command(root / "recipe.yaml", model, labelled, root / "out", "--fractions", "0.5,1")) == 0
     return root / "out"
 
 
-def test_every_stage_sees_the_share(staged: Path) -> None:
-    for share in (0.5, 1):
-        place = staged / f"share-{share}" / "repeat-0"
+def test_every_stage_sees_the_fraction(staged: Path) -> None:
+    for fraction in (0.5, 1):
+        place = staged / f"fraction-{fraction}" / "repeat-0"
         found = [read_yaml(place / f"stage-{name}" / "recipe.yaml") for name in ("layer", "whole")]
-        assert [recipe["data"]["share"] for recipe in found] == [share, share]
+        assert [recipe["data"]["fraction"] for recipe in found] == [fraction, fraction]
         assert different(place / "model", place / "stage-whole" / "model") == []
 
 
 def test_the_first_stage_starts_from_the_model(staged: Path, model: Path) -> None:
-    layer = staged / "share-1" / "repeat-0" / "stage-layer"
+    layer = staged / "fraction-1" / "repeat-0" / "stage-layer"
     assert read_yaml(layer / "recipe.yaml")["parts"]["image"]["from"] == str(model)
     summary = json.loads((staged / "summary.json").read_text())
     assert summary["init"]["image"]["model"] == str(model)
-    assert [one["run"] for one in summary["runs"]] == ["share-0.5/repeat-0", "share-1/repeat-0"]
+    assert [one["run"] for one in summary["runs"]] == ["fraction-0.5/repeat-0", "fraction-1/repeat-0"]
 
 
 def test_the_last_stage_is_evaluated_by_its_label_rules(staged: Path) -> None:
-    place = staged / "share-1" / "repeat-0"
-    results = json.loads((staged / "results" / "share-1" / "repeat-0" / "results.json").read_text())
+    place = staged / "fraction-1" / "repeat-0"
+    results = json.loads((staged / "results" / "fraction-1" / "repeat-0" / "results.json").read_text())
     config = json.loads((place / "stage-whole" / "model" / "config.json").read_text())
     assert results["protocol"]["model_fingerprint"] == config["fingerprint"]
     assert results["protocol"]["uncertain"] == "negative"
@@ -80,11 +80,14 @@ def test_the_last_stage_is_evaluated_by_its_label_rules(staged: Path) -> None:
 
 def test_a_run_of_the_grid_is_that_of_the_trainer(model: Path, labelled: Collection, tmp_path: Path) -> None:
     recipe = load_recipe("finetune-linear", SHORT, model)
-    finetune(recipe, [labelled], tmp_path / "grid", Shares((0.5,), 2))
-    alone = load_recipe("finetune-linear", [*SHORT, "data.share=0.5", "data.share_seed=1", "seed=1"], model)
+    finetune(recipe, [labelled], tmp_path / "grid", FractionGrid((0.5,), 2))
+    alone = load_recipe(
+        "finetune-linear", [*SHORT, "data.fraction=0.5", "data.fraction_seed=1", "seed=1"], model
+    )
     train(alone, [labelled], tmp_path / "alone")
     assert (
-        different(tmp_path / "grid" / "share-0.5" / "repeat-1" / "model", tmp_path / "alone" / "model") == []
+        different(tmp_path / "grid" / "fraction-0.5" / "repeat-1" / "model", tmp_path / "alone" / "model")
+        == []
     )
 
 
@@ -98,7 +101,10 @@ def test_the_metric_of_the_summary_is_chosen(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     results = json.loads((tmp_path / "out" / "results" / "results.json").read_text())
     value = next(m["value"] for m in results["metrics"] if m["name"] == "classifier/average_precision_macro")
-    assert (summary["metric"], summary["shares"][0]["mean"]) == ("classifier/average_precision_macro", value)
+    assert (summary["metric"], summary["fractions"][0]["mean"]) == (
+        "classifier/average_precision_macro",
+        value,
+    )
     assert run([*arguments, "--resume"]) == 0
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["metric"] == "classifier/auroc_macro"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import nn
 from plainfilm.batches.batch import Batch, Films, FilmsPerItem
 from plainfilm.batches.collate import keys_of
 from plainfilm.batches.targets.labels import Labels
+from plainfilm.batches.targets.report import ReportTarget
 from plainfilm.batches.texts import TextTarget
-from plainfilm.models import classifier, dual_encoder
+from plainfilm.models import classifier, dual_encoder, study_encoder
 from plainfilm.models.base import Facts, Model, TokenizerFacts, build_model
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Objective, ObjectiveSum, films_of, objective
@@ -48,9 +50,28 @@ def _seeded(config: Any, facts: Facts, seed: int) -> Any:
         return build_model(config, facts).train()
 
 
+def toy_study_encoder(seed: int = 0, **changes: Any) -> study_encoder.StudyEncoder:
+    """A tiny study encoder in training mode that reads and writes reports, always the same for a seed."""
+    report = {"width": 16, "depth": 1, "heads": 2, "max_tokens": LENGTH, "dropout": 0.2}
+    values = {"image": COMPACT, "text": TEXT, "report": report, "projection": {"dimension": 8}}
+    facts = TokenizerFacts(vocabulary_size=VOCABULARY, max_tokens=LENGTH, start=2, end=3)
+    known = Facts(tokenizers={"text": facts, "report": facts})
+    return _seeded(study_encoder.Config(**(values | {"fusion": {"heads": 2}} | changes)), known, seed)
+
+
+_MEAN = {"use": "mean", "projections": "none"}
+_MODELS = {
+    "labels": toy_classifier,
+    "captioning": partial(toy_study_encoder, text=None, fusion=_MEAN),
+    "study_report": partial(toy_study_encoder, report=None, fusion=_MEAN),
+}
+"""What trains the objective, or one that reads the target, of this name; others train a dual encoder."""
+
+
 def toy_model_for(name: str, seed: int = 0) -> Model:
     """A tiny model that the objective called `name` can train."""
-    return toy_classifier(seed) if "labels" in objective(name).NEEDS else toy_model(seed)
+    made = [make for known, make in _MODELS.items() if known in (name, *objective(name).NEEDS)]
+    return (made or [toy_model])[0](seed)
 
 
 def toy_objective(name: str, model: nn.Module) -> ObjectiveSum:
@@ -97,6 +118,11 @@ def toy_batch(
         found[name] = TextTarget(torch.ones(rows, dtype=torch.bool), ids, wide, keys, names)
     if "labels" in targets:
         found["labels"] = Labels(torch.ones(rows, dtype=torch.bool), _states(rows, generator))
+    if "report" in targets:
+        ones = torch.ones(rows, dtype=torch.bool)
+        written = ids[:, 0].clone()
+        written[:, 0] = 2  # the start token of `toy_study_encoder`
+        found["report"] = ReportTarget(ones, written, mask, torch.arange(rows) % 3 > 0)
     return Batch(
         films=Films(pixels, of, of.place % 2),
         keys=keys_of(names, found),

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.limited_yaml import parse_yaml
@@ -21,12 +22,24 @@ _UNION_TAG = re.compile(r"(literal|tuple|list|dict|nullable)\[.*\]|(constrained-
 
 _LARGEST_YAML = 8 * 2**20
 """Bytes of a file."""
+_RENAMED = "renamed_key"
 
 
 class Settings(BaseModel):
     """Base of every configuration: immutable, unknown keys refused, defaults checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions and their present names, from the top of the file; refused with that name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_present_ones(cls, values: Any) -> Any:
+        for key in values if isinstance(values, Mapping) else ():
+            if key in cls.RENAMED:
+                raise PydanticCustomError(_RENAMED, "renamed", {"key": key, "now": cls.RENAMED[key]})
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -63,6 +76,9 @@ def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
     path = [str(part) for part in problem["loc"]]
     if len(path) > 1 and _UNION_TAG.fullmatch(path[-1]):
         del path[-1]
+    if problem["type"] == _RENAMED:
+        renamed = problem["ctx"]
+        return f"unknown key '{'.'.join([*path, renamed['key']])}': it is '{renamed['now']}' now"
     if problem["type"] == "extra_forbidden":
         return f"unknown key '{'.'.join(path)}': {nearest(path[-1], _fields_at(kind, path[:-1]))}"
     if problem["type"] == "missing":

@@ -42,10 +42,10 @@ def run(out: Path, studies: int = 1600, seed: int = 0, progress: Progress = SILE
 
 def build_collection(out: Path, studies: int, seed: int, progress: Progress = SILENT) -> Collection:
     """A phantom corpus in MIMIC-CXR's raw layout, prepared, labelled and audited."""
-    progress.say(f"1/5 phantom: {studies} studies in MIMIC-CXR's raw layout -> {out / 'raw'}")
+    progress.log(f"1/5 phantom: {studies} studies in MIMIC-CXR's raw layout -> {out / 'raw'}")
     if not (out / "raw" / "truth").is_dir() or (out / "raw" / MARK).is_file():
         write_phantom("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
-    progress.say(f"2/5 prepare and label -> {out / 'collection'}")
+    progress.log(f"2/5 prepare and label -> {out / 'collection'}")
     collection = prepare("mimic_cxr", out / "raw", out / "collection", size=FILM_SIZE, progress=progress)
     label_collection(collection, progress=progress)
     collection = Collection.open(out / "collection")
@@ -60,7 +60,7 @@ def train_model(collection: Collection, run_folder: Path, seed: int, progress: P
     from plainfilm.training.recipe import load_recipe
     from plainfilm.training.trainer import train
 
-    progress.say(f"3/5 train {RECIPE} -> {run_folder}")
+    progress.log(f"3/5 train {RECIPE} -> {run_folder}")
     recipe = load_recipe(RECIPE, [f"seed={seed}"])
     return train(recipe, [collection], run_folder, resume=run_folder.is_dir(), progress=progress)
 
@@ -69,11 +69,11 @@ def evaluate_model(model: Path, collection: Collection, out: Path, progress: Pro
     """Evaluate retrieval for the test patients' films, and write the results to `out`."""
     from plainfilm.results import write as write_results
 
-    progress.say(f"4/5 evaluate retrieval on unseen patients -> {out}")
+    progress.log(f"4/5 evaluate retrieval on unseen patients -> {out}")
     retrieval = task("retrieval")
     results = retrieval.run(load(model), [collection], retrieval.Config(), progress)
     write_results(results, out)
-    progress.say(f"5/5 done: open {out / 'index.html'}")
+    progress.log(f"5/5 done: open {out / 'index.html'}")
     return results
 
 

@@ -1,13 +1,13 @@
-"""Fine-tuning on shares of the labels: a grid of runs, each evaluated, and what they say together.
+"""Fine-tuning on fractions of the labels: a grid of runs, each evaluated, and what they say together.
 
-    OUT/share-0.01/repeat-0/          a run (`training.runner`), also one of several stages
-    OUT/results/share-0.01/repeat-0/  what a task says of its best model on the test split
-    OUT/summary.json                  per share the mean over the repeats, and each run
+    OUT/fraction-0.01/repeat-0/          a run (`training.runner`), also one of several stages
+    OUT/results/fraction-0.01/repeat-0/  what a task says of its best model on the test split
+    OUT/summary.json                     per fraction the mean over the repeats, and each run
 
-Without shares there is one run, OUT itself. With several collections each has a folder of its own below the
-results of a run. Repeat k adds k to the seed of the recipe and to that of the share: another part of the
-patients, another start of the new parts. Within a repeat the smaller share lies inside the larger. The
-validation split stays whole. A share is that of every stage of a recipe: none learns from labels left out.
+Without fractions there is one run, OUT itself. With several collections each has a folder of its own below
+the results of a run. Repeat k adds k to the seed of the recipe and to that of the fraction: another part of
+the patients, another start of the new parts. Within a repeat the smaller fraction lies inside the larger. The
+validation split stays whole. A fraction is that of every stage of a recipe: none learns from labels left out.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ _LABEL_RULES = ("uncertain", "absent")
 
 
 @dataclass(frozen=True)
-class Shares:
-    """Which shares of the patients are trained on, and how often each."""
+class FractionGrid:
+    """Which fractions of the patients are trained on, and how often each."""
 
-    fractions: tuple[float, ...]
+    values: tuple[float, ...]
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        for fraction in self.fractions:
+        for fraction in self.values:
             if not 0.0 < fraction <= 1.0:
                 raise UsageError(
                     f"fraction {fraction:g}: above 0 and at most 1 (0.01 is 1 % of the patients)"
                 )
-        if len(set(self.fractions)) < len(self.fractions) or not self.fractions:
+        if len(set(self.values)) < len(self.values) or not self.values:
             raise UsageError("fractions: one or several different numbers, such as 0.01,0.1,1")
         if self.repeats < 1:
             raise UsageError(f"repeats is {self.repeats}: at least 1")
@@ -68,12 +68,11 @@ class Shares:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of the grid: its recipe, where it lies below the folder of all, and which share and repeat it
-    is."""
+    """One run of the grid: its recipe, where it lies below the folder of all, its fraction and repeat."""
 
     recipe: AnyRecipe
     place: str
-    share: float
+    fraction: float
     repeat: int
 
     @property
@@ -82,24 +81,24 @@ class Cell:
         return planned(self.recipe, self.place)[-1]
 
 
-def grid(recipe: AnyRecipe, shares: Shares | None) -> list[Cell]:
-    """The runs of a recipe, by share and repeat."""
-    if shares is None:
-        return [Cell(recipe, "", recipes_of(recipe)[-1].data.share or 1.0, 0)]
+def grid(recipe: AnyRecipe, fractions: FractionGrid | None) -> list[Cell]:
+    """The runs of a recipe, by fraction and repeat."""
+    if fractions is None:
+        return [Cell(recipe, "", recipes_of(recipe)[-1].data.fraction or 1.0, 0)]
     return [
-        Cell(_drawn(recipe, share, repeat), f"share-{share:g}/repeat-{repeat}", share, repeat)
-        for share in shares.fractions
-        for repeat in range(shares.repeats)
+        Cell(_drawn(recipe, fraction, repeat), f"fraction-{fraction:g}/repeat-{repeat}", fraction, repeat)
+        for fraction in fractions.values
+        for repeat in range(fractions.repeats)
     ]
 
 
-def _drawn(recipe: AnyRecipe, share: float, repeat: int) -> AnyRecipe:
-    drawn = [_drawn_alone(one, share, repeat) for one in recipes_of(recipe)]
+def _drawn(recipe: AnyRecipe, fraction: float, repeat: int) -> AnyRecipe:
+    drawn = [_drawn_alone(one, fraction, repeat) for one in recipes_of(recipe)]
     return recipe.each(drawn) if isinstance(recipe, StagedRecipe) else drawn[0]
 
 
-def _drawn_alone(recipe: Recipe, share: float, repeat: int) -> Recipe:
-    seeds = {"share": share, "share_seed": recipe.data.share_seed + repeat}
+def _drawn_alone(recipe: Recipe, fraction: float, repeat: int) -> Recipe:
+    seeds = {"fraction": fraction, "fraction_seed": recipe.data.fraction_seed + repeat}
     data = recipe.data.model_copy(update=seeds)
     return recipe.model_copy(update={"data": data, "seed": recipe.seed + repeat})
 
@@ -123,6 +122,8 @@ class Evaluation:
         known = self.module.Config.model_fields
         stated = next((one for one in recipe.objectives if "uncertain" in one), {})
         rules = {key: stated[key] for key in _LABEL_RULES if key in stated and key in known}
+        if recipe.architecture.fuses_films and "item" in known:
+            rules["item"] = recipe.data.item
         settings = {**rules, **(self.settings or {}), "split": EVALUATED_ON}
         return build(self.module.Config, settings, f"task {self.task}")
 
@@ -134,7 +135,7 @@ def finetune(
     recipe: AnyRecipe,
     collections: Sequence[Collection],
     out: Path,
-    shares: Shares | None = None,
+    fractions: FractionGrid | None = None,
     *,
     evaluation: Evaluation = CLASSIFICATION,
     resume: bool = False,
@@ -156,7 +157,7 @@ def finetune(
         if is_taken(out) and not resume:
             raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
         runner = Runner(collections, out, resume, progress, trust_code)
-        return _finetune(recipe, runner, grid(recipe, shares), evaluation)
+        return _finetune(recipe, runner, grid(recipe, fractions), evaluation)
 
 
 def _finetune(
@@ -166,11 +167,11 @@ def _finetune(
     last = recipes_of(recipe)[-1]
     tested = {name: one for name, one in _named(collections).items() if _can_be_tested(one, last)}
     if not tested:
-        progress.say(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
+        progress.log(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
     reported = []
     for cell in cells:
         if cell.place:
-            progress.say(f"share {cell.share:g}, repeat {cell.repeat}: {out / cell.place}")
+            progress.log(f"fraction {cell.fraction:g}, repeat {cell.repeat}: {out / cell.place}")
         model = runner.train(cell.recipe, cell.place)
         if rank() == 0:
             _evaluate(cell, model, tested, runner, evaluation)
@@ -248,7 +249,7 @@ def _reported(
     scores = read_model_config(model, runner.trusts(cell.last, model)).scores
     folders = {name: _results_folder(cell, runner.out, name, tested) for name in tested}
     return {
-        "share": cell.share,
+        "fraction": cell.fraction,
         "repeat": cell.repeat,
         "run": cell.place or ".",
         "films": began["items"],
@@ -293,7 +294,7 @@ def _summary(
     reported: Sequence[dict[str, Any]],
     evaluation: Evaluation,
 ) -> dict[str, Any]:
-    shares = dict.fromkeys(one["share"] for one in reported)
+    fractions = dict.fromkeys(one["fraction"] for one in reported)
     tests = [test for one in reported for test in one["test"].values()]
     return {
         "task": evaluation.task,
@@ -309,20 +310,20 @@ def _summary(
         },
         "collections": [{"name": one.name, "fingerprint": one.fingerprint} for one in collections],
         "recipe": recipe.as_dict(),
-        "shares": [
-            _of_share(share, name, [one for one in reported if one["share"] == share])
-            for share in shares
+        "fractions": [
+            _of_fraction(fraction, name, [one for one in reported if one["fraction"] == fraction])
+            for fraction in fractions
             for name in (reported[0]["test"] or (None,))
         ],
         "runs": list(reported),
     }
 
 
-def _of_share(share: float, name: str | None, reported: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _of_fraction(fraction: float, name: str | None, reported: Sequence[dict[str, Any]]) -> dict[str, Any]:
     values = [one["test"][name]["value"] for one in reported] if name else []
     known = [value for value in values if value is not None]
     return {
-        "share": share,
+        "fraction": fraction,
         "collection": name,
         "repeats": len(reported),
         "mean": statistics.fmean(known) if known else None,
@@ -332,16 +333,18 @@ def _of_share(share: float, name: str | None, reported: Sequence[dict[str, Any]]
 
 
 def table(summary: Mapping[str, Any]) -> list[str]:
-    """The summary as lines for a terminal: of each share the mean and spread, then every run."""
+    """The summary as lines for a terminal: of each fraction the mean and spread, then every run."""
     what = summary["title"] or "nothing"
     lines = [f"{what} on the test split; ± is the standard deviation over repeats, [] 95 % by patient"]
-    for share in summary["shares"]:
-        spread = share["standard_deviation"]
-        shown = number(share["mean"]) + (f" ± {number(spread)}" if spread is not None else "")
-        where = f"  {share['collection']}" if share["collection"] else ""
-        lines.append(f"share {share['share']:<6g} {shown:<16} {_counted(share['repeats'])}{where}")
-        runs = [run for run in summary["runs"] if run["share"] == share["share"]]
-        lines += [_line(run, share["collection"]) for run in runs]
+    for fraction in summary["fractions"]:
+        spread = fraction["standard_deviation"]
+        shown = number(fraction["mean"]) + (f" ± {number(spread)}" if spread is not None else "")
+        where = f"  {fraction['collection']}" if fraction["collection"] else ""
+        lines.append(
+            f"fraction {fraction['fraction']:<6g} {shown:<16} {_counted(fraction['repeats'])}{where}"
+        )
+        runs = [run for run in summary["runs"] if run["fraction"] == fraction["fraction"]]
+        lines += [_line(run, fraction["collection"]) for run in runs]
     return lines
 
 

@@ -18,7 +18,7 @@ class Progress(Protocol):
         """Yield `items` and show the progress of `what`."""
         ...
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Show one line of lasting interest."""
         ...
 
@@ -30,7 +30,7 @@ class Silent:
         """Yield `items` unchanged."""
         yield from items
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Show nothing."""
 
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
+from typing import Literal
+
+Better = Literal["higher", "lower"]
+"""The direction of a score: which of two values is the better one."""
 
 
 class View(StrEnum):

@@ -1,4 +1,4 @@
-"""Shares of a training split: whole patients, nested, balanced, everything seen as soon as there is room."""
+"""Fractions of a training split: whole patients, nested, balanced; all observations once there is room."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from plainfilm.batches.label_fractions import in_share, patient_places
+from plainfilm.batches.label_fractions import in_fraction, patient_places
 from plainfilm.errors import UsageError
 from plainfilm.seeding import generator
 
-SHARES = (0.01, 0.02, 0.1, 0.3, 0.5, 1.0)
+FRACTIONS = (0.01, 0.02, 0.1, 0.3, 0.5, 1.0)
 
 
 @st.composite
@@ -25,15 +25,15 @@ def labelled_items(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(labelled_items())
-def test_shares_are_whole_patients_and_lie_inside_one_another(items):
+def test_fractions_are_whole_patients_and_lie_inside_one_another(items):
     patients, states, seed = items
     places = patient_places(patients, states, seed)
     inside = np.zeros(len(patients), dtype=bool)
-    for share in SHARES:
-        chosen = in_share(places, share)
+    for fraction in FRACTIONS:
+        chosen = in_fraction(places, fraction)
         assert (inside <= chosen).all()
         assert not set(patients[chosen]) & set(patients[~chosen])
-        assert len(set(patients[chosen])) == max(1, int(share * len(set(patients)) + 0.5))
+        assert len(set(patients[chosen])) == max(1, int(fraction * len(set(patients)) + 0.5))
         inside = chosen
     assert inside.all()
 
@@ -69,25 +69,25 @@ def split(patients=3000, observations=14, seed=0):
     return np.char.mod("p%d", owner), positive.astype(np.int8)
 
 
-def imbalance(places, states, share):
-    """How far the prevalences are off, in standard errors of a share of this size: the root mean square."""
-    chosen, whole = states[in_share(places, share)] == 1, (states == 1).mean(axis=0)
+def imbalance(places, states, fraction):
+    """The root mean square error of the prevalences, in standard errors of a fraction of this size."""
+    chosen, whole = states[in_fraction(places, fraction)] == 1, (states == 1).mean(axis=0)
     error = np.sqrt(whole * (1 - whole) / len(chosen))
     return float(np.sqrt(np.mean(((chosen.mean(axis=0) - whole) / error) ** 2)))
 
 
-@pytest.mark.parametrize(("share", "part_of_random"), [(0.01, 0.9), (0.02, 0.5), (0.1, 0.3), (0.6, 0.3)])
-def test_prevalences_are_closer_than_those_of_random_patients(share, part_of_random):
+@pytest.mark.parametrize(("fraction", "part_of_random"), [(0.01, 0.9), (0.02, 0.5), (0.1, 0.3), (0.6, 0.3)])
+def test_prevalences_are_closer_than_those_of_random_patients(fraction, part_of_random):
     patients, states = split()
-    own = np.mean([imbalance(patient_places(patients, states, seed), states, share) for seed in range(3)])
+    own = np.mean([imbalance(patient_places(patients, states, seed), states, fraction) for seed in range(3)])
     names, codes = np.unique(patients, return_inverse=True)
     drawn = [generator(seed).permutation(len(names))[codes] for seed in range(20)]
-    assert own < part_of_random * np.mean([imbalance(places, states, share) for places in drawn])
+    assert own < part_of_random * np.mean([imbalance(places, states, fraction) for places in drawn])
 
 
-def test_another_seed_gives_another_share():
+def test_another_seed_gives_another_fraction():
     patients, states = split()
-    first, second = (set(patients[in_share(patient_places(patients, states, s), 0.01)]) for s in (0, 1))
+    first, second = (set(patients[in_fraction(patient_places(patients, states, s), 0.01)]) for s in (0, 1))
     assert len(first) == len(second) == 30
     assert len(first & second) < 10
 
@@ -96,11 +96,11 @@ def test_patients_without_any_label_are_shared_out_too():
     patients = np.array([f"p{number}" for number in range(200)])
     states = np.full((200, 3), -2, dtype=np.int8)
     states[:100, 0] = 1
-    chosen = in_share(patient_places(patients, states, 0), 0.1)
+    chosen = in_fraction(patient_places(patients, states, 0), 0.1)
     assert (states[chosen, 0] == 1).sum() == 10
 
 
-@pytest.mark.parametrize("share", [0.0, -0.1, 1.5])
-def test_what_is_no_share_is_refused(share):
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5])
+def test_what_is_no_fraction_is_refused(fraction):
     with pytest.raises(UsageError, match="above 0 and at most 1"):
-        in_share(np.arange(3), share)
+        in_fraction(np.arange(3), fraction)

@@ -12,7 +12,7 @@ from plainfilm.batches.batch import Batch
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import Dataset, ItemNeeds
-from plainfilm.batches.loader import Loader, balanced_order, epoch_order, slice_bounds
+from plainfilm.batches.loader import Loader, epoch_order, sampled_order, slice_bounds
 from plainfilm.batches.pixel_cache import ImageFiles
 from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
@@ -121,19 +121,19 @@ SOURCE = np.repeat([0, 1, 2], [80, 15, 5])
 
 
 def test_collections_as_they_are_keep_the_plain_order() -> None:
-    assert np.array_equal(balanced_order(SOURCE, 1.0, 3, 2), epoch_order(100, 3, 2))
+    assert np.array_equal(sampled_order(SOURCE, 1.0, 3, 2), epoch_order(100, 3, 2))
 
 
-@pytest.mark.parametrize(("balance", "shares"), [(0.0, [33, 34, 33]), (0.5, [59, 26, 15])])
-def test_balance_evens_out_the_sizes_of_collections(balance: float, shares: list[int]) -> None:
-    drawn = balanced_order(SOURCE, balance, 0, 0)
+@pytest.mark.parametrize(("exponent", "shares"), [(0.0, [33, 34, 33]), (0.5, [59, 26, 15])])
+def test_an_exponent_below_one_evens_out_the_sizes_of_collections(exponent: float, shares: list[int]) -> None:
+    drawn = sampled_order(SOURCE, exponent, 0, 0)
     counts = np.bincount(SOURCE[drawn % 100])
     assert len(drawn) == len(set(drawn.tolist())) == 100
     assert np.abs(counts - shares).max() <= 1
 
 
 def test_no_item_is_drawn_again_before_all_of_its_collection_were() -> None:
-    drawn = balanced_order(SOURCE, 0.0, 0, 0)
+    drawn = sampled_order(SOURCE, 0.0, 0, 0)
     times = np.bincount(drawn % 100, minlength=100)[SOURCE == 2]
     assert times.max() - times.min() <= 1
 
@@ -146,7 +146,7 @@ def test_another_draw_of_an_item_is_another_crop_of_it(parts: tuple[Dataset, Col
 
 
 def test_messages_name_items_that_are_drawn_again(parts: tuple[Dataset, Collate]) -> None:
-    again = loader(parts, balance=0.5)
+    again = loader(parts, sampling_exponent=0.5)
     assert set(again.item_ids(0, 0)) <= set(parts[0].rows.ids)
 
 

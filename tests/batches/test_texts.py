@@ -98,7 +98,7 @@ def test_what_nothing_is_known_of_is_left_out_and_counted(labelled: Collection, 
     assert (rows.without_text, rows.from_labels) == (1, 5)
 
 
-def test_states_tell_unlisted_from_denied(labelled: Collection, pack: str) -> None:
+def test_states_tell_not_mentioned_from_denied(labelled: Collection, pack: str) -> None:
     rows = dataset([labelled], 0, prompts=pack).rows
     assert states_of(rows, rows.ids.index("unsure")) == (
         {"Effusion": State.UNCERTAIN, "Nodule": State.POSITIVE},
@@ -134,8 +134,8 @@ def test_a_film_without_findings_says_what_is_not_there(labelled: Collection, pa
     assert texts == {"No effusion.", "No nodule.", "No hernia."}
 
 
-def test_unlisted_is_absent_on_request(labelled: Collection, pack: str) -> None:
-    data = dataset([labelled], 0, prompts=pack, negatives=1, unlisted="absent")
+def test_not_mentioned_is_absent_on_request(labelled: Collection, pack: str) -> None:
+    data = dataset([labelled], 0, prompts=pack, negatives=1, not_mentioned="absent")
     assert "blank" in data.rows.ids
     assert all("No " in text and ("An effusion." in text or "Fluid" in text) for text in drawn(data, "pair"))
 
@@ -239,7 +239,7 @@ def test_items_whose_labels_say_the_same_are_known_in_any_words(
 
 
 def test_what_is_absent_by_silence_is_absent(labelled: Collection, pack: str) -> None:
-    data = dataset([labelled], 0, prompts=pack, unlisted="absent")
+    data = dataset([labelled], 0, prompts=pack, not_mentioned="absent")
     said = {data_id: label_hash_of(data, index, 0) for index, data_id in enumerate(data.rows.ids)}
     assert said["complete"] == said["pair"]
     assert said["denied"] == said["partial"] == said["blank"]

@@ -295,7 +295,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(
 
 
 def test_a_swin_of_unknown_pooling_asks_for_it(tmp_path: Path, vocabulary: Path, swin: Path) -> None:
-    with pytest.raises(ModelError, match=r"give pooling=first_patch for .*, pooling=average for"):
+    with pytest.raises(ModelError, match=r"set pooling=first_patch for .*, pooling=average for"):
         import_checkpoint("cxr-clip", swin, tmp_path / "model", {"tokenizer": str(vocabulary)})
 
 

@@ -58,7 +58,7 @@ def test_the_model_is_evaluated_and_asked_as_any_other(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ([], "give pooling=first_patch for"),
+        ([], "set pooling=first_patch for"),
         (["poling=average"], "did you mean 'pooling'?"),
         (["pooling=max"], "'pooling' is 'max'"),
     ],

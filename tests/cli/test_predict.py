@@ -84,3 +84,49 @@ def test_mistakes_end_in_one_line_and_status_2(words, message, tiny_model, films
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_study_is_one_entry_with_its_films_and_report(tiny_study_model, films, capsys):
+    words = ["predict", str(tiny_study_model), str(films / "0.jpg"), str(films / "1.jpg"), "--study"]
+    assert run([*words, "--view", "PA", "--view", "LATERAL", "--report", "--json"]) == 0
+    [entry] = documents(capsys)
+    assert entry["file"] == str(films / "0.jpg")
+    assert [(one["file"], one["view"]) for one in entry["films"]] == [
+        (str(films / "0.jpg"), "PA"),
+        (str(films / "1.jpg"), "LATERAL"),
+    ]
+    assert entry["findings"]
+    assert entry["report"].keys() == {"sentences"}
+
+
+def test_each_folder_of_films_is_a_study_and_a_broken_film_is_left_out(
+    tiny_study_model, films, tmp_path, capsys
+):
+    for name, count in (("a", 2), ("b", 1), ("c", 1)):
+        (tmp_path / "studies" / name).mkdir(parents=True)
+        for number in range(count):
+            data = (films / f"{number}.jpg").read_bytes()
+            (tmp_path / "studies" / name / f"{number}.jpg").write_bytes(data)
+    (tmp_path / "studies" / "a" / "1.jpg").write_bytes(b"junk")
+    (tmp_path / "studies" / "c" / "0.jpg").write_bytes(b"junk")
+    (tmp_path / "studies" / "report.txt").write_text("No effusion.")
+    assert run(["predict", str(tiny_study_model), str(tmp_path / "studies"), "--study", "--json"]) == 1
+    first, second, third = documents(capsys)
+    assert ["error" in one for one in first["films"]] == [False, True]
+    assert first["findings"]
+    assert "error" not in first
+    assert second["findings"]
+    assert "no film of this study is usable" in third["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--study", "--find", "effusion"], "--find and --box ask about a single film: leave --study out"),
+        (["--study", "--view", "PA"], "--view: 1 views for 0 files; give one for each film of one study"),
+        (["--view", "PA"], "--view states the views of the films of one study: give --study too"),
+    ],
+)
+def test_questions_that_do_not_fit_a_study(words, message, tiny_study_model, films, capsys):
+    assert run(["predict", str(tiny_study_model), str(films), *words]) == 2
+    assert message in capsys.readouterr().err

@@ -24,7 +24,7 @@ from plainfilm.errors import DataError
 from plainfilm.interchange import convert
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.metrics.findings import NOT_MENTIONED
-from plainfilm.tasks.film_classification.evaluate import gather_films
+from plainfilm.tasks.film_classification.films import gather_films
 from tests.labels_world import Labelled
 
 STRENGTH = (1, -1, 0)

@@ -96,7 +96,7 @@ def recipe(tables: Path) -> Path:
 @pytest.fixture(scope="module")
 def model(recipe: Path, collection: Collection, tables: Path) -> Path:
     """Trained with more negatives than there are labels left."""
-    settings = ["data.unlisted=absent", "data.negatives=50"]
+    settings = ["data.not_mentioned=absent", "data.negatives=50"]
     assert train(recipe, collection, tables / "run", *settings) == 0
     return tables / "run" / "model"
 

@@ -15,6 +15,7 @@ from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import ModelConfig, load_model, save_model
 from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import ABILITIES, Facts, KindConfig, Model, abilities, ability, build_model, kind
+from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import RowDropout, per_row_dropout
 from plainfilm.text.tokenizers import Tokenizer
@@ -60,8 +61,9 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
         "encodes_images": lambda: model.image_vectors(features),
         "encodes_texts": lambda: model.encode_texts(ids, mask),
         "classifies": lambda: model.logits(features),
-        "encodes_studies": lambda: model.study_features(features, FILMS, views).pooled,
-        "writes_reports": lambda: model.write_reports(features, FILMS, views, 8),
+        "encodes_studies": lambda: model.study_vectors(model.study_features(features, FILMS, views)),
+        "classifies_studies": lambda: model.study_logits(model.study_features(features, FILMS, views)),
+        "writes_reports": lambda: model.write_reports(features, FILMS, views, Decoding(max_tokens=8)),
         "locates": lambda: model.locate(features, ids, mask).boxes,
         "describes": lambda: model.describe(features, BOXES, 6),
     }
@@ -126,7 +128,8 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         "encodes_images": (count, model.dimension if "encodes_images" in found else 0),
         "encodes_texts": (len(TEXTS), model.dimension if "encodes_images" in found else 0),
         "classifies": (count, observations),
-        "encodes_studies": (len(FILMS),),
+        "encodes_studies": (len(FILMS), model.dimension if "encodes_studies" in found else 0),
+        "classifies_studies": (len(FILMS), observations),
         "writes_reports": (len(FILMS),),
         "locates": (count, len(TEXTS)),
         "describes": BOXES.shape[:2],
@@ -136,7 +139,7 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         if answer.is_floating_point():
             assert answer.dtype == torch.float32
             assert answer.isfinite().all()
-    for name in ("encodes_images", "encodes_texts"):
+    for name in ("encodes_images", "encodes_texts", "encodes_studies"):
         if name in found:
             torch.testing.assert_close(found[name].norm(dim=1), torch.ones(len(found[name])))
     assert ("classifies" in found) == (observations > 0)

@@ -54,7 +54,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TargetSource:
     config = DataConfig(text="findings", sentences=2)
     found = build_rows([collection], "train", config, (frozenset({"text", "labels"}),))
     tokenizer = Tokenizer.train(collection.table("sentences")["text"].to_pylist(), 300, 16)
-    return TargetSource(found, [collection], config, {"text": tokenizer}, found.observations)
+    tokenizers = {"text": tokenizer, "report": tokenizer}
+    return TargetSource(found, [collection], config, tokenizers, found.observations)
 
 
 def _fields(value: Any) -> dict[str, torch.Tensor]:

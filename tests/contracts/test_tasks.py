@@ -8,9 +8,10 @@ import pytest
 
 from plainfilm import plugins
 from plainfilm.config import Settings, build
+from plainfilm.models.base import ABILITIES
 from plainfilm.predictor import load
 from plainfilm.results import as_document
-from plainfilm.tasks.base import ABILITIES, Results, task
+from plainfilm.tasks.base import Results, task
 
 
 @pytest.fixture(scope="module", params=plugins.names("task"))

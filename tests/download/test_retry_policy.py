@@ -46,7 +46,7 @@ def test_a_stop_ends_a_wait() -> None:
 
 def test_a_long_wait_is_told() -> None:
     heard: list[str] = []
-    retries = RetryPolicy(say=heard.append)
+    retries = RetryPolicy(log=heard.append)
     threading.Timer(0.05, retries.stop.set).start()
     with pytest.raises(Stopped):
         retries.run(Fails(1, wait_s=30), "x")

@@ -57,7 +57,7 @@ def test_progress_counts_studies(tmp_path):
                 self.seen += 1
                 yield item
 
-        def say(self, line):
+        def log(self, line):
             raise AssertionError(line)
 
     counter = Counter()

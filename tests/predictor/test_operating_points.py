@@ -8,7 +8,7 @@ import pytest
 
 from plainfilm.errors import ModelError
 from plainfilm.predictor.operating_points import (
-    DECISIONS_FILE,
+    OPERATING_POINTS_FILE,
     OperatingPoint,
     OperatingPoints,
     read_operating_points,
@@ -23,7 +23,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def decision():
+def point():
     return OperatingPoint(
         positive=("effusion",),
         negative=("no effusion",),
@@ -37,36 +37,44 @@ def decision():
     )
 
 
-def decisions(decision):
-    return OperatingPoints(model_fingerprint="abc", miss=0.1, observations={"Effusion": decision})
+def points(point):
+    return OperatingPoints(model_fingerprint="abc", miss=0.1, observations={"Effusion": point})
 
 
-def test_they_come_back_as_they_were(folder, decision):
-    write_operating_points(folder, decisions(decision))
-    assert read_operating_points(folder, "abc") == decisions(decision)
+def test_they_come_back_as_they_were(folder, point):
+    write_operating_points(folder, points(point))
+    assert read_operating_points(folder, "abc") == points(point)
+
+
+def test_the_file_of_earlier_versions_is_read_and_replaced(folder, point):
+    written = write_operating_points(folder, points(point))
+    earlier = written.rename(folder / "decisions.json")
+    assert read_operating_points(folder, "abc") == points(point)
+    write_operating_points(folder, points(point))
+    assert (written.is_file(), earlier.exists()) == (True, False)
 
 
 def test_a_model_need_not_have_any(folder):
     assert read_operating_points(folder, "abc") is None
 
 
-def test_a_margin_is_decided(decision):
-    assert decision.probability(0.05) == pytest.approx(0.5)
-    assert (decision.is_positive(0.1), decision.is_positive(0.09)) == (True, False)
-    assert [decision.abstains(margin) for margin in (-0.1, 0.1, 0.3)] == [False, True, False]
+def test_a_margin_is_decided(point):
+    assert point.probability(0.05) == pytest.approx(0.5)
+    assert (point.is_positive(0.1), point.is_positive(0.09)) == (True, False)
+    assert [point.abstains(margin) for margin in (-0.1, 0.1, 0.3)] == [False, True, False]
 
 
-def test_a_far_margin_does_not_overflow(decision):
-    assert (decision.probability(-1e6), decision.probability(1e6)) == (0.0, 1.0)
+def test_a_far_margin_does_not_overflow(point):
+    assert (point.probability(-1e6), point.probability(1e6)) == (0.0, 1.0)
 
 
-def test_what_was_not_fitted_is_not_known(decision):
+def test_what_was_not_fitted_is_not_known(point):
     bare = OperatingPoint(positive=("a",), negative=("b",), positives=0, negatives=9)
     assert (bare.probability(1.0), bare.is_positive(1.0), bare.abstains(1.0)) == (None, None, True)
 
 
-def test_other_weights_are_refused(folder, decision):
-    write_operating_points(folder, decisions(decision))
+def test_other_weights_are_refused(folder, point):
+    write_operating_points(folder, points(point))
     with pytest.raises(ModelError, match="made for other weights"):
         read_operating_points(folder, "xyz")
 
@@ -79,20 +87,20 @@ def test_other_weights_are_refused(folder, decision):
         ({"miss": 2}, "'miss' is 2"),
     ],
 )
-def test_files_that_do_not_fit_are_refused(folder, decision, change, message):
-    document = {**decisions(decision).model_dump(mode="json"), **change}
-    (folder / DECISIONS_FILE).write_text(json.dumps(document))
+def test_files_that_do_not_fit_are_refused(folder, point, change, message):
+    document = {**points(point).model_dump(mode="json"), **change}
+    (folder / OPERATING_POINTS_FILE).write_text(json.dumps(document))
     with pytest.raises(ModelError, match=message):
         read_operating_points(folder, "abc")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_damaged_files_are_refused(folder, text):
-    (folder / DECISIONS_FILE).write_text(text)
-    with pytest.raises(ModelError, match="decisions.json"):
+    (folder / OPERATING_POINTS_FILE).write_text(text)
+    with pytest.raises(ModelError, match="operating_points.json"):
         read_operating_points(folder, "abc")
 
 
-def test_a_folder_that_is_no_model_takes_none(tmp_path, decision):
+def test_a_folder_that_is_no_model_takes_none(tmp_path, point):
     with pytest.raises(ModelError, match="not a model folder"):
-        write_operating_points(tmp_path, decisions(decision))
+        write_operating_points(tmp_path, points(point))

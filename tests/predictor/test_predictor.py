@@ -167,12 +167,12 @@ def test_films_that_cannot_be_read_keep_their_places(predictor, tmp_path, films,
     assert scores == pytest.approx(expected, abs=1e-5)
 
 
-def test_decisions_hold_for_their_own_prompts_only_and_come_first(predictor, films, monkeypatch):
-    decision = OperatingPoint(
+def test_operating_points_hold_for_their_own_prompts_only_and_come_first(predictor, films, monkeypatch):
+    point = OperatingPoint(
         positive=("a",), negative=("b",), slope=0.0, bias=-9.0, threshold=-2.0, positives=9, negatives=9
     )
-    decisions = OperatingPoints(model_fingerprint="", miss=0.1, observations={"A": decision, "B": decision})
-    monkeypatch.setattr(predictor, "decisions", decisions)
+    points = OperatingPoints(model_fingerprint="", miss=0.1, observations={"A": point, "B": point})
+    monkeypatch.setattr(predictor, "operating_points", points)
     [found] = predictor.findings(films[:1], {"A": ("other", "b"), "B": ("a", "b")})
     assert [one.observation for one in found] == ["B", "A"]
     assert [one.is_calibrated for one in found] == [True, False]

@@ -12,8 +12,8 @@ MODEL = Series("model", ((0.7, 0.6, 0.8), None))
 BASELINE = Series("random", ((0.5, 0.5, 0.5), (0.5, 0.4, 0.6)), is_baseline=True)
 INTERVALS = IntervalFigure("Overlap per region", "IoU", ("Heart (3)", "Spine (9)"), (MODEL, BASELINE))
 CURVES = CurveFigure(
-    title="AUROC by share",
-    x_label="share",
+    title="AUROC by fraction",
+    x_label="fraction",
     y_label="AUROC",
     curves=(
         Curve("random", (1.0, 100.0), (0.5, 0.5), is_baseline=True),

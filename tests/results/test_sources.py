@@ -11,7 +11,7 @@ from plainfilm import plugins
 
 ROOT = Path(plainfilm.__file__).parent
 SOURCES = sorted(path for path in (ROOT / "results").iterdir() if path.suffix in (".py", ".html"))
-METRICS = ("auroc", "recall@", "finding_f1", "miou", "share_", "brier", "_macro", "image->")
+METRICS = ("auroc", "recall@", "finding_f1", "miou", "fraction_", "brier", "_macro", "image->")
 """Parts of the names of metrics and groups that tasks give."""
 
 

@@ -33,6 +33,6 @@ def test_a_heading_stands_for_the_group():
 
 
 def test_lines_are_aligned_by_the_longest_name():
-    first, second = lines([metric("AUROC, macro", group="share_1"), metric("recall @ 5")])
+    first, second = lines([metric("AUROC, macro", group="fraction_1"), metric("recall @ 5")])
     assert first.index("0.412") == second.index("0.412")
     assert first.index("AUROC") == second.index("recall")

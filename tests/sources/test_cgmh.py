@@ -74,7 +74,7 @@ def test_negatives_are_known_in_the_test_table_only(raw: Path) -> None:
 
 def test_lists_may_be_complete(raw: Path) -> None:
     table(raw / "valid.csv", "image,text_label", "['p3/d.jpg'],['Foreign body']", "['p2/c.jpg'],")
-    studies, _ = read(raw / "valid.csv", unlisted="absent")
+    studies, _ = read(raw / "valid.csv", not_mentioned="absent")
     states = {label.observation: label.state for label in studies["p3/d"].labels}
     assert [name for name, state in states.items() if state is State.POSITIVE] == ["Foreign body"]
     assert set(states) == set(cgmh.LABELS)
@@ -82,7 +82,7 @@ def test_lists_may_be_complete(raw: Path) -> None:
 
 
 def test_an_empty_list_is_a_film_without_any(raw: Path) -> None:
-    empty = read(raw, unlisted="absent")[0]["p2/c"]
+    empty = read(raw, not_mentioned="absent")[0]["p2/c"]
     assert {label.state for label in empty.labels} == {State.NEGATIVE}
 
 

@@ -13,7 +13,7 @@ from plainfilm.cli.main import run
 from plainfilm.config import build
 from plainfilm.errors import DataError, LeakageError, UsageError
 from plainfilm.predictor import load
-from plainfilm.predictor.operating_points import DECISIONS_FILE
+from plainfilm.predictor.operating_points import OPERATING_POINTS_FILE
 from plainfilm.results import write
 from plainfilm.tasks import classification, zero_shot
 
@@ -89,7 +89,7 @@ def test_results_can_be_written_and_read_by_a_person(results, tmp_path):
     assert '<th scope="row">Cardiomegaly</th>' in page
 
 
-def test_decisions_calibrate_what_predict_says(evaluate, tiny_classifier, divided, tmp_path, capsys):
+def test_operating_points_calibrate_what_predict_says(evaluate, tiny_classifier, divided, tmp_path, capsys):
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_classifier, folder)
     film = divided.image_path(divided.table("images")["path"][0].as_py())
@@ -97,8 +97,8 @@ def test_decisions_calibrate_what_predict_says(evaluate, tiny_classifier, divide
     [before] = json.loads(capsys.readouterr().out)
     assert {one["observation"] for one in before["findings"]} == set(load(folder).observations)
     assert not any(one["calibrated"] for one in before["findings"])
-    evaluate(load(folder), divided, save_decisions=True)
-    assert (folder / DECISIONS_FILE).exists()
+    evaluate(load(folder), divided, save_operating_points=True)
+    assert (folder / OPERATING_POINTS_FILE).exists()
     [found] = load(folder).findings([film])
     assert {one.observation for one in found if one.is_calibrated} == {
         "Pneumothorax",

@@ -27,7 +27,7 @@ class Heard:
     def __init__(self):
         self.lines = []
 
-    def say(self, line):
+    def log(self, line):
         self.lines.append(line)
 
     def track(self, items, total, what):

@@ -1,4 +1,4 @@
-"""Linear probes end to end: a model that knows, one that does not, shares, and what is refused."""
+"""Linear probes end to end: a model that knows, one that does not, fractions, and what is refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def metric(results, name):
 
 
 def test_a_model_that_knows_is_above_the_untrained_one(knowing):
-    found = metric(knowing, "share_1/auroc_macro")
+    found = metric(knowing, "fraction_1/auroc_macro")
     assert found.value > 0.9
     assert found.baselines["random"] == 0.5
     assert found.baselines["untrained"] < 0.7
@@ -77,22 +77,24 @@ def test_a_model_that_knows_is_above_the_untrained_one(knowing):
 
 
 def test_more_labels_are_no_worse(knowing):
-    few, all_of_them = (metric(knowing, f"share_{share}/auroc_macro").value for share in ("0.5", "1"))
+    few, all_of_them = (
+        metric(knowing, f"fraction_{fraction}/auroc_macro").value for fraction in ("0.5", "1")
+    )
     assert few <= all_of_them + 0.02
 
 
 def test_a_score_is_the_mean_over_the_repeats_and_each_stands_beside_it(knowing):
-    each = [metric(knowing, f"share_0.5/auroc_macro repeat {repeat}").value for repeat in (1, 2, 3)]
-    assert metric(knowing, "share_0.5/auroc_macro").value == pytest.approx(np.mean(each))
-    assert knowing.protocol["spread"]["share_0.5"]["auroc_macro"] == pytest.approx(np.std(each, ddof=1))
-    assert not any("repeat" in one.name for one in knowing.metrics if one.group == "share_1")
+    each = [metric(knowing, f"fraction_0.5/auroc_macro repeat {repeat}").value for repeat in (1, 2, 3)]
+    assert metric(knowing, "fraction_0.5/auroc_macro").value == pytest.approx(np.mean(each))
+    assert knowing.protocol["spread"]["fraction_0.5"]["auroc_macro"] == pytest.approx(np.std(each, ddof=1))
+    assert not any("repeat" in one.name for one in knowing.metrics if one.group == "fraction_1")
 
 
 def test_penalty_and_thresholds_are_chosen_on_validation_and_written(knowing):
     assert knowing.protocol["penalty"]["chosen_on"] == "validation"
-    assert len(knowing.protocol["penalty"]["values"]["share_0.5"]) == 3
-    assert len(knowing.protocol["thresholds"]["values"]["share_1"]["Cardiomegaly"]) == 1
-    assert metric(knowing, "share_1/f1/Cardiomegaly").value > 0.7
+    assert len(knowing.protocol["penalty"]["values"]["fraction_0.5"]) == 3
+    assert len(knowing.protocol["thresholds"]["values"]["fraction_1"]["Cardiomegaly"]) == 1
+    assert metric(knowing, "fraction_1/f1/Cardiomegaly").value > 0.7
 
 
 def test_without_validation_films_the_default_penalty_is_taken_and_nothing_decided(real, small_world):
@@ -100,8 +102,8 @@ def test_without_validation_films_the_default_penalty_is_taken_and_nothing_decid
     assert results.protocol["penalty"]["values"] == 3.0
     assert results.protocol["thresholds"]["chosen_on"] == "none"
     names = {one.name for one in results.metrics}
-    assert "share_1/f1_at_half/Cardiomegaly" in names
-    assert "share_1/f1/Cardiomegaly" not in names
+    assert "fraction_1/f1_at_half/Cardiomegaly" in names
+    assert "fraction_1/f1/Cardiomegaly" not in names
 
 
 def test_scores_are_those_of_scikit_learn(real, small_world):
@@ -118,9 +120,9 @@ def test_scores_are_those_of_scikit_learn(real, small_world):
         solver = LogisticRegression(C=0.1, solver="newton-cholesky", tol=1e-12)
         scores = solver.fit(scaled[train], shows[train] == place).decision_function(scaled[test])
         wanted = roc_auc_score(shows[test] == place, scores)
-        assert metric(results, f"share_1/auroc/{name}").value == pytest.approx(wanted, abs=1e-12)
+        assert metric(results, f"fraction_1/auroc/{name}").value == pytest.approx(wanted, abs=1e-12)
         found = results.predictions.loc[results.predictions["observation"] == name]
-        assert found["logit_share_1_repeat_1"].to_numpy() == pytest.approx(scores, abs=1e-4)
+        assert found["logit_fraction_1_repeat_1"].to_numpy() == pytest.approx(scores, abs=1e-4)
 
 
 def test_the_same_bytes_twice_and_others_with_another_seed(real, divided):
@@ -136,30 +138,30 @@ def test_every_film_is_encoded_once(real, divided):
     assert len(model.read) == len(set(model.read)) == 96
 
 
-def test_films_of_no_share_are_not_encoded(real, small_world):
+def test_films_of_no_fraction_are_not_encoded(real, small_world):
     model = Knowing(real, small_world)
     evaluate(model, small_world, fractions=[0.25], repeats=1, untrained=False)
     assert len(model.read) == 4 * 4 + 32
 
 
-def test_what_a_share_cannot_learn_has_a_reason_and_is_in_no_mean(real, small_world):
+def test_what_a_fraction_cannot_learn_has_a_reason_and_is_in_no_mean(real, small_world):
     results = evaluate(Knowing(real, small_world), small_world, fractions=[0.05, 1.0], repeats=1)
-    few = [metric(results, f"share_0.05/auroc/{name}") for name in FINDINGS]
+    few = [metric(results, f"fraction_0.05/auroc/{name}") for name in FINDINGS]
     [missing] = [one for one in few if one.value is None]
     assert missing.note == "not computable: no positive training film among 1 patients"
-    mean = metric(results, "share_0.05/auroc_macro")
+    mean = metric(results, "fraction_0.05/auroc_macro")
     assert mean.value == pytest.approx(np.mean([one.value for one in few if one.value is not None]))
     name = missing.name.rpartition("/")[2]
     assert mean.note == f"left out: {name}"
-    assert results.protocol["left_out"]["observations"] == {"share_0.05": [name], "share_1": []}
+    assert results.protocol["left_out"]["observations"] == {"fraction_0.05": [name], "fraction_1": []}
 
 
-def test_shares_that_learn_different_things_are_compared_over_what_all_learn(real, small_world):
+def test_fractions_that_learn_different_things_are_compared_over_what_all_learn(real, small_world):
     results = evaluate(Knowing(real, small_world), small_world, fractions=[0.05, 1.0], repeats=1)
-    known = [n for n in FINDINGS if metric(results, f"share_0.05/auroc/{n}").value is not None]
-    wanted = np.mean([metric(results, f"share_1/auroc/{name}").value for name in known])
-    assert metric(results, "share_1/auroc_common_macro").value == pytest.approx(wanted)
-    assert not any(one.name == "share_0.05/auroc_common_macro" for one in results.metrics)
+    known = [n for n in FINDINGS if metric(results, f"fraction_0.05/auroc/{n}").value is not None]
+    wanted = np.mean([metric(results, f"fraction_1/auroc/{name}").value for name in known])
+    assert metric(results, "fraction_1/auroc_common_macro").value == pytest.approx(wanted)
+    assert not any(one.name == "fraction_0.05/auroc_common_macro" for one in results.metrics)
 
 
 @pytest.fixture
@@ -174,7 +176,7 @@ def never_there(small_world, monkeypatch):
 
 
 def test_an_observation_of_one_class_is_not_computable(real, never_there):
-    found = metric(evaluate(Knowing(real, never_there), never_there), "share_1/auroc/Cardiomegaly")
+    found = metric(evaluate(Knowing(real, never_there), never_there), "fraction_1/auroc/Cardiomegaly")
     assert (found.value, found.support) == (None, 0)
     assert found.note == "not computable: all films are negative"
 

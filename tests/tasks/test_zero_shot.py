@@ -13,7 +13,7 @@ from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError, UsageError
 from plainfilm.predictor import Predictor, load
 from plainfilm.predictor import zero_shot as prompting
-from plainfilm.predictor.operating_points import DECISIONS_FILE
+from plainfilm.predictor.operating_points import OPERATING_POINTS_FILE
 from plainfilm.tasks import zero_shot
 
 PACK = """
@@ -177,18 +177,18 @@ def test_multiclass_asks_the_films_of_one_class(evaluate, real, small_world):
     assert results.protocol["left_out"]["films of no class"] == 8
 
 
-def test_decisions_are_written_only_when_asked_for_and_then_used(
+def test_operating_points_are_written_only_when_asked_for_and_then_used(
     evaluate, tiny_model, divided, tmp_path, capsys
 ):
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_model, folder)
     evaluate(load(folder), divided)
-    assert not (folder / DECISIONS_FILE).exists()
-    evaluate(load(folder), divided, save_decisions=True)
-    decisions = load(folder).decisions
-    assert set(FINDINGS) <= set(decisions.observations)
-    assert decisions.protocol["split"] == "validation"
-    json.dumps(decisions.protocol)
+    assert not (folder / OPERATING_POINTS_FILE).exists()
+    evaluate(load(folder), divided, save_operating_points=True)
+    points = load(folder).operating_points
+    assert set(FINDINGS) <= set(points.observations)
+    assert points.protocol["split"] == "validation"
+    json.dumps(points.protocol)
     [found] = load(folder).findings([divided.image_path(divided.table("images")["path"][0].as_py())])
     assert {one.observation for one in found if one.is_calibrated} == set(FINDINGS)
 
@@ -203,8 +203,8 @@ def test_decisions_are_written_only_when_asked_for_and_then_used(
         ({"views": ["AP"]}, DataError, "no labelled film in split 'test'"),
         ({"split": "train"}, LeakageError, "patients are in both"),
         ({"split": "tset"}, ConfigError, "did you mean 'test'"),
-        ({"save_decisions": True}, DataError, "labelled films in split 'validation'"),
-        ({"save_decisions": True, "mode": "multiclass"}, UsageError, "needs mode=each"),
+        ({"save_operating_points": True}, DataError, "labelled films in split 'validation'"),
+        ({"save_operating_points": True, "mode": "multiclass"}, UsageError, "needs mode=each"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(evaluate, real, small_world, settings, error, message):

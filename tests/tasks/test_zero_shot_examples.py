@@ -8,7 +8,7 @@ import pandas as pd
 from plainfilm.metrics.conformal import Bounds
 from plainfilm.predictor import ZeroShot
 from plainfilm.prompts import Prompts
-from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import Fitted
 from plainfilm.tasks.zero_shot import (
     COMBINED,

@@ -39,7 +39,7 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -94,10 +94,10 @@ def test_two_processes_give_the_same_as_one(
     assert logs[0] == pytest.approx(logs[1])
 
 
-def test_steps_do_not_depend_on_the_share(
+def test_steps_do_not_depend_on_the_fraction(
     recipe: Callable[..., Recipe], labelled: Collection, tmp_path: Path
 ) -> None:
-    by_steps = ["training.epochs=null", "training.max_steps=7", "validation.every=3", "data.share=0.2"]
+    by_steps = ["training.epochs=null", "training.max_steps=7", "validation.every=3", "data.fraction=0.2"]
     trainer.train(recipe(*by_steps), [labelled], tmp_path / "run")
     log = read_log(tmp_path / "run" / "log.jsonl")
     assert [line["step"] for line in log if line["event"] == "validation"] == [3, 6, 7]
@@ -105,11 +105,11 @@ def test_steps_do_not_depend_on_the_share(
     assert log[-1]["step"] == 7
 
 
-def test_shares_are_nested_by_patient_and_leave_validation_whole(
+def test_fractions_are_nested_by_patient_and_leave_validation_whole(
     recipe: Callable[..., Recipe], labelled: Collection, tmp_path: Path
 ) -> None:
-    def patients(share: float) -> set[str]:
-        data = build_data(recipe(f"data.share={share}"), [labelled], tmp_path, SILENT)
+    def patients(fraction: float) -> set[str]:
+        data = build_data(recipe(f"data.fraction={fraction}"), [labelled], tmp_path, SILENT)
         assert data.validation is not None
         assert len(data.validation) == 24
         assert data.observations == OBSERVATIONS
@@ -120,11 +120,11 @@ def test_shares_are_nested_by_patient_and_leave_validation_whole(
     assert small < large
 
 
-def test_a_share_without_a_positive_says_so(
+def test_a_fraction_without_a_positive_says_so(
     recipe: Callable[..., Recipe], labelled: Collection, tmp_path: Path
 ) -> None:
     heard = Heard()
-    build_data(recipe("data.share=0.01"), [labelled], tmp_path, heard)
+    build_data(recipe("data.fraction=0.01"), [labelled], tmp_path, heard)
     assert any(line.startswith("train: 2 items") and "no positive of" in line for line in heard.lines)
 
 

@@ -64,7 +64,7 @@ def prepared(recipe: Recipe, collection: Collection, folder: Path) -> Any:
         ["training.precision=fp32"],
         ["training.precision=bf16"],
         ["training.batch_size=7", "training.accumulate=2"],
-        ["training.sub_batch_size=5"],
+        ["training.sub_batch_size=6"],
         ["objective.use=self_distillation", "validation.metric=recall@3"],
         ["objective.use=cxr_clip", "data.item=study", "data.text_pairs=sections"],
         RESNET,
@@ -178,7 +178,7 @@ def test_other_weights_or_preprocessing_are_other_files(
     assert len(kept(fresh)) == 4
 
 
-def test_all_shares_read_one_file(tmp_path: Path) -> None:
+def test_all_fractions_read_one_file(tmp_path: Path) -> None:
     labelled = labelled_collection(tmp_path / "labelled", patients=20)
     values = {
         "model": {"use": "classifier", "image": {"use": "compact", "width": 4, "grid": 2}},
@@ -188,8 +188,8 @@ def test_all_shares_read_one_file(tmp_path: Path) -> None:
     }
     file = tmp_path / "recipe.yaml"
     file.write_text(yaml.safe_dump(values))
-    for share in ("null", "0.5", "0.2"):
-        recipe = load_recipe(file, [*FREEZE, "training.batch_size=4", f"data.share={share}"])
+    for fraction in ("null", "0.5", "0.2"):
+        recipe = load_recipe(file, [*FREEZE, "training.batch_size=4", f"data.fraction={fraction}"])
         batch = next(prepared(recipe, labelled, tmp_path / "cache").loader.epoch(0))
         assert batch.films.features is not None
     assert len(kept(labelled)) == 1

@@ -82,7 +82,7 @@ def test_validation_loss_falls(
 def test_killed_and_resumed_ends_in_the_same_bits(
     recipe_path: Path, collection: Collection, labelled: Collection, tmp_path: Path
 ) -> None:
-    options = ["data.balance=0.3", "training.checkpoint_steps=2"]
+    options = ["data.sampling_exponent=0.3", "training.checkpoint_steps=2"]
     trainer.train(load_recipe(recipe_path, options), [collection, labelled], tmp_path / "whole")
     sources = ["--data", str(collection.path), "--data", str(labelled.path)]
     arguments = ["train", str(recipe_path), *sources, "--out", str(tmp_path / "killed"), *options]

@@ -128,7 +128,7 @@ def test_a_linear_layer_is_all_that_changes(first: Path, labelled: Collection, t
 
 def test_whom_it_was_trained_on_stays_known(first: Path, labelled: Collection, tmp_path: Path) -> None:
     trainer.train(
-        _started(first / "model", "finetune-linear", "data.share=0.5"), [labelled], tmp_path / "run"
+        _started(first / "model", "finetune-linear", "data.fraction=0.5"), [labelled], tmp_path / "run"
     )
     loaded = load_model(tmp_path / "run" / "model")
     assert np.array_equal(loaded.patients, patient_keys([(labelled, "train")]))

@@ -106,6 +106,8 @@ def test_shipped_recipes_explain_themselves(name: str) -> None:
         ("data.text=impresion", "did you mean 'impression'"),
         ("image.use=compact", "unknown key 'image': it is 'model.image' now"),
         ("tokenizer.vocabulary=400", "unknown key 'tokenizer': it is 'tokenizers.text' now"),
+        ("training.rate=1e-3", "unknown key 'training.rate': it is 'training.learning_rate' now"),
+        ("data.share=0.5", "unknown key 'data.share': it is 'data.fraction' now"),
         ("tokenizers.txt.vocabulary=400", "tokenizers.txt: model 'dual_encoder' has only 'text'"),
         (
             "tokenizers.text.vocabulay=400",

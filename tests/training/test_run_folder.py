@@ -109,7 +109,7 @@ def test_a_run_of_a_version_with_fewer_keys_may_go_on(
     claimed: RunFolder, tiny: Tiny, collection: Collection
 ) -> None:
     stated = read_yaml(claimed.recipe)
-    del stated["data"]["share_seed"], stated["training"]["warmup_steps"], stated["parts"]
+    del stated["data"]["fraction_seed"], stated["training"]["warmup_steps"], stated["parts"]
     claimed.recipe.write_text(yaml.safe_dump(stated))
     claimed.state.touch()
     claimed.check(tiny(), [collection], resume=True)

@@ -92,7 +92,7 @@ def _labels(
         learned = predictor.config.training_facts
         return Labels([collection], (what,), (split,), None, learned.label_origin, learned.observations)
     except DataError as error:  # a bank without labels can still be searched
-        progress.say(f"a bank without labels: {error}")
+        progress.log(f"a bank without labels: {error}")
         return None
 
 

@@ -56,9 +56,8 @@ class Films:
     """The F images of B items.
 
     pixels: (F, C, H, W) float32, normalised as the model's preprocessing says. of: how they belong to the
-    items. projections: (F,) int64, codes of `types.View` in its order. features: where they are kept, what
-    the frozen encoder of the model that is trained, and of copies of it, makes of the films; `pixels` are
-    (F, 0) then.
+    items. projections: (F,) int64, indices into `types.View`. features: the cached features of the images,
+    as the frozen encoder computes them; `pixels` are then (F, 0).
     """
 
     pixels: Tensor

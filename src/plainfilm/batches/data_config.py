@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,18 +16,18 @@ from plainfilm.types import View
 class DataConfig(Settings):
     """The `data` part of a recipe: the definition and the sampling of items.
 
-    text: the rule that says which sections are read. sentences: how many sentences are drawn per item, of a
-    report or of what its labels give, without replacement and in random order; `None` reads the whole text.
-    min_letters: a shorter "sentence" (a number, a placeholder) is not one. item: "image" makes one item of
-    every film, "study" one of every study. views: films of other views are left out; `None` takes all.
-    augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe, brightness
-    and contrast then do nothing. cache_features: what a frozen image encoder makes of films that are not
-    augmented is computed once and kept on disk (`training.frozen_features`).
-    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: how often the films of
-    an item are mirrored, and left and right in its words with them; never by default, as the heart then
-    lies on the other side. max_films: at most so many films of a study, for objectives that read all.
-    cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files again and
-    again. workers: loading threads, 0 for none beside the training one.
+    text: the rule that selects the sections to read. sentences: number of sentences drawn per item, from its
+    report or from the text made of its labels, without replacement and in random order; `None` reads the
+    whole text. min_letters: shorter "sentences" (a number, a placeholder) are ignored. item: "image" makes
+    one item of every film, "study" one of every study. views: films of other views are left out; `None` takes
+    all. augment: `False` shows films in training as in evaluation; crop_area, rotation, flip, clahe,
+    brightness and contrast then have no effect. cache_features: the features of a frozen image encoder for
+    films that are not augmented are computed once and kept on disk (`training.frozen_features`).
+    crop_area, rotation, clahe, brightness, contrast: see `batches.transforms`. flip: probability that the
+    films of an item are mirrored and left and right exchanged in its words; 0 by default, because the heart
+    then lies on the other side. max_films: the largest number of films per study, for objectives that read
+    all. cache: shortest side of the decoded pixels kept on disk; `None` decodes the stored files every time.
+    workers: number of loading threads; with 0 the training thread loads.
 
     For objectives with two views and two texts. pair_views: any two images of a study, or a frontal and a
     lateral one if it has both. text_pairs: "whole" draws each text from all sections of the rule, "sections"
@@ -41,13 +41,21 @@ class DataConfig(Settings):
 
     For studies without text. prompts: the pack (a name or file) that turns their labels into text; without
     one they are left out. negatives: number of negative observations stated for an item whose labels mention
-    every observation; `None` states all. unlisted: whether an observation that the labels of an item do not
-    mention is "unknown", or "absent" as in a table of findings.
+    every observation; `None` states all. not_mentioned: whether an observation that the labels of an item do
+    not mention is "unknown", or "absent" as in a table of findings.
 
-    balance: weight of the size of each collection in sampling; 1 in proportion to size, 0 equally often.
-    share: train on this fraction of the patients of the training split, stratified by label and reproducible
-    by `share_seed` (`batches.label_fractions`); `None` takes all.
+    sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
+    sampling temperature): 1 in proportion to size, 0 equally often.
+    fraction: the fraction of the patients of the training split that is trained on, stratified by label and
+    reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
+
+    RENAMED: ClassVar = {
+        "share": "data.fraction",
+        "share_seed": "data.fraction_seed",
+        "unlisted": "data.not_mentioned",
+        "balance": "data.sampling_exponent",
+    }
 
     text: str = "best_section"
     sentences: int | None = Field(default=1, ge=1)
@@ -75,10 +83,10 @@ class DataConfig(Settings):
     label_origin: tuple[str, ...] = ()
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
-    unlisted: Literal["unknown", "absent"] = "unknown"
-    balance: float = Field(default=1.0, ge=0.0, le=1.0)
-    share: float | None = Field(default=None, gt=0.0, le=1.0)
-    share_seed: int = 0
+    not_mentioned: Literal["unknown", "absent"] = "unknown"
+    sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
+    fraction: float | None = Field(default=None, gt=0.0, le=1.0)
+    fraction_seed: int = 0
 
     @field_validator("text")
     @classmethod

@@ -41,9 +41,9 @@ VIEWS = tuple(View)
 
 @dataclass(frozen=True)
 class Item:
-    """pixels: (F, S, S) of F films, grey 0 to 255, or their `features` where these are kept. projections: of
-    each film, a place in `VIEWS`. values: what each target reads of the item. study: the study's hash.
-    item_id: for messages."""
+    """pixels: (F, S, S) of F films, grey 0 to 255, or `None` if their cached `features` are used.
+    projections: an index into `VIEWS` for each film. values: the values of each target. study: the hash of
+    the study. item_id: for messages."""
 
     pixels: Square | None
     projections: tuple[int, ...]
@@ -64,10 +64,11 @@ class ItemNeeds:
 class Dataset:
     """The items of `rows`.
 
-    With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts);
-    without one they are fixed: `resizing.resize_to`, the first films, the whole text or its first
-    `config.sentences`, prompts that follow from the item's id. Without `config.augment` films are never
-    moved. With `features`, a cache for each collection, items have these in place of pixels.
+    With a `seed`, items are drawn anew every epoch (random films of the study, crops, sentences, prompts).
+    Without one they are fixed: films in their order, resized by `resizing.resize_to`, the whole text or its
+    first `config.sentences`, and prompts chosen by the item's id. Without `config.augment` the images are
+    always those of evaluation. With `features`, a cache for each collection, items have features in place of
+    pixels.
     """
 
     def __init__(
@@ -140,8 +141,8 @@ class Dataset:
         return TargetSource(self.rows, self._collections, self.config, tokenizers, self.rows.observations)
 
     def _chosen(self, source: int, images: NDArray[np.int64], films: FilmsPerItem) -> NDArray[np.int64]:
-        """The images of an item that are used: the first; two, the second a further crop of a single image;
-        or all that the configuration allows."""
+        """The images of an item that are read: the first; two (an only image twice, for two crops); or at
+        most `max_films`."""
         if films == "one":
             return images[:1]
         if films == "all":
@@ -162,7 +163,7 @@ class Dataset:
     def _films(
         self, source: int, images: NDArray[np.int64], rng: np.random.Generator | None
     ) -> tuple[Square | None, tuple[Geometry, ...]]:
-        """The squares of films, where they are read, and how each comes about."""
+        """The squares of films, or `None` with cached features, and the geometry of each."""
         pixels = self._pixels[source]
         if rng is not None and self.config.augment:
             mirrored = self.config.flip > 0 and bool(rng.random() < self.config.flip)

@@ -49,6 +49,7 @@ def patient_places(patients: Sequence[str] | NDArray, states: States, seed: int)
     known = _per_patient(codes, states >= State.UNCERTAIN, count)
     negative = _per_patient(codes, states == State.NEGATIVE, count)
     items = np.bincount(codes, minlength=count)
+    # These words are part of the seed: others would draw other patients.
     order = _spread(_rarest(positive > 0), generator(seed, "share of patients"))
     first = _first(order, items, positive > 0, negative > 0)
     order = np.concatenate([first, order[~np.isin(order, first)]])
@@ -58,18 +59,18 @@ def patient_places(patients: Sequence[str] | NDArray, states: States, seed: int)
     return places[codes]
 
 
-def in_share(places: Ints, share: float) -> Mask:
-    """Whether each of N items (`patient_places`) belongs to a share of the patients, above 0 and at most 1.
+def in_fraction(places: Ints, fraction: float) -> Mask:
+    """Whether each of N items (`patient_places`) is in a fraction of the patients, above 0 and at most 1.
 
     The number of patients is rounded, and at least one.
 
     Raises:
-        UsageError: the share is outside this range.
+        UsageError: the fraction is outside this range.
     """
-    if not 0.0 < share <= 1.0:
-        raise UsageError(f"share {share}: must be above 0 and at most 1 (0.01 is 1 % of the patients)")
+    if not 0.0 < fraction <= 1.0:
+        raise UsageError(f"fraction {fraction}: must be above 0 and at most 1 (0.01 is 1 % of the patients)")
     count = int(places.max()) + 1 if len(places) else 0
-    return places < max(1, int(share * count + 0.5))
+    return places < max(1, int(fraction * count + 0.5))
 
 
 def _per_patient(codes: Ints, marks: Mask, count: int) -> Ints:
@@ -117,8 +118,8 @@ def _features(items: Ints, positive: Ints, known: Ints) -> NDArray[np.float64]:
     # Integers as far as possible: they are the same on every machine.
     centred = len(columns) * columns - columns.sum(axis=0)
     spread = np.sqrt(len(columns) * (columns**2).sum(axis=0) - columns.sum(axis=0) ** 2)
-    share_of_known = 1.0 / np.sqrt(max(1, known.shape[1]))
-    weights = np.repeat([1.0, share_of_known], [1 + positive.shape[1], known.shape[1]])
+    fraction_of_known = 1.0 / np.sqrt(max(1, known.shape[1]))
+    weights = np.repeat([1.0, fraction_of_known], [1 + positive.shape[1], known.shape[1]])
     varied = spread > 0
     return np.ascontiguousarray(centred[:, varied] / spread[varied] * weights[varied])
 

@@ -32,17 +32,17 @@ def epoch_order(count: int, seed: int, epoch: int) -> Ints:
     return generator(seed, "order", epoch).permutation(count).astype(np.int64)
 
 
-def balanced_order(source: Ints, balance: float, seed: int, epoch: int) -> Ints:
-    """As many draws (N,) as there are items, from each collection in proportion to its items^`balance`.
+def sampled_order(source: Ints, exponent: float, seed: int, epoch: int) -> Ints:
+    """As many draws (N,) as there are items, from each collection in proportion to its items^`exponent`.
 
     source: (N,) the collection of each item. The items of a collection are visited in one permutation after
-    another; the k-th draw of item i is numbered k·N + i. With `balance` 1 this is `epoch_order`.
+    another; the k-th draw of item i is numbered k·N + i. With `exponent` 1 this is `epoch_order`.
     """
     count = len(source)
-    if balance == 1.0:
+    if exponent == 1.0:
         return epoch_order(count, seed, epoch)
     members = [np.flatnonzero(source == number) for number in np.unique(source)]
-    weights = np.array([float(len(items)) ** balance for items in members])
+    weights = np.array([float(len(items)) ** exponent for items in members])
     ends = np.rint(np.cumsum(weights) / weights.sum() * count).astype(np.int64)
     drawn = [
         _draws(items, int(share), count, seed, epoch)
@@ -95,8 +95,8 @@ class Loader:
 
     batch_size: items per batch over all processes. drop_last: leave out an incomplete last batch; one of
     fewer than `least` items is always left out (a single item has no others to compare with).
-    workers: threads; 0 makes every batch on demand. limit: use only so many items. balance: see
-    `balanced_order`.
+    workers: threads; 0 makes every batch on demand. limit: use only so many items. sampling_exponent:
+    see `sampled_order`.
     """
 
     dataset: Dataset
@@ -108,7 +108,7 @@ class Loader:
     world: int = 1
     workers: int = 1
     limit: int | None = None
-    balance: float = 1.0
+    sampling_exponent: float = 1.0
     least: int = 2
     needs: ItemNeeds = field(default_factory=ItemNeeds)
 
@@ -134,7 +134,8 @@ class Loader:
         return [ids[index % len(ids)] for index in self._members(order, number)]
 
     def _order(self, epoch: int) -> Ints:
-        return balanced_order(self.dataset.rows.source, self.balance, self.seed, epoch)[: self.limit]
+        source = self.dataset.rows.source
+        return sampled_order(source, self.sampling_exponent, self.seed, epoch)[: self.limit]
 
     def _members(self, order: Ints, number: int) -> Ints:
         return order[number * self.batch_size : (number + 1) * self.batch_size]

@@ -1,7 +1,7 @@
 """A disk cache of decoded images as 8-bit pixels, which training maps into memory.
 
 Decoding dominates loading, and every epoch would decode the same files. The cache holds each image of a
-collection once, at the size that the recipe trains from, in one flat file:
+collection once, at the size of `data.cache`, in one flat file:
 
     <folder>/pixels-<shortest side>-<digest>.u8
 
@@ -61,7 +61,7 @@ class PixelSource(Protocol):
 
 
 class ImageFiles:
-    """Decodes the stored file each time it is asked for, with `shortest_side` to what a cache would hold."""
+    """Decodes the stored file at every request, with `shortest_side` to the size that a cache would hold."""
 
     def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
         collection.require_pixels()
@@ -125,8 +125,8 @@ def _mapped(file: Path, pixels: int, films: int, mode: Literal["r", "r+"]) -> tu
 
 
 def cache_shapes(collection: Collection, size: int | None) -> NDArray[np.int64]:
-    """(N, 2) height and width of every film with its shortest side at `size`, never enlarged; `None` leaves
-    films as they are stored."""
+    """(N, 2) height and width of every film when its shortest side is reduced to `size`; smaller films, and
+    all films if `size` is `None`, keep their stored size."""
     images = collection.table("images")
     stored = zip(images["width"].to_pylist(), images["height"].to_pylist(), strict=True)
     reduced = [shape if size is None else reduced_size(shape, size) for shape in stored]
@@ -166,8 +166,8 @@ def open_or_build(
 
 
 def open_or_decode(collection: Collection, size: int, folders: Sequence[Path]) -> PixelSource:
-    """The cache of `collection` at `size` where one of `folders` has it, else the stored files, decoded each
-    time: for films that are read once."""
+    """The cache of `collection` at `size` if one of `folders` has it, otherwise the stored files, decoded at
+    every request: for films that are read once."""
     collection.require_pixels()
     shapes = cache_shapes(collection, size)
     total = _bytes(shapes)
@@ -235,7 +235,7 @@ def _build(
 
 
 def reserve(file: Path, size: int) -> None:
-    """Takes the room of an empty file at once: writing to a map of a sparse file on a full disk kills the
+    """Allocate the space of an empty file: writing to a memory map of a sparse file on a full disk kills the
     process."""
     with file.open("r+b") as opened:
         if hasattr(os, "posix_fallocate"):

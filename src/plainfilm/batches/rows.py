@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.batches.data_config import DataConfig
-from plainfilm.batches.label_fractions import in_share, patient_places
+from plainfilm.batches.label_fractions import in_fraction, patient_places
 from plainfilm.batches.labels import (
     ItemLabels,
     check_observations,
@@ -95,9 +95,9 @@ class Rows:
                 states[:, place] = self.states[:, self.observations.index(name)]
         return replace(self, observations=tuple(observations), states=states)
 
-    def share(self, share: float, seed: int) -> Rows:
-        """The items of a share of the patients; see `batches.label_fractions`."""
-        kept = in_share(patient_places(self.patients, self.states, seed), share)
+    def fraction(self, fraction: float, seed: int) -> Rows:
+        """The items of a fraction of the patients; see `batches.label_fractions`."""
+        kept = in_fraction(patient_places(self.patients, self.states, seed), fraction)
         images, image_ends = _cut(self.images, self.image_ends, kept)
         sentences, sentence_ends = _cut(self.sentences, self.sentence_ends, kept)
         return replace(
@@ -289,9 +289,9 @@ def _no_labels(items: Sequence[_Item]) -> ItemLabels:
 def _with_labels(
     collection: Collection, items: list[_Item], config: DataConfig
 ) -> tuple[list[_Item], ItemLabels]:
-    """The items with labels, and the labels; without any, an item counts if `unlisted` is absent."""
+    """The items with labels, and the labels; without any, an item counts if `not_mentioned` is absent."""
     labels = item_labels(collection, [item[2] for item in items], config.label_origin, config.observations)
-    least = NOT_MENTIONED if config.unlisted == "absent" else State.UNCERTAIN
+    least = NOT_MENTIONED if config.not_mentioned == "absent" else State.UNCERTAIN
     is_kept: NDArray[np.bool_] = np.any(labels.states >= least, axis=1)
     kept = [item for item, has in zip(items, is_kept, strict=True) if has]
     return kept, ItemLabels(labels.observations, labels.states[is_kept])
@@ -319,5 +319,5 @@ def _is_covered(pack: PromptPack, names: Sequence[str], case: States, config: Da
     stated = {
         name: State(code) for name, code in zip(names, case.tolist(), strict=True) if code > NOT_MENTIONED
     }
-    absent = names if config.unlisted == "absent" else ()
+    absent = names if config.not_mentioned == "absent" else ()
     return pack.covers(stated, [name for name in absent if name not in stated])

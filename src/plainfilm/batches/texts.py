@@ -225,22 +225,22 @@ class LabelTexts:
 
     def text(self, index: int, rng: np.random.Generator) -> str:
         """A sentence for each state of item `index` to be stated, or the configured number of them."""
-        stated, unlisted = states_of(self._rows, index)
+        stated, missing = states_of(self._rows, index)
         wanted = self._config.negatives
-        if self._config.unlisted == "absent":
-            denied = [*(name for name, state in stated.items() if state == State.NEGATIVE), *unlisted]
+        if self._config.not_mentioned == "absent":
+            denied = [*(name for name, state in stated.items() if state == State.NEGATIVE), *missing]
             affirmed = {name: state for name, state in stated.items() if state != State.NEGATIVE}
             count = len(denied) if wanted is None else wanted
             return self._pack.report(affirmed, rng, count, denied, self._config.sentences)
-        if not unlisted and wanted is not None:
+        if not missing and wanted is not None:
             stated = self._fewer(stated, wanted, rng)
         return self._pack.report(stated, rng, sentences=self._config.sentences)
 
     def label_hash(self, index: int) -> int:
         """A hash of the states of item `index`: equal if only wording and drawn denials can differ."""
-        stated, unlisted = states_of(self._rows, index)
-        if self._config.unlisted == "absent":
-            stated |= dict.fromkeys(unlisted, State.NEGATIVE)
+        stated, missing = states_of(self._rows, index)
+        if self._config.not_mentioned == "absent":
+            stated |= dict.fromkeys(missing, State.NEGATIVE)
         named = {(self._pack.observation(name), int(state)) for name, state in stated.items()}
         return stable_hash("labels", *sorted(named))
 

@@ -101,7 +101,7 @@ def read(path: Path, config: Config) -> Imported:
 
 
 def _check_first(checkpoint: CxrClipFile[Stated], reads_texts: bool) -> None:
-    # A file without weights is told by the tensor it lacks, before settings that only such a file lacks.
+    # A file without weights is reported by its missing tensor, before the settings that it lacks as well.
     where = str(checkpoint.path)
     if checkpoint.is_resnet:
         shape_of(checkpoint.tensors, f"{_RESNET}conv1.weight", 4, where)
@@ -143,9 +143,9 @@ def _pair_architecture(checkpoint: CxrClipFile[StatedPair], config: Config) -> d
         "settings": bert.bert_settings(checkpoint.below(_TEXT), config.text_heads, where),
         "pooling": _POOLING[stated.text_encoder.pooling],
     }
-    told = "average" if "cgmh" in checkpoint.stated.trained_on else None
+    pooling = "average" if "cgmh" in checkpoint.stated.trained_on else None
     return dual_encoder.Config(
-        image=_image(checkpoint, config, told),
+        image=_image(checkpoint, config, pooling),
         text=text,
         projection=_projection(checkpoint),
         temperature=1 / scale,
@@ -154,8 +154,8 @@ def _pair_architecture(checkpoint: CxrClipFile[StatedPair], config: Config) -> d
     )
 
 
-def _image(checkpoint: CxrClipFile[Stated], config: Config, told: str | None) -> dict[str, Any]:
-    """The settings of the image encoder; `told`: how a Swin was pooled, where the checkpoint tells."""
+def _image(checkpoint: CxrClipFile[Stated], config: Config, stated_pooling: str | None) -> dict[str, Any]:
+    """The settings of the image encoder. stated_pooling: that of a Swin, if the checkpoint states it."""
     stated, where = checkpoint.stated.model.image_encoder, checkpoint.path
     if checkpoint.is_resnet:
         _refuse_option(checkpoint, "pooling", config.pooling, "a ResNet has only one")
@@ -165,10 +165,10 @@ def _image(checkpoint: CxrClipFile[Stated], config: Config, told: str | None) ->
             f"{where}: its image encoder is '{stated.name[:80]}'; ResNet-50 and Swin, as published, can be "
             "imported"
         )
-    pooling = config.pooling or told
+    pooling = config.pooling or stated_pooling
     if pooling is None:
         raise ModelError(
-            f"{where}: does not tell how its Swin was pooled: give pooling=first_patch for weights of "
+            f"{where}: does not state how its Swin was pooled: set pooling=first_patch for weights of "
             "CXR-CLIP's authors, pooling=average for those trained with the fork of CGMH"
         )
     return {

@@ -55,10 +55,10 @@ class Lines:
             yield item
             if time.monotonic() - printed >= _LINE_EVERY_S:
                 printed = time.monotonic()
-                self.say(_state(what, done, total, printed - began))
-        self.say(_state(what, done, total, time.monotonic() - began))
+                self.log(_state(what, done, total, printed - began))
+        self.log(_state(what, done, total, time.monotonic() - began))
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print `line` to standard error."""
         _write(line)
 
@@ -75,7 +75,7 @@ class Bars:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             yield from bar.track(items, total=total, description=what)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print `line` to standard error."""
         _write(line)
 

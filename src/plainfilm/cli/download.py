@@ -61,7 +61,7 @@ def command(
     access = download.Access(
         user=user,
         ask=functools.cache(_ask) if sys.stdin.isatty() else None,
-        retries=RetryPolicy(attempts, say=progress.say),
+        retries=RetryPolicy(attempts, log=progress.log),
         timeout_s=timeout,
         progress=progress,
     )

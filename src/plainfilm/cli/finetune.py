@@ -12,7 +12,7 @@ from plainfilm.cli.options import TrustCodeOfRun
 from plainfilm.errors import UsageError
 
 if TYPE_CHECKING:
-    from plainfilm.finetuning import Shares
+    from plainfilm.finetuning import FractionGrid
 
 
 KEPT = "runs are kept to their last checkpoints; continue with --resume"
@@ -35,9 +35,9 @@ def command(
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the runs.")],
     fractions: Annotated[
         str | None,
-        typer.Option(metavar="SHARES", help="Fractions of the training patients, e.g. 0.01,0.1,1."),
+        typer.Option(metavar="FRACTIONS", help="Fractions of the training patients, e.g. 0.01,0.1,1."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="How often each share is drawn and trained.")] = 1,
+    repeats: Annotated[int, typer.Option(help="How often each fraction is drawn and trained.")] = 1,
     task: Annotated[
         str, typer.Option(help="The task that evaluates every model.", show_default=True)
     ] = "classification",
@@ -50,9 +50,9 @@ def command(
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
     How films are pooled, sized and normalised comes with the weights. With --fractions or --repeats there is
-    a run for each share and repeat, RUN/share-0.01/repeat-0 and so on, with its results in RUN/results; of a
-    recipe with stages, every stage sees that share, and the first starts from MODEL.
-    RUN/summary.json holds the mean and spread of every share. A stopped command goes on with --resume.
+    a run for each fraction and repeat, RUN/fraction-0.01/repeat-0 and so on, with its results in RUN/results;
+    of a recipe with stages, every stage sees that fraction, and the first starts from MODEL.
+    RUN/summary.json holds the mean and spread of every fraction. A stopped command goes on with --resume.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
@@ -63,13 +63,13 @@ def command(
 
     if not trust_code:
         refuse_code_of_run(recipe, out)
-    shares = _shares(fractions, repeats)
+    grid = _fraction_grid(fractions, repeats)
     with writing_together(out):
         summary = finetune(
             load_stages(recipe, overrides or (), init, trust_code=trust_code),
             [Collection.open(path) for path in data],
             out,
-            shares,
+            grid,
             evaluation=Evaluation(task, metric),
             resume=resume,
             progress=console_progress(),
@@ -79,12 +79,12 @@ def command(
         sys.stdout.writelines(f"{line}\n" for line in table(summary))
 
 
-def _shares(fractions: str | None, repeats: int) -> Shares | None:
-    from plainfilm.finetuning import Shares
+def _fraction_grid(fractions: str | None, repeats: int) -> FractionGrid | None:
+    from plainfilm.finetuning import FractionGrid
 
     if fractions is None and repeats == 1:
         return None
     try:
-        return Shares(tuple(float(word) for word in (fractions or "1").split(",")), repeats)
+        return FractionGrid(tuple(float(word) for word in (fractions or "1").split(",")), repeats)
     except ValueError:
         raise UsageError(f"--fractions '{fractions}': write numbers and commas, e.g. 0.01,0.1,1") from None

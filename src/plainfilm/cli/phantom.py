@@ -33,4 +33,4 @@ def command(
 
     progress = console_progress()
     write(layout, out, studies=studies, seed=seed, size=size, workers=workers, progress=progress)
-    progress.say(f"{out}: {studies} studies in the layout of {layout}, ground truth in {out / 'truth'}")
+    progress.log(f"{out}: {studies} studies in the layout of {layout}, ground truth in {out / 'truth'}")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plainfilm.cli.console import print_json
 from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
+from plainfilm.types import View
+
+if TYPE_CHECKING:
+    from plainfilm.predictor.documents import Study
 
 DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
@@ -19,6 +23,9 @@ DEFAULT_PACK = "cxr"
 
 KEPT = "no file was written; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
+
+_NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
+"""Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
 
 def command(
@@ -36,6 +43,14 @@ def command(
         typer.Option(metavar="X0,Y0,X1,Y1", help="Describe this box, in pixels of the file; repeatable."),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write a report for each film.")] = False,
+    study: Annotated[
+        bool,
+        typer.Option("--study", help="Read the FILEs as one study, and each folder as one."),
+    ] = False,
+    view: Annotated[
+        list[View] | None,
+        typer.Option(help="View of each film of the study, in their order; repeatable."),
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -44,7 +59,7 @@ def command(
     """Rank the findings of films: probability, positive and negative prompt score, and abstention.
 
     A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated if the model
-    has operating points for these prompts (evaluate zero_shot or classification, save_decisions=true);
+    has operating points for these prompts (evaluate zero_shot or classification, save_operating_points=true);
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
@@ -53,21 +68,26 @@ def command(
     from plainfilm.predictor.documents import Questions, document
     from plainfilm.prompts import load_pack
 
-    films = _films(files)
+    studies = _studies(files, view, find or box) if study else []
+    if view and not study:
+        raise UsageError("--view states the views of the films of one study: give --study too")
+    films = [] if study else _films(files)
     questions = Questions(find or (), [_box(text) for text in box or ()], report)
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
     reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
-    if pack is None and predictor.decisions is None and reads_prompts:
+    if pack is None and predictor.operating_points is None and reads_prompts:
         pack = load_pack(DEFAULT_PACK)
     zero_shot_prompts = None
     if pack is not None:
         zero_shot_prompts = {
             name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
         }
+    asked = (questions, zero_shot_prompts, console_progress())
     entries = []
     with writing_file(csv):
-        for answers in predictor.answer(films, questions, zero_shot_prompts, console_progress()):
+        answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
+        for answers in answered:
             entries.append(document(replace(answers, findings=answers.findings[:top])))
         if csv is not None:
             _write_csv(entries, csv)
@@ -75,7 +95,7 @@ def command(
         print_json(entries)
     else:
         sys.stdout.writelines(line for entry in entries for line in _lines(entry))
-    return int(any("error" in entry for entry in entries))
+    return int(any("error" in one for entry in entries for one in (entry, *entry.get("films", ()))))
 
 
 def _box(text: str) -> tuple[float, ...]:
@@ -106,6 +126,31 @@ def _films(files: list[Path]) -> list[Path]:
     return films
 
 
+def _studies(paths: list[Path], views: list[View] | None, boxes_or_phrases: list[str] | None) -> list[Study]:
+    """The studies: the files given together as one, and each folder that holds files as one.
+
+    Raises:
+        UsageError: there is no file, questions about single films, or views that are not one for each file.
+    """
+    from plainfilm.predictor.documents import Study
+
+    if boxes_or_phrases:
+        raise UsageError("--find and --box ask about a single film: leave --study out")
+    files = [path for path in paths if not path.is_dir()]
+    studies = [Study(str(files[0]), files, views)] if files else []
+    by_folder: dict[Path, list[Path]] = {}
+    for path in paths:
+        for film in _films([path]) if path.is_dir() else ():
+            if film.suffix.lower() not in _NO_FILMS:
+                by_folder.setdefault(film.parent, []).append(film)
+    studies += [Study(str(folder), films) for folder, films in by_folder.items()]
+    if views is not None and (len(studies) != 1 or not files or len(views) != len(files)):
+        raise UsageError(
+            f"--view: {len(views)} views for {len(files)} files; give one for each film of one study"
+        )
+    return studies
+
+
 def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
@@ -120,13 +165,19 @@ def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
 def _lines(entry: dict[str, Any]) -> list[str]:
     if "error" in entry:
         return [f"{entry['file']}: not usable: {entry['error']}\n"]
-    lines = [f"{entry['file']}\n", *(_line(finding) for finding in entry["findings"])]
+    films = [_film(one) for one in entry.get("films", ())]
+    lines = [f"{entry['file']}\n", *films, *(_line(finding) for finding in entry["findings"])]
     for one in entry["find"]:
         lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}\n")
     lines += [f"  {_boxes([one])}: {one['sentence']}\n" for one in entry["boxes"]]
     for one in (entry["report"] or {"sentences": []})["sentences"]:
         lines.append(f"  {one['text']} {_boxes(one['boxes'])}".rstrip() + "\n")
     return lines
+
+
+def _film(film: dict[str, Any]) -> str:
+    unusable = f": not usable: {film['error']}" if "error" in film else ""
+    return f"  film {film['file']} ({film['view']}){unusable}\n"
 
 
 def _boxes(boxes: list[dict[str, float]]) -> str:

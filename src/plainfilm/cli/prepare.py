@@ -80,7 +80,7 @@ def command(
         progress=progress,
     )
     for line in first_rejected(collection):
-        progress.say(f"rejected: {line}")
+        progress.log(f"rejected: {line}")
     rows = {name: table["rows"] for name, table in collection.meta["tables"].items()}
     sys.stdout.write(
         f"{out}: {rows['studies']} studies, {rows['images']} images, {rows['sentences']} sentences; "

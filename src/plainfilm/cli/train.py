@@ -52,4 +52,4 @@ def command(
         checked = load_stages(recipe, overrides or (), trust_code=trust_code)
         collections = [Collection.open(path) for path in data]
         model = Runner(collections, out, resume, progress, trust_code).train(checked)
-    progress.say(f"model: {model}")
+    progress.log(f"model: {model}")

@@ -218,7 +218,7 @@ def _run(
     starts = range(finished * size, len(texts), size)
     chunks = (_Chunk(job, texts.slice(start, size).to_pylist()) for start in starts)
     if finished:
-        progress.say(f"continuing after {starts.start} of {len(texts)} distinct sentences")
+        progress.log(f"continuing after {starts.start} of {len(texts)} distinct sentences")
 
     def each() -> Iterator[Outcome]:
         with journal.open("a", encoding="utf-8") as stream:

@@ -249,6 +249,14 @@ class Labels:
         reader, rows = self._reader_and_rows(place, split, "image", ids)
         return self._in_columns(reader, reader.images(rows))
 
+    def studies_of(
+        self, place: int, split: str | None, ids: Sequence[str], study: Ints, count: int
+    ) -> States:
+        """States (`count`, C) of studies of collection `place`: the image with each of `ids` (N,) belongs to
+        study number `study` (N,)."""
+        reader, rows = self._reader_and_rows(place, split, "image", ids)
+        return self._in_columns(reader, reader.items(rows, study, count))
+
     def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
         """States (N, C) of the reports of studies of collection `place`."""
         reader, rows = self._reader_and_rows(place, split, "study", study_ids)

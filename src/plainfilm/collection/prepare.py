@@ -42,7 +42,7 @@ from plainfilm.types import SPLITS, Rejection, Study
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
 _OUT = "out"
-"""The option by which a source is told the collection, where it takes one: it is none of the data's."""
+"""The option that passes the collection's folder to sources that take one; it does not describe the data."""
 
 _QUOTED, _WORDS_OF_A_CELL = re.compile(r"'([^']*)'"), 3
 
@@ -114,7 +114,7 @@ def _prepare(plan: PreparePlan, workers: int | None, progress: Progress) -> Coll
         )
     _begin(plan)
     parts = _run(chain(first, stream), workers, progress)
-    progress.say(f"writing tables of {plan.out}")
+    progress.log(f"writing tables of {plan.out}")
     meta = _merge(plan, parts)
     _publish(plan, meta)
     return Collection.open(plan.out)
@@ -215,7 +215,7 @@ def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
             "back, or prepare all anew with --replace (and label it again)"
         )
     settle(plan.out, META)
-    progress.say(f"{plan.out} is already prepared from {plan.order.raw}")
+    progress.log(f"{plan.out} is already prepared from {plan.order.raw}")
     shutil.rmtree(plan.work, ignore_errors=True)
     return collection
 

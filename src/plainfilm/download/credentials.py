@@ -99,7 +99,7 @@ def kaggle(progress: Progress) -> Credentials:
             f"KAGGLE_KEY, or put its kaggle.json at {path}"
         )
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        progress.say(f"{path}: others on this machine can read your token; chmod 600 fixes that")
+        progress.log(f"{path}: others on this machine can read your token; chmod 600 fixes that")
     return _from_kaggle_json(path)
 
 

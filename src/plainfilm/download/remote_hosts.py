@@ -189,7 +189,7 @@ def _kaggle(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Pla
         items = tuple(members(client, bundle, bundle.size, bundle.etag))
     except Refused as error:
         raise _explained(error, refusal) from None
-    access.progress.say(
+    access.progress.log(
         "Kaggle publishes no checksums: sizes and the CRC-32 of its archive are checked, which detects "
         "damage but not forgery"
     )

@@ -44,14 +44,14 @@ class RetryPolicy:
     """The retries of a run.
 
     `attempts` is the largest number of attempts in a row without a new byte; setting `stop` ends every wait
-    and transfer; `say` reports longer waits.
+    and transfer; `log` reports longer waits.
     """
 
     attempts: int = 8
     first_wait_s: float = 1.0
     longest_wait_s: float = 60.0
     stop: threading.Event = field(default_factory=threading.Event)
-    say: Callable[[str], None] = lambda line: None
+    log: Callable[[str], None] = lambda line: None
     _resume_at: float = 0.0
 
     def run(self, attempt: Callable[[], Result], what: str, gained: Callable[[], int] = lambda: 0) -> Result:
@@ -89,7 +89,7 @@ class RetryPolicy:
             wait_s = min(error.wait_s, _LONGEST_REQUESTED_S)
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
         if wait_s >= _SHORTEST_REPORTED_S:
-            self.say(f"{error}; trying again in {wait_s:.0f} s")
+            self.log(f"{error}; trying again in {wait_s:.0f} s")
         if self.stop.wait(wait_s):
             raise Stopped
 

@@ -108,9 +108,9 @@ def download(
 
 
 def _announce(entry: Corpus, parts: Sequence[Part], access: Access) -> None:
-    access.progress.say(f"{entry.title}; terms: {entry.agreement}; needed: {entry.needs}")
+    access.progress.log(f"{entry.title}; terms: {entry.agreement}; needed: {entry.needs}")
     for part in parts:
-        access.progress.say(f"about {part.gigabytes:g} GB in all; terms at {agreement_page(part)}")
+        access.progress.log(f"about {part.gigabytes:g} GB in all; terms at {agreement_page(part)}")
 
 
 def _places(

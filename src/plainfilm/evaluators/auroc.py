@@ -12,7 +12,8 @@ from plainfilm.config import Settings
 from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.metrics.classification import macro, rank, truth_codes
 from plainfilm.models.base import Classifies, ability
-from plainfilm.objectives.base import Better, Encoded
+from plainfilm.objectives.base import Encoded
+from plainfilm.types import Better
 
 NEEDS = ("labels",)
 PATCHES = False
@@ -47,10 +48,10 @@ class Auroc:
         self._config = config
 
     def records(self, encoded: Encoded) -> list[Any]:
-        """Logits of the first image (O,) and states (O,) of each item."""
-        model = ability(encoded.model, Classifies, "evaluator 'auroc'", "measure recall@K or the loss")
+        """Logits (O,) and states (O,) of each item."""
+        ability(encoded.model, Classifies, "evaluator 'auroc'", "measure recall@K or the loss")
         target = encoded.batch.targets["labels"]
-        logits = model("logits", encoded.films(1)).float().cpu().numpy()
+        logits = encoded.logits().float().cpu().numpy()
         numbered = zip(logits, target.states.cpu().numpy(), target.present.tolist(), strict=True)
         return [(one, states) if has else None for one, states, has in numbered]
 

@@ -28,8 +28,9 @@ from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.config import build as build_settings
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.objectives.base import Better, Encoded
+from plainfilm.objectives.base import Encoded
 from plainfilm.text.tokenizers import Tokenizer
+from plainfilm.types import Better
 
 
 @dataclass(frozen=True)

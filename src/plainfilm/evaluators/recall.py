@@ -12,7 +12,8 @@ from pydantic import Field
 from plainfilm.config import Settings
 from plainfilm.evaluators.base import EvaluatorContext
 from plainfilm.metrics.retrieval import join, tie_aware_ranks
-from plainfilm.objectives.base import Better, Encoded
+from plainfilm.objectives.base import Encoded
+from plainfilm.types import Better
 
 NEEDS = ("text",)
 PATCHES = False

@@ -78,7 +78,7 @@ def table_format(path: Path) -> TableFormat:
 
     Raises:
         DataError: no such file, empty, damaged, no text, in an encoding that is not read, or with a delimiter
-            that cannot be told.
+            that cannot be determined.
     """
     with _readable(path):
         return _table_format(path, *stamp(path))

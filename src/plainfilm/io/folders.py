@@ -38,9 +38,9 @@ _WITH_REPORTS = ("mimic_cxr", "imagenome", "ms_cxr")
 def default_raw(source: str, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The raw folder of a source as the environment names it, or `None`.
 
-    What a corpus's own variable names is returned whether it is there or not, so that a wrong one is told; a
-    default below a base only where it is there. A folder that wget filled is entered down to its release
-    (`physionet.org/files/PROJECT/VERSION`).
+    The folder in a corpus's own variable is returned even if it does not exist, so that a wrong one is
+    reported; a default below a base only if it exists. A folder that wget filled is entered down to its
+    release (`physionet.org/files/PROJECT/VERSION`).
     """
     place = _PLACES.get(source)
     return _folder(place, environment) if place else None

@@ -51,7 +51,7 @@ def read_image(
     keep_refused: bool = False,
     flag_colours: bool = False,
 ) -> Pixels:
-    """The film in `path`: JPEG, PNG, TIFF, BMP, WebP or DICOM, told by content and not by name.
+    """The film in `path`: JPEG, PNG, TIFF, BMP, WebP or DICOM, recognised by content and not by name.
 
     With `shortest_side` the film is reduced so that its shortest side is that many pixels; it is never
     enlarged. Grey of 16 bit without a window runs from its smallest value (black) to its largest (white).

@@ -32,7 +32,8 @@ from plainfilm import config, plugins
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, UsageError, nearest
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures
+from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import install_row_dropout
 
@@ -85,6 +86,11 @@ class KindConfig(Settings):
 
     answers_observations: ClassVar[bool] = False
     """Whether the model has an output for every observation of its facts."""
+
+    @property
+    def fuses_films(self) -> bool:
+        """Whether the model makes one answer of all films of a study."""
+        return False
 
     use: str
     image: dict[str, Any]
@@ -209,21 +215,27 @@ class Classifies(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class StudyFeatures:
-    """Studies fused from their images. pooled: (B, D). memory: (B, M, F), `mask` (B, M) False on padding."""
-
-    pooled: Tensor
-    memory: Tensor
-    mask: Tensor
-
-
 @runtime_checkable
 class EncodesStudies(Protocol):
-    """Fuses any number of images of a study."""
+    """Fuses any number of images of a study; `most_films` is the largest number, if there is one."""
+
+    most_films: int | None
 
     def study_features(self, features: ImageFeatures, films: Ragged, projections: Tensor) -> StudyFeatures:
         """`films` maps the N images to B studies; `projections` (N,) int64 are codes of `types.View`."""
+        ...
+
+    def study_vectors(self, features: StudyFeatures) -> Tensor:
+        """Unit vectors (B, D), float32 under any autocast, in the space of the images."""
+        ...
+
+
+@runtime_checkable
+class ClassifiesStudies(EncodesStudies, Classifies, Protocol):
+    """Predicts each observation from all films of a study."""
+
+    def study_logits(self, features: StudyFeatures) -> Tensor:
+        """(B, O), float32 under any autocast; the probability of each is its sigmoid."""
         ...
 
 
@@ -234,7 +246,7 @@ class WritesReports(Protocol):
     writes_with: str
 
     def write_reports(
-        self, features: ImageFeatures, films: Ragged, projections: Tensor, max_tokens: int
+        self, features: ImageFeatures, films: Ragged, projections: Tensor, decoding: Decoding
     ) -> Tensor:
         """Token ids (B, L) of a report for each of the B studies of the N images; ids after the end token of
         a row have no meaning."""
@@ -275,6 +287,7 @@ ABILITIES: Mapping[str, type] = {
     "encodes_texts": EncodesTexts,
     "classifies": Classifies,
     "encodes_studies": EncodesStudies,
+    "classifies_studies": ClassifiesStudies,
     "writes_reports": WritesReports,
     "locates": Locates,
     "describes": Describes,
@@ -285,6 +298,7 @@ _ABSENT = {
     "encodes_texts": "does not encode texts or prompts",
     "classifies": "does not predict observations",
     "encodes_studies": "encodes single films, not studies",
+    "classifies_studies": "predicts nothing from several films of a study",
     "writes_reports": "does not write reports",
     "locates": "does not locate phrases",
     "describes": "does not describe boxes",
@@ -296,8 +310,8 @@ def abilities(model: nn.Module) -> frozenset[str]:
     return frozenset(name for name, protocol in ABILITIES.items() if isinstance(model, protocol))
 
 
-def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any:
-    """`model`, checked for the ability `protocol`; `who` names the caller in the error.
+def ability(model: nn.Module, protocol: Any, caller: str, way_out: str = "") -> Any:
+    """`model`, checked for the ability `protocol`; `caller` is named in the error.
 
     Raises:
         UsageError: the model lacks the ability; the message ends with `way_out`.
@@ -306,7 +320,7 @@ def ability(model: nn.Module, protocol: Any, who: str, way_out: str = "") -> Any
         return model
     name = next(name for name, known in ABILITIES.items() if known is protocol)
     kind = getattr(getattr(model, "config", None), "use", type(model).__name__)
-    raise UsageError(f"{who}: model of kind '{kind}' {_ABSENT[name]}{way_out and f': {way_out}'}")
+    raise UsageError(f"{caller}: model of kind '{kind}' {_ABSENT[name]}{way_out and f': {way_out}'}")
 
 
 class KindModule(Protocol):

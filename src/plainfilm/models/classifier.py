@@ -1,7 +1,8 @@
 """A classifier: an image encoder and one linear layer with an independent logit for each observation.
 
-Fine-tuning and linear probing build it from a dual encoder's image encoder; supervised training can build it
-from scratch. Observations do not exclude each other: the probability of each is sigmoid(logit).
+Fine-tuning and linear probing build it from another model's image encoder; supervised training can build it
+from scratch. With a fusion (`nn.film_fusion`) it predicts the observations of a study from all its films.
+Observations do not exclude each other: the probability of each is sigmoid(logit).
 """
 
 from __future__ import annotations
@@ -12,24 +13,34 @@ import torch
 from torch import Tensor, nn
 
 from plainfilm.models.base import Facts, KindConfig, Model, in_full_precision, unit_vectors
+from plainfilm.models.dual_encoder import image_encoder_of
+from plainfilm.models.study_encoder import FusesFilms
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, StudyFeatures
+from plainfilm.nn.film_fusion import FusionConfig, build_fusion
 
 PURPOSE = "scoring films for the observations below, and studying such models"
 LIMITS = """\
 - It knows the observations above and no others; a film that shows something else still gets scores.
 - It learned from labels, with whatever is wrong or missing in them.
-- Its probabilities are calibrated only where decisions beside it say so (`plainfilm evaluate classification`
-  with save_decisions=true)."""
+- Its probabilities are calibrated only where operating points beside it say so (`plainfilm evaluate
+  classification` with save_operating_points=true)."""
 PATCHES = False
 
 
 class Config(KindConfig):
-    """The image encoder; the observations are facts of the data."""
+    """The image encoder, and the fusion of films if studies are classified; the observations are facts of
+    the data."""
 
     answers_observations: ClassVar[bool] = True
 
     use: str = "classifier"
+    fusion: FusionConfig | None = None
+
+    @property
+    def fuses_films(self) -> bool:
+        """Whether there is a fusion."""
+        return self.fusion is not None
 
 
 TINY = Config(image={"use": "compact", "width": 4, "grid": 2, "channels": 1})
@@ -40,11 +51,11 @@ class Classifier(Model):
 
     config: Config
 
-    def __init__(self, image: base.ImageEncoder, config: Config, facts: Facts) -> None:
+    def __init__(self, image: base.ImageEncoder, features: int, config: Config, facts: Facts) -> None:
         super().__init__(config, facts)
         self.image = image
-        self.dimension = image.features
-        self.head = nn.Linear(image.features, len(facts.observations))
+        self.dimension = features
+        self.head = nn.Linear(features, len(facts.observations))
 
     def parts(self) -> dict[str, nn.Module]:
         """The image encoder, and the linear layer."""
@@ -61,9 +72,38 @@ class Classifier(Model):
 
     def logits(self, features: ImageFeatures) -> Tensor:
         """(N, O), float32 under any autocast."""
-        with torch.autocast(features.pooled.device.type, enabled=False):
-            logits: Tensor = self.head(in_full_precision(features.pooled))
+        return self.logits_of(features.pooled)
+
+    def logits_of(self, pooled: Tensor) -> Tensor:
+        """(N, O), float32 under any autocast, of pooled features (N, D)."""
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.head(in_full_precision(pooled))
         return logits
+
+
+class StudyClassifier(FusesFilms, Classifier):
+    """Predicts a logit for each observation from the fused films of a study; a single film is a study of one
+    film."""
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The image encoder, the fusion, and the linear layer."""
+        return {"image": self.image, "fusion": self.fusion, "head": self.head}
+
+    def image_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, D) of films, each as a study of one film of unknown view."""
+        return self.study_vectors(self.single_films(features))
+
+    def logits(self, features: ImageFeatures) -> Tensor:
+        """(N, O) of films, each as a study of one film of unknown view."""
+        return self.study_logits(self.single_films(features))
+
+    def study_vectors(self, features: StudyFeatures) -> Tensor:
+        """The fused pooled features as unit vectors (B, D), float32 under any autocast."""
+        return unit_vectors(features.pooled)
+
+    def study_logits(self, features: StudyFeatures) -> Tensor:
+        """(B, O), float32 under any autocast."""
+        return self.logits_of(features.pooled)
 
 
 def build(config: Config, facts: Facts) -> Classifier:
@@ -73,5 +113,10 @@ def build(config: Config, facts: Facts) -> Classifier:
         ConfigError: settings that the encoder does not accept.
         ModelError: pretrained weights that are missing and cannot be downloaded.
     """
-    settings = base.encoder_config("image encoder", config.image, "model.image")
-    return Classifier(base.image_encoder(settings.use).build(settings), config, facts)
+    image = image_encoder_of(config.image)
+    if config.fusion is None:
+        return Classifier(image, image.features, config, facts)
+    fusion = build_fusion(config.fusion, image.features, image.patch_features)
+    model = StudyClassifier(image, fusion.features, config, facts)
+    model.fusion = fusion
+    return model

@@ -7,6 +7,7 @@ an image and a text is the dot product of their unit vectors times a learned sca
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -48,9 +49,7 @@ class Config(KindConfig):
 
     def tokenizers(self) -> dict[str, TokenizerNeed]:
         """The tokenizer of the text encoder."""
-        stated = self.text
-        name, longest = stated.get("name") or None, stated.get("max_tokens")
-        return {"text": TokenizerNeed(name, longest, bool(stated.get("offline")))}
+        return {"text": text_tokenizer(self.text)}
 
 
 TINY = Config(
@@ -60,43 +59,17 @@ TINY = Config(
 )
 
 
-class DualEncoder(Model):
-    """An image encoder and a text encoder with a shared space of `dimension` features."""
+def log_scale_of(temperature: float, *, learn: bool) -> nn.Parameter:
+    """The logarithm of the scale 1/`temperature`, a scalar."""
+    return nn.Parameter(torch.tensor(-math.log(temperature)), requires_grad=learn)
 
-    config: Config
 
-    def __init__(
-        self, image: base.ImageEncoder, text: base.TextEncoder, config: Config, facts: Facts
-    ) -> None:
-        super().__init__(config, facts)
-        projection = config.projection
-        self.dimension = projection.dimension
-        self.image = image
-        self.text = text
-        shape = (self.dimension, projection.dropout)
-        self.image_projection = build_projection(projection.kind, image.features, *shape)
-        text_kind = projection.text_kind or projection.kind
-        self.text_projection = build_projection(text_kind, text.features, *shape)
-        start = torch.tensor(-math.log(config.temperature))
-        self.log_scale = nn.Parameter(start, requires_grad=config.learn_temperature)
+class TextSide(Model):
+    """The methods of a model with a text encoder `text`, its `text_projection` and a temperature."""
 
-    def parts(self) -> dict[str, nn.Module]:
-        """The encoders and their projections."""
-        return {
-            "image": self.image,
-            "text": self.text,
-            "image_projection": self.image_projection,
-            "text_projection": self.text_projection,
-        }
-
-    def film_features(self, images: Tensor) -> ImageFeatures:
-        """The output of the image encoder for normalised `images` (N, C, H, W)."""
-        features: ImageFeatures = self.image(images)
-        return features
-
-    def image_vectors(self, features: ImageFeatures) -> Tensor:
-        """Unit vectors (N, D), float32 under any autocast."""
-        return unit_vectors(self.image_projection(features.pooled))
+    text: base.TextEncoder
+    text_projection: nn.Module
+    log_scale: nn.Parameter
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of `token_ids` and `token_mask` (N, L)."""
@@ -123,6 +96,44 @@ class DualEncoder(Model):
         self.log_scale.clamp_(-limit, limit)
 
 
+class DualEncoder(TextSide):
+    """An image encoder and a text encoder with a shared space of `dimension` features."""
+
+    config: Config
+
+    def __init__(
+        self, image: base.ImageEncoder, text: base.TextEncoder, config: Config, facts: Facts
+    ) -> None:
+        super().__init__(config, facts)
+        projection = config.projection
+        self.dimension = projection.dimension
+        self.image = image
+        self.text = text
+        shape = (self.dimension, projection.dropout)
+        self.image_projection = build_projection(projection.kind, image.features, *shape)
+        text_kind = projection.text_kind or projection.kind
+        self.text_projection = build_projection(text_kind, text.features, *shape)
+        self.log_scale = log_scale_of(config.temperature, learn=config.learn_temperature)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The encoders and their projections."""
+        return {
+            "image": self.image,
+            "text": self.text,
+            "image_projection": self.image_projection,
+            "text_projection": self.text_projection,
+        }
+
+    def film_features(self, images: Tensor) -> ImageFeatures:
+        """The output of the image encoder for normalised `images` (N, C, H, W)."""
+        features: ImageFeatures = self.image(images)
+        return features
+
+    def image_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, D), float32 under any autocast."""
+        return unit_vectors(self.image_projection(features.pooled))
+
+
 def encoders(config: Config, facts: Facts) -> tuple[base.ImageEncoder, base.TextEncoder]:
     """The two encoders of `config`, for the tokenizer called "text".
 
@@ -130,11 +141,25 @@ def encoders(config: Config, facts: Facts) -> tuple[base.ImageEncoder, base.Text
         ConfigError: settings that an encoder does not accept.
         ModelError: pretrained weights that are missing and cannot be downloaded.
     """
-    image_config = base.encoder_config("image encoder", config.image, "model.image")
-    text_config = base.encoder_config("text encoder", config.text, "model.text")
-    image = base.image_encoder(image_config.use).build(image_config)
-    vocabulary_size = facts.tokenizers["text"].vocabulary_size
-    return image, base.text_encoder(text_config.use).build(text_config, vocabulary_size)
+    return image_encoder_of(config.image), text_encoder_of(config.text, facts)
+
+
+def image_encoder_of(settings: Mapping[str, Any]) -> base.ImageEncoder:
+    """The image encoder of `settings`; see `encoders` for the errors."""
+    config = base.encoder_config("image encoder", settings, "model.image")
+    return base.image_encoder(config.use).build(config)
+
+
+def text_encoder_of(settings: Mapping[str, Any], facts: Facts) -> base.TextEncoder:
+    """The text encoder of `settings` for the tokenizer called "text"; see `encoders` for the errors."""
+    config = base.encoder_config("text encoder", settings, "model.text")
+    return base.text_encoder(config.use).build(config, facts.tokenizers["text"].vocabulary_size)
+
+
+def text_tokenizer(settings: Mapping[str, Any]) -> TokenizerNeed:
+    """The tokenizer that the text encoder of `settings` reads with."""
+    name, longest = settings.get("name") or None, settings.get("max_tokens")
+    return TokenizerNeed(name, longest, bool(settings.get("offline")))
 
 
 def build(config: Config, facts: Facts) -> DualEncoder:

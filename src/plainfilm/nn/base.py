@@ -39,6 +39,19 @@ class ImageFeatures:
 
 
 @dataclass(frozen=True)
+class StudyFeatures:
+    """Studies fused from their films. pooled: (B, F). memory: (B, M, F'), `mask` (B, M) bool, False on
+    padding."""
+
+    pooled: Tensor
+    memory: Tensor
+    mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+
+@dataclass(frozen=True)
 class TextFeatures:
     """pooled: (N, F). tokens: (N, L, F), meaningless on padding."""
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,15 +37,14 @@ from torch import Tensor, nn
 from plainfilm import plugins
 from plainfilm.batches.batch import Batch, FilmsPerItem, Keys
 from plainfilm.config import Settings
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.models.base import ClassifiesStudies
+from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.row_dropout import dropout_entries
+from plainfilm.types import Better
 
 Features = dict[str, Tensor]
 """Row-wise features by name; each has the batch's items as its first axis."""
-
-Better = Literal["higher", "lower"]
-"""The direction of a metric."""
 
 Value = TypeVar("Value")
 
@@ -86,6 +85,28 @@ class Encoded:
             return vectors
 
         return self.once(("image vectors", most), make)
+
+    def studies(self) -> StudyFeatures:
+        """The fused features of all films of each item, for a model that encodes studies."""
+
+        def make() -> StudyFeatures:
+            features, films = self.films(), self.batch.films
+            fused: StudyFeatures = self.model("study_features", features, films.of, films.projections)
+            return fused
+
+        return self.once("studies", make)
+
+    def logits(self) -> Tensor:
+        """Logits (B, O) of the items: of all their films where the model fuses them, else of the first."""
+
+        def make() -> Tensor:
+            if isinstance(self.model, ClassifiesStudies):
+                logits: Tensor = self.model("study_logits", self.studies())
+            else:
+                logits = self.model("logits", self.films(1))
+            return logits
+
+        return self.once("logits", make)
 
     def text_vectors(self, target: str = "text", most: int | None = None) -> Tensor:
         """Unit vectors (B, T, D) of the texts of `target`, at most `most` of each item."""

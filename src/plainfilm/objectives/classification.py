@@ -65,9 +65,8 @@ class Classification(PerItem):
         return {"cross_entropy": known.sum()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
-        """`cross_entropy` of the first image of every item, over the known pairs."""
-        features = encoded.films(1)
-        logits: Tensor = encoded.model("logits", features)
+        """`cross_entropy` of every item (see `Encoded.logits`), over the known pairs."""
+        logits = encoded.logits()
         positive, known = self._of(encoded.batch)
         smoothing = self.config.label_smoothing if self.training else 0.0
         wanted = positive.to(logits.dtype) * (1 - smoothing) + smoothing / 2

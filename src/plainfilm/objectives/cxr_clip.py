@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from plainfilm.batches.batch import FilmsPerItem, Keys
 from plainfilm.objectives import infonce
-from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
+from plainfilm.objectives.base import Coupled, Encoded, Features, LossReport
+from plainfilm.types import Better
 
 NEEDS = ("text_pair",)
 PATCHES = False

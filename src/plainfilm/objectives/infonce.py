@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Keys
 from plainfilm.config import Settings
 from plainfilm.models.base import EncodesTexts, ability
-from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
+from plainfilm.objectives.base import Coupled, Encoded, Features, LossReport
+from plainfilm.types import Better
 
 NEEDS = ("text",)
 PATCHES = False

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Batch, Keys
 from plainfilm.models.base import Model
 from plainfilm.objectives import infonce
-from plainfilm.objectives.base import Better, Coupled, Encoded, Features, LossReport
+from plainfilm.objectives.base import Coupled, Encoded, Features, LossReport
+from plainfilm.types import Better
 
 NEEDS = ("text",)
 PATCHES = False

@@ -1,4 +1,4 @@
-"""Answers several questions about each of many files; each file is opened and encoded once."""
+"""Answers several questions about each of many files or studies; each file is opened and encoded once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plainfilm.errors import ImageError
-from plainfilm.predictor.documents import Answers, Questions
+from plainfilm.predictor.documents import Answers, Questions, ShownFilm, Study
 from plainfilm.predictor.findings import Finding
+from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.progress import SILENT, Progress
 
@@ -39,6 +40,37 @@ def answers(
             yield _of_one(predictor, file, questions, prompts if gives_findings else None, gives_findings)
         except ImageError as error:
             yield Answers(str(file), error=error)
+
+
+def study_answers(
+    predictor: Predictor,
+    studies: Sequence[Study],
+    questions: Questions,
+    prompts: PromptsOf | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[Answers]:
+    """See `Predictor.answer_studies`."""
+    for study in progress.track(studies, len(studies), "predicting"):
+        yield _of_study(predictor, study, questions, prompts)
+
+
+def _of_study(predictor: Predictor, study: Study, questions: Questions, prompts: PromptsOf | None) -> Answers:
+    named, encoded, views, shown = study_films(study.files, study.views), [], [], []
+    for path, view in zip(study.files, named.views, strict=True):
+        error = None
+        try:
+            encoded.append(predictor.encode_film(path))
+            views.append(view)
+        except ImageError as found:
+            error = found
+        shown.append(ShownFilm(str(path), view, error))
+    if not encoded:
+        return Answers(study.name, films=shown, error=ImageError("no film of this study is usable"))
+    findings: Sequence[Finding] = ()
+    if predictor.abilities & _GIVE_FINDINGS:
+        findings = next(predictor.findings_of_studies([encoded], [views], prompts))
+    report = predictor.write_report(encoded, views) if questions.report else None
+    return Answers(study.name, findings, report=report, films=shown)
 
 
 def _of_one(

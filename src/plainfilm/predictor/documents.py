@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from plainfilm.errors import ImageError
@@ -12,11 +13,30 @@ from plainfilm.geometry import Boxes
 from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.types import View
+
+
+@dataclass(frozen=True)
+class Study:
+    """The files of one study. name: in answers. views: of each file, where they are stated."""
+
+    name: str
+    files: Sequence[Path]
+    views: Sequence[View] | None = None
+
+
+@dataclass(frozen=True)
+class ShownFilm:
+    """A film of a study in its answers, and why it was left out, if it was."""
+
+    file: str
+    view: View
+    error: ImageError | None = None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to all questions about one image."""
+    """The answers to all questions about one image, or about a study with these `films`."""
 
     file: str
     findings: Sequence[Finding] = ()
@@ -24,6 +44,7 @@ class Answers:
     boxes: Sequence[tuple[Sequence[float], str]] = ()
     report: WrittenReport | None = None
     error: ImageError | None = None
+    films: Sequence[ShownFilm] = ()
 
 
 @dataclass(frozen=True)
@@ -37,9 +58,11 @@ class Questions:
 
 
 def document(answers: Answers) -> dict[str, Any]:
-    """The part of the JSON document of `predict` about one image."""
+    """The part of the JSON document of `predict` about one image or study."""
     written = answers.report
     entry: dict[str, Any] = {"file": answers.file}
+    if answers.films:
+        entry["films"] = [_film(one) for one in answers.films]
     if answers.error is not None:
         entry["error"] = str(answers.error)
     return entry | {
@@ -49,6 +72,11 @@ def document(answers: Answers) -> dict[str, Any]:
         "report": written
         and {"sentences": [{"text": one.text, "boxes": _plain(one.boxes)} for one in written.sentences]},
     }
+
+
+def _film(one: ShownFilm) -> dict[str, Any]:
+    error = {} if one.error is None else {"error": str(one.error)}
+    return {"file": one.file, "view": str(one.view), **error}
 
 
 def finding(one: Finding) -> dict[str, Any]:

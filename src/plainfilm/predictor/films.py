@@ -102,6 +102,20 @@ class FilmEncoder:
             for film in films:
                 yield film if isinstance(film, ImageError) else next(encoded)
 
+    def stream_films(self, images: Iterable[FilmLike]) -> Iterator[EncodedFilm | ImageError]:
+        """Each image in turn encoded; for an unusable image, its error."""
+        for films in self._batches(images):
+            usable = [film for film in films if not isinstance(film, ImageError)]
+            features = self._features(usable) if usable else None
+            place = 0
+            for film in films:
+                if isinstance(film, ImageError):
+                    yield film
+                    continue
+                own = features.each(lambda values, at=place: values[at : at + 1])  # type: ignore[union-attr, misc]
+                yield EncodedFilm(own, film.geometry, self._core.config.fingerprint)
+                place += 1
+
     def _encoded(self, films: Sequence[PreparedFilm | EncodedFilm], encode: Encode) -> Vectors:
         with torch.inference_mode():
             return self._core.arrays(encode(self._features(films)))
@@ -110,7 +124,7 @@ class FilmEncoder:
         """Features of all images in their order; images that are already encoded are reused."""
         squares = [film.square for film in films if isinstance(film, PreparedFilm)]
         if not squares:
-            return _joined([film.features for film in films if isinstance(film, EncodedFilm)])
+            return joined([film.features for film in films if isinstance(film, EncodedFilm)])
         pixels = to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
         with torch.inference_mode():
             features = self._core.model.film_features(pixels)
@@ -124,7 +138,7 @@ class FilmEncoder:
             else:
                 place = next(own)
                 parts.append(features.each(lambda values, at=place: values[at : at + 1]))  # type: ignore[misc]
-        return _joined(parts)
+        return joined(parts)
 
     def _batches(self, images: Iterable[FilmLike]) -> Iterator[list[PreparedFilm | EncodedFilm | ImageError]]:
         remaining = iter(images)
@@ -166,7 +180,8 @@ def _tracked(images: Any, progress: Progress) -> Iterator[FilmLike]:
     return progress.track(films, total, "embedding images")
 
 
-def _joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:
+def joined(parts: Sequence[ImageFeatures]) -> ImageFeatures:
+    """The features of several batches of films as one."""
     if len(parts) == 1:
         return parts[0]
     return ImageFeatures(

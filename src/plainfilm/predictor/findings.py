@@ -1,10 +1,10 @@
-"""Findings: the scores of images by observation, and the decisions of operating points."""
+"""Findings: the scores of images by observation, and what operating points make of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from plainfilm.predictor.classify import logits_of
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import FilmEncoder
 from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints
+from plainfilm.predictor.studies import StudyFilms, stream_logits, stream_vectors
 from plainfilm.predictor.zero_shot import (
     PromptsOf,
     PromptVectors,
@@ -45,23 +46,23 @@ class Finding:
     is_calibrated: bool
 
 
-def valid_for(decision: OperatingPoint | None, prompts: tuple[Wording, Wording]) -> OperatingPoint | None:
+def valid_for(point: OperatingPoint | None, prompts: tuple[Wording, Wording]) -> OperatingPoint | None:
     """The operating point, if it was fitted with these prompts."""
-    if decision is None or (decision.positive, decision.negative) != (
+    if point is None or (point.positive, point.negative) != (
         texts_of(prompts[0]),
         texts_of(prompts[1]),
     ):
         return None
-    return decision
+    return point
 
 
 def prompted(
-    name: str, decision: OperatingPoint | None, positive: float, negative: float, probability: float
+    name: str, point: OperatingPoint | None, positive: float, negative: float, probability: float
 ) -> Finding:
     """A finding from the cosines with the two ensembles; `negative` is NaN without a negative ensemble."""
     if not np.isfinite(negative):
         return Finding(name, None, positive, None, None, None, False)
-    return judged(name, decision, positive, negative, positive - negative, probability)
+    return judged(name, point, positive, negative, positive - negative, probability)
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
@@ -71,69 +72,110 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
 
 def judged(
     name: str,
-    decision: OperatingPoint | None,
+    point: OperatingPoint | None,
     positive: float,
     negative: float | None,
     margin: float,
     probability: float,
 ) -> Finding:
     """A finding from its `margin`, with the model's operating point if there is one."""
-    calibrated = decision.probability(margin) if decision else None
+    calibrated = point.probability(margin) if point else None
     return Finding(
         observation=name,
         probability=probability if calibrated is None else calibrated,
         positive_score=positive,
         negative_score=negative,
-        abstains=decision.abstains(margin) if decision else None,
-        is_positive=decision.is_positive(margin) if decision else None,
+        abstains=point.abstains(margin) if point else None,
+        is_positive=point.is_positive(margin) if point else None,
         is_calibrated=calibrated is not None,
+    )
+
+
+Stream: TypeAlias = "Callable[[], Iterator[Vectors | ImageError]]"
+"""Begins to give one row for each image or study in turn, or its error."""
+
+
+def of_images(
+    core: Core,
+    films: FilmEncoder,
+    images: Any,
+    operating_points: OperatingPoints | None,
+    prompts: PromptsOf | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[list[Finding] | ImageError]:
+    """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
+    return findings(
+        core,
+        lambda: films.stream_each(images, logits_of(core), progress),
+        lambda: films.stream_each(images, image_vectors(core), progress),
+        operating_points,
+        prompts,
+    )
+
+
+def of_studies(
+    core: Core,
+    films: FilmEncoder,
+    studies: Sequence[StudyFilms],
+    operating_points: OperatingPoints | None,
+    prompts: PromptsOf | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[list[Finding] | ImageError]:
+    """For each study in turn all observations; see `Predictor.findings_of_studies`."""
+    return findings(
+        core,
+        lambda: (row for block in stream_logits(core, films, studies, progress) for row in block),
+        lambda: (row for block in stream_vectors(core, films, studies, progress) for row in block),
+        operating_points,
+        prompts,
     )
 
 
 def findings(
     core: Core,
-    films: FilmEncoder,
-    images: Any,
-    decisions: OperatingPoints | None,
+    logits: Stream,
+    vectors: Stream,
+    operating_points: OperatingPoints | None,
     prompts: PromptsOf | None = None,
-    progress: Progress = SILENT,
 ) -> Iterator[list[Finding] | ImageError]:
-    """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
-    decided = decisions.observations if decisions else {}
+    """The observations of each row, from `logits` (O,) if the model predicts observations and there are no
+    `prompts`, else from unit `vectors` (D,)."""
+    points = operating_points.observations if operating_points else {}
     if prompts is None and core.model.facts.observations:
-        yield from _classified(core, films, images, decided, progress)
+        yield from _classified(core, logits(), points)
         return
-    chosen_prompts = prompts or {name: (one.positive, one.negative) for name, one in decided.items()}
-    vectors = prompt_vectors(core, chosen_prompts, decisions.ensembles if decisions else "mean")
-    valid = [valid_for(decided.get(name), chosen_prompts[name]) for name in chosen_prompts]
-    for vector in films.stream_each(images, image_vectors(core), progress):
-        yield vector if isinstance(vector, ImageError) else _prompted(core, vector, vectors, valid)
+    chosen_prompts = prompts or {name: (one.positive, one.negative) for name, one in points.items()}
+    ensembles = operating_points.ensembles if operating_points else "mean"
+    prompted_with = prompt_vectors(core, chosen_prompts, ensembles)
+    valid = [valid_for(points.get(name), chosen_prompts[name]) for name in chosen_prompts]
+    for vector in vectors():
+        yield vector if isinstance(vector, ImageError) else _prompted(core, vector, prompted_with, valid)
 
 
 def _classified(
-    core: Core, films: FilmEncoder, images: Any, decided: Mapping[str, OperatingPoint], progress: Progress
+    core: Core, rows: Iterator[Vectors | ImageError], points: Mapping[str, OperatingPoint]
 ) -> Iterator[list[Finding] | ImageError]:
     names = core.model.facts.observations
-    valid = [valid_for(decided.get(name), ((), ())) for name in names]
-    for logits in films.stream_each(images, logits_of(core), progress):
+    valid = [valid_for(points.get(name), ((), ())) for name in names]
+    for logits in rows:
         if isinstance(logits, ImageError):
             yield logits
             continue
         chances = sigmoid(logits.astype(np.float64)).tolist()
-        rows = zip(names, valid, logits.tolist(), chances, strict=True)
-        yield ranked(judged(name, one, logit, None, logit, chance) for name, one, logit, chance in rows)
+        columns = zip(names, valid, logits.tolist(), chances, strict=True)
+        yield ranked(judged(name, one, logit, None, logit, chance) for name, one, logit, chance in columns)
 
 
 def _prompted(
-    core: Core, vector: Vectors, prompts: PromptVectors, decisions: Sequence[OperatingPoint | None]
+    core: Core, vector: Vectors, prompts: PromptVectors, points: Sequence[OperatingPoint | None]
 ) -> list[Finding]:
     scores = compare(core, vector[None], prompts)
     listed = [
         prompted(
             name,
-            decision,
+            point,
             *(float(part[0, place]) for part in (scores.positive, scores.negative, scores.probability)),
         )
-        for place, (name, decision) in enumerate(zip(prompts.observations, decisions, strict=True))
+        for place, (name, point) in enumerate(zip(prompts.observations, points, strict=True))
     ]
     return ranked(listed)

@@ -1,11 +1,11 @@
 """The operating points of a model: prompts, thresholds, calibration and abstention per observation.
 
-decisions.json   `OperatingPoints`, beside `config.json` in a model folder
+operating_points.json   `OperatingPoints`, beside `config.json` in a model folder
 
-`plainfilm evaluate zero_shot` (`classification` for a classifier) with `save_decisions=true` fits them on the
-validation split of collections. They hold for these weights and these prompts only, and record their origin.
-Their score is the *margin*: the image's cosine with the positive ensemble minus that with the negative one,
-or a classifier's logit.
+`plainfilm evaluate zero_shot` (`classification` for a classifier) with `save_operating_points=true` fits them
+on the validation split of collections. They hold for these weights and these prompts only, and record their
+origin. Their score is the *margin*: the image's cosine with the positive ensemble minus that with the
+negative one, or a classifier's logit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_r
 from plainfilm.io.locks import writing
 
 FORMAT_VERSION = 1
-DECISIONS_FILE = "decisions.json"
+OPERATING_POINTS_FILE = "operating_points.json"
+_EARLIER_FILE = "decisions.json"
+"""The name that earlier versions wrote."""
 
 Ensembles = Literal["mean", "mean_cosine"]
 """The score of several prompts: by the unit mean of their unit vectors, or the mean of their cosines."""
@@ -82,9 +84,14 @@ class OperatingPoints(Settings):
     observations: dict[str, OperatingPoint]
     protocol: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def item(self) -> str:
+        """What they were fitted on: every "image", or every "study" with all its images."""
+        return str(self.protocol.get("item", "image"))
 
-def write_operating_points(folder: Path, decisions: OperatingPoints) -> Path:
-    """Write `decisions` into a model folder, replacing earlier ones; return the file.
+
+def write_operating_points(folder: Path, points: OperatingPoints) -> Path:
+    """Write `points` into a model folder, replacing earlier ones; return the file.
 
     Raises:
         ModelError: not a model folder.
@@ -94,8 +101,9 @@ def write_operating_points(folder: Path, decisions: OperatingPoints) -> Path:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
     with writing(folder):
-        write_record(decisions.model_dump(mode="json"), folder / DECISIONS_FILE)
-    return folder / DECISIONS_FILE
+        write_record(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
+        (folder / _EARLIER_FILE).unlink(missing_ok=True)
+    return folder / OPERATING_POINTS_FILE
 
 
 def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoints | None:
@@ -104,10 +112,11 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
     Raises:
         ModelError: the file is damaged, has another format version, or was made for other weights.
     """
-    path = folder / DECISIONS_FILE
-    if not path.exists():
+    files = (folder / OPERATING_POINTS_FILE, folder / _EARLIER_FILE)
+    path = next((file for file in files if file.exists()), None)
+    if path is None:
         return None
-    again = "evaluate with save_decisions=true again"
+    again = "evaluate with save_operating_points=true again"
     try:
         raw = read_values(path)
     except DataError as error:

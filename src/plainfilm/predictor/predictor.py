@@ -9,23 +9,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from plainfilm.errors import ImageError
+from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Boxes
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.models.base import abilities, build_model
+from plainfilm.nn.decoding import Decoding
 from plainfilm.predictor import describe as describing
 from plainfilm.predictor import locate as locating
 from plainfilm.predictor import report as reporting
+from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
-from plainfilm.predictor.answers import answers
+from plainfilm.predictor.answers import answers, study_answers
 from plainfilm.predictor.classify import Classification, logits_of
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.documents import Answers, Questions
+from plainfilm.predictor.documents import Answers, Questions, Study
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
-from plainfilm.predictor.findings import Finding, findings
+from plainfilm.predictor.findings import Finding, of_images, of_studies
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.studies import StudyFilms
 from plainfilm.predictor.texts import stream_texts
 from plainfilm.predictor.zero_shot import PromptsOf, PromptVectors, ZeroShot
 from plainfilm.progress import SILENT, Progress
@@ -46,14 +49,14 @@ class Predictor:
         name: str,
         device: torch.device,
         folder: Path | None = None,
-        decisions: OperatingPoints | None = None,
+        operating_points: OperatingPoints | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
         self.fingerprint = loaded.config.fingerprint
         self.trained_patients = loaded.patients
         self.folder = folder
-        self.decisions = decisions
+        self.operating_points = operating_points
         model = loaded.model.to(device).eval()
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
         self._films = FilmEncoder(self._core)
@@ -122,6 +125,18 @@ class Predictor:
         blocks = self._films.stream(images, encode, progress)
         return Classification(self.observations, np.concatenate([empty, *blocks]))
 
+    def classify_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        progress: Progress = SILENT,
+    ) -> Classification:
+        """Classify studies, each of any number of images; see `encode_studies` for the errors."""
+        films = self._studies(studies, views)
+        blocks = study_encoding.stream_logits(self._core, self._films, films, progress)
+        empty = np.empty((0, len(self.observations)), dtype=np.float32)
+        return Classification(self.observations, np.concatenate([empty, *blocks]))
+
     def zero_shot(self, images: Any, prompts: PromptsOf, ensembles: Ensembles = "mean") -> ZeroShot:
         """Compare images with the positive and negative prompts of each observation.
 
@@ -156,7 +171,20 @@ class Predictor:
         Raises:
             UsageError: no prompts for a model without operating points, or prompts for a classifier.
         """
-        return findings(self._core, self._films, images, self.decisions, prompts, progress)
+        points = self._points_of("image")
+        return of_images(self._core, self._films, images, points, prompts, progress)
+
+    def findings_of_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        prompts: PromptsOf | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[list[Finding]]:
+        """For each study in turn all observations; see `findings` and `encode_studies`."""
+        films, points = self._studies(studies, views), self._points_of("study")
+        found = of_studies(self._core, self._films, films, points, prompts, progress)
+        return (one for one in found if not isinstance(one, ImageError))
 
     def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
         """Boxes on an image for each text, in pixels of the file as opened.
@@ -178,16 +206,65 @@ class Predictor:
         return describing.describe(self._core, self.encode_film(image), boxes)
 
     def write_report(
-        self, images: FilmLike | Sequence[FilmLike], views: Sequence[View | None] | None = None
+        self,
+        images: FilmLike | Sequence[FilmLike],
+        views: Sequence[View | None] | None = None,
+        decoding: Decoding | None = None,
     ) -> WrittenReport:
-        """A report for one image, or for the images of one study.
+        """A report for one image, or for the images of one study; see `write_reports`."""
+        films = list(images) if isinstance(images, list | tuple) else [images]
+        return next(self.write_reports([films], None if views is None else [views], decoding))
+
+    def write_reports(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        decoding: Decoding | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[WrittenReport]:
+        """A report for the images of each study, in batches; `decoding` says how, by default the model's
+        configuration. A view that is not stated is that of the DICOM header, else unknown.
 
         Raises:
-            UsageError: the model does not write reports, there is no image, or the number of views differs.
+            UsageError: the model does not write reports, a study has no image or more than the model takes,
+                or the number of views differs.
             ImageError: an image is not usable; the message has its name.
         """
-        films = list(images) if isinstance(images, list | tuple) else [images]
-        return reporting.write_report(self._core, [self.encode_film(one) for one in films], views)
+        return reporting.write_reports(
+            self._core, self._films, self._studies(studies, views), decoding, progress
+        )
+
+    def encode_studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None = None,
+        progress: Progress = SILENT,
+    ) -> Vectors:
+        """Unit vectors (B, D) of studies, each of any number of images.
+
+        Raises:
+            UsageError: the model does not encode studies, a study has no image or more than the model takes,
+                or the number of views differs.
+            ImageError: an image is not usable; the message has its name.
+        """
+        films = self._studies(studies, views)
+        return self._gathered(study_encoding.stream_vectors(self._core, self._films, films, progress))
+
+    def _points_of(self, item: str) -> OperatingPoints | None:
+        """The operating points, if they were fitted on this kind of item."""
+        points = self.operating_points
+        return points if points is not None and points.item == item else None
+
+    def _studies(
+        self,
+        studies: Sequence[Sequence[FilmLike]],
+        views: Sequence[Sequence[View | None] | None] | None,
+    ) -> list[StudyFilms]:
+        stated = [None] * len(studies) if views is None else views
+        if len(stated) != len(studies):
+            raise UsageError(f"{len(studies)} studies but views of {len(stated)}; give those of each")
+        pairs = zip(studies, stated, strict=True)
+        return [study_encoding.study_films(films, known) for films, known in pairs]
 
     def answer(
         self,
@@ -201,6 +278,22 @@ class Predictor:
         Findings are included if the model classifies or encodes texts.
         """
         return answers(self, files, questions, prompts, progress)
+
+    def answer_studies(
+        self,
+        studies: Sequence[Study],
+        questions: Questions,
+        prompts: PromptsOf | None = None,
+        progress: Progress = SILENT,
+    ) -> Iterator[Answers]:
+        """Answer about each study from all its films: findings if the model gives any, the report if asked.
+
+        An unusable film is left out and listed with its error; a study without any other film has an error.
+
+        Raises:
+            UsageError: the model does not encode studies, or a study has more films than it takes.
+        """
+        return study_answers(self, studies, questions, prompts, progress)
 
     def untrained(self, seed: int = 0) -> Predictor:
         """The same architecture and preprocessing with random weights, a baseline that shows the effect of
@@ -228,5 +321,5 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    decisions = read_operating_points(folder, loaded.config.fingerprint)
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, decisions)
+    points = read_operating_points(folder, loaded.config.fingerprint)
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points)

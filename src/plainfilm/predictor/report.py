@@ -1,25 +1,24 @@
-"""Writes a report for the images of a study."""
+"""Writes reports of studies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from torch import Tensor
 
-from plainfilm.errors import UsageError
 from plainfilm.geometry import Boxes
 from plainfilm.models.base import WritesReports
 from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
 from plainfilm.predictor.core import Core
 from plainfilm.predictor.describe import model_limit
-from plainfilm.predictor.films import EncodedFilm
+from plainfilm.predictor.films import FilmEncoder
+from plainfilm.predictor.studies import StudyFilms, stream_studies
+from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sentences import split_sentences
-from plainfilm.types import View
-
-_VIEWS = tuple(View)
 
 
 @dataclass(frozen=True)
@@ -38,28 +37,30 @@ class WrittenReport:
     sentences: tuple[WrittenSentence, ...]
 
 
-def write_report(
-    core: Core, films: Sequence[EncodedFilm], views: Sequence[View | None] | None = None
-) -> WrittenReport:
-    """Write a report for the study of `films`; `views` are their projections, if known.
+def write_reports(
+    core: Core,
+    films: FilmEncoder,
+    studies: Sequence[StudyFilms],
+    decoding: Decoding | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[WrittenReport]:
+    """Write a report for each study, as `decoding` says, or as the model's configuration does.
 
     Raises:
-        UsageError: the model does not write reports, there is no image, or the number of views differs.
+        UsageError: the model does not write reports, or a study has more films than it takes.
+        ImageError: a film is not usable; the message has its name.
     """
     model: WritesReports = core.able(WritesReports)
-    stated = views or [None] * len(films)
-    if not films or len(stated) != len(films):
-        raise UsageError(f"write_report: {len(films)} films but {len(stated)} views; give one view per film")
-    codes = [_VIEWS.index(view or View.UNKNOWN) for view in stated]
-    features = ImageFeatures(
-        torch.cat([film.features.pooled for film in films]),
-        torch.cat([film.features.patches for film in films]),
-    )
-    of = Ragged(torch.tensor([len(films)], device=core.device))
-    with torch.inference_mode():
-        ids = model.write_reports(
-            features, of, torch.tensor(codes, device=core.device), model_limit(core, model.writes_with)
-        )
-    text = core.sentences(model.writes_with, ids)[0]
+    stated = decoding or getattr(core.model.config, "decoding", None)
+    chosen = stated or Decoding(max_tokens=model_limit(core, model.writes_with))
+
+    def encode(features: ImageFeatures, of: Ragged, projections: Tensor) -> Tensor:
+        return model.write_reports(features, of, projections, chosen)
+
+    for ids in stream_studies(core, films, studies, encode, progress):
+        yield from map(_report, core.sentences(model.writes_with, ids))
+
+
+def _report(text: str) -> WrittenReport:
     none = np.zeros((0, 4))
     return WrittenReport(text, tuple(WrittenSentence(one.text, none) for one in split_sentences(text)))

@@ -21,7 +21,7 @@ from plainfilm.metrics.scores import Score, Statistics, differences, intervals
 from plainfilm.results.reading import ITEMS, META, read_document, read_items
 from plainfilm.results.text import DIRECTIONS_EXPLAINED, directed, number
 from plainfilm.results.text import interval as written_interval
-from plainfilm.tasks.base import Better
+from plainfilm.types import Better
 
 _MUST_MATCH = ("split", "collection_fingerprints", "labels", "seed")
 """Keys that must be equal in every protocol; results name further ones (`must_match`)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from plainfilm.tasks.base import Better, Metric
+from plainfilm.tasks.base import Metric
+from plainfilm.types import Better
 
 DIRECTIONS: dict[Better, str] = {"higher": "↑", "lower": "↓"}
 """The marks for the directions of scores."""

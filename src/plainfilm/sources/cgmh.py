@@ -4,8 +4,8 @@
     test.csv                 image (list of paths), a column of 0 or 1 for each label, text
 
 Each row is a study. Lists are written as Python does (`['a.jpg', 'b.jpg']`). What a row for training does not
-name is unknown, not negative, unless the option `unlisted` says that lists are complete. These films are not
-public; but any site can write its own tables in this form (https://github.com/porterlin/cxr-clip-cgmh).
+name is unknown, not negative, unless the option `not_mentioned` says that lists are complete. These films are
+not public; but any site can write its own tables in this form (https://github.com/porterlin/cxr-clip-cgmh).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -64,16 +64,18 @@ _MORE_ROLES = ("patient_id", "study_id", "view", "age", "sex", "split")
 class Config(SourceConfig):
     """images: the folder that the paths of the tables are relative to, that of the tables by default; prefix:
     the beginning that is taken off each path first. patient: a regular expression whose first group is the
-    patient in a path. labels: names of other labels. unlisted: what a list of labels leaves out is "unknown",
-    or "absent" where every film was read for all of them; a blank cell is no list. licence: the terms of the
-    films.
+    patient in a path. labels: names of other labels. not_mentioned: what a list of labels leaves out is
+    "unknown", or "absent" where every film was read for all of them; a blank cell is no list. licence: the
+    terms of the films.
     """
+
+    RENAMED: ClassVar = {"unlisted": "not_mentioned"}
 
     images: Path | None = None
     prefix: str = ""
     patient: str | None = None
     labels: tuple[str, ...] = LABELS
-    unlisted: Literal["unknown", "absent"] = "unknown"
+    not_mentioned: Literal["unknown", "absent"] = "unknown"
     licence: str | None = None
 
     @field_validator("patient")
@@ -240,7 +242,7 @@ def _listed(row: Row, columns: Sequence[str], config: Config) -> tuple[list[Labe
     """The labels that the list of a row gives, and why others are none; `columns` speak for themselves."""
     names = list(dict.fromkeys(list_of(row["text_label"])))
     labels = [Label(name, State.POSITIVE, ORIGIN) for name in names if name in config.labels]
-    if config.unlisted == "absent" and row["text_label"]:
+    if config.not_mentioned == "absent" and row["text_label"]:
         left = [name for name in config.labels if name not in (*names, *columns)]
         labels += [Label(name, State.NEGATIVE, ORIGIN) for name in left]
     unknown = [name for name in names if name not in config.labels]

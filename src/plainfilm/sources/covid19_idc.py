@@ -100,8 +100,8 @@ def _film(row: Row, root: Path, config: Config, lists: ImageLists | None) -> _Fi
     listed = lists.images.get(name) if lists else None
     reason = _unusable(row, config)
     if reason:
-        told = f"{reason}; {listed.place} lists it" if listed else reason
-        return Rejection(name or row.place, told)
+        listed_as = f"{reason}; {listed.place} lists it" if listed else reason
+        return Rejection(name or row.place, listed_as)
     if lists and listed is None:
         return Rejection(name, "in none of the lists of the option splits")
     path = root / (row["folder"] or "images") / name

@@ -1,8 +1,8 @@
 """Any tree of DICOM files, as a PACS exports it or a CD holds it; identifiers become pseudonyms.
 
-Files are told by content, with any name, in zip and tar archives too. Only headers are read here: PatientID,
-StudyInstanceUID and SOPInstanceUID group the films. Reports are taken from structured reports in the tree and
-from a table or a folder of texts (option `reports`, or `reports.csv` in RAW).
+Files are recognised by content, with any name, in zip and tar archives too. Only headers are read here:
+PatientID, StudyInstanceUID and SOPInstanceUID group the films. Reports are taken from structured reports in
+the tree and from a table or a folder of texts (option `reports`, or `reports.csv` in RAW).
 
 With `deidentify` (the default) ids are keyed hashes, StudyDate becomes days since the patient's first study,
 ages above 89 become 90, and no path, rejection or table holds what names a person. The key is that of the
@@ -193,7 +193,7 @@ def _usual_reports(raw: Path) -> Path | None:
 def _files(raw: Path, known: Sequence[Path]) -> Iterator[Path | Rejection]:
     """Every file below `raw` but Plainfilm's own and those `known` to be something else.
 
-    A damaged archive is told.
+    A damaged archive is a `Rejection`.
     """
     if raw.is_file():
         yield from _members(raw)

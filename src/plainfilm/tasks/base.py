@@ -3,7 +3,7 @@
 A task module has three names:
 
     Config                                          a `config.Settings`: the protocol's options
-    NEEDS                                           the abilities that the model needs, out of `ABILITIES`
+    NEEDS                                           the needed abilities, by their names in `models.base`
     run(predictor, collections, config, progress)   a `Results`
 
 A task computes and describes; `results/` writes the files and draws. All text for readers comes from the
@@ -27,19 +27,11 @@ from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.errors import UsageError
 from plainfilm.progress import SILENT, Progress
+from plainfilm.types import Better
 
 if TYPE_CHECKING:
     from plainfilm.collection import Collection
     from plainfilm.predictor import Predictor
-
-ABILITIES = (
-    *("encodes_images", "encodes_texts", "classifies", "encodes_studies"),
-    *("writes_reports", "locates", "describes"),
-)
-"""The abilities of models, by name."""
-
-Better = Literal["higher", "lower"]
-"""The direction of a score."""
 
 Point = tuple[float, float, float]
 """A value and its interval: (value, low, high)."""

@@ -6,7 +6,7 @@ collections; calibration and abstention fitted there; subgroups; every score wit
 baselines.
 
 Observations of the model without labels, and labels without an output, are left out and listed. With
-`save_decisions=true` the operating points are saved in the model's folder, for `plainfilm predict`.
+`save_operating_points=true` the operating points are saved in the model's folder, for `plainfilm predict`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from plainfilm.tasks.base import Results
 from plainfilm.tasks.film_classification.evaluate import (
     ClassificationConfig,
     EvaluationContext,
-    Films,
     evaluate,
     fit_on_validation,
 )
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores
 from plainfilm.tasks.scoring.label_choice import choose_labels
 from plainfilm.tasks.scoring.measure import check_no_leak
@@ -68,11 +68,15 @@ def run(
     }
     for what, names in left_out.items():
         if names:
-            progress.say(f"left out, {what}: {', '.join(names)}")
+            progress.log(f"left out, {what}: {', '.join(names)}")
     places = [answered.index(name) for name in observations]
 
     def scores_of(films: Films) -> FilmScores:
-        logits = predictor.classify(films.frame["image"].tolist(), progress).logits[:, places]
+        if films.are_studies:
+            logits = predictor.classify_studies(*films.studies, progress=progress).logits
+        else:
+            logits = predictor.classify(films.frame["image"].tolist(), progress).logits
+        logits = logits[:, places]
         return FilmScores(observations, {GROUP: logits.astype(np.float64)}, GROUP, 1.0, {"logit": logits})
 
     context = EvaluationContext(

@@ -30,7 +30,7 @@ from plainfilm.metrics.classification import Criterion
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.film_classification.abstention import reliability_figure
-from plainfilm.tasks.film_classification.evaluate import Films, gather_films
+from plainfilm.tasks.film_classification.films import Films, gather_films
 from plainfilm.tasks.film_classification.thresholds import (
     FITTED_ON,
     auroc_figure,
@@ -39,7 +39,15 @@ from plainfilm.tasks.film_classification.thresholds import (
 )
 from plainfilm.tasks.probing import repeated_runs
 from plainfilm.tasks.probing.logistic import Vectors
-from plainfilm.tasks.probing.probes import Examples, Fitting, Probed, Share, by_share, draw_shares, probe
+from plainfilm.tasks.probing.probes import (
+    Examples,
+    Fitting,
+    FractionDraw,
+    Probed,
+    by_fraction,
+    draw_fractions,
+    probe,
+)
 from plainfilm.tasks.scoring import measure as scoring
 from plainfilm.tasks.scoring.label_choice import choose_labels, label_facts
 from plainfilm.types import View
@@ -113,7 +121,7 @@ class _Context:
     train: Films
     validation: Films | None
     evaluated: Films
-    shares: Sequence[Share]
+    fractions: Sequence[FractionDraw]
 
 
 def run(
@@ -131,13 +139,14 @@ def run(
     random = _probed(context, predictor.untrained(config.seed)) if config.untrained else None
     metrics: list[Metric] = []
     items = []
-    for share, own in by_share(context.shares):
-        measured, share_metrics = _measured(context, share, own, probed, random)
-        metrics += share_metrics
+    for fraction, own in by_fraction(context.fractions):
+        measured, fraction_metrics = _measured(context, fraction, own, probed, random)
+        metrics += fraction_metrics
         items.append(scoring.items_table(measured, context.evaluated.ids))
-    predictions = repeated_runs.predictions_table(context.evaluated, context.shares, probed)
+    predictions = repeated_runs.predictions_table(context.evaluated, context.fractions, probed)
     headings = {
-        repeated_runs.share_name(share): repeated_runs.share_heading(share) for share in config.fractions
+        repeated_runs.fraction_name(fraction): repeated_runs.fraction_heading(fraction)
+        for fraction in config.fractions
     }
     return Results(
         task="linear_probe",
@@ -154,7 +163,7 @@ def run(
         tables=(observations_table(metrics, list(headings), context.observations, headings),),
         figures=(
             *auroc_figure(metrics, list(headings), context.observations, headings),
-            *repeated_runs.share_figure(metrics, config.fractions),
+            *repeated_runs.fraction_figure(metrics, config.fractions),
             *reliability_figure(
                 predictions, {f"probability_{name}": heading for name, heading in headings.items()}
             ),
@@ -188,26 +197,26 @@ def _context(
         check_patients_apart(*([(c, split) for c in collections] for split in (FITTED_ON, config.split)))
     else:
         validation = None
-        progress.say(f"no validation films: penalty {config.penalty:g}, and no thresholds")
-    shares = draw_shares(train, config.fractions, config.repeats, config.seed)
-    used = np.any([share.kept for share in shares], axis=0)
-    for share in shares:
-        missing = [name for name, learns in zip(observations, share.learns, strict=True) if not learns]
+        progress.log(f"no validation films: penalty {config.penalty:g}, and no thresholds")
+    fractions = draw_fractions(train, config.fractions, config.repeats, config.seed)
+    used = np.any([fraction.kept for fraction in fractions], axis=0)
+    for fraction in fractions:
+        missing = [name for name, learns in zip(observations, fraction.learns, strict=True) if not learns]
         if missing and len(missing) < len(observations):
-            progress.say(f"{_named(share)} no training films of both classes for {', '.join(missing)}")
+            progress.log(f"{_named(fraction)} no training films of both classes for {', '.join(missing)}")
         elif missing:
-            progress.say(f"{_named(share)} no observation has training films of both classes")
+            progress.log(f"{_named(fraction)} no observation has training films of both classes")
     return _Context(
         *(predictor, collections, labels, observations, config, progress),
         train=replace(train.part(used), unlabelled=train.unlabelled),
         validation=validation,
         evaluated=evaluated,
-        shares=[replace(share, kept=share.kept[used]) for share in shares],
+        fractions=[replace(fraction, kept=fraction.kept[used]) for fraction in fractions],
     )
 
 
-def _named(share: Share) -> str:
-    return f"{100 * share.share:g} % ({share.patients} patients), repeat {share.repeat + 1}:"
+def _named(fraction: FractionDraw) -> str:
+    return f"{100 * fraction.fraction:g} % ({fraction.patients} patients), repeat {fraction.repeat + 1}:"
 
 
 def _observations(labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -218,14 +227,14 @@ def _observations(labels: Labels, wanted: Sequence[str] | None) -> tuple[str, ..
 
 
 def _probed(context: _Context, predictor: Predictor) -> list[Probed]:
-    """The probes of every share on the features of `predictor`."""
+    """The probes of every fraction on the features of `predictor`."""
     config = context.config
     fitting = Fitting(config.penalties, config.penalty, config.threshold)
     train = _examples(context, predictor, context.train)
     validation = _examples(context, predictor, context.validation) if context.validation is not None else None
     features = _features(context, predictor, context.evaluated)
-    shares = context.progress.track(context.shares, len(context.shares), "fitting probes")
-    return [probe(train.part(share.kept), validation, features, fitting) for share in shares]
+    fractions = context.progress.track(context.fractions, len(context.fractions), "fitting probes")
+    return [probe(train.part(fraction.kept), validation, features, fitting) for fraction in fractions]
 
 
 def _examples(context: _Context, predictor: Predictor, films: Films) -> Examples:
@@ -240,29 +249,29 @@ def _features(context: _Context, predictor: Predictor, films: Films) -> Vectors:
 
 def _measured(
     context: _Context,
-    share: float,
+    fraction: float,
     own: Sequence[int],
     probed: Sequence[Probed],
     random: Sequence[Probed] | None,
 ) -> tuple[scoring.Measured, list[Metric]]:
-    """The statistics of one share, and its metrics."""
+    """The statistics of one fraction, and its metrics."""
     config, truth = context.config, context.evaluated.truth
-    known = repeated_runs.learned(context.shares, own)
+    known = repeated_runs.learned(context.fractions, own)
     mine = [probed[place] for place in own]
     theirs = [random[place] for place in own] if random is not None else None
     evaluated = repeated_runs.joined(mine, theirs, known, truth)
-    heading = repeated_runs.share_heading(share)
-    group = repeated_runs.share_name(share)
+    heading = repeated_runs.fraction_heading(fraction)
+    group = repeated_runs.fraction_name(fraction)
     measured = scoring.Measured(
         group, evaluated.values, evaluated.baselines, context.evaluated.patients, heading
     )
     resampling = scoring.Resampling(number_of_films, config.resamples, config.seed)
     metrics = scoring.measure(measured, evaluated.scores, resampling)
-    if share == config.fractions[-1]:
+    if fraction == config.fractions[-1]:
         chosen = [score for score in evaluated.scores if score.name in SUBGROUP_SCORES]
         parts = scoring.film_subgroups(context.collections, context.evaluated.frame)
         metrics += scoring.measure_subgroups(measured, chosen, parts, resampling)
-    explain = repeated_runs.with_reasons([context.shares[place] for place in own], mine, known, truth)
+    explain = repeated_runs.with_reasons([context.fractions[place] for place in own], mine, known, truth)
     return measured, [explain(metric) for metric in metrics]
 
 
@@ -278,12 +287,12 @@ def _decisions(context: _Context, probed: Sequence[Probed]) -> dict[str, Any]:
         "penalty": {
             "chosen_on": FITTED_ON,
             "best": "macro AUROC of the validation films; of equally good ones the strongest",
-            "values": repeated_runs.penalties_document(context.shares, probed),
+            "values": repeated_runs.penalties_document(context.fractions, probed),
         },
         "thresholds": {
             "chosen_on": FITTED_ON,
             "best": context.config.threshold,
-            "values": repeated_runs.thresholds_document(context.shares, probed, context.observations),
+            "values": repeated_runs.thresholds_document(context.fractions, probed, context.observations),
         },
     }
 
@@ -293,7 +302,7 @@ def _protocol(
 ) -> dict[str, Any]:
     """The settings and data that determine the scores."""
     predictor, config = context.predictor, context.config
-    groups = [repeated_runs.share_name(share) for share in config.fractions]
+    groups = [repeated_runs.fraction_name(fraction) for fraction in config.fractions]
     missing = {
         group: [
             metric.name.removeprefix(f"{group}/auroc/")
@@ -310,12 +319,12 @@ def _protocol(
         **label_facts(context.labels),
         "views": scoring.views_of_films(predictor, config.views),
         "classifier": "logistic regression per observation, L2, features standardised over the training "
-        "films of the share, solved to convergence in double precision",
+        "films of the fraction, solved to convergence in double precision",
         "trained_on": TRAINED_ON,
         **_decisions(context, probed),
-        "shares": repeated_runs.shares_document(context.shares, context.observations),
-        "share_rule": "patients, stratified by label; in one repeat the smaller share is inside the larger; "
-        "repeat k of seed s is drawn with seed s + k - 1",
+        "fractions": repeated_runs.fractions_document(context.fractions, context.observations),
+        "fraction_rule": "patients, stratified by label; in one repeat the smaller fraction is inside the "
+        "larger; repeat k of seed s is drawn with seed s + k - 1",
         "spread": {group: repeated_runs.spread(metrics, group) for group in groups},
         "left_out": {
             "observations": missing,
@@ -323,7 +332,7 @@ def _protocol(
             "training films without labels": context.train.unlabelled,
         },
         "ties": "count half",
-        "macro": "mean over the repeats, and over the observations that every repeat of the share could "
+        "macro": "mean over the repeats, and over the observations that every repeat of the fraction could "
         "learn and that have films of both classes",
         "baselines": {
             "random": "the same score for all films; positive with the chance of its prevalence",

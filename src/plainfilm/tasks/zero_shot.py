@@ -9,8 +9,8 @@ the validation split.
 
 With `mode=multiclass` the model chooses a single class for the images of exactly one class (CheXpert 5x200).
 
-`save_decisions=true` saves the operating points in the model's folder, for `plainfilm predict`; the task
-writes no other file.
+`save_operating_points=true` saves them in the model's folder, for `plainfilm predict`; the task writes no
+other file.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from plainfilm.tasks.base import (
 from plainfilm.tasks.film_classification.evaluate import (
     ClassificationConfig,
     EvaluationContext,
-    Films,
     evaluate,
     fit_on_validation,
 )
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.multiclass import evaluate_multiclass
 from plainfilm.tasks.film_classification.thresholds import FITTED_ON, FilmScores, Fitted, Floats
 from plainfilm.tasks.scoring.label_choice import choose_labels
@@ -117,8 +117,8 @@ def run(
         LeakageError: patients of the images are among those of the training split.
         DataError: no labels, no images, or no observation that labels and prompts share.
     """
-    if config.save_decisions and config.mode == "multiclass":
-        raise UsageError("save_decisions=true needs mode=each: exclusive classes have no thresholds")
+    if config.save_operating_points and config.mode == "multiclass":
+        raise UsageError("save_operating_points=true needs mode=each: exclusive classes have no thresholds")
     check_no_leak(predictor, collections, config.split)
     splits = (config.split, FITTED_ON)
     labels = choose_labels(predictor, collections, ("images",), splits, config.labels, progress)
@@ -126,7 +126,7 @@ def run(
     prompt_set = choose_prompts(pack, labels, config.observations)
     for what, names in (("prompts", prompt_set.without_prompts), ("labels", prompt_set.without_labels)):
         if names:
-            progress.say(f"left out, as there are no {what}: {', '.join(names)}")
+            progress.log(f"left out, as there are no {what}: {', '.join(names)}")
     vectors = predictor.prompt_vectors(prompt_set.prompts, config.ensembles)
 
     def scores_of(films: Films) -> FilmScores:
@@ -188,6 +188,8 @@ def choose_prompts(pack: PromptPack, labels: Labels, wanted: Sequence[str] | Non
 
 def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progress: Progress) -> ZeroShot:
     """The scores of all images, encoded in batches; only the scores are kept."""
+    if films.are_studies:
+        return predictor.compare(predictor.encode_studies(*films.studies, progress=progress), prompts)
     paths = films.frame["image"].tolist()
     parts = [predictor.compare(block, prompts) for block in predictor.stream_images(paths, progress)]
     names = ("positive", "negative", "probability")

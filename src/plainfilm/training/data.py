@@ -23,8 +23,8 @@ class Data:
     """The items to train on, and those to validate on (`None` without a validation split).
 
     pixels: of each collection. films: (N,) of each collection, the rows of `images` that any item may show,
-    also items that a share leaves out. cache: a folder for what is made of films, where the collection cannot
-    take it.
+    also items that a fraction leaves out. cache: a folder for what is made of films, where the collection
+    cannot take it.
     """
 
     train: Dataset
@@ -68,10 +68,10 @@ def build_data(recipe: Recipe, collections: Sequence[Collection], cache: Path, p
         np.unique(np.concatenate([found.films_of(number) for found in rows.values()]))
         for number in range(len(collections))
     )
-    if recipe.data.share is not None and recipe.data.share < 1:
-        rows["train"] = rows["train"].share(recipe.data.share, recipe.data.share_seed)
+    if recipe.data.fraction is not None and recipe.data.fraction < 1:
+        rows["train"] = rows["train"].fraction(recipe.data.fraction, recipe.data.fraction_seed)
     for split, found in rows.items():
-        progress.say(f"{split}: {_summary(found, recipe)}")
+        progress.log(f"{split}: {_summary(found, recipe)}")
     pixels = tuple(_pixels(recipe, collection, cache, progress) for collection in collections)
 
     def dataset(split: str, seed: int | None) -> Dataset:

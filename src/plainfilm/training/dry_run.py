@@ -21,9 +21,10 @@ from plainfilm.models.base import Facts, Model, TokenizerFacts
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Encoded
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
-from plainfilm.training.recipe import Recipe, directions
+from plainfilm.training.recipe import Recipe
 from plainfilm.training.setup import build_model, build_objective
 from plainfilm.training.step import measure_step
+from plainfilm.training.validation import directions
 
 _ITEMS, _VOCABULARY = 2, 64
 _OBSERVATIONS = ("first", "second", "third")

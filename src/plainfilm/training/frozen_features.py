@@ -4,8 +4,8 @@ Where films are not augmented (`data.augment: false`) and the image part is whol
 (`parts.image.freeze: true`), every epoch would compute the same features again. They are computed once for
 each film of the splits that are read, in evaluation mode, which frozen parts are in anyway, and kept beside
 the decoded pixels (`batches.feature_cache`). Films are encoded in blocks of the size in which they would pass
-through the encoder in training. A share of the patients reads from the features of all of them, so that all
-shares and repeats have one file.
+through the encoder in training. A fraction of the patients reads from the features of all of them, so that
+all fractions and repeats have one file.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def keep_features(setup: Setup, data: Data, turns: Turns, progress: Progress) ->
         return setup
     probed = _probe(setup)
     if probed is None:
-        progress.say("features of films are not kept: they pass through what is trained or drawn at random")
+        progress.log("features of films are not kept: they pass through what is trained or drawn at random")
         with turns():
             pixels = [decoded(setup.recipe, one, data.cache, progress) for one in setup.collections]
         return _reading(setup, pixels, None)

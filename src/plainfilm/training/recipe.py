@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -25,8 +25,9 @@ from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provider
 from plainfilm.io.files import replacing
 from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import REST, KindConfig, kind_config
-from plainfilm.objectives.base import Better, ObjectiveModule, films_of, objective
+from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.pretrained import with_pretrained
 
@@ -34,16 +35,6 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 MAX_TOKENS = 128
 """The longest text, in tokens, if neither the recipe nor the model sets it."""
-
-_MOVED = {
-    "image": "model.image",
-    "text": "model.text",
-    "projection": "model.projection",
-    "temperature": "model.temperature",
-    "tokenizer": "tokenizers.text",
-    "init": "parts.image.from",
-}
-"""Keys of earlier versions and their present names."""
 
 
 class TokenizerConfig(Settings):
@@ -85,6 +76,15 @@ class TrainingConfig(Settings):
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
+
+    RENAMED: ClassVar = {
+        "rate": "training.learning_rate",
+        "clip": "training.max_grad_norm",
+        "image_rate": "parts.image.learning_rate",
+        "text_rate": "parts.text.learning_rate",
+        "freeze_image": "parts.image.freeze",
+        "freeze_text_layers": "parts.text.freeze",
+    }
 
     epochs: int | None = Field(default=50, ge=1)
     max_steps: int | None = Field(default=None, ge=1)
@@ -154,6 +154,12 @@ class Recipe(Settings):
     objective: names a file by `use` and holds its settings; several, each with a `weight`, add up.
     """
 
+    RENAMED: ClassVar = {
+        **{key: f"model.{key}" for key in ("image", "text", "projection", "temperature")},
+        "tokenizer": "tokenizers.text",
+        "init": "parts.image.from",
+    }
+
     model: dict[str, Any]
     parts: dict[str, PartConfig] = Field(default_factory=dict)
     tokenizers: dict[str, TokenizerConfig] = Field(default_factory=dict)
@@ -167,12 +173,9 @@ class Recipe(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _keys_are_todays(cls, values: Any) -> Any:
-        for key in values if isinstance(values, Mapping) else ():
-            if key == "stages":
-                raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
-            if key in _MOVED:
-                raise ConfigError(f"unknown key '{key}': it is '{_MOVED[key]}' now")
+    def _has_no_stages(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "stages" in values:
+            raise ConfigError("'stages' are read with `load_stages`, as `plainfilm train` does")
         return values
 
     @field_validator("model")
@@ -198,8 +201,8 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.needs.films != "one" and self.data.item == "image":
-            several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) != "one")
+        if self.needs.films == "pair" and self.data.item == "image":
+            several = next(one["use"] for one in self.objectives if films_of(objective(one["use"])) == "pair")
             raise ConfigError(f"data.item is 'image': objective '{several}' needs item: study")
         if self.parts.get(REST, PartConfig()).freeze:
             raise ConfigError(f"parts.{REST}.freeze: only parts can be frozen; leave it out")
@@ -252,9 +255,11 @@ class Recipe(Settings):
 
     @property
     def needs(self) -> ItemNeeds:
-        """The films and targets that the objectives read of every item."""
+        """The films and targets that are read of every item; all films, where the model fuses them."""
         modules = [objective(one["use"]) for one in self.objectives]
         most = max((films_of(module) for module in modules), key=_FILMS.index)
+        if most == "one" and self.data.item == "study" and self.architecture.fuses_films:
+            most = "all"
         targets = [name for module in modules for name in module.NEEDS]
         return ItemNeeds(most, tuple(dict.fromkeys(targets)))
 
@@ -303,14 +308,6 @@ class Recipe(Settings):
 _FILMS: tuple[FilmsPerItem, ...] = ("one", "pair", "all")
 
 
-def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
-    """The direction of every metric that validation reports."""
-    better = dict(of_objectives)
-    for module, settings in recipe.evaluators():
-        better |= module.metrics(settings)
-    return better
-
-
 def objective_config(values: Mapping[str, Any]) -> tuple[ObjectiveModule, Settings]:
     """The objective that `values["use"]` names, and its checked settings."""
     module = objective(str(values["use"]))
@@ -342,7 +339,7 @@ def load_recipe(
     trust_code: bool = False,
 ) -> Recipe:
     """Load the recipe of a shipped name or a YAML file, with `key=value` overrides, and check all of it; with
-    `init`, it takes the image encoder of the model in that folder.
+    `init`, it takes the parts of the model in that folder (`taking_parts_from`).
 
     Raises:
         ConfigError: no such recipe, or an invalid key, name or value.
@@ -351,7 +348,7 @@ def load_recipe(
     path = find_recipe(str(name_or_path))
     values = config.override(config.read_yaml(path), overrides)
     if init is not None:
-        values = taking_parts_from(values, init)
+        values = taking_parts_from(values, init, trust_code)
     try:
         return config.build(Recipe, with_pretrained(values, trust_code), str(name_or_path))
     except ConfigError as error:
@@ -359,10 +356,15 @@ def load_recipe(
         raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
 
 
-def taking_parts_from(values: Mapping[str, Any], model: Path) -> dict[str, Any]:
-    """The values of a recipe whose image encoder is that of the model in this folder."""
-    parts = dict(values.get("parts") or {})
-    parts["image"] = {**(parts.get("image") or {}), "from": str(model)}
+def taking_parts_from(values: Mapping[str, Any], model: Path, trust_code: bool = False) -> dict[str, Any]:
+    """The values of a recipe whose image encoder is that of the model in this folder, and its fusion of films
+    as well, if both have one."""
+    parts, names = dict(values.get("parts") or {}), ["image"]
+    if "fusion" in (values.get("model") or {}):
+        architecture = read_model_config(model, trust_code).architecture
+        names += ["fusion"] if getattr(architecture, "fusion", None) is not None else []
+    for name in names:
+        parts[name] = {**(parts.get(name) or {}), "from": str(model)}
     return {**values, "parts": parts}
 
 

@@ -40,7 +40,7 @@ class RunLogger:
         if self._recipe.trackers:
             self._start_trackers(self._file.parent)
         if position.step:
-            self._progress.say(f"resuming after step {position.step} of {self._total}")
+            self._progress.log(f"resuming after step {position.step} of {self._total}")
         self._write("start", position, facts)
         self._began = self._round_began = self._before = time.monotonic()
         self._first_step = position.step
@@ -81,7 +81,7 @@ class RunLogger:
         steps = max(1, position.step - self._first_step)
         left = (now - self._began) / steps * (self._total - position.step)
         line = f"step {position.step} of {self._total}: loss {loss:.3f}{self._measured(position)}"
-        self._progress.say(f"{line}, {speed:.0f} items/s, {_duration(left)} left")
+        self._progress.log(f"{line}, {speed:.0f} items/s, {_duration(left)} left")
         self._round_loss, self._items, self._round_began = [], 0, now
 
     def end(self, position: Position) -> None:

@@ -5,7 +5,7 @@
     OUT/model/, OUT/last/  the best and the newest model of the last stage
 
 A recipe without stages is a run in OUT itself. A plan is a list of `Run`s: stages are a chain, in which each
-names the runs it starts from; what `finetuning` does with shares and repeats is a grid of such.
+names the runs it starts from; what `finetuning` does with fractions and repeats is a grid of such.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Runner:
         accelerator.wait_for_everyone()
         for number, run in enumerate(runs, 1):
             if accelerator.is_main_process:
-                self.progress.say(f"stage {number} of {len(runs)}: {self.out / run.place}")
+                self.progress.log(f"stage {number} of {len(runs)}: {self.out / run.place}")
             self._run(run, resume=True)
         last = RunFolder(self.out / runs[-1].place)
         if accelerator.is_main_process:

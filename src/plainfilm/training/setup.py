@@ -33,9 +33,9 @@ from plainfilm.training.freezing import freeze
 from plainfilm.training.machine import DeviceConfig, choose_device_config
 from plainfilm.training.optim import build_optimizer
 from plainfilm.training.pretrained import NOTHING, PretrainedParts
-from plainfilm.training.recipe import Recipe, TokenizerConfig, directions, objective_config
+from plainfilm.training.recipe import Recipe, TokenizerConfig, objective_config
 from plainfilm.training.state import Parts, seeded_torch
-from plainfilm.training.validation import Validator
+from plainfilm.training.validation import Validator, directions
 
 VALIDATION_SEED = 0
 """Seed of the order of validation items; the same for every recipe, so that all runs share the batches."""
@@ -226,7 +226,7 @@ def build_tokenizers(
             tokenizers[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
             alarm = unknown_tokens_alarm(tokenizers[name], data.train.texts(recipe.needs, name))
             if alarm:
-                progress.say(f"warning: tokenizer '{stated}': {alarm}")
+                progress.log(f"warning: tokenizer '{stated}': {alarm}")
         else:
             pieces = (settings or TokenizerConfig()).vocabulary
             tokenizers[name] = Tokenizer.train(data.train.texts(recipe.needs, name), pieces, longest)
@@ -249,7 +249,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tok
         rank=rank(),
         world=world_size(),
         workers=loading_threads(recipe),
-        balance=recipe.data.balance,
+        sampling_exponent=recipe.data.sampling_exponent,
         least=_least(recipe),
         needs=recipe.needs,
     )

@@ -1,9 +1,10 @@
-"""From a recipe with stages to recipes that can be trained, each checked before any data is read.
+"""Turns a recipe with stages into recipes that can be trained, and checks all of them before data are read.
 
-A stage after the first starts from every part that its model shares by name with the model of the stage
-before, and where both are of one kind from what belongs to no part too; `parts.NAME.from` says otherwise (a
-folder, an earlier stage, or null for a part that begins anew). What comes with weights (the settings of an
-encoder, its tokenizer, the preprocessing of films) comes with those of a stage as with those of a folder.
+A stage after the first starts from the parts that its model has in common, by name, with the model of the
+stage before; if both are of one kind, also from the parameters outside all parts. `parts.NAME.from` overrides
+this: a folder, an earlier stage, or null for a part that starts from random weights. The settings that belong
+to weights (of an encoder, its tokenizer, the preprocessing of films) are inherited from a stage as they are
+from a model folder.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ def load_stages(
     *,
     trust_code: bool = False,
 ) -> AnyRecipe:
-    """The recipe of a shipped name or a YAML file, as `training.recipe.load_recipe` reads it, also one with
-    stages, whose models are all built and tried once. `init` is where the first stage starts.
+    """Load a recipe as `training.recipe.load_recipe` does, or one with stages, of which every model is built
+    and given a dry run. The first stage starts from the model in `init`.
 
     Raises:
-        ConfigError: no such recipe, or a key, name or value in it that is not right.
-        ModelError: parts are taken from what is no model folder, or do not fit.
+        ConfigError: no such recipe, or an invalid key, name or value.
+        ModelError: a folder that parts are taken from is no model folder, or its parts do not fit.
     """
     path = find_recipe(str(name_or_path))
     of_stages = [one for one in overrides if one.startswith(f"{STAGES}.")]
@@ -62,7 +63,7 @@ def load_stages(
             raise ConfigError(f"'{of_stages[0]}': {name_or_path} has no stages")
         return load_recipe(name_or_path, common, init, trust_code=trust_code)
     if init is not None:
-        values = taking_parts_from(values, init)
+        values = taking_parts_from(values, init, trust_code)
     try:
         return _checked(read_stages(values, of_stages), trust_code)
     except ConfigError as error:
@@ -71,7 +72,7 @@ def load_stages(
 
 @dataclass(frozen=True)
 class _Tried:
-    """A stage that was built and tried once. stated: what recipes may say of each part of its model."""
+    """A stage after its dry run. stated: the settings that later recipes may repeat for each part."""
 
     stage: Stage
     model: Model
@@ -105,7 +106,7 @@ def _checked(stages: Sequence[StageValues], trust_code: bool) -> StagedRecipe:
 
 
 def _try(stage: StageValues, names: Sequence[str], before: Sequence[_Tried], trust_code: bool) -> _Tried:
-    """The stage with all that it starts from, after its model was built and tried."""
+    """The stage with the sources of its parts, after a dry run of its model."""
     earlier = {folder_of(one.stage.name): one for one in before}
     starts = {part: _start(part, source, names, len(before)) for part, source in stage.starts.items()}
     values, previous = _without_starts(stage.values), before[-1] if before else None
@@ -127,13 +128,13 @@ def _try(stage: StageValues, names: Sequence[str], before: Sequence[_Tried], tru
     model = dry_run(recipe, _pretrained(starts, earlier, trust_code))
     stated = {name: (settings,) for name, settings in recipe.model.items()}
     for part, source in starts.items():
-        if source in earlier:  # what was said of it there may be said again
+        if source in earlier:  # settings that were stated there may be repeated
             stated[part] = (*stated.get(part, ()), *earlier[source].stated.get(part, ()))
     return _Tried(Stage(stage.name, recipe), model, stated)
 
 
 def _start(part: str, source: Any, names: Sequence[str], current: int) -> str | None:
-    """The folder a part comes from, also that of an earlier stage (`stage-NAME`)."""
+    """The folder that a part is taken from; for an earlier stage, `stage-NAME`."""
     if source is None:
         return None
     number = number_of(str(source), names)
@@ -159,7 +160,7 @@ def _with_starts(values: Mapping[str, Any], starts: Mapping[str, str]) -> dict[s
 
 
 def _without_starts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values without any `from`, which `_with_starts` puts back."""
+    """The values without any `from`, which `_with_starts` restores."""
     parts = values.get("parts")
     if not isinstance(parts, Mapping) or not all(isinstance(one, Mapping) for one in parts.values()):
         return dict(values)
@@ -169,7 +170,7 @@ def _without_starts(values: Mapping[str, Any]) -> dict[str, Any]:
 def _with_settings(
     values: Mapping[str, Any], previous: _Tried, starts: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """The values with the settings of the encoders that are taken from the stage before without a word."""
+    """The values with the settings of encoders that are taken from the stage before by default."""
     found = dict(values)
     model = found.get("model")
     if not isinstance(model, Mapping) or "use" not in model:
@@ -188,7 +189,7 @@ def _built(values: Mapping[str, Any], pretrained: PretrainedParts) -> Model:
 
 
 def _shared(model: Model, before: Model) -> list[str]:
-    """The parts that both models have, and `REST` where they are of one kind that has any."""
+    """The parts of both models, and `REST` if they are of one kind and it has parameters outside parts."""
     shared = [name for name in model.parts() if name in before.parts()]
     is_same_kind = model.config.use == before.config.use
     return [*shared, REST] if is_same_kind and model.other_state() else shared
@@ -197,7 +198,7 @@ def _shared(model: Model, before: Model) -> list[str]:
 def _pretrained(
     starts: Mapping[str, str | None], earlier: Mapping[str, _Tried], trust_code: bool
 ) -> PretrainedParts:
-    """The parts that a stage starts from, those of earlier stages as they were tried."""
+    """The parts that a stage starts from; those of earlier stages come from their dry runs."""
     sources = {part: source for part, source in starts.items() if source is not None}
     folders = read_pretrained({p: s for p, s in sources.items() if s not in earlier}, trust_code)
     models = {part: earlier[source].loaded for part, source in sources.items() if source in earlier}

@@ -18,10 +18,20 @@ from plainfilm.batches.loader import Loader
 from plainfilm.errors import DataError
 from plainfilm.evaluators.base import Evaluator
 from plainfilm.models.base import Model
-from plainfilm.objectives.base import Better, Encoded, LossReport, ObjectiveSum
+from plainfilm.objectives.base import Encoded, LossReport, ObjectiveSum
 from plainfilm.training.distributed import gather_records
 from plainfilm.training.machine import DeviceConfig
+from plainfilm.training.recipe import Recipe
 from plainfilm.training.step import Measurement, measure_step
+from plainfilm.types import Better
+
+
+def directions(recipe: Recipe, of_objectives: Mapping[str, Better]) -> dict[str, Better]:
+    """The direction of every metric that validation reports."""
+    better = dict(of_objectives)
+    for module, settings in recipe.evaluators():
+        better |= module.metrics(settings)
+    return better
 
 
 @dataclass(frozen=True)

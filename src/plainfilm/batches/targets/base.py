@@ -33,7 +33,9 @@ from plainfilm.nn.ragged import Ragged
 
 
 class Encodes(Protocol):
-    """The part of a tokenizer that reading texts needs."""
+    """The part of a tokenizer that reading texts needs; a longer text than `max_tokens` is cut."""
+
+    max_tokens: int
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """ids (N, L) and mask (N, L), padded to the longest."""

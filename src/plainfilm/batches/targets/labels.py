@@ -32,7 +32,7 @@ class LabelTargetReader:
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
         # An observation that labels do not mention is either absent or unknown.
-        self._least = NOT_MENTIONED if source.config.unlisted == "absent" else int(State.UNCERTAIN)
+        self._least = NOT_MENTIONED if source.config.not_mentioned == "absent" else int(State.UNCERTAIN)
         self._mirrored = _mirrored_columns(source.rows.observations)
 
     def read(self, item: int, rng: np.random.Generator | None) -> States:

@@ -65,7 +65,7 @@ def model_tensors(
     if weights == "ema" and not is_average:
         raise ModelError(f"{where}: has no moving average of its weights: leave out weights=ema")
     beside = groups[_other(kind)]
-    other = () if beside is None else (_copy_told(beside[0], len(beside[1]), kind),)
+    other = () if beside is None else (_other_copy(beside[0], len(beside[1]), kind),)
     return ModelTensors(found.tensors, "ema" if is_average else "model", (*found.left_out, *other))
 
 
@@ -126,7 +126,7 @@ def _one_copy(tensors: dict[str, Tensor], roots: Sequence[str], weights: Weights
     prefix, kind = wanted[0], _kind_of(wanted[0])
     kept = {name for name, before in above.items() if before == prefix or _stays(name, before, prefix)}
     copies = [other for other in counts if other != prefix and _kind_of(other) != kind]
-    left_out = [_copy_told(other, counts[other], kind) for other in copies]
+    left_out = [_other_copy(other, counts[other], kind) for other in copies]
     left_out += [name for name in tensors if name not in kept and above[name] not in copies]
     return ModelTensors(
         {name.removeprefix(prefix): tensors[name] for name in tensors if name in kept}, kind, tuple(left_out)
@@ -153,5 +153,5 @@ def _is_average(prefix: str) -> bool:
     return any(word in _AVERAGES for word in prefix.replace(".", "_").split("_"))
 
 
-def _copy_told(name: str, count: int, taken: Weights) -> str:
+def _other_copy(name: str, count: int, taken: Weights) -> str:
     return f"{name.rstrip('.')} ({count} tensors; weights={_other(taken)} takes them instead)"

@@ -44,7 +44,7 @@ _OUTSIDE = {
 
 
 def swin_settings(tensors: Mapping[str, Tensor], where: str) -> dict[str, Any]:
-    """What timm's Swin-Tiny has to be told to have these `tensors`: nothing for one of the usual size.
+    """The settings of timm's Swin-Tiny that fit these `tensors`: none for one of the usual size.
 
     Raises:
         ModelError: not a Swin.

@@ -126,8 +126,8 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
         described.vocab_size = vocabulary_size
     if described.vocab_size < vocabulary_size:
         raise ModelError(
-            f"{config.name or 'text.settings'}: knows {described.vocab_size} tokens, but the tokenizer has {vocabulary_size}: "
-            "use the model's own tokenizer, or pretrained: false"
+            f"{config.name or 'text.settings'}: knows {described.vocab_size} tokens, but the tokenizer has "
+            f"{vocabulary_size}: use the model's own tokenizer, or pretrained: false"
         )
     _set_dropout(described, config.dropout)
     what = f"text model '{config.name or described.model_type}'"
@@ -161,7 +161,7 @@ def _with_weights(config: Config, described: Any) -> Any:
     import torch
     from transformers import AutoModel
 
-    # Tensors of another shape are told in `loaded`; refused by the library, they are in its log alone.
+    # Tensors of another shape are listed in `loaded`; if the library refused them, only its log would.
     options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
     options["ignore_mismatched_sizes"] = True
     encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)

@@ -37,7 +37,7 @@ def is_dicom_film(path: Path) -> bool:
 def read_header(path: Path) -> FilmHeader | None:
     """The header of a DICOM film, without its pixels; `None` where there is none to read.
 
-    That a file is damaged is told where its pixels are decoded.
+    Damage is reported when the pixels are decoded.
 
     Raises:
         MissingDependency: pydicom is not installed.
@@ -48,7 +48,7 @@ def read_header(path: Path) -> FilmHeader | None:
     except DAMAGE:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of odd values, which are told by those who use them
+        warnings.simplefilter("ignore")  # of odd values, which their users report
         return FilmHeader(*(text(dataset, keyword) for keyword in _KEYWORDS))
 
 

@@ -64,8 +64,8 @@ def annotated(
 ) -> Iterator[Study | Rejection]:
     """The studies that have a `wanted` film, with those films only.
 
-    `listed` makes films known that MIMIC's own tables do not name, or that are read without them. What is
-    wrong with other films is not told; a wanted film that MIMIC does not have is a `Rejection`.
+    `listed` makes films known that MIMIC's own tables do not name, or that are read without them. Faults
+    of other films are not reported; a wanted film that MIMIC does not have is a `Rejection`.
     """
     yield from corpus.read_tables()
     for one in listed:

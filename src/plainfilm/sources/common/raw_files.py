@@ -123,8 +123,9 @@ def unlisted_films(
 ) -> Iterator[Study | Rejection]:
     """What to do with films that are not `listed` in a table, by their ids.
 
-    Those of a competition's test are told by their place below the raw folder. They become studies as `keep`
-    describes them, or, without it, one rejection for their folder. Any other film is a rejection of its own.
+    Films of a competition's test set are recognised by their place below the raw folder. They become studies
+    as `keep` describes them, or, without it, one rejection for their folder. Any other film is a rejection of
+    its own.
     """
     folders: dict[Path, int] = {}
     for film, path in found.films.beside(()):

@@ -17,7 +17,7 @@ from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.calibration import Binning, calibration_interval, reliability, sigmoid
 from plainfilm.metrics.conformal import Bounds
 from plainfilm.metrics.scores import ratio_statistics
-from plainfilm.tasks.base import Better, Curve, CurveFigure, Figure, Metric
+from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
 from plainfilm.tasks.film_classification.thresholds import (
     Evaluated,
     FilmScores,
@@ -28,6 +28,7 @@ from plainfilm.tasks.film_classification.thresholds import (
     observation_scores,
 )
 from plainfilm.tasks.scoring.measure import Measured, Resampling, measure
+from plainfilm.types import Better
 
 CALIBRATION, ABSTENTION = "calibration", "abstention"
 MODEL, TEMPERATURE, CALIBRATED = "model", "temperature", "calibrated"

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import AliasChoices, Field, field_validator
 
-from plainfilm.batches.labels import Absent, Uncertain, truth
+from plainfilm.batches.labels import Absent, Uncertain
 from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.collection.labels import Labels
-from plainfilm.collection.verification import require_images
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
-from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.predictor.operating_points import Ensembles, write_operating_points
 from plainfilm.progress import Progress
 from plainfilm.prompts import Prompts
@@ -37,13 +34,12 @@ from plainfilm.tasks.film_classification.abstention import (
     reliability_figure,
     with_reasons,
 )
+from plainfilm.tasks.film_classification.films import Films, gather_films
 from plainfilm.tasks.film_classification.thresholds import (
     FITTED_ON,
     FilmScores,
     Fitted,
     Floats,
-    Mask,
-    Truth,
     as_operating_points,
     auroc_figure,
     fit,
@@ -71,21 +67,25 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
 SUBGROUP_SCORES = ("auroc_macro", "f1_macro", "accuracy")
-MUST_MATCH = ("mode", "uncertain", "absent")
+MUST_MATCH = ("mode", "item", "uncertain", "absent")
 """Keys that must be equal in the protocols of compared results, if present."""
 
 
 class ClassificationConfig(Settings):
     """The common options.
 
-    observations: to evaluate; by default all possible ones. labels (or label_origin): the origin of the
-    labels; by default that of `scoring.label_choice`. uncertain, absent: the truth of uncertain and of absent
-    labels. threshold: the criterion of thresholds. miss: the largest share of each class outside its
+    item: whether every image is scored by itself, or every study from all its images (for a model that fuses
+    them). observations: to evaluate; by default all possible ones. labels (or label_origin): the origin of
+    the labels; by default that of `scoring.label_choice`. uncertain, absent: the truth of uncertain and of
+    absent labels. threshold: the criterion of thresholds. miss: the largest share of each class outside its
     conformal sets. views: images of other views are left out; by default the views of the model's training
-    and unknown views are kept. save_decisions: write thresholds, calibration and bounds to the model's
-    folder.
+    and unknown views are kept. save_operating_points: write thresholds, calibration and bounds to the
+    model's folder.
     """
 
+    RENAMED: ClassVar = {"save_decisions": "save_operating_points"}
+
+    item: Literal["image", "study"] = "image"
     observations: tuple[str, ...] | None = None
     labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
     uncertain: Uncertain = "ignore"
@@ -96,102 +96,12 @@ class ClassificationConfig(Settings):
     views: tuple[View, ...] | None = None
     resamples: int = Field(default=1000, ge=100)
     seed: int = 0
-    save_decisions: bool = False
+    save_operating_points: bool = False
 
     @field_validator("split")
     @classmethod
     def _known_split(cls, value: str) -> str:
         return known_split(value)
-
-
-@dataclass(frozen=True)
-class Films:
-    """N images and C observations.
-
-    frame: (N) place (of the collection), corpus, image_id, study_id, patient_id, image (a path). positive,
-    known: (N, C). unlabelled: number of images of the split that were left out, as they have no labels.
-    """
-
-    frame: pd.DataFrame
-    observations: tuple[str, ...]
-    positive: Mask
-    known: Mask
-    unlabelled: int
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    @property
-    def truth(self) -> Truth:
-        """The truth of the images."""
-        return Truth(self.observations, self.positive, self.known)
-
-    @property
-    def ids(self) -> NDArray[np.str_]:
-        """(N,) image ids."""
-        return self.frame["image_id"].to_numpy(dtype=str)
-
-    @property
-    def patients(self) -> NDArray[np.str_]:
-        """(N,), distinct between corpora."""
-        return (self.frame["corpus"] + "/" + self.frame["patient_id"]).to_numpy(dtype=str)
-
-    def part(self, mask: Mask) -> Films:
-        """The images of `mask` (N,) only."""
-        frame = self.frame[mask].reset_index(drop=True)
-        return Films(frame, self.observations, self.positive[mask], self.known[mask], 0)
-
-    def by_observation(self) -> pd.DataFrame:
-        """One row per image and observation: ids, and the truth as `positive` (missing if unknown)."""
-        columns = len(self.observations)
-        ids = {"image_id": "query_id", "study_id": "study_id", "patient_id": "patient_id"}
-        table = {new: np.repeat(self.frame[old].to_numpy(dtype=str), columns) for old, new in ids.items()}
-        table["observation"] = np.tile(np.array(self.observations, dtype=object), len(self))
-        positive = pd.array(self.positive.ravel(), dtype="boolean")
-        positive[~self.known.ravel()] = pd.NA
-        return pd.DataFrame({**table, "positive": positive})
-
-
-def gather_films(
-    collections: Sequence[Collection],
-    split: str,
-    views: Sequence[str] | None,
-    labels: Labels,
-    observations: Sequence[str],
-    uncertain: Uncertain,
-    absent: Absent,
-) -> Films:
-    """The labelled images of a split, with their truth under the two policies.
-
-    The rule of `collection.labels` chooses the labels of an image. Uncertain: left out, or counted as
-    positive or negative. Absent (not mentioned): negative, or left out.
-    """
-    frames, states = [], []
-    columns = [labels.observations.index(name) for name in observations]
-    for place, collection in enumerate(collections):
-        collection.require_pixels()
-        frame = _films_of(collection, place, split, views)
-        frames.append(frame)
-        states.append(labels.images(place, split, frame["image_id"].tolist()))
-    every: NDArray[Any] = np.concatenate(states)
-    labelled = (every > NOT_MENTIONED).any(axis=1)
-    kept = every[labelled][:, columns]
-    frame = pd.concat(frames, ignore_index=True).iloc[np.flatnonzero(labelled)].reset_index(drop=True)
-    positive, known = truth(kept, uncertain, absent)
-    return Films(frame, tuple(observations), positive, known, int((~labelled).sum()))
-
-
-def _films_of(collection: Collection, place: int, split: str, views: Sequence[str] | None) -> pd.DataFrame:
-    images = collection.frame("images")[["image_id", "study_id", "path", "view"]]
-    studies = collection.frame("studies")[["study_id", "patient_id", "split"]]
-    frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
-    if views is not None:
-        frame = frame[frame["view"].isin(list(views))]
-    require_images(collection, frame["path"])
-    paths = [str(collection.image_path(path).resolve()) for path in frame["path"]]
-    return frame.drop(columns=["path", "split", "view"]).assign(
-        image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus
-    )
 
 
 @dataclass(frozen=True)
@@ -224,7 +134,8 @@ class EvaluationContext:
         """The labelled images of a split."""
         config = self.config
         views, policies = views_of_films(self.predictor, config.views), (config.uncertain, config.absent)
-        return gather_films(self.collections, split, views, self.labels, self.observations, *policies)
+        chosen = (views, self.labels, self.observations, *policies, config.item)
+        return gather_films(self.collections, split, *chosen)
 
     def evaluated_films(self) -> Films:
         """The images to evaluate.
@@ -263,21 +174,21 @@ def fit_on_validation(context: EvaluationContext) -> Fitted | None:
                 *([(c, split) for c in context.collections] for split in (FITTED_ON, config.split))
             )
             fitted = fit(context.scores_of(films), films.truth, config.threshold, config.miss)
-    if config.save_decisions:
-        _save_decisions(context, fitted)
+    if config.save_operating_points:
+        _save_operating_points(context, fitted)
     return fitted
 
 
-def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
+def _save_operating_points(context: EvaluationContext, fitted: Fitted | None) -> None:
     folder = context.predictor.folder
     if fitted is None or folder is None:
         raise DataError(
-            f"save_decisions=true: no operating points; they need labelled films in split '{FITTED_ON}' "
+            f"save_operating_points=true: there are none; they need labelled films in split '{FITTED_ON}' "
             f"besides those of split '{context.config.split}'"
         )
     prompts = {name: context.prompts.get(name, Prompts((), ())) for name in context.observations}
     decided = {name: one for name, one in prompts.items() if one.negative or not one.positive}
-    decisions = as_operating_points(
+    points = as_operating_points(
         fitted,
         context.observations,
         decided,
@@ -286,14 +197,14 @@ def _save_decisions(context: EvaluationContext, fitted: Fitted | None) -> None:
         context.predictor.fingerprint,
         {**_protocol(context), "split": FITTED_ON},
     )
-    context.progress.say(f"operating points: {write_operating_points(folder, decisions)}")
+    context.progress.log(f"operating points: {write_operating_points(folder, points)}")
 
 
 def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitted: Fitted | None) -> Results:
     """The results of the `scores` of `films`."""
     config, observed = context.config, films.truth
     made = probabilities(scores.margin, scores.scale, fitted)
-    parts = film_subgroups(context.collections, films.frame)
+    parts = film_subgroups(context.collections, films.frame, by_view=not films.are_studies)
     metrics, items = [], []
     for group, values in scores.groups.items():
         is_main = group == scores.main
@@ -353,7 +264,7 @@ def results_of(
         metrics=tuple(metrics),
         predictions=predictions,
         items=items,
-        counted="films",
+        counted="studies" if films.are_studies else "films",
         must_match=tuple(key for key in MUST_MATCH if key in protocol),
         **shown,
     )
@@ -379,7 +290,7 @@ def _protocol(context: EvaluationContext) -> dict[str, Any]:
     """The settings and data that determine the scores."""
     predictor, config = context.predictor, context.config
     return {
-        **config.model_dump(mode="json", exclude={"save_decisions"}),
+        **config.model_dump(mode="json", exclude={"save_operating_points"}),
         "prompts": None,
         **context.facts,
         "observations": list(context.observations),

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import argmax_credit
 from plainfilm.metrics.scores import Statistics, count, ratio_statistics
-from plainfilm.tasks.film_classification.evaluate import SUBGROUP_SCORES, Films, results_of
+from plainfilm.tasks.film_classification.evaluate import SUBGROUP_SCORES, results_of
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import Floats
 from plainfilm.tasks.scoring.measure import (
     DescribedScore,

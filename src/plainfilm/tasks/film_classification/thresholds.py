@@ -21,8 +21,9 @@ from plainfilm.metrics.conformal import Bounds, fit_bounds
 from plainfilm.metrics.scores import RANKINGS, Score, Statistics, ranking_statistics, ratio_statistics
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoint, OperatingPoints
 from plainfilm.prompts import Prompts
-from plainfilm.tasks.base import Better, Figure, IntervalFigure, Metric, ScoreTable, Series
+from plainfilm.tasks.base import Figure, IntervalFigure, Metric, ScoreTable, Series
 from plainfilm.tasks.scoring.measure import DescribedScore
+from plainfilm.types import Better
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

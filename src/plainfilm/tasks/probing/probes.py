@@ -9,18 +9,18 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.batches.label_fractions import in_share, patient_places
+from plainfilm.batches.label_fractions import in_fraction, patient_places
 from plainfilm.metrics.classification import Criterion, best_threshold, macro, rank, truth_codes
 from plainfilm.metrics.findings import NOT_MENTIONED
-from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.probing.logistic import Floats, Linear, Mask, Vectors, fit_path
 
 
 @dataclass(frozen=True)
-class Share:
-    """The training images (`kept`, (N,)) of one draw of a share of the patients."""
+class FractionDraw:
+    """The training images (`kept`, (N,)) of one draw of a fraction of the patients."""
 
-    share: float
+    fraction: float
     repeat: int
     kept: Mask
     patients: int
@@ -67,25 +67,25 @@ class Probed:
     thresholds: tuple[float | None, ...] | None
 
 
-def draw_shares(films: Films, fractions: Sequence[float], repeats: int, seed: int) -> list[Share]:
-    """Every share `repeats` times, each repeat from its own order of patients; all patients once.
+def draw_fractions(films: Films, fractions: Sequence[float], repeats: int, seed: int) -> list[FractionDraw]:
+    """Every fraction `repeats` times, each repeat from its own order of patients; all patients once.
 
-    In one repeat the smaller shares lie inside the larger ones.
+    In one repeat the smaller fractions lie inside the larger ones.
     """
     states = np.where(films.known, films.positive, NOT_MENTIONED).astype(np.int8)
     patients = films.patients
     places = [patient_places(patients, states, seed + repeat) for repeat in range(repeats)]
     return [
-        _share(films, fraction, repeat, in_share(places[repeat], fraction), patients)
+        _fraction(films, fraction, repeat, in_fraction(places[repeat], fraction), patients)
         for fraction in sorted(fractions)
         for repeat in range(1 if fraction == 1.0 else repeats)
     ]
 
 
-def by_share(shares: Sequence[Share]) -> Iterator[tuple[float, list[int]]]:
-    """Each share with the places of its repeats in `shares`."""
-    for share, members in groupby(range(len(shares)), key=lambda place: shares[place].share):
-        yield share, list(members)
+def by_fraction(fractions: Sequence[FractionDraw]) -> Iterator[tuple[float, list[int]]]:
+    """Each fraction with the places of its repeats in `fractions`."""
+    for fraction, members in groupby(range(len(fractions)), key=lambda place: fractions[place].fraction):
+        yield fraction, list(members)
 
 
 def probe(train: Examples, validation: Examples | None, evaluated: Vectors, fitting: Fitting) -> Probed:
@@ -111,10 +111,12 @@ def probe(train: Examples, validation: Examples | None, evaluated: Vectors, fitt
     return Probed(logits, penalty, worth, thresholds)
 
 
-def _share(films: Films, fraction: float, repeat: int, kept: Mask, patients: NDArray[np.str_]) -> Share:
+def _fraction(
+    films: Films, fraction: float, repeat: int, kept: Mask, patients: NDArray[np.str_]
+) -> FractionDraw:
     known, positive = films.known[kept], films.positive[kept]
-    return Share(
-        share=fraction,
+    return FractionDraw(
+        fraction=fraction,
         repeat=repeat,
         kept=kept,
         patients=len(np.unique(patients[kept])),

@@ -1,4 +1,4 @@
-"""Repeated runs on a share of the labels: mean scores, single scores, and reasons for missing ones.
+"""Repeated runs on a fraction of the labels: mean scores, single scores, and reasons for missing ones.
 
 A mean over the repeats is a mean of parts: every repeat has its own statistics, named after it, and an
 interval comes from resampling the patients of all of them together.
@@ -16,7 +16,7 @@ import pandas as pd
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.metrics.scores import RANKINGS, Statistics
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
-from plainfilm.tasks.film_classification.evaluate import Films
+from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import (
     RANKED,
     Evaluated,
@@ -25,50 +25,50 @@ from plainfilm.tasks.film_classification.thresholds import (
     Truth,
     ranked_and_decided,
 )
-from plainfilm.tasks.probing.probes import Probed, Share, by_share
+from plainfilm.tasks.probing.probes import FractionDraw, Probed, by_fraction
 from plainfilm.tasks.scoring.measure import DescribedScore
 
 COMMON = "common_macro"
-"""The macro mean over the observations that every share has trained probes for."""
+"""The macro mean over the observations that every fraction has trained probes for."""
 UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Observations (C,) with trained probes: in every repeat of one share, and in every repeat of all."""
+    """Observations (C,) with trained probes: in every repeat of one fraction, and in every repeat of all."""
 
     here: Mask
     everywhere: Mask
 
 
-def share_name(share: float) -> str:
-    """The group of a share's metrics.
+def fraction_name(fraction: float) -> str:
+    """The group of a fraction's metrics.
 
-    >>> share_name(0.01)
-    'share_0.01'
+    >>> fraction_name(0.01)
+    'fraction_0.01'
     """
-    return f"share_{share:g}"
+    return f"fraction_{fraction:g}"
 
 
-def share_heading(share: float) -> str:
-    """The heading of a share's metrics.
+def fraction_heading(fraction: float) -> str:
+    """The heading of a fraction's metrics.
 
-    >>> share_heading(0.01)
+    >>> fraction_heading(0.01)
     '1 % of the patients'
     """
-    return f"{100 * share:g} % of the patients"
+    return f"{100 * fraction:g} % of the patients"
 
 
-def learned(shares: Sequence[Share], own: Sequence[int]) -> Learned:
-    """The observations with trained probes in the shares at the places `own`, and in all shares."""
-    each = np.array([share.learns for share in shares])
+def learned(fractions: Sequence[FractionDraw], own: Sequence[int]) -> Learned:
+    """The observations with trained probes in the fractions at the places `own`, and in all fractions."""
+    each = np.array([fraction.learns for fraction in fractions])
     return Learned(np.asarray(each[list(own)].all(axis=0)), np.asarray(each.all(axis=0)))
 
 
 def joined(
     probed: Sequence[Probed], untrained: Sequence[Probed] | None, known: Learned, truth: Truth
 ) -> Evaluated:
-    """Scores, statistics and baselines of the repeats of one share."""
+    """Scores, statistics and baselines of the repeats of one fraction."""
     runs = [_evaluated(one, known, truth) for one in probed]
     first, count = runs[0], len(runs)
     baselines = {name: _repeated([values] * count) for name, values in first.baselines.items()}
@@ -106,7 +106,7 @@ def _scores(
         if known.everywhere.any() and (known.here != known.everywhere).any():
             pairs = zip(observations, known.everywhere, strict=True)
             chosen = tuple(f"score/{name}" for name, is_learned in pairs if is_learned)
-            title = score.title.replace(", macro", " of observations learned in every share, macro")
+            title = score.title.replace(", macro", " of observations learned in every fraction, macro")
             common = replace(score, name=f"{kind}_{COMMON}", title=title, parts=chosen)
             scores.append(_over(common, range(count)))
         if count > 1:
@@ -129,13 +129,13 @@ def _over(score: DescribedScore, repeats: Sequence[int]) -> DescribedScore:
 
 
 def with_reasons(
-    shares: Sequence[Share], probed: Sequence[Probed], known: Learned, truth: Truth
+    fractions: Sequence[FractionDraw], probed: Sequence[Probed], known: Learned, truth: Truth
 ) -> Callable[[Metric], Metric]:
     """Add to metrics of one observation their number of positives, and to each that cannot be computed, or
     that leaves observations out, the reason."""
     positives = (truth.positive & truth.known).sum(axis=0)
     why = {
-        name: truth.one_class.get(name) or _why_not(place, shares)
+        name: truth.one_class.get(name) or _why_not(place, fractions)
         for place, name in enumerate(truth.observations)
     }
     missing = [name for name, reason in why.items() if reason]
@@ -158,13 +158,13 @@ def with_reasons(
     return explain
 
 
-def _why_not(place: int, shares: Sequence[Share]) -> str | None:
+def _why_not(place: int, fractions: Sequence[FractionDraw]) -> str | None:
     """The reason why an observation of both classes has no ranking, if it has none."""
-    for share in shares:
-        if not share.learns[place]:
-            kind = "negative" if share.positives[place] else "positive"
-            where = f" in repeat {share.repeat + 1}" if len(shares) > 1 else ""
-            return f"not computable: no {kind} training film among {share.patients} patients{where}"
+    for fraction in fractions:
+        if not fraction.learns[place]:
+            kind = "negative" if fraction.positives[place] else "positive"
+            where = f" in repeat {fraction.repeat + 1}" if len(fractions) > 1 else ""
+            return f"not computable: no {kind} training film among {fraction.patients} patients{where}"
     return None
 
 
@@ -185,18 +185,18 @@ def spread(metrics: Sequence[Metric], group: str) -> Mapping[str, float]:
     return deviations
 
 
-def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple[Figure, ...]:
-    """AUROC against the share of the patients trained on; none for fewer than two shares.
+def fraction_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple[Figure, ...]:
+    """AUROC against the fraction of the patients trained on; none for fewer than two fractions.
 
-    The curve is the mean over the observations that every share has probes for, if shares differ in them.
+    The curve is the mean over the observations that every fraction has probes for, if they differ.
     """
     by_name = {metric.name: metric for metric in metrics}
     by_percent: dict[float, Metric] = {}
-    for share in fractions:
-        names = [f"{share_name(share)}/{kind}" for kind in (f"auroc_{COMMON}", "auroc_macro")]
+    for fraction in fractions:
+        names = [f"{fraction_name(fraction)}/{kind}" for kind in (f"auroc_{COMMON}", "auroc_macro")]
         metric = next(by_name[name] for name in names if name in by_name)
         if metric.as_point() is not None:
-            by_percent[100 * share] = metric
+            by_percent[100 * fraction] = metric
     if len(by_percent) < 2:
         return ()
     points = [metric.as_point() or (np.nan,) * 3 for metric in by_percent.values()]
@@ -210,25 +210,27 @@ def share_figure(metrics: Sequence[Metric], fractions: Sequence[float]) -> tuple
         for name in trivial
     ]
     figure = CurveFigure(
-        title="AUROC by share of the labels",
-        x_label="share of the training patients; 95 % interval by patient",
-        y_label="AUROC, macro over observations learned in every share",
+        title="AUROC by fraction of the labels",
+        x_label="fraction of the training patients; 95 % interval by patient",
+        y_label="AUROC, macro over observations learned in every fraction",
         curves=(*baselines, Curve("model", x, value, low, high)),
         log_x=True,
-        x_ticks={share: f"{share:g} %" for share in x},
+        x_ticks={fraction: f"{fraction:g} %" for fraction in x},
     )
     return (figure,)
 
 
-def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Probed]) -> pd.DataFrame:
-    """One row per image and observation: the truth (missing if unknown), for each share the mean probability
-    over its repeats, and each repeat's logit."""
+def predictions_table(
+    films: Films, fractions: Sequence[FractionDraw], probed: Sequence[Probed]
+) -> pd.DataFrame:
+    """One row per image and observation: the truth (missing if unknown), for each fraction the mean
+    probability over its repeats, and each repeat's logit."""
     values = {}
-    for share, own in by_share(shares):
+    for fraction, own in by_fraction(fractions):
         chances = np.mean([sigmoid(probed[place].logits) for place in own], axis=0)
-        values[f"probability_{share_name(share)}"] = chances
+        values[f"probability_{fraction_name(fraction)}"] = chances
         values |= {
-            f"logit_{share_name(share)}_repeat_{shares[place].repeat + 1}": probed[place].logits
+            f"logit_{fraction_name(fraction)}_repeat_{fractions[place].repeat + 1}": probed[place].logits
             for place in own
         }
     return films.by_observation().assign(
@@ -236,34 +238,39 @@ def predictions_table(films: Films, shares: Sequence[Share], probed: Sequence[Pr
     )
 
 
-def shares_document(shares: Sequence[Share], observations: Sequence[str]) -> Mapping[str, Any]:
-    """By share: patients, and per repeat the images and the positive images of each observation."""
+def fractions_document(fractions: Sequence[FractionDraw], observations: Sequence[str]) -> Mapping[str, Any]:
+    """By fraction: patients, and per repeat the images and the positive images of each observation."""
     return {
-        share_name(share): {
-            "patients": shares[own[0]].patients,
-            "films": [int(shares[place].kept.sum()) for place in own],
+        fraction_name(fraction): {
+            "patients": fractions[own[0]].patients,
+            "films": [int(fractions[place].kept.sum()) for place in own],
             "positives": {
-                name: [shares[place].positives[column] for place in own]
+                name: [fractions[place].positives[column] for place in own]
                 for column, name in enumerate(observations)
             },
         }
-        for share, own in by_share(shares)
+        for fraction, own in by_fraction(fractions)
     }
 
 
-def penalties_document(shares: Sequence[Share], probed: Sequence[Probed]) -> Mapping[str, list[float]]:
-    """By share, the penalty of each repeat."""
-    return {share_name(share): [probed[place].penalty for place in own] for share, own in by_share(shares)}
+def penalties_document(
+    fractions: Sequence[FractionDraw], probed: Sequence[Probed]
+) -> Mapping[str, list[float]]:
+    """By fraction, the penalty of each repeat."""
+    return {
+        fraction_name(fraction): [probed[place].penalty for place in own]
+        for fraction, own in by_fraction(fractions)
+    }
 
 
 def thresholds_document(
-    shares: Sequence[Share], probed: Sequence[Probed], observations: Sequence[str]
+    fractions: Sequence[FractionDraw], probed: Sequence[Probed], observations: Sequence[str]
 ) -> Mapping[str, Any]:
-    """By share and observation, the threshold of each repeat, as a logit."""
+    """By fraction and observation, the threshold of each repeat, as a logit."""
     return {
-        share_name(share): {
+        fraction_name(fraction): {
             name: [thresholds[column] for place in own if (thresholds := probed[place].thresholds)]
             for column, name in enumerate(observations)
         }
-        for share, own in by_share(shares)
+        for fraction, own in by_fraction(fractions)
     }

@@ -35,7 +35,7 @@ def choose_labels(
         shown = labels.origins
         same = len(set(shown.values())) == 1
         parts = [labels.origin] if same else [f"{origin} ({split})" for split, origin in shown.items()]
-        progress.say(f"labels: {'; '.join(parts)}")
+        progress.log(f"labels: {'; '.join(parts)}")
     return labels
 
 

@@ -17,8 +17,8 @@ from plainfilm.collection.leaks import check_unseen
 from plainfilm.errors import nearest
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.scores import Score, Statistics, differences, intervals
-from plainfilm.tasks.base import Better, Metric
-from plainfilm.types import SPLITS, View
+from plainfilm.tasks.base import Metric
+from plainfilm.types import SPLITS, Better, View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -219,14 +219,16 @@ def views_of_films(predictor: Predictor, views: Sequence[View] | None) -> tuple[
     return chosen if views or chosen is None else tuple(dict.fromkeys([*chosen, str(View.UNKNOWN)]))
 
 
-def film_subgroups(collections: Sequence[Collection], frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+def film_subgroups(
+    collections: Sequence[Collection], frame: pd.DataFrame, *, by_view: bool = True
+) -> dict[str, NDArray[np.bool_]]:
     """Name → mask of N films: by sex, age and view, if known (see `subgroups`).
 
-    frame: (N) place (of the collection), study_id, image_id.
+    frame: (N) place (of the collection), study_id, image_id. by_view: not of studies, which have several.
     """
     place = frame["place"].astype(str)
     studies, images = (place + "/" + frame[column] for column in ("study_id", "image_id"))
-    return subgroups(facts_of(collections, studies.tolist(), images.tolist()))
+    return subgroups(facts_of(collections, studies.tolist(), images.tolist() if by_view else None))
 
 
 def facts_of(

@@ -1,0 +1,110 @@
+"""The report decoder: with kept keys and values it writes what it writes without; it reads no later token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from plainfilm.nn.decoding import Decoding, Ends, write
+from plainfilm.nn.report_decoder import ReportDecoder, ReportDecoderConfig
+
+PIECES, FEATURES, ENDS = 30, 12, Ends(1, 2, (0, 1))
+DEVICE = torch.device("cpu")
+
+
+def decoder(**options: Any) -> ReportDecoder:
+    """A decoder whose tokens differ enough to be told apart."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = ReportDecoderConfig(**({"width": 16, "depth": 2, "heads": 4, "max_tokens": 40} | options))
+        made = ReportDecoder(config, FEATURES, PIECES, pad=0).eval()
+        for parameter in made.parameters():
+            nn.init.normal_(parameter, std=0.7)
+    return made
+
+
+def memory(count: int = 3) -> tuple[Tensor, Tensor]:
+    values = 5 * torch.randn(count, 6, FEATURES, generator=torch.Generator().manual_seed(1))
+    return values, torch.arange(6) < torch.tensor([6, 3, 4])[:count, None]
+
+
+class WithoutCache:
+    """A writer that reads all tokens so far again at every step."""
+
+    def __init__(self, made: ReportDecoder, values: Tensor, mask: Tensor, beams: int) -> None:
+        self._made = made
+        self._memory = values.repeat_interleave(beams, dim=0), mask.repeat_interleave(beams, dim=0)
+        self._ids = torch.zeros(len(values) * beams, 0, dtype=torch.int64)
+
+    def next_logits(self, token_ids: Tensor) -> Tensor:
+        self._ids = torch.cat([self._ids, token_ids[:, None]], dim=1)
+        return self._made.logits(self._made(*self._memory, self._ids)[:, -1])
+
+    def reorder(self, rows: Tensor) -> None:
+        self._ids = self._ids[rows]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("norm", ["before", "after"])
+@pytest.mark.parametrize(
+    "options", [{}, {"use": "beam", "beams": 4}, {"use": "nucleus"}], ids=["greedy", "beam", "nucleus"]
+)
+def test_kept_keys_and_values_change_no_token(norm: str, options: dict[str, Any]) -> None:
+    made, (values, mask) = decoder(norm=norm), memory()
+    decoding = Decoding(max_tokens=30, min_tokens=20, no_repeat=2, repeat_token=False, **options)
+    kept = write(made.writer(values, mask, 30), 3, ENDS, decoding, DEVICE)
+    again = write(WithoutCache(made, values, mask, decoding.beams), 3, ENDS, decoding, DEVICE)
+    assert torch.equal(kept, again)
+    assert len(set(kept.flatten().tolist())) > 5
+
+
+@torch.no_grad()
+def test_no_token_reads_a_later_one() -> None:
+    made, (values, mask) = decoder(), memory(1)
+    ids = torch.randint(3, PIECES, (1, 9), generator=torch.Generator().manual_seed(2))
+    whole = made(values, mask, ids)
+    for stop in range(1, 9):
+        torch.testing.assert_close(made(values, mask, ids[:, :stop]), whole[:, :stop])
+
+
+@torch.no_grad()
+def test_masked_memory_is_not_read() -> None:
+    made, (values, mask) = decoder(), memory()
+    ids = torch.randint(3, PIECES, (3, 5), generator=torch.Generator().manual_seed(2))
+    other = values.masked_fill(~mask[..., None], 99.0)
+    torch.testing.assert_close(made(other, mask, ids), made(values, mask, ids))
+    torch.testing.assert_close(made(values[1:2, :3], mask[1:2, :3], ids[1:2]), made(values, mask, ids)[1:2])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_a_layer_is_torchs_own(norm_first: bool) -> None:
+    made, (values, mask) = decoder(norm="before" if norm_first else "after", depth=1), memory()
+    layer = made.stack()[0]
+    own = nn.TransformerDecoderLayer(16, 4, 64, 0.0, "gelu", batch_first=True, norm_first=norm_first).eval()
+    for theirs, ours in ((own.self_attn, layer.self_attention), (own.multihead_attn, layer.memory_attention)):
+        parts = (ours.queries, ours.keys, ours.values)
+        theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        theirs.out_proj.load_state_dict(ours.output.state_dict())
+    own.linear1.load_state_dict(layer.perceptron[0].state_dict())
+    own.linear2.load_state_dict(layer.perceptron[3].state_dict())
+    for theirs, ours in ((own.norm1, layer.self_norm), (own.norm2, layer.memory_norm)):
+        theirs.load_state_dict(ours.state_dict())
+    own.norm3.load_state_dict(layer.perceptron_norm.state_dict())
+    ids = torch.randint(3, PIECES, (3, 5), generator=torch.Generator().manual_seed(2))
+    later = torch.ones(5, 5, dtype=torch.bool).triu(1)
+    embedded, seen = made.embedded(ids, torch.arange(5)), made.memory_projection(values)
+    expected = own(embedded, seen, tgt_mask=later, memory_key_padding_mask=~mask)
+    torch.testing.assert_close(made(values, mask, ids), made.norm(expected), atol=1e-5, rtol=1e-5)
+
+
+def test_two_directions_share_embeddings_and_no_layer() -> None:
+    made = decoder(bidirectional=True)
+    forward, backward = ({id(p) for layer in made.stack(way) for p in layer.parameters()} for way in (0, 1))
+    assert forward
+    assert len(forward) == len(backward)
+    assert not forward & backward
