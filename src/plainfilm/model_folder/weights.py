@@ -12,7 +12,7 @@ from torch import Tensor
 
 from plainfilm.errors import ModelError
 from plainfilm.model_folder.config import ModelConfig
-from plainfilm.models.base import Model
+from plainfilm.models.base import Model, foreign_code
 from plainfilm.nn.library_settings import check_repeats
 from plainfilm.nn.packaged_weights import check_fit, load_strictly
 from plainfilm.nn.size import on_meta
@@ -36,9 +36,10 @@ def read_model(
             fingerprint.
         ConfigError: settings that cannot be built.
     """
-    header = _header(file)
-    check_repeats(settings.architecture.model_dump(mode="json"), len(header), "architecture")
-    described = on_meta(build)
+    header, architecture = _header(file), settings.architecture.model_dump(mode="json")
+    check_repeats(architecture, len(header), "architecture")
+    is_ours = not any(foreign_code(architecture))  # other code is trusted, and may need real tensors
+    described = on_meta(build) if is_ours else None
     if described is not None:
         check_fit(described, header, str(file))
     try:
