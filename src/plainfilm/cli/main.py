@@ -20,7 +20,7 @@ import typer.main
 
 from plainfilm import __version__
 from plainfilm.cli import interrupts
-from plainfilm.cli.system import discard_output, flush_output, os_message, standard_streams
+from plainfilm.cli.system import discard_output, flush_output, os_message, shortened, standard_streams
 from plainfilm.errors import PlainfilmError, nearest
 
 _HEARD_S = 0.5
@@ -103,6 +103,10 @@ def run(arguments: list[str]) -> int:
         return 141
     except OSError as error:
         return _fail(os_message(error))
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # what pathlib makes of ELOOP
+            raise
+        return _fail(f"{error} (ELOOP): mend the link, or choose another path")
     except UnicodeEncodeError as error:
         return _fail(f"{error.object!r}: cannot be written as {error.encoding}; rename the file")
 
@@ -133,7 +137,7 @@ def _interrupted(arguments: Sequence[str]) -> int:
 
 def _fail(message: str, status: int = 2) -> int:
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"plainfilm: {' '.join(message.split())}\n")
+        sys.stderr.write(f"plainfilm: {' '.join(shortened(word) for word in message.split())}\n")
         sys.stderr.flush()
     discard_output()
     return status

@@ -36,7 +36,7 @@ def os_message(error: OSError) -> str:
     'out/x: Not a directory (ENOTDIR): a file is where a folder belongs; choose another path'
     """
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
-    place = f"{_shortened(' -> '.join(names))}: " if names else ""
+    place = f"{' -> '.join(map(shortened, names))}: " if names else ""
     if error.errno is None:
         return f"{place}{error}"
     name = errno.errorcode.get(error.errno, f"errno {error.errno}")
@@ -45,7 +45,8 @@ def os_message(error: OSError) -> str:
     return f"{place}{reason}" + (f": {way_out}" if way_out else "")
 
 
-def _shortened(path: str) -> str:
+def shortened(path: str) -> str:
+    """`path` with its ends only, where it is too long to be read."""
     return path if len(path) <= 300 else f"{path[:200]}...{path[-60:]}"
 
 
