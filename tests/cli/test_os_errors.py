@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -89,7 +90,7 @@ BAD: list[Callable[[Path], Path]] = [
     *(a_long_name, a_long_path, below_a_file, a_circle, below_a_circle, an_odd_name)
 ]
 """Paths at which nothing can be, or, as the last one, only for somebody who writes it."""
-WRITTEN = {"--out", "--csv", "--html"}
+WRITTEN = [(option, "{bad}") for option in ("--out", "--csv", "--html")]
 
 
 def test_every_verb_is_tried() -> None:
@@ -114,7 +115,7 @@ def test_a_path_that_cannot_be_is_one_line(
     places = {"model": str(tiny_model), "data": str(small_world.path), "film": str(film)}
     places |= {"csv": "films.csv", "bad": str(bad(tmp_path))}
     for arguments in COMMANDS[verb]:
-        is_written = arguments[arguments.index("{bad}") - 1] in WRITTEN
+        is_written = any(pair in itertools.pairwise(arguments) for pair in WRITTEN)
         if is_written and bad in (an_odd_name, a_circle):
             continue  # a file or a folder can be made there
         status = run([verb, *(word.format(**places) for word in arguments)])
