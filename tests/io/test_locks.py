@@ -18,8 +18,8 @@ from plainfilm.io.locks import LOCK, is_taken, writing, writing_file
 
 HOLDER = """
 import sys
-from plainfilm.io.locks import writing
-with writing(sys.argv[1]):
+from plainfilm.io import locks
+with getattr(locks, sys.argv[2])(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -42,8 +42,9 @@ while held < 40:
 
 
 @contextmanager
-def held_by_another(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", HOLDER, str(folder)]
+def held_by_another(path: Path, how: str = "writing") -> Iterator[subprocess.Popen[str]]:
+    """While open, another process holds the lock of a folder, or with `writing_file` of a file."""
+    command = [sys.executable, "-c", HOLDER, str(path), how]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"

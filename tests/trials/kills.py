@@ -3,10 +3,11 @@
     python kills.py CONFIGURATION.json
 
 The configuration has `start` (a folder that every trial gets a copy of, or null), `out` (the folder that the
-command writes), `command`, `again` (the command that is to go on), and `collections` and `compared` (what to
-look at). The operations are those that Python audits: opening for writing, renaming, removing, making folders
-and `fsync`. Each trial is a fork of this process, so that nothing is imported twice; it runs the command line
-with one worker. Prints a JSON line per kill.
+command writes), `command`, `again` (the command that is to go on), `compared` (patterns of files that must be
+the same in the end), `is_collection` (whether `out` is opened after the kill) and perhaps `every` (only each
+n-th operation is tried). The operations are those that Python audits: opening for writing, renaming, removing
+and making folders; and `fsync`. Each trial is a fork of this process, so that nothing is imported twice.
+Prints a JSON line per kill.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def trials(settings: dict[str, Any]) -> None:
     status, count = run(settings["command"], out, None)
     whole = digests(out, settings["compared"])
     say({"status": status, "operations": count, "files": len(whole)})
-    for last in range(count or 0):
+    for last in range(0, count or 0, settings.get("every", 1)):
         fresh()
         killed, _ = run(settings["command"], out, last)
         between = opened(out) if settings["is_collection"] else None

@@ -1,4 +1,4 @@
-"""Killed before every operation on files, a command that is repeated ends in the same bytes."""
+"""Killed before every operation on files: the folder opens, and the repeated command gives the same bytes."""
 
 from __future__ import annotations
 

@@ -27,6 +27,9 @@ KEPT = "no file was written; repeat the command"
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
+KEPT = "no file was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],

@@ -75,10 +75,8 @@ class Collection:
             version = meta.get("format_version")
             if version not in READABLE_VERSIONS:
                 way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
-                raise CollectionError(
-                    f"{folder}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; "
-                    f"{way_out}"
-                )
+                known = f"has collection format {version}, this Plainfilm reads {FORMAT_VERSION}"
+                raise CollectionError(f"{folder / META}: {known}; {way_out}")
             try:
                 check_record(meta, CollectionFacts, folder / META)
             except DataError as error:

@@ -36,13 +36,10 @@ def damage(collection: Collection, progress: Progress = SILENT) -> Iterator[str]
 
 def damaged_images(collection: Collection, progress: Progress = SILENT) -> Iterator[str]:
     """The images that are missing or differ from what was stored, one line each; all are read."""
-    images = collection.table("images").select(["path", "sha256"])
-    stored = zip(images["path"].to_pylist(), images["sha256"].to_pylist(), strict=True)
-    waiting = ((path, digest) for path, digest in stored if path is not None)
-    shown = iter(progress.track(waiting, len(images), f"verifying images of {collection.name}"))
-    with ThreadPoolExecutor(cores()) as pool:
-        while block := list(islice(shown, _AT_ONCE)):
-            yield from filter(None, pool.map(lambda one: _fault(collection, *one), block))
+    paths = [path for path in collection.table("images")["path"].to_pylist() if path is not None]
+    yield from _faults(
+        collection, progress.track(paths, len(paths), f"verifying images of {collection.name}")
+    )
 
 
 def require_images(collection: Collection, paths: Iterable[str | None]) -> None:
@@ -51,14 +48,17 @@ def require_images(collection: Collection, paths: Iterable[str | None]) -> None:
     Raises:
         CollectionError: one is missing or damaged.
     """
+    for fault in _faults(collection, (path for path in paths if path is not None)):
+        raise CollectionError(f"{fault}; {WAY_OUT}")
+
+
+def _faults(collection: Collection, paths: Iterable[str]) -> Iterator[str]:
     images = collection.table("images")
     digests = dict(zip(images["path"].to_pylist(), images["sha256"].to_pylist(), strict=True))
-    wanted = iter([path for path in paths if path is not None])
+    waiting = iter(paths)
     with ThreadPoolExecutor(cores()) as pool:
-        while block := list(islice(wanted, _AT_ONCE)):
-            for fault in pool.map(lambda path: _fault(collection, path, digests[path]), block):
-                if fault is not None:
-                    raise CollectionError(f"{fault}; {WAY_OUT}")
+        while block := list(islice(waiting, _AT_ONCE)):
+            yield from filter(None, pool.map(lambda path: _fault(collection, path, digests[path]), block))
 
 
 def _fault(collection: Collection, path: str, digest: str) -> str | None:

@@ -70,8 +70,11 @@ def in_processes(
                 yield flight.next()
         while flight.running:
             yield flight.next()
+    except BaseException:  # nobody wants the other results: an error, Ctrl-C, or who asked has left
+        flight.kill()
+        raise
     finally:
-        flight.end()
+        flight.pool.shutdown(cancel_futures=True)
 
 
 def _context(modules: tuple[str, ...]) -> Any:
@@ -112,11 +115,10 @@ class _Flight:
                 self._restart()
         return self._careful(item)
 
-    def end(self) -> None:
-        """Ends the workers, at once if their results are not wanted any more."""
-        for process in list((self.pool._processes or {}).values()) if self.running else ():
+    def kill(self) -> None:
+        """Ends the workers in the midst of what they do."""
+        for process in list((self.pool._processes or {}).values()):
             process.kill()
-        self.pool.shutdown(cancel_futures=True)
 
     def _restart(self) -> None:
         if self._careful is None:
