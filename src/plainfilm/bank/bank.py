@@ -53,10 +53,6 @@ class BankFacts(Record):
     model_fingerprint: str | None = None
 
 
-COLUMNS = ("kind", "item_id", "study_id", "patient_id", "text", "image", "count")
-"""The columns of every table of items, beside labels."""
-
-
 class Bank:
     """An opened bank. Opening reads `bank.json` only; vectors stay on disk, the table is read on demand."""
 
@@ -73,13 +69,20 @@ class Bank:
         """One row per vector: kind, item_id, study_id, patient_id, text, image, count and labels."""
         with self._manifest.open(_ITEMS) as source:
             table = read_parquet(self.path / _ITEMS, source=source, way_out=_WAY_OUT)
-        for name in COLUMNS:
-            if name not in table.column_names:
-                raise DataError(f"{self.path / _ITEMS}: column '{name}' is missing; {_WAY_OUT}")
         frame = table.to_pandas()
         if len(frame) != len(self.vectors):
             raise DataError(f"{self.path}: {len(self.vectors)} vectors but {len(frame)} items; embed again")
         return frame
+
+    def require_columns(self, names: Iterable[str]) -> None:
+        """Check that the table of items has columns.
+
+        Raises:
+            DataError: one is missing.
+        """
+        for name in names:
+            if name not in self.items.columns:
+                raise DataError(f"{self.path / _ITEMS}: column '{name}' is missing; {_WAY_OUT}")
 
     @property
     def _manifest(self) -> Manifest:
