@@ -118,7 +118,7 @@ def test_vectors_of_another_bank_are_noticed(bank, tmp_path):
         Bank.open(bank.path)
 
 
-def test_a_column_that_an_answer_needs_is_named(tmp_path: Path) -> None:
+def test_a_column_that_an_answer_needs_is_named(tmp_path):
     items = pd.DataFrame({"kind": ["report"], "text": ["clear"]})
     bank = Bank.write(tmp_path / "bank", np.ones((1, 2), np.float32), items, {})
     bank.require_columns(("kind", "text"))
