@@ -75,8 +75,8 @@ def load_state(file: Path, parts: Parts) -> Position:
     Raises:
         ModelError: the file is damaged, or belongs to another recipe.
     """
-    check_container(file)
     try:
+        check_container(file)
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         known = {field.name for field in fields(Position)}
         stated = {key: value for key, value in state["position"].items() if key in known}
@@ -84,8 +84,8 @@ def load_state(file: Path, parts: Parts) -> Position:
         parts.model.load_state_dict(state["model"], strict=True)
         parts.objective.load_state_dict(state["objective"], strict=True)
         parts.optimizer.load_state_dict(state["optimizer"])
-    except DAMAGED as error:
-        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    except (ModelError, *DAMAGED) as error:
+        problem = f"{type(error).__name__}: {' '.join(str(error).removeprefix(f'{file}: ').split())[:200]}"
         raise ModelError(
             f"{file}: not a state of this run ({problem}); start again in a new folder"
         ) from None
