@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "src" / "plainfilm"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-FOUNDATION = ("errors", "types", "config", "plugins", "seeding", "geometry", "progress")
+FOUNDATION = (
+    *("errors", "types", "config", "limited_yaml", "plugins", "seeding", "geometry", "progress", "compiled"),
+)
 ORDER = (
     *(
         "foundation",

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from plainfilm.errors import ConfigError, nearest
+from plainfilm.limited_yaml import parse_yaml
 
 _UNION_TAG = re.compile(r"(literal|tuple|list|dict|nullable)\[.*\]|(constrained-)?(int|float|str)|bool|none")
 """Suffixes that pydantic adds to a key of several types, such as "literal['epoch']"."""
 
+_LARGEST_YAML = 8 * 2**20
+"""Bytes of a file."""
 _RENAMED = "renamed_key"
 
 
@@ -101,16 +103,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        ConfigError: no such file, not YAML (with the line), or not a mapping.
+        ConfigError: no such file, not YAML (with the line), beyond the limits, or not a mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        loaded = parse_yaml(path.read_text(encoding="utf-8")) if size <= _LARGEST_YAML else None
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = f"line {line + 1}: " if line is not None else ""
-        raise ConfigError(f"{path}: {place}not valid YAML ({getattr(error, 'problem', error)})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not valid YAML ({error})") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if size > _LARGEST_YAML:
+        raise ConfigError(f"{path}: is larger than {_LARGEST_YAML >> 20} MB: not a file of settings")
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: expected a mapping of keys to values, found {type(loaded).__name__}")
     return loaded
@@ -128,8 +133,8 @@ def override(values: Mapping[str, Any], assignments: Sequence[str]) -> dict[str,
         if not separator or not dotted:
             raise ConfigError(f"'{assignment}': write an override as key=value, e.g. training.epochs=5")
         try:
-            value = yaml.safe_load(text) if text else None
-        except yaml.YAMLError:
+            value = parse_yaml(text) if text else None
+        except ConfigError:
             raise ConfigError(
                 f"'{assignment}': '{text}' is not a value (brackets and quotes must be paired)"
             ) from None

@@ -233,17 +233,19 @@ def _is_of(folder: Path, model: Path, evaluation: Evaluation, trust: bool) -> bo
     except DataError:  # damaged: evaluated again
         return False
     fingerprint = read_model_config(model, trust).fingerprint
-    return bool(
-        document["task"] == evaluation.task and document["protocol"]["model_fingerprint"] == fingerprint
-    )
+    made_of = document["protocol"].get("model_fingerprint")
+    return bool(document["task"] == evaluation.task and made_of == fingerprint)
 
 
 def _reported(
     cell: Cell, runner: Runner, model: Path, tested: Mapping[str, Collection], evaluation: Evaluation
 ) -> dict[str, Any]:
     """What a run is and what it reached."""
-    log = read_log(RunFolder(runner.out / cell.last.place).log)
-    began = next(line for line in log if line["event"] == "start")
+    file = RunFolder(runner.out / cell.last.place).log
+    log = read_log(file)
+    began = next((line for line in log if line["event"] == "start" and "items" in line), None)
+    if began is None:
+        raise DataError(f"{file}: has no event 'start' with 'items'; start the run again in a new folder")
     scores = read_model_config(model, runner.trusts(cell.last, model)).scores
     folders = {name: _results_folder(cell, runner.out, name, tested) for name in tested}
     return {

@@ -116,3 +116,11 @@ def test_vectors_of_another_bank_are_noticed(bank, tmp_path):
     (other.path / "vectors.npy").replace(bank.path / "vectors.npy")
     with pytest.raises(DataError, match=r"vectors\.npy: is damaged"):
         Bank.open(bank.path)
+
+
+def test_a_column_that_an_answer_needs_is_named(tmp_path):
+    items = pd.DataFrame({"kind": ["report"], "text": ["clear"]})
+    bank = Bank.write(tmp_path / "bank", np.ones((1, 2), np.float32), items, {})
+    bank.require_columns(("kind", "text"))
+    with pytest.raises(DataError, match=r"items\.parquet: column 'study_id' is missing"):
+        bank.require_columns(("kind", "study_id"))

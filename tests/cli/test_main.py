@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from plainfilm.cli import main
+from plainfilm.cli import main, system
 from plainfilm.cli.console import Lines
 
 VERBS = sorted(main.verbs())
@@ -60,12 +60,11 @@ def test_doctor_prints_a_line_per_finding(capsys: pytest.CaptureFixture[str]) ->
     [(errno.ENOSPC, "disk is full"), (errno.EACCES, "choose another folder"), (errno.ENOENT, "no such file")],
 )
 def test_trouble_with_the_disk_is_one_line(number: int, words: str) -> None:
-    assert words in main._os_message(OSError(number, "trouble", "out/x"))
+    assert words in system.os_message(OSError(number, "trouble", "out/x"))
 
 
-def test_any_other_trouble_keeps_its_traceback() -> None:
-    with pytest.raises(OSError, match="odd"):
-        main._os_message(OSError(errno.EDOM, "odd"))
+def test_any_other_trouble_is_named_by_its_number() -> None:
+    assert system.os_message(OSError(errno.EDOM, "odd", "x")) == "x: odd (EDOM)"
 
 
 def test_plain_lines_say_how_far_work_is(capsys: pytest.CaptureFixture[str]) -> None:

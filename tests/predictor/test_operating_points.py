@@ -104,3 +104,10 @@ def test_damaged_files_are_refused(folder, text):
 def test_a_folder_that_is_no_model_takes_none(tmp_path, point):
     with pytest.raises(ModelError, match="not a model folder"):
         write_operating_points(tmp_path, points(point))
+
+
+def test_a_margin_at_a_bound_is_within_it() -> None:
+    point = OperatingPoint(positive_from=0.5, negative_to=0.25, positives=1, negatives=1)
+    assert not point.abstains(0.5)
+    assert not point.abstains(0.25)
+    assert point.abstains(0.375)

@@ -32,6 +32,11 @@ def test_a_mistake_leaves_no_folder(mistake: str, tiny: Tiny, collection: Collec
     assert not (tmp_path / "run").exists()
 
 
+def test_slices_of_one_film_have_no_statistics(tiny: Tiny) -> None:
+    with pytest.raises(ConfigError, match=r"sub_batch_size to at least 2, or training\.batch_norm=frozen"):
+        dry_run(tiny("training.sub_batch_size=1", "training.batch_norm=slices"))
+
+
 @pytest.mark.parametrize("choice", ["frozen", "slices"])
 def test_batch_normalisation_in_slices_is_the_users_choice(choice: str, tiny: Tiny) -> None:
     dry_run(tiny("training.sub_batch_size=4", f"training.batch_norm={choice}"))

@@ -125,6 +125,15 @@ def test_convolutions_whose_statistics_are_their_own_are_exact(
     assert any(name.startswith("image.") for name in results[0])
 
 
+@pytest.mark.parametrize("items", [1, 7])
+def test_a_single_film_is_normalised_by_the_stored_statistics(items: int) -> None:
+    model = toy_classifier(image=CNN)  # the last features of its films have one pixel
+    batch, built = toy_batch_for("classification", items), toy_objective("classification", model)
+    [report] = train_step(model, built, [batch], seed=1, step=0, sub_batch_size=3)
+    assert torch.isfinite(report.total)
+    assert all(layer.training for layer in model.modules())
+
+
 def test_dropout_changes_from_step_to_step() -> None:
     first, _ = _run("infonce", None, step=0)
     second, _ = _run("infonce", None, step=1)

@@ -21,9 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pydantic import Field
 
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
+from plainfilm.io.arrays import read_array
+from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change, Manifest
 from plainfilm.io.tables import parquet_writer, read_parquet
@@ -37,6 +40,17 @@ _META, _VECTORS, _ITEMS = "bank.json", "vectors.npy", "items.parquet"
 _WAY_OUT = "embed again"
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
+
+
+class BankFacts(Record):
+    """What `bank.json` must hold."""
+
+    format_version: int
+    size: int = Field(ge=0)
+    dimension: int = Field(ge=0)
+    kind: str | None = None
+    model: str | None = None
+    model_fingerprint: str | None = None
 
 
 class Bank:
@@ -59,6 +73,16 @@ class Bank:
         if len(frame) != len(self.vectors):
             raise DataError(f"{self.path}: {len(self.vectors)} vectors but {len(frame)} items; embed again")
         return frame
+
+    def require_columns(self, names: Iterable[str]) -> None:
+        """Check that the table of items has columns.
+
+        Raises:
+            DataError: one is missing.
+        """
+        for name in names:
+            if name not in self.items.columns:
+                raise DataError(f"{self.path / _ITEMS}: column '{name}' is missing; {_WAY_OUT}")
 
     @property
     def _manifest(self) -> Manifest:
@@ -136,9 +160,9 @@ class Bank:
         try:
             if path.stat().st_size <= VERIFIED_BYTES:
                 manifest.open(_VECTORS).close()
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{folder / _VECTORS}: is damaged ({error}); {_WAY_OUT}") from None
+            vectors = read_array(path, np.float32, 2)
+        except OSError as error:
+            raise DataError(f"{folder / _VECTORS}: cannot be read ({error}); {_WAY_OUT}") from None
         if vectors.shape != (manifest.values["size"], manifest.values["dimension"]):
             raise DataError(f"{folder}: {_META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
         return Bank(folder, manifest.values, vectors)
@@ -150,6 +174,7 @@ def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
         raise DataError(
             f"{folder / _META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
         )
+    check_record(meta, BankFacts, folder / _META)
 
 
 def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: int) -> int:

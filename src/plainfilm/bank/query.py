@@ -12,6 +12,9 @@ from plainfilm.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
+_COLUMNS = ("kind", "study_id", "text", "image", "count")
+"""What an answer says of an item."""
+
 
 def ask(
     predictor: Predictor,
@@ -26,6 +29,7 @@ def ask(
     Raises:
         UsageError: neither or both are given, or the text is blank.
         ModelError: the bank was made with another model.
+        DataError: its table of items lacks a column.
     """
     made_with = bank.meta.get("model_fingerprint")
     if made_with is not None and made_with != predictor.fingerprint:
@@ -33,6 +37,7 @@ def ask(
             f"{bank.path}: was made with model {bank.meta.get('model')} ({made_with}), not with "
             f"{predictor.name} ({predictor.fingerprint}); their vectors cannot be compared: embed again"
         )
+    bank.require_columns(_COLUMNS)
     if (image is None) == (text is None):
         raise UsageError("retrieve: give either a film or a text")
     if image is not None:

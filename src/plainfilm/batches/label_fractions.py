@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from plainfilm.compiled import njit
 from plainfilm.errors import UsageError
 from plainfilm.metrics.findings import States
 from plainfilm.seeding import generator
@@ -124,7 +124,7 @@ def _features(items: Ints, positive: Ints, known: Ints) -> NDArray[np.float64]:
     return np.ascontiguousarray(centred[:, varied] / spread[varied] * weights[varied])
 
 
-@njit(cache=True)
+@njit
 def _imbalance(total, features):  # type: ignore[no-untyped-def]
     imbalance = 0.0
     for column in range(len(total)):
@@ -132,7 +132,7 @@ def _imbalance(total, features):  # type: ignore[no-untyped-def]
     return imbalance
 
 
-@njit(cache=True)
+@njit
 def _balance(order, features, start, lookahead):  # type: ignore[no-untyped-def]
     """Rearrange `order` (P,) from place `start` on, so that the features (P, F) of every prefix sum to nearly
     zero."""

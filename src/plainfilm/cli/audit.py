@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from plainfilm.cli.console import output_console, print_json
 
 if TYPE_CHECKING:
     from plainfilm.collection import Collection
@@ -37,7 +37,7 @@ def command(
         if html is not None:
             _write_page(findings, opened, html)
     if as_json:
-        sys.stdout.write(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
+        print_json(findings)
     else:
         _show(findings)
     if findings["leaks"] or findings["damage"]:
@@ -61,10 +61,9 @@ _WIDE = 120
 
 
 def _show(findings: dict[str, list[dict[str, Any]]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = output_console()
     for title, entries in findings.items():
         if not entries:
             console.print(f"{title}: none")

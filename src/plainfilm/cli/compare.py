@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from plainfilm.cli.console import print_json
 
 KEPT = "nothing was changed; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
@@ -40,7 +41,7 @@ def command(
     if out is not None:
         compare_page.write(models, compared, out)
     if as_json:
-        sys.stdout.write(json.dumps(compare_page.document(models, compared), indent=2) + "\n")
+        print_json(compare_page.document(models, compared))
         return
     for other, found in zip(others, compared, strict=True):
         sys.stdout.writelines(f"{one}\n" for one in as_lines(first.name, other.name, found))

@@ -5,12 +5,17 @@ Progress goes to standard error; standard output holds the answer of a command o
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plainfilm.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Item = TypeVar("Item")
 
@@ -20,6 +25,23 @@ _LINE_EVERY_S = 10.0
 def console_progress() -> Progress:
     """The `Progress` that suits this process's standard error."""
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document to standard output; it is whole in any encoding."""
+    is_unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not is_unicode) + "\n")
+
+
+def output_console() -> Console:
+    """Rich's console on standard output, for tables."""
+    from rich.console import Console
+
+    class OutputConsole(Console):
+        def on_broken_pipe(self) -> None:  # its own way out is status 1
+            raise BrokenPipeError
+
+    return OutputConsole(file=sys.stdout, highlight=False)
 
 
 class Lines:
@@ -38,8 +60,7 @@ class Lines:
 
     def log(self, line: str) -> None:
         """Print `line` to standard error."""
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        _write(line)
 
 
 class Bars:
@@ -56,7 +77,13 @@ class Bars:
 
     def log(self, line: str) -> None:
         """Print `line` to standard error."""
+        _write(line)
+
+
+def _write(line: str) -> None:
+    with contextlib.suppress(OSError):  # work does not stop because nobody can read how far it is
         sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def _state(what: str, done: int, total: int | None, seconds: float) -> str:

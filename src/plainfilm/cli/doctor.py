@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from plainfilm.cli.console import print_json
 
 if TYPE_CHECKING:
     from plainfilm.doctor import Finding
@@ -38,7 +39,7 @@ def command(
 
 def _show(findings: Sequence[Finding], as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps([vars(finding) for finding in findings], indent=2) + "\n")
+        print_json([vars(finding) for finding in findings])
         return
     width = max(len(finding.what) for finding in findings)
     for finding in findings:

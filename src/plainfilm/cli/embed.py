@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.cli.options import TrustCode
+
 KEPT = "no bank was written, an earlier one is unchanged; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
 
@@ -30,9 +32,7 @@ def command(
     text_rule: Annotated[
         str | None, typer.Option(help="Sections that make up a report's text; by default the model's rule.")
     ] = None,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
     from plainfilm.bank import build_bank

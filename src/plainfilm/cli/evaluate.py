@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
@@ -23,9 +24,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "test",
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Evaluate a model; writes metrics with intervals, raw predictions, figures and a page.
 

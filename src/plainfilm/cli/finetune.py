@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plainfilm.cli.options import TrustCodeOfRun
 from plainfilm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,13 +45,7 @@ def command(
         str | None, typer.Option(help="The metric of the summary; by default the task's first headline.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on in --out where it was stopped.")] = False,
-    trust_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-code",
-            help="Run Python files that MODEL, or a run that is resumed, names and the recipe does not.",
-        ),
-    ] = False,
+    trust_code: TrustCodeOfRun = False,
 ) -> None:
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
@@ -63,8 +58,11 @@ def command(
     from plainfilm.collection.collection import Collection
     from plainfilm.finetuning import Evaluation, finetune, table
     from plainfilm.training.distributed import rank, writing_together
+    from plainfilm.training.run_folder import refuse_code_of_run
     from plainfilm.training.stages import load_stages
 
+    if not trust_code:
+        refuse_code_of_run(recipe, out)
     grid = _fraction_grid(fractions, repeats)
     with writing_together(out):
         summary = finetune(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from plainfilm.cli.console import output_console, print_json
 
 KEPT = "nothing was changed; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
@@ -23,16 +23,15 @@ def command(
 
     summary = info(Collection.open(collection))
     if as_json:
-        sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        print_json(summary)
     else:
         _show(summary)
 
 
 def _show(summary: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = output_console()
     table = Table(title=summary["name"], show_header=False)
     for name, value in summary.items():
         if name not in ("name", "labels"):

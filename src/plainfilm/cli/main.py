@@ -1,13 +1,13 @@
 """The `plainfilm` command: every file of this folder with a `command` function is a verb.
 
 Verb files import nothing heavy at the top, so that every `--help` answers at once. Errors that a user can
-fix become one line on standard error and exit status 2; any other error is a defect and keeps its
-traceback.
+fix, and every error of the operating system, become one line on standard error and exit status 2; any other
+error is a defect and keeps its traceback.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import typer.main
 
 from plainfilm import __version__
 from plainfilm.cli import interrupts
+from plainfilm.cli.system import discard_output, flush_output, os_message, shortened, standard_streams
 from plainfilm.errors import PlainfilmError, nearest
 
 _HEARD_S = 0.5
 """Python may tell the main thread of Ctrl-C before the other one."""
-_NOT_VERBS = ("__init__", "main", "console", "interrupts")
+_NOT_VERBS = ("__init__", "main", "console", "interrupts", "options", "system")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
 
@@ -81,14 +83,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; return the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted."""
+    """Run the command line; return the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted, 141 the
+    reader of the output is gone."""
+    standard_streams()
     try:
         if arguments and arguments[0] not in verbs() and not arguments[0].startswith("-"):
             return _fail(f"no command '{arguments[0]}': {nearest(arguments[0], verbs())}")
-        status = build_app()(arguments or ["--help"], standalone_mode=False)
-        if status == interrupts.STATUS:  # what Typer makes of Ctrl-C
-            return _interrupted(arguments)
-        return status if isinstance(status, int) else 0
+        status = _invoke(arguments or ["--help"])
+        flush_output()
+        return status
     except PlainfilmError as error:
         return _fail(str(error))
     except _CLICK_ERROR as error:
@@ -96,10 +99,27 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(arguments)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the pipe is gone; no further output is possible
+        discard_output()
         return 141
     except OSError as error:
-        return _fail(_os_message(error))
+        return _fail(os_message(error))
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # what pathlib makes of ELOOP
+            raise
+        return _fail(f"{error} (ELOOP): mend the link, or choose another path")
+    except UnicodeEncodeError as error:
+        return _fail(f"{error.object!r}: cannot be written as {error.encoding}; rename the file")
+
+
+def _invoke(arguments: list[str]) -> int:
+    # Not through `main()` of a click command: it turns a closed pipe into status 1 and hides an interrupt.
+    command = typer.main.get_command(build_app())
+    try:
+        with command.make_context("plainfilm", list(arguments)) as context:
+            status = command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return status if isinstance(status, int) else 0
 
 
 @cache
@@ -116,21 +136,13 @@ def _interrupted(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
-    sys.stderr.write(f"plainfilm: {' '.join(message.split())}\n")
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"plainfilm: {' '.join(shortened(word) for word in message.split())}\n")
+        sys.stderr.flush()
+    discard_output()
     return status
 
 
 def _click_message(error: Exception) -> str:
     message = getattr(error, "format_message", None)
     return message() if message else str(error)
-
-
-def _os_message(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        return f"{place}the disk is full; free some space and repeat the command"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{place}{error.strerror}; choose another folder or change its permissions"
-    if error.errno == errno.ENOENT:
-        return f"{place}no such file or folder"
-    raise error

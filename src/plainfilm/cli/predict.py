@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plainfilm.cli.console import print_json
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 from plainfilm.types import View
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
+
+KEPT = "no file was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
 
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
@@ -53,9 +57,7 @@ def command(
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
 ) -> int:
     """Rank the findings of films: probability, positive and negative prompt score, and abstention.
 
@@ -93,7 +95,7 @@ def command(
         if csv is not None:
             _write_csv(entries, csv)
     if as_json:
-        sys.stdout.write(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+        print_json(entries)
     else:
         sys.stdout.writelines(line for entry in entries for line in _lines(entry))
     return int(any("error" in one for entry in entries for one in (entry, *entry.get("films", ()))))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from plainfilm.cli.console import output_console, print_json
 
 if TYPE_CHECKING:
     from plainfilm.prompts import PromptPack
@@ -79,9 +80,7 @@ def _lint(pack: str, labels: list[str] | None, as_json: bool) -> None:
 
     listed = lint(pack, labels)
     if as_json:
-        sys.stdout.write(
-            json.dumps([asdict(problem) for problem in listed], indent=2, ensure_ascii=False) + "\n"
-        )
+        print_json([asdict(problem) for problem in listed])
     else:
         for problem in listed:
             sys.stdout.write(f"{'note: ' if problem.is_note else ''}{problem}\n")
@@ -134,7 +133,7 @@ def _show(pack: PromptPack, observation: str | None, as_json: bool) -> None:
     }
     if as_json:
         document = _facts(pack) | {"observations": sentences}
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        print_json(document)
     elif observation is not None:
         _show_sentences(sentences[names[0]])
     else:
@@ -153,7 +152,6 @@ def _show_sentences(by_state: dict[str, tuple[str, ...]]) -> None:
 
 
 def _show_counts(pack: PromptPack, sentences: dict[str, dict[str, tuple[str, ...]]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     title = f"{pack.name} {pack.version}, {pack.language}, {pack.fingerprint[:12]}"
@@ -161,4 +159,4 @@ def _show_counts(pack: PromptPack, sentences: dict[str, dict[str, tuple[str, ...
     for name, by_state in sentences.items():
         counts = [str(len(texts)) for texts in by_state.values()]
         table.add_row(name, *counts, next(iter(by_state["positive"]), ""))
-    Console(file=sys.stdout, highlight=False).print(table)
+    output_console().print(table)

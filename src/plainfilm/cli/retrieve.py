@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from plainfilm.cli.console import print_json
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 
 KEPT = "nothing was changed; repeat the command"
@@ -28,9 +29,7 @@ def command(
     diversity: Annotated[
         float | None, typer.Option(help="0 to 1: weight of diversity among the items.")
     ] = None,
-    trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run encoder code that is not Plainfilm's.")
-    ] = False,
+    trust_code: TrustCode = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Retrieve the items of a bank that are closest to a film or a text."""
@@ -46,7 +45,7 @@ def command(
     composition = build(SelectionConfig, settings, "retrieve")
     document = ask(load(model, trust_code=trust_code), Bank.open(bank), composition, image=image, text=text)
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        print_json(document)
     else:
         sys.stdout.writelines(_line(result) for result in document["results"])
 

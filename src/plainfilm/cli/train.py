@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.cli.options import TrustCodeOfRun
+
 KEPT = "the run is kept to its last checkpoint; continue with --resume"
 """What Ctrl-C leaves behind, and how to go on."""
 
@@ -27,13 +29,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the run.")],
     resume: Annotated[bool, typer.Option("--resume", help="Continue the stopped run in --out.")] = False,
-    trust_code: Annotated[
-        bool,
-        typer.Option(
-            "--trust-code",
-            help="Run Python files that models to start from, or a run that is resumed, name.",
-        ),
-    ] = False,
+    trust_code: TrustCodeOfRun = False,
 ) -> None:
     """Train the model of RECIPE on the training split of each COLLECTION.
 
@@ -45,9 +41,12 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
     from plainfilm.training.distributed import writing_together
+    from plainfilm.training.run_folder import refuse_code_of_run
     from plainfilm.training.runner import Runner
     from plainfilm.training.stages import load_stages
 
+    if not trust_code:
+        refuse_code_of_run(recipe, out)
     progress = console_progress()
     with writing_together(out):
         checked = load_stages(recipe, overrides or (), trust_code=trust_code)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import field_validator
 
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, READABLE_VERSIONS
-from plainfilm.errors import CollectionError, nearest
+from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, READABLE_VERSIONS, TABLES
+from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.manifest import FILES, Manifest
 from plainfilm.io.tables import open_parquet, read_parquet
 
@@ -20,6 +22,34 @@ if TYPE_CHECKING:
 
 META = "collection.json"
 WAY_OUT = "prepare the collection again with --replace"
+
+
+class TableFacts(Record):
+    """What `collection.json` says of a table."""
+
+    rows: int
+    digest: str
+
+
+class CollectionFacts(Record):
+    """What `collection.json` must hold."""
+
+    format_version: int
+    fingerprint: str
+    corpus: str
+    pixels: bool
+    licence: tuple[str, ...]
+    image_size: int
+    tables: dict[str, TableFacts]
+    inputs: str
+
+    @field_validator("tables")
+    @classmethod
+    def _are_all(cls, tables: dict[str, TableFacts]) -> dict[str, TableFacts]:
+        missing = [name for name in TABLES if name not in tables]
+        if missing:
+            raise ValueError(f"table '{missing[0]}' is missing")
+        return tables
 
 
 class Collection:
@@ -47,6 +77,10 @@ class Collection:
                 way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
                 known = f"has collection format {version}, this Plainfilm reads {FORMAT_VERSION}"
                 raise CollectionError(f"{folder / META}: {known}; {way_out}")
+            try:
+                check_record(meta, CollectionFacts, folder / META)
+            except DataError as error:
+                raise CollectionError(f"{error}; {WAY_OUT}") from None
 
         manifest = Manifest.read(folder / META, WAY_OUT, check=check, error=CollectionError)
         if manifest.values["format_version"] == FORMAT_VERSION and not manifest.files:

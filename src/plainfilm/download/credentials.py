@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import UsageError
+from plainfilm.io.folders import expanded
 from plainfilm.progress import Progress
 
 Ask = Callable[[str, str | None], tuple[str, str]]
@@ -66,7 +67,7 @@ def _checked(user: str, password: str) -> Credentials:
 
 
 def _from_netrc(host: str, user: str | None) -> Credentials | None:
-    path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+    path = expanded(os.environ.get("NETRC") or "~/.netrc")
     if not path.is_file():
         return None
     try:
@@ -91,7 +92,7 @@ def kaggle(progress: Progress) -> Credentials:
     user, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
     if user and key:
         return Credentials(user, key)
-    path = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle") / "kaggle.json"
+    path = expanded(os.environ.get("KAGGLE_CONFIG_DIR") or "~/.kaggle") / "kaggle.json"
     if not path.is_file():
         raise UsageError(
             f"no token for Kaggle: make one at https://www.kaggle.com/settings and set KAGGLE_USERNAME and "

@@ -10,9 +10,10 @@ A window or a number of bits that does not fit the values leaves a film nearly b
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
 
+from plainfilm.compiled import njit
 from plainfilm.io.area_resize import area_mean
 from plainfilm.io.raster_images import reduced_size
 
@@ -56,7 +57,7 @@ _STEP = 4
 _FILM = types.Array(types.uint8, 2, "C", readonly=True)
 
 
-@njit([types.int32[:, ::1](_FILM)], cache=True)
+@njit([types.int32[:, ::1](_FILM)])
 def _strokes(film):  # type: ignore[no-untyped-def]
     """How many narrow strokes, bright or dark, end in each cell of the film."""
     height, width = film.shape

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
+
+from plainfilm.compiled import njit
 
 _WHOLE = 1 << 14
 """The sum of the weights of one output pixel along one axis."""
@@ -39,7 +41,7 @@ class Ramp(NamedTuple):
 _NO_RAMP = Ramp(0.0, 0.0, 0)
 
 
-@njit(cache=True)
+@njit
 def _weights(length, wanted):  # type: ignore[no-untyped-def]
     """For every output pixel along an axis: its first input pixel, and the share of each from there on."""
     scale = length / wanted
@@ -62,7 +64,7 @@ def _weights(length, wanted):  # type: ignore[no-untyped-def]
 # Where both sides of a product are cut to 32 bits, processors do sixteen at once; numba computes in 64.
 
 
-@njit(cache=True)
+@njit
 def _add_row(words, table, ramp, share, row):  # type: ignore[no-untyped-def]
     """Adds the grey values of one row of the film, each `share` times, to `row`."""
     if ramp[2]:
@@ -79,7 +81,7 @@ def _add_row(words, table, ramp, share, row):  # type: ignore[no-untyped-def]
             row[x] = np.int32(row[x] + np.int32(share * np.int32(words[x])))
 
 
-@njit(cache=True)
+@njit
 def _average_rows(film, table, ramp, first, weights, row):  # type: ignore[no-untyped-def]
     """Weighted rows of the film, summed into `row`, which is longer by `_LANES`."""
     row[:] = 1 << (13 - _KEPT)
@@ -90,7 +92,7 @@ def _average_rows(film, table, ramp, first, weights, row):  # type: ignore[no-un
         row[x] >>= 14 - _KEPT
 
 
-@njit(cache=True)
+@njit
 def _average_columns(row, left, across, out):  # type: ignore[no-untyped-def]
     """Weighted pixels of `row`, summed for every pixel of `out`."""
     for x in range(len(out)):
@@ -104,7 +106,6 @@ def _average_columns(row, left, across, out):  # type: ignore[no-untyped-def]
 
 @njit(
     [types.uint8[:, ::1](film, _TABLE, _RAMP, types.int64, types.int64) for film in _FILMS],
-    cache=True,
 )
 def _reduced(film, table, ramp, height, width):  # type: ignore[no-untyped-def]
     top, down = _weights(film.shape[0], height)
@@ -120,7 +121,7 @@ def _reduced(film, table, ramp, height, width):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit([types.boolean[::1](film) for film in _FILMS], cache=True)
+@njit([types.boolean[::1](film) for film in _FILMS])
 def _occurring(film):  # type: ignore[no-untyped-def]
     occurs = np.zeros(1 << (8 * film.itemsize), np.bool_)
     for y in range(film.shape[0]):
@@ -135,7 +136,7 @@ def occurring(film: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.bool_]
     return occurs
 
 
-@njit([types.boolean(_TABLE, _RAMP)], cache=True)
+@njit([types.boolean(_TABLE, _RAMP)])
 def _fits(table, ramp):  # type: ignore[no-untyped-def]
     words = np.arange(len(table)).astype(np.uint16)
     line = np.zeros(len(table), np.int32)

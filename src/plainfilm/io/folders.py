@@ -57,14 +57,19 @@ def variable_of(source: str) -> str | None:
     return _PLACES[source].variable if source in _PLACES else None
 
 
+def expanded(path: Path | str) -> Path:
+    """`path` with the home of the user in place of "~"; unchanged for a user without a home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib raises an error without a home)
+
+
 def _folder(place: _Place, environment: Mapping[str, str]) -> Path | None:
     named = environment.get(place.variable)
     if named:
-        return _release(Path(named).expanduser(), place.project)
-    base = Path(environment.get("DATA_DIR") or "~/datasets").expanduser()
+        return _release(expanded(named), place.project)
+    base = expanded(environment.get("DATA_DIR") or "~/datasets")
     if place.base:
         variable, folder = place.base
-        base = Path(environment.get(variable) or base / folder).expanduser()
+        base = expanded(environment.get(variable) or base / folder)
     found = base / place.folder
     return _release(found, place.project) if found.is_dir() else None
 

@@ -13,6 +13,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,14 +27,35 @@ _SECONDS = 5.0
 _POINTER = b"version https://git-lfs"
 
 
+_is_local_only: ContextVar[bool] = ContextVar("is_local_only", default=False)
+
+
+@contextmanager
+def local_only() -> Iterator[None]:
+    """While open, nothing is downloaded, and the hub's library asks the network for nothing.
+
+    By itself it asks for newer versions even of files that it has.
+    """
+    from huggingface_hub import constants
+
+    settings: Any = constants
+    before, token = settings.HF_HUB_OFFLINE, _is_local_only.set(True)
+    settings.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        settings.HF_HUB_OFFLINE = before
+        _is_local_only.reset(token)
+
+
 def before_download(what: str, *, offline: bool) -> None:
     """Say that `what` is about to be downloaded.
 
     Raises:
-        ModelError: `offline`, or the hub does not answer.
+        ModelError: `offline`, inside `local_only`, or the hub does not answer.
     """
-    if offline:
-        raise not_here(what, "offline is set")
+    if offline or _is_local_only.get():
+        raise not_here(what, "offline is set" if offline else "a model folder has all that it needs")
     problem = _unreachable()
     if problem is not None:
         raise not_here(what, problem)

@@ -9,7 +9,6 @@ manifest holds a digest of itself. Manifests of earlier versions list no files, 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +19,12 @@ import pyarrow as pa
 
 from plainfilm.errors import DataError
 from plainfilm.io.files import flush, move, replacing, sha256_of
+from plainfilm.io.json_records import DIGEST, digest_of_values
 from plainfilm.io.tables import as_json, read_json, write_json
 
-FILES, DIGEST = "files", "sha256"
-"""Keys of a manifest: the digest of every file by its path in the folder, and that of all other values."""
+FILES = "files"
+"""The key of a manifest for the digest of every file by its path in the folder; `DIGEST` is that of all other
+values."""
 
 _NEW = ".new"
 
@@ -63,7 +64,7 @@ class Manifest:
         check(values)
         digest, manifest = values.pop(DIGEST, None), cls(path, values, way_out, error)
         is_checked = digest is not None or FILES in values
-        if is_checked and not (digest == _digest(values) and isinstance(values.get(FILES), dict)):
+        if is_checked and not (digest == digest_of_values(values) and isinstance(values.get(FILES), dict)):
             raise manifest._damaged(path)
         return manifest
 
@@ -128,13 +129,8 @@ def write_manifest(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
         DataError: the values are not JSON, or the file cannot be written.
     """
     plain = as_json({**values}, path)
-    write_json({**plain, DIGEST: _digest(plain)}, path)
+    write_json({**plain, DIGEST: digest_of_values(plain)}, path)
     return plain
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _hidden(path: Path, digest: str) -> Path:

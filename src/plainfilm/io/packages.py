@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from plainfilm.errors import ModelError
+from plainfilm.io.folders import expanded
 
 PREFIX = "package:"
 
@@ -23,7 +24,7 @@ def local_path(name: str) -> Path | None:
     """
     if name.startswith(PREFIX):
         return _inside_package(name)
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists():
         return path
     if name.startswith(("/", ".", "~")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from plainfilm.config import Settings
 
@@ -41,6 +41,8 @@ class Resampling(Settings):
     interface does for tensors of uint8. "torch_uint8" are torch's own kernels for these, as in torchvision's
     second interface and the image processors of transformers. It and Pillow always round.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     library: Library = "pillow"
     filter: Filter = "bilinear"

@@ -144,7 +144,7 @@ def read_published(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: no such file, not one of `torch.save`, damaged, or one that asks for code.
     """
-    _check_container(path)
+    check_container(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old and odd pickles; what matters is an error
@@ -207,7 +207,12 @@ def _what_is_wrong(error: BaseException) -> str:
     return f"damaged, or not of torch.save ({type(error).__name__}); fetch or copy it again"
 
 
-def _check_container(path: Path) -> None:
+def check_container(path: Path) -> None:
+    """Check that the file at `path` is a whole one of `torch.save`, with all its checksums.
+
+    Raises:
+        ModelError: it is not.
+    """
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; name the checkpoint file in it")
     if not path.is_file():

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import ArrayLike, NDArray
+
+from plainfilm.compiled import njit
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -28,13 +30,13 @@ LANES = 16
 """Number of resamples scored side by side: a cache line of weights per item."""
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _add(total, weight):  # type: ignore[no-untyped-def]
     for lane in range(len(total)):
         total[lane] += weight[lane]
 
 
-@njit(cache=True, inline="always")
+@njit(inline="always")
 def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
     """Count a negative item without ties: every hit so far ranks above it."""
     for lane in range(len(hits)):
@@ -42,7 +44,7 @@ def _miss(weight, hits, misses, pairs):  # type: ignore[no-untyped-def]
         pairs[lane] += 2.0 * weight[lane] * hits[lane]
 
 
-@njit(cache=True, inline="always", error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type: ignore[no-untyped-def]
     """Count the items of one score: hits above them in full, tied hits by half."""
     for lane in range(len(hits)):
@@ -53,7 +55,7 @@ def _close_ties(tied_hits, tied_misses, hits, misses, pairs, precision):  # type
         tied_hits[lane] = tied_misses[lane] = 0.0
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(parallel=True, error_model="numpy")
 def _ranking_scores(weights, order, positive, first, last, sizes, scores):  # type: ignore[no-untyped-def]
     """AUROC and average precision into `scores` (B, C, 2, L), in one pass over each presorted column.
 

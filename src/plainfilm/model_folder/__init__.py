@@ -8,11 +8,10 @@ from plainfilm.model_folder.folder import (
     LoadedModel,
     PatientKeys,
     copy_model,
-    foreign_names,
     load_model,
-    read_model_config,
     save_model,
 )
+from plainfilm.model_folder.stored_config import foreign_names, read_model_config
 
 __all__ = [
     "PATIENTS_FILE",

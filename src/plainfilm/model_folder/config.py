@@ -44,8 +44,9 @@ class ModelConfig(Settings):
 
     architecture: the settings of its kind. facts: its observations and tokenizers. text_rule: the rule for
     the part of a report that the model was trained to read. recipe: the resolved recipe of the run. scores:
-    validation scores of the run. fingerprint: identifies weights and tokenizers; `save_model` fills it in, as
-    it does `architecture` and `facts`.
+    validation scores of the run. fingerprint: identifies weights and tokenizers. patients_sha256: the digest
+    of patients.npy, `None` without that file. `save_model` fills both in, as it does `architecture` and
+    `facts`.
     """
 
     format_version: int = FORMAT_VERSION
@@ -58,6 +59,7 @@ class ModelConfig(Settings):
     scores: dict[str, float] = Field(default_factory=dict)
     package_version: str = __version__
     fingerprint: str = ""
+    patients_sha256: str | None = None
 
     @property
     def training_facts(self) -> TrainedOn:

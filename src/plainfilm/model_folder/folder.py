@@ -19,25 +19,25 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from plainfilm.config import build as build_settings
 from plainfilm.errors import ConfigError, DataError, ModelError
-from plainfilm.io.files import flush, flush_tree
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.arrays import read_array
+from plainfilm.io.files import flush, flush_tree, sha256_of
+from plainfilm.io.hub import local_only
+from plainfilm.io.json_records import write_record
 from plainfilm.model_folder.card import model_card
-from plainfilm.model_folder.config import FORMAT_VERSION, ModelConfig, of_format_1
-from plainfilm.models.base import Model, TokenizerFacts, build_model, foreign_code
-from plainfilm.nn.packaged_weights import load_strictly
-from plainfilm.text.tokenizers import SETTINGS_FILE, TOKENIZER_FILE, Tokenizer
+from plainfilm.model_folder.config import ModelConfig
+from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
+from plainfilm.model_folder.weights import read_model
+from plainfilm.models.base import Model, TokenizerFacts, build_model
+from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
-WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "README.md"
 PATIENTS_FILE, TOKENIZERS = "patients.npy", "tokenizers"
 
 PatientKeys = NDArray[np.int64]
@@ -86,16 +86,16 @@ def save_model(
         shutil.rmtree(abandoned, ignore_errors=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
     try:
-        _write(part, model, tokenizers, config)
-        if patients is not None:
-            np.save(part / PATIENTS_FILE, patients, allow_pickle=False)
+        _write(part, model, tokenizers, config, patients)
         part.chmod(0o755)
         _replace_folder(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig) -> None:
+def _write(
+    part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig, patients: PatientKeys | None
+) -> None:
     tensors = {key: value.detach().cpu().contiguous().clone() for key, value in model.state_dict().items()}
     try:
         save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
@@ -105,10 +105,16 @@ def _write(part: Path, model: Model, tokenizers: Tokenizers, config: ModelConfig
     for name, tokenizer in sorted(tokenizers.items()):
         (part / TOKENIZERS / name).mkdir(parents=True)
         tokenizer.save(part / TOKENIZERS / name)
-    facts = model.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
-    filled = {"architecture": model.rebuilt_from(), "facts": facts, "fingerprint": _fingerprint(part)}
+    if patients is not None:
+        np.save(part / PATIENTS_FILE, patients, allow_pickle=False)
+    filled = {
+        "architecture": model.rebuilt_from(),
+        "facts": model.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)}),
+        "fingerprint": _fingerprint(part),
+        "patients_sha256": None if patients is None else sha256_of(part / PATIENTS_FILE),
+    }
     written = config.model_copy(update=filled)
-    write_json(written.model_dump(mode="json"), part / CONFIG_FILE)
+    write_record(written.model_dump(mode="json"), part / CONFIG_FILE)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     card = model_card(written.model_dump(mode="json"), parameters)
     (part / CARD_FILE).write_text(card, encoding="utf-8")
@@ -144,9 +150,12 @@ def _link_or_copy(source: str, target: str) -> None:
     shutil.copy2(source, target)
 
 
-def _fingerprint(part: Path) -> str:
+def _fingerprint(folder: Path) -> str:
+    """Of the weights and tokenizers; of format 1, the single tokenizer lies in the folder itself."""
+    tokenizers = sorted((folder / TOKENIZERS).glob(f"*/{TOKENIZER_FILE}"))
+    own = [folder / TOKENIZER_FILE] if (folder / TOKENIZER_FILE).is_file() and not tokenizers else []
     digest = hashlib.sha256()
-    for path in (part / WEIGHTS_FILE, *sorted((part / TOKENIZERS).glob(f"*/{TOKENIZER_FILE}"))):
+    for path in (folder / WEIGHTS_FILE, *(tokenizers or own)):
         with path.open("rb") as file:
             while block := file.read(2**20):
                 digest.update(block)
@@ -172,88 +181,12 @@ def _recover(folder: Path) -> None:
         old.replace(folder)
 
 
-def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
-    """The settings of a model folder, without its weights.
-
-    Reading the settings runs the code of parts that do not come with Plainfilm, which requires `trust_code`.
-
-    Raises:
-        ModelError: not a model folder, a newer format, or settings that do not fit this version.
-    """
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise ModelError(
-            f"{folder}: no {CONFIG_FILE}, so this is not a model folder; `plainfilm train` writes one"
-        )
-    try:
-        raw = read_json(path)
-    except DataError as error:
-        raise ModelError(str(error)) from None
-    values = _of_todays_format(raw, path)
-    if not trust_code:
-        _refuse_code(values, path)
-    try:
-        return build_settings(ModelConfig, values, str(path))
-    except ConfigError as error:
-        is_named = str(error).startswith(str(path))
-        raise ModelError(str(error) if is_named else f"{path}: {error}") from None
-
-
-def foreign_names(folder: Path) -> set[str]:
-    """The code of somebody's own that the model in `folder` names, of which nothing is run.
-
-    Raises:
-        ModelError: not a model folder.
-    """
-    path = Path(folder) / CONFIG_FILE
-    try:
-        values = _of_todays_format(read_json(path), path)
-    except (DataError, OSError) as error:
-        raise ModelError(str(error)) from None
-    return {name for _, name in foreign_code(values["architecture"])}
-
-
-def _of_todays_format(raw: Any, path: Path) -> dict[str, Any]:
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version not in (1, FORMAT_VERSION):
-        raise ModelError(
-            f"{path}: model format {version} (written by plainfilm {_writer(raw)}), but this version reads "
-            f"1 and {FORMAT_VERSION}: use the version that wrote it, or a newer plainfilm"
-        )
-    if not isinstance(raw.get("architecture"), dict):
-        raise ModelError(
-            f"{path}: key 'architecture' is missing or no mapping; copy or train the model again"
-        )
-    if version == 1:
-        return of_format_1(raw, _longest_text(path.parent))
-    return dict(raw)
-
-
-def _longest_text(folder: Path) -> int:
-    """The longest text of a tokenizer of format 1; loading the model reports damaged tokenizers."""
-    try:
-        return int(read_json(folder / SETTINGS_FILE)["max_tokens"])
-    except (DataError, KeyError, TypeError, ValueError):
-        return 128
-
-
-def _refuse_code(values: Mapping[str, Any], path: Path) -> None:
-    for place, name in foreign_code(values["architecture"], "architecture"):
-        raise ModelError(
-            f"{path}: '{place}' is foreign code ('{name}'), which loading would run: "
-            "read it, then allow it with --trust-code (in Python: trust_code=True)"
-        )
-
-
-def _writer(raw: Any) -> str:
-    return str(raw.get("package_version", "of unknown version")) if isinstance(raw, dict) else "unknown"
-
-
 def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
-    """Load the model in `folder`, in evaluation mode on the CPU.
+    """Load the model in `folder`, in evaluation mode on the CPU. Nothing is downloaded for it.
 
     Raises:
-        ModelError: not a model folder, or a tensor that is missing, unexpected or of another shape.
+        ModelError: not a model folder, or one that is damaged: a file or a tensor that is missing,
+            unexpected, of another shape, not finite, or not as it was written.
     """
     folder = Path(folder)
     _recover(folder)
@@ -266,16 +199,17 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     tokenizers = {name: load_tokenizer(folder, name) for name in settings.architecture.tokenizers()}
     facts = settings.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
     try:
-        with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
-            model = build_model(settings.architecture, facts)
-    except ConfigError as error:
-        raise ModelError(f"{folder / CONFIG_FILE}: {error}") from None
-    try:
-        tensors = load_file(weights)
-    except SafetensorError as error:
-        raise ModelError(f"{weights}: damaged ({error}); copy or train it again") from None
-    load_strictly(model, tensors, str(weights))
-    return LoadedModel(model.eval(), tokenizers, settings, _patients(folder / PATIENTS_FILE))
+        with local_only():
+            model = read_model(
+                weights,
+                settings,
+                lambda: build_model(settings.architecture, facts),
+                lambda: _fingerprint(folder),
+            )
+    except (ConfigError, ModelError) as error:
+        is_named = str(error).startswith(str(folder))
+        raise ModelError(str(error) if is_named else f"{folder / CONFIG_FILE}: {error}") from None
+    return LoadedModel(model.eval(), tokenizers, settings, _patients(folder, settings))
 
 
 def load_tokenizer(folder: Path, name: str) -> Tokenizer:
@@ -289,10 +223,16 @@ def load_tokenizer(folder: Path, name: str) -> Tokenizer:
     return Tokenizer.load(own if own.is_dir() or name != "text" else Path(folder))
 
 
-def _patients(file: Path) -> PatientKeys | None:
-    if not file.is_file():
+def _patients(folder: Path, settings: ModelConfig) -> PatientKeys | None:
+    file, stated = folder / PATIENTS_FILE, settings.patients_sha256
+    if not file.exists() and stated is None:
         return None
     try:
-        return np.load(file, allow_pickle=False).astype(np.int64)
-    except (ValueError, OSError, EOFError) as error:
-        raise ModelError(f"{file}: damaged ({error}); copy or train the model again") from None
+        patients = np.array(read_array(file, np.int64, 1))
+    except DataError as error:
+        raise ModelError(f"{error}; copy or train the model again") from None
+    if stated is not None and sha256_of(file) != stated:
+        raise ModelError(
+            f"{file}: damaged (its digest in {CONFIG_FILE} differs); copy or train the model again"
+        )
+    return patients

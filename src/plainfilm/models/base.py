@@ -384,6 +384,8 @@ def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(values, list | tuple):
         for number, value in enumerate(values):
             yield from foreign_code(value, f"{where}[{number}]")
+    elif isinstance(values, str) and values.endswith(".py"):
+        yield where, values
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:

@@ -92,6 +92,16 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -
     Raises:
         ModelError: a missing or unexpected name, or another shape; the message has one name and the number.
     """
+    check_fit(model, tensors, where)
+    model.load_state_dict(dict(tensors), strict=True)
+
+
+def check_fit(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Check that `tensors` have the names and shapes of those of `model`; either may be without storage.
+
+    Raises:
+        ModelError: see `load_strictly`.
+    """
     own = model.state_dict()
     wrong = [key for key in own if key in tensors and own[key].shape != tensors[key].shape]
     missing = [key for key in own if key not in tensors]
@@ -103,7 +113,6 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], where: str) -
     if wrong:
         actual, needed = tuple(tensors[wrong[0]].shape), tuple(own[wrong[0]].shape)
         raise ModelError(f"{where}: tensor '{wrong[0]}' is {actual}, this model needs {needed}{_more(wrong)}")
-    model.load_state_dict(dict(tensors), strict=True)
 
 
 def _more(keys: list[str]) -> str:

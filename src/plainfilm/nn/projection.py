@@ -23,7 +23,7 @@ class ProjectionConfig(Settings):
 
     kind: ProjectionKind = "linear"
     text_kind: ProjectionKind | None = None
-    dimension: int = Field(default=768, ge=1)
+    dimension: int = Field(default=768, ge=1, le=65536)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
 

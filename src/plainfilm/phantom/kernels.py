@@ -10,15 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from plainfilm.compiled import njit
 
 _FAR = 1e12
 _TINY = 1e-14
 _MOST_COVERS = 64
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _row_spans(first, last, rays, kinds, i, left, right, enter, leave):  # type: ignore[no-untyped-def]
     """The intervals of t in which rays of row i are inside parts [first, last), for columns [left, right).
 
@@ -56,7 +57,7 @@ def _row_spans(first, last, rays, kinds, i, left, right, enter, leave):  # type:
             leave[j] = min(leave[j], (-b + root) * inverse)
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def paint(corner, right, down, bounds, part_of, kinds, rays, materials, channels, total, lengths):  # type: ignore[no-untyped-def]
     """Add the attenuation of solids painted over one another, the last on top.
 
@@ -92,7 +93,7 @@ def paint(corner, right, down, bounds, part_of, kinds, rays, materials, channels
             total[i, j] += met * norm
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@njit(fastmath=True, inline="always")
 def _stack(order, enter, leave, starts, ends, materials, channels, norm, pixel, lengths):  # type: ignore[no-untyped-def]
     """Accumulate one ray through solids painted in `order`, the first on top, per unit of t."""
     i, j = pixel
@@ -109,7 +110,7 @@ def _stack(order, enter, leave, starts, ends, materials, channels, norm, pixel, 
     return met
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def add(corner, right, down, bounds, part_of, kinds, rays, materials, total):  # type: ignore[no-untyped-def]
     """Add the attenuation of solids to the existing one; arguments as for `paint`."""
     enter, leave = np.empty(total.shape[1]), np.empty(total.shape[1])
@@ -122,7 +123,7 @@ def add(corner, right, down, bounds, part_of, kinds, rays, materials, total):  #
                 total[i, j] += materials[s] * inside * _norm(corner, right, down, i, j)
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@njit(fastmath=True, inline="always")
 def _norm(corner, right, down, i, j):  # type: ignore[no-untyped-def]
     """The length in mm of a unit of t along the ray through the middle of pixel (i, j)."""
     square = 0.0
@@ -131,7 +132,7 @@ def _norm(corner, right, down, i, j):  # type: ignore[no-untyped-def]
     return np.sqrt(square)
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@njit(fastmath=True, inline="always")
 def _cover(starts, ends, covers, enter, leave):  # type: ignore[no-untyped-def]
     """The uncovered length of [enter, leave], which is then covered. Covers stay disjoint."""
     hidden = 0.0
@@ -151,7 +152,7 @@ def _cover(starts, ends, covers, enter, leave):  # type: ignore[no-untyped-def]
     return leave - enter - hidden, kept
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def add_blobs(corner, right, down, rays, amounts, bounds, total):  # type: ignore[no-untyped-def]
     """Add ∫ amount · exp(−½ |matrix (p − centre)|²) along each ray, in mm.
 
@@ -170,7 +171,7 @@ def add_blobs(corner, right, down, rays, amounts, bounds, total):  # type: ignor
                 total[i, j] += amounts[n] * norm * np.sqrt(2.0 * np.pi / along) * np.exp(-0.5 * nearest)
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@njit(fastmath=True, inline="always")
 def _gaussian(part, i, j):  # type: ignore[no-untyped-def]
     """|a|² along the ray, and the least squared distance from the centre, both in deviations."""
     a = b = c = 0.0
@@ -182,7 +183,7 @@ def _gaussian(part, i, j):  # type: ignore[no-untyped-def]
     return a, c - b * b / a
 
 
-@njit(cache=True, fastmath=True)
+@njit(fastmath=True)
 def _blur_rows(values, weights, out):  # type: ignore[no-untyped-def]
     height, width = values.shape
     reach = len(weights) - 1

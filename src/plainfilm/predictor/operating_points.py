@@ -18,8 +18,8 @@ from pydantic import Field
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
+from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
 from plainfilm.io.locks import writing
-from plainfilm.io.tables import read_json, write_json
 
 FORMAT_VERSION = 1
 OPERATING_POINTS_FILE = "operating_points.json"
@@ -101,7 +101,7 @@ def write_operating_points(folder: Path, points: OperatingPoints) -> Path:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
     with writing(folder):
-        write_json(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
+        write_record(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
         (folder / _EARLIER_FILE).unlink(missing_ok=True)
     return folder / OPERATING_POINTS_FILE
 
@@ -113,20 +113,22 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
         ModelError: the file is damaged, has another format version, or was made for other weights.
     """
     files = (folder / OPERATING_POINTS_FILE, folder / _EARLIER_FILE)
-    path = next((file for file in files if file.is_file()), None)
+    path = next((file for file in files if file.exists()), None)
     if path is None:
         return None
     again = "evaluate with save_operating_points=true again"
     try:
-        raw = read_json(path)
+        raw = read_values(path)
     except DataError as error:
         raise ModelError(f"{error}; {again}") from None
-    version = raw.get("format_version") if isinstance(raw, dict) else None
+    version = raw.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelError(f"{path}: format {version}, but this version reads {FORMAT_VERSION}; {again}")
     try:
-        operating_points = build(OperatingPoints, raw, str(path))
-    except ConfigError as error:
+        stated = {key: value for key, value in raw.items() if key != DIGEST}
+        operating_points = build(OperatingPoints, stated, str(path))
+        check_digest(raw, path, operating_points)
+    except (ConfigError, DataError) as error:
         raise ModelError(f"{error}; {again}") from None
     if operating_points.model_fingerprint != model_fingerprint:
         raise ModelError(

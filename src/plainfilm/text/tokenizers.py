@@ -8,20 +8,24 @@ name of a pretrained model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from plainfilm.errors import ModelError, UsageError
-from plainfilm.io.files import replacing
-from plainfilm.io.hub import before_download, not_here, unreadable
+from plainfilm.io.files import replacing, sha256_of
+from plainfilm.io.hub import before_download, local_only, not_here, unreadable
+from plainfilm.io.json_records import Record, read_record, write_record
 from plainfilm.io.packages import local_path
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.tables import read_json
 from plainfilm.text.sentencepiece import SUFFIX, read_sentencepiece
+from plainfilm.text.tokenizer_limits import check_tokenizer_limits
 
 TOKENIZER_FILE = "tokenizer.json"
 SETTINGS_FILE = "tokenizer_config.json"
@@ -31,6 +35,14 @@ COUNTED = 2000
 """Texts that are read to measure it."""
 _UNREADABLE = "holds no tokenizer that can be read"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class _Stored(Record):
+    """What `SETTINGS_FILE` holds. tokenizer_sha256: of `TOKENIZER_FILE`, in hexadecimal."""
+
+    max_tokens: int = Field(ge=2, le=1 << 20)
+    pad_token: str
+    tokenizer_sha256: str | None = None
 
 
 class Tokenizer:
@@ -148,6 +160,7 @@ class Tokenizer:
         else:
             converted = _through_transformers(str(name), folder, offline=offline)
             backend, pad_token = converted.backend_tokenizer, str(converted.pad_token)
+            check_tokenizer_limits(backend.to_str(), str(name))
         _refuse_empty(backend, str(name))
         return Tokenizer(backend, max_tokens, pad_token)
 
@@ -155,7 +168,9 @@ class Tokenizer:
         """Write the tokenizer's two files into the existing `folder`."""
         with replacing(folder / TOKENIZER_FILE) as temporary:
             self._backend.save(str(temporary))
-        write_json({"max_tokens": self.max_tokens, "pad_token": self.pad_token}, folder / SETTINGS_FILE)
+        digest = sha256_of(folder / TOKENIZER_FILE)
+        settings = {"max_tokens": self.max_tokens, "pad_token": self.pad_token, "tokenizer_sha256": digest}
+        write_record(settings, folder / SETTINGS_FILE)
 
     @staticmethod
     def load(folder: Path) -> Tokenizer:
@@ -167,14 +182,17 @@ class Tokenizer:
         for name in (TOKENIZER_FILE, SETTINGS_FILE):
             if not (folder / name).is_file():
                 raise ModelError(f"{folder}: no {name}, so this is no complete model folder")
-        settings = read_json(folder / SETTINGS_FILE)
-        try:
-            max_tokens, pad_token = int(settings["max_tokens"]), str(settings["pad_token"])
-        except (KeyError, TypeError, ValueError) as error:
+        settings = read_record(folder / SETTINGS_FILE, _Stored, ModelError, "copy or train the model again")
+        backend = _read_backend(folder / TOKENIZER_FILE)
+        if settings.tokenizer_sha256 not in (
+            None,
+            sha256_of(folder / TOKENIZER_FILE),
+        ):
             raise ModelError(
-                f"{folder / SETTINGS_FILE}: lacks a usable max_tokens or pad_token ({error})"
-            ) from None
-        return Tokenizer(_read_backend(folder / TOKENIZER_FILE), max_tokens, pad_token)
+                f"{folder / TOKENIZER_FILE}: damaged (its digest in {SETTINGS_FILE} differs); copy or train "
+                "the model again"
+            )
+        return Tokenizer(backend, settings.max_tokens, settings.pad_token)
 
 
 def unknown_tokens_alarm(tokenizer: Tokenizer, texts: Iterable[str]) -> str | None:
@@ -216,9 +234,13 @@ def _refuse_empty(backend: Backend, name: str) -> None:
 
 def _read_backend(path: Path) -> Backend:
     try:
-        return Backend.from_file(str(path))
+        text = path.read_text(encoding="utf-8")
+        check_tokenizer_limits(text, str(path))
+        return Backend.from_str(text)
+    except ModelError:
+        raise
     except Exception as error:  # the library raises bare Exception for any unreadable file
-        raise ModelError(f"{path}: not a tokenizer file ({error})") from None
+        raise ModelError(f"{path}: not a tokenizer file ({str(error)[:300]})") from None
 
 
 def _pad_token(folder: Path, backend: Backend) -> str:
@@ -233,7 +255,8 @@ def _pad_token(folder: Path, backend: Backend) -> str:
 
 
 def _stated_pad_token(path: Path) -> str | None:
-    stated: Any = read_json(path).get("pad_token") if path.is_file() else None
+    values: Any = read_json(path) if path.is_file() else None
+    stated = values.get("pad_token") if isinstance(values, Mapping) else None
     return stated.get("content") if isinstance(stated, Mapping) else stated
 
 
@@ -241,8 +264,12 @@ def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> A
     from transformers import AutoTokenizer
 
     what = f"tokenizer '{name}'"
+    library: Any = AutoTokenizer
+    # Explicitly: without a word on foreign code the library asks for it on standard input.
+    read = partial(library.from_pretrained, trust_remote_code=False)
     try:
-        return _fast(AutoTokenizer.from_pretrained(str(folder or name), local_files_only=True), what)
+        with local_only():
+            return _fast(read(str(folder or name), local_files_only=True), what)
     except ModelError:
         raise
     except (OSError, ValueError) as error:
@@ -252,7 +279,7 @@ def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> A
         raise unreadable(name, error, folder, _UNREADABLE) from None
     before_download(what, offline=offline)
     try:
-        return _fast(AutoTokenizer.from_pretrained(name), what)
+        return _fast(read(name), what)
     except (OSError, ValueError) as error:
         raise not_here(what, str(error)) from None
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from plainfilm.errors import MissingDependency
+from plainfilm.errors import DataError, MissingDependency
 from plainfilm.io.files import replacing
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
@@ -41,7 +41,7 @@ class JsonLines:
         """Append to `file`; with `keep_to_step`, first remove later lines, which a killed run left."""
         self._file = file
         if keep_to_step is not None and file.is_file():
-            kept = [line for line in _whole_lines(file) if line.get("step", 0) <= keep_to_step]
+            kept = [line for line in _whole_lines(file) if _step(line) <= keep_to_step]
             text = "".join(f"{json.dumps(line)}\n" for line in kept)
             with replacing(file) as temporary:
                 temporary.write_text(text, encoding="utf-8")
@@ -56,7 +56,11 @@ class JsonLines:
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
-    """The events of a log, without a last line that a kill cut off."""
+    """The events of a log, without a last line that a kill cut off.
+
+    Raises:
+        DataError: a line that is no event.
+    """
     return list(_whole_lines(file))
 
 
@@ -65,12 +69,30 @@ def last_event(file: Path) -> str | None:
     with file.open("rb") as opened:
         opened.seek(max(0, opened.seek(0, os.SEEK_END) - _LONGEST_LINE))
         lines = [line for line in opened.read().splitlines(keepends=True) if line.endswith(b"\n")]
-    return str(json.loads(lines[-1])["event"]) if lines else None
+    return str(_event(lines[-1], file, "the last")["event"]) if lines else None
 
 
 def _whole_lines(file: Path) -> list[dict[str, Any]]:
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = file.read_bytes().splitlines(keepends=True)
+    return [_event(line, file, str(number)) for number, line in enumerate(lines, 1) if line.endswith(b"\n")]
+
+
+def _step(line: Mapping[str, Any]) -> float:
+    step = line.get("step", 0)
+    return step if isinstance(step, int | float) else 0
+
+
+def _event(line: bytes, file: Path, number: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or not isinstance(values.get("event"), str):
+        raise DataError(
+            f"{file}: line {number}: is damaged (not an object with the key 'event'): copy the run again, or "
+            "start a new one"
+        )
+    return values
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | float | bool]:

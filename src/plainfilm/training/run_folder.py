@@ -28,7 +28,7 @@ from plainfilm.io.tables import read_json, write_json
 from plainfilm.models.base import foreign_code
 from plainfilm.prompts import load_pack
 from plainfilm.training.log import flat, last_event
-from plainfilm.training.recipe import save_recipe
+from plainfilm.training.recipe import find_recipe, save_recipe
 from plainfilm.training.staged_recipe import (
     STAGES,
     AnyRecipe,
@@ -169,6 +169,22 @@ def described(collections: Sequence[Collection], recipe: AnyRecipe) -> list[dict
     named = [(collection.name, collection.fingerprint) for collection in collections]
     named += [(f"prompts {pack}", load_pack(pack).fingerprint) for pack in packs]
     return [{"name": name, "fingerprint": fingerprint} for name, fingerprint in named]
+
+
+def refuse_code_of_run(recipe: str, out: Path) -> None:
+    """Refuse a recipe that lies in the folder of the run and names code: who gives it has not written it.
+
+    Raises:
+        UsageError: it does.
+    """
+    file = find_recipe(recipe)
+    if not file.resolve().is_relative_to(out.resolve()):
+        return
+    for place, name in foreign_code(read_yaml(file)):
+        raise UsageError(
+            f"{file}: '{place}' is code ('{name}'), and the recipe is that of the run's own folder: read it, "
+            "then allow it with --trust-code, or give a recipe of yours"
+        )
 
 
 def _refuse_code(file: Path, values: Mapping[str, Any], recipe: AnyRecipe) -> None:

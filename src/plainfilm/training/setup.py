@@ -153,6 +153,11 @@ def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTH
             "batch: set training.batch_norm=frozen (stored statistics; gradients as of the whole batch), or "
             "training.batch_norm=slices (each slice by itself; other gradients)"
         )
+    if settings.batch_norm == "slices" and settings.sub_batch_size == 1 and _normalises_batches(model):
+        raise ConfigError(
+            "training.sub_batch_size is 1 and training.batch_norm 'slices': one film has no statistics; set "
+            "sub_batch_size to at least 2, or training.batch_norm=frozen"
+        )
     return model
 
 

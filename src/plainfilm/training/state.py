@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 from torch.optim import Optimizer
 
 from plainfilm.errors import ModelError
 from plainfilm.io.files import replacing
+from plainfilm.io.torch_files import DAMAGED, check_container
 from plainfilm.seeding import stable_hash
 
 
@@ -75,17 +76,20 @@ def load_state(file: Path, parts: Parts) -> Position:
         ModelError: the file is damaged, or belongs to another recipe.
     """
     try:
+        check_container(file)
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        known = {field.name for field in fields(Position)}
+        stated = {key: value for key, value in state["position"].items() if key in known}
+        position = TypeAdapter(Position).validate_python(stated)
         parts.model.load_state_dict(state["model"], strict=True)
         parts.objective.load_state_dict(state["objective"], strict=True)
         parts.optimizer.load_state_dict(state["optimizer"])
-        known = {field.name for field in fields(Position)}
-        return Position(**{key: value for key, value in state["position"].items() if key in known})
-    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
-        problem = str(error).splitlines()[0]
+    except (ModelError, *DAMAGED) as error:
+        problem = f"{type(error).__name__}: {' '.join(str(error).removeprefix(f'{file}: ').split())[:200]}"
         raise ModelError(
             f"{file}: not a state of this run ({problem}); start again in a new folder"
         ) from None
+    return position
 
 
 @contextmanager

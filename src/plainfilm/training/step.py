@@ -13,7 +13,8 @@ of a batch, so its step has three parts (gradient caching, Gao et al. 2021, arXi
 All objectives share one encoding of a slice and one backward pass. Dropout is the same in both passes
 because it depends on step and row only (`nn.row_dropout`). Batch normalisation in training mode normalises
 each slice of each process by itself: there the cut is part of the method, and a recipe must choose it
-(`training.batch_norm`); its running statistics are updated in the last pass only, once per slice.
+(`training.batch_norm`); its running statistics are updated in the last pass only, once per slice. A single
+film, as a last slice may be, has no statistics of its own and is normalised by the stored ones.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class EncodePass:
     @contextmanager
     def encoding(self, part: Batch) -> Iterator[Encoded]:
         """While open, a slice encoded by the model, differentiable if gradients are on."""
-        with per_row_dropout(self.model, self.seed, part.rows), self.autocast():
+        alone = stored_statistics(self.model) if part.films.of.entries == 1 else nullcontext()
+        with alone, per_row_dropout(self.model, self.seed, part.rows), self.autocast():
             yield Encoded(self.model, part)
 
     def coupled(self) -> list[tuple[int, Coupled]]:
@@ -361,6 +363,19 @@ def _add_loss_gradients(parameters: Sequence[nn.Parameter], gradients: Sequence[
 
 def _trained(model: nn.Module, objective: nn.Module) -> list[nn.Parameter]:
     return [p for p in (*model.parameters(), *objective.parameters()) if p.requires_grad]
+
+
+@contextmanager
+def stored_statistics(model: nn.Module) -> Iterator[None]:
+    """While open, batch normalisation uses its stored statistics and leaves them as they are."""
+    layers = [layer for layer in model.modules() if isinstance(layer, _NormBase) and layer.training]
+    for layer in layers:
+        layer.eval()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.train()
 
 
 @contextmanager

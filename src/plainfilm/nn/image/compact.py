@@ -27,8 +27,8 @@ class Config(EncoderConfig):
 
     use: str = "compact"
     channels: Literal[1, 3] = 1
-    width: int = Field(default=24, ge=4)
-    grid: int = Field(default=4, ge=1)
+    width: int = Field(default=24, ge=4, le=1024)
+    grid: int = Field(default=4, ge=1, le=64)
     dropout: float = Field(default=0.3, ge=0, lt=1)
 
 

@@ -12,9 +12,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, not_here, unreadable
+from plainfilm.io.hub import before_download, local_only, not_here, unreadable
 from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
+from plainfilm.nn.library_settings import check_library_settings
 from plainfilm.nn.packaged_weights import load_strictly, named_for, read_weights
+from plainfilm.nn.size import check_fits_in_memory
 
 
 class Config(EncoderConfig):
@@ -34,7 +36,7 @@ class Config(EncoderConfig):
     weights: str | None = None
     offline: bool = False
     channels: Literal[1, 3] = 3
-    image_size: int | None = Field(default=None, ge=16)
+    image_size: int | None = Field(default=None, ge=16, le=4096)
     pooling: Literal["native", "average", "token", "first_patch"] = "native"
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
@@ -44,6 +46,7 @@ class Config(EncoderConfig):
         """Raise an error for a name that timm does not know, or weights that need a forbidden download."""
         import timm
 
+        check_library_settings(self.settings, "image.settings")
         if self.pretrained and self.weights:
             raise ConfigError(f"image encoder '{self.name}': set pretrained or weights, not both")
         if not timm.is_model(self.name):
@@ -123,9 +126,14 @@ def build(config: Config) -> TimmEncoder:
         ModelError: weights that are missing, cannot be downloaded or do not fit.
     """
     config.check()
+    what = f"image encoder '{config.name}'"
+    check_fits_in_memory(lambda: _create(config, pretrained=False), what)
     if config.pretrained and not _is_cached(config.name):
         before_download(f"pretrained '{config.name}'", offline=config.offline)
-    backbone = _create(config, pretrained=config.pretrained)
+        backbone = _create(config, pretrained=True)
+    else:
+        with local_only():
+            backbone = _create(config, pretrained=config.pretrained)
     if config.weights:
         _load(backbone, config)
     return TimmEncoder(config, backbone)
@@ -141,14 +149,13 @@ def _create(config: Config, pretrained: bool) -> Any:
         options["drop_path_rate"] = config.drop_path_rate
     try:
         return timm.create_model(config.name, pretrained=pretrained, **options)
-    except TypeError as error:
-        raise ConfigError(f"image encoder '{config.name}': {error}") from None
-    except (OSError, RuntimeError, ValueError) as error:
-        if not pretrained:
-            raise ConfigError(f"image encoder '{config.name}': {str(error).splitlines()[0]}") from None
-        raise not_here(f"pretrained '{config.name}'", str(error)) from None
     except SafetensorError as error:
         raise unreadable(f"pretrained '{config.name}'", error) from None
+    except Exception as error:  # of values that do not fit the library lets anything through
+        if pretrained and isinstance(error, OSError | RuntimeError | ValueError):
+            raise not_here(f"pretrained '{config.name}'", str(error)) from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"image encoder '{config.name}': {reason}") from None
 
 
 def _takes_size(name: str) -> bool:

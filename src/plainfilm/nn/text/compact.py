@@ -15,17 +15,18 @@ from torch import Tensor, nn
 from plainfilm.errors import ModelError
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
 from plainfilm.nn.pooling import POOLING, TextPooling
+from plainfilm.nn.size import check_fits_in_memory
 
 
 class Config(EncoderConfig):
     """`width` features in `depth` blocks of `heads` heads; texts of at most `max_tokens` tokens."""
 
     use: str = "compact"
-    width: int = Field(default=256, ge=8)
-    depth: int = Field(default=4, ge=1)
-    heads: int = Field(default=4, ge=1)
+    width: int = Field(default=256, ge=8, le=8192)
+    depth: int = Field(default=4, ge=1, le=256)
+    heads: int = Field(default=4, ge=1, le=256)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    max_tokens: int = Field(default=128, ge=4)
+    max_tokens: int = Field(default=128, ge=4, le=65536)
     pooling: TextPooling = "mean"
 
     @model_validator(mode="after")
@@ -115,5 +116,11 @@ class CompactTextEncoder(TextEncoder):
 
 
 def build(config: Config, vocabulary_size: int) -> CompactTextEncoder:
-    """The encoder of `config`, with random weights."""
+    """The encoder of `config`, with random weights.
+
+    Raises:
+        ConfigError: it does not fit into the memory of this machine.
+    """
+    what = f"text encoder of {vocabulary_size} tokens"
+    check_fits_in_memory(lambda: CompactTextEncoder(config, vocabulary_size), what)
     return CompactTextEncoder(config, vocabulary_size)

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, not_here, quietly, unreadable
+from plainfilm.io.hub import before_download, local_only, not_here, quietly, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
+from plainfilm.nn.library_settings import check_library_settings
 from plainfilm.nn.pooling import POOLING, TextPooling
+from plainfilm.nn.size import check_fits_in_memory
 
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 _HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop")
@@ -50,6 +52,8 @@ class Config(EncoderConfig):
         """Raise an error for settings that the library does not know, or a model that needs a download in
         spite of `offline`.
         """
+        if self.settings is not None:
+            check_library_settings(self.settings, "text.settings")
         if self.settings is not None or self.offline or local_path(self.name) is not None:
             _described(self)
 
@@ -124,10 +128,12 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
         described.vocab_size = vocabulary_size
     if described.vocab_size < vocabulary_size:
         raise ModelError(
-            f"{config.name}: knows {described.vocab_size} tokens, but the tokenizer has {vocabulary_size}: "
-            "use the model's own tokenizer, or pretrained: false"
+            f"{config.name or 'text.settings'}: knows {described.vocab_size} tokens, but the tokenizer has "
+            f"{vocabulary_size}: use the model's own tokenizer, or pretrained: false"
         )
     _set_dropout(described, config.dropout)
+    what = f"text model '{config.name or described.model_type}'"
+    check_fits_in_memory(lambda: _without_weights(described), what)
     encoder = _with_weights(config, described) if config.pretrained else _without_weights(described)
     if described.is_encoder_decoder:
         encoder = encoder.get_encoder()
@@ -151,8 +157,8 @@ def _described(config: Config) -> Any:
         settings = dict(config.settings)
         try:
             return AutoConfig.for_model(settings.pop("model_type"), **settings)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"text.settings: {' '.join(str(error).split())}") from None
+        except Exception as error:  # of values that do not fit the library lets anything through
+            raise ConfigError(f"text.settings: {_reason(error)}") from None
     return _locally_or_downloaded(config, AutoConfig.from_pretrained, {})
 
 
@@ -187,15 +193,23 @@ def _without_weights(described: Any) -> Any:
 
     library: Any = AutoModel
     try:
-        return library.from_config(described)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(f"text model '{described.model_type}': {' '.join(str(error).split())}") from None
+        return library.from_config(described, trust_remote_code=False)
+    except Exception as error:  # of values that do not fit the library lets anything through
+        raise ConfigError(f"text model '{described.model_type}': {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """One line, with the kind of error where its own words do not say it, as those of a KeyError."""
+    words = " ".join(str(error).split())[:300]
+    return words if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {words}"
 
 
 def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -> Any:
     folder = local_path(config.name)
     name, what = str(folder or config.name), f"text model '{config.name}'"
-    with quietly():
+    # Explicitly: without a word on foreign code the library asks for it on standard input.
+    options = {**options, "trust_remote_code": False}
+    with quietly(), local_only():
         try:
             return read(name, local_files_only=True, **options)
         except (OSError, ValueError) as error:

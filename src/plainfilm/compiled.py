@@ -1,0 +1,57 @@
+"""Numba's compiler, with a place for what it compiled wherever Plainfilm is installed.
+
+Numba keeps compiled functions beside their source or in the user's cache, and refuses to compile where it can
+write to neither, as in a container with a read-only installation and no home. There a private folder for
+temporary files takes them, and without one they are compiled at every start.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+
+_HAS_HOME = bool(os.environ.get("NUMBA_CACHE_DIR")) or os.path.isabs(os.path.expanduser("~"))  # noqa: PTH111, PTH117
+"""Without one, numba would make a folder called "~" wherever the command is run."""
+
+
+def njit(signatures: Any = None, **options: Any) -> Any:
+    """`numba.njit` with its cache on; a function, or a decorator with `signatures` and `options`."""
+    if callable(signatures) and not options:
+        return _compiled(signatures, None, {})
+    return lambda function: _compiled(function, signatures, options)
+
+
+def _compiled(function: Callable[..., Any], signatures: Any, options: dict[str, Any]) -> Any:
+    try:
+        if _HAS_HOME:
+            return numba.njit(signatures, cache=True, **options)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+    folder = _private_folder()
+    if folder is None:
+        return numba.njit(signatures, cache=False, **options)(function)
+    settings: Any = config
+    settings.CACHE_DIR = str(folder)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)  # numba reads it again whenever the environment changes
+    return numba.njit(signatures, cache=True, **options)(function)
+
+
+def _private_folder() -> Path | None:
+    """A folder that nobody else can write to: what lies in it is run."""
+    try:
+        folder = Path(tempfile.gettempdir()) / f"plainfilm-compiled-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        is_private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+        with tempfile.TemporaryFile(dir=folder):
+            return folder if is_private and not found.st_mode & 0o077 else None
+    except OSError:
+        return None
