@@ -21,6 +21,7 @@ from plainfilm.collection.rows import TableRows, add_study, stated_image, stored
 from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 from plainfilm.io.archives import stamp
 from plainfilm.io.processes import Crash, alone, time_limit
 from plainfilm.io.tables import read_json, write_json, write_parquet
@@ -30,9 +31,6 @@ from plainfilm.types import Image, Rejection, Study
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
 """Number of studies in a shard."""
-
-SECONDS_FOR_A_FILM = 120.0
-"""Time limit of a decoder, in seconds."""
 
 Store = Callable[[Image], dict[str, Any]]
 
@@ -154,15 +152,22 @@ def _rows(shard: Shard, is_careful: bool) -> TableRows:
 
 
 def _stored_in_time(store: Store, image: Image) -> dict[str, Any]:
-    with time_limit(SECONDS_FOR_A_FILM):
-        return store(image)
+    try:
+        with time_limit(limits.SECONDS_FOR_A_FILM):
+            return store(image)
+    except Crash as crash:
+        raise _undecodable(image, crash) from None
 
 
 def _stored_alone(store: Store, image: Image) -> dict[str, Any]:
     try:
-        return alone(store, image, SECONDS_FOR_A_FILM)
+        return alone(store, image, limits.SECONDS_FOR_A_FILM)
     except Crash as crash:
-        raise ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again") from None
+        raise _undecodable(image, crash) from None
+
+
+def _undecodable(image: Image, crash: Crash) -> ImageError:
+    return ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again")
 
 
 def _shower(raw: Path) -> Callable[[Path | str], str]:

@@ -106,12 +106,16 @@ class Client:
                 ) from None
             raise Retriable(f"{shown(url)}: {_reason(error)}") from None
 
-    def read(self, url: str) -> bytes:
-        """A whole file, for lists; retried by the retry policy."""
+    def read(self, url: str, most: int) -> bytes:
+        """A whole file of at most `most` bytes, for lists; retried by the retry policy.
+
+        Raises:
+            DownloadError: as `request`, or the file is longer.
+        """
 
         def attempt() -> bytes:
             with self.request(url) as response:
-                return b"".join(response.iter_raw())
+                return body_of(response, most)
 
         return self.retries.run(attempt, "the file could not be downloaded")
 
@@ -165,6 +169,22 @@ def _judge(response: httpx2.Response) -> None:
     if status in (404, 410):
         raise DownloadError(f"{shown(url)}: there is no such file ({status})")
     raise DownloadError(f"{shown(url)}: answers {status}, which is unexpected for a download")
+
+
+def body_of(response: httpx2.Response, most: int) -> bytes:
+    """The body of a response.
+
+    Raises:
+        DownloadError: it has more than `most` bytes; no more are held in memory.
+    """
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > most:
+            raise DownloadError(
+                f"{shown(str(response.url))}: sends more than {most:,} bytes, which no such file has; refused"
+            )
+    return bytes(body)
 
 
 def content_length(response: httpx2.Response) -> int | None:

@@ -184,7 +184,7 @@ def _fetch_all(
         if file.is_file() and item.describes(file):
             journal.add(item)
             return Outcome(item, "kept")
-        received = fetch(each.client, item, out, notify)
+        received = fetch(each.client, item, out, notify, each.most_bytes)
         journal.add(item)
         return Outcome(item, "fetched", received)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,14 @@ def find_identifiers(text: str) -> list[Span]:
     found = sorted(set(_spans(text)), key=lambda span: (span.start - span.end, span))
     kept: list[Span] = []
     for span in found:
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+        place = bisect(kept, span)
+        # Those kept do not overlap, so only the neighbours can be in the way.
+        if all(
+            span.end <= other.start or other.end <= span.start
+            for other in kept[max(0, place - 1) : place + 1]
+        ):
+            kept.insert(place, span)
+    return kept
 
 
 def _spans(text: str) -> Iterator[Span]:

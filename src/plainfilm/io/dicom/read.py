@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -31,6 +32,7 @@ _BARE_STARTS = (
     # Group length, character set, image type, creation date, SOP class, SOP instance, study date.
     *(b"\x08\x00" + bytes([number, 0]) for number in (0x00, 0x05, 0x08, 0x12, 0x16, 0x18, 0x20)),
 )
+_QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?")
 # What pydicom and the decoders raise on damaged files.
 _DAMAGE = (
     *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
@@ -68,6 +70,7 @@ def decode(
                 raise ImageError(f"{doubt}; correct the header, or keep it with --force")
             _state_transfer_syntax(dataset)
             film = _film(dataset, shortest_side)
+            spacing, odd = side_of_pixel(dataset)
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from None
         except MissingDependency as error:
@@ -76,7 +79,6 @@ def decode(
             raise ImageError(f"{path}: the pixels cannot be decoded ({_short(error)})") from None
         except (*_DAMAGE, pydicom.errors.BytesLengthException) as error:
             raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
-    spacing, odd = side_of_pixel(dataset)
     flags = ((doubt,) if doubt else flags) + film.flags + odd
     return Film(film.array, film.original_width, film.original_height, spacing, flags)
 
@@ -94,8 +96,8 @@ def _pydicom() -> Any:
 
 
 def _short(error: Exception) -> str:
-    """What a library says, on one line, without the header values that some quote at length."""
-    reason = " ".join(str(error).split())
+    """What a library says, on one line, without the header values that it quotes: they may name a patient."""
+    reason = _QUOTED.sub("'...'", " ".join(str(error).split()))
     return reason if len(reason) <= 160 else f"{reason[:157]}..."
 
 

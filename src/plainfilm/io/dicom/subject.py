@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
 
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
@@ -52,7 +53,8 @@ def doubts(dataset: Any) -> tuple[str | None, tuple[str, ...]]:
 def _other_modality(dataset: Any) -> str | None:
     modality = text(dataset, "Modality").upper()
     if modality and modality not in RADIOGRAPHS:
-        return f"modality is '{modality[:16]}', not a radiograph ({', '.join(RADIOGRAPHS)})"
+        stated = f"is '{modality}'" if "Modality" in kept_header(dataset) else "is none that DICOM knows"
+        return f"modality {stated}, not a radiograph ({', '.join(RADIOGRAPHS)})"
     if "LOCALIZER" in text(dataset, "ImageType").upper():
         return "image type is LOCALIZER, the scout view of a scanner and no radiograph"
     name = importlib.import_module("pydicom.uid").UID(text(dataset, "SOPClassUID")).name

@@ -176,7 +176,7 @@ def _record(path: Path, dataset: Any) -> Record:
             taken=taken,
             identifiers=identifiers_of(header),
             reason=None if is_report else _no_film(header, stored, path),
-            doubt=None if is_report else _doubt(header, kept),
+            doubt=None if is_report else doubts(header)[0],
             is_radiograph=not modality or modality in RADIOGRAPHS,
             is_report=is_report,
             is_burned_in=kept.get("BurnedInAnnotation") == "YES",
@@ -202,13 +202,6 @@ def _no_film(header: Mapping[str, Any], stored: str, path: Path) -> str | None:
     if "Rows" not in header or "Columns" not in header:
         return "holds no pixels"
     return None
-
-
-def _doubt(header: Mapping[str, Any], kept: Mapping[str, object]) -> str | None:
-    """What speaks against a film of the chest; a modality that is no term of DICOM's is not quoted."""
-    if text(header, "Modality") and "Modality" not in kept:
-        return "its modality is none that DICOM knows"
-    return doubts(header)[0]
 
 
 def _sex(value: object) -> str | None:
