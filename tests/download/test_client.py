@@ -65,9 +65,12 @@ def test_it_calls_itself_what_physionet_gives_files_to() -> None:
 
 
 def test_a_list_that_does_not_end_is_refused() -> None:
-    with Server({"/x": bytes(200_000)}) as server, client(server.address) as ours:
-        with pytest.raises(DownloadError, match="/x: sends more than 100,000 bytes"):
-            ours.read(f"{server.address}/x", 100_000)
+    with (
+        Server({"/x": bytes(200_000)}) as server,
+        client(server.address) as ours,
+        pytest.raises(DownloadError, match="/x: sends more than 100,000 bytes"),
+    ):
+        ours.read(f"{server.address}/x", 100_000)
 
 
 def test_a_size_that_is_not_said_is_unknown() -> None:

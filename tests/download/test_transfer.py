@@ -31,6 +31,7 @@ def test_a_body_of_unknown_size_is_refused_where_no_film_goes_on(
     server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plainfilm.download.run.MOST_SIZES_ASKED", 0)
+    monkeypatch.setattr("plainfilm.download.run._check_room", lambda places, out: None)
     monkeypatch.setattr(limits, "LARGEST_FILE", 1_000_000)
     server.trouble[FILM].endless = True
     ((_, reason),) = fetch().failed

@@ -1,0 +1,83 @@
+"""No small file takes a command more than 1 GB or 30 s: it ends in a rejected row, or in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.hostile_files import DICOM, PICTURES, TABLES, TEXTS, long_text, table
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 30
+MOST_KILOBYTES = 1_000_000
+
+
+def run(folder: Path, *words: str) -> tuple[int, str]:
+    """The status of a command and what it wrote to standard error.
+
+    It is ended after SECONDS of computing, and must not have needed more memory than MOST_KILOBYTES.
+    """
+    with (folder / "stderr").open("wb") as stream:
+        process = subprocess.Popen(
+            ["sh", "-c", f'ulimit -t {SECONDS}; exec "$@"', "sh", sys.executable, "-m", "plainfilm", *words],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    said = (folder / "stderr").read_text(errors="replace")
+    assert process.returncode in (0, 2), f"status {process.returncode}: {said[-500:]}"
+    assert "Traceback" not in said
+    assert used.ru_maxrss < MOST_KILOBYTES, f"{used.ru_maxrss / 1e6:.2f} GB"
+    return process.returncode, said
+
+
+def prepare(folder: Path, source: str) -> tuple[int, str]:
+    (folder / "raw").mkdir(exist_ok=True)
+    return run(folder, "prepare", source, "raw", "--out", "made", "--size", "64", "--workers", "1")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(tmp_path: Path, name: str) -> None:
+    source, make = TABLES[name]
+    (tmp_path / "raw").mkdir()
+    make(tmp_path / "raw")
+    status, said = prepare(tmp_path, source)
+    assert status == 2 or "rejected" in said
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures(tmp_path: Path, name: str) -> None:
+    (tmp_path / "raw").mkdir()
+    table(tmp_path / "raw", ["f.png,1,No effusion.", "x.png,2,No effusion."])
+    (tmp_path / "raw" / "x.png").write_bytes(PICTURES[name]())
+    status, said = prepare(tmp_path, "table")
+    assert status == 0
+    assert "rejected: x.png" in said
+
+
+@pytest.mark.parametrize("name", DICOM)
+def test_dicom(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "x.dcm").write_bytes(DICOM[name]())
+    prepare(tmp_path, "dicom_folder")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_reports(tmp_path: Path, name: str) -> None:
+    """Prepared, labelled and searched for names; one of three times the length is left out."""
+    (tmp_path / "raw").mkdir()
+    texts = [long_text(TEXTS[name]), long_text(TEXTS[name], 3_000_000), "No effusion."]
+    table(tmp_path / "raw", [f'f.png,{place},"{text}"' for place, text in enumerate(texts)])
+    assert prepare(tmp_path, "table")[0] == 0
+    assert run(tmp_path, "label", "made")[0] == 0
+    run(tmp_path, "audit", "made")
+    status, _ = run(tmp_path, "label", "raw/t.csv", "--text-column", "report", "--out", "labels.csv")
+    assert status == 0
