@@ -29,7 +29,7 @@ from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
 from plainfilm.results.text import interval, number
-from plainfilm.tasks.base import Task, task
+from plainfilm.tasks.base import Task, evaluate, task
 from plainfilm.training.distributed import rank
 from plainfilm.training.dry_run import facts_of
 from plainfilm.training.log import read_log
@@ -210,7 +210,7 @@ def _evaluate(
         if _is_of(folder / "results.json", model, evaluation, trust):
             continue
         predictor = load(model, trust_code=trust)
-        write(evaluation.module.run(predictor, [collection], config, runner.progress), folder)
+        write(evaluate(evaluation.module, predictor, [collection], config, runner.progress), folder)
 
 
 def _is_of(file: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:

@@ -11,7 +11,7 @@ A bank is a folder:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,11 @@ class Bank:
         vectors: Vectors | Iterable[Vectors],
         items: pd.DataFrame,
         meta: Mapping[str, Any],
+        after: Callable[[], Mapping[str, Any]] = dict,
     ) -> Bank:
         """Write a bank as a stream: `vectors` is (N, D), or blocks (n, D) with one vector per item in total.
+
+        `after` adds to `meta` what is known when all vectors are written.
 
         Raises:
             DataError: the numbers of vectors and items differ, or a vector is not finite.
@@ -95,7 +98,7 @@ class Bank:
         table = pa.Table.from_pandas(items, preserve_index=False)
         write_parquet(table, table.schema, folder / "items.parquet")
         head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
-        write_json({**head, **meta}, folder / "bank.json")
+        write_json({**head, **meta, **after()}, folder / "bank.json")
         return Bank.open(folder)
 
     @staticmethod

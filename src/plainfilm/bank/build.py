@@ -42,6 +42,7 @@ def build_bank(
     """Embed the `what` of `collection` into a new bank at `folder`; vectors are written as they are computed.
 
     Items get labels if the collection has any and their origin is unambiguous (see `choose_origins`).
+    `warnings` in `bank.json` are what the model noticed while it encoded.
     """
     chosen = choice or ItemFilter()
     items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
@@ -56,7 +57,8 @@ def build_bank(
         "text_rule": chosen.text_rule if what != "images" else None,
         "texts": "case and white space folded; identical texts are one item",
     }
-    return Bank.write(folder, embed_items(predictor, items, progress), with_labels(items), meta)
+    blocks = embed_items(predictor, items, progress)
+    return Bank.write(folder, blocks, with_labels(items), meta, lambda: {"warnings": [*predictor.warnings]})
 
 
 def with_labels(items: Items) -> pd.DataFrame:
