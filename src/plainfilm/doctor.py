@@ -7,6 +7,8 @@ import os
 import platform
 from dataclasses import dataclass
 
+from plainfilm.io.optional import install_command
+
 OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
     "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
@@ -69,7 +71,7 @@ def _optional() -> list[Finding]:
     found = []
     for name, (extra, purpose) in OPTIONAL.items():
         version = _version(name)
-        detail = f"{version}: {purpose}" if version else f"{purpose}; pip install 'plainfilm[{extra}]'"
+        detail = f"{version}: {purpose}" if version else f"{purpose}; {install_command(extra)}"
         found.append(Finding(name, version is not None, detail))
     return found
 

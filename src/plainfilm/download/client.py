@@ -18,7 +18,8 @@ from urllib.parse import urljoin, urlsplit
 from plainfilm import __version__
 from plainfilm.download.credentials import Credentials
 from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
-from plainfilm.errors import DownloadError, MissingDependency, UsageError
+from plainfilm.errors import DownloadError, UsageError
+from plainfilm.io.optional import optional_import
 
 if TYPE_CHECKING:
     import httpx2
@@ -54,12 +55,7 @@ class Client:
         retries: RetryPolicy | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        try:
-            import httpx2
-        except ImportError:
-            raise MissingDependency(
-                "downloading needs httpx2, which is not installed: pip install 'plainfilm[download]'"
-            ) from None
+        httpx2 = optional_import("httpx2", "download", "downloading")
         for name in ("httpx2", "httpcore2"):  # they log headers, and addresses with signatures
             logging.getLogger(name).setLevel(logging.WARNING)
         self.retries = retries or RetryPolicy()

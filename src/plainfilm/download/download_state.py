@@ -13,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from plainfilm.download.item import RESERVED, Item
 from plainfilm.errors import DownloadError
+from plainfilm.io.optional import optional_import
 
 _UNPACKED = "unpacked"
 
@@ -27,7 +26,8 @@ class DownloadState:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / RESERVED
-        self._lock = FileLock(f"{self._path}.lock")
+        self._locks = optional_import("filelock", "download", "downloading")
+        self._lock = self._locks.FileLock(f"{self._path}.lock")
         self._writing = threading.Lock()
         self._lines: dict[str, tuple[str, str, str]] = {}
 
@@ -35,7 +35,7 @@ class DownloadState:
         self._root.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
-        except Timeout:
+        except self._locks.Timeout:
             raise DownloadError(f"{self._root}: another download is writing there; wait for it") from None
         if self._path.exists():
             self._read()

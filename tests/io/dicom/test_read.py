@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from plainfilm.errors import ImageError, MissingDependency
-from plainfilm.io import limits
+from plainfilm.io import limits, optional
 from plainfilm.io.dicom import read as dicom
 from plainfilm.io.images import read_image
 from tests.io.dicom.maker import gradient, write
@@ -108,11 +108,11 @@ def test_without_pydicom_the_error_names_the_package(tmp_path: Path, monkeypatch
     path = write(tmp_path / "a.dcm", gradient())
 
     def refuse(name: str) -> None:
-        raise ImportError(name)
+        raise ModuleNotFoundError(name=name)
 
     dicom._pydicom.cache_clear()
-    monkeypatch.setattr(dicom.importlib, "import_module", refuse)
-    with pytest.raises(MissingDependency, match=r"pip install 'plainfilm\[dicom\]'"):
+    monkeypatch.setattr(optional.importlib, "import_module", refuse)
+    with pytest.raises(MissingDependency, match=r"needs pydicom, .*pip install 'pydicom>=3.0'"):
         read_image(path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import re
 import struct
@@ -22,6 +21,7 @@ from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import doubts
 from plainfilm.io.dicom.values import StoredValues
+from plainfilm.io.optional import optional_import
 from plainfilm.io.raster_images import Film, reduce, reduced_size
 
 HEAD = 132
@@ -85,10 +85,7 @@ def decode(
 
 @functools.cache
 def _pydicom() -> Any:
-    try:
-        pydicom = importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    pydicom = optional_import("pydicom", "dicom", "DICOM")
     # Its warnings quote header values, which may name a patient; what matters becomes an error or a flag.
     logging.getLogger("pydicom").addHandler(logging.NullHandler())
     logging.getLogger("pydicom").propagate = False
@@ -108,7 +105,7 @@ def _refuse(dataset: Any) -> None:
 
 def _state_transfer_syntax(dataset: Any) -> None:
     """Gives a file without file meta information the plain transfer syntax it was read with."""
-    uid = importlib.import_module("pydicom.uid")
+    uid = optional_import("pydicom.uid", "dicom", "DICOM")
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian

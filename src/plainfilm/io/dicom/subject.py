@@ -8,7 +8,6 @@ the name of the element, never the element's text, which may hold more than a bo
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 import unicodedata
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 
 from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
+from plainfilm.io.optional import optional_import
 
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
 """Modalities that may be a plain film; a file that states none is given the benefit of the doubt."""
@@ -57,7 +57,7 @@ def _other_modality(dataset: Any) -> str | None:
         return f"modality {stated}, not a radiograph ({', '.join(RADIOGRAPHS)})"
     if "LOCALIZER" in text(dataset, "ImageType").upper():
         return "image type is LOCALIZER, the scout view of a scanner and no radiograph"
-    name = importlib.import_module("pydicom.uid").UID(text(dataset, "SOPClassUID")).name
+    name = optional_import("pydicom.uid", "dicom", "DICOM").UID(text(dataset, "SOPClassUID")).name
     if "Storage" in name and not name.startswith(_STORAGE):
         return f"its class is '{name}', not a radiograph"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import re
 import struct
 import warnings
@@ -14,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from plainfilm.errors import DataError, ImageError, MissingDependency
+from plainfilm.errors import DataError, ImageError
 from plainfilm.io.archives import open_binary
 from plainfilm.io.dates import ways_to_write
 from plainfilm.io.deidentify import Identifiers, kept_header
@@ -23,6 +22,7 @@ from plainfilm.io.dicom.read import is_dicom
 from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
+from plainfilm.io.optional import optional_import
 from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 
@@ -123,7 +123,7 @@ def read_record(path: Path) -> Record:
 @functools.cache
 def _tags() -> tuple[int, ...]:
     """The numbers of `TAGS`: looking them up takes as long as reading a header."""
-    tag_for_keyword = importlib.import_module("pydicom.datadict").tag_for_keyword
+    tag_for_keyword = optional_import("pydicom.datadict", "dicom", "DICOM").tag_for_keyword
     return tuple(tag_for_keyword(keyword) for keyword in TAGS)
 
 
@@ -133,7 +133,7 @@ def elements_of(dataset: Any) -> dict[str, Any]:
     Everything that reads headers here asks for many elements of which few are there, and a plain dictionary
     says so a hundred times faster than a dataset.
     """
-    keyword_for_tag = importlib.import_module("pydicom.datadict").keyword_for_tag
+    keyword_for_tag = optional_import("pydicom.datadict", "dicom", "DICOM").keyword_for_tag
     elements: dict[str, Any] = {}
     for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would read its elements
         with contextlib.suppress(*DAMAGE):
@@ -148,10 +148,7 @@ def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
         MissingDependency: pydicom is not installed.
         Exception: whatever pydicom raises on a damaged file.
     """
-    try:
-        pydicom = importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    pydicom = optional_import("pydicom", "dicom", "DICOM")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are none of our business here
         wanted = tags and list(tags)
@@ -190,7 +187,7 @@ def _record(path: Path, dataset: Any) -> Record:
 
 
 def _is_report(header: Mapping[str, Any]) -> bool:
-    name = importlib.import_module("pydicom.uid").UID(text(header, "SOPClassUID")).name
+    name = optional_import("pydicom.uid", "dicom", "DICOM").UID(text(header, "SOPClassUID")).name
     return name.endswith("SR Storage") or text(header, "Modality").upper() == "SR"
 
 
