@@ -179,9 +179,11 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     """
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
-        raise ModelError(
-            f"{folder}: no {CONFIG_FILE}, so this is not a model folder; `plainfilm train` writes one"
-        )
+        of_run = Path(folder) / "model"
+        way_out = "`plainfilm train` writes one"
+        if (of_run / CONFIG_FILE).is_file():
+            way_out = f"it is the folder of a run, whose best model is {of_run}"
+        raise ModelError(f"{folder}: no {CONFIG_FILE}, so this is not a model folder; {way_out}")
     try:
         raw = read_json(path)
     except DataError as error:

@@ -33,6 +33,7 @@ class ShownFilm:
     view: View
     error: ImageError | None = None
 
+
 SCORE_DIGITS, PROBABILITY_DIGITS = 6, 5
 """Decimals of a document. What is encoded alone or with others is summed in another order, so that cosines
 differ by 2e-7, and probabilities, which multiply them by up to 100, by 5e-6."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import re
-from bisect import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from plainfilm.text.overlaps import without_overlaps
 
 _NO_NAME = "The|This|There|No|And|At|On|In|By|For|With|Was|Is|Who|Regarding|Via"
 _CAPITALISED = rf"(?!X{{2,}}|(?:{_NO_NAME})\b)[A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+"
@@ -42,16 +43,7 @@ class Span:
 def find_identifiers(text: str) -> list[Span]:
     """What in `text` looks like an identifier, in order, without overlaps (the longer one is kept)."""
     found = sorted(set(_spans(text)), key=lambda span: (span.start - span.end, span))
-    kept: list[Span] = []
-    for span in found:
-        place = bisect(kept, span)
-        # Those kept do not overlap, so only the neighbours can be in the way.
-        if all(
-            span.end <= other.start or other.end <= span.start
-            for other in kept[max(0, place - 1) : place + 1]
-        ):
-            kept.insert(place, span)
-    return kept
+    return [span for _, _, span in without_overlaps((span.start, span.end, span) for span in found)]
 
 
 def _spans(text: str) -> Iterator[Span]:
