@@ -361,4 +361,4 @@ def evaluate(
 def warn(predictor: Predictor, progress: Progress) -> None:
     """Says every warning of the model in a line."""
     for warning in predictor.warnings:
-        progress.say(f"warning: {warning}")
+        progress.log(f"warning: {warning}")

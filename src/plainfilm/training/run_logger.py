@@ -78,7 +78,7 @@ class RunLogger:
         if alarms:
             facts["warnings"] = list(alarms)
             if not self._has_warned:
-                self._progress.say(f"warning: validation at step {position.step}: {'; '.join(alarms)}")
+                self._progress.log(f"warning: validation at step {position.step}: {'; '.join(alarms)}")
             self._has_warned = True
         self._write("validation", position, facts)
         self._accelerator.log({f"validation/{k}": v for k, v in values.items()}, step=position.step)
