@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def convert(
 
     Raises:
         ConfigError: an unknown format or option, or labels of ambiguous origin.
-        UsageError: `out` is not an empty folder.
+        UsageError: `out` is not an empty folder, or there is nothing to write.
         CollectionError: the collection has no images, or is damaged.
         DataError: a file cannot be written.
     """
@@ -29,4 +30,13 @@ def convert(
     config = build(chosen.Config, options or {}, f"options of format {format_name}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
-    return chosen.write(collection, out.absolute(), config)
+    was_there = out.exists()
+    written = chosen.write(collection, out.absolute(), config)
+    if not written.rows:
+        for file in written.files:
+            file.unlink(missing_ok=True)
+        if not was_there:
+            shutil.rmtree(out, ignore_errors=True)
+        why = f": {'; '.join(written.left_out)}" if written.left_out else ""
+        raise UsageError(f"{collection.path}: nothing of it can be written as {format_name}{why}")
+    return written
