@@ -55,7 +55,7 @@ def sigmoid(values: ArrayLike) -> Floats:
 
 
 def brier(probability: ArrayLike, truth: ArrayLike) -> float:
-    """Mean squared difference of N probabilities, where they are numbers, and truths (Brier 1950); else NaN."""
+    """Mean squared difference of N probabilities that are numbers and truths (Brier 1950); NaN for none."""
     values, happened = _known(probability, truth)
     errors = (values - happened) ** 2
     return float(errors.mean()) if errors.size else float("nan")
