@@ -69,7 +69,7 @@ class World:
 
     def _raw(self, source: str) -> Path:
         raw = self._root / "raw" / source
-        _ok("phantom", source, "--out", str(raw), "--studies", "16", "--seed", "5", "--size", "64")
+        _ok("phantom", source, "--out", str(raw), "--studies", "40", "--seed", "5", "--size", "64")
         return raw
 
     def _collection(self, source: str) -> Path:
@@ -102,7 +102,8 @@ def test_a_documented_command_gives_its_result(
     _, verb, *words = shlex.split(line)
     words = FILL[verb](_small(words), world, tmp_path)
     monkeypatch.chdir(tmp_path)
-    _ok(verb, *words)
+    # `audit` answers with 1 where collections share films, as phantoms of one seed do.
+    assert run([verb, *words]) in ((0, 1) if verb == "audit" else (0,)), shlex.join(words)
     if "--out" in words:
         assert Path(words[words.index("--out") + 1]).exists()
 
@@ -180,7 +181,7 @@ def _evaluate(words: list[str], world: World, folder: Path) -> list[str]:
     model = world.classifier if task == "classification" else world.model
     if task == "classification" and collection != "films":
         collection, rest = "films", [word for word in rest if not word.startswith("labels=")]
-    return [task, str(model), _corpus(collection, world), *rest, "resamples=50"]
+    return [task, str(model), _corpus(collection, world), *rest, "resamples=100"]
 
 
 def _predict(words: list[str], world: World, folder: Path) -> list[str]:
