@@ -15,6 +15,7 @@ import pytest
 
 from plainfilm import plugins
 from plainfilm.cli.main import run
+from plainfilm.collection import Collection
 from tests.test_docs import RUN_PAGES, SHELL_COMMANDS
 
 pytestmark = pytest.mark.slow
@@ -60,8 +61,8 @@ COMMANDS = sorted(
 class World:
     """Small phantoms of every corpus, and what is made of them."""
 
-    def __init__(self, root: Path, model: Path, classifier: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, model: Path, classifier: Path, own: Path) -> None:
+        self._root, self.own = root, own
         # Copies, because operating points are stored in the folder of a model.
         self.model, self.classifier = (
             shutil.copytree(one, root / "models" / name)
@@ -95,8 +96,10 @@ def _ok(*words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_classifier: Path) -> World:
-    return World(tmp_path_factory.mktemp("world"), tiny_model, tiny_classifier)
+def world(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, tiny_classifier: Path, small_world: Collection
+) -> World:
+    return World(tmp_path_factory.mktemp("world"), tiny_model, tiny_classifier, small_world.path)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -185,7 +188,10 @@ def _evaluate(words: list[str], world: World, folder: Path) -> list[str]:
     model = world.classifier if task == "classification" else world.model
     if task == "classification":  # the classifier of the tests knows what ChestX-ray14 is labelled with
         collection, rest = "nih14", [word for word in rest if not word.startswith("labels=")]
-    return [task, str(model), _corpus(collection, world), *rest, "resamples=100"]
+    # A reader's own films have labels of one origin; those of MIMIC-CXR have several, to be chosen from.
+    own = collection in ("films", "collection") and task != "retrieval"
+    path = str(world.own) if own else _corpus(collection, world)
+    return [task, str(model), path, *rest, "resamples=100"]
 
 
 def _predict(words: list[str], world: World, folder: Path) -> list[str]:

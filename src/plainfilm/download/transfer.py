@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -188,9 +188,7 @@ def _once(client: Client, item: Item, partial: Partial, notify: Notify, most: in
         with client.request(url, headers) as response:
             if _begin(item, partial, response, offset):
                 _refuse_longer(item, partial.length + (content_length(response) or 0), most)
-                for count in _receive(client, partial, response):
-                    notify(count)
-                    _refuse_longer(item, partial.length, most)
+                _receive(client, item, partial, response, notify, most)
     except Refused:
         if not item.address.renew(url):
             raise
@@ -227,11 +225,13 @@ def _refuse_longer(item: Item, length: int, most: int) -> None:
         )
 
 
-def _receive(client: Client, partial: Partial, response: httpx2.Response) -> Iterator[int]:
-    """Write what arrives; yield the size of each piece."""
+def _receive(
+    client: Client, item: Item, partial: Partial, response: httpx2.Response, notify: Notify, most: int
+) -> None:
     for chunk in response.iter_raw():  # of any size: collecting them would lose some on an interruption
         partial.write(chunk)
-        yield len(chunk)
+        notify(len(chunk))
+        _refuse_longer(item, partial.length, most)
         if client.retries.stop.is_set():
             raise Stopped
 
