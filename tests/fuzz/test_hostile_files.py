@@ -40,7 +40,10 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
         text=True,
         errors="replace",
     )
-    assert done.returncode in (0, 2), f"status {done.returncode}: {done.stderr[-500:]}"
+    # `audit` ends with 1 where patients share a film, as these do.
+    assert done.returncode in ((0, 1) if words[0] == "audit" else (0, 2)), (
+        f"status {done.returncode}: {done.stderr[-500:]}"
+    )
     assert "Traceback" not in done.stderr
     peak = int((folder / "peak").read_text())
     assert peak < MOST_KILOBYTES, f"{peak / 1e6:.2f} GB"
@@ -88,5 +91,6 @@ def test_reports(tmp_path: Path, name: str) -> None:
     assert prepare(tmp_path, "table")[0] == 0
     assert run(tmp_path, "label", "made")[0] == 0
     run(tmp_path, "audit", "made")
-    status, _ = run(tmp_path, "label", "raw/t.csv", "--text-column", "report", "--out", "labels.csv")
-    assert status == 0
+    status, said = run(tmp_path, "label", "raw/t.csv", "--text-column", "report", "--out", "labels.csv")
+    assert status == 2
+    assert "a cell of 3,000,000 characters; at most 1,048,576 are read" in said
