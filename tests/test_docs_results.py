@@ -192,7 +192,7 @@ def _evaluate(words: list[str], world: World, folder: Path) -> list[str]:
     own = collection in ("films", "collection") and task != "retrieval"
     if own and "save_operating_points=true" in rest:
         pytest.skip(
-            "the small collection has no validation split; tests/tasks/test_zero_shot.py stores points"
+            "no validation split here; tests/tasks/test_zero_shot.py stores points"
         )
     path = str(world.own) if own else _corpus(collection, world)
     return [task, str(model), path, *rest, "resamples=100"]
