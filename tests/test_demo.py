@@ -13,8 +13,8 @@ import pytest
 from plainfilm import demo
 from plainfilm.cli.main import run as command
 from plainfilm.collection import Collection
+from plainfilm.collection.rewriting import rewrite
 from plainfilm.errors import UsageError
-from plainfilm.io.tables import write_parquet
 from plainfilm.progress import SILENT
 from plainfilm.tasks.base import Metric, Results
 from plainfilm.training.recipe import load_recipe, save_recipe
@@ -53,6 +53,7 @@ def shuffled_reports(collection: Collection, folder: Path) -> Collection:
     """A copy in which every training and validation film has some other study's report."""
     shutil.copytree(collection.path, folder, ignore=shutil.ignore_patterns("cache"))
     studies = collection.frame("studies")
+    copy = Collection.open(folder)
     seen = studies[studies["split"] != "test"]["study_id"].to_numpy()
     other = dict(zip(seen, np.random.default_rng(0).permutation(seen), strict=True))
     for name in ("sections", "sentences"):
@@ -60,8 +61,8 @@ def shuffled_reports(collection: Collection, folder: Path) -> Collection:
         moved = [other.get(study, study) for study in table["study_id"].to_pylist()]
         column = table.schema.get_field_index("study_id")
         table = table.set_column(column, table.schema.field(column), pa.array(moved))
-        write_parquet(table, table.schema, folder / f"{name}.parquet")
-    return Collection.open(folder)
+        rewrite(copy, name, [table])
+    return copy
 
 
 @pytest.mark.slow

@@ -191,9 +191,7 @@ def _evaluate(words: list[str], world: World, folder: Path) -> list[str]:
     # A reader's own films have labels of one origin; those of MIMIC-CXR have several, to be chosen from.
     own = collection in ("films", "collection") and task != "retrieval"
     if own and "save_operating_points=true" in rest:
-        pytest.skip(
-            "no validation split here; tests/tasks/test_zero_shot.py stores points"
-        )
+        pytest.skip("no validation split here; tests/tasks/test_zero_shot.py stores points")
     path = str(world.own) if own else _corpus(collection, world)
     return [task, str(model), path, *rest, "resamples=100"]
 

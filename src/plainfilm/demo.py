@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plainfilm import __version__
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.audit import audit
 from plainfilm.collection.label import label_collection
-from plainfilm.errors import LeakageError, UsageError
+from plainfilm.errors import LeakageError
+from plainfilm.io.unfinished import MARK, filling
 from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
@@ -30,19 +32,19 @@ def run(out: Path, studies: int = 1600, seed: int = 0, progress: Progress = SILE
     Returns the results of the retrieval task on test patients; `out/results/index.html` shows them.
 
     Raises:
-        UsageError: `out` is not empty.
+        UsageError: `out` is neither empty nor an unfinished demo of these arguments, or is being written.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out}: is not empty; name another folder with --out or remove this one")
-    collection = build_collection(out, studies, seed, progress)
-    model = train_model(collection, out / "run", seed, progress)
-    return evaluate_model(model, collection, out / "results", progress)
+    with filling(out, {"demo": __version__, "studies": studies, "seed": seed}):
+        collection = build_collection(out, studies, seed, progress)
+        model = train_model(collection, out / "run", seed, progress)
+        return evaluate_model(model, collection, out / "results", progress)
 
 
 def build_collection(out: Path, studies: int, seed: int, progress: Progress = SILENT) -> Collection:
     """A phantom corpus in MIMIC-CXR's raw layout, prepared, labelled and audited."""
     progress.log(f"1/5 phantom: {studies} studies in MIMIC-CXR's raw layout -> {out / 'raw'}")
-    write_phantom("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
+    if not (out / "raw" / "truth").is_dir() or (out / "raw" / MARK).is_file():
+        write_phantom("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
     progress.log(f"2/5 prepare and label -> {out / 'collection'}")
     collection = prepare("mimic_cxr", out / "raw", out / "collection", size=FILM_SIZE, progress=progress)
     label_collection(collection, progress=progress)
@@ -60,7 +62,7 @@ def train_model(collection: Collection, run_folder: Path, seed: int, progress: P
 
     progress.log(f"3/5 train {RECIPE} -> {run_folder}")
     recipe = load_recipe(RECIPE, [f"seed={seed}"])
-    return train(recipe, [collection], run_folder, progress=progress)
+    return train(recipe, [collection], run_folder, resume=run_folder.is_dir(), progress=progress)
 
 
 def evaluate_model(model: Path, collection: Collection, out: Path, progress: Progress = SILENT) -> Results:

@@ -1,13 +1,17 @@
-"""Examines the machine and the environment: versions, devices, optional packages."""
+"""Examines the machine and the environment, and verifies whole folders that Plainfilm has written."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from plainfilm.errors import PlainfilmError, UsageError
 from plainfilm.io.optional import install_command
+from plainfilm.progress import SILENT, Progress
 
 OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
@@ -88,3 +92,45 @@ def _devices() -> list[Finding]:
         Finding("CUDA device", cuda, name),
         Finding("CPU instructions", True, f"{capability}, {torch.get_num_threads()} threads"),
     ]
+
+
+def verify(path: Path, progress: Progress = SILENT) -> list[Finding]:
+    """What is wrong with a collection, bank, results, model or run: a finding for each file that is missing
+    or damaged, or one that says that all are whole.
+
+    Raises:
+        UsageError: the folder is none of these.
+    """
+    try:
+        faults = [Finding(str(path), False, line) for line in _damage(path, progress)]
+    except UsageError:
+        raise
+    except PlainfilmError as error:  # what the rest depends on is damaged
+        faults = [Finding(str(path), False, str(error))]
+    return faults or [Finding(str(path), True, "every file is there and as it was written")]
+
+
+def _damage(path: Path, progress: Progress) -> Iterator[str]:
+    names = {one.name for one in path.iterdir()} if path.is_dir() else set()
+    if "collection.json" in names:
+        from plainfilm.collection import Collection
+        from plainfilm.collection.verification import damage
+
+        yield from damage(Collection.open(path), progress)
+    elif "bank.json" in names:
+        from plainfilm.bank import Bank
+
+        yield from Bank.open(path).damage()
+    elif "results.json" in names:
+        from plainfilm.results.reading import damage as of_results
+
+        yield from of_results(path)
+    elif "config.json" in names:
+        from plainfilm.model_folder import load_model
+
+        load_model(path)
+    elif "recipe.yaml" in names:
+        for model in (one for one in ("model", "last") if one in names):
+            yield from _damage(path / model, progress)
+    else:
+        raise UsageError(f"{path}: is no collection, bank, results, model or run, so it cannot be verified")

@@ -22,15 +22,17 @@ from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError, nearest
-from plainfilm.io.tables import read_json, write_json
+from plainfilm.io.locks import is_taken
+from plainfilm.io.tables import write_json
 from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import ABILITIES, ability
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
+from plainfilm.results.reading import META, read_document
 from plainfilm.results.text import interval, number
 from plainfilm.tasks.base import Task, evaluate, task
-from plainfilm.training.distributed import rank
+from plainfilm.training.distributed import rank, writing_together
 from plainfilm.training.dry_run import facts_of
 from plainfilm.training.log import read_log
 from plainfilm.training.pretrained import NOTHING
@@ -143,21 +145,31 @@ def finetune(
     """Trains and evaluates every run; the summary, as it is written.
 
     Raises:
-        UsageError: `out` is taken, or the recipe's model cannot do what the task asks for.
+        UsageError: `out` is taken, another process is writing there, or the recipe's model cannot do what the
+            task asks for.
         LeakageError: training patients, or those of a model that parts are taken from, are in the validation
             or test split.
     """
     last = recipes_of(recipe)[-1]
     evaluation.config(last)
     _check_abilities(last, evaluation)
-    if out.is_dir() and any(out.iterdir()) and not resume:
-        raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
+    with writing_together(out):
+        if is_taken(out) and not resume:
+            raise UsageError(f"{out}: exists already; go on with --resume, or choose another --out")
+        runner = Runner(collections, out, resume, progress, trust_code)
+        return _finetune(recipe, runner, grid(recipe, fractions), evaluation)
+
+
+def _finetune(
+    recipe: AnyRecipe, runner: Runner, cells: Sequence[Cell], evaluation: Evaluation
+) -> dict[str, Any]:
+    collections, out, progress = runner.collections, runner.out, runner.progress
+    last = recipes_of(recipe)[-1]
     tested = {name: one for name, one in _named(collections).items() if _can_be_tested(one, last)}
     if not tested:
         progress.log(f"no labelled film in split '{EVALUATED_ON}': the models will not be evaluated")
-    runner = Runner(collections, out, resume, progress, trust_code)
     reported = []
-    for cell in grid(recipe, fractions):
+    for cell in cells:
         if cell.place:
             progress.log(f"fraction {cell.fraction:g}, repeat {cell.repeat}: {out / cell.place}")
         model = runner.train(cell.recipe, cell.place)
@@ -207,16 +219,20 @@ def _evaluate(
     config, trust = evaluation.config(cell.last.recipe), runner.trusts(cell.last, model)
     for name, collection in tested.items():
         folder = _results_folder(cell, runner.out, name, tested)
-        if _is_of(folder / "results.json", model, evaluation, trust):
+        if _is_of(folder, model, evaluation, trust):
             continue
         predictor = load(model, trust_code=trust)
         write(evaluate(evaluation.module, predictor, [collection], config, runner.progress), folder)
 
 
-def _is_of(file: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
-    if not file.is_file():
+def _is_of(folder: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:
+    if not (folder / META).is_file():
         return False
-    document, fingerprint = read_json(file), read_model_config(model, trust).fingerprint
+    try:
+        document = read_document(folder)
+    except DataError:  # damaged: evaluated again
+        return False
+    fingerprint = read_model_config(model, trust).fingerprint
     return bool(
         document["task"] == evaluation.task and document["protocol"]["model_fingerprint"] == fingerprint
     )
@@ -246,7 +262,7 @@ def _reported(
 
 
 def _tested(folder: Path, out: Path, evaluation: Evaluation) -> dict[str, Any]:
-    document = read_json(folder / "results.json")
+    document = read_document(folder)
     found = {metric["name"]: metric for metric in document["metrics"] if not metric.get("subgroup")}
     name = evaluation.metric or next((key for key, one in found.items() if one.get("headline")), None)
     if name is None:

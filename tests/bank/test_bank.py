@@ -80,15 +80,14 @@ def test_a_vector_that_is_not_finite_is_refused_by_number(tmp_path):
         Bank.write(tmp_path, vectors, frame(4), {})
 
 
-def test_an_interrupted_rewrite_is_not_a_bank(bank):
+def test_an_interrupted_rewrite_leaves_the_bank_that_is_there(bank):
     def dies():
         yield VECTORS[:2]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         Bank.write(bank.path, dies(), frame(4), {})
-    with pytest.raises(DataError, match="not a bank"):
-        Bank.open(bank.path)
+    assert len(Bank.open(bank.path).items) == len(bank)
 
 
 def test_another_format_version_says_so(bank):
@@ -108,12 +107,12 @@ def test_truncated_vectors_are_noticed(bank):
 def test_a_table_of_another_length_is_noticed(bank, tmp_path):
     other = Bank.write(tmp_path / "other", VECTORS[:3], frame(3), {})
     (other.path / "items.parquet").replace(bank.path / "items.parquet")
-    with pytest.raises(DataError, match="4 vectors but 3 items"):
+    with pytest.raises(DataError, match=r"items\.parquet: is damaged"):
         _ = Bank.open(bank.path).items
 
 
 def test_vectors_of_another_bank_are_noticed(bank, tmp_path):
     other = Bank.write(tmp_path / "other", VECTORS[:3], frame(3), {})
     (other.path / "vectors.npy").replace(bank.path / "vectors.npy")
-    with pytest.raises(DataError, match="disagree"):
+    with pytest.raises(DataError, match=r"vectors\.npy: is damaged"):
         Bank.open(bank.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +68,25 @@ def test_a_film_that_is_gone_names_it_and_leaves_nothing(studies: Collection, tm
     with pytest.raises(CollectionError, match="prepare the collection again"):
         open_or_build(broken, 24, [tmp_path / "cache"])
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_damaged_cache_is_noticed(studies: Collection, tmp_path: Path) -> None:
+    open_or_build(studies, 24, [tmp_path])
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[5] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(DataError, match="remove it, and it is built again"):
+        open_or_build(studies, 24, [tmp_path]).film(0)
+
+
+def test_a_damaged_film_is_noticed(studies: Collection, tmp_path: Path) -> None:
+    shutil.copytree(studies.path, tmp_path / "copy")
+    film = tmp_path / "copy" / studies.table("images")["path"][1].as_py()
+    data = bytearray(film.read_bytes())
+    data[-40] ^= 1
+    film.write_bytes(data)
+    files = ImageFiles(Collection.open(tmp_path / "copy"))
+    files.film(0)
+    with pytest.raises(CollectionError, match=f"{film.name}: is damaged"):
+        files.film(1)

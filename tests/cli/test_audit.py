@@ -20,7 +20,7 @@ def test_a_leak_is_exit_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[s
     leaky = collection(tmp_path, CLEAN.replace("bob", "ann"))
     assert run(["audit", leaky, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["leaks", "duplicates", "conflicts", "agreement", "warnings"]
+    assert list(found) == ["leaks", "duplicates", "conflicts", "agreement", "warnings", "damage"]
     assert found["leaks"][0]["patient_id"] == "ann"
 
 

@@ -10,6 +10,7 @@ from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.errors import DownloadError, UsageError
 from tests.download.conftest import FILES, FILM, SUMS, Fetch, whole
 from tests.download.server import PASSWORD, Server, sums_of
+from tests.io.test_locks import held_by_another
 
 
 def test_a_release_comes_as_it_is(server: Server, fetch: Fetch, tmp_path: Path) -> None:
@@ -174,12 +175,7 @@ def test_the_target_is_no_file(server: Server, fetch: Fetch, tmp_path: Path) -> 
 
 
 def test_two_downloads_do_not_share_a_folder(server: Server, fetch: Fetch, tmp_path: Path) -> None:
-    from plainfilm.download.download_state import DownloadState
-
-    with (
-        DownloadState(tmp_path / "raw"),
-        pytest.raises(DownloadError, match="another download is writing there"),
-    ):
+    with held_by_another(tmp_path / "raw"), pytest.raises(UsageError, match="is being written by process"):
         fetch()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plainfilm.results.audit_page import MOST_ENTRIES, audit_page
 
-EMPTY = {"leaks": [], "duplicates": [], "conflicts": [], "agreement": [], "warnings": []}
+EMPTY = {"leaks": [], "duplicates": [], "conflicts": [], "agreement": [], "warnings": [], "damage": []}
 
 
 def test_without_a_leak_that_is_the_first_thing_said(small_world, taken_apart):

@@ -114,7 +114,8 @@ def test_results_without_a_score_in_common_are_refused(same, results, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("missing", "message"), [("results.json", "not results"), ("items.parquet", "per item")]
+    ("missing", "message"),
+    [("results.json", "not results"), ("items.parquet", "items.parquet: no such file")],
 )
 def test_a_folder_that_is_not_results_is_named(same, missing, message):
     (same.path / missing).unlink()

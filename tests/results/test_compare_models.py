@@ -134,7 +134,7 @@ def test_the_page_is_whole_and_names_every_model(models, tmp_path, taken_apart):
     page = taken_apart(text)
     assert "poor, good" in text
     assert all(image["src"].startswith("data:image/png") for image in page.all("img"))
-    document = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
+    document = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))["comparisons"]
     assert document[0]["second"].endswith("good")
     assert len(document[0]["first_results"]) == 2
     assert len(list((tmp_path / "out" / "figures").glob("roc*.png"))) >= 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plainfilm.io.manifest import Change
 from plainfilm.results.figures import draw, write_figures
 from plainfilm.tasks.base import Curve, CurveFigure, IntervalFigure, Series
 
@@ -78,8 +79,10 @@ def test_names_that_no_font_has_are_the_numbers_of_their_rows(axes, monkeypatch)
 
 
 def test_files_are_called_by_the_titles(tmp_path):
-    assert set(write_figures([INTERVALS], tmp_path)) == {"Overlap per region"}
-    assert [path.name for path in tmp_path.iterdir()] == ["overlap_per_region.png"]
+    change = Change(tmp_path, "results.json")
+    assert set(write_figures([INTERVALS], change, "figures")) == {"Overlap per region"}
+    change.commit({})
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["overlap_per_region.png"]
 
 
 def test_tasks_give_the_figures_of_what_they_measured(results, classified):

@@ -10,6 +10,7 @@ import pytest
 
 from plainfilm.errors import DataError
 from plainfilm.results import write
+from plainfilm.results.reading import read_document, read_items
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +51,14 @@ def test_results_without_items_write_none(results, tmp_path):
     assert (tmp_path / "results.json").exists()
 
 
-def test_an_interrupted_rewrite_leaves_no_document(results, tmp_path, monkeypatch):
-    (tmp_path / "results.json").write_text("{}")
-    monkeypatch.setattr("plainfilm.results.folder.write_figures", lambda *_: {})
+def test_an_interrupted_rewrite_leaves_the_results_that_are_there(results, tmp_path, monkeypatch):
+    write(results, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     monkeypatch.setattr("plainfilm.results.folder.page", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write(results, tmp_path)
-    assert not (tmp_path / "results.json").exists()
+        write(dataclasses.replace(results, n=results.n + 1), tmp_path)
+    assert all(path.read_bytes() == data for path, data in before.items())
+    assert read_items(tmp_path, read_document(tmp_path)) is not None
 
 
 def test_a_place_that_cannot_be_written_is_named(results, tmp_path):

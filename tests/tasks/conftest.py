@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from plainfilm.collection import Collection
+from plainfilm.collection.rewriting import rewrite
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,8 @@ def divided(small_world, tmp_path_factory):
     """The small world with half of its training patients for validation."""
     folder = tmp_path_factory.mktemp("divided") / "collection"
     shutil.copytree(small_world.path, folder)
-    studies = pq.read_table(folder / "studies.parquet")
+    collection = Collection.open(folder)
+    studies = collection.table("studies")
     patients = [int(patient.removeprefix("p")) for patient in studies["patient_id"].to_pylist()]
     splits = [
         "validation" if split == "train" and patient % 3 else split
@@ -24,5 +25,5 @@ def divided(small_world, tmp_path_factory):
     ]
     place = studies.schema.get_field_index("split")
     field = studies.schema.field("split")
-    pq.write_table(studies.set_column(place, field, pa.array(splits)), folder / "studies.parquet")
-    return Collection.open(folder)
+    rewrite(collection, "studies", [studies.set_column(place, field, pa.array(splits))])
+    return collection

@@ -2,17 +2,19 @@
 
 A bank is a folder:
 
-    bank.json        format version, size, dimension, and the model and collection it was made from
+    bank.json        format version, size, dimension, the model and collection it was made from, and the
+                     SHA-256 of the other two (`io.manifest`)
     vectors.npy      (N, D) float32 unit vectors in C order, opened memory-mapped
     items.parquet    one row per vector, in the same order
 
-`bank.json` is written last: a folder without it is not a bank, even with other files of a killed process.
+Replacing `bank.json` brings new vectors and items into force together: killed at any moment, the folder holds
+the old bank or the new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,17 @@ import pyarrow as pa
 
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
-from plainfilm.io.files import replacing
-from plainfilm.io.tables import read_json, read_parquet, write_json, write_parquet
+from plainfilm.io.locks import writing
+from plainfilm.io.manifest import Change, Manifest
+from plainfilm.io.tables import parquet_writer, read_parquet
 
 FORMAT_VERSION = 1
+VERIFIED_BYTES = 256 << 20
+"""Vectors up to this size are compared with their digest whenever a bank is opened (some tenths of a second),
+larger ones by `plainfilm doctor BANK`."""
+
+_META, _VECTORS, _ITEMS = "bank.json", "vectors.npy", "items.parquet"
+_WAY_OUT = "embed again"
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
 
@@ -44,10 +53,20 @@ class Bank:
     @cached_property
     def items(self) -> pd.DataFrame:
         """One row per vector: kind, item_id, study_id, patient_id, text, image, count and labels."""
-        frame = read_parquet(self.path / "items.parquet").to_pandas()
+        with self._manifest.open(_ITEMS) as source:
+            table = read_parquet(self.path / _ITEMS, source=source, way_out=_WAY_OUT)
+        frame = table.to_pandas()
         if len(frame) != len(self.vectors):
             raise DataError(f"{self.path}: {len(self.vectors)} vectors but {len(frame)} items; embed again")
         return frame
+
+    @property
+    def _manifest(self) -> Manifest:
+        return Manifest(self.path / _META, self.meta, _WAY_OUT)
+
+    def damage(self) -> Iterator[str]:
+        """What is missing from the bank or differs from what was written, one line each; reads it all."""
+        return self._manifest.damage()
 
     def labels(self, index: int) -> dict[str, int]:
         """The states of one item by observation, without absent ones."""
@@ -90,15 +109,19 @@ class Bank:
 
         Raises:
             DataError: the numbers of vectors and items differ, or a vector is not finite.
+            UsageError: another process is writing there.
         """
         folder = Path(folder)
         blocks = iter([vectors] if isinstance(vectors, np.ndarray) else vectors)
-        (folder / "bank.json").unlink(missing_ok=True)
-        dimension = _write_vectors(folder / "vectors.npy", blocks, len(items))
         table = pa.Table.from_pandas(items, preserve_index=False)
-        write_parquet(table, table.schema, folder / "items.parquet")
-        head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
-        write_json({**head, **meta, **after()}, folder / "bank.json")
+        with writing(folder):
+            change = Change(folder, _META)
+            with change.writing(_VECTORS) as temporary:
+                dimension = _write_vectors(temporary, folder / _VECTORS, blocks, len(items))
+            with change.writing(_ITEMS) as temporary, parquet_writer(temporary, table.schema) as writer:
+                writer.write_table(table)
+            head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
+            change.commit({**head, **meta, **after()})
         return Bank.open(folder)
 
     @staticmethod
@@ -109,38 +132,44 @@ class Bank:
             DataError: the folder is no bank, has another format version, or its vectors are damaged.
         """
         folder = Path(folder)
-        if not (folder / "bank.json").is_file():
-            raise DataError(f"{folder}: not a bank (no bank.json); make one with `plainfilm embed`")
-        meta = read_json(folder / "bank.json")
-        version = meta.get("format_version")
-        if version != FORMAT_VERSION:
-            raise DataError(
-                f"{folder}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; embed again"
-            )
+        if not (folder / _META).is_file():
+            raise DataError(f"{folder}: not a bank (no {_META}); make one with `plainfilm embed`")
+        manifest = Manifest.read(folder / _META, _WAY_OUT, check=partial(_check_version, folder))
+        path = manifest.place_of(_VECTORS)
         try:
-            vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+            if path.stat().st_size <= VERIFIED_BYTES:
+                manifest.open(_VECTORS).close()
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{folder / 'vectors.npy'}: is damaged ({error}); embed again") from None
-        if vectors.shape != (meta["size"], meta["dimension"]):
-            raise DataError(f"{folder}: bank.json and vectors.npy disagree on the size; embed again")
-        return Bank(folder, meta, vectors)
+            raise DataError(f"{folder / _VECTORS}: is damaged ({error}); {_WAY_OUT}") from None
+        if vectors.shape != (manifest.values["size"], manifest.values["dimension"]):
+            raise DataError(f"{folder}: {_META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
+        return Bank(folder, manifest.values, vectors)
 
 
-def _write_vectors(path: Path, blocks: Iterable[Vectors], count: int) -> int:
-    with replacing(path) as temporary:
-        target, filled, dimension = None, 0, 0
-        for block in blocks:
-            if target is None:
-                dimension = block.shape[1]
-                target = np.lib.format.open_memmap(temporary, "w+", np.float32, (count, dimension))
-            _check_block(path, block, filled, count)
-            target[filled : filled + len(block)] = block
-            filled += len(block)
-        if filled != count:
-            raise DataError(f"{path}: {filled} vectors for {count} items; nothing was written")
+def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
+    version = meta.get("format_version")
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{folder / _META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
+        )
+
+
+def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: int) -> int:
+    """Write the vectors to `file`; errors speak of `shown`. Return their dimension."""
+    target, filled, dimension = None, 0, 0
+    for block in blocks:
         if target is None:
-            target = np.lib.format.open_memmap(temporary, "w+", np.float32, (0, dimension))
-        target.flush()
+            dimension = block.shape[1]
+            target = np.lib.format.open_memmap(file, "w+", np.float32, (count, dimension))
+        _check_block(shown, block, filled, count)
+        target[filled : filled + len(block)] = block
+        filled += len(block)
+    if filled != count:
+        raise DataError(f"{shown}: {filled} vectors for {count} items; nothing was written")
+    if target is None:
+        target = np.lib.format.open_memmap(file, "w+", np.float32, (0, dimension))
+    target.flush()
     return dimension
 
 

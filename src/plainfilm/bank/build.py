@@ -17,6 +17,7 @@ from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
+from plainfilm.io.locks import writing
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.progress import SILENT, Progress
 
@@ -43,8 +44,23 @@ def build_bank(
 
     Items get labels if the collection has any and their origin is unambiguous (see `choose_origins`).
     `warnings` in `bank.json` are what the model noticed while it encoded.
+
+    Raises:
+        UsageError: another process is writing to `folder`.
+        DataError: nothing to embed, or the bank cannot be written.
     """
-    chosen = choice or ItemFilter()
+    with writing(folder):
+        return _build(predictor, collection, what, folder, choice or ItemFilter(), progress)
+
+
+def _build(
+    predictor: Predictor,
+    collection: Collection,
+    what: ItemKind,
+    folder: Path,
+    chosen: ItemFilter,
+    progress: Progress,
+) -> Bank:
     items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
     meta: dict[str, Any] = {
         "kind": items.frame["kind"].iloc[0],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from plainfilm.batches.rows import letters
 from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels, strongest
+from plainfilm.collection.verification import require_images
 from plainfilm.errors import DataError
 from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.text.rules import normalise, report_text, select_sections
@@ -104,22 +106,28 @@ Row = tuple[str, str, str | None, str | None]
 """item_id, study_id, text, image."""
 
 
+def _first_of_each_study(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    first: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        first.setdefault(row["study_id"], row)
+    return list(first.values())
+
+
 def _films(collection: Collection, patients: dict[str, str], choice: ItemFilter) -> list[Row]:
     collection.require_pixels()
     table = collection.table("images").select(["image_id", "study_id", "path", "view"])
-    rows: list[Row] = [
-        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
+    chosen = [
+        row
         for row in table.to_pylist()
         if row["study_id"] in patients and (choice.views is None or row["view"] in choice.views)
     ]
-    return _first_of_each_study(rows) if choice.first_film else rows
-
-
-def _first_of_each_study(rows: list[Row]) -> list[Row]:
-    first: dict[str, Row] = {}
-    for row in rows:
-        first.setdefault(row[1], row)
-    return list(first.values())
+    if choice.first_film:
+        chosen = _first_of_each_study(chosen)
+    require_images(collection, [row["path"] for row in chosen])
+    return [
+        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
+        for row in chosen
+    ]
 
 
 def _texts(collection: Collection, patients: dict[str, str], what: ItemKind, choice: ItemFilter) -> list[Row]:

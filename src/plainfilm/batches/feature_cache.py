@@ -2,7 +2,7 @@
 
 One file for each collection, encoder and preprocessing:
 
-    <folder>/features-<digest>.npy      a record for each film: `pooled` and `patches`
+    <folder>/features-<digest>.npy      a record for each film: `pooled`, `patches` and their `crc32`
 
 Its name holds digests of the films, in order, and of all that decides the numbers; building ends in one
 atomic rename, so a file that exists is whole. A film takes 4 bytes (2 in bfloat16) for each of F pooled
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class FeatureCache:
     """A built cache; `films` (N,) are the rows of the collection's `images` that it holds, in order."""
 
     def __init__(self, file: Path, films: NDArray[np.int64]) -> None:
+        self._file = file
         self._records = np.load(file, mmap_mode="r", allow_pickle=False)
         self._films = films
 
@@ -55,13 +57,15 @@ class FeatureCache:
         """The features of films by their rows of `images`.
 
         Raises:
-            DataError: a film that it does not hold.
+            DataError: a film that it does not hold, or the cache is damaged.
         """
         wanted = np.asarray(rows, dtype=np.int64)
         places = np.searchsorted(self._films, wanted)
         if len(self._films) == 0 or (self._films[places.clip(max=len(self._films) - 1)] != wanted).any():
             raise DataError(f"features of films {wanted.tolist()} are not kept: data.cache_features=false")
         records = self._records[places]
+        if any(record["crc32"] != _checksum(record) for record in records):
+            raise DataError(f"{self._file}: is damaged (a CRC-32 differs); remove it, and it is built again")
         return FilmFeatures(records["pooled"], records["patches"])
 
 
@@ -80,7 +84,7 @@ def _tensor(parts: Sequence[NDArray]) -> Tensor:
 
 def digest_of(films: Iterable[str], *facts: object) -> str:
     """What names a cache: the digests of its films, in order, and all else that decides the numbers."""
-    found = hashlib.blake2b(digest_size=12)
+    found = hashlib.blake2b(digest_size=12, person=b"with crc32")
     for part in (*map(str, facts), "films", *films):
         found.update(part.encode() + b"\0")
     return found.hexdigest()
@@ -127,6 +131,7 @@ def build_cache(
         for place, features in blocks:
             records["pooled"][place] = _stored(features.pooled)
             records["patches"][place] = _stored(features.patches)
+            records["crc32"][place] = [_checksum(record) for record in records[place]]
         records.flush()
     return FeatureCache(free, films)
 
@@ -137,7 +142,12 @@ def _files(digest: str, folders: Sequence[Path]) -> list[Path]:
 
 def _record(example: ImageFeatures) -> np.dtype:
     fields = (("pooled", example.pooled), ("patches", example.patches))
-    return np.dtype([(name, _STORED[value.dtype], tuple(value.shape[1:])) for name, value in fields])
+    stored = [(name, _STORED[value.dtype], tuple(value.shape[1:])) for name, value in fields]
+    return np.dtype([*stored, ("crc32", "<u4")])
+
+
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(record["patches"].tobytes(), zlib.crc32(record["pooled"].tobytes()))
 
 
 def _header(kind: np.dtype, films: int) -> bytes:

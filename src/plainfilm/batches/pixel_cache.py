@@ -5,9 +5,10 @@ collection once, at the size of `data.cache`, in one flat file:
 
     <folder>/pixels-<shortest side>-<digest>.u8
 
-The position of each image follows from the collection's table of images, so the file needs no index. Its name
-has a digest of all stored images: the cache is rebuilt if images change, and kept if labels change. Building
-is parallel and ends in one atomic rename: an existing cache is complete.
+The position of each image follows from the collection's table of images, so the file needs no index; the
+CRC-32 of each image stands behind the last one and is compared whenever the image is read. Its name has a
+digest of all stored images: the cache is rebuilt if images change, and kept if labels change. Building is
+parallel and ends in one atomic rename: an existing cache is complete.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import zlib
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ from PIL import Image
 
 from plainfilm.collection import Collection
 from plainfilm.errors import CollectionError, DataError, ImageError
-from plainfilm.io.files import replacing, sweep
+from plainfilm.io.files import replacing, sha256_of, sweep
 from plainfilm.io.images import read_image
 from plainfilm.io.raster_images import reduced_size
 from plainfilm.progress import SILENT, Progress
@@ -38,6 +40,9 @@ Film = NDArray[np.uint8]
 
 _SPARE_BYTES = 64 << 20
 """Space left free on the cache's disk."""
+
+_CHECKSUM_BYTES = 4
+"""Bytes of a CRC-32."""
 
 _BLOCK = 32
 """Images that a thread decodes in one task."""
@@ -61,7 +66,8 @@ class ImageFiles:
     def __init__(self, collection: Collection, shortest_side: int | None = None) -> None:
         collection.require_pixels()
         self._collection = collection
-        self._paths = collection.table("images")["path"].combine_chunks()
+        images = collection.table("images")
+        self._paths, self._digests = (images[name].combine_chunks() for name in ("path", "sha256"))
         self._shortest_side = shortest_side
         self._shapes = cache_shapes(collection, shortest_side)
 
@@ -70,9 +76,15 @@ class ImageFiles:
         return int(self._shapes[row, 0]), int(self._shapes[row, 1])
 
     def film(self, row: int) -> Film:
-        """The image of a row of `images`."""
+        """The image of a row of `images`.
+
+        Raises:
+            CollectionError: the file is missing or damaged.
+        """
         path = self._collection.image_path(self._paths[row].as_py())
         try:
+            if sha256_of(path) != self._digests[row].as_py():
+                raise ImageError(f"{path}: is damaged, or was changed by hand (its SHA-256 differs)")
             film = read_image(path, shortest_side=self._shortest_side).array
             return film if self._shortest_side is None else _exactly(film, *self.shape(row))
         except (ImageError, OSError) as error:
@@ -83,19 +95,33 @@ class PixelCache:
     """A built cache, mapped into memory."""
 
     def __init__(self, file: Path, shapes: NDArray[np.int64]) -> None:
+        self._file = file
         self._shapes = shapes
         self._ends = np.cumsum(shapes.prod(axis=1))
-        self._pixels = np.memmap(file, dtype=np.uint8, mode="r", shape=(int(self._ends[-1]),))
+        self._pixels, self._checksums = _mapped(file, int(self._ends[-1]), len(shapes), "r")
 
     def shape(self, row: int) -> tuple[int, int]:
         """(H, W) of the film of a row of `images`."""
         return int(self._shapes[row, 0]), int(self._shapes[row, 1])
 
     def film(self, row: int) -> Film:
-        """The image of a row of `images`, read only."""
+        """The image of a row of `images`, read only.
+
+        Raises:
+            DataError: the cache is damaged.
+        """
         height, width = self._shapes[row]
         stop = int(self._ends[row])
-        return np.asarray(self._pixels[stop - height * width : stop]).reshape(height, width)
+        film = np.asarray(self._pixels[stop - height * width : stop])
+        if zlib.crc32(film.data) != self._checksums[row]:
+            raise DataError(f"{self._file}: is damaged (a CRC-32 differs); remove it, and it is built again")
+        return film.reshape(height, width)
+
+
+def _mapped(file: Path, pixels: int, films: int, mode: Literal["r", "r+"]) -> tuple[np.memmap, np.memmap]:
+    """The pixels of all films and the checksum of each."""
+    checksums = np.memmap(file, dtype="<u4", mode=mode, offset=pixels, shape=(films,))
+    return np.memmap(file, dtype=np.uint8, mode=mode, shape=(pixels,)), checksums
 
 
 def cache_shapes(collection: Collection, size: int | None) -> NDArray[np.int64]:
@@ -122,7 +148,7 @@ def open_or_build(
     """
     collection.require_pixels()
     shapes = cache_shapes(collection, size)
-    total = int(shapes.prod(axis=1).sum())
+    total = _bytes(shapes)
     if total == 0:
         return ImageFiles(collection, size)
     files = _files(collection, size, folders)
@@ -144,11 +170,16 @@ def open_or_decode(collection: Collection, size: int, folders: Sequence[Path]) -
     every request: for films that are read once."""
     collection.require_pixels()
     shapes = cache_shapes(collection, size)
-    total = int(shapes.prod(axis=1).sum())
+    total = _bytes(shapes)
     for file in _files(collection, size, folders):
         if total and file.is_file() and file.stat().st_size == total:
             return PixelCache(file, shapes)
     return ImageFiles(collection, size)
+
+
+def _bytes(shapes: NDArray[np.int64]) -> int:
+    """The size of a cache."""
+    return int(shapes.prod(axis=1).sum()) + _CHECKSUM_BYTES * len(shapes)
 
 
 def _files(collection: Collection, size: int, folders: Sequence[Path]) -> list[Path]:
@@ -182,13 +213,14 @@ def _build(
     source = ImageFiles(collection, size)
     ends = np.cumsum(shapes.prod(axis=1))
     with replacing(file) as temporary:
-        reserve(temporary, int(ends[-1]))
-        pixels = np.memmap(temporary, dtype=np.uint8, mode="r+", shape=(int(ends[-1]),))
+        reserve(temporary, _bytes(shapes))
+        pixels, checksums = _mapped(temporary, int(ends[-1]), len(shapes), "r+")
 
         def store(rows: range) -> range:
             for row in rows:
                 film = source.film(row)
                 pixels[int(ends[row]) - film.size : int(ends[row])] = film.reshape(-1)
+                checksums[row] = zlib.crc32(np.ascontiguousarray(film).data)
             return rows
 
         blocks = (range(start, min(start + _BLOCK, len(shapes))) for start in range(0, len(shapes), _BLOCK))
@@ -199,6 +231,7 @@ def _build(
         finally:
             pool.shutdown(cancel_futures=True)
         pixels.flush()
+        checksums.flush()
 
 
 def reserve(file: Path, size: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from plainfilm.checkpoints.base import Imported, family
 from plainfilm.config import build
 from plainfilm.errors import UsageError
+from plainfilm.io.locks import is_taken, writing
 from plainfilm.model_folder import save_model
 
 __all__ = ["Imported", "import_checkpoint"]
@@ -21,13 +22,16 @@ def import_checkpoint(
 
     Raises:
         ConfigError: an unknown family or option.
-        UsageError: `out` is not an empty folder.
+        UsageError: `out` is not an empty folder, or is being written by another process.
         ModelError: not a checkpoint of this family, a damaged one, or one that leaves a question open.
     """
     chosen = family(family_name)
     config = build(chosen.Config, options or {}, f"options of {family_name}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
-    imported = chosen.read(checkpoint, config)
-    save_model(out, imported.model, imported.tokenizers, imported.config)
+    with writing(out):
+        if is_taken(out):
+            raise UsageError(
+                f"{out}: exists and is not an empty folder; choose another --out or remove it first"
+            )
+        imported = chosen.read(checkpoint, config)
+        save_model(out, imported.model, imported.tokenizers, imported.config)
     return imported

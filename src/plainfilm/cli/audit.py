@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from plainfilm.collection import Collection
+
+
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
 
 
 def command(
@@ -17,24 +24,33 @@ def command(
 ) -> None:
     """Check for leaks between splits, duplicate images and reports (resized and recompressed copies too),
     conflicting labels, views that the pixels contradict, boxes outside their image, licences and identifiers,
-    and measure the agreement between label origins; exit 1 if there is a leak."""
+    and measure the agreement between label origins; compare every file with its SHA-256. Exit 1 if there is a
+    leak or a damaged or missing file."""
+    from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.audit import audit
+    from plainfilm.io.locks import writing_file
 
     opened = [Collection.open(path) for path in collections]
-    findings = audit(opened)
-    if html is not None:
-        from plainfilm.io.files import replacing
-        from plainfilm.results.audit_page import audit_page
-
-        with replacing(html) as temporary:
-            temporary.write_text(audit_page(findings, {one.name: one for one in opened}), encoding="utf-8")
+    with writing_file(html):
+        findings = audit(opened, console_progress())
+        if html is not None:
+            _write_page(findings, opened, html)
     if as_json:
         sys.stdout.write(json.dumps(findings, indent=2, ensure_ascii=False) + "\n")
     else:
         _show(findings)
-    if findings["leaks"]:
+    if findings["leaks"] or findings["damage"]:
         raise typer.Exit(1)
+
+
+def _write_page(findings: dict[str, list[dict[str, Any]]], opened: list[Collection], path: Path) -> None:
+    from plainfilm.io.files import replacing
+    from plainfilm.results.audit_page import audit_page
+
+    page = audit_page(findings, {one.name: one for one in opened})
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 _SHOWN = 20

@@ -12,6 +12,10 @@ import typer
 _PUBLISHED = ("Helsinki-NLP/opus-mt-en-{}", "Helsinki-NLP/opus-mt-{}-en")
 
 
+KEPT = "finished translations are kept; repeat the command to continue"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 class Split(StrEnum):
     """The splits of a collection."""
 

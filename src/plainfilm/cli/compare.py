@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     results: Annotated[

@@ -10,6 +10,9 @@ import typer
 
 from plainfilm import plugins
 
+KEPT = "the folder is unfinished; repeat the command to complete it"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],

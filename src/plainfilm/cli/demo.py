@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "finished steps are kept; repeat the command to continue"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for all output of the demo; new or empty.")] = Path(

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from plainfilm.download.item import Item
 
 
+KEPT = "finished files and parts are kept; repeat the command to continue"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     source: Annotated[
         str | None, typer.Argument(help="Name of a corpus, e.g. mimic_cxr; without one, all are listed.")
@@ -64,13 +68,9 @@ def command(
     if out is None or show:
         _show_items(download.listing(source, edition, only or (), access), as_json)
         return
-    try:
-        done = download.download(
-            source, out, edition=edition, only=only or (), workers=workers, recheck=recheck, access=access
-        )
-    except KeyboardInterrupt:
-        progress.log("stopped; repeat the command to continue")
-        raise
+    done = download.download(
+        source, out, edition=edition, only=only or (), workers=workers, recheck=recheck, access=access
+    )
     sys.stdout.write(f"{json.dumps(done.to_json(), indent=2)}\n" if as_json else f"{_sentence(done)}\n")
     if done.failed:
         path, reason = done.failed[0]

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "no bank was written, an earlier one is unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 class Kind(StrEnum):
     """The kinds of item that a bank holds."""
@@ -37,15 +40,17 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.errors import UsageError, nearest
+    from plainfilm.io.locks import writing
     from plainfilm.predictor import load
     from plainfilm.tasks.base import warn
     from plainfilm.types import SPLITS
 
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
-    opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
-    choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
     progress = console_progress()
-    bank = build_bank(predictor, opened, what.value, out, choice, progress)
+    with writing(out):
+        opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
+        choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
+        bank = build_bank(predictor, opened, what.value, out, choice, progress)
     warn(predictor, progress)
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

@@ -11,6 +11,9 @@ import typer
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
+KEPT = "no results were written, earlier ones are unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     task: Annotated[str, typer.Argument(help=f"{', '.join(names('task'))}, or a .py file of your own.")],
@@ -31,6 +34,7 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
+    from plainfilm.io.locks import writing
     from plainfilm.results import write
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.base import evaluate
@@ -45,8 +49,9 @@ def command(
     opened = [Collection.open(path) for path in paths]
     from plainfilm.predictor import load
 
-    predictor = load(model, trust_code=trust_code)
-    results = evaluate(module, predictor, opened, config, console_progress())
-    write(results, out)
+    with writing(out):
+        predictor = load(model, trust_code=trust_code)
+        results = evaluate(module, predictor, opened, config, console_progress())
+        write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from plainfilm.finetuning import FractionGrid
 
 
+KEPT = "runs are kept to their last checkpoints; continue with --resume"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
     overrides: Annotated[
@@ -58,23 +62,21 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
     from plainfilm.finetuning import Evaluation, finetune, table
-    from plainfilm.training.distributed import rank
+    from plainfilm.training.distributed import rank, writing_together
     from plainfilm.training.stages import load_stages
 
-    checked = load_stages(recipe, overrides or (), init, trust_code=trust_code)
-    collections = [Collection.open(path) for path in data]
     grid = _fraction_grid(fractions, repeats)
-    progress = console_progress()
-    summary = finetune(
-        checked,
-        collections,
-        out,
-        grid,
-        evaluation=Evaluation(task, metric),
-        resume=resume,
-        progress=progress,
-        trust_code=trust_code,
-    )
+    with writing_together(out):
+        summary = finetune(
+            load_stages(recipe, overrides or (), init, trust_code=trust_code),
+            [Collection.open(path) for path in data],
+            out,
+            grid,
+            evaluation=Evaluation(task, metric),
+            resume=resume,
+            progress=console_progress(),
+            trust_code=trust_code,
+        )
     if rank() == 0:
         sys.stdout.writelines(f"{line}\n" for line in table(summary))
 

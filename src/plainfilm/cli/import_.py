@@ -13,6 +13,10 @@ from plainfilm import plugins
 _FAMILIES = ", ".join(name.replace("_", "-") for name in plugins.names("checkpoint family"))
 
 
+KEPT = "no model was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 def command(
     family: Annotated[str, typer.Argument(help=f"One of: {_FAMILIES}; or a .py file of your own.")],
     checkpoint: Annotated[Path, typer.Argument(help="The published file.")],

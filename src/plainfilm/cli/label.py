@@ -12,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from plainfilm.labelling.local_model import LocalModel
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 class Codes(StrEnum):
     """The codes for states in a table."""
@@ -144,7 +147,8 @@ def _explain(path: Path, vocabulary: str, model: LocalModel | None, html: Path |
         sys.stdout.write(to_terminal(explained, colours=sys.stdout.isatty()))
         return
     from plainfilm.io.files import replacing
+    from plainfilm.io.locks import writing_file
 
-    with replacing(html) as temporary:
+    with writing_file(html), replacing(html) as temporary:
         temporary.write_text(to_html(explained, path.name), encoding="utf-8")
     sys.stdout.write(f"{html}: {len(explained.labels)} labels\n")

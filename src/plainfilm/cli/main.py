@@ -10,15 +10,20 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from plainfilm import __version__
+from plainfilm.cli import interrupts
 from plainfilm.errors import PlainfilmError, nearest
 
-_NOT_VERBS = ("__init__", "main", "console")
+_HEARD_S = 0.5
+"""Python may tell the main thread of Ctrl-C before the other one."""
+_NOT_VERBS = ("__init__", "main", "console", "interrupts")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
 
@@ -63,7 +68,16 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(given))
+    with interrupts.watched(partial(_interrupted, given)) as came:
+        try:
+            status = run(given)
+        except Exception:
+            if not came.is_set():
+                raise
+            status = _interrupted(given)  # what other libraries made of Ctrl-C
+        if status == interrupts.STATUS and came.wait(_HEARD_S):
+            interrupts.leave()
+        sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -72,18 +86,33 @@ def run(arguments: list[str]) -> int:
         if arguments and arguments[0] not in verbs() and not arguments[0].startswith("-"):
             return _fail(f"no command '{arguments[0]}': {nearest(arguments[0], verbs())}")
         status = build_app()(arguments or ["--help"], standalone_mode=False)
+        if status == interrupts.STATUS:  # what Typer makes of Ctrl-C
+            return _interrupted(arguments)
         return status if isinstance(status, int) else 0
     except PlainfilmError as error:
         return _fail(str(error))
     except _CLICK_ERROR as error:
         return _fail(f"{_click_message(error)} (see plainfilm {arguments[0]} --help)")
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", status=130)
+        return _interrupted(arguments)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of the pipe is gone; no further output is possible
         return 141
     except OSError as error:
         return _fail(_os_message(error))
+
+
+@cache
+def _say_once(line: str) -> None:
+    _fail(line)
+
+
+def _interrupted(arguments: Sequence[str]) -> int:
+    """Say what an interrupted command has kept and how to go on; the exit status."""
+    verb = next((word for word in arguments if word in verbs()), None)
+    kept = importlib.import_module(f"plainfilm.cli.{verbs()[verb]}").KEPT if verb else "nothing was done"
+    _say_once(f"interrupted: {kept}")
+    return interrupts.STATUS
 
 
 def _fail(message: str, status: int = 2) -> int:

@@ -9,6 +9,9 @@ import typer
 
 from plainfilm.plugins import names
 
+KEPT = "finished patients are kept; repeat the command to continue"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     layout: Annotated[

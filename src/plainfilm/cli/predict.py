@@ -23,6 +23,9 @@ DEFAULT_PACK = "cxr"
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
+KEPT = "no file was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
@@ -61,6 +64,7 @@ def command(
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
+    from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
     from plainfilm.prompts import load_pack
@@ -82,10 +86,12 @@ def command(
         }
     asked = (questions, zero_shot_prompts, console_progress())
     entries = []
-    for answers in predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked):
-        entries.append(document(replace(answers, findings=answers.findings[:top])))
-    if csv is not None:
-        _write_csv(entries, csv)
+    with writing_file(csv):
+        answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
+        for answers in answered:
+            entries.append(document(replace(answers, findings=answers.findings[:top])))
+        if csv is not None:
+            _write_csv(entries, csv)
     if as_json:
         sys.stdout.write(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
     else:

@@ -11,6 +11,9 @@ import typer
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names, resolve
 
+KEPT = "finished studies are kept; repeat the command to continue"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     source: Annotated[str, typer.Argument(help=f"{', '.join(names('source'))}, or a .py file of your own.")],

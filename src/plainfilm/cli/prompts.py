@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from plainfilm.prompts import PromptPack
 
 
+KEPT = "nothing was written; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+
 class Action(StrEnum):
     """The actions on a pack."""
 
@@ -108,6 +112,7 @@ def _labels(folder: Path | None, vocabulary: str | None) -> list[str] | None:
 def _copy(pack: str, out: Path | None) -> None:
     from plainfilm.errors import UsageError
     from plainfilm.io.files import replacing
+    from plainfilm.io.locks import writing_file
     from plainfilm.prompts.pack_file import pack_path
 
     if out is None:
@@ -115,7 +120,7 @@ def _copy(pack: str, out: Path | None) -> None:
     if out.exists():
         raise UsageError(f"{out}: exists already; remove it or choose another name")
     text = pack_path(pack).read_text(encoding="utf-8")
-    with replacing(out) as temporary:
+    with writing_file(out), replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{out}: edit it, then: plainfilm prompts lint {out}\n")
 

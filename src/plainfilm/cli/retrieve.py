@@ -11,6 +11,9 @@ import typer
 
 from plainfilm.errors import UsageError
 
+KEPT = "nothing was changed; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of the model that embedded the bank.")],

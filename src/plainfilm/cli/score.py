@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "no results were written, earlier ones are unchanged; repeat the command"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     references: Annotated[
@@ -36,17 +39,21 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.config import build, override
+    from plainfilm.io.locks import writing
     from plainfilm.results import write
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.reporting.score_files import Config, score_reports
     from plainfilm.tasks.reporting.text_files import Columns, read_reports
 
     config = build(Config, override({}, settings or []), "score")
-    wanted = read_reports(references, "reference", Columns(id_column, reference_column))
-    written = read_reports(candidates, "candidate", Columns(id_column, text_column))
-    known = read_reports(training, "reference", Columns(id_column, reference_column)) if training else None
     names = references.name, candidates.name
-    results = score_reports(wanted, written, config, names, known, console_progress())
-    write(results, out)
+    with writing(out):
+        wanted = read_reports(references, "reference", Columns(id_column, reference_column))
+        written = read_reports(candidates, "candidate", Columns(id_column, text_column))
+        known = (
+            read_reports(training, "reference", Columns(id_column, reference_column)) if training else None
+        )
+        results = score_reports(wanted, written, config, names, known, console_progress())
+        write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+KEPT = "the run is kept to its last checkpoint; continue with --resume"
+"""What Ctrl-C leaves behind, and how to go on."""
+
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file.")],
@@ -41,11 +44,13 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
+    from plainfilm.training.distributed import writing_together
     from plainfilm.training.runner import Runner
     from plainfilm.training.stages import load_stages
 
-    checked = load_stages(recipe, overrides or (), trust_code=trust_code)
-    collections = [Collection.open(path) for path in data]
     progress = console_progress()
-    model = Runner(collections, out, resume, progress, trust_code).train(checked)
+    with writing_together(out):
+        checked = load_stages(recipe, overrides or (), trust_code=trust_code)
+        collections = [Collection.open(path) for path in data]
+        model = Runner(collections, out, resume, progress, trust_code).train(checked)
     progress.log(f"model: {model}")

@@ -15,16 +15,19 @@ from plainfilm.collection.collection import Collection
 from plainfilm.collection.data_warnings import warnings_of
 from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
+from plainfilm.collection.verification import damage
 from plainfilm.errors import UsageError
+from plainfilm.progress import SILENT, Progress
 from plainfilm.sources.common.person_ids import person_key
 from plainfilm.text.rules import normalise
 
 
-def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
-    """Examine collections together; return the JSON document of `plainfilm audit`.
+def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dict[str, list[Entry]]:
+    """Examine collections together, every image included; return the JSON document of `plainfilm audit`.
 
     Raises:
         UsageError: two of them have the same name.
+        CollectionError: a table is damaged.
     """
     if len(by_name(collections)) < len(collections):
         raise UsageError("two collections have the same folder name, which must be unique; rename one")
@@ -45,7 +48,20 @@ def audit(collections: Sequence[Collection]) -> dict[str, list[Entry]]:
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
         "agreement": [entry for collection in collections for entry in label_agreement(collection)],
         "warnings": [entry for collection in collections for entry in warnings_of(collection)],
+        "damage": [entry for collection in collections for entry in _damage(collection, progress)],
     }
+
+
+def _damage(collection: Collection, progress: Progress) -> Iterator[Entry]:
+    lines = list(damage(collection, progress))
+    if lines:
+        yield {
+            "kind": "file",
+            "collection": collection.name,
+            "n": len(lines),
+            "message": lines[0],
+            "files": lines,
+        }
 
 
 def _joined(collections: Sequence[Collection], table: str) -> pd.DataFrame:

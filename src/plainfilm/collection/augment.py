@@ -20,14 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from plainfilm.collection.collection import Collection
-from plainfilm.collection.label import note_table, other_rows
-from plainfilm.collection.merge import write_stream
+from plainfilm.collection.rewriting import other_rows, rewrite
 from plainfilm.collection.schema import TEXT_VARIANTS
 from plainfilm.errors import DataError
-from plainfilm.io.files import replacing
+from plainfilm.io.files import flush, replacing
+from plainfilm.io.locks import writing
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.progress import SILENT, Progress
@@ -101,8 +100,22 @@ def augment_collection(
 
     Raises:
         ModelError, UsageError, MissingDependency: a model cannot be used (see `Translator.load`).
+        UsageError: another process is writing the collection.
         DataError: `rejected` is set for a finished job.
     """
+    with writing(collection.path):
+        collection.reread()
+        return _augment(collection, job, splits, workers, rejected, progress)
+
+
+def _augment(
+    collection: Collection,
+    job: BackTranslation,
+    splits: Sequence[str],
+    workers: int | None,
+    rejected: Path | None,
+    progress: Progress,
+) -> Summary:
     origin = origin_of(job)
     stated = collection.meta["tables"].get(TABLE, {}).get("origins", {})
     done = stated.get(origin)
@@ -184,7 +197,7 @@ def _sentences(collection: Collection, splits: Sequence[str]) -> Iterator[pa.Tab
     studies = collection.table("studies")
     wanted = studies.filter(pc.is_in(studies["split"], pa.array(list(splits))))["study_id"].combine_chunks()
     sections = pa.array(READ_SECTIONS)
-    with pq.ParquetFile(collection.table_path("sentences")) as file:
+    with collection.open_table("sentences") as file:
         for batch in file.iter_batches():
             table = pa.Table.from_batches([batch])
             is_read = pc.is_in(table["section"], sections)
@@ -212,6 +225,7 @@ def _run(
             for outcomes in in_processes(answer, chunks, workers):
                 stream.write(json.dumps(outcomes, ensure_ascii=False) + "\n")
                 stream.flush()
+                flush(journal)
                 yield from outcomes
 
     for _ in progress.track(each(), len(texts) - min(starts.start, len(texts)), "translating sentences"):
@@ -279,12 +293,16 @@ def _write(
             yield rows
 
     others: Iterable[pa.Table] = other_rows(collection, TABLE, origin) if collection.has_table(TABLE) else ()
-    rows, digest = write_stream(TABLE, chain(others, new()), collection.table_path(TABLE))
     number = len(kept) - kept.null_count
-    summary = Summary(len(outcomes.texts), number, sentences[0], outcomes.reasons())
-    origins = {**stated, origin: {"splits": splits, **asdict(summary)}}
-    note_table(collection, TABLE, {"rows": rows, "digest": digest, "origins": origins})
-    return summary
+
+    def summary() -> Summary:
+        return Summary(len(outcomes.texts), number, sentences[0], outcomes.reasons())
+
+    def described() -> dict[str, Any]:
+        return {"origins": {**stated, origin: {"splits": splits, **asdict(summary())}}}
+
+    rewrite(collection, TABLE, chain(others, new()), described)
+    return summary()
 
 
 def _rows(sentences: pa.Table, texts: pa.Array, kept: pa.Array, origin: str) -> pa.Table:

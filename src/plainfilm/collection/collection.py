@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION
-from plainfilm.errors import CollectionError, DataError, nearest
-from plainfilm.io.tables import read_json, read_parquet
+from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, READABLE_VERSIONS
+from plainfilm.errors import CollectionError, nearest
+from plainfilm.io.manifest import FILES, Manifest
+from plainfilm.io.tables import open_parquet, read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 META = "collection.json"
+WAY_OUT = "prepare the collection again with --replace"
 
 
 class Collection:
@@ -35,17 +40,18 @@ class Collection:
         folder = Path(path)
         if not (folder / META).is_file():
             raise CollectionError(_no_collection(folder))
-        try:
-            meta = read_json(folder / META)
-        except DataError as error:
-            raise CollectionError(f"{error}; prepare the collection again") from None
-        version = meta.get("format_version") if isinstance(meta, dict) else None
-        if version != FORMAT_VERSION:
-            way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
-            raise CollectionError(
-                f"{folder}: has collection format {version}, this Plainfilm reads {FORMAT_VERSION}; {way_out}"
-            )
-        return Collection(folder, meta)
+
+        def check(meta: dict[str, Any]) -> None:
+            version = meta.get("format_version")
+            if version not in READABLE_VERSIONS:
+                way_out = "update Plainfilm" if _is_newer(version) else "prepare it again with this version"
+                known = f"has collection format {version}, this Plainfilm reads {FORMAT_VERSION}"
+                raise CollectionError(f"{folder / META}: {known}; {way_out}")
+
+        manifest = Manifest.read(folder / META, WAY_OUT, check=check, error=CollectionError)
+        if manifest.values["format_version"] == FORMAT_VERSION and not manifest.files:
+            raise CollectionError(f"{folder / META}: has no '{FILES}', so it is damaged; {WAY_OUT}")
+        return Collection(folder, dict(manifest.values))
 
     @property
     def name(self) -> str:
@@ -89,8 +95,29 @@ class Collection:
         if not self.has_table(name):
             raise CollectionError(f"{self.path}: has no table '{name}'; make it with `plainfilm augment`")
         if name not in self._tables:
-            self._tables[name] = read_parquet(self.table_path(name), ALL_TABLES[name])
+            with self.manifest.open(file_name(name)) as source:
+                path, schema = self.table_path(name), ALL_TABLES[name]
+                self._tables[name] = read_parquet(path, schema, source=source, way_out=WAY_OUT)
         return self._tables[name]
+
+    @contextmanager
+    def open_table(self, name: str) -> Iterator[pq.ParquetFile]:
+        """A table as an open file, to be read in parts.
+
+        Raises:
+            CollectionError: its file is missing or damaged.
+        """
+        with self.manifest.open(file_name(name)) as source:
+            try:
+                yield open_parquet(source)
+            except (pa.ArrowInvalid, OSError) as error:
+                reason = str(error).splitlines()[0]
+                raise CollectionError(f"{self.table_path(name)}: is damaged ({reason}); {WAY_OUT}") from None
+
+    @property
+    def manifest(self) -> Manifest:
+        """`collection.json` as the list of files that it is."""
+        return Manifest(self.path / META, self.meta, WAY_OUT, CollectionError)
 
     def has_table(self, name: str) -> bool:
         """Whether the collection has this table; it always has those of `schema.TABLES`."""
@@ -102,7 +129,7 @@ class Collection:
 
     def table_path(self, name: str) -> Path:
         """The file of a table."""
-        return self.path / f"{name}.parquet"
+        return self.manifest.place_of(file_name(name))
 
     def image_path(self, relative: str) -> Path:
         """The file of an image from its `path` in the table `images`.
@@ -129,12 +156,21 @@ class Collection:
         self.meta = meta
         self._tables.pop(table, None)
 
+    def reread(self) -> None:
+        """Use what is on disk now: who has waited for a lock writes on top of what others wrote."""
+        self.meta, self._tables = Collection.open(self.path).meta, {}
+
     def __getstate__(self) -> dict[str, Any]:
         """The state without tables: another process reads its own."""
         return {"path": self.path, "meta": self.meta, "_tables": {}}
 
     def __repr__(self) -> str:
         return f"Collection({str(self.path)!r}, {self.fingerprint[:12]})"
+
+
+def file_name(table: str) -> str:
+    """The name of the file of a table."""
+    return f"{table}.parquet"
 
 
 def _no_collection(folder: Path) -> str:

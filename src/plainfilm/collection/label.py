@@ -10,18 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, groupby, islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from plainfilm.collection.collection import META, Collection
-from plainfilm.collection.merge import content_fingerprint, write_stream
-from plainfilm.collection.schema import ALL_TABLES, LABELS
+from plainfilm.collection.collection import Collection
+from plainfilm.collection.rewriting import other_rows, rewrite
+from plainfilm.collection.schema import LABELS
+from plainfilm.io.locks import writing
 from plainfilm.io.processes import in_processes
-from plainfilm.io.tables import write_json
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.local_model import LocalModel, load_labeller
@@ -61,21 +58,24 @@ def label_collection(
 
     With `model`, sentences are read by it and not by rules (see `labelling.local_model`).
     Earlier rows of the same origin are replaced, so that the call can be repeated. The collection's
-    fingerprint changes with its labels.
+    fingerprint changes with its labels. Killed at any moment, the collection has the old labels or the new.
+
+    Raises:
+        UsageError: another process is writing the collection.
+        DataError: the table cannot be written.
     """
     origin = load_labeller(vocabulary, model=model).origin
-    chunks = _chunks(_study_texts(collection), vocabulary, model)
-    labelled = progress.track(_labelled(chunks, workers), None, "labelling studies")
     written = [0]
 
     def new() -> Iterator[pa.Table]:
-        for rows in labelled:
+        chunks = _chunks(_study_texts(collection), vocabulary, model)
+        for rows in progress.track(_labelled(chunks, workers), None, "labelling studies"):
             written[0] += len(rows)
             yield pa.Table.from_pylist(rows, schema=LABELS)
 
-    kept = other_rows(collection, "labels", origin)
-    rows, digest = write_stream("labels", chain(kept, new()), collection.table_path("labels"))
-    note_table(collection, "labels", {"rows": rows, "digest": digest})
+    with writing(collection.path):
+        collection.reread()
+        rewrite(collection, "labels", chain(other_rows(collection, "labels", origin), new()))
     return written[0]
 
 
@@ -85,36 +85,19 @@ def _labelled(chunks: Iterable[_Chunk], workers: int | None) -> Iterator[list[Ro
         yield from studies
 
 
-def note_table(collection: Collection, name: str, stated: dict[str, Any]) -> None:
-    """Write the description of a rewritten table, and the new fingerprint."""
-    tables = {**collection.meta["tables"], name: stated}
-    digests = {name: table["digest"] for name, table in tables.items()}
-    meta = {**collection.meta, "tables": tables, "fingerprint": content_fingerprint(digests)}
-    write_json(meta, collection.path / META)
-    collection.renew(meta, name)
-
-
-def other_rows(collection: Collection, name: str, origin: str) -> Iterator[pa.Table]:
-    """The rows of a table of origins other than `origin`."""
-    with pq.ParquetFile(collection.table_path(name)) as file:
-        for batch in file.iter_batches():
-            table = pa.Table.from_batches([batch]).cast(ALL_TABLES[name])
-            yield table.filter(pc.not_equal(table["origin"], origin))
-
-
 def _study_texts(collection: Collection) -> Iterator[_StudyText]:
     """The texts of all studies; both tables have the same order of studies and are read in parallel."""
-    sentences = _by_study(collection.table_path("sentences"))
+    sentences = _by_study(collection, "sentences")
     following = next(sentences, None)
-    for study_id, sections in _by_study(collection.table_path("sections")):
+    for study_id, sections in _by_study(collection, "sections"):
         own: list[Row] = []
         if following is not None and following[0] == study_id:
             own, following = following[1], next(sentences, None)
         yield _StudyText(study_id, sections, own)
 
 
-def _by_study(path: Path) -> Iterator[tuple[str, list[Row]]]:
-    with pq.ParquetFile(path) as file:
+def _by_study(collection: Collection, table: str) -> Iterator[tuple[str, list[Row]]]:
+    with collection.open_table(table) as file:
         rows = (row for batch in file.iter_batches(batch_size=5_000) for row in batch.to_pylist())
         for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
             yield study_id, [row for row in group if row["section"] in READ_SECTIONS]

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from plainfilm.collection.schema import ALL_TABLES, OPTIONAL_TABLES, TABLES
 from plainfilm.io.files import replacing
-from plainfilm.io.tables import read_parquet
+from plainfilm.io.tables import parquet_writer, read_parquet
 
 ROWS_PER_GROUP = 50_000
 
@@ -52,20 +51,21 @@ def content_fingerprint(digests: Mapping[str, str]) -> str:
 
 
 def merge(name: str, parts: Iterable[Path], path: Path) -> tuple[int, str]:
-    """Write the table `name` of all `parts`, in their order; return its rows and their digest."""
-    return write_stream(name, _tables(name, parts), path)
-
-
-def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int, str]:
-    """Write the table `name` from a stream of pieces, atomically; return its rows and their digest.
+    """Write the table `name` of all `parts`, in their order, atomically; return its rows and their digest.
 
     Raises:
         DataError: the table cannot be written.
     """
+    with replacing(path) as temporary:
+        return write_stream(name, _tables(name, parts), temporary)
+
+
+def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int, str]:
+    """Write the table `name` from a stream of pieces; return its rows and their digest."""
     schema = ALL_TABLES[name]
     digest = ContentDigest(schema)
     rows = 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with parquet_writer(path, schema) as writer:
         for group in _groups(tables, schema):
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
             digest.update(group)

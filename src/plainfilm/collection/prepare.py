@@ -23,13 +23,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import plainfilm
-from plainfilm.collection.collection import META, Collection
+from plainfilm.collection.collection import META, Collection, file_name
 from plainfilm.collection.merge import content_fingerprint, merge, stray_files
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.schema import FORMAT_VERSION, OPTIONAL_TABLES, TABLES
 from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
+from plainfilm.collection.verification import missing_images
 from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
-from plainfilm.io.tables import read_parquet, write_json
+from plainfilm.io.files import flush, make_folder, move, sha256_of
+from plainfilm.io.locks import is_taken, writing
+from plainfilm.io.manifest import FILES, settle, write_manifest
+from plainfilm.io.tables import read_parquet
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import corpus_of, source
@@ -85,7 +89,7 @@ def prepare(
         SourceError: `raw` has no readable study.
         CollectionError: `out` holds something else, or cannot be written.
         ConfigError: an unknown source or option.
-        UsageError: a size too small, or a source that needs images.
+        UsageError: a size too small, a source that needs images, or another process is writing `out`.
     """
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
@@ -96,13 +100,18 @@ def prepare(
     )
     plan = PreparePlan(order, out)
     _refuse_foreign(plan)
-    present = None if replace_present else _present(plan, progress)
-    if present is not None:
-        return present
+    with writing(out):
+        present = None if replace_present else _present(plan, progress)
+        return present or _prepare(plan, workers, progress)
+
+
+def _prepare(plan: PreparePlan, workers: int | None, progress: Progress) -> Collection:
     stream = shards(plan)
     first = list(islice(stream, 1))  # a source that cannot be read leaves no folder behind
     if not first:
-        raise SourceError(f"{raw}: no study can be used: source {source_name} found none in it")
+        raise SourceError(
+            f"{plan.order.raw}: no study can be used: source {plan.order.source_name} found none in it"
+        )
     _begin(plan)
     parts = _run(chain(first, stream), workers, progress)
     progress.log(f"writing tables of {plan.out}")
@@ -181,7 +190,7 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
 def _refuse_foreign(plan: PreparePlan) -> None:
     """Refuse a folder that Plainfilm did not make, even if it is to be replaced."""
     ours = (plan.out / META).exists() or plan.work.is_dir()
-    if plan.out.is_file() or (plan.out.is_dir() and not ours and any(plan.out.iterdir())):
+    if plan.out.is_file() or (plan.out.is_dir() and not ours and is_taken(plan.out)):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
 
 
@@ -199,6 +208,13 @@ def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
             f"{plan.out}: holds a collection of other raw data, size or options; "
             "choose another folder, or replace it with --replace"
         )
+    missing = missing_images(collection)
+    if missing:
+        raise CollectionError(
+            f"{plan.out}: {len(missing)} of its images are missing, the first is {missing[0]}; put them "
+            "back, or prepare all anew with --replace (and label it again)"
+        )
+    settle(plan.out, META)
     progress.log(f"{plan.out} is already prepared from {plan.order.raw}")
     shutil.rmtree(plan.work, ignore_errors=True)
     return collection
@@ -224,8 +240,8 @@ def _begin(plan: PreparePlan) -> None:
                 shutil.rmtree(plan.work)
             elif moved.is_dir():
                 moved.rename(images)
-        images.mkdir(parents=True, exist_ok=True)
-        (plan.work / "parts").mkdir(exist_ok=True)
+        make_folder(images)
+        make_folder(plan.work / "parts")
     except OSError as error:
         raise CollectionError(f"{plan.out}: cannot be written ({error.strerror or error})") from None
 
@@ -248,7 +264,7 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
     folders = [part_folder(plan.work, part.number) for part in parts]
     tables: dict[str, dict[str, Any]] = {}
     for name in TABLES:
-        rows, digest = merge(name, folders, plan.work / f"{name}.parquet")
+        rows, digest = merge(name, folders, plan.work / file_name(name))
         tables[name] = {"rows": rows, "digest": digest}
     if not tables["studies"]["rows"]:
         raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(plan.work)}")
@@ -264,6 +280,7 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
         "tables": tables,
         "fingerprint": content_fingerprint({name: table["digest"] for name, table in tables.items()}),
         "inputs": _inputs(plan, (part.fingerprint for part in parts)),
+        FILES: {file_name(name): sha256_of(plan.work / file_name(name)) for name in TABLES},
     }
 
 
@@ -309,18 +326,21 @@ def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
     """Move images and tables into place; `collection.json` comes last and completes the collection."""
     _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
     # Everything that needs disk space is written before old files are removed: moving needs none.
-    write_json(meta, plan.work / META)
+    write_manifest(plan.work / META, meta)
     try:
         (plan.out / META).unlink(missing_ok=True)
+        flush(plan.out)
         old = plan.out / "images"
         if old.exists():
             shutil.rmtree(old)
         (plan.work / "images").rename(old)
         for name in TABLES:
-            (plan.work / f"{name}.parquet").replace(plan.out / f"{name}.parquet")
+            (plan.work / file_name(name)).replace(plan.out / file_name(name))
         for name in OPTIONAL_TABLES:
-            (plan.out / f"{name}.parquet").unlink(missing_ok=True)
-        (plan.work / META).replace(plan.out / META)
+            (plan.out / file_name(name)).unlink(missing_ok=True)
+        flush(plan.out)
+        move(plan.work / META, plan.out / META)
+        settle(plan.out, META)
         shutil.rmtree(plan.work)
     except OSError as error:
         reason = error.strerror or str(error)

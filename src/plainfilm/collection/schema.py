@@ -2,7 +2,8 @@
 
 A collection is a folder:
 
-    collection.json      format version, source, licence, image size, counts, content fingerprint
+    collection.json      format version, source, licence, image size, counts, content fingerprint, and the
+                         SHA-256 of every table (`io.manifest`)
     studies.parquet      one row per study
     images.parquet       one row per stored image; `path` is relative to the folder
     sections.parquet     the parts of each report
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (3, FORMAT_VERSION)
+"""Format 3 lists no SHA-256 of its tables, so that damage to them may not be noticed."""
 
 STUDIES = pa.schema(
     [

@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.collection.rows import TableRows, add_study, stated_image, stored_image
-from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.collection.schema import TABLES
 from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
 from plainfilm.io import limits
 from plainfilm.io.archives import stamp
+from plainfilm.io.files import flush, move
 from plainfilm.io.processes import Crash, alone, time_limit
 from plainfilm.io.tables import read_json, write_json, write_parquet
 from plainfilm.sources.base import completed, source
 from plainfilm.types import Image, Rejection, Study
+
+PART_VERSION = 3
+"""Changes when the same inputs give other parts."""
 
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
@@ -94,8 +98,8 @@ def part_folder(work: Path, number: int) -> Path:
 
 
 def shard_fingerprint(shard: Shard) -> str:
-    """Changes with any input of the part: records, files, options, format version."""
-    digest = hashlib.sha256(f"{FORMAT_VERSION} {shard.order.identity}".encode())
+    """Changes with any input of the part: records, files, options, `PART_VERSION`."""
+    digest = hashlib.sha256(f"{PART_VERSION} {shard.order.identity}".encode())
     for item in (*shard.studies, *shard.rejections):
         digest.update(repr(item).encode("utf-8", "surrogatepass"))
     for path in (path for study in shard.studies for path in _files(study, shard.order)):
@@ -190,9 +194,17 @@ def _publish(rows: TableRows, part: ShardOutput, folder: Path) -> None:
     # The name has the process id, so that a worker that outlives its killed parent interferes with no other.
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
+    _flush_images(rows, folder.parents[1])
     for name, table in rows.tables.items():
         write_parquet(table, TABLES[name], temporary / f"{name}.parquet")
     noted = {"fingerprint": part.fingerprint, "studies": part.studies, "rows": part.rows}
     write_json(noted, temporary / "part.json")
     shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    move(temporary, folder)
+
+
+def _flush_images(rows: TableRows, work: Path) -> None:
+    """A part counts as finished, so its images must outlast a loss of power before it appears."""
+    stored = [work / row["path"] for row in rows.tables.get("images", ()) if row.get("path")]
+    for path in (*stored, *{path.parent for path in stored}, work / "images"):
+        flush(path)

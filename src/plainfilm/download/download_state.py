@@ -1,21 +1,20 @@
 """The record of verified files in a raw folder, so that a continued download need not read them again.
 
 `RAW/.plainfilm-download` has one line per finished file: its identity, size, modification time and path. A
-file that has changed since, or with another identity, is not finished. The lock file beside it keeps two
-downloads out of one folder.
+file that has changed since, or with another identity, is not finished.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from plainfilm.download.item import RESERVED, Item
-from plainfilm.errors import DownloadError
-from plainfilm.io.optional import optional_import
+from plainfilm.io.locks import writing
 
 _UNPACKED = "unpacked"
 
@@ -26,27 +25,22 @@ class DownloadState:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._path = root / RESERVED
-        self._locks = optional_import("filelock", "download", "downloading")
-        self._lock = self._locks.FileLock(f"{self._path}.lock")
         self._writing = threading.Lock()
         self._lines: dict[str, tuple[str, str, str]] = {}
 
     def __enter__(self) -> Self:
-        self._root.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except self._locks.Timeout:
-            raise DownloadError(f"{self._root}: another download is writing there; wait for it") from None
-        if self._path.exists():
-            self._read()
-        self._stream = self._path.open("a", encoding="utf-8")
+        with ExitStack() as stack:
+            stack.enter_context(writing(self._root))
+            if self._path.exists():
+                self._read()
+            self._stream = stack.enter_context(self._path.open("a", encoding="utf-8"))
+            self._closing = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
-        self._lock.release()
+        self._closing.close()
 
     def _read(self) -> None:
         """Read the complete lines; an incomplete one, from a killed process, is cut off."""

@@ -18,6 +18,7 @@ from plainfilm.download.client import Client, body_of, shown
 from plainfilm.download.item import Address, Item, Member, safe_path
 from plainfilm.errors import DownloadError
 from plainfilm.io import limits
+from plainfilm.io.files import move
 
 _BUFFER_BYTES = 1 << 16
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -132,7 +133,7 @@ def extract(part: Path, item: Item, final: Path) -> bool:
     if (crc32, size) != (item.crc32, item.size):
         unpacked.unlink()
         return False
-    unpacked.replace(final)
+    move(unpacked, final)
     return True
 
 

@@ -21,7 +21,8 @@ from plainfilm.download.transfer import Notify, fetch
 from plainfilm.download.unpack import unpack
 from plainfilm.download.worker_pool import Outcome, outcomes
 from plainfilm.errors import DownloadError, UsageError
-from plainfilm.io.files import replacing
+from plainfilm.io.files import flush_tree, move, replacing
+from plainfilm.io.locks import writing
 
 MOST_SIZES_ASKED = 200
 """PhysioNet publishes no sizes; for up to this many files each is requested, for more it is estimated."""
@@ -81,7 +82,7 @@ def download(
     continued, every file is verified before it gets its name. A killed download continues when called again.
 
     Raises:
-        UsageError: an unknown source, edition or pattern, or no credentials.
+        UsageError: an unknown source, edition or pattern, no credentials, or somebody else is writing `out`.
         DownloadError: no access (with the agreement to sign), no answer, no space, an untrustworthy list.
             A single file that cannot be downloaded is not raised but listed in `Summary.failed`.
     """
@@ -94,6 +95,7 @@ def download(
         raise UsageError(f"{out}: is a file; name a folder")
     _announce(entry, parts, access)
     with ExitStack() as stack:
+        stack.enter_context(writing(out))
         places = _places(entry, parts, only, access, stack)
         try:
             journal = stack.enter_context(DownloadState(out))
@@ -266,8 +268,9 @@ def _unpack_all(
     todo = [(item, folder) for item, folder in wanted if not journal.knows_unpacked(item, folder)]
     for item, folder in access.progress.track(todo, len(todo), "unpacking") if todo else ():
         unfinished = unpack(out / item.path, out / folder)
+        flush_tree(unfinished)  # its archive is removed
         journal.add_unpacked(item, folder)  # before the folder has its name: without it the entry is void
-        unfinished.replace(out / folder)
+        move(unfinished, out / folder)
     for item, _ in wanted:
         (out / item.path).unlink(missing_ok=True)
     return replace(summary, unpacked=tuple(folder for _, folder in wanted))

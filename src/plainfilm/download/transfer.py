@@ -20,6 +20,7 @@ from plainfilm.download.remote_zip import extract
 from plainfilm.download.retry_policy import Retriable, Stopped
 from plainfilm.errors import DownloadError
 from plainfilm.io import limits
+from plainfilm.io.files import move
 
 if TYPE_CHECKING:
     import httpx2
@@ -92,7 +93,7 @@ class Partial:
 
     def become(self, final: Path) -> None:
         """Rename the part to the finished file."""
-        self.path.replace(final)
+        move(self.path, final)
         self._tag.unlink(missing_ok=True)
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from plainfilm import __version__
 from plainfilm.collection.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import UsageError
 from plainfilm.interchange.base import Written, interchange_format
+from plainfilm.io.unfinished import filling
 
 __all__ = ["Written", "convert"]
 
@@ -22,16 +24,22 @@ def convert(
 
     Raises:
         ConfigError: an unknown format or option, or labels of ambiguous origin.
-        UsageError: `out` is not an empty folder, or there is nothing to write.
+        UsageError: `out` is neither empty nor an unfinished conversion of this kind, or is being written; or
+            there is nothing to write.
         CollectionError: the collection has no images, or is damaged.
         DataError: a file cannot be written.
     """
     chosen = interchange_format(format_name)
     config = build(chosen.Config, options or {}, f"options of format {format_name}")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
     was_there = out.exists()
-    written = chosen.write(collection, out.absolute(), config)
+    work = {
+        "format": format_name,
+        "options": config.model_dump(mode="json"),
+        "collection": collection.fingerprint,
+        "version": __version__,
+    }
+    with filling(out, work):
+        written = chosen.write(collection, out.absolute(), config)
     if not written.rows:
         for file in written.files:
             file.unlink(missing_ok=True)

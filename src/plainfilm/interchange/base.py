@@ -76,7 +76,8 @@ def put_image(source: Path, target: Path, how: Literal["refer", "link", "copy"])
         if how == "link":
             target.symlink_to(source.resolve(strict=True))
         else:
-            shutil.copyfile(source, target)
+            with replacing(target, flushed=False) as temporary:
+                shutil.copyfile(source, temporary)
     except OSError as error:
         raise DataError(f"{target}: cannot be made from {source} ({error.strerror or error})") from None
     return target.absolute()

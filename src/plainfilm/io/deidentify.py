@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from plainfilm.errors import DataError
+from plainfilm.io.files import flush
 from plainfilm.io.person_names import spans
 
 KEY_VARIABLE = "PLAINFILM_DEID_KEY"
@@ -119,6 +120,9 @@ def _make_key(file: Path) -> bytes:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as stream:
             stream.write(key + b"\n")
+            stream.flush()
+            os.fsync(handle)
+        flush(file.parent)
     except OSError as error:
         raise DataError(
             f"{file}: the key for pseudonyms cannot be written ({error.strerror or error}); "

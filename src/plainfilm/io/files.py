@@ -1,9 +1,15 @@
-"""Writing files so that a reader sees the old file or the whole new one, never a part."""
+"""Writing files so that a reader sees the old file or the whole new one, also after a loss of power.
+
+A file is written under a temporary name, flushed to the disk and renamed; then its folder is flushed. The
+temporary name holds the process and the machine, by which the leftovers of dead processes are recognised.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +17,43 @@ from pathlib import Path
 
 from plainfilm.errors import DataError
 
+_PART = re.compile(r"\..+\.(?P<process>\d+)@(?P<machine>.*)\.[^.]+\.part")
+_BLOCK_BYTES = 1 << 20
+
 
 def sweep(path: Path) -> None:
-    """Removes what killed processes of this machine left half-written beside `path`."""
-    for part in path.parent.glob(f".{path.name}.*@{platform.node()}.*.part"):
-        owner = part.name.removeprefix(f".{path.name}.").partition("@")[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
+    """Remove what killed processes of this machine left half-written beside `path`."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        if _is_of_the_dead(part.name):
             part.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def sweep_folder(folder: Path, *, below: bool = False) -> None:
+    """Remove what dead processes left half-written in `folder`, with `below` also in its subfolders.
+
+    Only who has just taken the folder's lock may: so nobody writes there on another machine, or did under the
+    number of this process.
+    """
+    for part in folder.rglob(".*.part") if below else folder.glob(".*.part"):
+        if _is_of_the_dead(part.name, is_locked=True):
+            part.unlink(missing_ok=True)
+
+
+def _is_of_the_dead(name: str, is_locked: bool = False) -> bool:
+    """Whether the process that a temporary name holds no longer writes."""
+    match = _PART.fullmatch(name)
+    if match is None:
+        return False
+    process, machine = int(match["process"]), match["machine"]
+    if is_locked and (machine != platform.node() or process == os.getpid()):
+        return True
+    return not is_alive(process, machine)
+
+
+def is_alive(process: int, machine: str) -> bool:
+    """Whether a process may still run; of another machine's that is not known."""
+    if machine != platform.node():
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -31,18 +64,19 @@ def _is_alive(process: int) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, flushed: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the place of `path` when the block ends well.
 
     The folder is created where it is missing. After an error nothing is left behind and an older file at
-    `path` is untouched.
+    `path` is untouched. Without `flushed` the file may be lost with the power until `flush` is called for it
+    and its folder, which is faster for many.
 
     Raises:
         DataError: the file cannot be written (no space, no permission, a file where a folder must be).
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.{os.getpid()}@{platform.node()}.", suffix=".part"
         )
@@ -53,11 +87,60 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
-        temporary.replace(path)
+        if flushed:
+            move(temporary, path)
+        else:
+            temporary.replace(path)
     except OSError as error:
         raise _not_written(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file or folder; after a loss of power `target` is whole, old or new."""
+    flush(source)
+    source.replace(target)
+    flush(target.parent)
+
+
+def flush(path: Path) -> None:
+    """Write a file, or the names in a folder, from the memory of the system to the disk."""
+    try:
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except PermissionError:  # Windows opens no folders; a read-only file was not written just now
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_tree(folder: Path) -> None:
+    """`flush` of everything below `folder`, and of the folder."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            if not (Path(place) / name).is_symlink():
+                flush(Path(place) / name)
+        flush(Path(place))
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it that are missing; return the new ones, the deepest first."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        flush(one.parent)
+    return missing
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 digest of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _not_written(path: Path, error: OSError) -> DataError:

@@ -218,11 +218,13 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def write_jpeg(array: NDArray[np.uint8], path: Path, quality: int = 95) -> str:
     """Writes a grey film (H, W) atomically and returns the SHA-256 of the file in hexadecimal.
 
+    Films come by the hundred thousand: who writes them flushes them (`files.flush`), many at a time.
+
     Raises:
         DataError: the file cannot be written.
     """
     buffer = BytesIO()
     Image.fromarray(array).save(buffer, format="JPEG", quality=quality)
-    with replacing(path) as temporary:
+    with replacing(path, flushed=False) as temporary:
         temporary.write_bytes(buffer.getbuffer())
     return hashlib.sha256(buffer.getbuffer()).hexdigest()

@@ -14,12 +14,16 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, TypeVar, cast
 
 from plainfilm.errors import DataError
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """mallopt's numbers for them (malloc.h of glibc)."""
+
+_PR_SET_PDEATHSIG = 1
+"""prctl's number for it (linux/prctl.h)."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,6 +70,9 @@ def in_processes(
                 yield flight.next()
         while flight.running:
             yield flight.next()
+    except BaseException:  # nobody wants the other results: an error, Ctrl-C, or who asked has left
+        flight.kill()
+        raise
     finally:
         flight.pool.shutdown(cancel_futures=True)
 
@@ -92,7 +99,8 @@ class _Flight:
     def submit(self, item: Any) -> None:
         """Sends an item on its way; one that meets a broken pool waits for care."""
         try:
-            self.running.append((item, self.pool.submit(self._function, item)))
+            with _deaf_to_interrupts():
+                self.running.append((item, self.pool.submit(self._function, item)))
         except BrokenProcessPool:
             self.running.append((item, None))
             self._restart()
@@ -107,12 +115,57 @@ class _Flight:
                 self._restart()
         return self._careful(item)
 
+    def kill(self) -> None:
+        """Ends the workers in the midst of what they do."""
+        for process in list((self.pool._processes or {}).values()):
+            process.kill()
+
     def _restart(self) -> None:
         if self._careful is None:
             raise _killed() from None
         self.pool.shutdown(cancel_futures=True)
         self.running = deque((item, future if _is_done(future) else None) for item, future in self.running)
         self.pool = self._start()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile never get Ctrl-C, not even before they run code of ours; it is for
+    their parent, which gets it when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    _start_tracker()  # its start would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Starts the process that frees what others leave behind, without its warning that it does so: that is
+    what it is there for when this process is interrupted."""
+    stated = os.environ.get("PYTHONWARNINGS")
+    quiet = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = f"{stated},{quiet}" if stated else quiet
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if stated is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = stated
+
+
+def end_all() -> None:
+    """Ends every process that this one has started here, those that are still starting too."""
+    server = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    for process in multiprocessing.active_children():
+        process.kill()
+    if server is not None:
+        with contextlib.suppress(OSError):
+            os.kill(server, signal.SIGKILL)
 
 
 def _is_done(future: Future[Any] | None) -> bool:
@@ -140,9 +193,15 @@ def alone(function: Callable[[Item], Result], item: Item, seconds: float) -> Res
     context = _context(())
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, function, item), daemon=True)
-    process.start()
+    with _deaf_to_interrupts():
+        process.start()
     sender.close()
-    if not receiver.poll(seconds):
+    try:
+        has_answered = receiver.poll(seconds)
+    except BaseException:  # Ctrl-C
+        process.kill()
+        raise
+    if not has_answered:
         process.kill()
         process.join()
         raise Crash(f"it took longer than {seconds:g} s")
@@ -212,6 +271,8 @@ def _ring(number: int, frame: object) -> None:
 def _worker() -> None:
     """Leaves Ctrl-C to the parent, and ends when the parent is gone: a killed one cannot say goodbye."""
     keep_memory()
+    with contextlib.suppress(OSError, AttributeError):  # elsewhere than on Linux the thread below does it
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

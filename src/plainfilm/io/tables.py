@@ -30,8 +30,13 @@ def write_parquet(rows: pa.Table | Sequence[Mapping[str, Any]], schema: pa.Schem
         if table.column(name).null_count:
             raise CollectionError(f"{path}: column '{name}' lacks a value in some row; each needs one")
     table = _conform(table, schema, path)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with replacing(path) as temporary, parquet_writer(temporary, schema) as writer:
+        writer.write_table(table)
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of a Parquet file as every table is written: compressed, with a checksum of each page."""
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
 
 
 def _from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path) -> pa.Table:
@@ -46,28 +51,44 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path)
         raise CollectionError(f"{path}: a value does not fit its column ({error})") from None
 
 
+def open_parquet(source: Path | pa.NativeFile) -> pq.ParquetFile:
+    """A Parquet file, the checksums of whose pages are compared when they are read.
+
+    Raises:
+        OSError, pa.ArrowInvalid: it cannot be read, or its footer is damaged.
+    """
+    return pq.ParquetFile(source, page_checksum_verification=True)
+
+
 def read_parquet(
-    path: Path | str, schema: pa.Schema | None = None, columns: Sequence[str] | None = None
+    path: Path | str,
+    schema: pa.Schema | None = None,
+    columns: Sequence[str] | None = None,
+    *,
+    source: pa.NativeFile | None = None,
+    way_out: str = "prepare the collection again",
 ) -> pa.Table:
     """A Parquet table, or only its `columns`; with a `schema`, in its order and types.
 
+    `source` is the file at `path` where it is open already.
+
     Raises:
-        CollectionError: missing, damaged, or lacking a column.
+        CollectionError: missing, damaged, or lacking a column; the message ends in `way_out`.
     """
     path = Path(path)
     try:
-        file = pq.ParquetFile(path)
+        file = open_parquet(path if source is None else source)
         wanted = list(columns) if columns is not None else (schema.names if schema else None)
         for name in wanted or ():
             if name not in file.schema_arrow.names:
                 known = nearest(name, file.schema_arrow.names)
-                raise CollectionError(f"{path}: no column '{name}': {known}; prepare the collection again")
+                raise CollectionError(f"{path}: no column '{name}': {known}; {way_out}")
         table = file.read(columns=wanted)
     except FileNotFoundError:
-        raise CollectionError(f"{path}: no such table; prepare the collection again") from None
+        raise CollectionError(f"{path}: no such table; {way_out}") from None
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise CollectionError(f"{path}: is damaged ({reason}); prepare the collection again") from None
+        raise CollectionError(f"{path}: is damaged ({reason}); {way_out}") from None
     if schema is None:
         return table
     return _conform(table, pa.schema([schema.field(name) for name in wanted or ()]), path)
@@ -88,12 +109,21 @@ def write_json(value: Any, path: Path) -> None:
     Raises:
         DataError: the value is not JSON, or the file cannot be written.
     """
-    try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: cannot be written as JSON ({error})") from None
+    text = json.dumps(as_json(value, path), indent=2, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def as_json(value: Any, path: Path) -> Any:
+    """`value` as it is read back from the JSON file at `path`.
+
+    Raises:
+        DataError: the value is not JSON.
+    """
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: cannot be written as JSON ({error})") from None
 
 
 def read_json(path: Path | str) -> Any:

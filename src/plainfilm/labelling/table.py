@@ -29,6 +29,7 @@ from plainfilm.io.csv_files import (
     require_columns,
 )
 from plainfilm.io.files import replacing
+from plainfilm.io.locks import writing_file
 from plainfilm.io.processes import in_processes
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
@@ -107,13 +108,16 @@ def label_csv(
     Raises:
         DataError: no such file, a missing column (with the nearest), a row of another length than the
             header.
-        UsageError: a column of the file has the name of one that is written; `model` is not on this network.
+        UsageError: a column of the file has the name of one that is written; `model` is not on this network;
+            or another process is writing `out` or `evidence`.
         ModelError: `model` does not answer.
     """
     labeller = load_labeller(vocabulary, model=model)
     parse_sections("", header_rules)  # an unknown name is an error before anything is read
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
+        for file in (out, evidence):
+            stack.enter_context(writing_file(file))
         reader = stack.enter_context(open_csv(path))
         header = _header(path, reader.headers, text_columns, labeller.observations)
         writer = csv.writer(_opened(stack, out), lineterminator="\n")
@@ -149,7 +153,9 @@ def _opened(stack: ExitStack, path: Path) -> TextIO:
     """`path` to write to; compressed where its name ends in .gz."""
     temporary = stack.enter_context(replacing(path))
     if path.suffix == ".gz":
-        packed = stack.enter_context(gzip.GzipFile(temporary, "wb", compresslevel=3))
+        # Without a time and the temporary name, the same labels are the same bytes.
+        raw = stack.enter_context(temporary.open("wb"))
+        packed = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0))
         return stack.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
     return stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
 

@@ -29,6 +29,7 @@ from safetensors.torch import load_file, save_file
 
 from plainfilm.config import build as build_settings
 from plainfilm.errors import ConfigError, DataError, ModelError
+from plainfilm.io.files import flush, flush_tree
 from plainfilm.io.tables import read_json, write_json
 from plainfilm.model_folder.card import model_card
 from plainfilm.model_folder.config import FORMAT_VERSION, ModelConfig, of_format_1
@@ -155,11 +156,13 @@ def _fingerprint(part: Path) -> str:
 def _replace_folder(new: Path, folder: Path) -> None:
     # A folder cannot be replaced in one call. A kill between the two renames leaves the older one as
     # `.NAME.old`, and `_recover` restores it.
+    flush_tree(new)
     old = folder.parent / f".{folder.name}.old"
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.replace(old)
     new.replace(folder)
+    flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

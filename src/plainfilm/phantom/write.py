@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from plainfilm import plugins
-from plainfilm.errors import ConfigError, UsageError
+from plainfilm import __version__, plugins
+from plainfilm.errors import ConfigError
+from plainfilm.io.processes import cores, in_processes
+from plainfilm.io.unfinished import filling
+from plainfilm.phantom.finished_patients import forget, keep, kept
 from plainfilm.phantom.layouts.base import layout as resolve_layout
 from plainfilm.phantom.population import Job, make_studies, patient_truth, plan
 from plainfilm.phantom.truth import PatientTruth, StudyTruth
@@ -36,31 +36,32 @@ def write(
     The longer side of every film has `size` pixels. The same layout, `studies`, `seed` and `size` give the
     same bytes for any number of `workers` (by default all cores, or one for a few studies). The ground truth
     of every film and sentence is returned and written to `out/truth` (see `truth_tables`), which is no part
-    of the published layout.
+    of the published layout. A corpus that was interrupted goes on after its finished patients.
 
     Raises:
         ConfigError: no such layout, or `studies` or `size` is too small.
-        UsageError: `out` exists and is not an empty folder.
+        UsageError: `out` is neither empty nor an unfinished corpus of these arguments, or is being written.
     """
     chosen = resolve_layout(layout)
-    _check(out, studies, size)
-    out.mkdir(parents=True, exist_ok=True)
+    _check(studies, size)
     reports = getattr(chosen, "REPORTS", "english")
     jobs = plan(studies, seed, size, getattr(chosen, "SCENARIOS", None), reports)
-    processes = workers or (1 if studies <= _ALONE else os.cpu_count() or 1)
-    patients = list(_tracked(_run(jobs, layout, out, processes), studies, progress))
-    chosen.write_tables(out, patients, seed)
-    write_truth(out / "truth", patients)
+    processes = workers or (1 if studies <= _ALONE else cores())
+    work = {"layout": layout, "studies": studies, "seed": seed, "size": size, "version": __version__}
+    with filling(out, work):
+        made = in_processes(partial(_make_patient, layout, out), jobs, processes, (__name__,))
+        patients = list(_tracked(made, studies, progress))
+        forget(out)
+        chosen.write_tables(out, patients, seed)
+        write_truth(out / "truth", patients)
     return patients
 
 
-def _check(out: Path, studies: int, size: int) -> None:
+def _check(studies: int, size: int) -> None:
     if studies < 1:
         raise ConfigError(f"studies = {studies}: a corpus has at least 1")
     if size < 32:
         raise ConfigError(f"size = {size}: a film has at least 32 pixels on its longer side")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; choose another --out or remove it first")
 
 
 def _tracked(done: Iterator[PatientTruth], studies: int, progress: Progress) -> Iterator[PatientTruth]:
@@ -76,24 +77,18 @@ def _tracked(done: Iterator[PatientTruth], studies: int, progress: Progress) -> 
             yield patient
 
 
-def _run(jobs: list[Job], layout_name: str, out: Path, workers: int) -> Iterator[PatientTruth]:
-    make = partial(_make_patient, layout_name, out)
-    if workers == 1:
-        yield from map(make, jobs)
-        return
-    # Spawned, not forked: a fork does not support threads in the parent.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(make, jobs, chunksize=4)
-
-
 def _make_patient(layout_name: str, out: Path, job: Job) -> PatientTruth:
+    known = kept(out, job.patient)
+    if known is not None:
+        return known
     chosen = resolve_layout(layout_name)
     studies = []
     for study, films in make_studies(job):
         chosen.write_study(out, patient_truth(job, [study]), study, films)
         studies.append(study)
-    return patient_truth(job, studies)
+    patient = patient_truth(job, studies)
+    keep(out, job.patient, patient)
+    return patient
 
 
 def layouts() -> list[str]:

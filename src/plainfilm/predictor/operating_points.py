@@ -18,6 +18,7 @@ from pydantic import Field
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
+from plainfilm.io.locks import writing
 from plainfilm.io.tables import read_json, write_json
 
 FORMAT_VERSION = 1
@@ -95,11 +96,13 @@ def write_operating_points(folder: Path, points: OperatingPoints) -> Path:
     Raises:
         ModelError: not a model folder.
         DataError: the file cannot be written.
+        UsageError: another process is writing there.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
-    write_json(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
-    (folder / _EARLIER_FILE).unlink(missing_ok=True)
+    with writing(folder):
+        write_json(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
+        (folder / _EARLIER_FILE).unlink(missing_ok=True)
     return folder / OPERATING_POINTS_FILE
 
 

@@ -18,6 +18,10 @@ _TITLES = {
     ),
     "duplicates": ("Duplicates", "Films and reports that occur more than once; normal reports repeat."),
     "conflicts": ("Conflicts", "Labels on which two origins contradict each other."),
+    "damage": (
+        "Damage",
+        "Files that are missing, or differ from what was written; scores on them mean nothing.",
+    ),
     "warnings": ("Warnings", "To check before the collections are used or passed on."),
 }
 

@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 
 from plainfilm.errors import DataError, UsageError
-from plainfilm.io.tables import read_json, read_parquet
 from plainfilm.metrics.bootstrap import PatientBootstrap
 from plainfilm.metrics.delong import delong
 from plainfilm.metrics.multiple_tests import holm
@@ -33,6 +32,7 @@ from plainfilm.metrics.scores import (
     ranking_values,
     score_values,
 )
+from plainfilm.results.reading import ITEMS, META, read_document, read_items
 from plainfilm.results.stored import (
     Compared,
     Stored,
@@ -94,13 +94,13 @@ def read(folder: Path | str) -> Stored:
         DataError: the folder holds no results, or results of a task that stores nothing per item.
     """
     folder = Path(folder)
-    if not (folder / "results.json").is_file():
-        raise DataError(f"{folder}: not results (no results.json); make some with `plainfilm evaluate`")
-    if not (folder / "items.parquet").is_file():
-        raise DataError(f"{folder}: holds nothing per item (no items.parquet), so it cannot be compared")
-    return Stored(
-        folder, read_json(folder / "results.json"), read_parquet(folder / "items.parquet").to_pandas()
-    )
+    if not (folder / META).is_file():
+        raise DataError(f"{folder}: not results (no {META}); make some with `plainfilm evaluate`")
+    document = read_document(folder)
+    items = read_items(folder, document)
+    if items is None:
+        raise DataError(f"{folder}: holds nothing per item (no {ITEMS}), so it cannot be compared")
+    return Stored(folder, document, items)
 
 
 def read_models(words: Sequence[str]) -> list[Compared]:

@@ -1,6 +1,6 @@
 """Writes a comparison: a page with scores, differences and curves, its figures, and the JSON document.
 
-comparison.json       the document of `plainfilm compare --json`
+comparison.json       `comparisons`: the document of `plainfilm compare --json`
 figures/              PNG
 index.html            one self-contained page
 """
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plainfilm.io.files import replacing
-from plainfilm.io.tables import write_json
+from plainfilm.io.locks import writing
+from plainfilm.io.manifest import Change
 from plainfilm.pages import data_uri, render
 from plainfilm.results.compare import Difference, as_rows, not_compared, with_spread
 from plainfilm.results.compare_curves import (
@@ -29,6 +29,7 @@ from plainfilm.results.text import interval, number
 
 _OF_THE_MODEL = ("model_fingerprint", "thresholds", "words_per_report", "left_out", "versions")
 """Entries of a protocol that differ between any two models."""
+META = "comparison.json"
 _SHOWN = 300
 """Characters of a setting that are shown."""
 
@@ -59,13 +60,16 @@ def write(models: Sequence[Compared], compared: Sequence[Sequence[Difference]], 
 
     Raises:
         DataError: a file cannot be written.
+        UsageError: another process is writing there.
     """
     found = class_curves(models)
-    drawn = write_figures([figure for pair in curve_figures(found) for figure in pair], folder / "figures")
-    figures = {title: data_uri(data, "png") for title, data in drawn.items()}
-    with replacing(folder / "index.html") as temporary:
-        temporary.write_text(_page(models, compared, found, figures), encoding="utf-8")
-    write_json(document(models, compared), folder / "comparison.json")
+    with writing(folder):
+        change = Change(folder, META)
+        drawn = write_figures([one for pair in curve_figures(found) for one in pair], change, "figures")
+        figures = {title: data_uri(data, "png") for title, data in drawn.items()}
+        with change.writing("index.html") as temporary:
+            temporary.write_text(_page(models, compared, found, figures), encoding="utf-8")
+        change.commit({"comparisons": document(models, compared)})
 
 
 def _page(

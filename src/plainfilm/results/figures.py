@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plainfilm.io.files import replacing
+from plainfilm.io.manifest import Change
 from plainfilm.results.drawing import BASELINES, MODEL, SERIES, axes_of, legible, png
 from plainfilm.results.text import baseline_title
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, IntervalFigure, Series
@@ -20,11 +19,11 @@ LONG_LABEL = 22
 """Letters of a label beyond which the legend has one column."""
 
 
-def write_figures(figures: Sequence[Figure], folder: Path) -> dict[str, bytes]:
-    """Draw every figure into `folder`; return the PNG bytes by title."""
+def write_figures(figures: Sequence[Figure], change: Change, below: str) -> dict[str, bytes]:
+    """Draw every figure as a file of `change`, in its folder `below`; return the PNG bytes by title."""
     drawn = {figure.title: draw(figure) for figure in figures}
     for title, data in drawn.items():
-        with replacing(folder / f"{_file_name(title)}.png") as temporary:
+        with change.writing(f"{below}/{_file_name(title)}.png") as temporary:
             temporary.write_bytes(data)
     return drawn
 

@@ -1,6 +1,7 @@
 """Writes the results of an evaluation: results.json, raw tables, figures and a page.
 
-results.json          every score with interval, n and baselines, and the identity of the protocol
+results.json          every score with interval, n and baselines, the identity of the protocol, and the
+                      SHA-256 of the other files (`io.manifest`)
 predictions.parquet   raw answers, one row each
 items.parquet         the statistics of every score per item, the input of `plainfilm compare`
 figures/              PNG
@@ -16,31 +17,37 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from plainfilm.io.files import replacing
-from plainfilm.io.tables import write_json, write_parquet
+from plainfilm.io.locks import writing
+from plainfilm.io.manifest import Change
+from plainfilm.io.tables import parquet_writer
 from plainfilm.results.figures import write_figures
 from plainfilm.results.page import page
+from plainfilm.results.reading import ITEMS, META
 from plainfilm.tasks.base import Metric, Results
+
+_PREDICTIONS, _PAGE = "predictions.parquet", "index.html"
 
 
 def write(results: Results, folder: Path | str) -> None:
-    """Write `results` into `folder`; results.json is written last, so its presence means completeness.
+    """Write `results` into `folder`; replacing results.json brings all files into force together.
 
     Raises:
         DataError: a file cannot be written.
+        UsageError: another process is writing there.
     """
     folder = Path(folder)
-    (folder / "results.json").unlink(missing_ok=True)
-    _write_table(results.predictions, folder / "predictions.parquet")
-    if results.items is not None:
-        _write_table(results.items, folder / "items.parquet")
-    for name, text in results.attachments.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    figures = write_figures(results.figures, folder / "figures")
-    with replacing(folder / "index.html") as temporary:
-        temporary.write_text(page(results, figures), encoding="utf-8")
-    write_json(as_document(results), folder / "results.json")
+    with writing(folder):
+        change = Change(folder, META)
+        _write_table(results.predictions, change, _PREDICTIONS)
+        if results.items is not None:
+            _write_table(results.items, change, ITEMS)
+        for name, text in results.attachments.items():
+            with change.writing(name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        figures = write_figures(results.figures, change, "figures")
+        with change.writing(_PAGE) as temporary:
+            temporary.write_text(page(results, figures), encoding="utf-8")
+        change.commit(as_document(results))
 
 
 def as_document(results: Results) -> dict[str, Any]:
@@ -92,6 +99,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return document
 
 
-def _write_table(frame: pd.DataFrame, path: Path) -> None:
+def _write_table(frame: pd.DataFrame, change: Change, name: str) -> None:
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    write_parquet(table, table.schema, path)
+    with change.writing(name) as temporary, parquet_writer(temporary, table.schema) as writer:
+        writer.write_table(table)

@@ -6,9 +6,12 @@ differentiable: the training step takes gradients at the gathered features and r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -16,6 +19,8 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
 from torch import Tensor
+
+from plainfilm.io.locks import writing
 
 _BUCKET_ELEMENTS = 8 * 2**20
 
@@ -28,6 +33,17 @@ def rank() -> int:
 def world_size() -> int:
     """The number of processes; 1 without other processes."""
     return dist.get_world_size() if _together() else 1
+
+
+_RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+"""What torchrun and MPI call the rank of a process that has not joined the others yet."""
+
+
+def writing_together(folder: Path) -> AbstractContextManager[None]:
+    """The lock of `folder` (`io.locks.writing`) for all processes of a run: the first one holds it."""
+    started_as = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
+    is_first = rank() == 0 if _together() else started_as == "0"
+    return writing(folder) if is_first else nullcontext()
 
 
 def accelerator_for(**options: Any) -> Accelerator:

@@ -48,6 +48,9 @@ class JsonLines:
         """Append one line."""
         with self._file.open("a", encoding="utf-8") as opened:
             opened.write(json.dumps({"event": event, **values}) + "\n")
+            if event != "step":  # steps after the last checkpoint are made again
+                opened.flush()
+                os.fsync(opened.fileno())
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:

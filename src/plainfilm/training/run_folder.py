@@ -23,6 +23,7 @@ from typing import Any
 from plainfilm.collection.collection import Collection
 from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
+from plainfilm.io.locks import LOCK, is_taken
 from plainfilm.io.tables import read_json, write_json
 from plainfilm.models.base import foreign_code
 from plainfilm.prompts import load_pack
@@ -104,7 +105,7 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path}: is a file; choose another --out")
-        if not self.path.is_dir() or not any(self.path.iterdir()):
+        if not is_taken(self.path):
             return
         if not resume and self._has_no_step():
             return
@@ -158,7 +159,8 @@ class RunFolder:
         return not any(line.startswith('{"event": "step"') for line in lines)
 
     def _holds_only_leftovers(self) -> bool:
-        return set(self.path.iterdir()) <= {*self._leftovers(), self.collections, self.path / "cache"}
+        ours = {*self._leftovers(), self.collections, self.path / "cache", self.path / LOCK}
+        return set(self.path.iterdir()) <= ours
 
 
 def described(collections: Sequence[Collection], recipe: AnyRecipe) -> list[dict[str, str]]:

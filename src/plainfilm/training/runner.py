@@ -19,7 +19,7 @@ from plainfilm.model_folder import LoadedModel, copy_model, foreign_names, read_
 from plainfilm.models.base import foreign_code
 from plainfilm.progress import SILENT, Progress
 from plainfilm.training.data import split_rows
-from plainfilm.training.distributed import accelerator_for
+from plainfilm.training.distributed import accelerator_for, writing_together
 from plainfilm.training.log import check_trackers
 from plainfilm.training.pretrained import PretrainedParts, read_pretrained
 from plainfilm.training.recipe import Recipe
@@ -67,13 +67,15 @@ class Runner:
         """Trains what is not finished of `recipe` in the folder `below` that of all; the best model.
 
         Raises:
-            UsageError: the folder is taken, or is to be resumed with another recipe or other data.
+            UsageError: the folder is taken, another process is writing there, or it is to be resumed with
+                another recipe or other data.
             PlainfilmError: see `trainer.train`.
         """
-        if isinstance(recipe, StagedRecipe):
-            return self._stages(recipe, below)
-        (run,) = planned(recipe, below)
-        return self._run(run, self.resume)
+        with writing_together(self.out / below):
+            if isinstance(recipe, StagedRecipe):
+                return self._stages(recipe, below)
+            (run,) = planned(recipe, below)
+            return self._run(run, self.resume)
 
     def trusts(self, run: Run, model: Path | None = None) -> bool:
         """Whether the code that the best model of `run`, or its copy in the folder `model`, names may run:

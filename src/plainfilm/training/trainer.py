@@ -30,7 +30,7 @@ from plainfilm.model_folder import save_model
 from plainfilm.objectives.base import LossReport
 from plainfilm.progress import SILENT, Progress
 from plainfilm.training.data import build_data
-from plainfilm.training.distributed import accelerator_for
+from plainfilm.training.distributed import accelerator_for, writing_together
 from plainfilm.training.dry_run import dry_run
 from plainfilm.training.frozen_features import keep_features
 from plainfilm.training.log import check_trackers
@@ -65,7 +65,8 @@ def train(
     take goes to `cache`, by default RUN/cache.
 
     Raises:
-        UsageError: `run` is in use, or `resume` is set with another recipe or other data.
+        UsageError: `run` is taken, another process is writing there, or `resume` is set with another recipe
+            or other data.
         LeakageError: training patients, or those of a model that parts are taken from, are in the validation
             or test split.
         ModelError: the loss is not finite; earlier checkpoints stay valid.
@@ -74,7 +75,20 @@ def train(
         raise UsageError("no collection to train on: add at least one --data")
     check_trackers(recipe.trackers)
     folder = RunFolder(Path(run))
-    folder.check(recipe, collections, resume, trust_code)
+    with writing_together(folder.path):
+        folder.check(recipe, collections, resume, trust_code)
+        return _train(recipe, collections, folder, progress, trust_code, pretrained, cache)
+
+
+def _train(
+    recipe: Recipe,
+    collections: Sequence[Collection],
+    folder: RunFolder,
+    progress: Progress,
+    trust_code: bool,
+    pretrained: PretrainedParts | None,
+    cache: Path | None,
+) -> Path:
     held_out = [(c, split) for split in ("validation", "test") for c in collections]
     check_patients_apart([(c, "train") for c in collections], held_out)
     pretrained = pretrained or read_pretrained(recipe.sources(), trust_code)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.collection import Collection
 from plainfilm.collection.labels import Labels
+from plainfilm.collection.verification import require_images
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.tasks.film_classification.thresholds import Mask, Truth
 from plainfilm.types import View
@@ -120,6 +121,7 @@ def _films_of(collection: Collection, place: int, split: str, views: Sequence[st
     frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
     if views is not None:
         frame = frame[frame["view"].isin(list(views))]
+    require_images(collection, frame["path"])
     paths = [str(collection.image_path(path).resolve()) for path in frame["path"]]
     return frame.drop(columns=["path", "split"]).assign(
         image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus

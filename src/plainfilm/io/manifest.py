@@ -1,0 +1,195 @@
+"""Folders whose files change together: a manifest, a JSON file, lists the SHA-256 of each.
+
+New versions of files are written beside the old ones, under hidden names with their digests; renaming the
+manifest brings all of them into force at once, and only then they take their own names. Whoever reads goes by
+the manifest: a file still under its hidden name is found there, and one whose digest differs is an error. A
+manifest holds a digest of itself. Manifests of earlier versions list no files, which are then not checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from plainfilm.errors import DataError
+from plainfilm.io.files import flush, move, replacing, sha256_of
+from plainfilm.io.tables import as_json, read_json, write_json
+
+FILES, DIGEST = "files", "sha256"
+"""Keys of a manifest: the digest of every file by its path in the folder, and that of all other values."""
+
+_NEW = ".new"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest at `path` with its `values`, its digest left out.
+
+    Errors are of the type `error` and end in `way_out`, what a person can do about damage.
+    """
+
+    path: Path
+    values: Mapping[str, Any]
+    way_out: str
+    error: type[DataError] = DataError
+
+    @classmethod
+    def read(
+        cls,
+        path: Path,
+        way_out: str,
+        *,
+        check: Callable[[dict[str, Any]], None] = lambda values: None,
+        error: type[DataError] = DataError,
+    ) -> Self:
+        """The manifest at `path`; `check` may refuse its values before their digest is compared.
+
+        Raises:
+            DataError: no such file, not a JSON object, or not what was written.
+        """
+        try:
+            values = read_json(path)
+        except DataError as why:
+            raise error(f"{why}; {way_out}") from None
+        if not isinstance(values, dict):
+            raise error(f"{path}: holds no JSON object, so it is damaged; {way_out}")
+        check(values)
+        digest, manifest = values.pop(DIGEST, None), cls(path, values, way_out, error)
+        is_checked = digest is not None or FILES in values
+        if is_checked and not (digest == _digest(values) and isinstance(values.get(FILES), dict)):
+            raise manifest._damaged(path)
+        return manifest
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The digest of every file by its path in the folder; none in manifests of earlier versions."""
+        return dict(self.values.get(FILES, {}))
+
+    def place_of(self, name: str) -> Path:
+        """Where the file `name` lies now."""
+        own, stated = self.path.parent / name, self.files.get(name)
+        hidden = None if stated is None else _hidden(own, stated)
+        return hidden if hidden is not None and hidden.is_file() else own
+
+    def open(self, name: str) -> pa.NativeFile:
+        """The file `name`, mapped into memory, after its digest was compared; who opens it closes it.
+
+        Raises:
+            DataError: it is missing, cannot be read, or is not what the manifest lists.
+        """
+        file = self._mapped(name)
+        if FILES in self.values:
+            digest = hashlib.sha256(file.read_buffer()).hexdigest()
+            if digest != self.files.get(name):
+                file.close()
+                raise self._differs(name)
+            file.seek(0)
+        return file
+
+    def damage(self) -> Iterator[str]:
+        """What is wrong with the files, one line each; all of them are read."""
+        for name in self.files:
+            try:
+                self.open(name).close()
+            except DataError as error:
+                yield str(error)
+
+    def _mapped(self, name: str) -> pa.NativeFile:
+        own = self.path.parent / name
+        for place in (self.place_of(name), own):
+            try:
+                return pa.memory_map(str(place)) if place.stat().st_size else pa.BufferReader(b"")
+            except FileNotFoundError:  # it took its own name in between
+                continue
+            except OSError as error:
+                raise self.error(f"{place}: cannot be read ({error.strerror or error})") from None
+        raise self.error(f"{own}: no such file; {self.way_out}")
+
+    def _differs(self, name: str) -> DataError:
+        if Manifest.read(self.path, self.way_out).values != self.values:
+            return self.error(f"{self.path.parent}: was changed while it was being read; repeat the command")
+        return self._damaged(self.path.parent / name)
+
+    def _damaged(self, path: Path) -> DataError:
+        return self.error(f"{path}: is damaged, or was changed by hand (its SHA-256 differs); {self.way_out}")
+
+
+def write_manifest(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a manifest with its digest; return its values as they are read.
+
+    Raises:
+        DataError: the values are not JSON, or the file cannot be written.
+    """
+    plain = as_json({**values}, path)
+    write_json({**plain, DIGEST: _digest(plain)}, path)
+    return plain
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _hidden(path: Path, digest: str) -> Path:
+    return path.with_name(f".{path.name}.{digest[:16]}{_NEW}")
+
+
+class Change:
+    """New versions of files of a folder, which come into force together in `commit`.
+
+    Who makes one holds the folder's lock. What a change that was killed left is finished or removed first.
+    """
+
+    def __init__(self, folder: Path, manifest: str) -> None:
+        self._folder, self._manifest = folder, manifest
+        self._written: dict[str, str] = {}
+        settle(folder, manifest)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary path to write the new version of the file `name` to.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        path = self._folder / name
+        waiting = path.with_name(f".{path.name}{_NEW}")
+        with replacing(waiting) as temporary:
+            yield temporary
+        digest = sha256_of(waiting)
+        waiting.replace(_hidden(path, digest))
+        self._written[name] = digest
+
+    def commit(self, values: Mapping[str, Any], kept: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Write the manifest: `values`, and the digests of the files written and `kept`; its new values."""
+        files = {**(kept or {}), **self._written}
+        for folder in {(self._folder / name).parent for name in self._written}:
+            flush(folder)
+        plain = write_manifest(self._folder / self._manifest, {**values, FILES: files})
+        settle(self._folder, self._manifest)
+        return plain
+
+
+def settle(folder: Path, manifest: str) -> None:
+    """Finish or remove what a killed change left: files in force take their own names, others are removed."""
+    try:
+        files = Manifest.read(folder / manifest, "").files if (folder / manifest).exists() else {}
+    except DataError:  # it must not decide what is removed
+        return
+    for name, digest in files.items():
+        hidden = _hidden(folder / name, digest)
+        if hidden.is_file():
+            move(hidden, folder / name)
+    for left in _hidden_files(folder):
+        left.unlink(missing_ok=True)
+
+
+def _hidden_files(folder: Path) -> Iterable[Path]:
+    return [*folder.glob(f".*{_NEW}"), *folder.glob(f"*/.*{_NEW}")]

@@ -1,0 +1,127 @@
+"""Killed before every operation on files: the folder opens, and the repeated command gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plainfilm.cli.main import run
+from plainfilm.collection import Collection
+from tests.labelled import labelled_collection
+from tests.training.conftest import SMALL, write_table
+
+pytestmark = pytest.mark.slow
+
+COLLECTION = ("*", "images/*/*")
+"""What is in a collection, hidden files too, but not what is locked, unfinished or cached."""
+RUN = ("**/model.safetensors", "**/tokenizers/*/*", "**/patients.npy", "**/recipe.yaml", "collections.json")
+"""What of a run repeats exactly: times are in its log."""
+SHORT = [*SMALL, "training.epochs=2", "training.batch_size=24", "data.workers=0"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """See `kills.py`."""
+
+    out: Path
+    command: list[str]
+    again: list[str]
+    compared: tuple[str, ...]
+    start: Path | None = None
+    is_collection: bool = False
+
+
+def killed_everywhere(trial: Trial, folder: Path) -> list[dict[str, Any]]:
+    """What `kills.py` found, one entry per kill."""
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps(asdict(trial), default=str))
+    script = [sys.executable, str(Path(__file__).with_name("kills.py")), str(settings)]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    whole, *kills = map(json.loads, done.stdout.splitlines())
+    assert whole["status"] == 0
+    assert whole["files"] > 0
+    assert len(kills) == whole["operations"] > 5
+    assert [kill for kill in kills if not kill["killed"] or kill["status"] != 0 or kill["differs"]] == []
+    return kills
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_table(tmp_path_factory.mktemp("raw") / "raw", patients=3)
+
+
+def prepare_command(raw: Path, out: Path) -> list[str]:
+    return ["prepare", "table", str(raw), "--out", str(out), "--size", "48", "--workers", "1"]
+
+
+def test_label(raw: Path, tmp_path: Path) -> None:
+    assert run(prepare_command(raw, tmp_path / "films")) == 0
+    command = ["label", str(tmp_path / "out"), "--workers", "1"]
+    before = Collection.open(tmp_path / "films").fingerprint
+    trial = Trial(tmp_path / "out", command, command, COLLECTION, tmp_path / "films", True)
+    kills = killed_everywhere(trial, tmp_path)
+    after = Collection.open(tmp_path / "out").fingerprint
+    assert [kill["between"] for kill in kills if kill["between"] not in (before, after)] == []
+
+
+def test_label_with_another_vocabulary_on_top(raw: Path, tmp_path: Path) -> None:
+    assert run(prepare_command(raw, tmp_path / "films")) == 0
+    assert run(["label", str(tmp_path / "films"), "--workers", "1"]) == 0
+    command = ["label", str(tmp_path / "out"), "--vocabulary", "nih14", "--workers", "1"]
+    trial = Trial(tmp_path / "out", command, command, COLLECTION, tmp_path / "films", True)
+    killed_everywhere(trial, tmp_path)
+
+
+def test_prepare(raw: Path, tmp_path: Path) -> None:
+    command = prepare_command(raw, tmp_path / "out")
+    trial = Trial(tmp_path / "out", command, command, COLLECTION, is_collection=True)
+    kills = killed_everywhere(trial, tmp_path)
+    after = Collection.open(tmp_path / "out").fingerprint
+    unfinished = ("not finished; repeat the prepare command", "no such collection", "is not a collection")
+    others = [kill["between"] for kill in kills if kill["between"] != after]
+    assert [other for other in others if not any(words in other for words in unfinished)] == []
+
+
+def test_prepare_anew(raw: Path, tmp_path: Path) -> None:
+    assert run(prepare_command(raw, tmp_path / "films")) == 0
+    command = [*prepare_command(raw, tmp_path / "out"), "--size", "40", "--replace"]
+    trial = Trial(tmp_path / "out", command, command, COLLECTION, tmp_path / "films", True)
+    killed_everywhere(trial, tmp_path)
+
+
+def test_train(tmp_path: Path) -> None:
+    films = labelled_collection(tmp_path / "labelled").path
+    command = ["train", "classifier-tiny", "--data", str(films), "--out", str(tmp_path / "out"), *SHORT]
+    killed_everywhere(Trial(tmp_path / "out", command, [*command, "--resume"], RUN), tmp_path)
+
+
+def test_finetune(tmp_path: Path) -> None:
+    films = labelled_collection(tmp_path / "labelled").path
+    train = ["train", "classifier-tiny", "--data", str(films), "--out", str(tmp_path / "first"), *SHORT]
+    assert run(train) == 0
+    command = ["finetune", "classifier-tiny", "--init", str(tmp_path / "first" / "model"), "--data"]
+    command += [str(films), "--out", str(tmp_path / "out"), *SHORT, "training.epochs=1"]
+    results = (*RUN, "results/*.parquet", "results/results.json", "summary.json")
+    killed_everywhere(Trial(tmp_path / "out", command, [*command, "--resume"], results), tmp_path)
+
+
+def test_embed(small_world: Collection, tiny_model: Path, tmp_path: Path) -> None:
+    where = [str(tiny_model), str(small_world.path), "--out", str(tmp_path / "out")]
+    assert run(["embed", *where, "--what", "sentences"]) == 0
+    shutil.copytree(tmp_path / "out", tmp_path / "start")
+    command = ["embed", *where, "--what", "reports"]
+    killed_everywhere(Trial(tmp_path / "out", command, command, ("*",), tmp_path / "start"), tmp_path)
+
+
+def test_phantom(tmp_path: Path) -> None:
+    command = ["phantom", "imagenome", "--out", str(tmp_path / "out"), "--studies", "3", "--size", "64"]
+    command += ["--workers", "1"]
+    killed_everywhere(Trial(tmp_path / "out", command, command, ("**/*",)), tmp_path)
