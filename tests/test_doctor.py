@@ -26,7 +26,7 @@ def test_what_is_missing_says_how_to_get_it(monkeypatch: object) -> None:
     finally:
         del doctor.OPTIONAL["no-such-package"]
     assert not missing.works
-    assert "pip install 'plainfilm[dicom]'" in missing.detail
+    assert "pip install 'pydicom>=3.0'" in missing.detail
 
 
 def flip(path: Path, place: int) -> None:

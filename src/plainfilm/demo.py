@@ -18,7 +18,7 @@ from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.results.text import lines
-from plainfilm.tasks.base import Results, task
+from plainfilm.tasks.base import Results, evaluate, task
 
 FILM_SIZE = 192
 """Shortest side of the demo's films in pixels: more than its model needs, small enough to be quick."""
@@ -71,7 +71,7 @@ def evaluate_model(model: Path, collection: Collection, out: Path, progress: Pro
 
     progress.log(f"4/5 evaluate retrieval on unseen patients -> {out}")
     retrieval = task("retrieval")
-    results = retrieval.run(load(model), [collection], retrieval.Config(), progress)
+    results = evaluate(retrieval, load(model), [collection], retrieval.Config(), progress)
     write_results(results, out)
     progress.log(f"5/5 done: open {out / 'index.html'}")
     return results

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plainfilm.errors import PlainfilmError, UsageError
+from plainfilm.io.optional import install_command
 from plainfilm.progress import SILENT, Progress
 
 OPTIONAL = {
@@ -74,7 +75,7 @@ def _optional() -> list[Finding]:
     found = []
     for name, (extra, purpose) in OPTIONAL.items():
         version = _version(name)
-        detail = f"{version}: {purpose}" if version else f"{purpose}; pip install 'plainfilm[{extra}]'"
+        detail = f"{version}: {purpose}" if version else f"{purpose}; {install_command(extra)}"
         found.append(Finding(name, version is not None, detail))
     return found
 

@@ -31,7 +31,7 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
 from plainfilm.results.reading import META, read_document
 from plainfilm.results.text import interval, number
-from plainfilm.tasks.base import Task, task
+from plainfilm.tasks.base import Task, evaluate, task
 from plainfilm.training.distributed import rank, writing_together
 from plainfilm.training.dry_run import facts_of
 from plainfilm.training.log import read_log
@@ -222,7 +222,7 @@ def _evaluate(
         if _is_of(folder, model, evaluation, trust):
             continue
         predictor = load(model, trust_code=trust)
-        write(evaluation.module.run(predictor, [collection], config, runner.progress), folder)
+        write(evaluate(evaluation.module, predictor, [collection], config, runner.progress), folder)
 
 
 def _is_of(folder: Path, model: Path, evaluation: Evaluation, trust: bool) -> bool:

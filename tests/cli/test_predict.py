@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -75,11 +76,14 @@ def test_the_first_byte_of_a_folder_s_hidden_files_is_not_read(tiny_model, films
         (["predict", "MODEL", "EMPTY"], "no film in"),
         (["predict", "MODEL", "FILM", "--prompts", "cxrr"], "did you mean 'cxr'"),
         (["predict", "EMPTY", "FILM"], "not a model folder"),
+        (["predict", "RUN", "FILM"], "it is the folder of a run, whose best model is"),
     ],
 )
 def test_mistakes_end_in_one_line_and_status_2(words, message, tiny_model, films, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
+    shutil.copytree(tiny_model, tmp_path / "run" / "model")
     places = {"MODEL": tiny_model, "EMPTY": tmp_path / "empty", "FILM": films / "0.jpg"}
+    places["RUN"] = tmp_path / "run"
     assert run([str(places.get(word, word)) for word in words]) == 2
     error = capsys.readouterr().err
     assert message in error

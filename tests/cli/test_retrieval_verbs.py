@@ -7,6 +7,7 @@ import json
 import pytest
 
 from plainfilm.cli.main import run
+from plainfilm.model_folder import load_model, save_model
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,36 @@ def test_embed_says_how_many(tiny_model, small_world, tmp_path, capsys):
     assert "96 images of collection, embedded with tiny" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def dead_model(tiny_model, tmp_path_factory):
+    """A model that gives every film and every text the same vector."""
+    loaded = load_model(tiny_model, trust_code=False)
+    for name, parameter in loaded.model.named_parameters():
+        if "projection" in name:
+            parameter.data.fill_(float(parameter.ndim == 1))
+    folder = tmp_path_factory.mktemp("models") / "dead"
+    save_model(folder, loaded.model, loaded.tokenizers, loaded.config)
+    return folder
+
+
+@pytest.mark.parametrize("what", ["images", "sentences"])
+def test_embed_warns_of_vectors_that_are_all_the_same(dead_model, small_world, tmp_path, capsys, what):
+    words = ["embed", dead_model, small_world.path, "--what", what, "--out", tmp_path / "bank"]
+    assert run([str(word) for word in words]) == 0
+    (warning,) = json.loads((tmp_path / "bank" / "bank.json").read_text())["warnings"]
+    assert "get nearly the same vector (mean cosine 1.0000)" in warning
+    assert f"warning: {warning}" in capsys.readouterr().err
+
+
+def test_evaluate_warns_of_vectors_that_are_all_the_same(dead_model, small_world, tmp_path, capsys):
+    words = ["evaluate", "retrieval", dead_model, small_world.path, "--out", tmp_path / "r", "resamples=100"]
+    assert run([str(word) for word in words]) == 0
+    warnings = json.loads((tmp_path / "r" / "results.json").read_text())["warnings"]
+    assert len(warnings) == 2
+    said, page = capsys.readouterr().err, (tmp_path / "r" / "index.html").read_text()
+    assert all(f"warning: {warning}" in said and warning in page for warning in warnings)
+
+
 def test_retrieve_prints_one_json_document_and_nothing_else(tiny_model, bank, capsys):
     assert run(["retrieve", str(tiny_model), str(bank), "--text", "effusion", "-k", "3", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -64,6 +95,7 @@ def test_retrieve_can_answer_with_nothing(tiny_model, bank, capsys):
 def test_evaluate_writes_results_and_ends_with_the_page(evaluated):
     document = json.loads((evaluated / "results.json").read_text())
     assert document["protocol"]["k"] == 3
+    assert document["warnings"] == []
     assert (evaluated / "index.html").exists()
 
 

@@ -14,14 +14,19 @@ from PIL import Image
 from plainfilm.collection import Collection
 
 FAULTY_DECODER = """
-import os, signal
+import os, signal, time
 import PIL.Image
+import plainfilm.io.limits
+
+plainfilm.io.limits.SECONDS_FOR_A_FILM = 2.0
 
 opened = PIL.Image.open
 
 def crashing(stream, *args, **options):
     if b"crash" in stream.getvalue():
         os.kill(os.getpid(), signal.SIGSEGV)
+    if b"hang" in stream.getvalue():
+        time.sleep(600)
     return opened(stream, *args, **options)
 
 PIL.Image.open = crashing
@@ -40,13 +45,23 @@ def films(tmp_path: Path) -> Path:
         path = tmp_path / "raw" / f"{number}.png"
         Image.fromarray(film).save(path)
         lines.append(f"{number}.png,p{number}")
-    with (tmp_path / "raw" / "3.png").open("ab") as stream:
-        stream.write(b"crash")
     (tmp_path / "raw" / "films.csv").write_text("\n".join(lines))
     return tmp_path
 
 
-def test_a_film_that_crashes_its_decoder_is_rejected_and_the_others_are_kept(films: Path) -> None:
+FAULTS = [
+    ("crash", "2", "cannot be decoded (its process died of SIGSEGV)"),
+    ("hang", "2", "cannot be decoded (it took longer than 2 s)"),
+    ("hang", "1", "cannot be decoded (it took longer than 2 s)"),
+]
+
+
+@pytest.mark.parametrize(("fault", "workers", "reason"), FAULTS)
+def test_a_film_that_ends_or_holds_up_its_decoder_is_rejected_and_the_others_are_kept(
+    films: Path, fault: str, workers: str, reason: str
+) -> None:
+    with (films / "raw" / "3.png").open("ab") as stream:
+        stream.write(fault.encode())
     command = [
         sys.executable,
         "-m",
@@ -57,10 +72,11 @@ def test_a_film_that_crashes_its_decoder_is_rejected_and_the_others_are_kept(fil
         "--out",
         str(films / "out"),
     ]
+    places = [str(films / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [*command, "--workers", "2"],
+        [*command, "--workers", workers],
         cwd=films / "raw",
-        env={**os.environ, "PYTHONPATH": str(films / "site")},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
         capture_output=True,
         text=True,
     )
@@ -68,4 +84,4 @@ def test_a_film_that_crashes_its_decoder_is_rejected_and_the_others_are_kept(fil
     collection = Collection.open(films / "out")
     assert len(collection.table("images")) == 4
     (rejected,) = [row for row in collection.table("rejected").to_pylist() if row["path"] == "3.png"]
-    assert rejected["reason"].startswith("cannot be decoded (its process died of SIGSEGV)")
+    assert rejected["reason"].startswith(reason)

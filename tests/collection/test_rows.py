@@ -8,6 +8,7 @@ import pytest
 
 from plainfilm.collection.rows import TableRows, add_study
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 from plainfilm.types import Box, Image, Label, Report, Section, State, Study
 
 MEASURES = {
@@ -64,6 +65,14 @@ def test_a_label_outside_the_states_is_rejected() -> None:
     tables = rows_of(study(labels=labels))
     assert [row["observation"] for row in tables["labels"]] == ["Mass"]
     assert "'Edema' of study s has state 2" in tables["rejected"][0]["reason"]
+
+
+def test_a_report_longer_than_any_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LONGEST_TEXT", 20)
+    tables = rows_of(study(report=Report("No effusion. " * 2)))
+    assert "sections" not in tables
+    assert tables["rejected"][0]["reason"] == "its report has more than 20 characters and is left out"
+    assert rows_of(study(report=Report("No effusion.")))["sections"]
 
 
 def test_a_bad_image_costs_the_image_only() -> None:

@@ -25,6 +25,7 @@ class Trouble:
     no_ranges: bool = False
     no_etag: bool = False
     announced_length: int | None = None
+    endless: bool = False
 
 
 class Server(ThreadingHTTPServer):
@@ -124,6 +125,9 @@ class Handler(BaseHTTPRequestHandler):
             self.plain(416, {"Content-Range": f"bytes */{len(content)}"})
             return
         body = content[start:end]
+        if trouble.endless and with_body:
+            self.go_on_for_ever(content)
+            return
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(trouble.announced_length or len(body)))
         if wanted:
@@ -133,6 +137,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.body(body, trouble)
+
+    def go_on_for_ever(self, content: bytes) -> None:
+        """A body in chunks (RFC 9112, 7.1) that has no end."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while not self.server.closing.is_set():
+            self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
 
     def body(self, body: bytes, trouble: Trouble) -> None:
         cut = trouble.cut_after.pop(0) if trouble.cut_after else len(body)

@@ -19,20 +19,20 @@ def client(base: str) -> Client:
 
 def test_credentials_go_to_their_origin() -> None:
     with Server({"/x": b"content"}) as server, client(server.address) as ours:
-        assert ours.read(f"{server.address}/x") == b"content"
+        assert ours.read(f"{server.address}/x", 100) == b"content"
         assert server.asked("/x")[0]["Authorization"] == BASIC
 
 
 def test_credentials_follow_a_redirect_within_their_origin() -> None:
     with Server({"/new": b"content"}) as server, client(server.address) as ours:
         server.redirects["/old"] = "/new"
-        assert ours.read(f"{server.address}/old") == b"content"
+        assert ours.read(f"{server.address}/old", 100) == b"content"
 
 
 def test_credentials_never_go_to_another_host() -> None:
     with Server({}) as server, Server({"/x": b"content"}, None) as other, client(server.address) as ours:
         server.redirects["/x"] = f"{other.address}/x"
-        assert ours.read(f"{server.address}/x") == b"content"
+        assert ours.read(f"{server.address}/x", 100) == b"content"
         assert "Authorization" not in other.asked("/x")[0]
 
 
@@ -40,7 +40,7 @@ def test_a_redirect_to_plain_http_elsewhere_is_not_followed() -> None:
     with Server({}) as server, client(server.address) as ours:
         server.redirects["/x"] = "http://elsewhere.example/x?signature=abc"
         with pytest.raises(DownloadError, match=r"http://elsewhere.example/x, which is not https") as caught:
-            ours.read(f"{server.address}/x")
+            ours.read(f"{server.address}/x", 100)
         assert "abc" not in str(caught.value)
 
 
@@ -48,20 +48,29 @@ def test_a_redirect_in_circles_ends() -> None:
     with Server({}) as server, client(server.address) as ours:
         server.redirects["/x"] = "/x"
         with pytest.raises(DownloadError, match="redirected more than 5 times"):
-            ours.read(f"{server.address}/x")
+            ours.read(f"{server.address}/x", 100)
 
 
 def test_a_login_page_is_a_refusal() -> None:
     with Server({}) as server, client(server.address) as ours:
         server.redirects["/x"] = "/login/?next=/x"
         with pytest.raises(Refused, match="refused"):
-            ours.read(f"{server.address}/x")
+            ours.read(f"{server.address}/x", 100)
 
 
 def test_it_calls_itself_what_physionet_gives_files_to() -> None:
     with Server({"/x": b""}) as server, client(server.address) as ours:
-        ours.read(f"{server.address}/x")
+        ours.read(f"{server.address}/x", 100)
         assert server.asked("/x")[0]["User-Agent"].startswith("Wget/")
+
+
+def test_a_list_that_does_not_end_is_refused() -> None:
+    with (
+        Server({"/x": bytes(200_000)}) as server,
+        client(server.address) as ours,
+        pytest.raises(DownloadError, match="/x: sends more than 100,000 bytes"),
+    ):
+        ours.read(f"{server.address}/x", 100_000)
 
 
 def test_a_size_that_is_not_said_is_unknown() -> None:

@@ -227,3 +227,8 @@ def test_the_password_is_shown_nowhere(
     done = fetch()
     assert PASSWORD not in f"{done}{caplog.text}{capfd.readouterr()}"
     assert all("Authorization" in headers for _, _, headers in server.requests)
+
+
+def test_each_pattern_must_fit_a_file(server: Server, fetch: Fetch) -> None:
+    with pytest.raises(UsageError, match=r"no file fits '\*.png'; --list"):
+        fetch(only=["*.csv", "*.png"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.errors import DownloadError
+from plainfilm.io import limits
 from tests.download.conftest import FILES, FILM, SUMS, Fetch, whole
 from tests.download.server import Server
 
@@ -13,6 +14,43 @@ PART = "train/a b.dicom.part"
 
 def ranges(server: Server) -> list[str | None]:
     return [headers.get("Range") for headers in server.asked(FILM)]
+
+
+def test_a_body_without_end_is_refused_at_the_size_that_the_server_stated(
+    server: Server, fetch: Fetch, tmp_path: Path
+) -> None:
+    server.trouble[FILM].endless = True
+    done = fetch()
+    ((path, reason),) = done.failed
+    assert (path, done.fetched) == ("train/a b.dicom", len(FILES) - 1)
+    assert "and the file can have 700,000; it was removed" in reason
+    assert not (tmp_path / "raw" / PART).exists()
+
+
+def test_a_body_of_unknown_size_is_refused_where_no_film_goes_on(
+    server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plainfilm.download.run.MOST_SIZES_ASKED", 0)
+    monkeypatch.setattr("plainfilm.download.run._check_room", lambda places, out: None)
+    monkeypatch.setattr(limits, "LARGEST_FILE", 1_000_000)
+    server.trouble[FILM].endless = True
+    ((_, reason),) = fetch().failed
+    assert "and the file can have 1,000,000; it was removed" in reason
+
+
+def test_a_list_without_end_is_refused(server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LARGEST_LIST", 100_000)
+    server.trouble[SUMS].endless = True
+    with pytest.raises(DownloadError, match=r"SHA256SUMS.txt: sends more than 100,000 bytes"):
+        fetch()
+
+
+def test_a_list_of_too_many_files_is_refused(
+    server: Server, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_MEMBERS", 2)
+    with pytest.raises(DownloadError, match="lists more than 2 files"):
+        fetch()
 
 
 def leave_part(raw: Path, content: bytes, tag: str | None = None) -> None:

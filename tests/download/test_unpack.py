@@ -10,6 +10,7 @@ import pytest
 
 from plainfilm.download.unpack import unpack
 from plainfilm.errors import DownloadError
+from plainfilm.io import limits
 
 
 def make_zip(path: Path, files: dict[str, bytes]) -> Path:
@@ -42,6 +43,18 @@ FILES = {"a/1.xml": b"<x/>", "2.png": b"png" * 1000}
 def test_files_come_out_and_links_do_not(tmp_path: Path, make, name: str) -> None:
     assert found(unpack(make(tmp_path / name, FILES), tmp_path / "out")) == FILES
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", bytes(100_000)])
+def test_an_archive_that_unpacks_to_a_thousand_times_its_size_is_refused(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 10_000)
+    monkeypatch.setattr(limits, "MOST_UNPACKED", 20)
+    archive = make_tar(tmp_path / "x.tgz", {f"{number}.txt": content for number in range(200)})
+    with pytest.raises(DownloadError, match="unpacks to over 20 times its size"):
+        unpack(archive, tmp_path / "out")
+    assert found(tmp_path) == {"x.tgz": archive.read_bytes()}
 
 
 def test_a_top_folder_of_the_same_name_is_left_out(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io import archives
+from plainfilm.io import archives, limits
 from plainfilm.io.archives import files_below, is_compressed_tar, is_file, open_binary, read_bytes, stamp
 from plainfilm.io.csv_files import open_csv
 from plainfilm.io.images import read_image
@@ -100,7 +100,7 @@ def test_a_member_larger_than_any_film_is_refused(
         (tmp_path / "film.png").write_bytes(bytes(2000))
         with tarfile.open(archive, "w") as made:
             made.add(tmp_path / "film.png", "film.png")
-    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1999)
+    monkeypatch.setattr(limits, "LARGEST_FILE", 1999)
     for opening in (archives.open_binary, archives.read_bytes, read_image):
         with pytest.raises(DataError, match=r"2,000 bytes unpacked; unsafe to open"):
             opening(archive / "film.png")
@@ -108,6 +108,6 @@ def test_a_member_larger_than_any_film_is_refused(
 
 def test_a_file_larger_than_any_film_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(bytes(2000))
-    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1999)
+    monkeypatch.setattr(limits, "LARGEST_FILE", 1999)
     with pytest.raises(ImageError, match="has 2,000 bytes, more than any film"):
         read_image(tmp_path / "a.png")

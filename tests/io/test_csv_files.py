@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from plainfilm.errors import DataError
+from plainfilm.io import limits
 from plainfilm.io.csv_files import find_header, looks_like_rows, open_csv, open_text, table_format
 
 
@@ -104,12 +106,30 @@ def test_no_file(tmp_path: Path, name: str, message: str) -> None:
 
 
 def test_a_file_that_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plainfilm.io.csv_files._UNPACKED_FREELY", 1 << 16)
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 1 << 16)
     path = write(tmp_path / "t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 1_000_000))
-    with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
+    with pytest.raises(DataError, match="unpacks to far more than any table"):
         read(path)
     ordinary = "".join(f"{hash(str(number))},2\n" for number in range(50_000))
     assert len(read(write(tmp_path / "u.csv.gz", gzip.compress(f"a,b\n{ordinary}".encode())))[1]) == 50_000
+
+
+@pytest.mark.parametrize("in_zip", [False, True])
+@pytest.mark.parametrize("row", [b"f,1\n", b"\n", b"0" * 50 + b",1\n"])
+def test_a_small_file_of_many_rows_is_refused(
+    tmp_path: Path, row: bytes, in_zip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ROWS_FREELY", 1000)
+    table = b"a,b\n" + row * 50_000
+    path = tmp_path / "t.csv.gz"
+    if in_zip:
+        path = tmp_path / "t.zip" / "t.csv"
+        with zipfile.ZipFile(path.parent, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("t.csv", table)
+    else:
+        path.write_bytes(gzip.compress(table))
+    with pytest.raises(DataError, match="far more than any table does .* lines.; unpack it yourself"):
+        read(path)
 
 
 @pytest.mark.parametrize(

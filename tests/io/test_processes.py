@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,8 +100,20 @@ def test_a_worker_that_hangs_is_ended() -> None:
     )
 
 
-def test_this_process_has_no_time_limit() -> None:
-    assert sleep_in_time(0.3) == 0.3
+def test_what_takes_too_long_in_this_process_is_ended() -> None:
+    with pytest.raises(Crash, match=r"took longer than 0.2 s"):
+        sleep_in_time(600.0)
+    assert sleep_in_time(0.0) == 0.0
+
+
+def test_no_decoder_takes_the_end_of_its_time_for_damage() -> None:
+    with pytest.raises(Crash), time_limit(0.1), contextlib.suppress(Exception):
+        time.sleep(600)
+
+
+def test_a_thread_has_no_time_limit() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(sleep_in_time, 0.3).result() == 0.3
 
 
 ORPHANS = """

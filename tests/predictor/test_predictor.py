@@ -206,3 +206,31 @@ def test_a_blank_film_is_one_that_no_file_may_be(predictor):
     # A film of one dark point is all but blank.
     black[0, 0] = 1
     assert vectors[0] == pytest.approx(predictor.encode_images([black])[0], abs=0.05)
+
+
+@pytest.fixture
+def dead(tiny_model):
+    """A model whose projections give the same vector whatever they are given."""
+    predictor = plainfilm.load(tiny_model)
+    for name, parameter in predictor._core.model.named_parameters():
+        if "projection" in name:
+            parameter.data = torch.zeros_like(parameter) if parameter.ndim > 1 else torch.ones_like(parameter)
+    return predictor
+
+
+def test_films_and_texts_that_get_one_vector_are_told(dead, films):
+    dead.encode_images(films[:10])
+    dead.encode_texts([f"sentence {number}" for number in range(10)])
+    assert [warning[:40] for warning in dead.warnings] == [
+        "all 10 images get nearly the same vector",
+        "all 10 texts get nearly the same vector ",
+    ]
+    dead.clear_warnings()
+    dead.encode_texts(["no effusion"] * 20)
+    assert dead.warnings == ()
+
+
+def test_a_model_that_tells_films_apart_has_no_warnings(predictor, films):
+    predictor.encode_images(films[:10])
+    predictor.encode_texts([f"sentence {number}" for number in range(10)])
+    assert predictor.warnings == ()

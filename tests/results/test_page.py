@@ -71,6 +71,15 @@ def test_labels_are_said_by_their_state(bare, state, shown):
     assert f'<span class="chip ">{shown}</span>' in text
 
 
+@pytest.mark.parametrize(
+    ("state", "shown"), [(1, "No Finding"), (0, "some finding"), (-1, "possible no finding")]
+)
+def test_a_denied_normal_chest_is_no_double_denial(bare, state, shown):
+    label = ShownLabel("No Finding", state)
+    text = page(dataclasses.replace(bare, examples=(example(labels=(label,)),)), {})
+    assert f'<span class="chip ">{shown}</span>' in text
+
+
 def test_texts_are_escaped(bare, taken_apart):
     query = (ShownSentence("<b>asked</b> & answered", "query"),)
     shown = example(Answer("1", text="a <script> b"), sentences=query)

@@ -291,6 +291,15 @@ def test_a_table_of_reports_joins_by_accession_number_or_study_uid(tmp_path: Pat
     assert not [secret for secret in ("ACC9", "0815") if any(secret in item.reason for item in told)]
 
 
+def test_reports_of_which_none_belongs_to_a_study_are_an_error(tmp_path: Path) -> None:
+    add(tmp_path / "raw" / "a")
+    table = tmp_path / "texts.csv"
+    table.write_text("accession,report\nZ1,Clear.\nZ2,Effusion.\n")
+    with pytest.raises(SourceError, match="fits none of 1 studies: its 2 reports") as caught:
+        read(tmp_path / "raw", reports=table)
+    assert "Z1" not in str(caught.value)
+
+
 def test_a_folder_of_texts_joins_by_the_files_names(tmp_path: Path) -> None:
     add(tmp_path / "raw" / "a")
     (tmp_path / "texts").mkdir()

@@ -137,6 +137,14 @@ def test_lists_of_files_give_the_split(raw: Path) -> None:
     }
 
 
+def test_a_list_of_which_no_name_is_a_film_is_an_error(raw: Path) -> None:
+    table(raw / "refers/train.txt", "images_001/00000001_000.png", "images_001/00000001_001.png")
+    table(raw / "refers/test.txt", "other/1.png", "other/2.png")
+    lists = {"train": raw / "refers/train.txt", "test": raw / "refers/test.txt"}
+    with pytest.raises(SourceError, match=r"option lists.test fits 0 of 2 rows, and not '1.png'"):
+        read(raw, lists=lists)
+
+
 def test_a_list_of_an_unknown_split_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown split 'fold1'"):
         build(nih14.Config, {"lists": {"fold1": "a.txt"}}, "options")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,12 @@ def test_few_real_reports_that_were_de_identified_hold_any(real_data: Path) -> N
     parts = ("indication", "comparison", "findings", "impression")
     found = [row["uid"] for row in rows if any(find_identifiers(row[part]) for part in parts)]
     assert len(found) <= 3
+
+
+def test_of_what_overlaps_the_longer_is_kept() -> None:
+    """Found one by one, beside all that were kept: as the sweep of neighbours must give it."""
+    text = "Dr. John Smith, M.D., 12/03/1956 at 3:40, J. Smith MD, call 555-0199-1234 or a.b@c.org; " * 3
+    found = find_identifiers(text)
+    assert found == sorted(found)
+    assert all(one.end <= other.start for one, other in itertools.pairwise(found))
+    assert [text[one.start : one.end] for one in found][:2] == ["John Smith", "12/03/1956"]

@@ -288,7 +288,7 @@ def test_missing_tracker_is_named(
     tiny: Tiny, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("plainfilm.training.log.find_spec", lambda name: None)
-    with pytest.raises(MissingDependency, match=r"pip install 'plainfilm\[wandb\]'"):
+    with pytest.raises(MissingDependency, match=r"pip install 'wandb>=0.18'"):
         trainer.train(tiny("trackers=[wandb]"), [collection], tmp_path / "run")
 
 

@@ -34,6 +34,18 @@ def test_repeats_to_the_bit(setup: Setup) -> None:
     assert first == second
 
 
+@pytest.mark.parametrize("metric", ["loss", "recall@3"])
+def test_a_side_that_gets_one_vector_is_told(setup: Setup, metric: str) -> None:
+    validator = replace(setup.validator, metric=metric)
+    validator(setup.model, setup.objective)
+    assert validator.alarms() == []
+    for parameter in setup.model.image_projection.parameters():
+        parameter.data = torch.full_like(parameter, float(parameter.ndim == 1))
+    validator(setup.model, setup.objective)
+    (alarm,) = validator.alarms()
+    assert "images get nearly the same vector" in alarm
+
+
 def test_leaves_model_and_mode_alone(setup: Setup) -> None:
     before = {key: value.clone() for key, value in setup.model.state_dict().items()}
     setup.validator(setup.model, setup.objective)

@@ -13,7 +13,7 @@ the old bank or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,11 @@ class Bank:
         vectors: Vectors | Iterable[Vectors],
         items: pd.DataFrame,
         meta: Mapping[str, Any],
+        after: Callable[[], Mapping[str, Any]] = dict,
     ) -> Bank:
         """Write a bank as a stream: `vectors` is (N, D), or blocks (n, D) with one vector per item in total.
+
+        `after` adds to `meta` what is known when all vectors are written.
 
         Raises:
             DataError: the numbers of vectors and items differ, or a vector is not finite.
@@ -142,7 +145,7 @@ class Bank:
             with change.writing(_ITEMS) as temporary, parquet_writer(temporary, table.schema) as writer:
                 writer.write_table(table)
             head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
-            change.commit({**head, **meta})
+            change.commit({**head, **meta, **after()})
         return Bank.open(folder)
 
     @staticmethod

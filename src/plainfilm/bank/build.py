@@ -43,6 +43,7 @@ def build_bank(
     """Embed the `what` of `collection` into a new bank at `folder`; vectors are written as they are computed.
 
     Items get labels if the collection has any and their origin is unambiguous (see `choose_origins`).
+    `warnings` in `bank.json` are what the model noticed while it encoded.
 
     Raises:
         UsageError: another process is writing to `folder`.
@@ -72,7 +73,8 @@ def _build(
         "text_rule": chosen.text_rule if what != "images" else None,
         "texts": "case and white space folded; identical texts are one item",
     }
-    return Bank.write(folder, embed_items(predictor, items, progress), with_labels(items), meta)
+    blocks = embed_items(predictor, items, progress)
+    return Bank.write(folder, blocks, with_labels(items), meta, lambda: {"warnings": [*predictor.warnings]})
 
 
 def with_labels(items: Items) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plainfilm.bank.bank import Bank
 from plainfilm.bank.selection import SelectionConfig, answer
 from plainfilm.errors import ModelError, UsageError
+from plainfilm.predictor.documents import rounded
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -60,7 +61,7 @@ def _result(bank: Bank, rank: int, index: int, score: float) -> dict[str, Any]:
     what = "image" if item["kind"] == "image" else "text"
     return {
         "rank": rank,
-        "score": score,
+        "score": rounded(score),
         "kind": item["kind"],
         what: item[what],
         "study_id": item["study_id"],

@@ -42,12 +42,15 @@ def command(
     from plainfilm.errors import UsageError, nearest
     from plainfilm.io.locks import writing
     from plainfilm.predictor import load
+    from plainfilm.tasks.base import warn
     from plainfilm.types import SPLITS
 
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
+    progress = console_progress()
     with writing(out):
         opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
         choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
-        bank = build_bank(predictor, opened, what.value, out, choice, console_progress())
+        bank = build_bank(predictor, opened, what.value, out, choice, progress)
+    warn(predictor, progress)
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

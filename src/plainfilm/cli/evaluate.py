@@ -36,6 +36,7 @@ def command(
     from plainfilm.io.locks import writing
     from plainfilm.results import write
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
+    from plainfilm.tasks.base import evaluate
     from plainfilm.tasks.base import task as task_called
 
     paths = [word for word in collections if "=" not in word or Path(word).exists()]
@@ -48,7 +49,8 @@ def command(
     from plainfilm.predictor import load
 
     with writing(out):
-        results = module.run(load(model, trust_code=trust_code), opened, config, console_progress())
+        predictor = load(model, trust_code=trust_code)
+        results = evaluate(module, predictor, opened, config, console_progress())
         write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

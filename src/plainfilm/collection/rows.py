@@ -15,6 +15,7 @@ from plainfilm.geometry import box_area_xyxy, clip_boxes_xyxy, scale_boxes_xyxy
 from plainfilm.image_analysis import appearance
 from plainfilm.image_analysis.perceptual_hash import perceptual_hash, spectrum
 from plainfilm.image_analysis.view_prediction import contradiction
+from plainfilm.io import limits
 from plainfilm.io.images import read_image, write_jpeg
 from plainfilm.io.raster_images import reduced_size
 from plainfilm.text.sections import parse_sections
@@ -226,6 +227,10 @@ def _add_report(study: Study, rows: TableRows) -> str | None:
     """Add sections and sentences; return the indication."""
     report = study.report
     assert report is not None
+    if len(report.text) > limits.LONGEST_TEXT:
+        reason = f"its report has more than {limits.LONGEST_TEXT:,} characters and is left out"
+        rows.reject(study.study_id, reason, study.study_id)
+        return None
     sections = report.sections
     if sections is None:
         sections = parse_sections(report.text, report.header_rules)

@@ -21,6 +21,7 @@ from plainfilm.collection.rows import TableRows, add_study, stated_image, stored
 from plainfilm.collection.schema import TABLES
 from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 from plainfilm.io.archives import stamp
 from plainfilm.io.files import flush, move
 from plainfilm.io.processes import Crash, alone, time_limit
@@ -34,9 +35,6 @@ PART_VERSION = 3
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
 """Number of studies in a shard."""
-
-SECONDS_FOR_A_FILM = 120.0
-"""Time limit of a decoder, in seconds."""
 
 Store = Callable[[Image], dict[str, Any]]
 
@@ -158,15 +156,22 @@ def _rows(shard: Shard, is_careful: bool) -> TableRows:
 
 
 def _stored_in_time(store: Store, image: Image) -> dict[str, Any]:
-    with time_limit(SECONDS_FOR_A_FILM):
-        return store(image)
+    try:
+        with time_limit(limits.SECONDS_FOR_A_FILM):
+            return store(image)
+    except Crash as crash:
+        raise _undecodable(image, crash) from None
 
 
 def _stored_alone(store: Store, image: Image) -> dict[str, Any]:
     try:
-        return alone(store, image, SECONDS_FOR_A_FILM)
+        return alone(store, image, limits.SECONDS_FOR_A_FILM)
     except Crash as crash:
-        raise ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again") from None
+        raise _undecodable(image, crash) from None
+
+
+def _undecodable(image: Image, crash: Crash) -> ImageError:
+    return ImageError(f"{image.path}: cannot be decoded ({crash}); fetch the file again")
 
 
 def _shower(raw: Path) -> Callable[[Path | str], str]:

@@ -18,7 +18,8 @@ from urllib.parse import urljoin, urlsplit
 from plainfilm import __version__
 from plainfilm.download.credentials import Credentials
 from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
-from plainfilm.errors import DownloadError, MissingDependency, UsageError
+from plainfilm.errors import DownloadError, UsageError
+from plainfilm.io.optional import optional_import
 
 if TYPE_CHECKING:
     import httpx2
@@ -54,12 +55,7 @@ class Client:
         retries: RetryPolicy | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        try:
-            import httpx2
-        except ImportError:
-            raise MissingDependency(
-                "downloading needs httpx2, which is not installed: pip install 'plainfilm[download]'"
-            ) from None
+        httpx2 = optional_import("httpx2", "download", "downloading")
         for name in ("httpx2", "httpcore2"):  # they log headers, and addresses with signatures
             logging.getLogger(name).setLevel(logging.WARNING)
         self.retries = retries or RetryPolicy()
@@ -106,12 +102,16 @@ class Client:
                 ) from None
             raise Retriable(f"{shown(url)}: {_reason(error)}") from None
 
-    def read(self, url: str) -> bytes:
-        """A whole file, for lists; retried by the retry policy."""
+    def read(self, url: str, most: int) -> bytes:
+        """A whole file of at most `most` bytes, for lists; retried by the retry policy.
+
+        Raises:
+            DownloadError: as `request`, or the file is longer.
+        """
 
         def attempt() -> bytes:
             with self.request(url) as response:
-                return b"".join(response.iter_raw())
+                return body_of(response, most)
 
         return self.retries.run(attempt, "the file could not be downloaded")
 
@@ -165,6 +165,22 @@ def _judge(response: httpx2.Response) -> None:
     if status in (404, 410):
         raise DownloadError(f"{shown(url)}: there is no such file ({status})")
     raise DownloadError(f"{shown(url)}: answers {status}, which is unexpected for a download")
+
+
+def body_of(response: httpx2.Response, most: int) -> bytes:
+    """The body of a response.
+
+    Raises:
+        DownloadError: it has more than `most` bytes; no more are held in memory.
+    """
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > most:
+            raise DownloadError(
+                f"{shown(str(response.url))}: sends more than {most:,} bytes, which no such file has; refused"
+            )
+    return bytes(body)
 
 
 def content_length(response: httpx2.Response) -> int | None:

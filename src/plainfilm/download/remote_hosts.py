@@ -22,6 +22,7 @@ from plainfilm.download.item import Fixed, Item, join, safe_path
 from plainfilm.download.remote_zip import members
 from plainfilm.download.retry_policy import RetryPolicy
 from plainfilm.errors import DownloadError
+from plainfilm.io import limits
 from plainfilm.progress import SILENT, Progress
 
 PHYSIONET = ("PLAINFILM_PHYSIONET_URL", "https://physionet.org")
@@ -47,7 +48,8 @@ class Place:
     """A part of a corpus at its host.
 
     `refusal` explains a 401 and a 403 of the host, `gigabytes` is the approximate total size of `items`,
-    `unpack` maps archives to folders, `sums` is the published list of checksums of a whole release.
+    `unpack` maps archives to folders, `sums` is the published list of checksums of a whole release. No file
+    may have more than `most_bytes`.
     """
 
     client: Client
@@ -56,6 +58,7 @@ class Place:
     gigabytes: float
     unpack: dict[str, str]
     sums: bytes | None = None
+    most_bytes: int | None = None
 
     def explained(self, error: Refused) -> DownloadError:
         """A refusal with its explanation."""
@@ -90,7 +93,8 @@ def place(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place
     missing = [name for name in part.unpack if not any(item.path == name for item in wanted)]
     if missing:
         raise DownloadError(f"{agreement_page(part)}: the release has changed and lacks {missing[0]}")
-    return replace(opened, items=wanted)
+    most_bytes = round(limits.MOST_TIMES_EXPECTED * part.gigabytes * 1e9)
+    return replace(opened, items=wanted, most_bytes=most_bytes)
 
 
 def _physionet(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> Place:
@@ -107,7 +111,7 @@ def _physionet(corpus: Corpus, part: Part, access: Access, stack: ExitStack) -> 
     }
     folder = f"{base}/files/{part.physionet}"
     try:
-        listing = client.read(f"{folder}/{SUMS}")
+        listing = client.read(f"{folder}/{SUMS}", limits.LARGEST_LIST)
     except Refused as error:
         raise _explained(error, refusal) from None
     items = tuple(sums(listing, folder))
@@ -126,6 +130,8 @@ def sums(listing: bytes, folder: str) -> Iterable[Item]:
         match = _SUM_LINE.fullmatch(line.rstrip("\r"))
         if line.strip() and not match:
             raise DownloadError(f"{where}: line {number} is no checksum and path; is this PhysioNet?")
+        if number > limits.MOST_MEMBERS:
+            raise DownloadError(f"{where}: lists more than {limits.MOST_MEMBERS:,} files; refused")
         if match:
             path = safe_path(match[2], f"{where} line {number}")
             yield Item(path, Fixed(join(folder, path)), sha256=match[1])

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from plainfilm.download.client import Client, shown
+from plainfilm.download.client import Client, body_of, shown
 from plainfilm.download.item import Address, Item, Member, safe_path
 from plainfilm.errors import DownloadError
+from plainfilm.io import limits
 from plainfilm.io.files import move
 
 _BUFFER_BYTES = 1 << 16
@@ -32,7 +33,7 @@ class RemoteFile(io.RawIOBase):
         self._client = client
         self._address = address
         self._size = size
-        self._place = 0
+        self._place = self._read = 0
 
     def readable(self) -> bool:
         """True."""
@@ -58,13 +59,20 @@ class RemoteFile(io.RawIOBase):
             return 0
         bounds = {"Range": f"bytes={self._place}-{self._place + wanted - 1}"}
 
+        self._read += wanted
+        if self._read > limits.LARGEST_DIRECTORY:
+            raise DownloadError(
+                f"{shown(self._address.url())}: the directory of the archive has more than "
+                f"{limits.LARGEST_DIRECTORY:,} bytes; refused"
+            )
+
         def attempt() -> bytes:
             with self._client.request(self._address.url(), bounds) as response:
                 if response.status_code != 206:
                     raise DownloadError(
                         f"{shown(self._address.url())}: the server does not support byte ranges"
                     )
-                return b"".join(response.iter_raw())
+                return body_of(response, wanted)
 
         content = self._client.retries.run(attempt, "the directory of the archive could not be downloaded")
         buffer[: len(content)] = content
@@ -83,6 +91,7 @@ def members(client: Client, address: Address, size: int, etag: str | None) -> li
         with zipfile.ZipFile(io.BufferedReader(RemoteFile(client, address, size), _BUFFER_BYTES)) as archive:
             entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
             ends = [*(entry.header_offset for entry in entries[1:]), archive.start_dir]
+            _refuse_many(len(entries), where)
     except zipfile.BadZipFile as error:
         raise DownloadError(f"{where}: is no zip archive ({error})") from None
     return [
@@ -90,6 +99,11 @@ def members(client: Client, address: Address, size: int, etag: str | None) -> li
         for entry, end in zip(entries, ends, strict=True)
         if not entry.is_dir()
     ]
+
+
+def _refuse_many(count: int, where: str) -> None:
+    if count > limits.MOST_MEMBERS:
+        raise DownloadError(f"{where}: lists more than {limits.MOST_MEMBERS:,} files; refused")
 
 
 def _item(entry: zipfile.ZipInfo, end: int, address: Address, etag: str | None, where: str) -> Item:

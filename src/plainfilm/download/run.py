@@ -117,17 +117,20 @@ def _places(
     entry: Corpus, parts: Sequence[Part], only: Sequence[str], access: Access, stack: ExitStack
 ) -> list[Place]:
     """Every part, with its selected files."""
-    places = []
+    places, unmet = [], set(only)
     for part in parts:
         opened = place(entry, part, access, stack)
         wanted = tuple(item for item in opened.items if entry.wants(only, item.path))
+        unmet -= {one for one in unmet if any(entry.wants([one], item.path) for item in wanted)}
         share = len(wanted) / max(1, len(opened.items))
         places.append(
             _sized(replace(opened, items=wanted, gigabytes=opened.gigabytes * share), access.retries)
         )
-    if not any(each.items for each in places):
+    if unmet or not any(each.items for each in places):
         subsets = f" (or one of {', '.join(entry.subsets)})" if entry.subsets else ""
-        raise UsageError(f"no file fits {', '.join(map(repr, only))}; --list shows the paths{subsets}")
+        raise UsageError(
+            f"no file fits {', '.join(map(repr, sorted(unmet)))}; --list shows the paths{subsets}"
+        )
     return places
 
 
@@ -186,7 +189,7 @@ def _fetch_all(
         if file.is_file() and item.describes(file):
             journal.add(item)
             return Outcome(item, "kept")
-        received = fetch(each.client, item, out, notify)
+        received = fetch(each.client, item, out, notify, each.most_bytes)
         journal.add(item)
         return Outcome(item, "fetched", received)
 

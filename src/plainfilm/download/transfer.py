@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from plainfilm.download.item import Item
 from plainfilm.download.remote_zip import extract
 from plainfilm.download.retry_policy import Retriable, Stopped
 from plainfilm.errors import DownloadError
+from plainfilm.io import limits
 from plainfilm.io.files import move
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ Notify = Callable[[int], None]
 """Called with the number of bytes just received."""
 
 _BLOCK = 1 << 20
+_ARCHIVES = (".zip", ".tgz", ".tar", ".tar.gz")
 _WORTH_A_TAG_BYTES = 8_000_000
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
@@ -94,27 +97,29 @@ class Partial:
         self._tag.unlink(missing_ok=True)
 
 
-def fetch(client: Client, item: Item, root: Path, notify: Notify) -> int:
+class TooLong(DownloadError):
+    """A server sends more than the file can have."""
+
+
+def fetch(client: Client, item: Item, root: Path, notify: Notify, most_bytes: int | None = None) -> int:
     """Download a file below `root`; return the number of bytes received over the network.
 
-    An existing incorrect file of that name is treated as the beginning of the correct one.
+    An existing incorrect file of that name is treated as the beginning of the correct one. `most_bytes` is
+    what the whole corpus may have; a file is no longer than that, than its own size where that is known, and,
+    unless it is an archive, than `limits.LARGEST_FILE`.
 
     Raises:
-        DownloadError: no file, no access, no answer, or twice a content with a wrong checksum.
+        DownloadError: no file, no access, no answer, more than the file can have, or twice a content with a
+            wrong checksum.
         Stopped: the run has ended.
     """
     final = root / item.path
     partial = Partial(final)
     if final.is_file() and item.sha256 and not partial.path.exists():
         final.replace(partial.path)
-    complete_and_wrong = 0
+    complete_and_wrong, most = 0, _longest(item, most_bytes)
     while complete_and_wrong < 2:
-        with partial:
-            began = partial.length
-            client.retries.run(
-                lambda: _once(client, item, partial, notify), item.path, lambda: partial.longest
-            )
-            actual = partial.sha256
+        began, actual = _complete(client, item, partial, notify, most)
         if _finish(item, partial, final):
             return partial.received
         partial.remove()
@@ -124,6 +129,29 @@ def fetch(client: Client, item: Item, root: Path, notify: Notify) -> int:
         f"{item.path}: arrived twice with wrong content (published {expected}, got SHA-256 {actual}); it was "
         "removed, so try again later, or report it to its publisher"
     )
+
+
+def _longest(item: Item, most_bytes: int | None) -> int:
+    """The most bytes that may arrive for a file."""
+    if item.member is not None:
+        return item.member.end - item.member.start
+    is_archive = item.path.lower().endswith(_ARCHIVES)
+    bounds = (item.size, most_bytes, None if is_archive else limits.LARGEST_FILE)
+    return min((bound for bound in bounds if bound is not None), default=sys.maxsize)
+
+
+def _complete(client: Client, item: Item, partial: Partial, notify: Notify, most: int) -> tuple[int, str]:
+    """Receive what is missing; return with how many bytes it began, and the checksum of all."""
+    try:
+        with partial:
+            began = partial.length
+            client.retries.run(
+                lambda: _once(client, item, partial, notify, most), item.path, lambda: partial.longest
+            )
+            return began, partial.sha256
+    except TooLong:
+        partial.remove()
+        raise
 
 
 def _finish(item: Item, partial: Partial, final: Path) -> bool:
@@ -142,7 +170,7 @@ def _finish(item: Item, partial: Partial, final: Path) -> bool:
     return right
 
 
-def _once(client: Client, item: Item, partial: Partial, notify: Notify) -> None:
+def _once(client: Client, item: Item, partial: Partial, notify: Notify, most: int) -> None:
     """Make one request for the missing bytes."""
     if partial.length and partial.validator is None and not item.is_checked:
         partial.restart(None)  # without a validator, the rest may belong to another version
@@ -160,7 +188,8 @@ def _once(client: Client, item: Item, partial: Partial, notify: Notify) -> None:
     try:
         with client.request(url, headers) as response:
             if _begin(item, partial, response, offset):
-                _receive(client, partial, response, notify)
+                _refuse_longer(item, partial.length + (content_length(response) or 0), most)
+                _receive(client, item, partial, response, notify, most)
     except Refused:
         if not item.address.renew(url):
             raise
@@ -189,10 +218,21 @@ def _begin(item: Item, partial: Partial, response: httpx2.Response, offset: int)
     return True
 
 
-def _receive(client: Client, partial: Partial, response: httpx2.Response, notify: Notify) -> None:
+def _refuse_longer(item: Item, length: int, most: int) -> None:
+    if length > most:
+        raise TooLong(
+            f"{item.path}: the server sends {length:,} bytes or more, and the file can have {most:,}; it was "
+            "removed, so report it to its publisher"
+        )
+
+
+def _receive(
+    client: Client, item: Item, partial: Partial, response: httpx2.Response, notify: Notify, most: int
+) -> None:
     for chunk in response.iter_raw():  # of any size: collecting them would lose some on an interruption
         partial.write(chunk)
         notify(len(chunk))
+        _refuse_longer(item, partial.length, most)
         if client.retries.stop.is_set():
             raise Stopped
 

@@ -34,7 +34,7 @@ from plainfilm.interchange.stored import (
     StoredBox,
     StoredFilm,
     StoredStudy,
-    chosen_origin,
+    chosen_origins,
     region_labels,
     studies_in,
 )
@@ -85,8 +85,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         ConfigError: no labels of the given origin.
         DataError: a file cannot be written.
     """
-    origin = chosen_origin(collection, config.origin, needed=False)
-    studies = list(studies_in(collection, origin))
+    written = chosen_origins(collection, config.origin, needed=False)
+    studies = list(studies_in(collection, written))
     region_states = region_labels(collection)
     dialect = _DIALECTS.get(collection.corpus, _Dialect(collection.corpus))
     prefix = config.box_set or dialect.boxes
@@ -103,7 +103,9 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     files = _write_tables(out, config.name or dialect.name, rows)
     stated = origins(collection)
     left_out = {
-        f"origins of labels ({', '.join(stated)}): choose one with origin=NAME": 0 if origin else len(stated),
+        f"origins of labels ({', '.join(stated)}): choose one with origin=NAME": 0
+        if written
+        else len(stated),
         "films that are not frontal": len(films) - len(kept),
         "statements about regions without a column in Chest ImaGenome": sum(
             not _column(one, "") for statements in region_states.values() for one in statements

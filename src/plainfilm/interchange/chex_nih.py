@@ -25,7 +25,7 @@ from plainfilm.interchange.base import (
     put_image,
     write_rows,
 )
-from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
+from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origins, studies_in
 
 _SIDE = (1024, 1024)
 _NOT_LISTED = "films without labels (training), without boxes, or with boxes on a film that is not square"
@@ -45,8 +45,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         ConfigError: the origin of the labels is ambiguous.
         DataError: a file cannot be written.
     """
-    origin = chosen_origin(collection, config.origin, needed=True)
-    films = [(study, film) for study in studies_in(collection, origin) for film in study.films]
+    origins = chosen_origins(collection, config.origin, needed=True)
+    films = [(study, film) for study in studies_in(collection, origins) for film in study.films]
     files, rows = [], 0
     for split, name in SPLIT_FILES.items():
         own = [(study, film) for study, film in films if study.split == split]

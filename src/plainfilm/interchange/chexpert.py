@@ -22,7 +22,7 @@ from plainfilm.interchange.base import (
     put_image,
     write_rows,
 )
-from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
+from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origins, studies_in
 from plainfilm.types import View
 
 COLUMNS = (
@@ -55,8 +55,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         ConfigError: the origin of the labels is ambiguous.
         DataError: a file cannot be written.
     """
-    origin = chosen_origin(collection, config.origin, needed=True)
-    studies = list(studies_in(collection, origin))
+    origins = chosen_origins(collection, config.origin, needed=True)
+    studies = list(studies_in(collection, origins))
     places = dict(_places(studies))
     header = (*_PERSON, *COLUMNS, *(_IDS if config.ids else ()))
     files, rows = [], 0

@@ -25,7 +25,7 @@ from plainfilm.interchange.base import (
     put_image,
     write_rows,
 )
-from plainfilm.interchange.stored import States, StoredStudy, chosen_origin, studies_in
+from plainfilm.interchange.stored import States, StoredStudy, chosen_origins, studies_in
 from plainfilm.types import View
 
 COLUMN_OF_VIEW: Mapping[View, str] = {
@@ -55,8 +55,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
         DataError: a file cannot be written.
     """
     labels = config.what == "labels"
-    origin = chosen_origin(collection, config.origin, needed=True) if labels else None
-    studies = list(studies_in(collection, origin))
+    origins = chosen_origins(collection, config.origin, needed=True) if labels else ()
+    studies = list(studies_in(collection, origins))
     usable = [study for study in studies if study.films and (study.states if labels else _texts(study))]
     columns = ("text_label",) if labels else ("text",)
     ours = _OURS if labels else (*_OURS, "sections")

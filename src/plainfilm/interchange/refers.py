@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from plainfilm.collection.collection import Collection
 from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, left_out_lines, put_image
-from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origin, studies_in
+from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origins, studies_in
 from plainfilm.io.files import replacing
 
 CAPTIONS = "_img_caption_patients.txt"
@@ -49,8 +49,8 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     """
     if config.kind == "pretraining":
         return _pretraining(list(studies_in(collection)), out, config)
-    origin = chosen_origin(collection, config.origin, needed=True)
-    return _finetuning(list(studies_in(collection, origin)), out, config)
+    origins = chosen_origins(collection, config.origin, needed=True)
+    return _finetuning(list(studies_in(collection, origins)), out, config)
 
 
 def _pretraining(studies: list[StoredStudy], out: Path, config: Config) -> Written:

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plainfilm.errors import DataError
+from plainfilm.io import limits
 
 _ZIP, _TAR = ".zip", ".tar"
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-MAX_MEMBER_BYTES = 512 << 20
-"""A larger member of an archive is refused: it is held in memory, and no film is so large."""
 
 
 def split_path(path: Path) -> tuple[Path, str] | None:
@@ -57,7 +56,21 @@ def open_binary(path: Path) -> BinaryIO:
 def read_bytes(path: Path) -> bytes:
     """All bytes of a file or of a member of an archive; raises as `open_binary`."""
     inner = split_path(path)
-    return path.read_bytes() if inner is None else _read_member(path, *inner).getvalue()
+    if inner is not None:
+        return _read_member(path, *inner).getvalue()
+    _refuse_size(path, path.stat().st_size)
+    return path.read_bytes()
+
+
+def packed_size(path: Path) -> int | None:
+    """The bytes that a compressed member of an archive takes there; `None` for any other file.
+
+    Raises:
+        DataError: the archive is damaged.
+    """
+    inner = split_path(path)
+    member = inner and _members(*_state(inner[0])).get(inner[1])
+    return None if not member or member.offset is not None else member.packed
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -102,8 +115,7 @@ def _read_member(path: Path, archive: Path, name: str) -> BytesIO:
     member = _members(*_state(archive)).get(name)
     if member is None:
         raise FileNotFoundError(2, "No such member of the archive", str(path))
-    if member.size > MAX_MEMBER_BYTES:
-        raise DataError(f"{path}: has {member.size:,} bytes unpacked; unsafe to open, unpack it yourself")
+    _refuse_size(path, member.size)
     if member.offset is not None:
         with archive.open("rb") as stream:
             stream.seek(member.offset)
@@ -121,14 +133,22 @@ def _read_member(path: Path, archive: Path, name: str) -> BytesIO:
         raise DataError(f"{path}: cannot be unpacked ({error}); unpack {archive.name} yourself") from None
 
 
+def _refuse_size(path: Path, size: int) -> None:
+    if size > limits.LARGEST_FILE:
+        raise DataError(
+            f"{path}: has {size:,} bytes unpacked; unsafe to open, at most {limits.LARGEST_FILE:,} are read"
+        )
+
+
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file in an archive; `offset` is where its bytes begin, where they are not compressed."""
+    """A file in an archive, its size there, and where its bytes begin if they are not compressed."""
 
     size: int
+    packed: int
     offset: int | None = None
 
 
@@ -150,12 +170,12 @@ def _zip(archive: Path, size: int, changed_ns: int, process: int) -> zipfile.Zip
 def _members(archive: Path, size: int, changed_ns: int, process: int) -> dict[str, _Member]:
     """Every file in an archive."""
     if archive.name.lower().endswith(_ZIP):
-        entries = _zip(archive, size, changed_ns, process).infolist()
-        return {entry.filename: _Member(entry.file_size) for entry in entries if not entry.is_dir()}
+        files = (entry for entry in _zip(archive, size, changed_ns, process).infolist() if not entry.is_dir())
+        return {entry.filename: _Member(entry.file_size, entry.compress_size) for entry in files}
     try:
         with tarfile.open(archive, "r:") as opened:
             return {
-                entry.name.removeprefix("./"): _Member(entry.size, entry.offset_data)
+                entry.name.removeprefix("./"): _Member(entry.size, entry.size, entry.offset_data)
                 for entry in opened
                 if entry.isfile()
             }

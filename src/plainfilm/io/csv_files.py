@@ -2,7 +2,7 @@
 
 Every table that Plainfilm reads is opened here, so that all of them follow one set of rules:
 
-    compression   gzip by its content; more than 200 times the size of the file is refused
+    compression   gzip by its content, and members of archives; what grows to far more than a table is refused
     encoding      by a mark or by being UTF-8; UTF-16 also without a mark; Windows-1252 where the bytes make
                   words of a western language; anything else is named (`io.encodings`)
     delimiter     a comma, semicolon, tab or bar: the one that a first line `sep=;` states, or else the one
@@ -33,21 +33,12 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from plainfilm.errors import DataError, nearest
-from plainfilm.io.archives import open_binary, stamp
+from plainfilm.io import limits
+from plainfilm.io.archives import open_binary, packed_size, stamp
 from plainfilm.io.encodings import BLOCK, Encoding, find_encoding
 
 logger = logging.getLogger(__name__)
 
-LONGEST_CELL = 1 << 20
-"""A row with a cell of more characters is a rejection."""
-
-MOST_COLUMNS = 10_000
-"""A table of more columns is refused."""
-
-MOST_UNPACKED = 200
-"""So many times its size a gzip file may grow to, beyond the first 64 MiB: tables grow to 5 or 20 times."""
-
-_UNPACKED_FREELY = 64 << 20
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 _SNIFFED_ROWS, _SNIFFED_CHARACTERS = 50, 1 << 18
@@ -232,8 +223,10 @@ class CsvReader:
         self.delimiter = form.delimiter
         self.first_line = form.skipped + 1
         self.headers = [clean_header(header) for header in self._next() or []]
-        if len(self.headers) > MOST_COLUMNS:
-            raise DataError(f"{path}: has {len(self.headers):,} columns; at most {MOST_COLUMNS:,} are read")
+        if len(self.headers) > limits.MOST_COLUMNS:
+            raise DataError(
+                f"{path}: has {len(self.headers):,} columns; at most {limits.MOST_COLUMNS:,} are read"
+            )
 
     def __iter__(self) -> Iterator[list[str]]:
         """The cells of each row.
@@ -284,42 +277,51 @@ def open_csv(path: Path) -> Iterator[CsvReader]:
 
 
 class _Unpacked(RawIOBase):
-    """The bytes of a gzip file, until they are far more than any table packs."""
+    """The bytes of a compressed file, until they are far more than any table packs.
 
-    def __init__(self, path: Path, stream: Any, packed: int) -> None:
-        self._path, self._stream = path, stream
-        self._unpacked = gzip.GzipFile(fileobj=stream, mode="rb")
-        self._most = max(_UNPACKED_FREELY, MOST_UNPACKED * packed)
+    `packed` is its size in bytes; `stream` gives it unpacked, `others` are closed with it.
+    """
+
+    def __init__(self, path: Path, stream: Any, packed: int, others: tuple[Any, ...] = ()) -> None:
+        self._path, self._stream, self._others = path, stream, others
+        self._most_bytes = max(limits.UNPACKED_FREELY, limits.MOST_UNPACKED * packed)
+        self._most_rows = limits.ROWS_FREELY + packed
+        self._bytes = self._rows = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = int(self._unpacked.readinto(buffer))
-        if self._unpacked.tell() > self._most:
+        count = int(self._stream.readinto(buffer))
+        self._bytes += count
+        self._rows += bytes(buffer[:count]).count(b"\n")
+        if self._bytes > self._most_bytes or self._rows > self._most_rows:
             raise DataError(
-                f"{self._path}: unpacks to more than {MOST_UNPACKED} times its size, as no table does; "
-                "unpack it yourself (gunzip) if it is meant"
+                f"{self._path}: unpacks to far more than any table does (over {self._bytes:,} bytes in "
+                f"{self._rows:,} lines); unpack it yourself if it is meant"
             )
         return count
 
     def close(self) -> None:
-        self._stream.close()
+        for stream in (self._stream, *self._others):
+            stream.close()
         super().close()
 
 
 def open_bytes(path: Path) -> Any:
     """A file, or a member of an archive, as bytes, unpacked where its content is gzip.
 
-    Reading raises `DataError` where gzip data grow beyond `MOST_UNPACKED`.
+    Reading raises `DataError` where compressed data grow beyond `limits.MOST_UNPACKED` or `ROWS_FREELY`.
     """
     stream = open_binary(path)
-    if stream.read(2) != _GZIP:
-        stream.seek(0)
-        return stream
-    packed = stream.seek(0, 2)
+    is_gzip = stream.read(2) == _GZIP
+    packed = packed_size(path)
     stream.seek(0)
-    return BufferedReader(_Unpacked(path, stream, packed), BLOCK)
+    if not is_gzip and packed is None:
+        return stream
+    packed = stamp(path)[0] if packed is None else packed
+    unpacked = gzip.GzipFile(fileobj=stream, mode="rb") if is_gzip else stream
+    return BufferedReader(_Unpacked(path, unpacked, packed, (stream,)), BLOCK)
 
 
 def clean_header(header: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from plainfilm.errors import DataError, ImageError, UsageError
-from plainfilm.io import archives, raster_images
+from plainfilm.io import archives, limits, raster_images
 from plainfilm.io.dicom import read as dicom
 from plainfilm.io.files import replacing
 
@@ -191,7 +191,7 @@ def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _refuse_size(stream: BinaryIO, path: Path) -> None:
     """Refuses a file larger than any film; rewinds the stream."""
-    if stream.seek(0, os.SEEK_END) > archives.MAX_MEMBER_BYTES:
+    if stream.seek(0, os.SEEK_END) > limits.LARGEST_FILE:
         raise ImageError(f"{path}: has {stream.tell():,} bytes, more than any film; refused as unsafe")
     stream.seek(0)
 

@@ -204,7 +204,7 @@ def alone(function: Callable[[Item], Result], item: Item, seconds: float) -> Res
     if not has_answered:
         process.kill()
         process.join()
-        raise Crash(f"it took longer than {seconds:.0f} s")
+        raise Crash(f"it took longer than {seconds:g} s")
     try:
         result, error = receiver.recv()
     except EOFError:
@@ -233,20 +233,39 @@ def _answer(sender: Any, function: Any, item: Any) -> None:
     sender.send(answer)
 
 
+class _OutOfTime(BaseException):
+    """Raised by the alarm; no decoder catches it, as it would an `Exception`."""
+
+
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Ends this worker process when the block takes longer: nothing else stops a decoder that hangs.
+    """Ends the block, or the worker process that runs it, when it takes longer.
 
-    In a process that is nobody's worker, and where there are no alarms, nothing happens.
+    A worker is killed, because nothing else stops a decoder that never returns. In a process that is nobody's
+    worker the block ends where the decoder next returns to Python. In other threads than the main one, and
+    where there are no alarms, nothing happens.
+
+    Raises:
+        Crash: it took longer, in a process that is nobody's worker.
     """
-    if multiprocessing.parent_process() is None or not hasattr(signal, "setitimer"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
+    is_worker = multiprocessing.parent_process() is not None
+    before = None if is_worker else signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except _OutOfTime:
+        raise Crash(f"it took longer than {seconds:g} s") from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if not is_worker:
+            signal.signal(signal.SIGALRM, before)
+
+
+def _ring(number: int, frame: object) -> None:
+    raise _OutOfTime
 
 
 def _worker() -> None:

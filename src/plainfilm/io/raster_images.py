@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
-MAX_PIXELS = 2 * 89_478_485
-"""More pixels than this are refused: twice Pillow's own limit, six times the largest detector."""
-
-MAX_MEMORY = 700_000_000
-"""A film that would take more bytes to decode is refused: colours of 116 million pixels, WebP of 38."""
 
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"MM\x00", b"MM\x2a", b"II\x2a", b"II\x2b", b"II\x00", b"BM", b"RIFF")
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
@@ -28,8 +24,6 @@ _BYTES_BESIDE = 2
 """The grey film, and a copy of it as an array."""
 _WEBP_BYTES = 12
 """Two canvases and a copy of one."""
-_MOST_SCANS = 100
-"""Progressive JPEG of more scans only wastes time: encoders write about ten."""
 _BAND_PIXELS = 1 << 22
 """So many pixels at a time are converted."""
 
@@ -98,7 +92,9 @@ def decode(data: bytes, path: Path, shortest_side: int | None = None, *, flag_co
     except UnidentifiedImageError:
         raise no_image(path) from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{path}: claims more than {MAX_PIXELS:,} pixels; refused as unsafe") from None
+        raise ImageError(
+            f"{path}: claims more than {limits.MOST_PIXELS:,} pixels; refused as unsafe"
+        ) from None
     except (OSError, SyntaxError, ValueError, EOFError, TypeError) as error:  # what Pillow raises on damage
         raise ImageError(f"{path}: is truncated or damaged ({error}); fetch the file again") from None
 
@@ -135,12 +131,12 @@ def refuse_memory(width: int, height: int, bytes_a_pixel: int) -> None:
         ImageError: it would.
     """
     asked = width * height * bytes_a_pixel
-    if asked > MAX_MEMORY:
+    if asked > limits.MOST_MEMORY:
         raise ImageError(f"{width} x {height} pixels would take {asked / 1e9:.1f} GB; refused as unsafe")
 
 
 def _refuse(image: Image.Image, data: bytes, path: Path) -> None:
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > limits.MOST_PIXELS:
         raise ImageError(f"{image.width} x {image.height} pixels; refused as unsafe")
     if image.format not in _JPEG:  # what a JPEG takes depends on how much of it is decoded
         refuse_memory(*image.size, _bytes_a_pixel(image))
@@ -156,8 +152,8 @@ def _refuse(image: Image.Image, data: bytes, path: Path) -> None:
         raise ImageError("is truncated (no end marker); fetch the file again")
     if "progressive" in image.info:
         refuse_memory(*image.size, 2 * len(image.getbands()))  # libjpeg keeps all coefficients until the end
-        if data.count(b"\xff\xda") > _MOST_SCANS:
-            raise ImageError(f"has more than {_MOST_SCANS} scans; refused as unsafe")
+        if data.count(b"\xff\xda") > limits.MOST_SCANS:
+            raise ImageError(f"has more than {limits.MOST_SCANS} scans; refused as unsafe")
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise ImageError("Pillow's LOAD_TRUNCATED_IMAGES is on and would hide damage; switch it off")
 

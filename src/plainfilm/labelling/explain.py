@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.reports import read_report
+from plainfilm.text.overlaps import without_overlaps
 from plainfilm.text.sentences import report_sentences
 from plainfilm.types import Label, Report, Sentence, State
 
@@ -97,11 +98,7 @@ def _spans(explained: Explained) -> list[tuple[int, int, State]]:
     found = sorted(
         (gravity.index(label.state), label.start or 0, label.end or 0) for _, label in explained.labels
     )
-    kept: list[tuple[int, int, State]] = []
-    for rank, low, high in found:
-        if all(high <= start or end <= low for start, end, _ in kept):
-            kept.append((low, high, gravity[rank]))
-    return sorted(kept)
+    return without_overlaps((low, high, gravity[rank]) for rank, low, high in found)
 
 
 def _conclusion(explained: Explained) -> str:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from plainfilm.errors import DataError, UsageError
+from plainfilm.io import limits
 from plainfilm.io.csv_files import (
-    LONGEST_CELL,
     CsvReader,
     find_header,
     looks_like_rows,
@@ -168,10 +168,10 @@ def _rows(path: Path, reader: CsvReader, width: int) -> Iterator[list[str]]:
                 "left open; cells with commas or line breaks need quotes"
             )
         longest = max(map(len, row))
-        if longest > LONGEST_CELL:
+        if longest > limits.LONGEST_TEXT:
             raise DataError(
                 f"{path}: line {reader.first_line}: a cell of {longest:,} characters; "
-                f"at most {LONGEST_CELL:,} are read"
+                f"at most {limits.LONGEST_TEXT:,} are read"
             )
         yield row
 

@@ -55,9 +55,17 @@ def sigmoid(values: ArrayLike) -> Floats:
 
 
 def brier(probability: ArrayLike, truth: ArrayLike) -> float:
-    """Mean squared difference of N probabilities and truths (Brier 1950); NaN for none."""
-    errors = (np.asarray(probability, dtype=np.float64) - np.asarray(truth, dtype=np.float64)) ** 2
+    """Mean squared difference of N probabilities that are numbers and truths (Brier 1950); NaN for none."""
+    values, happened = _known(probability, truth)
+    errors = (values - happened) ** 2
     return float(errors.mean()) if errors.size else float("nan")
+
+
+def _known(probability: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
+    """Probabilities and truths as numbers, where the probability is one."""
+    values, happened = np.asarray(probability, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    known = ~np.isnan(values)
+    return values[known], happened[known]
 
 
 def bin_of(probability: ArrayLike, binning: Binning = "mass", bins: int = BINS) -> NDArray[np.int64]:
@@ -72,8 +80,8 @@ def bin_of(probability: ArrayLike, binning: Binning = "mass", bins: int = BINS) 
 def reliability(
     probability: ArrayLike, truth: ArrayLike, binning: Binning = "mass", bins: int = BINS
 ) -> Reliability:
-    """Predicted against observed frequencies by bin."""
-    values, happened = np.asarray(probability, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    """Predicted against observed frequencies by bin; probabilities of NaN do not count."""
+    values, happened = _known(probability, truth)
     places = bin_of(values, binning, bins)
     count = np.bincount(places, minlength=bins)
     kept = count > 0
@@ -106,9 +114,11 @@ def calibration_interval(
 ) -> list[Interval]:
     """Intervals of the calibration error of C columns (N, C), then of their mean, as C + 1 intervals.
 
-    truth, known: (N, C); unknown items do not count. All resamples use the bins of all items.
+    truth, known: (N, C); unknown items and probabilities of NaN do not count. All resamples use the bins of
+    all items.
     """
     happened, counts = np.asarray(truth, dtype=np.float64), np.asarray(known, dtype=bool)
+    counts = counts & ~np.isnan(probabilities)
     items, columns = probabilities.shape
     sums = np.zeros((items, columns, bins + 1))
     for column in range(columns):

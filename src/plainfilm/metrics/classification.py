@@ -196,8 +196,10 @@ class Confusion:
 
 
 def confusion(scores: ArrayLike, truth: ArrayLike, threshold: float) -> Confusion:
-    """The outcomes if every score of at least `threshold` is predicted positive."""
-    predicted, positive = np.asarray(scores) >= threshold, np.asarray(truth, dtype=bool)
+    """The outcomes if every score of at least `threshold` is predicted positive; NaN does not count."""
+    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=bool)
+    known = ~np.isnan(values)
+    predicted, positive = values[known] >= threshold, positive[known]
     cells = (predicted & positive, predicted & ~positive, ~predicted & positive, ~predicted & ~positive)
     return Confusion(*(int(cell.sum()) for cell in cells))
 

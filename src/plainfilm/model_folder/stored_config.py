@@ -28,9 +28,10 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
     """
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
-        raise ModelError(
-            f"{folder}: no {CONFIG_FILE}, so this is not a model folder; `plainfilm train` writes one"
-        )
+        of_run, way_out = Path(folder) / "model", "`plainfilm train` writes one"
+        if (of_run / CONFIG_FILE).is_file():
+            way_out = f"it is the folder of a run, whose best model is {of_run}"
+        raise ModelError(f"{folder}: no {CONFIG_FILE}, so this is not a model folder; {way_out}")
     raw, values = _read(path)
     if not trust_code:
         _refuse_code(values, path)

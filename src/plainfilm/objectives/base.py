@@ -121,6 +121,15 @@ class Encoded:
 
         return self.once(("text vectors", target, most), make)
 
+    def made_vectors(self) -> Iterator[tuple[str, Tensor, list[int] | None]]:
+        """What was computed so far: "images" or "texts", their vectors (N, D), and the keys of texts (N,)."""
+        for key, made in self._made.items():
+            if isinstance(key, tuple) and key[0] == "image vectors":
+                yield "images", made.detach(), None
+            if isinstance(key, tuple) and key[0] == "text vectors":
+                keys = self.batch.targets[key[1]].keys[:, : key[2]]
+                yield "texts", made.detach().flatten(0, 1), keys.flatten().tolist()
+
     def films_of(self, most: int | None = None) -> Ragged:
         """The assignment of images to items, at most `most` to each."""
         of = self.batch.films.of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -13,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.errors import MissingDependency
 from plainfilm.io.files import replacing
+from plainfilm.io.optional import optional_import
 from plainfilm.seeding import stable_hash
 
 Syntax = Literal["explicit", "implicit", "big endian", "rle", "jpeg lossless", "jpeg-ls", "jpeg 2000"]
@@ -73,10 +72,7 @@ def write_dicom(
 
 
 def _pydicom() -> Any:
-    try:
-        return importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM phantoms need pydicom: pip install 'plainfilm[dicom]'") from None
+    return optional_import("pydicom", "dicom", "DICOM")
 
 
 def _dataset(
@@ -132,7 +128,7 @@ def _saved(dataset: Any) -> bytes:
 
 def _transcoded(data: bytes, syntax: Syntax) -> bytes:
     """A film compressed by GDCM, which works on files only and writes UIDs of its own."""
-    gdcm = importlib.import_module("gdcm")
+    gdcm = optional_import("gdcm", "dicom", "compressed DICOM")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "in"), Path(folder, "out")
         source.write_bytes(data)

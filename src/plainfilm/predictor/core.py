@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from plainfilm.errors import ModelError
+from plainfilm.metrics.concentration import Concentration
 from plainfilm.model_folder import ModelConfig
 from plainfilm.models.base import Model, ability
 from plainfilm.text.tokenizers import Tokenizer
@@ -28,13 +29,36 @@ BATCHES_AHEAD = 2
 
 @dataclass(frozen=True)
 class Core:
-    """A model in evaluation mode on `device`; `name` is its name in messages."""
+    """A model in evaluation mode on `device`; `name` is its name in messages.
+
+    `warnings` are what a person should know of what was encoded so far, the first of each kind.
+    """
 
     model: Model
     tokenizers: Mapping[str, Tokenizer]
     config: ModelConfig
     device: torch.device
     name: str
+    warnings: dict[str, str] = field(default_factory=dict)
+
+    def warn(self, kind: str, alarm: str | None) -> None:
+        """Keeps an alarm, if there is one, and none of its kind so far."""
+        if alarm:
+            self.warnings.setdefault(kind, alarm)
+
+    def watched(
+        self, blocks: Iterable[Vectors], what: str, keys: Sequence[Hashable] | None = None
+    ) -> Iterator[Vectors]:
+        """`blocks` of unit vectors as they are; a warning at their end where all are nearly the same.
+
+        Those of equal `keys` may be.
+        """
+        seen, start = Concentration(what), 0
+        for block in blocks:
+            seen.add(block, keys and keys[start : start + len(block)])
+            start += len(block)
+            yield block
+        self.warn(what, seen.alarm)
 
     def able(self, protocol: Any, way_out: str = "") -> Any:
         """The model, checked for the ability `protocol`.

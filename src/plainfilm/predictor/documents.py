@@ -34,6 +34,11 @@ class ShownFilm:
     error: ImageError | None = None
 
 
+SCORE_DIGITS, PROBABILITY_DIGITS = 6, 5
+"""Decimals of a document. What is encoded alone or with others is summed in another order, so that cosines
+differ by 2e-7, and probabilities, which multiply them by up to 100, by 5e-6."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """The answers to all questions about one image, or about a study with these `films`."""
@@ -83,13 +88,18 @@ def finding(one: Finding) -> dict[str, Any]:
     """The JSON values of one observation of an image."""
     return {
         "observation": one.observation,
-        "probability": one.probability,
-        "positive_score": one.positive_score,
-        "negative_score": one.negative_score,
+        "probability": rounded(one.probability, PROBABILITY_DIGITS),
+        "positive_score": rounded(one.positive_score),
+        "negative_score": rounded(one.negative_score),
         "abstains": one.abstains,
         "positive": one.is_positive,
         "calibrated": one.is_calibrated,
     }
+
+
+def rounded(value: float | None, digits: int = SCORE_DIGITS) -> float | None:
+    """A score to the decimals that hold, whatever it was computed with."""
+    return None if value is None else round(float(value), digits)
 
 
 COLUMNS = (
@@ -116,6 +126,6 @@ def _plain(boxes: Boxes) -> list[dict[str, float]]:
     return [_corners(box) for box in boxes.tolist()]
 
 
-def _scored(located: FoundText) -> list[dict[str, float]]:
+def _scored(located: FoundText) -> list[dict[str, float | None]]:
     pairs = zip(_plain(located.boxes), located.scores.tolist(), strict=True)
-    return [{**box, "score": score} for box, score in pairs]
+    return [{**box, "score": rounded(score)} for box, score in pairs]

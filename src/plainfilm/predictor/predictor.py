@@ -67,6 +67,16 @@ class Predictor:
         return abilities(self._core.model)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of all that was encoded so far: texts of unknown words, vectors that are
+        nearly the same."""
+        return tuple(self._core.warnings.values())
+
+    def clear_warnings(self) -> None:
+        """Forget the warnings so far."""
+        self._core.warnings.clear()
+
+    @property
     def scale(self) -> float:
         """1 / temperature: the factor of cosines before a softmax."""
         return prompting.scale_of(self._core)
@@ -112,7 +122,8 @@ class Predictor:
 
     def stream_images(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_images` in blocks (n, D), for more images than fit into memory."""
-        return self._films.stream(images, prompting.image_vectors(self._core), progress)
+        encode = prompting.image_vectors(self._core)
+        return self._core.watched(self._films.stream(images, encode, progress), "images")
 
     def stream_texts(self, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_texts` in blocks (n, D)."""

@@ -12,6 +12,7 @@ from plainfilm.models.base import EncodesTexts
 from plainfilm.predictor import core
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
+from plainfilm.text.tokenizers import unknown_tokens_alarm
 
 TEXT = "text"
 """The name of the tokenizer for reading texts."""
@@ -39,7 +40,17 @@ def tokens(own: Core, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
 
 
 def stream_texts(own: Core, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
-    """Unit vectors of texts in blocks (n, D), in their order."""
+    """Unit vectors of texts in blocks (n, D), in their order.
+
+    The model keeps a warning where its tokenizer knows few of their words, or where it tells no texts apart.
+    """
+    reads_texts(own)
+    alarm = unknown_tokens_alarm(own.tokenizers[TEXT], texts)
+    own.warn("tokens", alarm and f"{own.name}: {alarm}")
+    yield from own.watched(_stream(own, texts, progress), "texts", texts)
+
+
+def _stream(own: Core, texts: Sequence[str], progress: Progress) -> Iterator[Vectors]:
     starts = range(0, len(texts), core.SORTED_TEXTS)
     for start in progress.track(starts, len(starts), "embedding texts"):
         yield _encoded(own, texts[start : start + core.SORTED_TEXTS])

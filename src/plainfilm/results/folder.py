@@ -60,6 +60,7 @@ def as_document(results: Results) -> dict[str, Any]:
         "n": results.n,
         "counted": results.counted,
         "protocol": results.protocol,
+        "warnings": list(results.warnings),
         "must_match": list(results.must_match),
         "metrics": [_metric(metric) for metric in results.metrics],
         **({"operating_points": results.operating_points} if results.operating_points else {}),

@@ -256,16 +256,23 @@ def _join_reports(
     for study in studies.values():
         for record in (*study.films, *study.documents):
             by_accession.setdefault(record.accession, set()).add(study.key)
+    met, unmet = 0, 0
     for item in read_reports(path, config.report_key, config.report_text, config.header_rules):
         if isinstance(item, Rejection):
             yield item
             continue
         keys = {item.key} & studies.keys() or by_accession.get(item.key, set())
+        met, unmet = (met + 1, unmet) if keys else (met, unmet + 1)
         if len(keys) != 1:
             found = "no study has" if not keys else f"{len(keys)} studies have"
             yield Rejection(item.place, f"{found} this number ({names.of('accession', item.key)})")
         else:
             yield from _attach(item, studies[keys.pop()], config)
+    if config.reports and unmet and not met:
+        raise SourceError(
+            f"{path}: option reports fits none of {len(studies)} studies: its {unmet} reports have other "
+            "accession numbers and study UIDs; name the column with report_key"
+        )
 
 
 def _attach(found: FoundReport, study: _Study, config: Config) -> Iterator[Rejection]:

@@ -119,7 +119,7 @@ def _coco(path: Path) -> Iterator[_Row]:
         names = {one["id"]: str(one["name"]) for one in content["categories"]}
         for number, one in enumerate(content["annotations"], 1):
             yield _annotation(f"{path.name} annotation {number}", one, images[one["image_id"]], names)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path}: not MS-CXR's JSON ({error!r}); fetch the file again") from None
 
 

@@ -25,6 +25,7 @@ from plainfilm.errors import SourceError, nearest
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import SourceConfig, age_of, number_of, sex_of, split_of, view_of
 from plainfilm.sources.common.boxes import corners_of
+from plainfilm.sources.common.option_matches import require_some
 from plainfilm.sources.common.published_splits import train_test_split
 from plainfilm.sources.common.raw_files import RawFiles, find_raw_files
 from plainfilm.sources.common.rows import Row, read_each, unread_cells
@@ -211,6 +212,9 @@ def _split(tables: Mapping[str, Path], config: Config, corpus: _Corpus) -> Itera
     """Fills in the splits of the films by the option `lists` or `splits`."""
     if config.lists:
         corpus.others = f"is on none of the lists {', '.join(path.name for path in config.lists.values())}"
+        for split, path in config.lists.items():
+            names = (Path(line.name).name for line in read_list(path, split))
+            require_some(f"lists.{split}", corpus.entries.__contains__, names, path)
         yield from _read_lists(config.lists, corpus)
     elif config.splits == "chex":
         _split_boxed(corpus)

@@ -26,6 +26,7 @@ from plainfilm.io.archives import open_binary
 from plainfilm.sources.base import SourceConfig, number_of
 from plainfilm.sources.common.boxes import corners_of
 from plainfilm.sources.common.film_header import is_dicom_film, with_header
+from plainfilm.sources.common.option_matches import require_some
 from plainfilm.sources.common.raw_files import (
     COPY_SUFFIXES,
     DICOM_SUFFIXES,
@@ -160,6 +161,7 @@ def _read_splits(folder: Path, said: Mapping[str, _Film], splits: dict[str, str]
     lists = read_lists(folder)
     yield from lists.rejections
     splits.update((Path(name).stem, listed.split) for name, listed in lists.images.items())
+    require_some("lists", said.__contains__, splits, folder)
     for film in splits:
         if film not in said:
             yield Rejection(film, f"in a list of {folder.name} but not in train.csv", film)

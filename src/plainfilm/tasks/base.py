@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import pandas as pd
@@ -293,6 +293,7 @@ class Results:
     (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
     explains the agreement of an answer. `attachments` are further text files of the results, by name.
     `operating_points` names, by group and class, the metrics of sensitivity and specificity at its threshold.
+    `warnings` are what puts the scores in doubt (see `evaluate`).
     """
 
     task: str
@@ -313,6 +314,7 @@ class Results:
     legend: Mapping[Agreement, str] = field(default_factory=dict)
     attachments: Mapping[str, str] = field(default_factory=dict)
     operating_points: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def headline(self) -> tuple[Metric, ...]:
@@ -340,3 +342,23 @@ class Task(Protocol):
 def task(name: str) -> Task:
     """The task called `name` (see `plugins.resolve`)."""
     return cast(Task, plugins.resolve("task", name))
+
+
+def evaluate(
+    module: Task,
+    predictor: Predictor,
+    collections: Sequence[Collection],
+    config: Any,
+    progress: Progress = SILENT,
+) -> Results:
+    """The results of a task, with what the model noticed while it encoded; `progress` says it too."""
+    predictor.clear_warnings()
+    results = module.run(predictor, collections, config, progress)
+    warn(predictor, progress)
+    return replace(results, warnings=(*results.warnings, *predictor.warnings))
+
+
+def warn(predictor: Predictor, progress: Progress) -> None:
+    """Says every warning of the model in a line."""
+    for warning in predictor.warnings:
+        progress.log(f"warning: {warning}")

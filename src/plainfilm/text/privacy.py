@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from plainfilm.text.overlaps import without_overlaps
+
 _NO_NAME = "The|This|There|No|And|At|On|In|By|For|With|Was|Is|Who|Regarding|Via"
 _CAPITALISED = rf"(?!X{{2,}}|(?:{_NO_NAME})\b)[A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+"
 _PLACEHOLDER = re.compile(r"X{2,}|_{2,}|\[\*\*|<[A-Z_ ]+>")
@@ -41,11 +43,7 @@ class Span:
 def find_identifiers(text: str) -> list[Span]:
     """What in `text` looks like an identifier, in order, without overlaps (the longer one is kept)."""
     found = sorted(set(_spans(text)), key=lambda span: (span.start - span.end, span))
-    kept: list[Span] = []
-    for span in found:
-        if all(span.end <= other.start or other.end <= span.start for other in kept):
-            kept.append(span)
-    return sorted(kept)
+    return [span for _, _, span in without_overlaps((span.start, span.end, span) for span in found)]
 
 
 def _spans(text: str) -> Iterator[Span]:

@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from plainfilm.errors import MissingDependency, ModelError, PlainfilmError, UsageError, nearest
+from plainfilm.errors import ModelError, PlainfilmError, UsageError, nearest
 from plainfilm.io.hub import before_download, not_here, quietly, unreadable
+from plainfilm.io.optional import optional_import
 from plainfilm.io.packages import local_path
 from plainfilm.seeding import stable_hash
 
@@ -172,12 +173,8 @@ def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
 
 
 def _read_tokenizer(name: Path | str, local: bool) -> Any:
-    try:
-        import sentencepiece  # noqa: F401 (transformers would report its absence late and at length)
-    except ImportError:
-        raise MissingDependency(
-            "translation needs sentencepiece, which is not installed; try: pip install 'plainfilm[augment]'"
-        ) from None
+    # transformers would report its absence late and at length.
+    optional_import("sentencepiece", "augment", "translation")
     from transformers import MarianTokenizer
 
     with warnings.catch_warnings():

@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from plainfilm.errors import DataError, MissingDependency
+from plainfilm.errors import DataError
 from plainfilm.io.files import replacing
+from plainfilm.io.optional import missing
 
 Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
@@ -29,9 +30,7 @@ def check_trackers(trackers: Sequence[Tracker]) -> None:
     """
     for name in trackers:
         if find_spec(name) is None:
-            raise MissingDependency(
-                f"trackers: '{name}' is not installed; pip install 'plainfilm[{name}]', or train without it"
-            )
+            raise missing(name, name, f"trackers: '{name}'")
 
 
 class JsonLines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class RunLogger:
         self._round_loss: list[float] = []
         self._items = 0
         self._validation: Mapping[str, float] = {}
+        self._has_warned = False
         self._closing = ExitStack()
 
     def start(self, position: Position, facts: Mapping[str, Any]) -> None:
@@ -65,11 +66,20 @@ class RunLogger:
         tracked |= {f"rate/{name}": value for name, value in rates.items()}
         self._accelerator.log(tracked, step=position.step)
 
-    def validation(self, position: Position, values: Mapping[str, float]) -> None:
-        """Log the metrics of a validation."""
+    def validation(self, position: Position, values: Mapping[str, float], alarms: Sequence[str] = ()) -> None:
+        """Log the metrics of a validation, and what puts them in doubt: once in a readable line too."""
         self._before = time.monotonic()
         self._validation = values
-        facts = {**values, "best": position.best, "is_best": position.best_step == position.step}
+        facts: dict[str, Any] = {
+            **values,
+            "best": position.best,
+            "is_best": position.best_step == position.step,
+        }
+        if alarms:
+            facts["warnings"] = list(alarms)
+            if not self._has_warned:
+                self._progress.log(f"warning: validation at step {position.step}: {'; '.join(alarms)}")
+            self._has_warned = True
         self._write("validation", position, facts)
         self._accelerator.log({f"validation/{k}": v for k, v in values.items()}, step=position.step)
 

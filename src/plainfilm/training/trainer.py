@@ -322,7 +322,7 @@ class _Run:
             self._write_model(self._folder.model, position, values)
         else:
             position = replace(position, worse=position.worse + 1)
-        self._logger.validation(position, values)
+        self._logger.validation(position, values, validator.alarms())
         return position
 
     def _save(self, position: Position, whole: bool) -> None:

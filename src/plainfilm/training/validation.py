@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from plainfilm.batches.batch import Batch
 from plainfilm.batches.loader import Loader
 from plainfilm.errors import DataError
 from plainfilm.evaluators.base import Evaluator
+from plainfilm.metrics.concentration import Concentration
 from plainfilm.models.base import Model
 from plainfilm.objectives.base import Encoded, LossReport, ObjectiveSum
 from plainfilm.training.distributed import gather_records
@@ -45,6 +46,7 @@ class Validator:
     directions: Mapping[str, Better]
     evaluators: tuple[Evaluator, ...] = ()
     sub_batch_size: int | None = None
+    _seen: dict[str, Concentration] = field(default_factory=dict)
 
     def __call__(self, model: Model, objective: ObjectiveSum) -> dict[str, float]:
         """The loss, its parts and every evaluator metric that can be computed; the training mode of the model
@@ -62,12 +64,17 @@ class Validator:
             model.train(modes[0])
             objective.train(modes[1])
 
+    def alarms(self) -> list[str]:
+        """What a person should know of the vectors of the last validation, on this process."""
+        return [seen.alarm for seen in self._seen.values() if seen.alarm]
+
     def is_better(self, value: float, best: float) -> bool:
         """Whether the metric's `value` is better than `best`."""
         return value > best if self.directions[self.metric] == "higher" else value < best
 
     def _measure(self, model: Model, objective: ObjectiveSum) -> dict[str, float]:
         total = _Total()
+        self._seen.clear()
         records: list[list[tuple[tuple[int, int], Any]]] = [[] for _ in self.evaluators]
         for number, batch in enumerate(self.loader.epoch(0)):
             total.add(self._measured(model, objective, batch, number, records))
@@ -95,6 +102,8 @@ class Validator:
             for evaluator, own in zip(self.evaluators, records, strict=True):
                 numbered = zip(rows, evaluator.records(encoded), strict=True)
                 own += [((number, row), record) for row, record in numbered if record is not None]
+            for what, vectors, keys in encoded.made_vectors():
+                self._seen.setdefault(what, Concentration(what)).add(vectors.float().cpu().numpy(), keys)
 
         return measure_step(
             model,

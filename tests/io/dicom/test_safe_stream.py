@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.errors import ImageError
-from plainfilm.io.dicom import safe_stream as module
+from plainfilm.io import limits
 from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.images import read_image
 from plainfilm.sources.common.dicom_records import read_record
@@ -70,7 +70,7 @@ def test_a_deflated_file_is_the_same_film(tmp_path: Path) -> None:
 
 
 def test_a_deflated_file_that_inflates_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_INFLATED", 1 << 20)
+    monkeypatch.setattr(limits, "MOST_INFLATED", 1 << 20)
     head = saved(DEFLATED)[: 144 + int.from_bytes(saved(DEFLATED)[140:144], "little")]
     packing = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     with pytest.raises(ImageError, match="inflates to more than 1 MiB"):

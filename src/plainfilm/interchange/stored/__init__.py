@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
-from plainfilm.collection.label_origins import origins
+from plainfilm.collection.label_origins import is_from
+from plainfilm.collection.label_origins import origins as origins_in
 from plainfilm.collection.labels import LabelReader
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.geometry import scale_boxes_xyxy
@@ -77,27 +78,56 @@ class StoredStudy:
         return report_text(self.sections, rule)
 
 
-def chosen_origin(collection: Collection, origin: str | None, *, needed: bool) -> str | None:
-    """The origin of the labels to write: `origin`, or the only one for studies and images.
+def chosen_origins(collection: Collection, origin: str | None, *, needed: bool) -> tuple[str, ...]:
+    """The origins of the labels to write: what `origin` stands for, or the only one of studies and images.
 
-    Without `origin`, several are an error if labels are `needed`; otherwise none is written.
+    An origin stands for those below it too ("chexpert" for "chexpert/train"). Without `origin`, a corpus
+    whose splits are labelled apart, each by one origin, is taken whole; otherwise several are an error if
+    labels are `needed`, and none is written if they are not.
 
     Raises:
         ConfigError: no such origin, or several and `origin` is not set.
     """
-    present = origins(collection)
-    if origin is not None and origin not in present:
-        raise ConfigError(f"{collection.path}: no labels of origin '{origin}': {nearest(origin, present)}")
-    if origin is None and needed and len(present) != 1:
+    present = origins_in(collection)
+    if origin is not None:
+        found = tuple(one for one in present if is_from(one, origin))
+        if not found:
+            raise ConfigError(
+                f"{collection.path}: no labels of origin '{origin}': {nearest(origin, present)}"
+            )
+        return found
+    if len(present) == 1 or (present and not _overlap(collection)):
+        return tuple(present)
+    if needed:
         known = ", ".join(present) if present else "none; label it first"
         raise ConfigError(f"{collection.path}: choose labels with origin=NAME (there are: {known})")
-    return origin or (present[0] if len(present) == 1 else None)
+    return ()
 
 
-def studies_in(collection: Collection, origin: str | None = None) -> Iterator[StoredStudy]:
-    """Every study with its labels of one origin (none without), in the order of the collection."""
+def _overlap(collection: Collection) -> bool:
+    """Whether some split has labels of studies or images from several origins."""
+    studies, images = collection.table("studies"), collection.table("images")
+    split_of = dict(_columns(studies, "study_id", "split"))
+    split_of_image = {image: split_of[study] for image, study in _columns(images, "image_id", "study_id")}
+    stated = collection.table("labels").group_by(["target", "target_id", "origin"]).aggregate([])
+    seen: dict[str, str] = {}
+    for target, (key, origin) in zip(
+        stated["target"].to_pylist(), _columns(stated, "target_id", "origin"), strict=True
+    ):
+        splits = {"study": split_of, "image": split_of_image}.get(target, {})
+        if key in splits and seen.setdefault(splits[key], origin) != origin:
+            return True
+    return False
+
+
+def _columns(table: pa.Table, one: str, other: str) -> Iterator[tuple[str, str]]:
+    return zip(table[one].to_pylist(), table[other].to_pylist(), strict=True)
+
+
+def studies_in(collection: Collection, origins: Sequence[str] = ()) -> Iterator[StoredStudy]:
+    """Every study with its labels of some origins (none without), in the order of the collection."""
     collection.require_pixels()
-    reader = None if origin is None else LabelReader(collection, [origin])
+    reader = LabelReader(collection, list(origins)) if origins else None
     films = _films(collection, reader)
     sections = _sections(collection)
     states = _states(reader, None if reader is None else reader.studies())

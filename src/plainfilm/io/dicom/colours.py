@@ -6,7 +6,6 @@ picture contradict each other about the colours, that decides.
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from plainfilm.io.dicom.header import number
 from plainfilm.io.dicom.lookup_table import LookupTable, lookup_table
 from plainfilm.io.dicom.pixel_header import YCBCR, PixelHeader
 from plainfilm.io.dicom.values import StoredValues
+from plainfilm.io.optional import optional_import
 from plainfilm.io.raster_images import LOOKED_AT, colour_flag, scale_to_8bit
 
 Samples = NDArray[Any]
@@ -77,7 +77,9 @@ def indexed(values: StoredValues, dataset: Any) -> Colours:
     """
     numbers = values.values()
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
-        entries = importlib.import_module("pydicom.pixels").apply_color_lut(numbers[None], dataset)[0]
+        entries = optional_import("pydicom.pixels", "dicom", "DICOM").apply_color_lut(numbers[None], dataset)[
+            0
+        ]
         bits = 8 * entries.itemsize
     else:
         tables = [_palette(dataset, name) for name in ("Red", "Green", "Blue")]

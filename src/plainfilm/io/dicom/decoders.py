@@ -5,7 +5,6 @@ Each is asked by what the picture says of itself, never by the header of the fil
 
 from __future__ import annotations
 
-import importlib
 from io import BytesIO
 from typing import Any
 
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from plainfilm.errors import ImageError, MissingDependency
+from plainfilm.errors import ImageError
 from plainfilm.io.dicom import gdcm_process
 from plainfilm.io.dicom.codestream import JPEG_2000, Codec, Picture
+from plainfilm.io.optional import optional_import
 from plainfilm.io.raster_images import refuse_memory
 
 Samples = NDArray[Any]
@@ -93,10 +93,7 @@ def _jpeg_2000(frame: bytes, picture: Picture) -> Samples:
 
 
 def _jpeg_ls(frame: bytes, picture: Picture) -> Samples:
-    try:
-        library: Any = importlib.import_module("jpeg_ls")
-    except ImportError:
-        raise MissingDependency("JPEG-LS needs pyjpegls: pip install 'plainfilm[dicom]'") from None
+    library: Any = optional_import("jpeg_ls", "dicom", "JPEG-LS")
     buffer, facts = library.decode_pixel_data(frame)
     samples = np.frombuffer(buffer, np.uint8 if picture.bits <= 8 else np.uint16)
     return _shaped(samples, picture, by_plane=facts["interleave_mode"] == 0)
@@ -110,9 +107,9 @@ def _gdcm(frame: bytes, picture: Picture) -> Samples:
 
 
 def _rle(frame: bytes, picture: Picture) -> Samples:
-    pixels: Any = importlib.import_module("pydicom.pixels")
-    encaps: Any = importlib.import_module("pydicom.encaps")
-    buffer, _ = pixels.get_decoder(importlib.import_module("pydicom.uid").RLELossless).as_buffer(
+    pixels: Any = optional_import("pydicom.pixels", "dicom", "DICOM")
+    encaps: Any = optional_import("pydicom.encaps", "dicom", "DICOM")
+    buffer, _ = pixels.get_decoder(optional_import("pydicom.uid", "dicom", "DICOM").RLELossless).as_buffer(
         encaps.encapsulate([frame], has_bot=False),
         index=0,
         rows=picture.height,

@@ -23,7 +23,8 @@ import threading
 import time
 from typing import IO, Any
 
-from plainfilm.errors import ImageError, MissingDependency
+from plainfilm.errors import ImageError
+from plainfilm.io.optional import missing
 from plainfilm.io.processes import keep_memory
 
 SECONDS = 120.0
@@ -57,7 +58,7 @@ def decode(frame: bytes, width: int, height: int, samples: int, bits: int, synta
         else:
             decoded = _process(os.getpid()).ask(asked, frame)
     except ImportError:
-        raise MissingDependency("its compression needs python-gdcm: pip install 'plainfilm[dicom]'") from None
+        raise missing("gdcm", "dicom", "its compression") from None
     if len(decoded) != width * height * samples * (1 if bits <= 8 else 2):
         raise ImageError("the pixels cannot be decoded (GDCM gives another number of them)")
     return decoded

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import struct
 from typing import Any
+
+from plainfilm.io.optional import optional_import
 
 
 @functools.cache
 def _unreadable() -> tuple[type[Exception], ...]:
     """What a value raises that its type does not allow, and only when it is looked at."""
-    lengths: type[Exception] = importlib.import_module("pydicom.errors").BytesLengthException
+    lengths: type[Exception] = optional_import("pydicom.errors", "dicom", "DICOM").BytesLengthException
     plain = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
     return (*plain, NotImplementedError, RecursionError, struct.error, lengths)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 from plainfilm.io.dicom.header import code, number
-from plainfilm.io.raster_images import MAX_PIXELS
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 RGB = ("RGB", "YBR_RCT", "YBR_ICT")
@@ -63,10 +63,10 @@ def pixel_header(dataset: Any) -> PixelHeader:
     """
     photometric = photometric_of(dataset)
     if photometric not in _KNOWN.values():
-        raise ImageError(f"photometric interpretation '{photometric[:16]}' is not known; convert the file")
+        raise ImageError("its photometric interpretation is none that DICOM knows; convert the file")
     # A number that cannot be read is damage, not absence.
     height, width = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if height * width > MAX_PIXELS:
+    if height * width > limits.MOST_PIXELS:
         raise ImageError(f"claims {width} x {height} pixels; refused as unsafe")
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     allocated = int(number(dataset, "BitsAllocated") or 0)

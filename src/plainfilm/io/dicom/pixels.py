@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 from plainfilm.io.dicom.bit_depth import Reading, aligned
 from plainfilm.io.dicom.codestream import Picture, begins_run_length, frame_of, is_encapsulated, picture_of
 from plainfilm.io.dicom.colours import Colours, colours, indexed, unpacked
@@ -19,7 +20,6 @@ from plainfilm.io.dicom.header import number
 from plainfilm.io.dicom.native import floating_values, other_bytes, samples_there, wide_values, words_of
 from plainfilm.io.dicom.pixel_header import PALETTE, PixelHeader
 from plainfilm.io.dicom.values import StoredValues, quantised, read_words
-from plainfilm.io.raster_images import MAX_PIXELS
 
 FLOATING = {"FloatPixelData": "f4", "DoubleFloatPixelData": "f8"}
 _RLE = "1.2.840.10008.1.2.5"
@@ -88,7 +88,7 @@ def _compressed(dataset: Any, header: PixelHeader, frame: bytes) -> tuple[Pixels
 
 def _differences(header: PixelHeader, picture: Picture) -> Flags:
     """Flags where a picture is not what the header says; the film is the picture's all the same."""
-    if not 0 < picture.width * picture.height <= MAX_PIXELS:
+    if not 0 < picture.width * picture.height <= limits.MOST_PIXELS:
         raise ImageError(f"its picture claims {picture.width} x {picture.height} pixels; refused as unsafe")
     flags: Flags = ()
     if (picture.width, picture.height) != (header.width, header.height):

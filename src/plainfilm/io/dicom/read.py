@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -21,6 +21,7 @@ from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import doubts
 from plainfilm.io.dicom.values import StoredValues
+from plainfilm.io.optional import optional_import
 from plainfilm.io.raster_images import Film, reduce, reduced_size
 
 HEAD = 132
@@ -31,6 +32,7 @@ _BARE_STARTS = (
     # Group length, character set, image type, creation date, SOP class, SOP instance, study date.
     *(b"\x08\x00" + bytes([number, 0]) for number in (0x00, 0x05, 0x08, 0x12, 0x16, 0x18, 0x20)),
 )
+_QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?")
 # What pydicom and the decoders raise on damaged files.
 _DAMAGE = (
     *(ValueError, KeyError, AttributeError, TypeError, EOFError, OSError, IndexError, OverflowError),
@@ -68,6 +70,7 @@ def decode(
                 raise ImageError(f"{doubt}; correct the header, or keep it with --force")
             _state_transfer_syntax(dataset)
             film = _film(dataset, shortest_side)
+            spacing, odd = side_of_pixel(dataset)
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from None
         except MissingDependency as error:
@@ -76,17 +79,13 @@ def decode(
             raise ImageError(f"{path}: the pixels cannot be decoded ({_short(error)})") from None
         except (*_DAMAGE, pydicom.errors.BytesLengthException) as error:
             raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
-    spacing, odd = side_of_pixel(dataset)
     flags = ((doubt,) if doubt else flags) + film.flags + odd
     return Film(film.array, film.original_width, film.original_height, spacing, flags)
 
 
 @functools.cache
 def _pydicom() -> Any:
-    try:
-        pydicom = importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    pydicom = optional_import("pydicom", "dicom", "DICOM")
     # Its warnings quote header values, which may name a patient; what matters becomes an error or a flag.
     logging.getLogger("pydicom").addHandler(logging.NullHandler())
     logging.getLogger("pydicom").propagate = False
@@ -94,8 +93,8 @@ def _pydicom() -> Any:
 
 
 def _short(error: Exception) -> str:
-    """What a library says, on one line, without the header values that some quote at length."""
-    reason = " ".join(str(error).split())
+    """What a library says, on one line, without the header values that it quotes: they may name a patient."""
+    reason = _QUOTED.sub("'...'", " ".join(str(error).split()))
     return reason if len(reason) <= 160 else f"{reason[:157]}..."
 
 
@@ -106,7 +105,7 @@ def _refuse(dataset: Any) -> None:
 
 def _state_transfer_syntax(dataset: Any) -> None:
     """Gives a file without file meta information the plain transfer syntax it was read with."""
-    uid = importlib.import_module("pydicom.uid")
+    uid = optional_import("pydicom.uid", "dicom", "DICOM")
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         plain = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian

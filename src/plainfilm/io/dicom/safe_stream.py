@@ -7,13 +7,8 @@ import zlib
 from typing import BinaryIO
 
 from plainfilm.errors import ImageError
+from plainfilm.io import limits
 
-MAX_INFLATED = 256 << 20
-"""A deflated file that holds more bytes is refused; a film of 16 bits has up to 60 million."""
-_MAX_READS = 300_000
-"""Elements and items of a file that are read one by one. A header of a film has a few hundred."""
-_MAX_ITEMS = 20_000
-"""Items of a sequence that is read at once, and parsed later."""
 _SMALL = 1 << 16
 _ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 """An item begins so, in little and in big endian."""
@@ -47,8 +42,8 @@ def _inflated(stream: BinaryIO, start: int) -> io.BytesIO:
         while packed and not inflating.eof:
             whole.write(inflating.decompress(packed, _CHUNK))
             packed = inflating.unconsumed_tail
-            if whole.tell() > MAX_INFLATED:
-                raise ImageError(f"inflates to more than {MAX_INFLATED >> 20} MiB; refused as unsafe")
+            if whole.tell() > limits.MOST_INFLATED:
+                raise ImageError(f"inflates to more than {limits.MOST_INFLATED >> 20} MiB; refused as unsafe")
     whole.write(inflating.flush())
     if not inflating.eof:
         raise ImageError("ends in the middle of its deflated data, so it is truncated; fetch the file again")
@@ -78,12 +73,12 @@ class BoundedStream:
             ImageError: there were too many reads, or what is read holds too many items.
         """
         self._reads += 1
-        if self._reads > _MAX_READS:
-            raise ImageError(f"has more than {_MAX_READS:,} elements; refused as unsafe")
+        if self._reads > limits.MOST_ELEMENTS:
+            raise ImageError(f"has more than {limits.MOST_ELEMENTS:,} elements; refused as unsafe")
         if size is not None and 0 <= size <= _SMALL:
             return self._stream.read(size)
         left = max(0, self._size - self._stream.tell())
         data = self._stream.read(left if size is None or size < 0 else min(size, left))
-        if data[:4] in _ITEMS and data.count(data[:4]) > _MAX_ITEMS:
-            raise ImageError(f"has a sequence of more than {_MAX_ITEMS:,} items; refused as unsafe")
+        if data[:4] in _ITEMS and data.count(data[:4]) > limits.MOST_ITEMS:
+            raise ImageError(f"has a sequence of more than {limits.MOST_ITEMS:,} items; refused as unsafe")
         return data

@@ -8,7 +8,6 @@ the name of the element, never the element's text, which may hold more than a bo
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 import unicodedata
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import Any
 
 import yaml
 
+from plainfilm.io.deidentify import kept_header
 from plainfilm.io.dicom.header import items, text
+from plainfilm.io.optional import optional_import
 
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
 """Modalities that may be a plain film; a file that states none is given the benefit of the doubt."""
@@ -52,10 +53,11 @@ def doubts(dataset: Any) -> tuple[str | None, tuple[str, ...]]:
 def _other_modality(dataset: Any) -> str | None:
     modality = text(dataset, "Modality").upper()
     if modality and modality not in RADIOGRAPHS:
-        return f"modality is '{modality[:16]}', not a radiograph ({', '.join(RADIOGRAPHS)})"
+        stated = f"is '{modality}'" if "Modality" in kept_header(dataset) else "is none that DICOM knows"
+        return f"modality {stated}, not a radiograph ({', '.join(RADIOGRAPHS)})"
     if "LOCALIZER" in text(dataset, "ImageType").upper():
         return "image type is LOCALIZER, the scout view of a scanner and no radiograph"
-    name = importlib.import_module("pydicom.uid").UID(text(dataset, "SOPClassUID")).name
+    name = optional_import("pydicom.uid", "dicom", "DICOM").UID(text(dataset, "SOPClassUID")).name
     if "Storage" in name and not name.startswith(_STORAGE):
         return f"its class is '{name}', not a radiograph"
     return None

@@ -10,7 +10,6 @@ Quirks kept: folders that name the patient, views stated in four ways or in none
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from plainfilm.io.deidentify import OLDEST, Pseudonymiser
 from plainfilm.io.files import replacing
+from plainfilm.io.optional import optional_import
 from plainfilm.phantom.dicom_files import uid_of, write_dicom
 from plainfilm.phantom.publishing import studies_of, write_csv, write_text
 from plainfilm.phantom.truth import Film, PatientTruth, StudyTruth
@@ -105,7 +105,7 @@ def _about(film: Film) -> dict[str, Any]:
     if way in ("position", "description") or view is View.AP_SUPINE:
         about["SeriesDescription"] = _DESCRIPTIONS[view]
     if way == "code" and view in _CODES:
-        code = importlib.import_module("pydicom").Dataset()
+        code = optional_import("pydicom", "dicom", "DICOM").Dataset()
         code.CodeMeaning = _CODES[view]
         about["ViewCodeSequence"] = [code]
     if way == "orientation":
@@ -129,7 +129,7 @@ def _in_structured_report(study: StudyTruth) -> bool:
 
 
 def _write_structured_report(path: Path, patient: PatientTruth, study: StudyTruth) -> None:
-    pydicom = importlib.import_module("pydicom")
+    pydicom = optional_import("pydicom", "dicom", "DICOM")
     dataset = pydicom.Dataset()
     for keyword, value in _person(patient, study).items():
         setattr(dataset, keyword, value)

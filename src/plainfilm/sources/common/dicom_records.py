@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import re
 import struct
 import warnings
@@ -14,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from plainfilm.errors import DataError, ImageError, MissingDependency
+from plainfilm.errors import DataError, ImageError
 from plainfilm.io.archives import open_binary
 from plainfilm.io.dates import ways_to_write
 from plainfilm.io.deidentify import Identifiers, kept_header
@@ -23,6 +22,7 @@ from plainfilm.io.dicom.read import is_dicom
 from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import RADIOGRAPHS, doubts
+from plainfilm.io.optional import optional_import
 from plainfilm.sources.base import age_of, view_of
 from plainfilm.types import View
 
@@ -123,7 +123,7 @@ def read_record(path: Path) -> Record:
 @functools.cache
 def _tags() -> tuple[int, ...]:
     """The numbers of `TAGS`: looking them up takes as long as reading a header."""
-    tag_for_keyword = importlib.import_module("pydicom.datadict").tag_for_keyword
+    tag_for_keyword = optional_import("pydicom.datadict", "dicom", "DICOM").tag_for_keyword
     return tuple(tag_for_keyword(keyword) for keyword in TAGS)
 
 
@@ -133,7 +133,7 @@ def elements_of(dataset: Any) -> dict[str, Any]:
     Everything that reads headers here asks for many elements of which few are there, and a plain dictionary
     says so a hundred times faster than a dataset.
     """
-    keyword_for_tag = importlib.import_module("pydicom.datadict").keyword_for_tag
+    keyword_for_tag = optional_import("pydicom.datadict", "dicom", "DICOM").keyword_for_tag
     elements: dict[str, Any] = {}
     for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would read its elements
         with contextlib.suppress(*DAMAGE):
@@ -148,10 +148,7 @@ def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
         MissingDependency: pydicom is not installed.
         Exception: whatever pydicom raises on a damaged file.
     """
-    try:
-        pydicom = importlib.import_module("pydicom")
-    except ImportError:
-        raise MissingDependency("DICOM needs pydicom: pip install 'plainfilm[dicom]'") from None
+    pydicom = optional_import("pydicom", "dicom", "DICOM")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values are none of our business here
         wanted = tags and list(tags)
@@ -176,7 +173,7 @@ def _record(path: Path, dataset: Any) -> Record:
             taken=taken,
             identifiers=identifiers_of(header),
             reason=None if is_report else _no_film(header, stored, path),
-            doubt=None if is_report else _doubt(header, kept),
+            doubt=None if is_report else doubts(header)[0],
             is_radiograph=not modality or modality in RADIOGRAPHS,
             is_report=is_report,
             is_burned_in=kept.get("BurnedInAnnotation") == "YES",
@@ -190,7 +187,7 @@ def _record(path: Path, dataset: Any) -> Record:
 
 
 def _is_report(header: Mapping[str, Any]) -> bool:
-    name = importlib.import_module("pydicom.uid").UID(text(header, "SOPClassUID")).name
+    name = optional_import("pydicom.uid", "dicom", "DICOM").UID(text(header, "SOPClassUID")).name
     return name.endswith("SR Storage") or text(header, "Modality").upper() == "SR"
 
 
@@ -202,13 +199,6 @@ def _no_film(header: Mapping[str, Any], stored: str, path: Path) -> str | None:
     if "Rows" not in header or "Columns" not in header:
         return "holds no pixels"
     return None
-
-
-def _doubt(header: Mapping[str, Any], kept: Mapping[str, object]) -> str | None:
-    """What speaks against a film of the chest; a modality that is no term of DICOM's is not quoted."""
-    if text(header, "Modality") and "Modality" not in kept:
-        return "its modality is none that DICOM knows"
-    return doubts(header)[0]
 
 
 def _sex(value: object) -> str | None:

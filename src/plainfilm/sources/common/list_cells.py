@@ -5,13 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from plainfilm.io import limits
 from plainfilm.sources.base import is_blank
-
-MOST_ENTRIES = 10_000
-"""A cell with a longer list makes its row a rejection."""
-
-DEEPEST = 20
-"""A cell with a list of more levels makes its row a rejection."""
 
 _BRACKET = re.compile(r"[\[\](){}]")
 _OPENING = "[({"
@@ -23,13 +18,13 @@ def too_long_a_list(cell: str) -> str | None:
     if not cell or cell.lstrip()[:1] not in _OPENING:
         return None
     entries = cell.count(",") + 1
-    if entries > MOST_ENTRIES:
-        return f"has a list of about {entries:,} entries; at most {MOST_ENTRIES:,} are read"
+    if entries > limits.MOST_ENTRIES:
+        return f"has a list of about {entries:,} entries; at most {limits.MOST_ENTRIES:,} are read"
     depth = 0
     for match in _BRACKET.finditer(cell):
         depth += 1 if match[0] in _OPENING else -1
-        if depth > DEEPEST:
-            return f"has a list of more than {DEEPEST} levels"
+        if depth > limits.DEEPEST_LIST:
+            return f"has a list of more than {limits.DEEPEST_LIST} levels"
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError, nearest
+from plainfilm.io import limits
 from plainfilm.io.csv_files import open_text
 from plainfilm.sources.base import is_blank
 from plainfilm.sources.common.rows import Row, read_rows
@@ -52,7 +53,7 @@ def read_reports(
 def _report_file(file: Path, place: str, header_rules: str) -> FoundReport | Rejection:
     try:
         with open_text(file) as stream:
-            text = stream.read()
+            text = stream.read(limits.LONGEST_TEXT + 1)  # of a longer one, `prepare` tells
     except DataError as error:
         return Rejection(place, str(error).removeprefix(f"{file}: "))
     return FoundReport(file.stem, Report(text, header_rules=header_rules), place)

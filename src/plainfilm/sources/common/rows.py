@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from plainfilm.errors import DataError
+from plainfilm.io import limits
 from plainfilm.io.csv_files import (
-    LONGEST_CELL,
     CsvReader,
     folded_header,
     looks_like_rows,
@@ -60,8 +60,8 @@ class Row:
 def read_rows(path: Path, required: Sequence[str] = ()) -> Iterator[Row | Rejection]:
     """The rows of a table; headers without a name, and rows that are blank all over, are passed over.
 
-    A row that does not fit the header, has a cell longer than `LONGEST_CELL` or holds other rows (behind a
-    quote that was left open) is a rejection.
+    A row that does not fit the header, has a cell longer than `limits.LONGEST_TEXT` or holds other rows
+    (behind a quote that was left open) is a rejection.
 
     Raises:
         DataError: no such file, empty, damaged, a header that occurs twice, or a missing column.
@@ -95,8 +95,8 @@ def _misfit(cells: Sequence[str], reader: CsvReader, named: int) -> str | None:
     if len(cells) < named or any(cell.strip() for cell in cells[width:]):
         return f"has {len(cells)} cells, the header {width}"
     longest = max(map(len, cells))
-    if longest > LONGEST_CELL:
-        return f"has a cell of {longest:,} characters; at most {LONGEST_CELL:,} are read"
+    if longest > limits.LONGEST_TEXT:
+        return f"has a cell of {longest:,} characters; at most {limits.LONGEST_TEXT:,} are read"
     lists = (too_long_a_list(cell) for cell in cells if len(cell) > _SHORT)
     long_list = next(filter(None, lists), None)
     if long_list:

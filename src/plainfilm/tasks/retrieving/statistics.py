@@ -158,7 +158,7 @@ def finding_statistics(
         "flat_hit": ratio_statistics(published.flat_hit),
         "published_precision": ratio_statistics(published.precision, usable),
         "published_recall": ratio_statistics(published.recall, usable),
-        "duplicates": ratio_statistics(published.duplicates),
+        "duplicates": ratio_statistics(published.duplicates * usable, usable),
     }
     counts = positive_counts(query, retrieved, kept)
     labelled = (query != NOT_MENTIONED).any(axis=1)[:, None]

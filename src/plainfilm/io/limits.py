@@ -1,0 +1,72 @@
+"""What a file may ask for, in one place: beyond it, it is refused before it takes memory or time.
+
+Each limit lies well above what films, reports and tables of this field hold. Together they keep one file
+below 1 GB of memory; `docs/limits.md` says what a person sees.
+"""
+
+from __future__ import annotations
+
+SECONDS_FOR_A_FILM = 30.0
+"""A film that takes longer to decode is a rejection; the largest take two seconds."""
+
+# Tables and reports
+
+LONGEST_TEXT = 1 << 20
+"""A cell of a table, or a report, of more characters is a rejection; the longest reports have 20,000."""
+
+MOST_COLUMNS = 10_000
+"""A table of more columns is refused."""
+
+MOST_ENTRIES = 10_000
+"""A cell with a longer list makes its row a rejection."""
+
+DEEPEST_LIST = 20
+"""A cell with a list of more levels makes its row a rejection."""
+
+# Archives and compressed files
+
+MOST_UNPACKED = 200
+"""So many times its size a compressed table or archive may grow to: tables grow to 5 or 20 times."""
+
+UNPACKED_FREELY = 64 << 20
+"""A smaller one may grow more, to so many bytes."""
+
+ROWS_FREELY = 100_000
+"""A compressed table of more rows has a byte for each: no two rows of a real one are alike."""
+
+LARGEST_FILE = 512 << 20
+"""A film, or a member of an archive, of more bytes is refused: it is held in memory; no film is so large."""
+
+MOST_MEMBERS = 1_000_000
+"""An archive of more members, and a list of more files to download, is refused."""
+
+# Films
+
+MOST_PIXELS = 2 * 89_478_485
+"""A film of more pixels is refused: twice Pillow's own limit, six times the largest detector."""
+
+MOST_MEMORY = 700_000_000
+"""A film that would take more bytes to decode is refused: colours of 116 million pixels, WebP of 38."""
+
+MOST_SCANS = 100
+"""A progressive JPEG of more scans is refused, they only waste time: encoders write about ten."""
+
+MOST_INFLATED = 256 << 20
+"""A deflated DICOM file that holds more bytes is refused; a film of 16 bits has up to 60 million."""
+
+MOST_ELEMENTS = 300_000
+"""A DICOM file of more elements and items, read one by one, is refused; films have a few hundred."""
+
+MOST_ITEMS = 20_000
+"""A DICOM sequence of more items, read at once to be parsed later, is refused."""
+
+# Downloads
+
+LARGEST_LIST = 96 << 20
+"""A published list of files of more bytes is refused; that of MIMIC-CXR, the longest, has 78 million."""
+
+LARGEST_DIRECTORY = 32 << 20
+"""The directory of a remote archive of more bytes is refused; that of ChestX-ray14 has 12 million."""
+
+MOST_TIMES_EXPECTED = 2.0
+"""So many times the size of its corpus, as `download/corpora` states it, an archive may have."""
