@@ -90,6 +90,27 @@ def test_mistakes_end_in_one_line_and_status_2(words, message, tiny_model, films
     assert error.count("\n") == 1
 
 
+def test_without_denials_films_are_ranked_by_what_all_prompts_have(tiny_model, films, tmp_path, capsys):
+    pack = {name: {"pos": [f"{name}."], "neg": [""]} for name in ("Edema", "Mass", "Fracture", "Effusion")}
+    pack["Fracture"]["neg"] = ["No fracture."]
+    (tmp_path / "pack.json").write_text(json.dumps(pack))
+    (tmp_path / "texts.json").write_text(json.dumps(["Edema.", "Mass.", "Effusion.", "A fracture."]))
+    for name in ("pack.json", "texts.json"):
+        words = [
+            "predict",
+            str(tiny_model),
+            str(films / "0.jpg"),
+            "--prompts",
+            str(tmp_path / name),
+            "--json",
+        ]
+        assert run(words) == 0
+        [entry] = documents(capsys)
+        scores = [finding["positive_score"] for finding in entry["findings"]]
+        assert len(scores) == 4
+        assert scores == sorted(scores, reverse=True)
+
+
 def test_a_study_is_one_entry_with_its_films_and_report(tiny_study_model, films, capsys):
     words = ["predict", str(tiny_study_model), str(films / "0.jpg"), str(films / "1.jpg"), "--study"]
     assert run([*words, "--view", "PA", "--view", "LATERAL", "--report", "--json"]) == 0

@@ -66,8 +66,16 @@ def prompted(
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Sorted by probability, calibrated findings first, as they cannot be compared with the others."""
-    return sorted(findings, key=lambda one: (not one.is_calibrated, -(one.probability or 0.0)))
+    """Sorted by probability, calibrated findings first, as they cannot be compared with the others; where any
+    of the others has no probability, these are sorted by their positive score, which all have."""
+    found = list(findings)
+    all_have = all(one.probability is not None for one in found if not one.is_calibrated)
+
+    def key(one: Finding) -> tuple[bool, float]:
+        by_score = not one.is_calibrated and not all_have
+        return not one.is_calibrated, -(one.positive_score if by_score else one.probability or 0.0)
+
+    return sorted(found, key=key)
 
 
 def judged(

@@ -1,7 +1,8 @@
 """Files of prompt packs: YAML (docs/prompts.md explains its keys), or the JSON of CXR-CLIP.
 
 CXR-CLIP's files (https://github.com/Soombit-ai/cxr-clip) are `{"Observation": {"pos": [...], "neg": [...],
-"unc": [...]}}`; existing ones can be used. A blank in them stands for "no sentence".
+"unc": [...]}}`; existing ones can be used. A blank in them stands for "no sentence". A plain list of texts,
+as its CGMH fork ranks for one film, is a pack too: each text names what it says, and nothing denies it.
 """
 
 from __future__ import annotations
@@ -115,9 +116,11 @@ def _of_json(path: Path) -> dict[str, Any]:
         loaded = read_json(path)
     except DataError as error:
         raise ConfigError(str(error)) from None
+    if isinstance(loaded, list) and loaded and all(isinstance(text, str) for text in loaded):
+        loaded = {text.strip(): {"pos": [text.strip()]} for text in loaded if text.strip()}
     if not isinstance(loaded, dict) or not all(isinstance(entry, dict) for entry in loaded.values()):
         raise ConfigError(
-            f'{path}: is not of the form {{"Observation": {{"pos": [], "neg": [], "unc": []}}}}'
+            f'{path}: is neither a list of texts nor {{"Observation": {{"pos": [], "neg": [], "unc": []}}}}'
         )
     observations = {name: _entry(path, name, entry) for name, entry in loaded.items()}
     return {"name": path.stem, "version": 1, "observations": observations}
