@@ -24,7 +24,7 @@ HEADLINE = "finding_f1_micro_positive@2"
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="is not empty; name another folder"):
+    with pytest.raises(UsageError, match="exists and is not an empty folder; choose another --out"):
         demo.run(tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_interrupted_it_says_so_and_goes_on(server: Server, tmp_path: Path) -> N
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped; repeat the command to continue" in err
+    assert "interrupted: finished files and parts are kept; repeat the command to continue" in err
     assert "Traceback" not in err
     server.slowly = 0.0
     assert run(["download", "vindr_cxr", "--out", str(raw)]) == 0

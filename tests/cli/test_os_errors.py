@@ -52,6 +52,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
+    "score": [
+        ["{bad}", "{csv}", "--out", "out"],
+        ["{csv}", "{bad}", "--out", "out"],
+        ["{csv}", "{csv}", "--out", "{bad}"],
+    ],
     "train": [
         ["{bad}", "--data", "{data}", "--out", "out"],
         ["recipe.yaml", "--data", "{bad}", "--out", "out"],

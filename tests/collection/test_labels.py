@@ -198,10 +198,11 @@ def test_films_keep_the_order_they_are_asked_in():
     assert (np.delete(found, edema, axis=1) == NOT_LABELLED).all()
 
 
-def test_an_observation_that_a_collection_never_labels_is_not_known_there():
+def test_an_observation_that_a_collection_never_labels_is_not_known_there(monkeypatch):
     both = [Labelled({"s": "f"}, [study(1)]), Labelled({"s": "f"}, [study(0, "Mass"), study(1)])]
     labels = Labels(both, ("images",))
     assert labels.images(0, None, ["f"]).tolist() == [[1, NOT_LABELLED]]
+    monkeypatch.setattr("plainfilm.tasks.film_classification.films.require_images", lambda *_: None)
     films = gather_films(
         both, "test", None, Labels(both, ("images",), ("test",)), labels.observations, "ignore", "negative"
     )

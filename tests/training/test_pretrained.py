@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from plainfilm.collection import Collection
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError, LeakageError, ModelError, UsageError
-from plainfilm.model_folder import PATIENTS_FILE, load_model
+from plainfilm.model_folder import load_model, save_model
 from plainfilm.model_folder.folder import tokenizer_facts
 from plainfilm.models.base import Facts
 from plainfilm.progress import SILENT
@@ -35,10 +35,8 @@ def _started(model: Path, name: str = "finetune-linear", *more: str) -> Recipe:
 
 def _copied(model: Path, folder: Path, patients: np.ndarray | None = None) -> Path:
     """A copy of `model` that says it was trained on `patients`, or does not say on whom."""
-    shutil.copytree(model, folder)
-    (folder / PATIENTS_FILE).unlink()
-    if patients is not None:
-        np.save(folder / PATIENTS_FILE, patients)
+    loaded = load_model(model)
+    save_model(folder, loaded.model, loaded.tokenizers, loaded.config, patients)
     return folder
 
 

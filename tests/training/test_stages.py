@@ -46,7 +46,7 @@ def test_another_kind_of_model_takes_the_image_encoder_and_its_settings(tmp_path
     values = with_stages({"tokenizers": COMMON["tokenizers"]}, {**CLASSIFIER, "seed": 3})
     del values["tokenizers"]
     first, second = load(tmp_path, values).recipes
-    assert second.model == {"use": "classifier", "image": first.model["image"]}
+    assert second.model == {"use": "classifier", "image": first.model["image"], "fusion": None}
     assert sources(second) == {"image": "stage-1"}
     assert second.preprocessing == first.preprocessing
 
