@@ -53,6 +53,8 @@ ROOTS = ("visual", "fusion", "contrastive_bert", "textual", "backward_textual", 
 PUBLISHED_TEXT = "emilyalsentzer/Bio_ClinicalBERT"
 FILMS, LONGEST_TEXT, TEMPERATURE = 3, 100, 0.1
 
+_PATCHES_ALONE = FusionConfig(use="mean", projections="none", film_tokens=False)
+"""What a decoder of single films reads: their patches as they are."""
 _VIT, _CNN, _BERT = "visual.vit.transformer.", "visual.cnn.", "contrastive_bert.text_encoder."
 _BARE, _HEAD = "transformer.", "head."
 _BERT_SHAPES = (
@@ -216,7 +218,7 @@ def _virtex(checkpoint: RefersFile, config: Config) -> Imported:
     report = virtex.decoder_config(checkpoint.tensors, config.report_heads, where)
     architecture = study_encoder.Config(
         image={"use": "timm", "name": "resnet50", "pooling": "average"},
-        fusion=FusionConfig(use="mean", projections="none"),
+        fusion=_PATCHES_ALONE,
         report=report,
         decoding=virtex.published_decoding(report.max_tokens),
     )
@@ -244,7 +246,9 @@ def _image_encoder(checkpoint: RefersFile, config: Config) -> Imported:
     _refuse_classes(checkpoint, config)
     is_start = bool(checkpoint.heads) or checkpoint.has(_VIT)
     image = _image(checkpoint, config, _VIT if checkpoint.has(_VIT) else _BARE)
-    architecture = study_encoder.Config(image=image, fusion=FusionConfig(use="mean", projections="none"))
+    architecture = study_encoder.Config(
+        image=image, fusion=FusionConfig(use="mean", projections="none", film_tokens=False)
+    )
     kind = "pretraining" if is_start else "finetuning"
     return _without_texts(checkpoint, config, architecture, Facts(), kind)
 

@@ -2,9 +2,9 @@
 
 Three ways, with x_j the patches (P, F) and c_j the pooled vector of film j of a study:
 
-    mean        pooled: the mean of c_j; memory: the patches of all films
-    attention   pooled: the mean of c_j weighted by a learned score; memory: the patches of all films after
-                transformer blocks in which each attends to all of them
+    mean        pooled: the mean of c_j; memory: of every film a linear map of c_j, then its patches
+    attention   pooled: the mean of c_j weighted by a learned score; memory: as of "mean", after transformer
+                blocks in which each token attends to all of them
     gate        as in the released code of REFERS (Zhou et al. 2022, arXiv:2111.03452): the memory is
                 g_j (x_j + c_j) with a scalar gate for each of J places and each patch,
                 g_j = sigmoid(w_j . [x_1 + c_1; ...; x_J + c_J] + b_j)
@@ -40,7 +40,8 @@ class FusionConfig(Settings):
 
     use: "mean", "attention" or "gate". projections: "none" ignores how a film was taken; "embedding" adds a
     learned vector for each view; "routing" passes frontal and lateral films through a linear layer of their
-    own. A film of unknown view is left as it is. depth, heads and dropout are those of the blocks of
+    own. A film of unknown view is left as it is. film_tokens: whether the memory of "mean" and "attention"
+    has a token of each film's pooled vector. depth, heads and dropout are those of the blocks of
     "attention". films: the places of "gate"; a study with more films is refused. exact: every study must fill
     all places, as with published weights. pooled: of "gate", the mean of the pooled vectors, or all of them
     "concatenated", with zeros for a film that is missing.
@@ -48,6 +49,7 @@ class FusionConfig(Settings):
 
     use: Literal["mean", "attention", "gate"] = "attention"
     projections: Literal["none", "embedding", "routing"] = "embedding"
+    film_tokens: bool = True
     depth: int = Field(default=1, ge=0)
     heads: int = Field(default=4, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -120,15 +122,29 @@ class Fusion(nn.Module):
 
 
 class MeanFusion(Fusion):
-    """The mean of the pooled vectors, and all patches."""
+    """The mean of the pooled vectors, and the patches of each film, with a token of its own before them.
+
+    The token carries what the pooled vector learns by itself (from a contrast, for example) to the decoder.
+    """
+
+    def __init__(self, config: FusionConfig, features: int, patch_features: int) -> None:
+        super().__init__(config, features, patch_features)
+        self.film_token = nn.Linear(features, patch_features) if config.film_tokens else None
+
+    def tokens(self, pooled: Tensor, patches: Tensor, films: Ragged) -> tuple[Tensor, Tensor]:
+        """The tokens of the films of each study one after the other, (B, M, F'), and their mask (B, M)."""
+        if self.film_token is not None:
+            token = self.film_token(pooled)[:, None].to(patches.dtype)
+            patches = torch.cat([token, patches], dim=1)
+        return all_patches(patches, films)
 
     def fuse(self, pooled: Tensor, patches: Tensor, films: Ragged) -> StudyFeatures:
         """See `Fusion.fuse`."""
-        return StudyFeatures(mean_over_films(pooled, films), *all_patches(patches, films))
+        return StudyFeatures(mean_over_films(pooled, films), *self.tokens(pooled, patches, films))
 
 
-class AttentionFusion(Fusion):
-    """Blocks of self-attention over all patches of a study, and a weighted mean of the pooled vectors."""
+class AttentionFusion(MeanFusion):
+    """Blocks of self-attention over all tokens of a study, and a weighted mean of the pooled vectors."""
 
     def __init__(self, config: FusionConfig, features: int, patch_features: int) -> None:
         super().__init__(config, features, patch_features)
@@ -146,7 +162,7 @@ class AttentionFusion(Fusion):
         vectors, present = films.padded(pooled)
         scores = self.score(vectors).squeeze(-1).masked_fill(~present, -torch.inf)
         fused = (scores.softmax(dim=1).unsqueeze(1) @ vectors).squeeze(1)
-        memory, mask = all_patches(patches, films)
+        memory, mask = self.tokens(pooled, patches, films)
         for block in self.blocks:
             memory = block(memory, mask[:, None, None, :])
         return StudyFeatures(fused, memory, mask)
