@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ PERSON: dict[str, Any] = {
     "InstitutionName": "St Elsewhere",
     "SeriesDescription": "Doe chest PA",
 }
+DIGEST = re.compile("[0-9a-f]{16,}")
+"""Digests and pseudonyms hold any four digits now and then."""
 SECRETS = ("doe", "jane", "4711", "0815", "1.2.840.99", "19290217", "1929", "20200105", "house", "elsewhere")
 PIXELS = np.random.default_rng(0).integers(0, 255, (40, 32), dtype=np.uint8)
 
@@ -111,8 +114,9 @@ def test_no_identifier_is_in_any_table_path_or_rejection(tmp_path: Path) -> None
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     texts = [str(path.relative_to(tmp_path)) + path.read_bytes().decode("latin-1") for path in written]
     texts += [collection.frame(name).to_csv() for name in ("studies", "images", "sections", "rejected")]
+    texts = [DIGEST.sub("", text.lower()) for text in texts]
     for secret in SECRETS:
-        assert not [text for text in texts if secret in text.lower() and secret != "1929"], secret
+        assert not [text for text in texts if secret in text and secret != "1929"], secret
     assert "___, born ___, ___: no effusion. Dr ___ informed." in collection.frame("sections")["text"][0]
 
 
