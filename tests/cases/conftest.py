@@ -21,6 +21,7 @@ TODAY = {
     "image={use: compact, channels: 1}": "model.image={use: compact, channels: 1}",
     "text={use: transformers": "model.text={use: transformers",
     "tokenizer.max_tokens": "tokenizers.text.max_tokens",
+    "data.share": "data.fraction",
 }
 """Keys of recipes that scripts of older cases write, and what they are called today."""
 
