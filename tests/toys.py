@@ -69,7 +69,7 @@ def toy_region_model(seed: int = 0, **changes: Any) -> region.RegionModel:
     return _seeded(region.Config(**(values | changes)), TEXT_FACTS, seed)
 
 
-_MEAN = {"use": "mean", "projections": "none"}
+_MEAN = {"use": "mean", "projections": "none", "film_tokens": False}
 _MODELS = {
     "labels": toy_classifier,
     "finding_detection": toy_region_model,

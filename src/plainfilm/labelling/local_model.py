@@ -106,7 +106,8 @@ class ModelLabeller(Labeller):
             with self._opener.open(request, timeout=_SECONDS) as response:
                 answer = response.read(_MOST_BYTES)
         except HTTPError as error:
-            said = error.read(_SHOWN).decode(errors="replace").replace("\n", " ")
+            with error:
+                said = error.read(_SHOWN).decode(errors="replace").replace("\n", " ")
             raise ModelError(f"{request.full_url}: answers {error.code} ({said or error.reason})") from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
