@@ -7,7 +7,8 @@ one and translates pydantic's report into a single line with a remedy.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
@@ -97,6 +98,17 @@ def _fields_at(kind: type[BaseModel], path: Sequence[str]) -> list[str]:
             return []
         kind = inner
     return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """While open, a `ConfigError` that does not begin with `where` is raised with it in front: settings that
+    a validator checks by a `Config` of their own know their key, but not their file."""
+    try:
+        yield
+    except ConfigError as error:
+        is_named = str(error).startswith(where)
+        raise ConfigError(str(error) if is_named else f"{where}: {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from plainfilm.config import Settings
-from plainfilm.errors import nearest
 from plainfilm.prompts import load_pack
-from plainfilm.text.rules import TEXT_RULES
+from plainfilm.text.rules import TextRule
 from plainfilm.types import View
 
 
@@ -57,7 +56,7 @@ class DataConfig(Settings):
         "balance": "data.sampling_exponent",
     }
 
-    text: str = "best_section"
+    text: TextRule = "best_section"
     sentences: int | None = Field(default=1, ge=1)
     min_letters: int = Field(default=3, ge=1)
     item: Literal["image", "study"] = "image"
@@ -87,13 +86,6 @@ class DataConfig(Settings):
     sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
-
-    @field_validator("text")
-    @classmethod
-    def _known_rule(cls, value: str) -> str:
-        if value not in TEXT_RULES:
-            raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
-        return value
 
     @field_validator("prompts")
     @classmethod

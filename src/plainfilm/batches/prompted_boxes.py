@@ -5,7 +5,7 @@ Axes: B items, E prompts of all items, M boxes of a prompt, L tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,23 @@ def boxes_by_image(collection: Collection, kind: str, column: str = "name") -> d
     for image, name, box in zip(table["image_id"], table[column], corners, strict=True):
         found.setdefault(rows[image], {}).setdefault(str(name), []).append(box)
     return {row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()}
+
+
+def prompt_of(name: str) -> str:
+    """The words that ask for an observation or a region.
+
+    >>> prompt_of("Pleural_Thickening")
+    'Pleural thickening'
+    """
+    words = name.replace("_", " ").replace("/", " or ").strip().lower()
+    return words[:1].upper() + words[1:]
+
+
+def prompts_in(collections: Sequence[Collection], kind: str) -> Iterator[str]:
+    """The prompt of every box of a kind, for training a tokenizer."""
+    for collection in collections:
+        table = collection.frame("boxes")
+        yield from map(prompt_of, table.loc[table["kind"] == kind, "name"])
 
 
 def example_prompts(items: int, prompts: int = 2, tokens: int = 4) -> PromptedBoxes:

@@ -11,10 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import field_validator
-
 from plainfilm.collection.collection import Collection
-from plainfilm.errors import nearest
 from plainfilm.interchange.base import (
     SPLIT_FILES,
     FormatConfig,
@@ -24,7 +21,7 @@ from plainfilm.interchange.base import (
     write_rows,
 )
 from plainfilm.interchange.stored import StoredStudy, studies_in
-from plainfilm.text.rules import TEXT_RULES
+from plainfilm.text.rules import TextRule
 
 HEADER = ("", "study_id", "path", "report", "patient_id", "image_id", "view")
 
@@ -32,14 +29,7 @@ HEADER = ("", "study_id", "path", "report", "patient_id", "image_id", "view")
 class Config(FormatConfig):
     """text: the sections of the report (a rule of `text.rules`)."""
 
-    text: str = "best_section"
-
-    @field_validator("text")
-    @classmethod
-    def _known_rule(cls, text: str) -> str:
-        if text not in TEXT_RULES:
-            raise ValueError(f"unknown text rule: {nearest(text, TEXT_RULES)}")
-        return text
+    text: TextRule = "best_section"
 
 
 def write(collection: Collection, out: Path, config: Config) -> Written:

@@ -40,7 +40,7 @@ from plainfilm.tasks.scoring.measure import (
     subgroups,
     views_of_films,
 )
-from plainfilm.text.rules import TEXT_RULES, report_text
+from plainfilm.text.rules import TextRule, report_text
 from plainfilm.types import Section, View
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Config(TextSettings):
     """
 
     split: str = "test"
-    text_rule: str | None = None
+    text_rule: TextRule | None = None
     views: tuple[View, ...] | None = None
     baseline_split: str | None = "train"
     baselines: tuple[str, ...] = tuple(BASELINES)
@@ -74,13 +74,6 @@ class Config(TextSettings):
     @classmethod
     def _known_split(cls, value: str | None) -> str | None:
         return None if value is None else known_split(value)
-
-    @field_validator("text_rule")
-    @classmethod
-    def _known_rule(cls, value: str | None) -> str | None:
-        if value is not None and value not in TEXT_RULES:
-            raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
-        return value
 
     @field_validator("baselines")
     @classmethod

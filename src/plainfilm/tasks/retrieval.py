@@ -68,7 +68,7 @@ from plainfilm.tasks.scoring.measure import (
     measure_subgroups,
     subgroups,
 )
-from plainfilm.text.rules import TEXT_RULES
+from plainfilm.text.rules import TextRule
 from plainfilm.types import View
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Config(SelectionConfig):
     directions: tuple[str, ...] = tuple(DIRECTIONS)
     split: str = "test"
     bank_split: str | None = "train"
-    text_rule: str | None = None
+    text_rule: TextRule | None = None
     views: tuple[View, ...] | None = None
     first_film: bool = False
     labels: str | None = Field(default=None, validation_alias=AliasChoices("labels", "label_origin"))
@@ -110,13 +110,6 @@ class Config(SelectionConfig):
         for name in value:
             if name not in DIRECTIONS:
                 raise ValueError(f"unknown direction '{name}': {nearest(name, DIRECTIONS)}")
-        return value
-
-    @field_validator("text_rule")
-    @classmethod
-    def _known_rule(cls, value: str | None) -> str | None:
-        if value is not None and value not in TEXT_RULES:
-            raise ValueError(f"unknown text rule '{value}': {nearest(value, TEXT_RULES)}")
         return value
 
     @field_validator("split")

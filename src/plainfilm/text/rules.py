@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.types import SECTIONS, Section
@@ -26,6 +29,21 @@ TEXT_RULES = (
     all                   every section, in the order of the report
 """
 
+
+def known_rule(rule: str) -> str:
+    """`rule`.
+
+    Raises:
+        ValueError: no such rule (with the nearest one).
+    """
+    if rule not in TEXT_RULES:
+        raise ValueError(f"unknown text rule '{rule}': {nearest(rule, TEXT_RULES)}")
+    return rule
+
+
+TextRule = Annotated[str, AfterValidator(known_rule)]
+"""A setting that names a rule."""
+
 _BEST_FIRST = ("impression", "findings", "other", "comparison")
 _FOR_BOTH = "findings_and_impression"
 _OR_LAST = "_or_last"
@@ -37,8 +55,10 @@ def select_sections(sections: Sequence[Section], rule: str) -> list[Section]:
     Raises:
         ConfigError: no such rule (with the nearest one).
     """
-    if rule not in TEXT_RULES:
-        raise ConfigError(f"unknown text rule '{rule}': {nearest(rule, TEXT_RULES)}")
+    try:
+        known_rule(rule)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if rule == "all":
         return sorted(sections, key=lambda section: section.start)
     if rule == "best_section":

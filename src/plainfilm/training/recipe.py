@@ -349,11 +349,8 @@ def load_recipe(
     values = config.override(config.read_yaml(path), overrides)
     if init is not None:
         values = taking_parts_from(values, init, trust_code)
-    try:
+    with config.naming(str(name_or_path)):
         return config.build(Recipe, with_pretrained(values, trust_code), str(name_or_path))
-    except ConfigError as error:
-        named = str(error).startswith(f"{name_or_path}:")
-        raise ConfigError(str(error) if named else f"{name_or_path}: {error}") from None
 
 
 def taking_parts_from(values: Mapping[str, Any], model: Path, trust_code: bool = False) -> dict[str, Any]:

@@ -78,11 +78,8 @@ def resolved(values: Mapping[str, Any], where: str) -> AnyRecipe:
     Raises:
         ConfigError: a key or value that is not right.
     """
-    try:
+    with config.naming(where):
         return _resolved(values, where)
-    except ConfigError as error:
-        is_named = str(error).startswith(where)
-        raise ConfigError(str(error) if is_named else f"{where}: {error}") from None
 
 
 def _resolved(values: Mapping[str, Any], where: str) -> AnyRecipe:

@@ -16,6 +16,8 @@ from plainfilm.batches.prompted_boxes import (
     Prompts,
     boxes_by_image,
     example_prompts,
+    prompt_of,
+    prompts_in,
 )
 from plainfilm.batches.targets.base import TargetSource
 from plainfilm.types import State
@@ -46,21 +48,9 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
     )
 
 
-def prompt_of(observation: str) -> str:
-    """The words that ask for an observation.
-
-    >>> prompt_of("Pleural_Thickening")
-    'Pleural thickening'
-    """
-    words = observation.replace("_", " ").replace("/", " or ").strip().lower()
-    return words[:1].upper() + words[1:]
-
-
 def texts(source: TargetSource) -> Iterator[str]:
     """The prompt of every finding that has a box, for training a tokenizer."""
-    for collection in source.collections:
-        table = collection.frame("boxes")
-        yield from map(prompt_of, table.loc[table["kind"] == "observation", "name"])
+    return prompts_in(source.collections, "observation")
 
 
 def example(items: int, source: TargetSource) -> PromptedBoxes:

@@ -10,9 +10,10 @@ from plainfilm.batches.prompted_boxes import (
     Prompts,
     boxes_by_image,
     example_prompts,
+    prompt_of,
+    prompts_in,
 )
 from plainfilm.batches.targets.base import TargetSource
-from plainfilm.batches.targets.finding_boxes import prompt_of
 
 TOKENIZER = "text"
 MOST_PROMPTS = 20
@@ -34,9 +35,7 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
 
 def texts(source: TargetSource) -> Iterator[str]:
     """The prompt of every region that has a box, for training a tokenizer."""
-    for collection in source.collections:
-        table = collection.frame("boxes")
-        yield from map(prompt_of, table.loc[table["kind"] == "region", "name"])
+    return prompts_in(source.collections, "region")
 
 
 def example(items: int, source: TargetSource) -> PromptedBoxes:
