@@ -88,7 +88,7 @@ def command(
         }
     asked = (questions, zero_shot_prompts, console_progress())
     entries = []
-    with writing_file(csv):
+    with writing_file(csv, new=True):
         answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
         for answers in answered:
             entries.append(document(replace(answers, findings=answers.findings[:top])))
