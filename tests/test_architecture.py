@@ -33,6 +33,7 @@ ORDER = (
         "interchange",
         "nn",
         "batches",
+        "datasets",
         "models",
         "model_folder",
     ),

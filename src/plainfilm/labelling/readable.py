@@ -33,7 +33,7 @@ _HYPHENED = re.compile(
     r"|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac))"
 )
 _NON = re.compile(r"\bnon\b")
-# Inside a word English has an apostrophe before these letters only; "yo'q" and "l'air" are of other languages.
+# Inside a word English has an apostrophe before these letters only; "yo'q" and "l'air" are other languages.
 APOSTROPHE = re.compile(r"[^\W\d_]['\u2018\u2019`](?!(?:s|t|re|ve|ll|d|m|clock)\b)[^\W\d_]")
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")
