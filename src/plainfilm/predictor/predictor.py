@@ -216,6 +216,17 @@ class Predictor:
         phrases = [texts] if isinstance(texts, str) else texts
         return locating.locate(self._core, self.encode_film(image), phrases)
 
+    def stream_located(
+        self, images: Sequence[FilmLike], texts_of_each: Sequence[Sequence[str]], progress: Progress = SILENT
+    ) -> Iterator[tuple[tuple[int, int], list[FoundText]]]:
+        """For each image in turn its size (width, height) and the boxes of each of its own texts.
+
+        Raises:
+            UsageError: the model does not locate phrases, or not every image has its texts.
+            ImageError: a file is not a usable image; the message has its name.
+        """
+        return locating.stream_located(self._core, self._films, images, texts_of_each, progress)
+
     def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
 

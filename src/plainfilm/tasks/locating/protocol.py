@@ -1,0 +1,102 @@
+"""The options that all tasks of locating share, and the data that they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, field_validator
+
+from plainfilm.collection import Collection
+from plainfilm.config import Settings
+from plainfilm.errors import NothingToEvaluate
+from plainfilm.tasks.locating.baselines import BoxPrior
+from plainfilm.tasks.locating.films import BoxedFilms, gather_boxed_films
+from plainfilm.tasks.scoring.measure import check_no_leak, known_split, views_of_films
+from plainfilm.types import View
+
+if TYPE_CHECKING:
+    from plainfilm.predictor import Predictor
+
+OWN_THRESHOLD = 0.3
+"""From which score on something is found, where a model is not tuned; as published."""
+
+
+class LocatingConfig(Settings):
+    """The shared options.
+
+    split: of the films. views: films of other views are left out; by default those of the model's training
+    and unknown views are used. baseline_splits: the first of these that has boxes is where baselines come
+    from; none of them may be the evaluated one. max_films: at most this many films, the first ones.
+    examples: number of films of each kind in the gallery.
+    """
+
+    split: str = "test"
+    views: tuple[View, ...] | None = None
+    baseline_splits: tuple[str, ...] = ("train", "validation")
+    max_films: int | None = Field(default=None, ge=1)
+    examples: int = Field(default=4, ge=0)
+    resamples: int = Field(default=1000, ge=100)
+    seed: int = 0
+
+    @field_validator("split")
+    @classmethod
+    def _known_split(cls, value: str) -> str:
+        return known_split(value)
+
+    @field_validator("baseline_splits")
+    @classmethod
+    def _known_splits(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(known_split(value) for value in values)
+
+
+def films_to_ask(
+    predictor: Predictor,
+    collections: Sequence[Collection],
+    config: LocatingConfig,
+    kinds: Sequence[str],
+    every: bool = False,
+) -> BoxedFilms:
+    """The films of the split, with their boxes of these kinds.
+
+    Raises:
+        LeakageError: patients of the films are among those of the training split.
+        NothingToEvaluate: no film of the split has such a box.
+    """
+    check_no_leak(predictor, collections, config.split)
+    views = views_of_films(predictor, config.views)
+    films = gather_boxed_films(collections, config.split, views, every).of_kind(*kinds)
+    if films.boxes.empty:
+        where = ", ".join(str(collection.path) for collection in collections)
+        raise NothingToEvaluate(
+            f"{where}: no film of split '{config.split}' and of the views {views} has a box of a "
+            f"{' or '.join(kinds)}"
+        )
+    return films
+
+
+def prior_of(
+    predictor: Predictor, collections: Sequence[Collection], config: LocatingConfig, kinds: Sequence[str]
+) -> tuple[BoxPrior, str | None]:
+    """The boxes that baselines come from, and their split; none where no split has any."""
+    views = views_of_films(predictor, config.views)
+    for split in config.baseline_splits:
+        if split != config.split:
+            training = gather_boxed_films(collections, split, views, every=True).of_kind(*kinds)
+            if not training.boxes.empty:
+                return BoxPrior.of(training), split
+    return BoxPrior({}, {}, 0), None
+
+
+def shared_protocol(
+    config: Settings, predictor: Predictor, prior: BoxPrior, split: str | None
+) -> dict[str, Any]:
+    """What decides the scores of every task of locating."""
+    views = getattr(config, "views", None)
+    return {
+        **config.model_dump(mode="json"),
+        "views": views_of_films(predictor, views),
+        "baselines_from": "no split has boxes"
+        if split is None
+        else f"{prior.films} films of split '{split}'",
+    }
