@@ -37,7 +37,13 @@ from plainfilm.tasks.locating.classes import ClassList, Wording, class_list
 from plainfilm.tasks.locating.films import BoxedFilms
 from plainfilm.tasks.locating.gallery import LEGEND, class_examples
 from plainfilm.tasks.locating.presence import known_presence
-from plainfilm.tasks.locating.protocol import LocatingConfig, films_to_ask, prior_of, shared_protocol
+from plainfilm.tasks.locating.protocol import (
+    LocatingConfig,
+    films_to_ask,
+    prior_of,
+    shared_protocol,
+    threshold_of,
+)
 from plainfilm.tasks.scoring.measure import identity
 
 if TYPE_CHECKING:
@@ -55,7 +61,7 @@ class Config(LocatingConfig):
     classes: "auto", a list of `locating.classes` (vindr15, nih8, mscxr) or names of boxes. wording: the
     prompts of classes, their names or those of ChEX. films: with boxes, or all; by default all where readers
     drew boxes on every film. way: see `locating.answers`. boxes_per_prompt: at most this many boxes of an
-    answer count. threshold: from which score on a box is found; by default that of the tuned model, or 0.3.
+    answer count.
     """
 
     classes: str | tuple[str, ...] = "auto"
@@ -63,7 +69,6 @@ class Config(LocatingConfig):
     films: str = Field(default="auto", pattern="^(auto|boxed|all)$")
     way: Way = "auto"
     boxes_per_prompt: int = Field(default=5, ge=1)
-    threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 def run(
@@ -85,8 +90,8 @@ def run(
     truth = ClassBoxes(classes.classes, films.named(classes.classes), films.sizes)
     if not truth.most:
         raise NothingToEvaluate(
-            f"{'+'.join(one.name for one in collections)}: no film of split '{config.split}' has a box of the "
-            f"classes {classes.name}: {', '.join(classes.classes)}"
+            f"{'+'.join(one.name for one in collections)}: no film of split '{config.split}' has a box of "
+            f"the classes {classes.name}: {', '.join(classes.classes)}"
         )
     asked = (*classes.prompts, *classes.denials)
     found = list(
@@ -135,11 +140,6 @@ def run(
     )
 
 
-def threshold_of(predictor: Predictor, config: Config) -> float:
-    """The score from which on a box is found."""
-    return 0.3 if config.threshold is None else config.threshold
-
-
 def _protocol(
     classes: ClassList, truth: ClassBoxes, every: bool, way: Way, threshold: float
 ) -> dict[str, Any]:
@@ -153,7 +153,9 @@ def _protocol(
         "films": "all" if every else "with boxes",
         "way": way,
         "threshold": threshold,
-        "average_precision": f"as pycocotools, IoU {', '.join(f'{iou:g}' for iou in IOU_THRESHOLDS)}, 101 points",
+        "average_precision": "as pycocotools, 101 points",
+        "iou": list(IOU_THRESHOLDS),
+        "iou": list(IOU_THRESHOLDS),
         "baselines": BASELINES,
     }
 

@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.errors import UsageError
+from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Boxes, scale_boxes_xyxy
 from plainfilm.metrics.grounding import contrast_to_noise, covered_areas, is_pointed, painted
 from plainfilm.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
+    from plainfilm.predictor.similarity_map import SimilarityMap
 
 Floats = NDArray[np.float64]
 Way = Literal["auto", "boxes", "map"]
-"""How a model answers: by the boxes that it finds, by the similarity of patches, or the first it is able to."""
+"""How a model answers: by the boxes that it finds, by the similarity of patches, or ("auto") the first that it can."""
 
 GRID = 1024
 """Pixels of a side of the grid that areas are counted on, as published."""
 HEAT = 64
-"""Cells of a side of the grid on which the contrast of a map is computed."""
+"""Cells of a side of the grid on which maps are compared."""
+MAP_SHARE = 0.1
+"""Of the patches of a film that lie in the boxes of its map."""
 
 
 class Answer(Protocol):
@@ -76,9 +79,54 @@ class BoxAnswer:
     def contrast(self, true_xyxy: Boxes) -> float:
         """See `Answer`."""
         ours, true = (scale_boxes_xyxy(one, self.size, (HEAT, HEAT)) for one in (self.boxes, true_xyxy))
-        return contrast_to_noise(
-            painted(ours, self.scores, HEAT), painted(true, np.ones(len(true)), HEAT) > 0
+        inside = painted(true, np.ones(len(true)), HEAT) > 0
+        return contrast_to_noise(painted(ours, self.scores, HEAT), inside)
+
+
+@dataclass(frozen=True)
+class MapAnswer:
+    """A map of similarity. Its boxes are the connected areas above the cosine that `MAP_SHARE` of the film's
+    patches exceed, the score of a box the highest cosine in it. heat: (HEAT, HEAT) cosines on a grid over the
+    film, NaN where the model does not see it."""
+
+    boxes: Boxes
+    scores: Floats
+    size: tuple[int, int]
+    peak: tuple[float, float]
+    heat: Floats
+
+    @staticmethod
+    def of(similarity: SimilarityMap, most: int | None) -> MapAnswer:
+        """The answer that a map is, with at most `most` boxes."""
+        boxes, scores = similarity.boxes(similarity.threshold(MAP_SHARE))
+        pixels = similarity.pixels()
+        rows, columns = (((np.arange(HEAT) + 0.5) / HEAT * side).astype(np.int64) for side in pixels.shape)
+        return MapAnswer(
+            boxes[:most],
+            scores[:most].astype(np.float64),
+            similarity.geometry.film,
+            similarity.peak(),
+            pixels[np.ix_(rows, columns)].astype(np.float64),
         )
+
+    def points_into(self, true_xyxy: Boxes) -> bool:
+        """Whether the centre of the most similar patch lies in a true box."""
+        return is_pointed(self.peak, true_xyxy)
+
+    def areas(self, threshold: float, true_xyxy: Boxes) -> tuple[float, float]:
+        """Of the places whose cosine is at least the threshold, as BioViL is evaluated, counted in cells of
+        the map's grid and given as pixels of the finer one."""
+        inside, above = self._inside(true_xyxy), np.nan_to_num(self.heat, nan=-1.0) >= threshold
+        pixels = (GRID / HEAT) ** 2
+        return float((inside & above).sum() * pixels), float((inside | above).sum() * pixels)
+
+    def contrast(self, true_xyxy: Boxes) -> float:
+        """See `Answer`."""
+        return contrast_to_noise(self.heat, self._inside(true_xyxy))
+
+    def _inside(self, true_xyxy: Boxes) -> NDArray[np.bool_]:
+        true = scale_boxes_xyxy(true_xyxy, self.size, (HEAT, HEAT))
+        return painted(true, np.ones(len(true)), HEAT) > 0
 
 
 def ways_of(predictor: Predictor) -> list[Way]:
@@ -117,7 +165,11 @@ def stream_answers(
     Raises:
         ImageError: a file is not a usable image; the message has its name.
     """
-    if way != "boxes":
-        raise UsageError(f"way={way}: is not known here")
+    if way == "map":
+        for maps in predictor.stream_similarity_maps(films, texts_of_each, progress):
+            if isinstance(maps, ImageError):
+                raise maps
+            yield [MapAnswer.of(one, most) for one in maps]
+        return
     for size, found in predictor.stream_located(films, texts_of_each, progress):
         yield [BoxAnswer(one.boxes[:most], one.scores[:most].astype(np.float64), size) for one in found]

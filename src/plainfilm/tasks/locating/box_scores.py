@@ -6,7 +6,7 @@ true boxes, so that results of two models have the same rows (see `metrics.detec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +20,7 @@ from plainfilm.tasks.scoring.measure import DescribedScore
 
 REPORTED_IOU = (0.1, 0.3, 0.5)
 """At which average precision is reported by itself, and of boxes by size."""
-SIZES: Mapping[str, tuple[float, float]] = {
-    "small": (0.0, 0.01),
-    "medium": (0.01, 0.05),
-    "large": (0.05, 2.0),
-}
+SIZES = {"small": (0.0, 0.01), "medium": (0.01, 0.05), "large": (0.05, 2.0)}
 """Of a true box, as a share of the film's area."""
 FALSE_PER_FILM = (0.125, 0.25, 0.5, 1.0)
 FROC_IOU = 0.3

@@ -22,8 +22,8 @@ def known_presence(
 ) -> tuple[Mask, Mask]:
     """Whether N films show each class, and whether that is known, both (N, C).
 
-    A film with a box (`boxed`, (N, C)) shows it. One without does not, unless its labels affirm it or leave it
-    open; a film may have labels of several origins, of which those that label most films count
+    A film with a box (`boxed`, (N, C)) shows it. One without does not, unless its labels affirm it or leave
+    it open; a film may have labels of several origins, of which those that label most films count
     (`collection.labels`).
     """
     states = np.full(boxed.shape, NOT_MENTIONED, dtype=np.int8)

@@ -28,13 +28,15 @@ class LocatingConfig(Settings):
     split: of the films. views: films of other views are left out; by default those of the model's training
     and unknown views are used. baseline_splits: the first of these that has boxes is where baselines come
     from; none of them may be the evaluated one. max_films: at most this many films, the first ones.
-    examples: number of films of each kind in the gallery.
+    threshold: from which score on a box is found; by default that of the tuned model, or 0.3. examples: number
+    of films of each kind in the gallery.
     """
 
     split: str = "test"
     views: tuple[View, ...] | None = None
     baseline_splits: tuple[str, ...] = ("train", "validation")
     max_films: int | None = Field(default=None, ge=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
     examples: int = Field(default=4, ge=0)
     resamples: int = Field(default=1000, ge=100)
     seed: int = 0
@@ -88,6 +90,11 @@ def prior_of(
     return BoxPrior({}, {}, 0), None
 
 
+def threshold_of(predictor: Predictor, config: LocatingConfig) -> float:
+    """The score from which on a box is found."""
+    return OWN_THRESHOLD if config.threshold is None else config.threshold
+
+
 def shared_protocol(
     config: Settings, predictor: Predictor, prior: BoxPrior, split: str | None
 ) -> dict[str, Any]:
@@ -96,7 +103,5 @@ def shared_protocol(
     return {
         **config.model_dump(mode="json"),
         "views": views_of_films(predictor, views),
-        "baselines_from": "no split has boxes"
-        if split is None
-        else f"{prior.films} films of split '{split}'",
+        "baselines_from": f"{prior.films} films of split '{split}'" if split else "no split has boxes",
     }
