@@ -1,8 +1,8 @@
 """The box scores of AnatomiX (arXiv:2601.03191) as its evaluation computes them, more lenient than others.
 
 A sample without a predicted box is left out instead of counting 0; the overlap of a predicted box is that
-with any true box, so a true box that is missed costs nothing; and average precision is computed within one sample,
-all scores being equal, at IoU 0.25, 0.5, 0.75 and 0.95, and averaged over samples.
+with any true box, so a true box that is missed costs nothing; and average precision is computed within one
+sample, all scores being equal, at IoU 0.25, 0.5, 0.75 and 0.95, and averaged over samples.
 """
 
 from __future__ import annotations

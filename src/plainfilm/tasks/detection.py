@@ -155,7 +155,6 @@ def _protocol(
         "threshold": threshold,
         "average_precision": "as pycocotools, 101 points",
         "iou": list(IOU_THRESHOLDS),
-        "iou": list(IOU_THRESHOLDS),
         "baselines": BASELINES,
     }
 

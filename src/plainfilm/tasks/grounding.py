@@ -1,9 +1,10 @@
 """Grounding: boxes for phrases of reports, such as those of MS-CXR.
 
-Every phrase is asked on its film. Scores are the published mean IoU (of all pixels of all films, averaged over
-score thresholds 0.1 to 0.5), overlaps of boxes, average precision, the pointing game and the contrast-to-noise
-ratio; whether a phrase that names the wrong side scores lower; and how often sentences of the reports that
-deny findings get a box. The lenient definitions of AnatomiX stand beside strict ones under their own names.
+Every phrase is asked on its film. Scores are the published mean IoU (of all pixels of all films, averaged
+over score thresholds 0.1 to 0.5), overlaps of boxes, average precision, the pointing game and the
+contrast-to-noise ratio; whether a phrase that names the wrong side scores lower; and how often sentences of
+the reports that deny findings get a box. The lenient definitions of AnatomiX stand beside strict ones under
+their own names.
 Baselines are the mean box of the phrase's class, and random boxes.
 
 A model that finds no boxes but compares patches with texts takes part by its maps (`locating.answers`).
@@ -50,8 +51,8 @@ class Config(LocatingConfig):
     """The protocol, see also `locating.protocol.LocatingConfig`.
 
     of_regions: phrases about regions of anatomy (Chest ImaGenome) instead of those about findings (MS-CXR).
-    way: see `locating.answers`. boxes_per_phrase: at most this many boxes of an answer count. denials: at most this
-    many sentences of each film's report that deny are asked.
+    way: see `locating.answers`. boxes_per_phrase: at most this many boxes of an answer count. denials: at
+    most this many sentences of each film's report that deny are asked.
     """
 
     of_regions: bool = False
@@ -76,13 +77,13 @@ def run(
     if not len(phrases):
         about = "regions" if config.of_regions else "findings"
         raise NothingToEvaluate(
-            f"{'+'.join(one.name for one in collections)}: no film of split '{config.split}' has a phrase about "
-            f"{about} with a box"
+            f"{'+'.join(one.name for one in collections)}: no film of split '{config.split}' has a box of a "
+            f"phrase about {about}"
         )
     asked = _Asked(films, phrases, denials_of(collections, films, config.denials))
     found = stream_answers(predictor, films.paths, asked.texts, way, config.boxes_per_phrase, progress)
     prior, prior_split = prior_of(predictor, collections, config, ("phrase",))
-    every = {"": list(found), **baseline_answers(prior, asked.names, films, config.seed)}
+    every = {"": list(found), **baseline_answers(prior, asked.names, films, config.seed, certain=True)}
     answers = {name: asked.sorted(own) for name, own in every.items()}
     frame, threshold = as_frame(films, phrases), threshold_of(predictor, config)
     measured = measure_phrases(
@@ -119,8 +120,8 @@ def run(
         must_match=("of_regions", "boxes_per_phrase", "denials", "max_films"),
         examples=_examples(films, phrases, own, measured.top_overlaps, config),
         introduction=(
-            "Phrases with their true boxes and the boxes that were found, by the overlap of a true box with the "
-            "box of the highest score."
+            "Phrases with their true boxes and the boxes that were found, by the overlap of a true box with "
+            "the box of the highest score."
         ),
         legend=LEGEND,
     )

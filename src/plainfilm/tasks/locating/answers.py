@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Way = Literal["auto", "boxes", "map"]
-"""How a model answers: by the boxes that it finds, by the similarity of patches, or ("auto") the first that it can."""
+"""How a model answers: by boxes, by the similarity of patches, or the first of these it can ("auto")."""
 
 GRID = 1024
 """Pixels of a side of the grid that areas are counted on, as published."""

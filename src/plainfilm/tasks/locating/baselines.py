@@ -15,7 +15,7 @@ from plainfilm.tasks.locating.films import CORNERS, BoxedFilms
 PRIOR, RANDOM = "prior_boxes", "random_boxes"
 BASELINES = {
     PRIOR: "on every film the mean box of the class in the training split; its score is the class's share of "
-    "the films there",
+    "the films there (of a phrase 1)",
     RANDOM: "boxes of the widths and heights of the class in the training split (or of a tenth to a half of "
     "the film where there are none), anywhere on the film, with random scores",
 }
@@ -45,12 +45,16 @@ class BoxPrior:
             share[str(name)] = group["film"].nunique() / len(training)
         return BoxPrior(boxes, share, len(training))
 
-    def answer(self, name: str, size: tuple[int, int]) -> BoxAnswer:
-        """The mean box of a name on a film of `size`; none for a name that has no box here."""
+    def answer(self, name: str, size: tuple[int, int], certain: bool = False) -> BoxAnswer:
+        """The mean box of a name on a film of `size`; none for a name that has no box here.
+
+        certain: its score is 1 instead of the share of films, as of a phrase that is known to be true.
+        """
         if name not in self.boxes:
             return BoxAnswer(np.zeros((0, 4)), np.zeros(0), size)
         mean = self.boxes[name].mean(axis=0, keepdims=True)
-        return BoxAnswer(scale_boxes_xyxy(mean, _UNIT, size), np.array([self.share[name]]), size)
+        score = 1.0 if certain else self.share[name]
+        return BoxAnswer(scale_boxes_xyxy(mean, _UNIT, size), np.array([score]), size)
 
 
 def random_answer(prior: BoxPrior, name: str, size: tuple[int, int], key: Iterable[object]) -> BoxAnswer:
@@ -69,7 +73,7 @@ def random_answer(prior: BoxPrior, name: str, size: tuple[int, int], key: Iterab
 
 
 def baseline_answers(
-    prior: BoxPrior, names: Sequence[Sequence[str]], films: BoxedFilms, seed: int
+    prior: BoxPrior, names: Sequence[Sequence[str]], films: BoxedFilms, seed: int, certain: bool = False
 ) -> dict[str, list[list[BoxAnswer]]]:
     """The answers of every baseline to what is asked of each film, `names` of classes."""
     rows = list(zip(films.ids, films.sizes, names, strict=True))
@@ -80,5 +84,5 @@ def baseline_answers(
         ]
     }
     if prior.boxes:
-        found[PRIOR] = [[prior.answer(name, size) for name in own] for _, size, own in rows]
+        found[PRIOR] = [[prior.answer(name, size, certain) for name in own] for _, size, own in rows]
     return dict(sorted(found.items()))

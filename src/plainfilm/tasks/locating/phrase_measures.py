@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from plainfilm.geometry import Boxes
 from plainfilm.metrics.detection import FALSE, HIT, IOU_THRESHOLDS, MISSED, UNKNOWN, match_boxes
 from plainfilm.metrics.grounding import best_overlaps
 from plainfilm.metrics.lenient import LENIENT_IOU, lenient_overlap, sample_precision
 from plainfilm.metrics.scores import BOX_PRECISION, Statistics, count, ratio_statistics
 from plainfilm.tasks.base import Metric
 from plainfilm.tasks.locating.answers import Answer
+from plainfilm.tasks.locating.baselines import PRIOR
 from plainfilm.tasks.locating.box_scores import REPORTED_IOU, true_boxes
 from plainfilm.tasks.locating.phrases import Phrases
 from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, items_table, measure
@@ -70,8 +72,11 @@ def measure_phrases(
     in_slots = np.array([f"{name}#{place}" for name in names for place in range(slots)])
     denied = np.array([f"{film}/{place}" for place, film in enumerate(model.denied_film.tolist())])
 
-    def of_all(group: str, heading: str, compute, of: NDArray) -> Measured:
-        own = {name: compute(one) for name, one in answers.items()}
+    def of_all(
+        group: str, heading: str, compute: Callable[[PhraseAnswers], Statistics], of: NDArray[np.str_]
+    ) -> Measured:
+        named = [name for name in answers if group != DENIALS or name != PRIOR]  # a denial names no class
+        own = {name: compute(answers[name]) for name in named}
         return Measured(group, own[""], {name: one for name, one in own.items() if name}, of, heading)
 
     groups = [
@@ -141,7 +146,7 @@ def _phrase_statistics(phrases: Phrases, answers: Sequence[Answer]) -> Statistic
     return {
         **{name: np.array(values, dtype=np.float64).reshape(-1, 2) for name, values in areas.items()},
         "best_iou": ratio_statistics([best_overlaps(own.boxes, true).mean() for own, true in pairs]),
-        "top_iou": ratio_statistics([best_overlaps(own.boxes[:1], true).mean() for own, true in pairs]),
+        "top_iou": ratio_statistics(_top_overlaps(answers, phrases.boxes)),
         "pointing": ratio_statistics([float(own.points_into(true)) for own, true in pairs]),
         "cnr": ratio_statistics(np.where(known, contrast, 0.0), known),
         "cnr_absolute": ratio_statistics(np.where(known, np.abs(contrast), 0.0), known),
@@ -202,7 +207,13 @@ _BOX_SCORES = (
 )
 
 
-def _side_statistics(phrases: Phrases):
+def _top_overlaps(answers: Sequence[Answer], true: Sequence[Boxes]) -> Floats:
+    """The overlap of a true box with the box of the highest score, mean of the true boxes of each answer."""
+    pairs = zip(answers, true, strict=True)
+    return np.array([best_overlaps(own.boxes[:1], boxes).mean() for own, boxes in pairs])
+
+
+def _side_statistics(phrases: Phrases) -> Callable[[PhraseAnswers], Statistics]:
     def compute(one: PhraseAnswers) -> Statistics:
         right = [one.phrases[place] for place in one.one_sided.tolist()]
         true = [phrases.boxes[place] for place in one.one_sided.tolist()]

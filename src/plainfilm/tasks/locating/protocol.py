@@ -27,9 +27,9 @@ class LocatingConfig(Settings):
 
     split: of the films. views: films of other views are left out; by default those of the model's training
     and unknown views are used. baseline_splits: the first of these that has boxes is where baselines come
-    from; none of them may be the evaluated one. max_films: at most this many films, the first ones.
-    threshold: from which score on a box is found; by default that of the tuned model, or 0.3. examples: number
-    of films of each kind in the gallery.
+    from; the evaluated one is passed over. max_films: at most this many films, the first ones.
+    threshold: from which score on a box is found; by default that of the tuned model, or 0.3. examples:
+    number of films of each kind in the gallery.
     """
 
     split: str = "test"
