@@ -35,6 +35,13 @@ from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, StudyFeatures, in_full_precision
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.regions.abilities import (
+    Describes,
+    EncodesRegions,
+    Locates,
+    WritesGroundedReports,
+)
+from plainfilm.nn.regions.abilities import Located as Located
 from plainfilm.nn.row_dropout import install_row_dropout
 
 REST = "rest"
@@ -173,7 +180,7 @@ class Model(nn.Module):
     def rebuilt_from(self) -> KindConfig:
         """The settings that rebuild this model without weights, downloads or paths."""
         config: KindConfig = self.config
-        encoders = (base.ImageEncoder, base.TextEncoder)
+        encoders = (base.ImageEncoder, base.TextEncoder, base.SentenceDecoder)
         stated = {
             name: part.rebuilt_from()
             for name, part in self.parts().items()
@@ -253,35 +260,6 @@ class WritesReports(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Located:
-    """Boxes for Q prompts on each of N images. boxes: (N, Q, K, 4). scores: (N, Q, K), 0 to 1, the best
-    first."""
-
-    boxes: Tensor
-    scores: Tensor
-
-
-@runtime_checkable
-class Locates(Protocol):
-    """Locates phrases as boxes; the tokenizer is called "text"."""
-
-    def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
-        """The boxes of Q prompts, ids and mask (Q, L), on each image; prompts do not affect each other."""
-        ...
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """Describes boxes in sentences; `writes_with` is the name of the tokenizer."""
-
-    writes_with: str
-
-    def describe(self, features: ImageFeatures, boxes: Tensor, max_tokens: int) -> Tensor:
-        """Token ids (N, K, L) of a sentence for each of the boxes (N, K, 4)."""
-        ...
-
-
 @runtime_checkable
 class LocatesByPatches(EncodesTexts, Protocol):
     """Encodes the patches of images as vectors in the space of the texts, for maps of similarity."""
@@ -301,6 +279,8 @@ ABILITIES: Mapping[str, type] = {
     "locates": Locates,
     "describes": Describes,
     "locates_by_patches": LocatesByPatches,
+    "encodes_regions": EncodesRegions,
+    "writes_grounded_reports": WritesGroundedReports,
 }
 
 _ABSENT = {
@@ -313,6 +293,8 @@ _ABSENT = {
     "locates": "does not locate phrases",
     "describes": "does not describe boxes",
     "locates_by_patches": "does not compare the patches of films with texts",
+    "encodes_regions": "does not encode boxes",
+    "writes_grounded_reports": "writes no sentences with boxes",
 }
 
 
