@@ -16,6 +16,7 @@ from plainfilm.models.base import abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.predictor import describe as describing
 from plainfilm.predictor import locate as locating
+from plainfilm.predictor import regions as region_encoding
 from plainfilm.predictor import report as reporting
 from plainfilm.predictor import similarity_map as mapping
 from plainfilm.predictor import studies as study_encoding
@@ -248,6 +249,25 @@ class Predictor:
         """For each image in turn a map for each of its own texts, or the image's error; every text is encoded
         once. See `similarity_maps` for the errors."""
         return mapping.stream_similarity_maps(self._core, self._films, images, texts_of_each, progress)
+
+    def stream_regions(
+        self, images: Sequence[FilmLike], boxes_of_each: Sequence[Boxes], progress: Progress = SILENT
+    ) -> Iterator[Vectors]:
+        """For each image in turn the unit vectors (K, D) of its boxes (K, 4), in pixels of the file as
+        opened, in the space of texts; of a model that does not encode boxes, the mean of the patches below.
+
+        Raises:
+            UsageError: the model encodes neither boxes nor patches, not every image has its boxes, or a box
+                is inverted or outside the image.
+            ImageError: an image is not usable; the message has its name.
+        """
+        return region_encoding.stream_region_vectors(self._core, self._films, images, boxes_of_each, progress)
+
+    def stream_described(
+        self, images: Sequence[FilmLike], boxes_of_each: Sequence[Boxes], progress: Progress = SILENT
+    ) -> Iterator[list[str]]:
+        """For each image in turn a sentence for each of its boxes (K, 4); see `describe` for the errors."""
+        return region_encoding.stream_described(self._core, self._films, images, boxes_of_each, progress)
 
     def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.

@@ -30,6 +30,7 @@ from plainfilm.tasks.locating.gallery import HIT_IOU, LEGEND, examples_of, shown
 from plainfilm.tasks.locating.phrase_measures import PhraseAnswers, measure_phrases
 from plainfilm.tasks.locating.phrases import Phrases, as_frame, denials_of, phrases_of
 from plainfilm.tasks.locating.protocol import (
+    KINDS_DESCRIBED,
     LocatingConfig,
     films_to_ask,
     prior_of,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
 NEEDS = ("encodes_texts",)
-KINDS = ("phrase", "region")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -72,7 +72,7 @@ def run(
         NothingToEvaluate: no film of the split has a box of a phrase.
     """
     way = chosen_way(predictor, config.way)
-    films = films_to_ask(predictor, collections, config, KINDS).first(config.max_films)
+    films = films_to_ask(predictor, collections, config, KINDS_DESCRIBED).first(config.max_films)
     phrases = phrases_of(films, config.of_regions)
     if not len(phrases):
         about = "regions" if config.of_regions else "findings"

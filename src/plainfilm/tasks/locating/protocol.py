@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field, field_validator
 
@@ -18,8 +18,24 @@ from plainfilm.types import View
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
+KINDS_DESCRIBED = ("phrase", "region")
+"""The kinds of boxes that texts are about."""
 OWN_THRESHOLD = 0.3
 """From which score on something is found, where a model is not tuned; as published."""
+
+
+class AsksFilms(Protocol):
+    """The options that choose films."""
+
+    @property
+    def split(self) -> str:
+        """Of the films."""
+        ...
+
+    @property
+    def views(self) -> tuple[View, ...] | None:
+        """Of the films; by default those of the model's training and unknown ones."""
+        ...
 
 
 class LocatingConfig(Settings):
@@ -55,7 +71,7 @@ class LocatingConfig(Settings):
 def films_to_ask(
     predictor: Predictor,
     collections: Sequence[Collection],
-    config: LocatingConfig,
+    config: AsksFilms,
     kinds: Sequence[str],
     every: bool = False,
 ) -> BoxedFilms:
