@@ -34,7 +34,7 @@ from plainfilm.tasks.locating.baselines import BASELINES, baseline_answers
 from plainfilm.tasks.locating.box_scores import FALSE_PER_FILM, FROC_IOU, Answers, ClassBoxes
 from plainfilm.tasks.locating.class_measures import FILMS, PROMPTS, ClassAnswers, measure_classes
 from plainfilm.tasks.locating.classes import ClassList, Wording, class_list
-from plainfilm.tasks.locating.films import BoxedFilms
+from plainfilm.tasks.locating.films import OBSERVATION, PHRASE, BoxedFilms
 from plainfilm.tasks.locating.gallery import LEGEND, class_examples
 from plainfilm.tasks.locating.presence import known_presence
 from plainfilm.tasks.locating.protocol import (
@@ -49,8 +49,8 @@ from plainfilm.tasks.scoring.measure import identity
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
-NEEDS = ("locates",)
-KINDS = ("observation", "phrase")
+NEEDS = ("encodes_texts",)
+KINDS = (OBSERVATION, PHRASE)
 _EXHAUSTIVE = ("vindr15",)
 """Lists whose corpus draws boxes on every film that shows a class; others know films with boxes only."""
 

@@ -25,7 +25,7 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Example, Results, ShownImage, ShownSentence
 from plainfilm.tasks.locating.answers import Answer, Way, chosen_way, stream_answers
 from plainfilm.tasks.locating.baselines import BASELINES, baseline_answers
-from plainfilm.tasks.locating.films import BoxedFilms
+from plainfilm.tasks.locating.films import PHRASE, REGION_PHRASE, BoxedFilms
 from plainfilm.tasks.locating.gallery import HIT_IOU, LEGEND, examples_of, shown_boxes
 from plainfilm.tasks.locating.phrase_measures import PhraseAnswers, measure_phrases
 from plainfilm.tasks.locating.phrases import Phrases, as_frame, denials_of, phrases_of
@@ -82,7 +82,9 @@ def run(
         )
     asked = _Asked(films, phrases, denials_of(collections, films, config.denials))
     found = stream_answers(predictor, films.paths, asked.texts, way, config.boxes_per_phrase, progress)
-    prior, prior_split = prior_of(predictor, collections, config, ("phrase",))
+    prior, prior_split = prior_of(
+        predictor, collections, config, (REGION_PHRASE if config.of_regions else PHRASE,)
+    )
     every = {"": list(found), **baseline_answers(prior, asked.names, films, config.seed, certain=True)}
     answers = {name: asked.sorted(own) for name, own in every.items()}
     frame, threshold = as_frame(films, phrases), threshold_of(predictor, config)

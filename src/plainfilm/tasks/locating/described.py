@@ -13,7 +13,7 @@ from plainfilm.collection import Collection
 from plainfilm.collection.region_labels import region_labels
 from plainfilm.errors import NothingToEvaluate
 from plainfilm.geometry import Boxes
-from plainfilm.tasks.locating.films import CORNERS, NO_BOXES, BoxedFilms
+from plainfilm.tasks.locating.films import CORNERS, NO_BOXES, REGION, REGION_PHRASE, BoxedFilms
 from plainfilm.tasks.locating.phrases import phrases_of
 from plainfilm.types import State
 
@@ -59,7 +59,7 @@ def what_about(collections: Sequence[Collection], films: BoxedFilms, wanted: Abo
     """
     has = {
         "findings": len(phrases_of(films)) > 0,
-        "regions": bool((films.boxes["kind"] == "region").any()),
+        "regions": bool((films.boxes["kind"] == REGION).any()),
     }
     chosen: About = wanted
     if wanted == "auto":
@@ -85,9 +85,9 @@ def finding_boxes(films: BoxedFilms) -> DescribedBoxes:
 def region_boxes(films: BoxedFilms) -> DescribedBoxes:
     """Every region of every film, with all its sentences."""
     table = films.boxes
-    said = table[(table["kind"] == "phrase") & table["phrase"].notna()]
+    said = table[(table["kind"] == REGION_PHRASE) & table["phrase"].notna()]
     texts = said.groupby(["film", "name"], sort=False)["phrase"].agg(lambda own: " ".join(dict.fromkeys(own)))
-    regions = table[table["kind"] == "region"].drop_duplicates(["film", "name"])
+    regions = table[table["kind"] == REGION].drop_duplicates(["film", "name"])
     regions = regions.sort_values("film", kind="stable")
     keys = list(zip(regions["film"], regions["name"], strict=True))
     known = texts.to_dict()

@@ -15,6 +15,8 @@ from plainfilm.tasks.film_classification.films import films_of_split
 
 CORNERS = ["x0", "y0", "x1", "y1"]
 NO_BOXES: Boxes = np.zeros((0, 4))
+OBSERVATION, PHRASE, REGION, REGION_PHRASE = "observation", "phrase", "region", "region phrase"
+"""The kinds of boxes; a phrase of a region of anatomy (Chest ImaGenome) is none about a finding (MS-CXR)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def gather_boxed_films(
             films = films[films["image_id"].isin(boxes["image_id"])]
         films = films.reset_index(drop=True)
         rows = pd.Series(np.arange(len(films)) + start, index=films["image_id"])
-        boxes = boxes[boxes["image_id"].isin(rows.index)]
+        boxes = _with_kinds(boxes[boxes["image_id"].isin(rows.index)])
         tables.append(boxes.assign(film=boxes["image_id"].map(rows).astype(np.int64)))
         frames.append(films)
         start += len(films)
@@ -105,3 +107,10 @@ def gather_boxed_films(
         empty = pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
         return BoxedFilms(empty, pd.DataFrame(columns=["name", "kind", "phrase", *CORNERS, "film"]))
     return BoxedFilms(pd.concat(frames, ignore_index=True), pd.concat(tables, ignore_index=True))
+
+
+def _with_kinds(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Boxes of one collection, with phrases of regions told from those of findings."""
+    regions = boxes.loc[boxes["kind"] == REGION, "name"].unique()
+    of_region = (boxes["kind"] == PHRASE) & boxes["name"].isin(regions)
+    return boxes.assign(kind=boxes["kind"].where(~of_region, REGION_PHRASE))

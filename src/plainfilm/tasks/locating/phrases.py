@@ -14,7 +14,7 @@ from plainfilm.collection.label_origins import origins
 from plainfilm.collection.labels import LabelReader
 from plainfilm.geometry import Boxes
 from plainfilm.labelling.vocabularies import NO_FINDING
-from plainfilm.tasks.locating.films import CORNERS, BoxedFilms
+from plainfilm.tasks.locating.films import CORNERS, PHRASE, REGION_PHRASE, BoxedFilms
 from plainfilm.types import State
 
 
@@ -47,8 +47,7 @@ def phrases_of(films: BoxedFilms, of_regions: bool = False) -> Phrases:
     or those that are about a finding, such as those of MS-CXR.
     """
     table = films.boxes
-    regions = set(table.loc[table["kind"] == "region", "name"])
-    kept = (table["kind"] == "phrase") & table["phrase"].notna() & (table["name"].isin(regions) == of_regions)
+    kept = (table["kind"] == (REGION_PHRASE if of_regions else PHRASE)) & table["phrase"].notna()
     film, texts, names, boxes = [], [], [], []
     for (row, text), group in table[kept].groupby(["film", "phrase"], sort=False):
         film.append(int(row))

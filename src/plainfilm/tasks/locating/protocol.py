@@ -11,14 +11,14 @@ from plainfilm.collection import Collection
 from plainfilm.config import Settings
 from plainfilm.errors import NothingToEvaluate
 from plainfilm.tasks.locating.baselines import BoxPrior
-from plainfilm.tasks.locating.films import BoxedFilms, gather_boxed_films
+from plainfilm.tasks.locating.films import PHRASE, REGION, REGION_PHRASE, BoxedFilms, gather_boxed_films
 from plainfilm.tasks.scoring.measure import check_no_leak, known_split, views_of_films
 from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
-KINDS_DESCRIBED = ("phrase", "region")
+KINDS_DESCRIBED = (PHRASE, REGION, REGION_PHRASE)
 """The kinds of boxes that texts are about."""
 OWN_THRESHOLD = 0.3
 """From which score on something is found, where a model is not tuned; as published."""
@@ -87,10 +87,13 @@ def films_to_ask(
     if films.boxes.empty:
         where = ", ".join(str(collection.path) for collection in collections)
         raise NothingToEvaluate(
-            f"{where}: no film of split '{config.split}' and of the views {views} has a box of a "
-            f"{' or '.join(kinds)}"
+            f"{where}: no film of split '{config.split}'{_of_views(views)} has a box of a {' or '.join(kinds)}"
         )
     return films
+
+
+def _of_views(views: Sequence[str] | None) -> str:
+    return f" and of the views {', '.join(views)}" if views else ""
 
 
 def prior_of(
