@@ -22,8 +22,8 @@ from plainfilm.progress import SILENT, Progress
 class FoundText:
     """The location of one phrase on one image.
 
-    boxes: (K, 4) float64, x0 y0 x1 y1 in pixels of the file as opened. scores: (K,) from 0 to 1, the best
-    first. sentence: the model's description of it, if the model writes one.
+    boxes: (K, 4) float64, x0 y0 x1 y1 in pixels of the file as opened; none if nothing was found. scores:
+    (K,) from 0 to 1, the best first. sentence: the model's description of it, if the model writes one.
     """
 
     text: str
@@ -54,8 +54,8 @@ def stream_located(
     images: Sequence[FilmLike],
     texts_of_each: Sequence[Sequence[str]],
     progress: Progress = SILENT,
-) -> Iterator[tuple[tuple[int, int], list[FoundText]]]:
-    """For each image in turn its size (width, height) and the boxes of each of its texts.
+) -> Iterator[tuple[EncodedFilm, list[FoundText]]]:
+    """For each image in turn the boxes of each of its texts, and the encoded image.
 
     Images that are asked the same texts one after the other are asked together.
 
@@ -82,9 +82,9 @@ def stream_located(
 
 def _located_together(
     core: Core, films: Sequence[EncodedFilm], texts: Sequence[str]
-) -> Iterator[tuple[tuple[int, int], list[FoundText]]]:
+) -> Iterator[tuple[EncodedFilm, list[FoundText]]]:
     if not films or not texts:
-        yield from ((film.size, []) for film in films)
+        yield from ((film, []) for film in films)
         return
     model: Locates = core.able(Locates)
     with torch.inference_mode():
@@ -92,7 +92,7 @@ def _located_together(
     boxes, scores = core.arrays(located.boxes), core.arrays(located.scores)
     for film, own, values in zip(films, boxes, scores, strict=True):
         each = zip(texts, own, values, strict=True)
-        yield film.size, [FoundText(text, on_film(film, corners), score) for text, corners, score in each]
+        yield film, [FoundText(text, on_film(film, corners), score) for text, corners, score in each]
 
 
 def on_film(film: EncodedFilm, boxes: Vectors) -> Boxes:

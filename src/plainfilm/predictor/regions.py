@@ -29,7 +29,7 @@ def stream_region_vectors(
     if not isinstance(core.model, EncodesRegions):
         core.able(LocatesByPatches)
     for film, boxes in _each(films, images, boxes_of_each, progress, "encoding boxes"):
-        yield _vectors(core, film, boxes) if len(boxes) else np.zeros((0, core.model.dimension), np.float32)
+        yield region_vectors(core, film, boxes)
 
 
 def stream_described(
@@ -67,7 +67,10 @@ def _each(
         yield film, checked(boxes, film.size) if len(boxes) else np.zeros((0, 4))
 
 
-def _vectors(core: Core, film: EncodedFilm, boxes: Boxes) -> Vectors:
+def region_vectors(core: Core, film: EncodedFilm, boxes: Boxes) -> Vectors:
+    """Unit vectors (K, D) of boxes (K, 4) in pixels of the file as opened."""
+    if not len(boxes):
+        return np.zeros((0, core.model.dimension), dtype=np.float32)
     at = on_input(film, boxes)
     with torch.inference_mode():
         if isinstance(core.model, EncodesRegions):

@@ -87,7 +87,8 @@ def films_to_ask(
     if films.boxes.empty:
         where = ", ".join(str(collection.path) for collection in collections)
         raise NothingToEvaluate(
-            f"{where}: no film of split '{config.split}'{_of_views(views)} has a box of a {' or '.join(kinds)}"
+            f"{where}: no film of split '{config.split}'{_of_views(views)} has a box of a "
+            f"{' or '.join(kinds)}"
         )
     return films
 
@@ -111,7 +112,10 @@ def prior_of(
 
 def threshold_of(predictor: Predictor, config: LocatingConfig) -> float:
     """The score from which on a box is found."""
-    return OWN_THRESHOLD if config.threshold is None else config.threshold
+    if config.threshold is not None:
+        return config.threshold
+    tuned = predictor.box_tuning.threshold if predictor.box_tuning else None
+    return OWN_THRESHOLD if tuned is None else tuned
 
 
 def shared_protocol(
@@ -122,5 +126,12 @@ def shared_protocol(
     return {
         **config.model_dump(mode="json"),
         "views": views_of_films(predictor, views),
+        "box_tuning": _tuning_of(predictor),
         "baselines_from": f"{prior.films} films of split '{split}'" if split else "no split has boxes",
     }
+
+
+def _tuning_of(predictor: Predictor) -> dict[str, Any] | str:
+    """How the model's boxes were tuned, without the films."""
+    tuning = predictor.box_tuning
+    return "none" if tuning is None else tuning.model_dump(mode="json", exclude={"protocol"})
