@@ -14,7 +14,9 @@ from plainfilm.predictor.box_tuner import BoxTuner
 from plainfilm.predictor.box_tuning import BoxTuning
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
+from plainfilm.predictor.grounded_report import ReportPrompts, write_grounded_report
 from plainfilm.predictor.locate import FoundText
+from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.progress import SILENT, Progress
 
@@ -39,17 +41,19 @@ class PlaceQuestions:
         """What was tuned for locating, if anything."""
         return self._tuner.tuning
 
-    def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
-        """Boxes on an image for each text, in pixels of the file as opened; of a tuned model those that score
-        at least its threshold, so that a text may have none.
+    def locate(self, image: FilmLike, texts: str | Sequence[str], describe: bool = False) -> list[FoundText]:
+        """Boxes on an image for each text, in pixels of the file as opened; with `describe` also a sentence
+        about each, if the model writes any. Of a tuned model, boxes that score at least its threshold, so
+        that a text may have none.
 
         Raises:
-            UsageError: the model does not locate phrases.
+            UsageError: the model does not locate phrases, or cannot read a text: it is blank, too long, or of
+                words that are not those of its training.
             ImageError: the image is not usable; the message has its name.
         """
         phrases = [texts] if isinstance(texts, str) else texts
         film = self.encode_film(image)
-        found = locating.locate(self._core, film, phrases)
+        found = locating.locate(self._core, film, phrases, describe)
         return [self._tuner.found(one) for one in self._tuner.tuned(film, found)]
 
     def stream_located(
@@ -108,7 +112,23 @@ class PlaceQuestions:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
 
         Raises:
-            UsageError: the model does not describe boxes, or a box is inverted or outside the image.
+            UsageError: the model does not describe boxes, or a box is inverted, outside the image, or where
+                preprocessing cuts the image off.
             ImageError: the image is not usable; the message has its name.
         """
         return describing.describe(self._core, self.encode_film(image), boxes)
+
+    def encode_regions(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> Vectors:
+        """Unit vectors (K, D) of boxes (x0, y0, x1, y1) in pixels of the file as opened, to be compared with
+        those of texts; see `describe` for the errors."""
+        return describing.encode_regions(self._core, self.encode_film(image), boxes)
+
+    def write_grounded_report(self, image: FilmLike, prompts: ReportPrompts | None = None) -> WrittenReport:
+        """A report for one image, each sentence with its boxes; one without boxes is not localised. By
+        default it is made of the published prompts.
+
+        Raises:
+            UsageError: the model writes no sentences with boxes.
+            ImageError: the image is not usable; the message has its name.
+        """
+        return write_grounded_report(self._core, self.encode_film(image), prompts, self._tuner)

@@ -1,4 +1,8 @@
-"""Vectors of boxes on an image, in the space of texts, and sentences about many boxes of many images."""
+"""Vectors of boxes in the space of texts, and sentences about boxes, of many images.
+
+Boxes are those of a collection, so what of them preprocessing cuts off is cut off without an error: a model
+that does not see them is scored for it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,8 @@ from plainfilm.geometry import Boxes
 from plainfilm.models.base import Describes, EncodesRegions, LocatesByPatches
 from plainfilm.nn.base import grid_side
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.describe import checked, model_limit
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
-from plainfilm.predictor.locate import on_input
+from plainfilm.predictor.locate import model_limit, on_input
 from plainfilm.progress import SILENT, Progress
 
 
@@ -64,7 +67,7 @@ def _each(
     for film, boxes in zip(encoded, boxes_of_each, strict=True):
         if isinstance(film, ImageError):
             raise film
-        yield film, checked(boxes, film.size) if len(boxes) else np.zeros((0, 4))
+        yield film, boxes
 
 
 def region_vectors(core: Core, film: EncodedFilm, boxes: Boxes) -> Vectors:
