@@ -53,6 +53,85 @@ def small_world(tmp_path_factory):
     return type(collection).open(root / "collection")
 
 
+FINDINGS = {"Pleural Effusion": SENTENCES[0], "Cardiomegaly": SENTENCES[1], "Pneumothorax": SENTENCES[2]}
+"""The findings that have boxes in the boxed world, and the phrases of these boxes."""
+
+
+@pytest.fixture(scope="session")
+def boxed_world(small_world, tmp_path_factory):
+    """The small world with boxes on its frontal films: of findings by their phrases, as MS-CXR has them, and
+    of two regions with sentences and labels, as Chest ImaGenome has them."""
+    import shutil
+
+    import pyarrow as pa
+
+    from plainfilm.collection import Collection
+    from plainfilm.collection.rewriting import rewrite
+    from plainfilm.collection.schema import BOXES, LABELS
+
+    folder = tmp_path_factory.mktemp("boxed world") / "collection"
+    shutil.copytree(small_world.path, folder)
+    collection = Collection.open(folder)
+    boxes, labels = [], collection.table("labels").to_pylist()
+    for place, image in enumerate(collection.table("images").to_pylist()):
+        if image["view"] != "PA":
+            continue
+        study = int(image["study_id"].removeprefix("s"))
+        left, top = generator("boxed world", place).uniform(2, 20, 2).round(1)
+        regions = {"left lung": (34, 8, 60, 60), "right lung": (4, 8, 30, 60)}
+        stated = [
+            ("phrase", name, phrase) for name, phrase in FINDINGS.items() if phrase == SENTENCES[study % 4]
+        ]
+        stated += [(kind, name, text) for name in regions for kind, text in _of_region(name, study)]
+        for kind, name, phrase in stated:
+            corners = regions.get(name, (left, top, left + 24, top + 30))
+            box = dict(zip(("x0", "y0", "x1", "y1"), corners, strict=True))
+            own = {"image_id": image["image_id"], "name": name, "kind": kind, "phrase": phrase}
+            boxes.append({**own, **box, "annotator": None})
+        for name in regions:
+            state = int(study % 4 in (0, 2) and (name == "left lung") == (study % 4 == 0))
+            own = {"target": "region", "target_id": f"{image['image_id']}:{name}", "state": state}
+            labels.append({**own, "observation": "lung opacity", "origin": "imagenome/anatomicalfinding"})
+            said = {**own, "observation": "abnormal" if state else "normal", "state": 1}
+            labels.append({**said, "origin": "imagenome/nlp"})
+    rewrite(collection, "boxes", [pa.Table.from_pylist(boxes, BOXES)])
+    rewrite(collection, "labels", [pa.Table.from_pylist(labels, LABELS)])
+    return Collection.open(folder)
+
+
+def _of_region(name: str, study: int) -> list[tuple[str, str | None]]:
+    """A region without and with a sentence about it."""
+    text = f"The {name} is clear." if study % 3 else f"There is an opacity in the {name}."
+    return [("region", None), ("phrase", text)]
+
+
+@pytest.fixture(scope="session")
+def tiny_region_model(tmp_path_factory, small_world) -> Path:
+    """The folder of an untrained region model that reads and writes the small world's texts."""
+    import torch
+
+    from plainfilm.io.preprocessing import Preprocessing
+    from plainfilm.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder.folder import tokenizer_facts
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.region import TINY
+    from plainfilm.text.tokenizers import Tokenizer
+
+    texts = small_world.table("sentences")["text"].to_pylist()
+    texts += ["lung opacity", "No consolidation, atelectasis, edema or pneumonia"]
+    tokenizers = {"text": Tokenizer.train(texts, 320, 32), "sentence": Tokenizer.train(texts, 320, 16)}
+    architecture = TINY.model_copy(update={"text": {**TINY.text, "max_tokens": 32}})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model(architecture, Facts(tokenizers=tokenizer_facts(tokenizers)))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    config = ModelConfig(architecture=architecture, preprocessing=Preprocessing(size=64, channels=1))
+    folder = tmp_path_factory.mktemp("region models") / "tiny"
+    save_model(folder, model, tokenizers, config)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_classifier(tmp_path_factory) -> Path:
     """The folder of an untrained classifier of what the small world's labels speak of, and of a hernia."""

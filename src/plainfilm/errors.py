@@ -7,7 +7,8 @@
     │   ├── ImageError        one image that cannot be used (becomes a row of `rejected`)
     │   ├── SourceError       a raw layout that its source does not recognise
     │   ├── CollectionError   a collection that is missing, damaged or of another format version
-    │   └── LeakageError      the same patient on both sides of a split
+    │   ├── LeakageError      the same patient on both sides of a split
+    │   └── NothingToEvaluate a collection without what a task evaluates
     ├── DownloadError         a file that cannot be downloaded or fails verification
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
@@ -52,6 +53,10 @@ class CollectionError(DataError):
 
 class LeakageError(DataError):
     """The same patient on both sides of a split."""
+
+
+class NothingToEvaluate(DataError):
+    """A collection without what a task evaluates."""
 
 
 class DownloadError(PlainfilmError):

@@ -19,20 +19,36 @@ def name(request) -> str:
     return request.param
 
 
+OF_BOXES = ("chex", "detection", "grounding", "region_classification", "region_explanation")
+"""Tasks that need boxes and a model that finds them."""
+
+
+@pytest.fixture(scope="module")
+def world(name, request):
+    """A collection that has what the task needs."""
+    return request.getfixturevalue("boxed_world" if name in OF_BOXES else "small_world")
+
+
+@pytest.fixture(scope="module")
+def config(name):
+    module = task(name)
+    fewer = {"resamples": 100} if "resamples" in module.Config.model_fields else {}
+    return build(module.Config, {"split": "test", **fewer}, name)
+
+
 @pytest.fixture(scope="module")
 def model(name, request):
     """The folder of a tiny model that is able to do what the task needs."""
+    if name in OF_BOXES:
+        return request.getfixturevalue("tiny_region_model")
     needs = set(task(name).NEEDS)
     able = {"classifies": "tiny_classifier", "writes_reports": "tiny_writer"}
     return request.getfixturevalue(next((able[one] for one in needs & set(able)), "tiny_model"))
 
 
 @pytest.fixture(scope="module")
-def results(name, model, small_world) -> Results:
-    module = task(name)
-    return module.run(
-        load(model, trust_code=True), [small_world], build(module.Config, {"split": "test"}, name)
-    )
+def results(name, model, world, config) -> Results:
+    return task(name).run(load(model, trust_code=True), [world], config)
 
 
 def test_has_settings_with_a_default_for_every_key(name):
@@ -51,16 +67,13 @@ def test_run_takes_predictor_collections_config_and_progress(name):
     assert parameters == ["predictor", "collections", "config", "progress"]
 
 
-def test_says_what_it_is_of(name, results, small_world):
+def test_says_what_it_is_of(name, results, world):
     assert (results.task, results.model) == (name, "tiny")
-    assert (results.collection, results.split) == (small_world.name, "test")
+    assert (results.collection, results.split) == (world.name, "test")
 
 
-def test_runs_again_to_the_same_results(name, results, model, small_world):
-    module = task(name)
-    again = module.run(
-        load(model, trust_code=True), [small_world], build(module.Config, {"split": "test"}, name)
-    )
+def test_runs_again_to_the_same_results(name, results, model, world, config):
+    again = task(name).run(load(model, trust_code=True), [world], config)
     assert as_document(again) == as_document(results)
     assert again.predictions.equals(results.predictions)
 

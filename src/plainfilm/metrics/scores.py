@@ -17,13 +17,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+from plainfilm.metrics.confusion import matthews
+from plainfilm.metrics.detection import rank_boxes
 from plainfilm.metrics.reports.bleu import corpus_bleu
 
 AREA_UNDER_ROC = "auroc"
 RANKINGS = (AREA_UNDER_ROC, "average_precision")
 """Aggregations of `ranking_statistics`."""
-AGGREGATIONS = ("ratio", "mean", "strict_mean", "harmonic", "median", "bleu", *RANKINGS)
+BOX_PRECISION = "box_average_precision"
+BY_SUPPORT = "auroc_by_support"
+AGGREGATIONS = (
+    *("ratio", "mean", "strict_mean", "harmonic", "median", "bleu", "matthews"),
+    *(*RANKINGS, BY_SUPPORT, BOX_PRECISION),
+)
 """The aggregations of the parts of a score to one number."""
+_OF_WEIGHTS = ("median", *RANKINGS, BY_SUPPORT, BOX_PRECISION)
+"""Those that are no functions of sums over items."""
+_RANKED = (*RANKINGS, BY_SUPPORT)
 _ROUNDING = 1e-12
 """What is smaller comes from rounding."""
 
@@ -38,7 +48,11 @@ class Score:
     harmonic: harmonic mean of the parts' ratios; 0 if one of them is 0.
     median: median of the single part's numerators, over the items whose denominator is not 0.
     bleu: corpus BLEU; the first part holds the lengths, the others the n-grams (`metrics.reports.bleu`).
+    matthews: of a confusion of classes; the first part holds what is right, the others the number of items
+    that are of a class and that are said to be (`metrics.confusion`).
     auroc, average_precision: mean over the parts (`ranking_statistics`) that have items of both classes.
+    auroc_by_support: the same, each part weighted by its number of positive items.
+    box_average_precision: mean over the parts (scores and codes of `metrics.detection`) that have true boxes.
     """
 
     name: str
@@ -107,8 +121,7 @@ def contrasts(
     """Every score of each of S `sides`, over the same items in the same order, times its coefficient, added
     up: the mean over repeats, or its difference from that of another model."""
     weights = np.asarray(coefficients, dtype=np.float64)
-    summed = [score for score in scores if score.aggregation not in ("median", *RANKINGS)]
-    ranked = [score for score in scores if score.aggregation in RANKINGS]
+    summed = [score for score in scores if score.aggregation not in _OF_WEIGHTS]
     names = sorted({part for score in summed for part in score.parts})
     by_name: dict[str, Interval] = {}
     if summed:
@@ -116,10 +129,11 @@ def contrasts(
         places = {name: place for place, name in enumerate(names)}
         solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places, weights))
         by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
-    if ranked:
-        by_name |= dict(
-            zip([one.name for one in ranked], _ranked(ranked, sides, weights, bootstrap), strict=True)
-        )
+    for kinds, solve in ((_RANKED, _ranked), ((BOX_PRECISION,), _box_precision)):
+        own = [score for score in scores if score.aggregation in kinds]
+        if own:
+            solved = solve(own, sides, weights, bootstrap)
+            by_name |= {score.name: interval for score, interval in zip(own, solved, strict=True)}
     for score in scores:
         if score.aggregation == "median":
             by_name[score.name] = _median(score, sides, weights, bootstrap)
@@ -135,10 +149,8 @@ def _scores_of_sums(
     columns = []
     for score in scores:
         own = [places[part] for part in score.parts]
-        is_bleu = score.aggregation == "bleu"
-        reduced = (
-            corpus_bleu(sums[:, :, own]) if is_bleu else _aggregate(score.aggregation, ratios[:, :, own])
-        )
+        whole = {"bleu": corpus_bleu, "matthews": matthews}.get(score.aggregation)
+        reduced = whole(sums[:, :, own]) if whole else _aggregate(score.aggregation, ratios[:, :, own])
         columns.append(_added(reduced, coefficients))
     return np.stack(columns, axis=1)
 
@@ -169,21 +181,54 @@ def _mean_of_known(values: Floats) -> Floats:
 def _ranked(
     scores: Sequence[Score], sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
 ) -> list[Interval]:
-    """Scores of `RANKINGS`, with all parts of all sides presorted once."""
-    names = sorted({part for score in scores for part in score.parts})
-    columns = np.stack([side[name] for side in sides for name in names], axis=1)
+    """Scores of `RANKINGS` and of `BY_SUPPORT`, with all parts of all sides presorted once."""
+    names, columns = _columns(scores, sides)
     presorted = classification.rank(columns[..., 0], columns[..., 1])
+    positive = (columns[..., 1] == classification.POSITIVE).astype(np.float64)
+    shape = (len(sides), len(names))
 
     def statistic(weights: Floats) -> Floats:
-        values = presorted.under(weights).reshape(len(weights), len(sides), len(names), len(RANKINGS))
+        values = presorted.under(weights).reshape(len(weights), *shape, len(RANKINGS))
+        support = (weights @ positive).reshape(len(weights), *shape)
         solved = []
         for score in scores:
             places = [names.index(part) for part in score.parts]
-            parts = values[:, :, places, RANKINGS.index(score.aggregation)]
-            solved.append(_added(_mean_of_known(parts), coefficients))
+            if score.aggregation == BY_SUPPORT:
+                mean = _weighted_mean(values[:, :, places, 0], support[:, :, places])
+            else:
+                mean = _mean_of_known(values[:, :, places, RANKINGS.index(score.aggregation)])
+            solved.append(_added(mean, coefficients))
         return np.stack(solved, axis=1)
 
     return bootstrap.of_weights(statistic)
+
+
+def _box_precision(
+    scores: Sequence[Score], sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
+) -> list[Interval]:
+    """Scores of `BOX_PRECISION`, with all parts of all sides presorted once."""
+    names, columns = _columns(scores, sides)
+    presorted = rank_boxes(columns[..., 0], columns[..., 1])
+
+    def statistic(weights: Floats) -> Floats:
+        values = presorted.under(weights).reshape(len(weights), len(sides), len(names))
+        parts = ([names.index(part) for part in score.parts] for score in scores)
+        return np.stack([_added(_mean_of_known(values[:, :, own]), coefficients) for own in parts], axis=1)
+
+    return bootstrap.of_weights(statistic)
+
+
+def _columns(scores: Sequence[Score], sides: Sequence[Statistics]) -> tuple[list[str], Floats]:
+    """The parts of scores, and their statistics (N, S * parts, 2) of all S sides."""
+    names = sorted({part for score in scores for part in score.parts})
+    return names, np.stack([side[name] for side in sides for name in names], axis=1)
+
+
+def _weighted_mean(values: Floats, weights: Floats) -> Floats:
+    """Over the last axis, of the values that are numbers."""
+    kept = np.where(np.isfinite(values), weights, 0.0)
+    total, whole = (kept * np.nan_to_num(values)).sum(axis=-1), kept.sum(axis=-1)
+    return np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)
 
 
 def _median(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from plainfilm.errors import ImageError
 from plainfilm.predictor.documents import Answers, Questions, ShownFilm, Study
+from plainfilm.predictor.films import EncodedFilm
 from plainfilm.predictor.findings import Finding
+from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.progress import SILENT, Progress
@@ -28,7 +30,8 @@ def answers(
 ) -> Iterator[Answers]:
     """See `Predictor.answer`."""
     gives_findings = bool(predictor.abilities & _GIVE_FINDINGS)
-    if gives_findings and not (questions.find or questions.boxes or questions.report):
+    asked = (questions.find, questions.boxes, questions.report, questions.maps)
+    if gives_findings and not any(asked):
         for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
             if isinstance(findings, ImageError):
                 yield Answers(str(file), error=findings)
@@ -89,7 +92,15 @@ def _of_one(
     return Answers(
         file=str(file),
         findings=findings,
-        find=predictor.locate(film, questions.find) if questions.find else (),
+        find=predictor.locate(film, questions.find, describe=True) if questions.find else (),
         boxes=list(zip(questions.boxes, sentences, strict=True)),
-        report=predictor.write_report(film) if questions.report else None,
+        report=_report(predictor, film) if questions.report else None,
+        size=film.size,
+        maps=predictor.similarity_maps(film, questions.maps) if questions.maps else (),
     )
+
+
+def _report(predictor: Predictor, film: EncodedFilm) -> WrittenReport:
+    if "writes_grounded_reports" in predictor.abilities:
+        return predictor.write_grounded_report(film)
+    return predictor.write_report(film)

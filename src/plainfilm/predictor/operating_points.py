@@ -16,10 +16,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from plainfilm.config import Settings, build
-from plainfilm.errors import ConfigError, DataError, ModelError
-from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
-from plainfilm.io.locks import writing
+from plainfilm.config import Settings
+from plainfilm.predictor.fitted import read_fitted, write_fitted
 
 FORMAT_VERSION = 1
 OPERATING_POINTS_FILE = "operating_points.json"
@@ -98,12 +96,9 @@ def write_operating_points(folder: Path, points: OperatingPoints) -> Path:
         DataError: the file cannot be written.
         UsageError: another process is writing there.
     """
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold operating points")
-    with writing(folder):
-        write_record(points.model_dump(mode="json"), folder / OPERATING_POINTS_FILE)
-        (folder / _EARLIER_FILE).unlink(missing_ok=True)
-    return folder / OPERATING_POINTS_FILE
+    path = write_fitted(folder, OPERATING_POINTS_FILE, points, "operating points")
+    (folder / _EARLIER_FILE).unlink(missing_ok=True)
+    return path
 
 
 def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoints | None:
@@ -117,22 +112,4 @@ def read_operating_points(folder: Path, model_fingerprint: str) -> OperatingPoin
     if path is None:
         return None
     again = "evaluate with save_operating_points=true again"
-    try:
-        raw = read_values(path)
-    except DataError as error:
-        raise ModelError(f"{error}; {again}") from None
-    version = raw.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ModelError(f"{path}: format {version}, but this version reads {FORMAT_VERSION}; {again}")
-    try:
-        stated = {key: value for key, value in raw.items() if key != DIGEST}
-        operating_points = build(OperatingPoints, stated, str(path))
-        check_digest(raw, path, operating_points)
-    except (ConfigError, DataError) as error:
-        raise ModelError(f"{error}; {again}") from None
-    if operating_points.model_fingerprint != model_fingerprint:
-        raise ModelError(
-            f"{path}: was made for other weights ({operating_points.model_fingerprint}, "
-            f"here {model_fingerprint}); {again}, or delete it"
-        )
-    return operating_points
+    return read_fitted(path, OperatingPoints, FORMAT_VERSION, model_fingerprint, again)

@@ -10,23 +10,22 @@ import numpy as np
 import torch
 
 from plainfilm.errors import ImageError, UsageError
-from plainfilm.geometry import Boxes
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.models.base import abilities, build_model
 from plainfilm.nn.decoding import Decoding
-from plainfilm.predictor import describe as describing
-from plainfilm.predictor import locate as locating
 from plainfilm.predictor import report as reporting
 from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.answers import answers, study_answers
+from plainfilm.predictor.box_tuner import BoxTuner
+from plainfilm.predictor.box_tuning import BoxTuning, read_box_tuning
 from plainfilm.predictor.classify import Classification, logits_of
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.documents import Answers, Questions, Study
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
 from plainfilm.predictor.findings import Finding, of_images, of_studies
-from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
+from plainfilm.predictor.places import PlaceQuestions
 from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.studies import StudyFilms
 from plainfilm.predictor.texts import stream_texts
@@ -35,7 +34,7 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.types import View
 
 
-class Predictor:
+class Predictor(PlaceQuestions):
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
     Images are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
@@ -50,6 +49,7 @@ class Predictor:
         device: torch.device,
         folder: Path | None = None,
         operating_points: OperatingPoints | None = None,
+        box_tuning: BoxTuning | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
@@ -60,6 +60,12 @@ class Predictor:
         model = loaded.model.to(device).eval()
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
         self._films = FilmEncoder(self._core)
+        self._tuner = BoxTuner(self._core, box_tuning)
+
+    def without_tuning(self) -> Predictor:
+        """The same model with its own boxes and scores."""
+        loaded = LoadedModel(self._core.model, self._core.tokenizers, self.config, self.trained_patients)
+        return Predictor(loaded, self.name, self._core.device, self.folder, self.operating_points)
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -95,14 +101,6 @@ class Predictor:
     def most_films(self) -> int | None:
         """The largest number of films of a study that the model takes, if there is one."""
         return getattr(self._core.model, "most_films", None)
-
-    def encode_film(self, image: FilmLike) -> EncodedFilm:
-        """Encode an image once for several questions.
-
-        Raises:
-            ImageError: the image is not usable; the message has its name.
-        """
-        return self._films.encode(image)
 
     def blank_film(self) -> EncodedFilm:
         """A film that shows nothing: what a model answers about it, it has not seen."""
@@ -205,25 +203,6 @@ class Predictor:
         films, points = self._studies(studies, views), self._points_of("study")
         found = of_studies(self._core, self._films, films, points, prompts, progress)
         return (one for one in found if not isinstance(one, ImageError))
-
-    def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
-        """Boxes on an image for each text, in pixels of the file as opened.
-
-        Raises:
-            UsageError: the model does not locate phrases.
-            ImageError: the image is not usable; the message has its name.
-        """
-        phrases = [texts] if isinstance(texts, str) else texts
-        return locating.locate(self._core, self.encode_film(image), phrases)
-
-    def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
-        """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
-
-        Raises:
-            UsageError: the model does not describe boxes, or a box is inverted or outside the image.
-            ImageError: the image is not usable; the message has its name.
-        """
-        return describing.describe(self._core, self.encode_film(image), boxes)
 
     def write_report(
         self,
@@ -335,11 +314,12 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
     A model with a user's own part names a Python file, which loading runs; this requires `trust_code`.
 
     Raises:
-        ModelError: not a model folder, weights that do not fit its configuration, or operating points made
-            for other weights.
+        ModelError: not a model folder, weights that do not fit its configuration, or operating points or a
+            tuning of boxes made for other weights.
     """
     folder = Path(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     points = read_operating_points(folder, loaded.config.fingerprint)
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points)
+    tuning = read_box_tuning(folder, loaded.config.fingerprint)
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points, tuning)

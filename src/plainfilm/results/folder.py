@@ -7,6 +7,7 @@ items.parquet         the statistics of every score per item, the input of `plai
 figures/              PNG
 index.html            one self-contained page
                       and the attachments of the task, if there are any
+NAME/                 the same for each part of results that sum up others
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def write(results: Results, folder: Path | str) -> None:
         with change.writing(_PAGE) as temporary:
             temporary.write_text(page(results, figures), encoding="utf-8")
         change.commit(as_document(results))
+    for name, part in results.parts.items():
+        write(part, folder / name)
 
 
 def as_document(results: Results) -> dict[str, Any]:
@@ -64,6 +67,8 @@ def as_document(results: Results) -> dict[str, Any]:
         "must_match": list(results.must_match),
         "metrics": [_metric(metric) for metric in results.metrics],
         **({"operating_points": results.operating_points} if results.operating_points else {}),
+        **({"parts": list(results.parts)} if results.parts else {}),
+        **({"not_run": dict(results.not_run)} if results.not_run else {}),
     }
 
 

@@ -293,7 +293,8 @@ class Results:
     (besides split, collections, labels and seed). `introduction` precedes the `examples`, and `legend`
     explains the agreement of an answer. `attachments` are further text files of the results, by name.
     `operating_points` names, by group and class, the metrics of sensitivity and specificity at its threshold.
-    `warnings` are what puts the scores in doubt (see `evaluate`).
+    `warnings` are what puts the scores in doubt (see `evaluate`). `parts` are results that these sum up, by
+    the name of their folder, and `not_run` what could not be evaluated, with the reason.
     """
 
     task: str
@@ -315,6 +316,8 @@ class Results:
     attachments: Mapping[str, str] = field(default_factory=dict)
     operating_points: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    parts: Mapping[str, Results] = field(default_factory=dict)
+    not_run: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headline(self) -> tuple[Metric, ...]:

@@ -27,3 +27,13 @@ def _exchange(match: re.Match[str]) -> str:
     if word.isupper():
         return other.upper()
     return other.capitalize() if word[0].isupper() else other
+
+
+def sides_of(text: str) -> frozenset[str]:
+    """The sides that `text` names.
+
+    >>> sorted(sides_of("Left effusion, bright right apex")), sides_of("brightest")
+    (['left', 'right'], frozenset())
+    """
+    named = (match.group().lower() for match in _SIDE.finditer(text))
+    return frozenset({"左": "left", "右": "right"}.get(word, word) for word in named)

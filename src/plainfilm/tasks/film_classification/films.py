@@ -98,7 +98,7 @@ def gather_films(
     columns = [labels.observations.index(name) for name in observations]
     for place, collection in enumerate(collections):
         collection.require_pixels()
-        frame = _films_of(collection, place, split, views)
+        frame = films_of_split(collection, place, split, views)
         ids = frame["image_id"].tolist()
         if item == "study":
             study, _ = pd.factorize(frame["study_id"])
@@ -115,7 +115,10 @@ def gather_films(
     return Films(frame, tuple(observations), positive, known, int((~labelled).sum()))
 
 
-def _films_of(collection: Collection, place: int, split: str, views: Sequence[str] | None) -> pd.DataFrame:
+def films_of_split(
+    collection: Collection, place: int, split: str, views: Sequence[str] | None
+) -> pd.DataFrame:
+    """One row per image of a split: place, corpus, image_id, study_id, patient_id, view, image (a path)."""
     images = collection.frame("images")[["image_id", "study_id", "path", "view"]]
     studies = collection.frame("studies")[["study_id", "patient_id", "split"]]
     frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
