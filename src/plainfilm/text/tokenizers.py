@@ -182,10 +182,12 @@ class Tokenizer:
         elif folder is not None and (folder / TOKENIZER_FILE).is_file():
             backend = _read_backend(folder / TOKENIZER_FILE)
             pad_token = _pad_token(folder, backend)
+            _add_ends(backend, _stated_token(folder, "bos_token"), _stated_token(folder, "eos_token"))
         else:
             converted = _through_transformers(str(name), folder, offline=offline)
-            backend, pad_token = converted.backend_tokenizer, str(converted.pad_token)
+            backend, pad_token = converted.backend_tokenizer, str(converted.pad_token or converted.eos_token)
             check_tokenizer_limits(backend.to_str(), str(name))
+            _add_ends(backend, converted.bos_token, converted.eos_token)
         _refuse_empty(backend, str(name))
         return Tokenizer(backend, max_tokens, pad_token)
 
@@ -268,21 +270,38 @@ def _read_backend(path: Path) -> Backend:
         raise ModelError(f"{path}: not a tokenizer file ({str(error)[:300]})") from None
 
 
+def _add_ends(backend: Backend, start: str | None, end: str | None) -> None:
+    """Put every text between `start` and `end`, where the tokenizer has both and adds neither, as GPT-2's."""
+    ends = [(token, backend.token_to_id(token)) for token in (start, end) if token]
+    if (
+        backend.num_special_tokens_to_add(is_pair=False)
+        or len(ends) < 2
+        or any(number is None for _, number in ends)
+    ):
+        return
+    backend.post_processor = processors.TemplateProcessing(
+        single=[f"{start}", "$A", f"{end}"], special_tokens=ends
+    )
+
+
 def _pad_token(folder: Path, backend: Backend) -> str:
-    for name in (SETTINGS_FILE, "special_tokens_map.json"):
-        stated = _stated_pad_token(folder / name)
-        if stated is not None:
-            return stated
-    for usual in ("[PAD]", "<pad>"):
-        if backend.token_to_id(usual) is not None:
+    stated = _stated_token(folder, "pad_token")
+    if stated is not None:
+        return stated
+    for usual in ("[PAD]", "<pad>", _stated_token(folder, "eos_token")):
+        if usual and backend.token_to_id(usual) is not None:
             return usual
     raise ModelError(f"{folder}: no padding token in {SETTINGS_FILE}, and none of the usual ones in use")
 
 
-def _stated_pad_token(path: Path) -> str | None:
-    values: Any = read_json(path) if path.is_file() else None
-    stated = values.get("pad_token") if isinstance(values, Mapping) else None
-    return stated.get("content") if isinstance(stated, Mapping) else stated
+def _stated_token(folder: Path, key: str) -> str | None:
+    for path in (folder / SETTINGS_FILE, folder / "special_tokens_map.json"):
+        values: Any = read_json(path) if path.is_file() else None
+        stated = values.get(key) if isinstance(values, Mapping) else None
+        token = stated.get("content") if isinstance(stated, Mapping) else stated
+        if token is not None:
+            return str(token)
+    return None
 
 
 def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> Any:
@@ -310,7 +329,7 @@ def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> A
 
 
 def _fast(tokenizer: Any, what: str) -> Any:
-    if not hasattr(tokenizer, "backend_tokenizer") or tokenizer.pad_token is None:
+    if not hasattr(tokenizer, "backend_tokenizer") or (tokenizer.pad_token or tokenizer.eos_token) is None:
         lacks = "padding token" if hasattr(tokenizer, "backend_tokenizer") else f"{TOKENIZER_FILE}"
         raise ModelError(f"{what}: has no {lacks}, which is needed; save it again with one, or name another")
     return tokenizer
