@@ -45,7 +45,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
-        "dicom",
+        "dicom_output",
         "serve",
         "finetuning",
         "doctor",
