@@ -46,6 +46,7 @@ ORDER = (
         "tasks",
         "results",
         "dicom_output",
+        "dicomweb",
         "serve",
         "finetuning",
         "doctor",
