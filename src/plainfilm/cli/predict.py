@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plainfilm.cli.console import print_json
-from plainfilm.cli.options import TrustCode, pack_for
+from plainfilm.cli.options import TrustCode
 from plainfilm.cli.prediction_lines import lines
 from plainfilm.errors import UsageError
 from plainfilm.types import View
@@ -72,6 +72,7 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.cli.prediction_files import PredictionFiles
     from plainfilm.predictor import load
+    from plainfilm.predictor.answers import default_pack
     from plainfilm.predictor.documents import Questions
 
     studies = _studies(files, view, [*(find or ()), *(box or ()), *(maps or ())]) if study else []
@@ -86,7 +87,7 @@ def command(
     written.check(films)
     questions = Questions(find or (), [_box(text) for text in box or ()], report, maps or ())
     predictor = load(model, trust_code=trust_code)
-    pack = pack_for(predictor, prompts)
+    pack = default_pack(predictor, prompts)
     asked = (questions, pack and pack.all_zero_shot(), console_progress())
     answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
     shortened = (replace(answers, findings=answers.findings[:top]) for answers in answered)

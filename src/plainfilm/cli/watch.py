@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from plainfilm.cli.options import TrustCode, pack_for
+from plainfilm.cli.options import TrustCode
 from plainfilm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,12 +61,13 @@ def command(
     from plainfilm.dicomweb.watch import Watcher, summary
     from plainfilm.dicomweb.watch_state import watch_state
     from plainfilm.predictor import load
+    from plainfilm.predictor.answers import default_pack
     from plainfilm.predictor.documents import Questions
 
     first = _day(since)
     archive = Archive(dicomweb, _retries(once))
     predictor = load(model, trust_code=trust_code)
-    pack = pack_for(predictor, prompts)
+    pack = default_pack(predictor, prompts)
     questions = Questions(find or (), (), report)
     algorithm = algorithm_of(predictor, questions, pack and pack.name)
     with watch_state(state, algorithm.key) as remembered:
