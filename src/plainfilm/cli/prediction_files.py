@@ -37,7 +37,7 @@ class PredictionFiles:
         """Write what is wanted of the answers as they come; returns their documents.
 
         Raises:
-            UsageError: the table exists, or another process writes one of the places.
+            UsageError: the table or the page exists, or another process writes one of the places.
             DataError: a place cannot be written.
         """
         from plainfilm.dicom_output.predictions import ResultsFolder, algorithm_of
@@ -49,7 +49,7 @@ class PredictionFiles:
         dicom, algorithm = ResultsFolder(self.dicom), algorithm_of(predictor, questions, prompts)
         with (
             writing_file(self.csv, new=True),
-            writing_file(self.html),
+            writing_file(self.html, new=True),
             writing_maps(self.maps, predictor.name) as drawn,
             dicom.writing(),
         ):
