@@ -66,6 +66,8 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
         "writes_reports": lambda: model.write_reports(features, FILMS, views, Decoding(max_tokens=8)),
         "locates": lambda: model.locate(features, ids, mask).boxes,
         "describes": lambda: model.describe(features, BOXES, 6),
+        "encodes_regions": lambda: model.region_vectors(features, BOXES),
+        "writes_grounded_reports": lambda: model.describe_prompts(features, ids, mask, 6).token_ids,
     }
     assert asked.keys() == ABILITIES.keys()
     return {name: asked[name]() for name in sorted(abilities(model))}
@@ -133,6 +135,8 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         "writes_reports": (len(FILMS),),
         "locates": (count, len(TEXTS)),
         "describes": BOXES.shape[:2],
+        "encodes_regions": (*BOXES.shape[:2], model.dimension if "encodes_regions" in found else 0),
+        "writes_grounded_reports": (count, len(TEXTS)),
     }
     for name, answer in found.items():
         assert answer.shape[: len(expected[name])] == torch.Size(expected[name]), name
@@ -143,7 +147,7 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         if name in found:
             torch.testing.assert_close(found[name].norm(dim=1), torch.ones(len(found[name])))
     assert ("classifies" in found) == (observations > 0)
-    for name in {"encodes_texts", "locates"} & found.keys():
+    for name in {"encodes_texts", "locates", "writes_grounded_reports"} & found.keys():
         assert "text" in tokenizers, name
     for name in {"writes_reports", "describes"} & found.keys():
         assert model.writes_with in tokenizers, name

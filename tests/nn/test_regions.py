@@ -11,13 +11,15 @@ from scipy.optimize import linear_sum_assignment
 from torchvision.ops import generalized_box_iou, sigmoid_focal_loss
 
 from plainfilm.errors import ModelError
+from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
 from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
 from plainfilm.nn.regions.detector import Detector, DetectorConfig, RegionFeatures, prompt_features
 from plainfilm.nn.regions.matching import assigned
 from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
-from plainfilm.nn.regions.positions import PatchPositions, patch_centres
+from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres
 from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
+from plainfilm.nn.report_decoder import Attention
 
 F = 8
 
@@ -155,26 +157,81 @@ def test_a_prompt_does_not_depend_on_the_others() -> None:
         torch.testing.assert_close(alone.features[:, 0], whole.features[:, place], atol=1e-6, rtol=1e-5)
 
 
+def refining(**changes: object) -> PostDecoder:
+    return PostDecoder(PostDecoderConfig(depth=2, heads=2, dropout=0.0, drop_path=0.0, **changes), F)
+
+
 @torch.no_grad()
 def test_an_untrained_post_decoder_only_normalises() -> None:
-    made = PostDecoder(PostDecoderConfig(depth=1, heads=2), F).eval()
     aggregate, regions = random(2, 3, F), random(2, 3, 4, F, seed=1)
-    after, of_regions = made(aggregate, regions, random(2, 16, F, seed=2))
+    after = refining().eval()(aggregate, regions, random(2, 16, F, seed=2))
     torch.testing.assert_close(after, torch.nn.functional.layer_norm(aggregate, (F,)))
-    assert of_regions.shape == regions.shape
 
 
 @torch.no_grad()
-def test_a_region_that_is_not_visible_changes_nothing() -> None:
-    made = PostDecoder(PostDecoderConfig(depth=2, heads=2), F).eval()
+def test_regions_are_left_out_in_training_alone() -> None:
+    made = refining(region_dropout=0.6, attention_dropout=0.0)
     made.gate.fill_(1.0)
-    aggregate, regions, image = random(1, 2, F), random(1, 2, 3, F, seed=1), random(1, 16, F, seed=2)
-    visible = torch.tensor([[[True, False, True], [False, False, False]]])
-    before, _ = made(aggregate, regions, image, visible)
-    changed = regions.masked_fill(~visible.unsqueeze(-1), 7.0)
-    after, _ = made(aggregate, changed, image, visible)
-    torch.testing.assert_close(after, before)
-    assert before.isfinite().all()
+    given = random(1, 20, F), random(1, 20, 3, F, seed=1), random(1, 16, F, seed=2)
+    alone = made(given[0], None, given[2])
+    at_inference = made.eval()(*given)
+    assert torch.equal(at_inference, made(*given))
+    differs = (made.train()(*given) - at_inference).abs().amax(dim=-1) > 1e-6
+    assert differs.any()
+    assert not torch.allclose(alone, at_inference)
+
+
+@torch.no_grad()
+def test_a_group_does_not_depend_on_the_others() -> None:
+    made = refining().eval()
+    made.gate.fill_(1.0)
+    aggregate, regions, image = random(1, 4, F), random(1, 4, 3, F, seed=1), random(1, 16, F, seed=2)
+    whole = made(aggregate, regions, image)
+    for place in range(4):
+        alone = made(aggregate[:, place, None], regions[:, place, None], image)
+        torch.testing.assert_close(alone[:, 0], whole[:, place], atol=1e-6, rtol=0)
+
+
+def attention(block: Attention, inputs: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Multi-head attention of one film, written out."""
+
+    def layer(one: torch.nn.Linear, values: np.ndarray) -> np.ndarray:
+        return values @ one.weight.double().numpy().T + one.bias.double().numpy()
+
+    queries, keys, values = (
+        layer(block.queries, inputs),
+        layer(block.keys, source),
+        layer(block.values, source),
+    )
+    size, mixed = F // block.heads, []
+    for head in range(block.heads):
+        own = slice(head * size, (head + 1) * size)
+        scores = np.exp(queries[:, own] @ keys[:, own].T / np.sqrt(size))
+        mixed.append(scores / scores.sum(axis=1, keepdims=True) @ values[:, own])
+    return layer(block.output, np.concatenate(mixed, axis=1))
+
+
+def normed(one: torch.nn.LayerNorm, values: np.ndarray) -> np.ndarray:
+    centred = values - values.mean(axis=-1, keepdims=True)
+    scaled = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + one.eps)
+    return scaled * one.weight.detach().double().numpy() + one.bias.detach().double().numpy()
+
+
+@torch.no_grad()
+def test_a_block_lets_tokens_read_their_group_and_the_image_as_stated() -> None:
+    made = GroupBlock(F, BlockConfig(heads=2), False).eval()
+    tokens, image = random(1, 2, 3, F), random(1, 5, F, seed=1)
+    found = made(tokens, image)[0].double().numpy()
+    own, other, _ = (scale.double().numpy() for scale in made.scales)
+    patches = normed(made.image_norm, image[0].double().numpy())
+    for group in range(2):
+        values = tokens[0, group].double().numpy()
+        inner = normed(made.norms[0], values)
+        values = values + own * attention(made.self_attention, inner, inner)
+        values = values + other * attention(made.image_attention, normed(made.norms[1], values), patches)
+        last = made.perceptron(torch.from_numpy(normed(made.norms[2], values)).float()).double().numpy()
+        values = values + made.scales[2].double().numpy() * last
+        np.testing.assert_allclose(found[group], values, atol=1e-5)
 
 
 def test_prompts_are_the_weighted_mean_of_their_regions() -> None:
@@ -187,7 +244,36 @@ def test_prompts_are_the_weighted_mean_of_their_regions() -> None:
 
 @torch.no_grad()
 def test_box_features_do_not_depend_on_other_boxes() -> None:
-    made = RegionFeatures(F, F, 2.0).eval()
+    made = RegionFeatures(DetectorConfig(), F, F).eval()
     given, patches = boxes(1, 4), random(1, 16, F, seed=2)
     whole = made(given, patches)
     torch.testing.assert_close(made(given[:, 2:3], patches)[:, 0], whole[:, 2])
+
+
+@torch.no_grad()
+def test_tokens_are_mixed_in_always_at_inference_and_at_times_in_training() -> None:
+    made = RegionFeatures(DetectorConfig(dropout=0.0, token_share=0.25), F, F)
+    given, patches, tokens = boxes(1, 400), random(1, 16, F, seed=2), random(1, 400, F, seed=3)
+    alone = made(given, patches)
+    mixed = made.eval()(given, patches, tokens)
+    assert torch.equal(mixed, made(given, patches, tokens))
+    drawn = made.train()(given, patches, tokens)
+    is_mixed = torch.isclose(drawn, mixed).all(dim=-1)
+    assert torch.equal(torch.where(is_mixed.unsqueeze(-1), mixed, alone), drawn)
+    assert 0.15 < float(is_mixed.float().mean()) < 0.35
+
+
+def test_published_pooling_grows_with_the_box() -> None:
+    small, large = torch.tensor([[[0.4, 0.4, 0.6, 0.6]]]), torch.tensor([[[0.1, 0.1, 0.9, 0.9]]])
+    values = torch.ones(1, 49, F)
+    assert float(pooled_regions(large, values, pooling="sum").mean()) > 5 * float(
+        pooled_regions(small, values, pooling="sum").mean()
+    )
+    torch.testing.assert_close(pooled_regions(large, values), pooled_regions(small, values))
+
+
+def test_learned_positions_are_for_one_resolution() -> None:
+    made = LearnedPositions(16, F)
+    assert made(16, "cpu") is made.positions
+    with pytest.raises(ModelError, match="9 patches, but positions are learned for 16"):
+        made(9, "cpu")

@@ -20,7 +20,7 @@ studies. Boxes are (x0, y0, x1, y1) as fractions of the model's input, 0 to 1 fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
@@ -35,6 +35,13 @@ from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, StudyFeatures, in_full_precision
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.regions.abilities import (
+    Describes,
+    EncodesRegions,
+    Locates,
+    WritesGroundedReports,
+)
+from plainfilm.nn.regions.abilities import Located as Located
 from plainfilm.nn.row_dropout import install_row_dropout
 
 REST = "rest"
@@ -173,7 +180,7 @@ class Model(nn.Module):
     def rebuilt_from(self) -> KindConfig:
         """The settings that rebuild this model without weights, downloads or paths."""
         config: KindConfig = self.config
-        encoders = (base.ImageEncoder, base.TextEncoder)
+        encoders = (base.ImageEncoder, base.TextEncoder, base.SentenceDecoder)
         stated = {
             name: part.rebuilt_from()
             for name, part in self.parts().items()
@@ -253,35 +260,6 @@ class WritesReports(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Located:
-    """Boxes for Q prompts on each of N images. boxes: (N, Q, K, 4). scores: (N, Q, K), 0 to 1, the best
-    first."""
-
-    boxes: Tensor
-    scores: Tensor
-
-
-@runtime_checkable
-class Locates(Protocol):
-    """Locates phrases as boxes; the tokenizer is called "text"."""
-
-    def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
-        """The boxes of Q prompts, ids and mask (Q, L), on each image; prompts do not affect each other."""
-        ...
-
-
-@runtime_checkable
-class Describes(Protocol):
-    """Describes boxes in sentences; `writes_with` is the name of the tokenizer."""
-
-    writes_with: str
-
-    def describe(self, features: ImageFeatures, boxes: Tensor, max_tokens: int) -> Tensor:
-        """Token ids (N, K, L) of a sentence for each of the boxes (N, K, 4)."""
-        ...
-
-
 ABILITIES: Mapping[str, type] = {
     "encodes_images": EncodesImages,
     "encodes_texts": EncodesTexts,
@@ -291,6 +269,8 @@ ABILITIES: Mapping[str, type] = {
     "writes_reports": WritesReports,
     "locates": Locates,
     "describes": Describes,
+    "encodes_regions": EncodesRegions,
+    "writes_grounded_reports": WritesGroundedReports,
 }
 
 _ABSENT = {
@@ -302,6 +282,8 @@ _ABSENT = {
     "writes_reports": "does not write reports",
     "locates": "does not locate phrases",
     "describes": "does not describe boxes",
+    "encodes_regions": "does not encode boxes",
+    "writes_grounded_reports": "writes no sentences with boxes",
 }
 
 
@@ -368,24 +350,6 @@ def build_model(settings: KindConfig, facts: Facts) -> Model:
     model = kind(settings.use).build(settings, facts)
     install_row_dropout(model)
     return model
-
-
-def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every key in nested `values` that names a user's own code, with that name."""
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            place = f"{where}.{key}" if where else str(key)
-            if key == "use" and isinstance(value, str) and plugins.is_foreign(value):
-                yield place, value
-            elif key in ("auto_map", "trust_remote_code") and value:
-                yield place, str(value)
-            else:
-                yield from foreign_code(value, place)
-    elif isinstance(values, list | tuple):
-        for number, value in enumerate(values):
-            yield from foreign_code(value, f"{where}[{number}]")
-    elif isinstance(values, str) and values.endswith(".py"):
-        yield where, values
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:

@@ -73,12 +73,17 @@ class TextSide(Model):
 
     def encode_texts(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """Unit vectors (N, D), float32 under any autocast, of `token_ids` and `token_mask` (N, L)."""
+        return unit_vectors(self.text_vectors(token_ids, token_mask))
+
+    def text_vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        """Vectors (N, D) of any length of `token_ids` and `token_mask` (N, L)."""
         # On an accelerator, encoding the padding is faster than starting further groups.
         if self.training and token_ids.device.type == "cpu":
             pooled = by_length(self._pooled, token_ids, token_mask)
         else:
             pooled = self._pooled(token_ids, token_mask)
-        return unit_vectors(self.text_projection(pooled))
+        projected: Tensor = self.text_projection(pooled)
+        return projected
 
     def _pooled(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         pooled: Tensor = self.text(token_ids, token_mask).pooled

@@ -10,17 +10,20 @@ Axes: N images, Q prompts, R regions of a prompt, K boxes, P patches, D features
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from plainfilm.models import dual_encoder
-from plainfilm.models.base import Facts, Located, TokenizerNeed
+from plainfilm.models.base import Facts, TokenizerNeed, checked_encoder, unit_vectors
 from plainfilm.models.dual_encoder import DualEncoder, encoders
 from plainfilm.models.study_encoder import ends_of
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, in_full_precision
 from plainfilm.nn.decoding import Decoding, write
+from plainfilm.nn.regions.abilities import DescribedPrompts, Located
 from plainfilm.nn.regions.detector import (
     Detected,
     Detector,
@@ -29,9 +32,9 @@ from plainfilm.nn.regions.detector import (
     RegionWeights,
     prompt_features,
 )
-from plainfilm.nn.regions.positions import PatchPositions
+from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions
 from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
-from plainfilm.nn.report_decoder import ReportDecoder, ReportDecoderConfig
+from plainfilm.nn.regions.prefix import Prefix, PrefixConfig
 
 PURPOSE = "locating what a prompt names, describing what a box shows, and studying such models"
 LIMITS = """\
@@ -44,31 +47,50 @@ PATCHES = True
 class Config(dual_encoder.Config):
     """The complete architecture of a region model.
 
-    image, text, projection, temperature: as in a dual encoder; D is `projection.dimension`. detector: see
-    `nn.regions.detector`. post_decoder and sentence: where the model writes; decoding: how.
+    image, text, projection, temperature: as in a dual encoder; D is `projection.dimension`. patches: with
+    "shared", as published, patches go through the projection of films into the space of texts, and prompts
+    go to the detector as they are; with "own", both have a layer of their own. learned_positions: the number
+    of patches that positions are learned for; by default positions are waves, for any resolution.
+    unit_prompts: whether prompts have length 1 before they go to the detector. detector: see
+    `nn.regions.detector`. post_decoder: see `nn.regions.post_decoder`. sentence: the settings of a decoder in
+    `nn/sentence`, where the model writes; prefix: what it is told with; decoding: how it writes.
     """
 
     use: str = "region"
+    patches: Literal["own", "shared"] = "own"
+    learned_positions: int | None = Field(default=None, ge=1)
+    unit_prompts: bool = True
     detector: DetectorConfig = DetectorConfig()
     post_decoder: PostDecoderConfig | None = None
-    sentence: ReportDecoderConfig | None = None
-    sentence_memory: int = Field(default=5, ge=1)
-    """Memory tokens that a sentence is written from, made of the feature of its region."""
-    decoding: Decoding = Decoding(max_tokens=48)
+    sentence: dict[str, Any] | None = None
+    prefix: PrefixConfig = PrefixConfig()
+    decoding: Decoding = Decoding(max_tokens=128)
+
+    @field_validator("sentence")
+    @classmethod
+    def _check_sentence(cls, values: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if values is None else checked_encoder("sentence decoder", values, "model.sentence")
 
     def tokenizers(self) -> dict[str, TokenizerNeed]:
         """The tokenizer of prompts and, where the model writes, that of sentences."""
         needs = super().tokenizers()
         if self.sentence is not None:
-            needs["sentence"] = TokenizerNeed(self.sentence.tokenizer, self.sentence.max_tokens)
+            decoder = _decoder_config(self.sentence)
+            needs["sentence"] = TokenizerNeed(decoder.tokenizer_name, decoder.longest)
         return needs
+
+
+def _decoder_config(settings: dict[str, Any]) -> base.DecoderConfig:
+    config = base.encoder_config("sentence decoder", settings, "model.sentence")
+    assert isinstance(config, base.DecoderConfig)
+    return config
 
 
 TINY = Config(
     **dual_encoder.TINY.model_dump(exclude={"use"}),
     detector=DetectorConfig(depth=1, heads=2),
     post_decoder=PostDecoderConfig(depth=1, heads=2),
-    sentence=ReportDecoderConfig(width=16, depth=1, heads=2, max_tokens=16),
+    sentence={"use": "report_decoder", "width": 16, "depth": 1, "heads": 2, "max_tokens": 16},
 )
 
 
@@ -81,48 +103,98 @@ class RegionModel(DualEncoder):
         self, image: base.ImageEncoder, text: base.TextEncoder, config: Config, facts: Facts
     ) -> None:
         super().__init__(image, text, config, facts)
-        features, beta = self.dimension, config.detector.beta
-        self.positions = PatchPositions(features)
-        self.patch_projection = nn.Sequential(
-            nn.LayerNorm(image.patch_features), nn.Linear(image.patch_features, features)
-        )
-        self.prompt_projection = nn.Linear(features, features)
+        features, patches = self.dimension, image.patch_features
+        self.positions = _positions(config, features)
+        self.patch_projection: nn.Module = nn.Identity()
+        self.prompt_projection: nn.Module = nn.Identity()
+        if config.patches == "own":
+            self.patch_projection = nn.Sequential(nn.LayerNorm(patches), nn.Linear(patches, features))
+            self.prompt_projection = nn.Linear(features, features)
+        else:
+            patches = features
         self.detector = Detector(config.detector, features)
-        self.region_features = RegionFeatures(features, image.patch_features, beta)
-        self.region_weights = RegionWeights(features)
+        self.region_features = RegionFeatures(config.detector, features, patches)
+        self.region_weights = RegionWeights(features, config.detector.dropout)
+        if config.post_decoder is not None:
+            self.post_decoder = PostDecoder(config.post_decoder, features)
 
     def parts(self) -> dict[str, nn.Module]:
         """Those of a dual encoder, the detector with what it reads, and the parts of regions."""
-        names = ("positions", "patch_projection", "prompt_projection", "detector")
-        regions = ("region_features", "region_weights")
-        return super().parts() | {name: getattr(self, name) for name in (*names, *regions)}
+        names = ["positions", "patch_projection", "prompt_projection", "detector"]
+        names += ["region_features", "region_weights", "post_decoder"]
+        return super().parts() | {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def prompt_vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        """What `detect` takes (N, D), float32 under any autocast, of ids and mask (N, L)."""
+        vectors = self.text_vectors(token_ids, token_mask)
+        return unit_vectors(vectors) if self.config.unit_prompts else in_full_precision(vectors)
 
     def detect(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
-        """The boxes of `prompts` (N, Q, D), unit vectors; the features (N, Q, R, D) of these boxes; and the
-        logits (N, Q, R) that each is there."""
+        """The boxes of `prompts` (N, Q, D) (see `prompt_vectors`); the features (N, Q, R, D) of these boxes;
+        and the logits (N, Q, R) that each is there."""
         found = self.detector(self.prompt_projection(prompts), self.positioned(features))
         flat = found.boxes.flatten(1, 2)
         tokens = found.features.flatten(1, 2)
-        pooled = self.region_features(flat, features.patches, tokens).view_as(found.features)
+        pooled = self.region_features(flat, self.patches(features), tokens).view_as(found.features)
         return found, pooled, self.region_weights(pooled)
 
-    def box_features(self, features: ImageFeatures, boxes: Tensor) -> Tensor:
-        """Features (N, K, D) of boxes (N, K, 4)."""
-        pooled: Tensor = self.region_features(boxes, features.patches)
-        return pooled
+    def prompt_answers(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
+        """The boxes of `prompts` (N, Q, D), the logits (N, Q, R) that each is there, and the refined features
+        (N, Q, D) of the prompts."""
+        found, regions, logits = self.detect(features, prompts)
+        aggregate = prompt_features(regions, logits.sigmoid())
+        return found, logits, self.refined(features, aggregate, regions)
+
+    def box_answers(self, features: ImageFeatures, boxes: Tensor) -> Tensor:
+        """The refined features (N, K, D) of boxes (N, K, 4)."""
+        pooled: Tensor = self.region_features(boxes, self.patches(features))
+        return self.refined(features, pooled, None)
+
+    def region_vectors(self, features: ImageFeatures, boxes: Tensor) -> Tensor:
+        """Unit vectors (N, K, D), float32 under any autocast, of boxes (N, K, 4), in the space of texts."""
+        return unit_vectors(self.box_answers(features, boxes))
+
+    def refined(self, features: ImageFeatures, aggregate: Tensor, regions: Tensor | None) -> Tensor:
+        """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any,
+        after the post-decoder, if there is one."""
+        if self.config.post_decoder is None:
+            return aggregate
+        image = self.positioned(features)
+        if self.config.post_decoder.reads_pooled:
+            whole = self.image_projection(features.pooled)[:, None].to(image.dtype)
+            image = torch.cat([image, whole], dim=1)
+        refined: Tensor = self.post_decoder(aggregate, regions, image)
+        return refined
+
+    def patches(self, features: ImageFeatures) -> Tensor:
+        """The patches (N, P, F) that boxes are pooled from."""
+        if self.config.patches == "own":
+            return features.patches
+        shared: Tensor = self.image_projection(features.patches)
+        return shared
 
     def positioned(self, features: ImageFeatures) -> Tensor:
         """Patches with their positions, (N, P, D)."""
-        patches = self.patch_projection(features.patches)
+        patches = self.patch_projection(self.patches(features))
         return patches + self.positions(patches.shape[1], patches.device).to(patches.dtype)
 
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
         """The boxes of Q prompts, ids and mask (Q, L), on each image, the most certain first."""
-        prompts = self.encode_texts(token_ids, token_mask)
+        prompts = self.prompt_vectors(token_ids, token_mask)
         found, _, logits = self.detect(features, prompts.expand(len(features), -1, -1))
-        scores, order = logits.sigmoid().sort(dim=-1, descending=True, stable=True)
-        boxes = found.boxes.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, 4))
-        return Located(boxes, scores)
+        return _in_order(found.boxes, logits)
+
+
+def _positions(config: Config, features: int) -> nn.Module:
+    if config.learned_positions is None:
+        return PatchPositions(features)
+    return LearnedPositions(config.learned_positions, features)
+
+
+def _in_order(boxes: Tensor, logits: Tensor) -> Located:
+    """Boxes (N, Q, R, 4) with logits (N, Q, R), the most certain of each prompt first."""
+    scores, order = logits.sigmoid().sort(dim=-1, descending=True, stable=True)
+    return Located(boxes.gather(2, order.unsqueeze(-1).expand(-1, -1, -1, 4)), scores)
 
 
 class _Writing(RegionModel):
@@ -134,53 +206,46 @@ class _Writing(RegionModel):
         self, image: base.ImageEncoder, text: base.TextEncoder, config: Config, facts: Facts
     ) -> None:
         super().__init__(image, text, config, facts)
-        sentence = config.sentence or ReportDecoderConfig()
+        settings = _decoder_config(config.sentence or {})
         known = facts.tokenizers["sentence"]
-        self.post_decoder = PostDecoder(config.post_decoder or PostDecoderConfig(), self.dimension)
-        self.memory = nn.Sequential(
-            nn.Linear(self.dimension, sentence.width),
-            nn.GELU(),
-            nn.Linear(sentence.width, config.sentence_memory * sentence.width),
-        )
-        self.sentence = ReportDecoder(sentence, sentence.width, known.vocabulary_size, known.pad)
+        decoder = base.sentence_decoder(settings.use)
+        self.sentence = decoder.build(settings, known.vocabulary_size, known.pad)
+        self.prefix = Prefix(config.prefix, self.dimension, self.sentence.shape)
         self.ends = ends_of(facts, "sentence")
 
     def parts(self) -> dict[str, nn.Module]:
         """Those of a region model, and what writes."""
-        return super().parts() | {
-            name: getattr(self, name) for name in ("post_decoder", "memory", "sentence")
-        }
+        return super().parts() | {"prefix": self.prefix, "sentence": self.sentence}
 
-    def refined(self, features: ImageFeatures, aggregate: Tensor, regions: Tensor) -> Tensor:
-        """The features (N, Q, D) that sentences are written from, of groups with `aggregate` (N, Q, D) and
-        `regions` (N, Q, R, D)."""
-        after, _ = self.post_decoder(aggregate, regions, self.positioned(features))
-        refined: Tensor = after
-        return refined
+    def sentence_logits(self, vectors: Tensor, mask: Tensor, token_ids: Tensor, wanted: Tensor) -> Tensor:
+        """Logits (K, V) of the token after each of the K `wanted` (S, L) places of `token_ids` (S, L),
+        written from `vectors` (S, T, D) where `mask` (S, T) is True."""
+        hidden = self.sentence(token_ids, *self.prefix(vectors, mask))
+        logits: Tensor = self.sentence.logits(hidden[wanted])
+        return logits
 
     def describe(self, features: ImageFeatures, boxes: Tensor, max_tokens: int) -> Tensor:
         """Token ids (N, K, L) of a sentence for each of the boxes (N, K, 4)."""
-        own = self.box_features(features, boxes)
-        return self.written(self.refined(features, own, own[:, :, None]), max_tokens)
+        return self.written(self.box_answers(features, boxes), max_tokens)
 
-    def describe_prompts(self, features: ImageFeatures, prompts: Tensor, max_tokens: int) -> Tensor:
-        """Token ids (N, Q, L) of a sentence for each of the `prompts` (N, Q, D), unit vectors."""
-        _, regions, logits = self.detect(features, prompts)
-        aggregate = prompt_features(regions, logits.sigmoid())
-        return self.written(self.refined(features, aggregate, regions), max_tokens)
+    def describe_prompts(
+        self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor, max_tokens: int
+    ) -> DescribedPrompts:
+        """The boxes of Q prompts, ids and mask (Q, L), a sentence for each, and its vector."""
+        prompts = self.prompt_vectors(token_ids, token_mask).expand(len(features), -1, -1)
+        found, logits, refined = self.prompt_answers(features, prompts)
+        located = _in_order(found.boxes, logits)
+        return DescribedPrompts(located, unit_vectors(refined), self.written(refined, max_tokens))
 
     def written(self, refined: Tensor, max_tokens: int) -> Tensor:
         """Token ids (N, Q, L) of sentences written from `refined` (N, Q, D)."""
-        memory, mask = self.sentence_memory(refined.flatten(0, 1))
+        vectors = refined.flatten(0, 1)[:, None]
+        mask = torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device)
         most = min(max_tokens, self.config.decoding.max_tokens, self.sentence.max_tokens - 1)
         decoding = self.config.decoding.model_copy(update={"max_tokens": most})
-        ids = write(self.sentence.writer(memory, mask, most), len(memory), self.ends, decoding, memory.device)
+        writer = self.sentence.writer(*self.prefix(vectors, mask), most)
+        ids = write(writer, len(vectors), self.ends, decoding, vectors.device)
         return ids.view(*refined.shape[:2], -1)
-
-    def sentence_memory(self, refined: Tensor) -> tuple[Tensor, Tensor]:
-        """Memory (E, M, W) and mask (E, M) of the decoder for E `refined` features (E, D)."""
-        memory = self.memory(refined).view(len(refined), self.config.sentence_memory, -1)
-        return memory, torch.ones(memory.shape[:2], dtype=torch.bool, device=memory.device)
 
 
 def build(config: Config, facts: Facts) -> RegionModel:

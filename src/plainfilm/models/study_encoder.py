@@ -184,7 +184,8 @@ def ends_of(facts: Facts, tokenizer: str) -> Ends:
     known = facts.tokenizers[tokenizer]
     if known.start is None or known.end is None:
         raise ConfigError(f"tokenizer '{tokenizer}' has no start or end token: a decoder needs both")
-    return Ends(known.start, known.end, (known.pad, known.start))
+    # Where one token starts, ends and pads texts, as in GPT-2, it is written to end one.
+    return Ends(known.start, known.end, tuple({known.pad, known.start} - {known.end}))
 
 
 def build(config: Config, facts: Facts) -> StudyEncoder:

@@ -6,7 +6,8 @@ An image encoder module (`nn/image/NAME.py`) has three names:
     TINY                                a `Config` that builds in a moment without any file, for tests
     build(config)                       an `ImageEncoder`
 
-A text encoder module (`nn/text/NAME.py`) has the same, but `build(config, vocabulary_size)`.
+A text encoder module (`nn/text/NAME.py`) has the same, but `build(config, vocabulary_size)`; so has a
+sentence decoder module (`nn/sentence/NAME.py`), with `build(config, vocabulary_size, pad)`.
 
 Axes: N rows, C channels, H and W pixels, P patches, L tokens, F features.
 """
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from plainfilm import config, plugins
 from plainfilm.errors import ConfigError, nearest
+from plainfilm.nn.decoding import Writer
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,59 @@ class TextEncoder(nn.Module):
         return self.config.model_dump(mode="json")
 
 
+@dataclass(frozen=True)
+class PrefixShape:
+    """What a decoder reads before the first token: a key and a value of `size` for each of `heads` in each of
+    `layers`."""
+
+    layers: int
+    heads: int
+    size: int
+
+
+class DecoderConfig(EncoderConfig):
+    """Base of every sentence decoder's `Config`."""
+
+    @property
+    def tokenizer_name(self) -> str | None:
+        """The pretrained tokenizer that the decoder writes with; `None` means one trained on the texts."""
+        return None
+
+    @property
+    def longest(self) -> int | None:
+        """The longest text in tokens, with its start and end, if the settings limit it."""
+        return None
+
+
+class SentenceDecoder(nn.Module):
+    """Writes texts after a prefix of keys and values (`nn.regions.prefix`), and nothing else.
+
+    shape: of the prefix. max_tokens: the longest text. Positions of tokens are counted from the first token
+    of the text. Axes: S texts, L tokens, P places of a prefix, W width, V pieces, R = S K rows of K beams.
+    """
+
+    shape: PrefixShape
+    max_tokens: int
+    config: DecoderConfig
+
+    def forward(self, token_ids: Tensor, prefix: Tensor, mask: Tensor) -> Tensor:
+        """Hidden vectors (S, L, W), each of the token after `token_ids` (S, L) so far; `prefix` (layers, 2,
+        S, heads, P, size) is read where `mask` (S, P) is True."""
+        raise NotImplementedError(f"{type(self).__name__} does not define how it decodes")
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of hidden vectors (..., W)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define its output")
+
+    def writer(self, prefix: Tensor, mask: Tensor, most: int) -> Writer:
+        """A writer of texts of at most `most` tokens after S prefixes, as many rows of each as are asked."""
+        raise NotImplementedError(f"{type(self).__name__} does not define how it writes")
+
+    def rebuilt_from(self) -> dict[str, Any]:
+        """The settings that rebuild the same architecture without weights, downloads or paths."""
+        return self.config.model_dump(mode="json")
+
+
 class ImageEncoderModule(Protocol):
     """The names in a module of `nn/image`."""
 
@@ -135,6 +190,17 @@ class TextEncoderModule(Protocol):
         ...
 
 
+class SentenceDecoderModule(Protocol):
+    """The names in a module of `nn/sentence`."""
+
+    Config: type[DecoderConfig]
+    TINY: DecoderConfig
+
+    def build(self, config: Any, vocabulary_size: int, pad: int) -> SentenceDecoder:
+        """The decoder of `config`, for token ids below `vocabulary_size`, of which `pad` is padding."""
+        ...
+
+
 def image_encoder(name: str) -> ImageEncoderModule:
     """The image encoder called `name` (see `plugins.resolve`)."""
     return cast(ImageEncoderModule, plugins.resolve("image encoder", name))
@@ -143,6 +209,11 @@ def image_encoder(name: str) -> ImageEncoderModule:
 def text_encoder(name: str) -> TextEncoderModule:
     """The text encoder called `name` (see `plugins.resolve`)."""
     return cast(TextEncoderModule, plugins.resolve("text encoder", name))
+
+
+def sentence_decoder(name: str) -> SentenceDecoderModule:
+    """The sentence decoder called `name` (see `plugins.resolve`)."""
+    return cast(SentenceDecoderModule, plugins.resolve("sentence decoder", name))
 
 
 def encoder_config(kind: str, values: Mapping[str, Any], where: str) -> EncoderConfig:

@@ -11,6 +11,7 @@ Axes: B texts, L tokens, M visual tokens, F memory features, W width, V pieces, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
@@ -77,59 +78,95 @@ class Attention(nn.Module):
         if self.training and self.dropout.p:
             scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5
             scores = scores if visible is None else scores.masked_fill(~visible, -torch.inf)
-            mixed = self.dropout(scores.softmax(dim=-1)) @ values
+            # By token before by head: what is drawn for a token does not depend on how many there are.
+            weights = self.dropout(scores.softmax(dim=-1).transpose(1, 2)).transpose(1, 2)
+            mixed = weights @ values
         else:
             mixed = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 
-class DecoderLayer(nn.Module):
-    """Self-attention, attention to the memory, a perceptron: each with a residual connection and a
-    normalisation before or after it."""
+KeysAndValues = tuple[Tensor, Tensor]
+"""Of one attention: (N, heads, L, W / heads) each."""
 
-    def __init__(self, config: ReportDecoderConfig) -> None:
+
+def with_prefix(prefix: KeysAndValues | None, read: KeysAndValues) -> KeysAndValues:
+    """Keys and values with those of a prefix before them."""
+    if prefix is None:
+        return read
+    keys, values = (torch.cat(pair, dim=2) for pair in zip(prefix, read, strict=True))
+    return keys, values
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, attention to the memory (if there is any), a perceptron: each with a residual
+    connection and a normalisation before or after it."""
+
+    def __init__(self, config: ReportDecoderConfig, reads_memory: bool = True) -> None:
         super().__init__()
         width, hidden = config.width, config.feed_forward or 4 * config.width
         self.before = config.norm == "before"
         self.self_attention = Attention(width, config.heads, config.attention_dropout)
-        self.memory_attention = Attention(width, config.heads, config.attention_dropout)
+        if reads_memory:
+            self.memory_attention = Attention(width, config.heads, config.attention_dropout)
         self.perceptron = nn.Sequential(
             nn.Linear(width, hidden), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(hidden, width)
         )
-        self.self_norm, self.memory_norm, self.perceptron_norm = (nn.LayerNorm(width) for _ in range(3))
-        self.self_dropout, self.memory_dropout, self.perceptron_dropout = (
-            nn.Dropout(config.dropout) for _ in range(3)
-        )
+        self.self_norm, self.perceptron_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.self_dropout, self.perceptron_dropout = nn.Dropout(config.dropout), nn.Dropout(config.dropout)
+        if reads_memory:
+            self.memory_norm, self.memory_dropout = nn.LayerNorm(width), nn.Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, memory: tuple[Tensor, Tensor], mask: Tensor, visible: Tensor) -> Tensor:
-        """`tokens` (B, L, W); `memory` are keys and values of its attention, `mask` (B, 1, 1, M); `visible`
-        (1, 1, L, L) is True where a token may be read."""
+    def forward(
+        self,
+        tokens: Tensor,
+        memory: KeysAndValues | None,
+        mask: Tensor | None,
+        visible: Tensor,
+        prefix: KeysAndValues | None = None,
+    ) -> Tensor:
+        """`tokens` (B, L, W); `memory` are keys and values of its attention, `mask` (B, 1, 1, M); `prefix`
+        are those of T tokens before the text; `visible` (1 or B, 1, L, T + L) is True where a token may be
+        read."""
 
         def own(inputs: Tensor) -> Tensor:
-            read = self.self_attention.keys_and_values(inputs)
+            read = with_prefix(prefix, self.self_attention.keys_and_values(inputs))
             return self.self_dropout(self.self_attention.attend(inputs, read, visible))
 
-        def other(inputs: Tensor) -> Tensor:
-            return self.memory_dropout(self.memory_attention.attend(inputs, memory, mask))
-
         tokens = self._residual(tokens, own, self.self_norm)
-        tokens = self._residual(tokens, other, self.memory_norm)
+        if memory is not None:
+            kept = memory
+
+            def other(inputs: Tensor) -> Tensor:
+                return self.memory_dropout(self.memory_attention.attend(inputs, kept, mask))
+
+            tokens = self._residual(tokens, other, self.memory_norm)
         return self._residual(tokens, self._perceive, self.perceptron_norm)
 
-    def next(self, token: Tensor, memory: tuple[Tensor, Tensor], mask: Tensor, cache: LayerCache) -> Tensor:
-        """The last token (R, 1, W) of texts whose earlier tokens are in `cache`; the K beams of a text read
-        the same `memory` of B texts."""
+    def next(
+        self,
+        token: Tensor,
+        memory: KeysAndValues | None,
+        mask: Tensor | None,
+        cache: LayerCache,
+        visible: Tensor | None = None,
+    ) -> Tensor:
+        """The last token (R, 1, W) of texts whose earlier tokens are in `cache`, of which `visible` (R, 1, 1,
+        T) may be read; the K beams of a text read the same `memory` of B texts."""
 
         def own(inputs: Tensor) -> Tensor:
             read = cache.extended(self.self_attention.keys_and_values(inputs))
-            return self.self_attention.attend(inputs, read, None)
-
-        def other(inputs: Tensor) -> Tensor:
-            beside = inputs.view(len(mask), -1, inputs.shape[2])
-            return self.memory_attention.attend(beside, memory, mask).view_as(inputs)
+            return self.self_attention.attend(inputs, read, visible)
 
         token = self._residual(token, own, self.self_norm)
-        token = self._residual(token, other, self.memory_norm)
+        if memory is not None and mask is not None:
+            kept, masked = memory, mask
+
+            def other(inputs: Tensor) -> Tensor:
+                beside = inputs.view(len(masked), -1, inputs.shape[2])
+                return self.memory_attention.attend(beside, kept, masked).view_as(inputs)
+
+            token = self._residual(token, other, self.memory_norm)
         return self._residual(token, self._perceive, self.perceptron_norm)
 
     def _perceive(self, inputs: Tensor) -> Tensor:
@@ -143,19 +180,23 @@ class DecoderLayer(nn.Module):
 
 
 class LayerCache:
-    """The keys and values of the tokens that R texts have so far, (R, heads, T, W / heads) each; room for
-    `most` tokens is taken at once."""
+    """The keys and values of the tokens that R texts have so far, (R, heads, T, W / heads) each, after those
+    of a `prefix` of B texts, if any; room for `most` tokens is taken at once."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, prefix: KeysAndValues | None = None) -> None:
         self._most = most
+        self._prefix = prefix
         self._length = 0
-        self._kept: tuple[Tensor, Tensor] | None = None
+        self._kept: KeysAndValues | None = None
 
     def extended(self, new: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """All keys and values, those of one more token at their end."""
         if self._kept is None:
             count, heads, _, size = new[0].shape
-            keys, values = (one.new_empty((count, heads, self._most, size)) for one in new)
+            self._length = 0 if self._prefix is None else self._prefix[0].shape[2]
+            keys, values = (one.new_empty((count, heads, self._length + self._most, size)) for one in new)
+            for kept, before in zip((keys, values), self._prefix or (), strict=False):
+                kept[:, :, : self._length] = before.repeat_interleave(count // len(before), dim=0)
             self._kept = keys, values
         for kept, one in zip(self._kept, new, strict=True):
             kept[:, :, self._length : self._length + 1] = one
@@ -168,40 +209,76 @@ class LayerCache:
             kept[:, :, : self._length] = kept[rows, :, : self._length]
 
 
+@dataclass(frozen=True)
+class PrefixBefore:
+    """What is read before the first token of B texts: `read` (layers, 2, B, heads, P, W / heads) are keys and
+    values, `mask` (B, P) is True where they may be read."""
+
+    read: Tensor
+    mask: Tensor
+
+    def layer(self, number: int) -> KeysAndValues:
+        """The keys and values of a layer."""
+        return self.read[number, 0], self.read[number, 1]
+
+
 class ReportDecoder(nn.Module):
-    """Writes texts of a vocabulary of `vocabulary_size` pieces from a memory with `memory_features`."""
+    """Writes texts of a vocabulary of `vocabulary_size` pieces, from a memory with `memory_features` or, with
+    `None`, from a prefix alone."""
 
     def __init__(
-        self, config: ReportDecoderConfig, memory_features: int, vocabulary_size: int, pad: int
+        self, config: ReportDecoderConfig, memory_features: int | None, vocabulary_size: int, pad: int
     ) -> None:
         super().__init__()
         self.config = config
         self.max_tokens = config.max_tokens
         self.pad = pad
-        self.memory_projection = nn.Linear(memory_features, config.width)
+        self.reads_memory = memory_features is not None
+        if memory_features is not None:
+            self.memory_projection = nn.Linear(memory_features, config.width)
         self.tokens = nn.Embedding(vocabulary_size, config.width, padding_idx=pad)
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.embedding_norm = nn.LayerNorm(config.width, eps=_PUBLISHED_EPSILON)
         self.embedding_dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.depth))
+        self.layers = nn.ModuleList(DecoderLayer(config, self.reads_memory) for _ in range(config.depth))
         backward = config.depth if config.bidirectional else 0
         self.backward_layers = nn.ModuleList(DecoderLayer(config) for _ in range(backward))
         self.norm = nn.LayerNorm(config.width) if config.norm == "before" else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.apply(_initialise)
 
-    def forward(self, memory: Tensor, mask: Tensor, token_ids: Tensor, backward: bool = False) -> Tensor:
+    def forward(
+        self,
+        memory: Tensor | None,
+        mask: Tensor | None,
+        token_ids: Tensor,
+        backward: bool = False,
+        prefix: PrefixBefore | None = None,
+    ) -> Tensor:
         """Hidden vectors (B, L, W), each of the token after `token_ids` (B, L) so far, from `memory` (B, M,
-        F) where `mask` (B, M) is True. `backward` uses the layers for texts from their end."""
+        F) where `mask` (B, M) is True, and after `prefix`. `backward` uses the layers for texts from their
+        end."""
         length = token_ids.shape[1]
         hidden = self.embedded(token_ids, torch.arange(length, device=token_ids.device))
         visible = torch.ones(length, length, dtype=torch.bool, device=token_ids.device).tril()[None, None]
-        seen = self.memory_projection(memory)
-        for layer in self.stack(backward):
-            read = layer.memory_attention.keys_and_values(seen)
-            hidden = layer(hidden, read, mask[:, None, None, :], visible)
+        if prefix is not None:
+            before = prefix.mask[:, None, None].expand(-1, 1, length, -1)
+            visible = torch.cat([before, visible.expand(len(before), -1, -1, -1)], dim=3)
+        memories = self.memories(memory, backward)
+        masked = None if mask is None else mask[:, None, None, :]
+        for number, layer in enumerate(self.stack(backward)):
+            own = None if prefix is None else prefix.layer(number)
+            hidden = layer(hidden, memories[number], masked, visible, own)
         normalised: Tensor = self.norm(hidden)
         return normalised
+
+    def memories(self, memory: Tensor | None, backward: bool = False) -> list[KeysAndValues | None]:
+        """What the attention to `memory` (B, M, F) reads in each layer."""
+        layers = self.stack(backward)
+        if memory is None:
+            return [None for _ in layers]
+        seen = self.memory_projection(memory)
+        return [layer.memory_attention.keys_and_values(seen) for layer in layers]
 
     def stack(self, backward: bool = False) -> list[DecoderLayer]:
         """The layers of one direction."""
@@ -212,9 +289,12 @@ class ReportDecoder(nn.Module):
         """Logits (..., V) of the hidden vectors (..., W)."""
         return nn.functional.linear(hidden, self.tokens.weight, self.bias)
 
-    def writer(self, memory: Tensor, mask: Tensor, most: int) -> ReportWriter:
-        """A writer of texts of at most `most` tokens for B memories, as many of each as rows pass."""
-        return ReportWriter(self, memory, mask, min(most, self.max_tokens))
+    def writer(
+        self, memory: Tensor | None, mask: Tensor | None, most: int, prefix: PrefixBefore | None = None
+    ) -> ReportWriter:
+        """A writer of texts of at most `most` tokens for B memories or prefixes, as many of each as rows
+        pass."""
+        return ReportWriter(self, memory, mask, min(most, self.max_tokens), prefix)
 
     def embedded(self, token_ids: Tensor, positions: Tensor) -> Tensor:
         """`token_ids` (B, L) at `positions` (L,) → (B, L, W); zeros on padding."""
@@ -226,22 +306,38 @@ class ReportDecoder(nn.Module):
 class ReportWriter:
     """R texts in the middle of being written (`nn.decoding.Writer`)."""
 
-    def __init__(self, decoder: ReportDecoder, memory: Tensor, mask: Tensor, most: int) -> None:
+    def __init__(
+        self,
+        decoder: ReportDecoder,
+        memory: Tensor | None,
+        mask: Tensor | None,
+        most: int,
+        prefix: PrefixBefore | None = None,
+    ) -> None:
         self._decoder = decoder
-        self._mask = mask[:, None, None, :]
-        seen = decoder.memory_projection(memory)
-        self._memories = [layer.memory_attention.keys_and_values(seen) for layer in decoder.stack()]
-        self._caches = [LayerCache(most) for _ in decoder.stack()]
-        self._position = torch.zeros(1, dtype=torch.int64, device=memory.device)
+        self._mask = None if mask is None else mask[:, None, None, :]
+        self._prefix_mask = None if prefix is None else prefix.mask
+        self._memories = decoder.memories(memory)
+        befores = [prefix and prefix.layer(number) for number in range(len(self._memories))]
+        self._caches = [LayerCache(most, before) for before in befores]
+        self._position = torch.zeros(1, dtype=torch.int64, device=decoder.bias.device)
 
     def next_logits(self, token_ids: Tensor) -> Tensor:
         """Logits (R, V) of the token after `token_ids` (R,)."""
-        decoder = self._decoder
+        decoder, visible = self._decoder, self._visible(len(token_ids))
         hidden = decoder.embedded(token_ids[:, None], self._position)
         for layer, memory, cache in zip(decoder.stack(), self._memories, self._caches, strict=True):
-            hidden = layer.next(hidden, memory, self._mask, cache)
+            hidden = layer.next(hidden, memory, self._mask, cache, visible)
         self._position = self._position + 1
         return decoder.logits(decoder.norm(hidden)).squeeze(1)
+
+    def _visible(self, rows: int) -> Tensor | None:
+        """(R, 1, 1, P + T): which places of the prefix may be read, and all tokens so far."""
+        if self._prefix_mask is None:
+            return None
+        before = self._prefix_mask.repeat_interleave(rows // len(self._prefix_mask), dim=0)
+        so_far = before.new_ones(rows, int(self._position) + 1)
+        return torch.cat([before, so_far], dim=1)[:, None, None]
 
     def reorder(self, rows: Tensor) -> None:
         """Continue with the texts `rows` (R,)."""

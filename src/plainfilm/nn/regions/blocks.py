@@ -7,30 +7,45 @@ arXiv:2103.17239) and stochastic depth (Huang et al. 2016, arXiv:1603.09382).
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from plainfilm.config import Settings
 from plainfilm.nn.report_decoder import Attention
 from plainfilm.nn.row_dropout import RowDropout
 
 
+class BlockConfig(Settings):
+    """The architecture of a stack of `depth` blocks. attention_dropout: of attention weights. drop_path: the
+    probability that a part of a block is left out. layer_scale: the initial scale of each part."""
+
+    depth: int = Field(default=6, ge=1)
+    heads: int = Field(default=8, ge=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    attention_dropout: float = Field(default=0.1, ge=0, lt=1)
+    drop_path: float = Field(default=0.2, ge=0, lt=1)
+    layer_scale: float = Field(default=0.1, gt=0)
+
+
 class GroupBlock(nn.Module):
     """Groups of tokens (N, Q, R, F): only the R tokens of a group attend to each other, so that no answer
-    depends on what else is asked of an image."""
+    depends on what else is asked of an image. `drops_image_path`: whether attention to the image may be left
+    out too."""
 
-    def __init__(
-        self, features: int, heads: int, dropout: float, drop_path: float, layer_scale: float
-    ) -> None:
+    def __init__(self, features: int, config: BlockConfig, drops_image_path: bool) -> None:
         super().__init__()
-        self.self_attention = Attention(features, heads, 0.0)
-        self.image_attention = Attention(features, heads, 0.0)
-        hidden = 4 * features
+        dropout, hidden = config.dropout, 4 * features
+        self.self_attention = Attention(features, config.heads, config.attention_dropout)
+        self.image_attention = Attention(features, config.heads, config.attention_dropout)
         self.perceptron = nn.Sequential(
             nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, features)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(features) for _ in range(3))
-        self.scales = nn.ParameterList(torch.full((features,), layer_scale) for _ in range(3))
+        self.image_norm = nn.LayerNorm(features)
+        self.scales = nn.ParameterList(torch.full((features,), config.layer_scale) for _ in range(3))
         self.dropouts = nn.ModuleList(nn.Dropout(dropout) for _ in range(3))
-        self.paths = nn.ModuleList(RowDropout(drop_path, shared=1) for _ in range(3))
+        rates = (config.drop_path, config.drop_path if drops_image_path else 0.0, config.drop_path)
+        self.paths = nn.ModuleList(RowDropout(rate, shared=1) for rate in rates)
 
     def forward(self, tokens: Tensor, image: Tensor, visible: Tensor | None = None) -> Tensor:
         """`tokens` (N, Q, R, F) after the block; `image` (N, P, F) are patches with their positions; where
@@ -54,5 +69,5 @@ class GroupBlock(nn.Module):
         return self.self_attention.attend(groups, read, mask).view_as(tokens)
 
     def _to_image(self, tokens: Tensor, image: Tensor) -> Tensor:
-        read = self.image_attention.keys_and_values(image)
+        read = self.image_attention.keys_and_values(self.image_norm(image))
         return self.image_attention.attend(tokens.flatten(1, 2), read, None).view_as(tokens)

@@ -12,24 +12,25 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.config import Settings
 from plainfilm.nn.base import in_full_precision
-from plainfilm.nn.regions.blocks import GroupBlock
+from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy
-from plainfilm.nn.regions.pooling import pooled_regions
+from plainfilm.nn.regions.pooling import Pooling, pooled_regions
+from plainfilm.nn.row_dropout import RowDropout
 
 
-class DetectorConfig(Settings):
-    """The architecture of a detector; `regions` is the largest number of boxes of a prompt, `beta` the
-    exponent of soft pooling."""
+class DetectorConfig(BlockConfig):
+    """The architecture of a detector.
 
-    depth: int = Field(default=6, ge=1)
-    heads: int = Field(default=8, ge=1)
+    regions: the largest number of boxes of a prompt. beta, pooling: of soft pooling (`nn.regions.pooling`).
+    token_share: the share of regions whose feature is mixed with that of their token in training; at
+    inference all of those that were asked with a prompt are, and none that were asked with a box.
+    """
+
     regions: int = Field(default=3, ge=1, le=16)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    drop_path: float = Field(default=0.2, ge=0, lt=1)
-    layer_scale: float = Field(default=0.1, gt=0)
     beta: float = Field(default=2.0, gt=0)
+    pooling: Pooling = "mean"
+    token_share: float = Field(default=0.25, ge=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,13 @@ class Detector(nn.Module):
         super().__init__()
         self.config = config
         self.regions = nn.Parameter(torch.randn(config.regions, features) * features**-0.5)
-        self.dropout = nn.Dropout(config.dropout)
-        settings = (config.heads, config.dropout, config.drop_path, config.layer_scale)
-        self.blocks = nn.ModuleList(GroupBlock(features, *settings) for _ in range(config.depth))
-        self.head = nn.Sequential(
-            nn.LayerNorm(features), nn.Linear(features, features), nn.GELU(), nn.Linear(features, 4)
-        )
+        self.blocks = nn.ModuleList(GroupBlock(features, config, False) for _ in range(config.depth))
+        hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(config.dropout))
+        self.head = nn.Sequential(nn.LayerNorm(features), *hidden, nn.Linear(features, 4))
 
     def forward(self, prompts: Tensor, image: Tensor) -> Detected:
         """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F)."""
-        tokens = self.dropout(prompts[:, :, None] + self.regions)
+        tokens = prompts[:, :, None] + self.regions
         for block in self.blocks:
             tokens = block(tokens, image)
         with torch.autocast(tokens.device.type, enabled=False):
@@ -67,20 +65,29 @@ class Detector(nn.Module):
 class RegionFeatures(nn.Module):
     """Features of boxes from the patches below them, with those of region tokens where there are any."""
 
-    def __init__(self, features: int, patch_features: int, beta: float) -> None:
+    def __init__(self, config: DetectorConfig, features: int, patch_features: int) -> None:
         super().__init__()
-        self.beta = beta
-        self.values = nn.Sequential(nn.LayerNorm(patch_features), nn.Linear(patch_features, features))
+        self.config = config
+        drop, hidden = config.dropout, 4 * features
+        self.values = nn.Sequential(
+            nn.LayerNorm(patch_features), nn.Linear(patch_features, features), nn.Dropout(drop)
+        )
+        self.token_dropout = nn.Dropout(drop)
+        self.token_mixing = RowDropout(1 - config.token_share)
+        inner = (nn.Linear(features, hidden), nn.GELU(), nn.Dropout(drop))
         self.output = nn.Sequential(
-            nn.LayerNorm(features), nn.Linear(features, features), nn.GELU(), nn.Linear(features, features)
+            nn.LayerNorm(features), *inner, nn.Linear(hidden, features), nn.Dropout(drop)
         )
 
     def forward(self, boxes_xyxy: Tensor, patches: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Features (N, K, F) of boxes (N, K, 4) on images with `patches` (N, P, F'); the mean of pooled
-        patches and `tokens` (N, K, F), if given."""
-        pooled = pooled_regions(boxes_xyxy, self.values(patches), self.beta)
-        mixed = pooled if tokens is None else (pooled + tokens) / 2
-        features: Tensor = self.output(mixed)
+        patches and `tokens` (N, K, F), if given: of all boxes, in training of a drawn share."""
+        pooled = pooled_regions(boxes_xyxy, self.values(patches), self.config.beta, self.config.pooling)
+        if tokens is not None:
+            mixed = (pooled + self.token_dropout(tokens)) / 2
+            is_mixed = self.token_mixing(torch.ones_like(boxes_xyxy[..., 0])) > 0
+            pooled = torch.where(is_mixed.unsqueeze(-1), mixed, pooled)
+        features: Tensor = self.output(pooled)
         return features
 
 
@@ -90,11 +97,10 @@ class RegionWeights(nn.Module):
     With s_r = sigmoid(MLP(x_r)) of the regions of a prompt, its feature is sum_r s_r x_r / max(1, sum_r s_r).
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, dropout: float) -> None:
         super().__init__()
-        self.score = nn.Sequential(
-            nn.LayerNorm(features), nn.Linear(features, features), nn.GELU(), nn.Linear(features, 1)
-        )
+        hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(dropout))
+        self.score = nn.Sequential(*hidden, nn.Linear(features, 1))
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F)."""

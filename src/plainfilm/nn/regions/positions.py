@@ -46,3 +46,24 @@ class PatchPositions(nn.Module):
         sines = torch.cat([angles.sin(), angles.cos()], dim=1).to(self.projection.weight.dtype)
         positions: Tensor = self.projection(sines)
         return positions
+
+
+class LearnedPositions(nn.Module):
+    """(P, F) for images of one resolution alone, as those of a vision transformer."""
+
+    def __init__(self, patches: int, features: int) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.randn(patches, features) * features**-0.5)
+
+    def forward(self, patches: int, device: torch.device | str) -> Tensor:
+        """The positions of `patches` P.
+
+        Raises:
+            ModelError: there are positions for another number of patches.
+        """
+        if patches != len(self.positions):
+            raise ModelError(
+                f"{patches} patches, but positions are learned for {len(self.positions)}: set "
+                "preprocessing.size to that of the model, or model.learned_positions=null"
+            )
+        return self.positions

@@ -10,18 +10,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.config import Settings
-from plainfilm.nn.regions.blocks import GroupBlock
+from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
+from plainfilm.nn.row_dropout import RowDropout
 
 
-class PostDecoderConfig(Settings):
-    """The architecture of a post-decoder."""
+class PostDecoderConfig(BlockConfig):
+    """The architecture of a post-decoder. region_dropout: the share of the regions of a group that its other
+    tokens do not read, in training alone. reads_pooled: whether it attends to the vector of the whole film
+    beside the patches."""
 
     depth: int = Field(default=3, ge=1)
-    heads: int = Field(default=8, ge=1)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    drop_path: float = Field(default=0.2, ge=0, lt=1)
-    layer_scale: float = Field(default=0.1, gt=0)
+    region_dropout: float = Field(default=0.3, ge=0, lt=1)
+    reads_pooled: bool = True
 
 
 class PostDecoder(nn.Module):
@@ -29,22 +29,22 @@ class PostDecoder(nn.Module):
 
     def __init__(self, config: PostDecoderConfig, features: int) -> None:
         super().__init__()
-        settings = (config.heads, config.dropout, config.drop_path, config.layer_scale)
-        self.blocks = nn.ModuleList(GroupBlock(features, *settings) for _ in range(config.depth))
+        self.config = config
+        self.blocks = nn.ModuleList(GroupBlock(features, config, True) for _ in range(config.depth))
+        self.region_dropout = RowDropout(config.region_dropout)
         self.gate = nn.Parameter(torch.zeros(()))
         self.norm = nn.LayerNorm(features)
 
-    def forward(
-        self, aggregate: Tensor, regions: Tensor, image: Tensor, visible: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The refined `aggregate` (N, Q, F) and `regions` (N, Q, R, F) on `image` (N, P, F); where `visible`
-        (N, Q, R) is False a region is not read."""
-        before = torch.cat([aggregate[:, :, None], regions], dim=2)
-        read = None
-        if visible is not None:
-            read = torch.cat([torch.ones_like(visible[..., :1]), visible], dim=2)
+    def forward(self, aggregate: Tensor, regions: Tensor | None, image: Tensor) -> Tensor:
+        """The refined `aggregate` (N, Q, F) of groups with `regions` (N, Q, R, F), or of aggregates alone, on
+        `image` (N, P, F)."""
+        before, visible = aggregate[:, :, None], None
+        if regions is not None:
+            before = torch.cat([before, regions], dim=2)
+            ones = torch.ones_like(regions[..., 0])
+            visible = torch.cat([torch.ones_like(ones[..., :1]), self.region_dropout(ones)], dim=2) > 0
         after = before
         for block in self.blocks:
-            after = block(after, image, read)
-        refined: Tensor = self.norm(before + self.gate * after)
-        return refined[:, :, 0], refined[:, :, 1:]
+            after = block(after, image, visible)
+        refined: Tensor = self.norm(aggregate + self.gate * after[:, :, 0])
+        return refined

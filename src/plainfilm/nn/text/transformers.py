@@ -9,15 +9,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, local_only, not_here, quietly, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
 from plainfilm.nn.library_settings import check_library_settings
 from plainfilm.nn.pooling import POOLING, TextPooling
 from plainfilm.nn.size import check_fits_in_memory
-
-_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
-_HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop")
+from plainfilm.nn.transformers_models import LibraryModel, settings_of
 
 
 class Config(EncoderConfig):
@@ -55,7 +52,13 @@ class Config(EncoderConfig):
         if self.settings is not None:
             check_library_settings(self.settings, "text.settings")
         if self.settings is not None or self.offline or local_path(self.name) is not None:
-            _described(self)
+            self.model.described()
+
+    @property
+    def model(self) -> LibraryModel:
+        """The model of the library."""
+        origin = (self.name, self.pretrained, self.offline, self.settings)
+        return LibraryModel("text model", "text", *origin)
 
 
 TINY = Config(
@@ -111,9 +114,7 @@ class TransformersEncoder(TextEncoder):
 
     def rebuilt_from(self) -> dict[str, Any]:
         """The same architecture by its settings, without weights."""
-        settings = self.encoder.config.to_diff_dict()
-        stated = {"model_type": self.encoder.config.model_type, "vocab_size": self.encoder.config.vocab_size}
-        changes = {"pretrained": False, "settings": settings | stated}
+        changes = {"pretrained": False, "settings": settings_of(self.encoder)}
         return self.config.model_dump(mode="json") | changes
 
 
@@ -123,18 +124,17 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
     Raises:
         ModelError: a model that is missing and cannot be downloaded, lacks weights, or knows fewer tokens.
     """
-    described = _described(config)
-    if not config.pretrained and "vocab_size" not in (config.settings or {}):
-        described.vocab_size = vocabulary_size
-    if described.vocab_size < vocabulary_size:
-        raise ModelError(
-            f"{config.name or 'text.settings'}: knows {described.vocab_size} tokens, but the tokenizer has "
-            f"{vocabulary_size}: use the model's own tokenizer, or pretrained: false"
-        )
-    _set_dropout(described, config.dropout)
+    from transformers import AutoModel
+
+    model = config.model
+    described = model.fitting(vocabulary_size, config.dropout)
     what = f"text model '{config.name or described.model_type}'"
-    check_fits_in_memory(lambda: _without_weights(described), what)
-    encoder = _with_weights(config, described) if config.pretrained else _without_weights(described)
+    check_fits_in_memory(lambda: model.without_weights(AutoModel, described), what)
+    unused = () if config.pooling == "pooler" else ("pooler",)
+    if config.pretrained:
+        encoder = model.with_weights(AutoModel, described, unused)
+    else:
+        encoder = model.without_weights(AutoModel, described)
     if described.is_encoder_decoder:
         encoder = encoder.get_encoder()
     if not hasattr(encoder.config, "hidden_size"):
@@ -148,89 +148,6 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
     if config.pooling != "pooler" and pooler is not None:
         encoder.pooler = None  # unused here, and would be stored in every file
     return TransformersEncoder(config, encoder)
-
-
-def _described(config: Config) -> Any:
-    from transformers import AutoConfig
-
-    if config.settings is not None:
-        settings = dict(config.settings)
-        try:
-            return AutoConfig.for_model(settings.pop("model_type"), **settings)
-        except Exception as error:  # of values that do not fit the library lets anything through
-            raise ConfigError(f"text.settings: {_reason(error)}") from None
-    return _locally_or_downloaded(config, AutoConfig.from_pretrained, {})
-
-
-def _with_weights(config: Config, described: Any) -> Any:
-    import torch
-    from transformers import AutoModel
-
-    # Tensors of another shape are listed in `loaded`; if the library refused them, only its log would.
-    options = {"config": described, "output_loading_info": True, "dtype": torch.float32}
-    options["ignore_mismatched_sizes"] = True
-    encoder, loaded = _locally_or_downloaded(config, AutoModel.from_pretrained, options)
-    unused = () if config.pooling == "pooler" else ("pooler",)
-    wrong = sorted(entry for entry in loaded["mismatched_keys"] if not _names_any(unused, entry[0]))
-    if wrong:
-        key, found, needed = wrong[0]
-        raise ModelError(
-            f"{config.name}: tensor '{key}' is {tuple(found)}, its config.json says {tuple(needed)} "
-            f"({len(wrong)} in all): they do not belong together"
-        )
-    missing = [key for key in loaded["missing_keys"] if not _names_any(unused, key)]
-    if missing:
-        raise ModelError(f"{config.name}: tensor '{missing[0]}' is missing ({len(missing)} in all)")
-    return encoder
-
-
-def _names_any(words: Sequence[str], key: str) -> bool:
-    return any(word in key for word in words)
-
-
-def _without_weights(described: Any) -> Any:
-    from transformers import AutoModel
-
-    library: Any = AutoModel
-    try:
-        return library.from_config(described, trust_remote_code=False)
-    except Exception as error:  # of values that do not fit the library lets anything through
-        raise ConfigError(f"text model '{described.model_type}': {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """One line, with the kind of error where its own words do not say it, as those of a KeyError."""
-    words = " ".join(str(error).split())[:300]
-    return words if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {words}"
-
-
-def _locally_or_downloaded(config: Config, read: Any, options: dict[str, Any]) -> Any:
-    folder = local_path(config.name)
-    name, what = str(folder or config.name), f"text model '{config.name}'"
-    # Explicitly: without a word on foreign code the library asks for it on standard input.
-    options = {**options, "trust_remote_code": False}
-    with quietly(), local_only():
-        try:
-            return read(name, local_files_only=True, **options)
-        except (OSError, ValueError) as error:
-            if folder is not None:
-                raise unreadable(what, error, folder) from None
-        except Exception as error:  # of files that are damaged the library lets anything through
-            raise unreadable(what, error, folder) from None
-    before_download(what, offline=config.offline)
-    try:
-        return read(name, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise not_here(what, str(error)) from None
-
-
-def _set_dropout(described: Any, hidden: float | None) -> None:
-    for key in _ATTENTION_DROPOUT:
-        if hasattr(described, key):
-            setattr(described, key, 0.0)
-    for key in _HIDDEN_DROPOUT:
-        if hidden is not None and hasattr(described, key):
-            setattr(described, key, hidden)
 
 
 def _longest(encoder: Any) -> int:

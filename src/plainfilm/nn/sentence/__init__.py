@@ -1,0 +1,1 @@
+"""Decoders that write a sentence after a prefix, one file each (`nn.base.SentenceDecoder`)."""
