@@ -10,7 +10,6 @@ from torch import nn
 
 from plainfilm.batches.batch import Batch, Films, FilmsPerItem
 from plainfilm.batches.collate import keys_of
-from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.batches.targets.labels import Labels
 from plainfilm.batches.targets.report import ReportTarget
 from plainfilm.batches.texts import TextTarget
@@ -19,6 +18,8 @@ from plainfilm.models.base import Facts, Model, TokenizerFacts, build_model
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Objective, ObjectiveSum, films_of, objective
 from plainfilm.seeding import stable_hash
+from plainfilm.training.freezing import freeze
+from tests.region_toys import REGION_TARGETS, Draw
 
 VOCABULARY, SIDE, LENGTH = 50, 32, 9
 OBSERVATIONS = ("Edema", "Pneumothorax", "Effusion")
@@ -60,20 +61,40 @@ def toy_study_encoder(seed: int = 0, **changes: Any) -> study_encoder.StudyEncod
     return _seeded(study_encoder.Config(**(values | {"fusion": {"heads": 2}} | changes)), known, seed)
 
 
-def toy_region_model(seed: int = 0, **changes: Any) -> region.RegionModel:
-    """A tiny region model in training mode, always the same for a seed."""
+def toy_region_model(seed: int = 0, trained: tuple[str, ...] = (), **changes: Any) -> region.RegionModel:
+    """A tiny region model in training mode, always the same for a seed; with `trained`, all other parts are
+    frozen."""
     detector = {"depth": 1, "heads": 2, "dropout": 0.2, "drop_path": 0.2}
     projection = {"kind": "none", "text_kind": "linear", "dimension": 104}
     values = {"image": COMPACT, "text": TEXT, "projection": projection, "detector": detector}
     values["learn_temperature"] = False
-    return _seeded(region.Config(**(values | changes)), TEXT_FACTS, seed)
+    known = {name: TokenizerFacts(**TOKENS) for name in ("text", "sentence")}
+    model = _seeded(region.Config(**(values | changes)), Facts(tokenizers=known), seed)
+    freeze(model, {name: bool(trained) and name not in trained for name in model.parts()})
+    return model
 
 
+TOKENS = {"vocabulary_size": VOCABULARY, "max_tokens": LENGTH, "start": 2, "end": 3}
 _MEAN = {"use": "mean", "projections": "none", "film_tokens": False}
+_POST = {"post_decoder": {"depth": 1, "heads": 2, "dropout": 0.2, "reads_pooled": False}}
+_DECODER = {"use": "report_decoder", "width": 16, "depth": 1, "heads": 2, "max_tokens": LENGTH}
+_WRITES = _POST | {"sentence": _DECODER, "prefix": {"length": 2, "hidden": 12}}
 _MODELS = {
     "labels": toy_classifier,
     "finding_detection": toy_region_model,
     "region_detection": toy_region_model,
+    "phrase_detection": toy_region_model,
+    "finding_classification": partial(toy_region_model, **_POST),
+    "region_classification": partial(toy_region_model, **_POST),
+    "region_regression": partial(toy_region_model, **_POST),
+    "sentence_regression": partial(toy_region_model, **_POST),
+    "sentence_contrast": partial(toy_region_model, **_POST),
+    "global_contrast": partial(
+        toy_region_model, trained=("image", "text", "text_projection", "patch_projection")
+    ),
+    "region_generation": partial(toy_region_model, **_WRITES),
+    "sentence_generation": partial(toy_region_model, **_WRITES),
+    "sentence_reconstruction": partial(toy_region_model, trained=("sentence", "prefix"), **_WRITES),
     "captioning": partial(toy_study_encoder, text=None, fusion=_MEAN),
     "study_report": partial(toy_study_encoder, report=None, fusion=_MEAN),
 }
@@ -135,24 +156,15 @@ def toy_batch(
         written = ids[:, 0].clone()
         written[:, 0] = 2  # the start token of `toy_study_encoder`
         found["report"] = ReportTarget(ones, written, mask, torch.arange(rows) % 3 > 0)
-    for name in ("finding_boxes", "region_boxes"):
-        if name in targets:
-            found[name] = _prompted(rows, generator)
+    for name in targets:
+        if name in REGION_TARGETS:
+            found[name] = REGION_TARGETS[name](Draw(rows, generator))
     return Batch(
         films=Films(pixels, of, of.place % 2),
         keys=keys_of(names, found),
         rows=torch.arange(rows),
         targets=found,
     )
-
-
-def _prompted(rows: int, generator: torch.Generator) -> PromptedBoxes:
-    """No prompts to three for each row, with no box to two each."""
-    of = Ragged(torch.arange(rows) % 4)
-    ids = torch.randint(5, VOCABULARY, (of.entries, 4), generator=generator)
-    corners = torch.rand(of.entries, 2, 2, 2, generator=generator).sort(dim=-2).values
-    there = torch.arange(2) < (torch.arange(of.entries) % 3)[:, None]
-    return PromptedBoxes(of.counts > 0, of, ids, ids > 0, corners.flatten(-2), there)
 
 
 def _states(rows: int, generator: torch.Generator) -> torch.Tensor:

@@ -93,7 +93,7 @@ def test_items_without_its_targets_are_left_out(name: str) -> None:
     model, batch = toy_model_for(name).double(), toy_batch_for(name, 6, dtype=torch.float64)
     whole = toy_objective(name, model).double()
     present = torch.arange(6) < 4
-    missing = {key: replace(one, present=present) for key, one in batch.targets.items()}
+    missing = {key: replace(one, present=one.present & present) for key, one in batch.targets.items()}
     if "labels" in missing:
         states = torch.where(present[:, None], missing["labels"].states, -3)
         missing["labels"] = replace(missing["labels"], states=states.to(torch.int8))

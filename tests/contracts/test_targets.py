@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -21,10 +22,10 @@ from plainfilm.batches.targets.base import (
     TargetSource,
     requires,
     target,
-    tokenizer_of,
+    tokenizers_of,
 )
 from plainfilm.collection import Collection, prepare
-from plainfilm.collection.schema import BOXES
+from plainfilm.collection.schema import BOXES, LABELS
 from plainfilm.geometry import Geometry
 from plainfilm.nn.ragged import Ragged
 from plainfilm.seeding import generator
@@ -56,12 +57,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TargetSource:
     config = DataConfig(text="findings", sentences=2)
     found = build_rows([collection], "train", config, (frozenset({"text", "labels"}),))
     tokenizer = Tokenizer.train(collection.table("sentences")["text"].to_pylist(), 300, 16)
-    tokenizers = {"text": tokenizer, "report": tokenizer}
+    tokenizers = dict.fromkeys(("text", "report", "sentence"), tokenizer)
     return TargetSource(found, [WithBoxes(collection)], config, tokenizers, found.observations)
 
 
 class WithBoxes:
-    """A collection with a box of a finding and of a region on the left of every film."""
+    """A collection with boxes of a finding, of a region and of phrases on the left of every film, and a
+    finding that is stated of the region."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -69,12 +71,27 @@ class WithBoxes:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._collection, name)
 
+    def table(self, table: str) -> pa.Table:
+        if table != "labels":
+            return self._collection.table(table)
+        images = self._collection.table("images")["image_id"].to_pylist()
+        empty = dict.fromkeys(LABELS.names)
+        said = {"target": "region", "observation": "mass", "origin": "imagenome/anatomicalfinding"}
+        rows = [{**empty, **said, "target_id": f"{image}:left lung", "state": 1} for image in images]
+        return pa.Table.from_pylist(rows, LABELS)
+
     def frame(self, table: str) -> pd.DataFrame:
         if table != "boxes":
             return self._collection.frame(table)
         images = self._collection.table("images")["image_id"].to_pylist()
-        named = [("Left mass", "observation"), ("left lung", "region")]
-        rows = [(image, *one, 2.0, 4.0, 20.0, 30.0, None, None) for image in images for one in named]
+        phrase = "Mass on the left."
+        named = [("Left mass", "observation", None), ("left lung", "region", None)]
+        named += [("left lung", "phrase", phrase), ("Mass", "phrase", phrase)]
+        rows = [
+            (image, name, kind, 2.0, 4.0, 20.0, 30.0, None, said)
+            for image in images
+            for name, kind, said in named
+        ]
         return pd.DataFrame(rows, columns=BOXES.names)
 
 
@@ -100,7 +117,7 @@ def _shown(item: int, mirrored: bool = False) -> ItemFilms:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_needs(name: str) -> None:
     assert requires(name) in (None, "text", "labels")
-    assert tokenizer_of(name) is None or isinstance(tokenizer_of(name), str)
+    assert all(one in ("text", "report", "sentence") for one in tokenizers_of(name))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,7 +26,7 @@ from plainfilm.batches.targets.base import (
     TargetSource,
     target,
     texts_of,
-    tokenizer_of,
+    tokenizers_of,
 )
 from plainfilm.batches.transforms import cut, draw_geometry, recolour
 from plainfilm.collection import Collection
@@ -134,7 +134,7 @@ class Dataset:
     def texts(self, needs: ItemNeeds, tokenizer: str) -> Iterator[str]:
         """All texts that the targets of an objective may read with a tokenizer, for training it."""
         for name in needs.targets:
-            if tokenizer_of(name) == tokenizer:
+            if tokenizer in tokenizers_of(name):
                 yield from texts_of(name, self._source({}))
 
     def _source(self, tokenizers: Mapping[str, Any]) -> TargetSource:

@@ -5,7 +5,7 @@ Axes: B items, E prompts of all items, M boxes of a prompt, L tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,16 +102,26 @@ class PromptedBoxesReader:
         return [prompts[place] for place in sorted(order[: self._most])]
 
 
-def boxes_by_image(collection: Collection, kind: str, column: str = "name") -> dict[int, dict[str, Floats]]:
-    """The boxes of a kind ("observation", "region" or "phrase") by row of their image and by `column`."""
+def boxes_by_image(
+    collection: Collection, kind: str, column: str = "name", without: Set[str] = frozenset()
+) -> dict[int, dict[str, Floats]]:
+    """The boxes of a kind ("observation", "region" or "phrase") by row of their image and by `column`; those
+    with a name of `without` are left out."""
     table = collection.frame("boxes")
-    table = table[table["kind"] == kind]
+    table = table[(table["kind"] == kind) & ~table["name"].isin(without)]
     rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
     found: dict[int, dict[str, list[Floats]]] = {}
     corners = table[["x0", "y0", "x1", "y1"]].to_numpy(dtype=np.float64)
     for image, name, box in zip(table["image_id"], table[column], corners, strict=True):
         found.setdefault(rows[image], {}).setdefault(str(name), []).append(box)
     return {row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()}
+
+
+def phrases_by_image(collection: Collection) -> dict[int, dict[str, Floats]]:
+    """The boxes of phrases by row of their image and by the phrase, without those of regions of anatomy."""
+    table = collection.frame("boxes")
+    regions = set(table.loc[table["kind"] == "region", "name"])
+    return boxes_by_image(collection, "phrase", "phrase", without=regions)
 
 
 def prompt_of(name: str) -> str:
@@ -122,6 +132,24 @@ def prompt_of(name: str) -> str:
     """
     words = name.replace("_", " ").replace("/", " or ").strip().lower()
     return words[:1].upper() + words[1:]
+
+
+def denial_of(prompt: str) -> str:
+    """The words that deny what a prompt asks for.
+
+    >>> denial_of("Pleural thickening")
+    'No pleural thickening'
+    """
+    return f"No {prompt[:1].lower()}{prompt[1:]}"
+
+
+def sided(prompt: str, side: str) -> str:
+    """The words that ask for what a prompt asks for, on one side of the patient.
+
+    >>> sided("Pleural effusion", "left")
+    'Left pleural effusion'
+    """
+    return f"{side.capitalize()} {prompt[:1].lower()}{prompt[1:]}"
 
 
 def prompts_in(collections: Sequence[Collection], kind: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.label_origins import origins
+from plainfilm.collection.region_labels import region_labels
 from plainfilm.interchange.base import (
     SPLIT_FILES,
     FormatConfig,
@@ -35,7 +36,6 @@ from plainfilm.interchange.stored import (
     StoredFilm,
     StoredStudy,
     chosen_origins,
-    region_labels,
     studies_in,
 )
 from plainfilm.text.sentences import report_sentences

@@ -51,15 +51,16 @@ class Config(dual_encoder.Config):
     "shared", as published, patches go through the projection of films into the space of texts, and prompts
     go to the detector as they are; with "own", both have a layer of their own. learned_positions: the number
     of patches that positions are learned for; by default positions are waves, for any resolution.
-    unit_prompts: whether prompts have length 1 before they go to the detector. detector: see
-    `nn.regions.detector`. post_decoder: see `nn.regions.post_decoder`. sentence: the settings of a decoder in
-    `nn/sentence`, where the model writes; prefix: what it is told with; decoding: how it writes.
+    normalise_prompts: whether the vectors of texts that the detector reads, and that sentences are written
+    from, have the length sqrt(D) instead of what the text encoder gives. detector: see `nn.regions.detector`.
+    post_decoder: see `nn.regions.post_decoder`. sentence: the settings of a decoder in `nn/sentence`, where
+    the model writes; prefix: what it is told with; decoding: how it writes.
     """
 
     use: str = "region"
     patches: Literal["own", "shared"] = "own"
     learned_positions: int | None = Field(default=None, ge=1)
-    unit_prompts: bool = True
+    normalise_prompts: bool = True
     detector: DetectorConfig = DetectorConfig()
     post_decoder: PostDecoderConfig | None = None
     sentence: dict[str, Any] | None = None
@@ -127,7 +128,9 @@ class RegionModel(DualEncoder):
     def prompt_vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """What `detect` takes (N, D), float32 under any autocast, of ids and mask (N, L)."""
         vectors = self.text_vectors(token_ids, token_mask)
-        return unit_vectors(vectors) if self.config.unit_prompts else in_full_precision(vectors)
+        if not self.config.normalise_prompts:
+            return in_full_precision(vectors)
+        return unit_vectors(vectors) * self.dimension**0.5
 
     def detect(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
         """The boxes of `prompts` (N, Q, D) (see `prompt_vectors`); the features (N, Q, R, D) of these boxes;
@@ -172,6 +175,11 @@ class RegionModel(DualEncoder):
             return features.patches
         shared: Tensor = self.image_projection(features.patches)
         return shared
+
+    def mean_patches(self, features: ImageFeatures) -> Tensor:
+        """The mean patch (N, D) of each film, as the detector reads them."""
+        mean: Tensor = self.patch_projection(self.patches(features)).mean(dim=1)
+        return mean
 
     def positioned(self, features: ImageFeatures) -> Tensor:
         """Patches with their positions, (N, P, D)."""

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Batch
 from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.config import Settings
-from plainfilm.errors import UsageError
 from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
-from plainfilm.nn.row_dropout import dropout_entries
 from plainfilm.objectives.base import Encoded, PerItem
+from plainfilm.objectives.regions.encoding import nothing, of_present, prompted, region_model
 
 NEEDS = ("finding_boxes",)
 
@@ -49,20 +48,16 @@ class Detection(PerItem):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The number of values of each term."""
         asked: PromptedBoxes = batch.targets[self._target]
-        return detection_counts(asked.there[asked.present[asked.of.item]], self._regions)
+        return detection_counts(asked.there[of_present(asked)], self._regions)
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The sum of each term over the prompts of a slice."""
         asked: PromptedBoxes = encoded.batch.targets[self._target]
-        features, present = encoded.films(1), asked.present[asked.of.item]
+        present = of_present(asked)
         if not bool(present.any()):
-            nothing = features.patches.sum() * 0.0
-            return dict.fromkeys(self.weights(), nothing)
-        with dropout_entries(asked.of):
-            vectors = encoded.model("encode_texts", asked.token_ids, asked.token_mask)
-        prompts, mask = asked.of.padded(vectors)
-        found, _, logits = encoded.model("detect", features, prompts)
-        own = (found.boxes[mask], logits[mask], asked.boxes, asked.there)
+            return dict.fromkeys(self.weights(), nothing(encoded))
+        boxes, logits, _ = prompted(encoded, self._target)
+        own = (boxes, logits, asked.boxes, asked.there)
         return detection_sums(*(values[present] for values in own))
 
 
@@ -72,9 +67,7 @@ def detecting(config: Config, target: str, model: nn.Module) -> Detection:
     Raises:
         UsageError: it does not.
     """
-    if not hasattr(model, "detect"):
-        raise UsageError(f"{config.use}: the model does not detect boxes: use model region")
-    settings: Any = model.config
+    settings: Any = region_model(config.use, model, "detect").config
     return Detection(config, target, settings.detector.regions)
 
 

@@ -97,7 +97,7 @@ class Gathering:
 
     def all_gather_by_name(self, own: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
         """`all_gather_rows` of each entry; a process without rows gets names and shapes from the others."""
-        if 0 in self.counts:
+        if 0 in self.counts and world_size() > 1:
             described = _described_by_others(own)
             own = own or _empty(described, device)
         return {name: self.all_gather_rows(own[name]) for name in sorted(own)}

@@ -18,7 +18,7 @@ from plainfilm.batches.batch import FilmsPerItem
 from plainfilm.batches.data_config import DataConfig
 from plainfilm.batches.dataset import ItemNeeds
 from plainfilm.batches.rows import Requirement
-from plainfilm.batches.targets.base import requires, tokenizer_of
+from plainfilm.batches.targets.base import requires, tokenizers_of
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorModule, evaluator_config, provider
@@ -231,11 +231,11 @@ class Recipe(Settings):
                 raise ConfigError(f"tokenizers.{name}: {self._tokenizers_of_model(known)}; remove this key")
         measured = (name for module, _ in self.evaluators() for name in module.NEEDS)
         for name in (*self.needs.targets, *measured):
-            tokenizer = tokenizer_of(name)
-            if tokenizer is not None and tokenizer not in known:
+            missing = [tokenizer for tokenizer in tokenizers_of(name) if tokenizer not in known]
+            if missing:
                 raise ConfigError(
-                    f"target '{name}' needs tokenizer '{tokenizer}', but {self._tokenizers_of_model(known)}; "
-                    "choose another objective, metric or model"
+                    f"target '{name}' needs tokenizer '{missing[0]}', but {self._tokenizers_of_model(known)};"
+                    " choose another objective, metric or model"
                 )
         return self
 

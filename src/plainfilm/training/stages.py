@@ -177,8 +177,9 @@ def _with_settings(
         return found
     fields = kind(str(model["use"])).Config.model_fields
     for name, settings in previous.source.architecture.items():
-        is_encoder = isinstance(settings, Mapping) and "use" in settings and name in fields
-        if is_encoder and name not in starts and (name in model or fields[name].is_required()):
+        is_part = isinstance(settings, Mapping) and name in previous.model.parts() and name in fields
+        is_wanted = is_part and (name in model or fields[name].is_required())
+        if is_wanted and "use" in settings and name not in starts:
             found = with_part(found, name, previous.source)
     return found
 

@@ -8,8 +8,8 @@ A target module (`batches/targets/NAME.py`) has these names:
 and optionally
 
     REQUIRES                "text" or "labels": items without any are left out of training, see `batches.rows`
-    TOKENIZER               the name of the tokenizer it reads texts with
-    texts(source)           all texts that it may read, for training that tokenizer
+    TOKENIZER               the name of the tokenizer it reads texts with, or a tuple of several names
+    texts(source)           all texts that it may read, for training these tokenizers
 
 A collated target is an object with `present`, `slice` and `to` (`batches.batch.Target`): a target whose
 fields are all (B, ...) derives from `RowWise`, one with a varying number of entries per item from
@@ -111,9 +111,10 @@ def requires(name: str) -> str | None:
     return getattr(target(name), "REQUIRES", None)
 
 
-def tokenizer_of(name: str) -> str | None:
-    """The tokenizer that the target called `name` reads with."""
-    return getattr(target(name), "TOKENIZER", None)
+def tokenizers_of(name: str) -> tuple[str, ...]:
+    """The tokenizers that the target called `name` reads with."""
+    stated = getattr(target(name), "TOKENIZER", ())
+    return (stated,) if isinstance(stated, str) else tuple(stated)
 
 
 def texts_of(name: str, source: TargetSource) -> Iterator[str]:

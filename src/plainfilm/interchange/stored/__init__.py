@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
@@ -144,17 +143,6 @@ def studies_in(collection: Collection, origins: Sequence[str] = ()) -> Iterator[
             sections=tuple(sections.get(key, ())),
             states=next(states),
         )
-
-
-def region_labels(collection: Collection) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
-    """(image, region) → (observation, origin, state) of the region's labels."""
-    labels = collection.table("labels")
-    by_region: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
-    for row in _rows(labels.filter(pc.equal(labels["target"], "region"))):
-        image, _, region = row["target_id"].rpartition(":")
-        label = (row["observation"], row["origin"], row["state"])
-        by_region.setdefault((image, region), []).append(label)
-    return by_region
 
 
 def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:

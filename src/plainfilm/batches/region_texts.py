@@ -1,0 +1,173 @@
+"""What is said of the regions of an image (Chest ImaGenome): the shared part of targets of regions.
+
+Axes: B items, E regions of all items, S texts of a region, L tokens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plainfilm.batches.prompted_boxes import (
+    LEAST_SIDE,
+    LEAST_VISIBLE,
+    Floats,
+    boxes_by_image,
+    prompt_of,
+)
+from plainfilm.batches.targets.base import ItemFilms, RaggedTarget, TargetSource
+from plainfilm.collection import Collection
+from plainfilm.collection.region_labels import region_findings
+from plainfilm.nn.ragged import Ragged
+from plainfilm.text.laterality import mirrored
+from plainfilm.types import State
+
+MOST_REGIONS = 20
+"""Regions of an image in training, as published."""
+
+
+@dataclass(frozen=True)
+class RegionTexts:
+    """A region of an image. prompt: what asks for it. box: x0 y0 x1 y1 (4,). by_box: whether training asks
+    with the box instead of the prompt. sentences: of the report, about it. findings: stated of it, by
+    prompt."""
+
+    prompt: str
+    box: Floats
+    by_box: bool = False
+    sentences: tuple[str, ...] = ()
+    findings: Mapping[str, State] | None = None
+
+    def mirrored(self) -> RegionTexts:
+        """The same with left and right swapped in all words."""
+        return replace(
+            self, prompt=mirrored(self.prompt), sentences=tuple(mirrored(one) for one in self.sentences)
+        )
+
+
+@dataclass(frozen=True)
+class RegionTarget(RaggedTarget):
+    """Base of targets of regions. token_ids, token_mask: (E, L), the prompt. boxes: (E, 4), xyxy as fractions
+    of the model's input. by_box: (E,) bool, see `RegionTexts`."""
+
+    token_ids: Tensor
+    token_mask: Tensor
+    boxes: Tensor
+    by_box: Tensor
+
+
+class RegionReader(ABC):
+    """Reads the regions of the first image of every item about which something is said."""
+
+    def __init__(self, source: TargetSource, most: int = MOST_REGIONS) -> None:
+        self._rows = source.rows
+        self.regions = [regions_of(collection) for collection in source.collections]
+        self._most = most
+        self.tokenizers = source.tokenizers
+
+    @abstractmethod
+    def says(self, region: RegionTexts) -> bool:
+        """Whether anything is said of the region that this target reads."""
+
+    def drawn(self, region: RegionTexts, source: int, rng: np.random.Generator | None) -> RegionTexts:
+        """What training reads of a region, drawn with `rng`, or what evaluation does."""
+        return region
+
+    @abstractmethod
+    def collate(self, values: Sequence[list[RegionTexts]]) -> Any:
+        """The regions of B items."""
+
+    def read(self, item: int, rng: np.random.Generator | None) -> Mapping[int, list[RegionTexts]]:
+        """The regions of every image of an item, by its row."""
+        source = int(self._rows.source[item])
+        rows = [int(row) for row in self._rows.images_of(item)]
+        return {row: self._drawn(self.regions[source].get(row, []), source, rng) for row in rows}
+
+    def move(self, value: Mapping[int, list[RegionTexts]], films: ItemFilms) -> list[RegionTexts]:
+        """The regions of the first image, with boxes as fractions of the input, left and right as on it; one
+        that is cut off is left out."""
+        geometry, moved = films.geometries[0], []
+        for region in value[films.rows[0]]:
+            box = geometry.boxes_to_square(region.box[None])[0] / geometry.size
+            is_there = geometry.visible(region.box[None])[0] >= LEAST_VISIBLE
+            if is_there and (box[2:] - box[:2] > LEAST_SIDE).all():
+                shown = region.mirrored() if films.mirrored else region
+                moved.append(replace(shown, box=box))
+        return moved
+
+    def common(self, values: Sequence[list[RegionTexts]]) -> tuple[Any, ...]:
+        """The fields of a `RegionTarget`."""
+        counts = torch.tensor([len(regions) for regions in values], dtype=torch.int64)
+        flat = [region for regions in values for region in regions]
+        ids, mask = self.tokenizers["text"].encode([region.prompt for region in flat])
+        boxes = np.array([region.box for region in flat], dtype=np.float32).reshape(-1, 4)
+        by_box = torch.tensor([region.by_box for region in flat], dtype=torch.bool)
+        tensors = (torch.from_numpy(array) for array in (ids, mask, boxes))
+        return (counts > 0, Ragged(counts), *tensors, by_box)
+
+    def _drawn(
+        self, regions: Sequence[RegionTexts], source: int, rng: np.random.Generator | None
+    ) -> list[RegionTexts]:
+        told = [region for region in regions if self.says(region)]
+        if rng is None:
+            numbered = (replace(region, by_box=place % 2 == 1) for place, region in enumerate(told))
+            return [self.drawn(region, source, None) for region in numbered]
+        places = sorted(rng.permutation(len(told))[: self._most])
+        chosen = (replace(told[place], by_box=bool(rng.random() < 0.5)) for place in places)
+        return [self.drawn(region, source, rng) for region in chosen]
+
+
+def regions_of(collection: Collection) -> dict[int, list[RegionTexts]]:
+    """The regions with a box of every image, by its row."""
+    boxes = boxes_by_image(collection, "region")
+    images = collection.table("images")["image_id"].to_pylist()
+    sentences, findings = _sentences(collection), region_findings(collection)
+    return {
+        row: [
+            RegionTexts(
+                prompt_of(name),
+                named[name][0],
+                sentences=sentences.get((images[row], name), ()),
+                findings=_prompted(findings.get((images[row], name), {})),
+            )
+            for name in sorted(named)
+        ]
+        for row, named in boxes.items()
+    }
+
+
+def _prompted(findings: Mapping[str, State]) -> dict[str, State]:
+    return {prompt_of(name): state for name, state in findings.items()}
+
+
+def _sentences(collection: Collection) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The sentences about each region of an image, by image and region."""
+    table = collection.frame("boxes")
+    table = table[table["kind"] == "phrase"]
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for image, name, phrase in zip(table["image_id"], table["name"], table["phrase"], strict=True):
+        found.setdefault((str(image), str(name)), {})[str(phrase)] = None
+    return {key: tuple(phrases) for key, phrases in found.items()}
+
+
+def sentences_of_regions(source: TargetSource) -> Iterator[str]:
+    """Every sentence about a region, and every prompt of one, for training tokenizers."""
+    for collection in source.collections:
+        for regions in regions_of(collection).values():
+            for region in regions:
+                yield region.prompt
+                yield from region.sentences
+
+
+def example_regions(items: int, tokens: int = 4) -> tuple[Any, ...]:
+    """The fields of a `RegionTarget` with two made-up regions on every image."""
+    of = Ragged.even(items, 2)
+    ids = torch.full((of.entries, tokens), 4)
+    boxes = torch.tensor([0.2, 0.3, 0.6, 0.7]).repeat(of.entries, 1)
+    return torch.ones(items, dtype=torch.bool), of, ids, ids > 0, boxes, of.place == 1

@@ -1,0 +1,121 @@
+"""Prompts, boxes and texts of a slice through a region model.
+
+Every distinct text is encoded once and without dropout, so that it is the same in every slice, and many
+prompts cost little. Axes: B items, E entries of all items, D features, L tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plainfilm.batches.region_texts import RegionTarget
+from plainfilm.errors import UsageError
+from plainfilm.nn.ragged import Ragged
+from plainfilm.objectives.base import Encoded
+
+
+def region_model(use: str, model: nn.Module, method: str) -> Any:
+    """`model`, if it has `method`.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if hasattr(model, method):
+        return model
+    lacks = {
+        "detect": "does not detect boxes: use model region",
+        "sentence_logits": "writes no sentences: use model region with model.sentence set",
+    }
+    raise UsageError(f"{use}: the model {lacks.get(method, lacks['detect'])}")
+
+
+def texts(encoded: Encoded, token_ids: Tensor, token_mask: Tensor, form: str = "encode_texts") -> Tensor:
+    """Vectors (E, D) of texts (E, L), each distinct one encoded once, by the model's method `form`."""
+    if not len(token_ids):
+        return torch.zeros(0, encoded.model.dimension, device=token_ids.device)
+    keyed = token_ids.masked_fill(~token_mask, -1)
+    distinct, place = keyed.unique(dim=0, return_inverse=True)
+    mask = distinct >= 0
+    with _without_dropout(encoded.model):
+        vectors: Tensor = encoded.model(form, distinct.clamp(min=0), mask)
+    return vectors[place]
+
+
+@contextmanager
+def _without_dropout(model: nn.Module) -> Iterator[None]:
+    own: Any = model
+    parts = [own.text, own.text_projection]
+    training = [module for part in parts for module in part.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def prompted(encoded: Encoded, name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes (E, R, 4), logits (E, R) that each is there and refined features (E, D) of the prompts of target
+    `name`."""
+
+    def make() -> tuple[Tensor, Tensor, Tensor]:
+        target = encoded.batch.targets[name]
+        vectors = texts(encoded, target.token_ids, target.token_mask, "prompt_vectors")
+        return detected(encoded, target.of, vectors)
+
+    return encoded.once(("prompted", name), make)
+
+
+def detected(encoded: Encoded, of: Ragged, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Boxes (E, R, 4), logits (E, R) and refined features (E, D) of prompts with `vectors` (E, D)."""
+    prompts, mask = of.padded(vectors)
+    if not len(vectors):
+        empty = nothing(encoded).expand(0, encoded.model.config.detector.regions)
+        return empty[..., None].expand(-1, -1, 4), empty, vectors + nothing(encoded)
+    found, logits, refined = encoded.model("prompt_answers", encoded.films(1), prompts)
+    return found.boxes[mask], logits[mask], refined[mask]
+
+
+def regions(encoded: Encoded, name: str, boxes: bool) -> Tensor:
+    """Refined features (E, D) of the regions of target `name`: asked with their prompt, or with `boxes` the
+    drawn half of them with their box."""
+
+    def make() -> Tensor:
+        target: RegionTarget = encoded.batch.targets[name]
+        by_box = target.by_box if boxes else torch.zeros_like(target.by_box)
+        both = torch.zeros(len(by_box), encoded.model.dimension, device=by_box.device)
+        if not bool(by_box.all()):
+            words = target.token_ids[~by_box], target.token_mask[~by_box]
+            vectors = texts(encoded, *words, "prompt_vectors")
+            found = detected(encoded, _part(target.of, ~by_box), vectors)[2]
+            both = both.to(found.dtype).index_put((~by_box,), found)
+        if bool(by_box.any()):
+            padded, mask = _part(target.of, by_box).padded(target.boxes[by_box])
+            found = encoded.model("box_answers", encoded.films(1), padded)[mask]
+            both = both.to(found.dtype).index_put((by_box,), found)
+        return both
+
+    return encoded.once(("regions", name, boxes), make)
+
+
+def _part(of: Ragged, kept: Tensor) -> Ragged:
+    """The assignment of the entries where `kept` (E,) is True."""
+    return Ragged(torch.zeros_like(of.counts).index_add(0, of.item, kept.to(of.counts.dtype)))
+
+
+def nothing(encoded: Encoded) -> Tensor:
+    """Zero, as a function of the films of a slice."""
+    zero: Tensor = encoded.films(1).patches.sum() * 0.0
+    return zero
+
+
+def of_present(target: Any) -> Tensor:
+    """(E,) bool: the entries of items that have the target."""
+    present: Tensor = target.present[target.of.item]
+    return present

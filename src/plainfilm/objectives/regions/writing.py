@@ -1,0 +1,34 @@
+"""Teacher forcing with the texts of entries: the cross entropy of every token given those before it.
+
+The padding of a text is no token, and a text that was cut has no end to be learned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from plainfilm.nn.base import in_full_precision
+from plainfilm.nn.row_dropout import dropout_entries
+from plainfilm.objectives.base import Encoded
+from plainfilm.objectives.regions.encoding import of_present
+
+
+def wanted_tokens(target: Any) -> Tensor:
+    """(E, L - 1) bool: the places whose next token is to be written."""
+    wanted = target.written_mask[:, 1:] & of_present(target)[:, None]
+    places = torch.arange(1, target.written_mask.shape[1], device=wanted.device)
+    last = target.written_mask.sum(dim=1, keepdim=True) - 1
+    shown: Tensor = wanted & (target.complete[:, None] | (places < last))
+    return shown
+
+
+def written(encoded: Encoded, target: Any, vectors: Tensor, mask: Tensor) -> Tensor:
+    """The summed cross entropy of the wanted tokens, written from `vectors` (E, T, D) where `mask` (E, T) is
+    True."""
+    ids, wanted = target.written_ids, wanted_tokens(target)
+    with dropout_entries(target.of):
+        logits = encoded.model("sentence_logits", vectors, mask, ids[:, :-1], wanted)
+    return nn.functional.cross_entropy(in_full_precision(logits), ids[:, 1:][wanted], reduction="sum")

@@ -1,0 +1,110 @@
+"""Targets of region models for tests: from no entry to three for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plainfilm.batches.prompted_boxes import PromptedBoxes
+from plainfilm.batches.targets.finding_prompts import FindingPrompts
+from plainfilm.batches.targets.region_descriptions import RegionDescriptions
+from plainfilm.batches.targets.region_findings import RegionFindings
+from plainfilm.batches.targets.region_sentences import RegionSentences
+from plainfilm.batches.targets.report_sentences import ReportSentences
+from plainfilm.batches.targets.written_sentences import WrittenSentences
+from plainfilm.nn.ragged import Ragged
+
+VOCABULARY, LENGTH = 50, 5
+
+
+class Draw:
+    """Draws the fields of targets of `rows` items."""
+
+    def __init__(self, rows: int, generator: torch.Generator) -> None:
+        self.of = Ragged(torch.arange(rows) % 4)
+        self.present = self.of.counts > 0
+        self._generator = generator
+
+    def ids(self, *shape: int) -> tuple[Tensor, Tensor]:
+        """Texts (..., L) of uneven length."""
+        ids = torch.randint(5, VOCABULARY, (*shape, LENGTH), generator=self._generator)
+        lengths = torch.randint(2, LENGTH + 1, shape, generator=self._generator)
+        mask = torch.arange(LENGTH) < lengths.unsqueeze(-1)
+        return ids * mask, mask
+
+    def boxes(self, *shape: int) -> Tensor:
+        """Boxes (..., 4)."""
+        corners = torch.rand(*shape, 2, 2, generator=self._generator)
+        return corners.sort(dim=-2).values.flatten(-2)
+
+    def bools(self, *shape: int) -> Tensor:
+        """Anything."""
+        return torch.rand(*shape, generator=self._generator) < 0.5
+
+    @property
+    def count(self) -> int:
+        """The number of entries."""
+        return self.of.entries
+
+    def some(self) -> Tensor:
+        """(E, 3): one to three of each entry."""
+        return torch.arange(3) < 1 + (torch.arange(self.count) % 3)[:, None]
+
+    def region(self) -> tuple[Any, ...]:
+        """The fields of a `RegionTarget`."""
+        return self.present, self.of, *self.ids(self.count), self.boxes(self.count), self.bools(self.count)
+
+    def written(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Texts to be written, from the start token 2 on, and whether they are complete."""
+        ids, mask = self.ids(self.count)
+        ids[:, 0] = 2
+        return ids, mask, self.bools(self.count)
+
+
+def _prompted(draw: Draw) -> PromptedBoxes:
+    there = torch.arange(2) < (torch.arange(draw.count) % 3)[:, None]
+    boxes = draw.boxes(draw.count, 2)
+    return PromptedBoxes(draw.present, draw.of, *draw.ids(draw.count), boxes, there)
+
+
+def _finding_prompts(draw: Draw) -> FindingPrompts:
+    words = *draw.ids(draw.count), *draw.ids(draw.count)
+    return FindingPrompts(draw.present, draw.of, *words, draw.bools(draw.count))
+
+
+def _region_findings(draw: Draw) -> RegionFindings:
+    known = draw.some()
+    words = *draw.ids(*known.shape), *draw.ids(*known.shape)
+    return RegionFindings(*draw.region(), *words, draw.bools(*known.shape), known)
+
+
+def _region_sentences(draw: Draw) -> RegionSentences:
+    there = draw.some()
+    ids, mask = draw.ids(*there.shape)
+    return RegionSentences(*draw.region(), ids, mask & there.unsqueeze(-1), there)
+
+
+def _report_sentences(draw: Draw) -> ReportSentences:
+    return ReportSentences(draw.present, draw.of, *draw.ids(draw.count), torch.arange(draw.count) * 5)
+
+
+def _written_sentences(draw: Draw) -> WrittenSentences:
+    read = _report_sentences(draw)
+    fields = (read.token_ids, read.token_mask, read.keys)
+    return WrittenSentences(draw.present, draw.of, *fields, *draw.written())
+
+
+REGION_TARGETS: dict[str, Callable[[Draw], Any]] = {
+    "finding_boxes": _prompted,
+    "region_boxes": _prompted,
+    "phrase_boxes": _prompted,
+    "finding_prompts": _finding_prompts,
+    "region_findings": _region_findings,
+    "region_sentences": _region_sentences,
+    "region_descriptions": lambda draw: RegionDescriptions(*draw.region(), *draw.written()),
+    "report_sentences": _report_sentences,
+    "written_sentences": _written_sentences,
+}
