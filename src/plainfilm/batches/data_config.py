@@ -43,6 +43,9 @@ class DataConfig(Settings):
     every observation; `None` states all. not_mentioned: whether an observation that the labels of an item do
     not mention is "unknown", or "absent" as in a table of findings.
 
+    most_prompts: the largest number of prompts of each kind (findings, regions, sentences) that training asks
+    of an image; `None` leaves it to each target.
+
     sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
     sampling temperature): 1 in proportion to size, 0 equally often.
     fraction: the fraction of the patients of the training split that is trained on, stratified by label and
@@ -83,6 +86,7 @@ class DataConfig(Settings):
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
     not_mentioned: Literal["unknown", "absent"] = "unknown"
+    most_prompts: int | None = Field(default=None, ge=1)
     sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0

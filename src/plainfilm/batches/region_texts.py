@@ -68,7 +68,7 @@ class RegionReader(ABC):
     def __init__(self, source: TargetSource, most: int = MOST_REGIONS) -> None:
         self._rows = source.rows
         self.regions = [regions_of(collection) for collection in source.collections]
-        self._most = most
+        self._most = source.most(most)
         self.tokenizers = source.tokenizers
 
     @abstractmethod

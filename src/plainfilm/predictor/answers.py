@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from plainfilm.errors import ImageError
 from plainfilm.predictor.documents import Answers, Questions, ShownFilm, Study
+from plainfilm.predictor.films import EncodedFilm
 from plainfilm.predictor.findings import Finding
+from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.progress import SILENT, Progress
@@ -89,7 +91,14 @@ def _of_one(
     return Answers(
         file=str(file),
         findings=findings,
-        find=predictor.locate(film, questions.find) if questions.find else (),
+        find=predictor.locate(film, questions.find, describe=True) if questions.find else (),
         boxes=list(zip(questions.boxes, sentences, strict=True)),
-        report=predictor.write_report(film) if questions.report else None,
+        report=_report(predictor, film) if questions.report else None,
+        size=film.size,
     )
+
+
+def _report(predictor: Predictor, film: EncodedFilm) -> WrittenReport:
+    if "writes_grounded_reports" in predictor.abilities:
+        return predictor.write_grounded_report(film)
+    return predictor.write_report(film)

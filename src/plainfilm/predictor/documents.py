@@ -10,9 +10,10 @@ from typing import Any
 
 from plainfilm.errors import ImageError
 from plainfilm.geometry import Boxes
+from plainfilm.predictor.core import Vectors
 from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.locate import FoundText
-from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.report import WrittenReport, WrittenSentence
 from plainfilm.types import View
 
 
@@ -50,6 +51,8 @@ class Answers:
     report: WrittenReport | None = None
     error: ImageError | None = None
     films: Sequence[ShownFilm] = ()
+    size: tuple[int, int] | None = None
+    """Width and height of the file as opened, of one image."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,24 @@ def document(answers: Answers) -> dict[str, Any]:
         entry["error"] = str(answers.error)
     return entry | {
         "findings": [finding(one) for one in answers.findings],
-        "find": [{"text": one.text, "boxes": _scored(one), "sentence": one.sentence} for one in answers.find],
+        "find": [
+            {"text": one.text, "boxes": _scored(one.boxes, one.scores), "sentence": one.sentence}
+            for one in answers.find
+        ],
         "boxes": [{**_corners(box), "sentence": sentence} for box, sentence in answers.boxes],
-        "report": written
-        and {"sentences": [{"text": one.text, "boxes": _plain(one.boxes)} for one in written.sentences]},
+        "report": written and {"sentences": [_sentence(one) for one in written.sentences]},
     }
+
+
+def _found(one: FoundText) -> dict[str, Any]:
+    return {"text": one.text, "boxes": _scored(one.boxes, one.scores), "sentence": one.sentence}
+
+
+def _sentence(one: WrittenSentence) -> dict[str, Any]:
+    if one.scores is None:
+        return {"text": one.text, "boxes": _plain(one.boxes)}
+    shown = {"text": one.text, "boxes": _scored(one.boxes, one.scores)}
+    return {**shown, "prompt": one.prompt, "localised": one.is_localised}
 
 
 def _film(one: ShownFilm) -> dict[str, Any]:
@@ -126,6 +142,6 @@ def _plain(boxes: Boxes) -> list[dict[str, float]]:
     return [_corners(box) for box in boxes.tolist()]
 
 
-def _scored(located: FoundText) -> list[dict[str, float | None]]:
-    pairs = zip(_plain(located.boxes), located.scores.tolist(), strict=True)
+def _scored(boxes: Boxes, scores: Vectors) -> list[dict[str, float | None]]:
+    pairs = zip(_plain(boxes), scores.tolist(), strict=True)
     return [{**box, "score": rounded(score)} for box, score in pairs]

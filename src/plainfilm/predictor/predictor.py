@@ -25,6 +25,7 @@ from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.documents import Answers, Questions, Study
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
 from plainfilm.predictor.findings import Finding, of_images, of_studies
+from plainfilm.predictor.grounded_report import ReportPrompts, write_grounded_report
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
@@ -206,24 +207,42 @@ class Predictor:
         found = of_studies(self._core, self._films, films, points, prompts, progress)
         return (one for one in found if not isinstance(one, ImageError))
 
-    def locate(self, image: FilmLike, texts: str | Sequence[str]) -> list[FoundText]:
-        """Boxes on an image for each text, in pixels of the file as opened.
+    def locate(self, image: FilmLike, texts: str | Sequence[str], describe: bool = False) -> list[FoundText]:
+        """Boxes on an image for each text, in pixels of the file as opened; with `describe` also a sentence
+        about each, if the model writes any.
 
         Raises:
-            UsageError: the model does not locate phrases.
+            UsageError: the model does not locate phrases, or cannot read a text: it is blank, too long, or of
+                words that are not those of its training.
             ImageError: the image is not usable; the message has its name.
         """
         phrases = [texts] if isinstance(texts, str) else texts
-        return locating.locate(self._core, self.encode_film(image), phrases)
+        return locating.locate(self._core, self.encode_film(image), phrases, describe)
 
     def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.
 
         Raises:
-            UsageError: the model does not describe boxes, or a box is inverted or outside the image.
+            UsageError: the model does not describe boxes, or a box is inverted, outside the image, or where
+                preprocessing cuts the image off.
             ImageError: the image is not usable; the message has its name.
         """
         return describing.describe(self._core, self.encode_film(image), boxes)
+
+    def encode_regions(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> Vectors:
+        """Unit vectors (K, D) of boxes (x0, y0, x1, y1) in pixels of the file as opened, to be compared with
+        those of texts; see `describe` for the errors."""
+        return describing.encode_regions(self._core, self.encode_film(image), boxes)
+
+    def write_grounded_report(self, image: FilmLike, prompts: ReportPrompts | None = None) -> WrittenReport:
+        """A report for one image, each sentence with its boxes; one without boxes is not localised. By
+        default it is made of the published prompts.
+
+        Raises:
+            UsageError: the model writes no sentences with boxes.
+            ImageError: the image is not usable; the message has its name.
+        """
+        return write_grounded_report(self._core, self.encode_film(image), prompts)
 
     def write_report(
         self,

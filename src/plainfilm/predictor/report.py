@@ -13,9 +13,9 @@ from plainfilm.models.base import WritesReports
 from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
-from plainfilm.predictor.core import Core
-from plainfilm.predictor.describe import model_limit
+from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import FilmEncoder
+from plainfilm.predictor.locate import model_limit
 from plainfilm.predictor.studies import StudyFilms, stream_studies
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sentences import split_sentences
@@ -23,10 +23,20 @@ from plainfilm.text.sentences import split_sentences
 
 @dataclass(frozen=True)
 class WrittenSentence:
-    """A sentence written by a model, with its boxes (K, 4) in pixels of the file as opened."""
+    """A sentence written by a model, with its boxes (K, 4) in pixels of the file as opened.
+
+    scores: (K,) of the boxes, 0 to 1, in a grounded report. prompt: what was asked, in a grounded report.
+    """
 
     text: str
     boxes: Boxes
+    scores: Vectors | None = None
+    prompt: str | None = None
+
+    @property
+    def is_localised(self) -> bool:
+        """Whether it has a box."""
+        return len(self.boxes) > 0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ class _Stored(Record):
     tokenizer_sha256: str | None = None
 
 
+_SPACE = "\u0120"
+"""How a tokenizer of bytes writes a space before a word."""
+
+
 class Tokenizer:
     """Encodes texts as token ids, each between a start and an end token.
 
@@ -94,6 +98,26 @@ class Tokenizer:
         ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
         mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.bool_)
         return ids, mask
+
+    def length(self, text: str) -> int:
+        """The number of tokens of a text that is not cut."""
+        encoding = self._backend.encode(text)
+        cut = sum(len(rest.ids) - sum(rest.special_tokens_mask) for rest in encoding.overflowing)
+        return len(encoding.ids) - encoding.attention_mask.count(0) + cut
+
+    def spelled_share(self, text: str) -> float:
+        """The share of the tokens of `text` that are a single letter or byte of a longer word, 0 to 1.
+
+        Where unknown letters become bytes, words of another language or script are spelled.
+        """
+        words: dict[int, list[tuple[int, int]]] = {}
+        encoding = self._backend.encode(text)
+        for word, token, place in zip(encoding.word_ids, encoding.tokens, encoding.offsets, strict=True):
+            if word is not None:
+                words.setdefault(word, []).append((len(token.removeprefix(_SPACE)), place[1] - place[0]))
+        lengths = [[length for length, _ in pieces] for pieces in words.values() if len(pieces) > 2]
+        spelled = sum(length <= 1 for pieces in lengths for length in pieces)
+        return spelled / max(sum(map(len, words.values())), 1)
 
     def unknown_share(self, texts: Iterable[str]) -> float:
         """The share of the tokens of `texts` that stand for something the vocabulary does not have, 0 to 1.

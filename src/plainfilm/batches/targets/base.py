@@ -56,6 +56,10 @@ class TargetSource:
     tokenizers: Mapping[str, Encodes] = field(default_factory=dict)
     observations: tuple[str, ...] = ()
 
+    def most(self, usual: int) -> int:
+        """The largest number of prompts of an image in training; `usual` if the recipe does not say."""
+        return self.config.most_prompts or usual
+
 
 @dataclass(frozen=True)
 class ItemFilms:

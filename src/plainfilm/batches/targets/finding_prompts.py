@@ -38,6 +38,7 @@ class FindingPromptReader:
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
         self._tokenizer: Encodes = source.tokenizers[TOKENIZER]
+        self._most = source.most(MOST_PROMPTS)
         self._names = [prompt_of(name) for name in source.rows.observations]
 
     def read(self, item: int, rng: np.random.Generator | None) -> Mapping[str, bool]:
@@ -48,11 +49,11 @@ class FindingPromptReader:
             for name, state in states
             if state in (State.POSITIVE, State.NEGATIVE) and name != "No finding"
         }
-        if rng is None or len(known) <= MOST_PROMPTS:
+        if rng is None or len(known) <= self._most:
             return known
         names = [list(known)[place] for place in rng.permutation(len(known))]
         names.sort(key=lambda name: not known[name])
-        return {name: known[name] for name in names[:MOST_PROMPTS]}
+        return {name: known[name] for name in names[: self._most]}
 
     def move(self, value: Mapping[str, bool], films: ItemFilms) -> Mapping[str, bool]:
         """Left and right as on the image."""
