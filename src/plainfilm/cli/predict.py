@@ -56,6 +56,7 @@ def command(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page with the films, boxes and sentences.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     trust_code: TrustCode = False,
 ) -> int:
@@ -69,6 +70,7 @@ def command(
     from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
+    from plainfilm.predictor.page import page
     from plainfilm.prompts import load_pack
 
     studies = _studies(files, view, find or box) if study else []
@@ -87,13 +89,16 @@ def command(
             name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
         }
     asked = (questions, zero_shot_prompts, console_progress())
-    entries = []
-    with writing_file(csv, new=True):
+    with writing_file(csv, new=True), writing_file(html, new=True):
         answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
         for answers in answered:
-            entries.append(document(replace(answers, findings=answers.findings[:top])))
+            answers = replace(answers, findings=answers.findings[:top])
+            entries.append(document(answers))
+            shown += [answers] if html is not None else []
         if csv is not None:
             _write_csv(entries, csv)
+        if html is not None:
+            _write_page(page(shown, predictor.name), html)
     if as_json:
         print_json(entries)
     else:
@@ -154,6 +159,13 @@ def _studies(paths: list[Path], views: list[View] | None, boxes_or_phrases: list
     return studies
 
 
+def _write_page(text: str, path: Path) -> None:
+    from plainfilm.io.files import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
@@ -171,10 +183,12 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     films = [_film(one) for one in entry.get("films", ())]
     lines = [f"{entry['file']}\n", *films, *(_line(finding) for finding in entry["findings"])]
     for one in entry["find"]:
-        lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}\n")
+        said = f"  {one['sentence']}" if one["sentence"] else ""
+        lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}{said}\n")
     lines += [f"  {_boxes([one])}: {one['sentence']}\n" for one in entry["boxes"]]
     for one in (entry["report"] or {"sentences": []})["sentences"]:
-        lines.append(f"  {one['text']} {_boxes(one['boxes'])}".rstrip() + "\n")
+        where = _boxes(one["boxes"]) or ("" if one.get("localised", True) else "(not localised)")
+        lines.append(f"  {one['text']} {where}".rstrip() + "\n")
     return lines
 
 
