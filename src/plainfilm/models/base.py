@@ -94,6 +94,9 @@ class KindConfig(Settings):
     answers_observations: ClassVar[bool] = False
     """Whether the model has an output for every observation of its facts."""
 
+    describes: ClassVar[Mapping[str, str]] = {}
+    """Settings that describe a part of another name, by key: they come with it from an earlier stage."""
+
     @property
     def fuses_films(self) -> bool:
         """Whether the model makes one answer of all films of a study."""

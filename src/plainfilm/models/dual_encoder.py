@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -34,6 +34,8 @@ class Config(KindConfig):
     `text` holds the settings of its text encoder, as `image` those of its image encoder. `temperature` is the
     initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
     """
+
+    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
 
     use: str = "dual_encoder"
     text: dict[str, Any]
