@@ -80,12 +80,14 @@ class TokenizerNeed:
     """A tokenizer that a kind of model needs.
 
     name: of a pretrained one; without it, a tokenizer is trained on the texts. max_tokens: the longest text
-    that the model accepts, if its settings limit it.
+    that the model accepts, if its settings limit it. writes: whether texts are written with it, so that they
+    need a start and an end.
     """
 
     name: str | None = None
     max_tokens: int | None = None
     offline: bool = False
+    writes: bool = False
 
 
 class KindConfig(Settings):

@@ -77,7 +77,7 @@ class Config(dual_encoder.Config):
         needs = super().tokenizers()
         if self.sentence is not None:
             decoder = _decoder_config(self.sentence)
-            needs["sentence"] = TokenizerNeed(decoder.tokenizer_name, decoder.longest)
+            needs["sentence"] = TokenizerNeed(decoder.tokenizer_name, decoder.longest, writes=True)
         return needs
 
 

@@ -73,7 +73,7 @@ class Config(KindConfig):
         """The tokenizer of the text encoder and that of the decoder, where there are any."""
         needs = {} if self.text is None else {"text": text_tokenizer(self.text)}
         if self.report is not None:
-            needs["report"] = TokenizerNeed(self.report.tokenizer, self.report.max_tokens)
+            needs["report"] = TokenizerNeed(self.report.tokenizer, self.report.max_tokens, writes=True)
         return needs
 
 
