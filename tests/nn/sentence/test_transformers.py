@@ -1,4 +1,4 @@
-"""GPT-2 from a folder as a sentence decoder: its weights, its tokenizer, its numbers as transformers has them."""
+"""GPT-2 from a folder as a sentence decoder: its weights, its tokenizer, and the numbers of transformers."""
 
 from __future__ import annotations
 
