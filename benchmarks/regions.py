@@ -2,8 +2,9 @@
 
     python benchmarks/regions.py MODEL FILM [--rounds 20]
 
-Both ways answer about a film that is encoded already, in turns, so that a busy machine is busy for both; the 95th
-percentile is that of a whole answer from the file on: 14 findings and 29 regions described, and a grounded report.
+Both ways answer about a film that is encoded already, in turns, so that a busy machine is busy for both; the
+95th percentile is that of a whole answer from the file on: 14 findings and 29 regions described, and a
+grounded report.
 """
 
 from __future__ import annotations

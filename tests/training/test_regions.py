@@ -36,7 +36,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> list[Collection]:
     root = tmp_path_factory.mktemp("boxed")
     found = []
     for layout in ("imagenome", "vindr_cxr"):
-        phantom.write(layout, root / f"raw-{layout}", studies=24, size=64, workers=1)
+        phantom.write(layout, root / f"raw-{layout}", studies=40, size=64, workers=1)
         found.append(prepare(layout, root / f"raw-{layout}", root / layout, size=64, workers=1))
     return found
 
