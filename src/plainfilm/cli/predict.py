@@ -89,6 +89,8 @@ def command(
             name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
         }
     asked = (questions, zero_shot_prompts, console_progress())
+    entries: list[dict[str, Any]] = []
+    shown = []
     with writing_file(csv, new=True), writing_file(html, new=True):
         answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
         for answers in answered:
