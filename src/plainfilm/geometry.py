@@ -105,6 +105,29 @@ class Geometry:
         kept = box_area_xyxy(self.boxes_to_square(boxes_xyxy))
         return np.divide(kept, whole, out=np.zeros_like(kept), where=whole > 0)
 
+    def grid_on_film(self, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values (G, G) of equal cells of the square at every pixel of the image: (height, width).
+
+        Bilinear between the centres of cells, that of the nearest cell beyond the outer ones, and NaN where a
+        pixel's centre lies outside the square.
+        """
+        from scipy import ndimage
+
+        width, height = self.film
+        # Of (row, column, 1) at the centres of pixels and cells instead of (x, y, 1) at their edges.
+        swap = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        to_square = swap @ self.matrix @ swap @ _shift(0.5, 0.5)
+        cells = np.asarray(grid, dtype=np.float32)
+        to_cells = _shift(-0.5, -0.5) @ np.diag([len(cells) / self.size] * 2 + [1.0]) @ to_square
+        values = ndimage.affine_transform(
+            cells, to_cells, output_shape=(height, width), order=1, mode="nearest"
+        )
+        rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+        for a, b, c in to_square[:2]:
+            place = (a * rows + b * columns + c).astype(np.float32)
+            values[(place < 0) | (place >= self.size)] = np.nan
+        return values
+
     def of_larger(self, width: int, height: int) -> Geometry:
         """The geometry of the same image before it was scaled from (`width`, `height`) to `film`; exact if
         both sides were scaled by the same factor."""

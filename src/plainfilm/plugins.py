@@ -10,8 +10,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from plainfilm.errors import ConfigError, nearest
 
@@ -57,6 +59,24 @@ def names(kind: str) -> list[str]:
 def is_foreign(name: str) -> bool:
     """Whether `name` stands for code outside Plainfilm: a file or a module of the user."""
     return name.endswith(".py") or "." in name
+
+
+def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every key in nested `values` that names a user's own code, with that name."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            place = f"{where}.{key}" if where else str(key)
+            if key == "use" and isinstance(value, str) and is_foreign(value):
+                yield place, value
+            elif key in ("auto_map", "trust_remote_code") and value:
+                yield place, str(value)
+            else:
+                yield from foreign_code(value, place)
+    elif isinstance(values, list | tuple):
+        for number, value in enumerate(values):
+            yield from foreign_code(value, f"{where}[{number}]")
+    elif isinstance(values, str) and values.endswith(".py"):
+        yield where, values
 
 
 def resolve(kind: str, name: str) -> ModuleType:

@@ -66,6 +66,7 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
         "writes_reports": lambda: model.write_reports(features, FILMS, views, Decoding(max_tokens=8)),
         "locates": lambda: model.locate(features, ids, mask).boxes,
         "describes": lambda: model.describe(features, BOXES, 6),
+        "locates_by_patches": lambda: model.image_patch_vectors(features),
     }
     assert asked.keys() == ABILITIES.keys()
     return {name: asked[name]() for name in sorted(abilities(model))}
@@ -133,15 +134,16 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         "writes_reports": (len(FILMS),),
         "locates": (count, len(TEXTS)),
         "describes": BOXES.shape[:2],
+        "locates_by_patches": (count, (SIDE // 16) ** 2),
     }
     for name, answer in found.items():
         assert answer.shape[: len(expected[name])] == torch.Size(expected[name]), name
         if answer.is_floating_point():
             assert answer.dtype == torch.float32
             assert answer.isfinite().all()
-    for name in ("encodes_images", "encodes_texts", "encodes_studies"):
+    for name in ("encodes_images", "encodes_texts", "encodes_studies", "locates_by_patches"):
         if name in found:
-            torch.testing.assert_close(found[name].norm(dim=1), torch.ones(len(found[name])))
+            torch.testing.assert_close(found[name].norm(dim=-1), torch.ones(found[name].shape[:-1]))
     assert ("classifies" in found) == (observations > 0)
     for name in {"encodes_texts", "locates"} & found.keys():
         assert "text" in tokenizers, name

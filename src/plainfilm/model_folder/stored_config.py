@@ -11,7 +11,7 @@ from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.json_records import DIGEST, check_digest, read_values
 from plainfilm.io.tables import read_json
 from plainfilm.model_folder.config import FORMAT_VERSION, ModelConfig, of_format_1
-from plainfilm.models.base import foreign_code
+from plainfilm.plugins import foreign_code
 from plainfilm.text.tokenizers import SETTINGS_FILE
 
 CONFIG_FILE = "config.json"

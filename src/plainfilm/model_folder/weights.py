@@ -12,10 +12,11 @@ from torch import Tensor
 
 from plainfilm.errors import ModelError
 from plainfilm.model_folder.config import ModelConfig
-from plainfilm.models.base import Model, foreign_code
+from plainfilm.models.base import Model
 from plainfilm.nn.library_settings import check_repeats
 from plainfilm.nn.packaged_weights import check_fit, load_strictly
 from plainfilm.nn.size import on_meta
+from plainfilm.plugins import foreign_code
 
 _AGAIN = "copy or train it again"
 

@@ -7,7 +7,7 @@ A kind module (`models/NAME.py`) has these names:
     PURPOSE, LIMITS         the intended use and the limitations for the model card
     build(config, facts)    a `Model`
 
-and `PATCHES = False` where its answers are made of the pooled features of films alone, never of patches (see
+and `PATCHES = False` where it is trained on the pooled features of films alone, never on patches (see
 `objectives.base`).
 
 Facts are what data decide: the observations that are answered, and the tokenizers by name. A model may have
@@ -20,7 +20,7 @@ studies. Boxes are (x0, y0, x1, y1) as fractions of the model's input, 0 to 1 fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
@@ -282,6 +282,15 @@ class Describes(Protocol):
         ...
 
 
+@runtime_checkable
+class LocatesByPatches(EncodesTexts, Protocol):
+    """Encodes the patches of images as vectors in the space of the texts, for maps of similarity."""
+
+    def image_patch_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, P, D), float32 under any autocast, of a square grid of patches, row by row."""
+        ...
+
+
 ABILITIES: Mapping[str, type] = {
     "encodes_images": EncodesImages,
     "encodes_texts": EncodesTexts,
@@ -291,6 +300,7 @@ ABILITIES: Mapping[str, type] = {
     "writes_reports": WritesReports,
     "locates": Locates,
     "describes": Describes,
+    "locates_by_patches": LocatesByPatches,
 }
 
 _ABSENT = {
@@ -302,6 +312,7 @@ _ABSENT = {
     "writes_reports": "does not write reports",
     "locates": "does not locate phrases",
     "describes": "does not describe boxes",
+    "locates_by_patches": "does not compare the patches of films with texts",
 }
 
 
@@ -368,24 +379,6 @@ def build_model(settings: KindConfig, facts: Facts) -> Model:
     model = kind(settings.use).build(settings, facts)
     install_row_dropout(model)
     return model
-
-
-def foreign_code(values: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every key in nested `values` that names a user's own code, with that name."""
-    if isinstance(values, Mapping):
-        for key, value in values.items():
-            place = f"{where}.{key}" if where else str(key)
-            if key == "use" and isinstance(value, str) and plugins.is_foreign(value):
-                yield place, value
-            elif key in ("auto_map", "trust_remote_code") and value:
-                yield place, str(value)
-            else:
-                yield from foreign_code(value, place)
-    elif isinstance(values, list | tuple):
-        for number, value in enumerate(values):
-            yield from foreign_code(value, f"{where}[{number}]")
-    elif isinstance(values, str) and values.endswith(".py"):
-        yield where, values
 
 
 def unit_vectors(vectors: Tensor) -> Tensor:

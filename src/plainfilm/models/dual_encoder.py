@@ -14,7 +14,16 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from plainfilm.models.base import Facts, KindConfig, Model, TokenizerNeed, checked_encoder, unit_vectors
+from plainfilm.models.base import (
+    EncodesImages,
+    Facts,
+    KindConfig,
+    Model,
+    TokenizerNeed,
+    ability,
+    checked_encoder,
+    unit_vectors,
+)
 from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.length_groups import by_length
@@ -65,8 +74,9 @@ def log_scale_of(temperature: float, *, learn: bool) -> nn.Parameter:
 
 
 class TextSide(Model):
-    """The methods of a model with a text encoder `text`, its `text_projection` and a temperature."""
+    """The methods of a model of films with a text encoder `text`, its `text_projection` and a temperature."""
 
+    image: base.ImageEncoder
     text: base.TextEncoder
     text_projection: nn.Module
     log_scale: nn.Parameter
@@ -79,6 +89,14 @@ class TextSide(Model):
         else:
             pooled = self._pooled(token_ids, token_mask)
         return unit_vectors(self.text_projection(pooled))
+
+    def image_patch_vectors(self, features: ImageFeatures) -> Tensor:
+        """Unit vectors (N, P, D), float32 under any autocast: of films that show one patch and nothing else,
+        projected as every film is."""
+        pooled = self.image.pooled_alone(features)
+        films = ImageFeatures(pooled.flatten(0, 1), features.patches.flatten(0, 1).unsqueeze(1))
+        vectors: Tensor = ability(self, EncodesImages, "patches").image_vectors(films)
+        return vectors.view(*pooled.shape[:2], -1)
 
     def _pooled(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         pooled: Tensor = self.text(token_ids, token_mask).pooled

@@ -13,14 +13,16 @@ Axes: N rows, C channels, H and W pixels, P patches, L tokens, F features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from plainfilm import config, plugins
-from plainfilm.errors import ConfigError, nearest
+from plainfilm.errors import ConfigError, ModelError, UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,22 @@ class ImageEncoder(nn.Module):
         """Features of normalised `images` (N, C, H, W)."""
         raise NotImplementedError(f"{type(self).__name__} does not define how it encodes")
 
+    def pooled_alone(self, features: ImageFeatures) -> Tensor:
+        """Pooled vectors (N, P, F) of films that show nothing but one patch: of each patch in turn.
+
+        The patch itself for an encoder that pools by the mean; any other defines its own way.
+
+        Raises:
+            UsageError: the encoder does not pool by the mean and defines no other way.
+        """
+        pooled, mean = features.pooled, features.patches.mean(dim=1)
+        if pooled.shape != mean.shape or not torch.allclose(pooled, mean, rtol=1e-2, atol=1e-3):
+            raise UsageError(
+                f"image encoder '{self.config.use}' does not say how it pools a film of one patch: "
+                "define its method pooled_alone"
+            )
+        return features.patches
+
     def rebuilt_from(self) -> dict[str, Any]:
         """The settings that rebuild the same architecture without weights, downloads or paths."""
         return self.config.model_dump(mode="json")
@@ -133,6 +151,18 @@ class TextEncoderModule(Protocol):
     def build(self, config: Any, vocabulary_size: int) -> TextEncoder:
         """The encoder of `config`, for token ids below `vocabulary_size`."""
         ...
+
+
+def grid_side(patches: int) -> int:
+    """The patches on each side of a square grid of `patches`.
+
+    Raises:
+        ModelError: the number is no square.
+    """
+    side = math.isqrt(patches)
+    if side * side != patches:
+        raise ModelError(f"{patches} patches are no square grid: use an image encoder with a square input")
+    return side
 
 
 def image_encoder(name: str) -> ImageEncoderModule:

@@ -12,6 +12,7 @@ from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.predictor import Predictor, load
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.predictor.zero_shot import PromptVectors, Vectors, ZeroShot
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FoundText",
     "Predictor",
     "PromptVectors",
+    "SimilarityMap",
     "Vectors",
     "WrittenReport",
     "ZeroShot",

@@ -17,6 +17,7 @@ from plainfilm.nn.decoding import Decoding
 from plainfilm.predictor import describe as describing
 from plainfilm.predictor import locate as locating
 from plainfilm.predictor import report as reporting
+from plainfilm.predictor import similarity_map as mapping
 from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.answers import answers, study_answers
@@ -28,6 +29,7 @@ from plainfilm.predictor.findings import Finding, of_images, of_studies
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.predictor.studies import StudyFilms
 from plainfilm.predictor.texts import stream_texts
 from plainfilm.predictor.zero_shot import PromptsOf, PromptVectors, ZeroShot
@@ -215,6 +217,26 @@ class Predictor:
         """
         phrases = [texts] if isinstance(texts, str) else texts
         return locating.locate(self._core, self.encode_film(image), phrases)
+
+    def similarity_map(self, image: FilmLike, text: str) -> SimilarityMap:
+        """The cosine of each patch of an image with a text; see `similarity_maps`."""
+        return self.similarity_maps(image, [text])[0]
+
+    def similarity_maps(self, image: FilmLike, texts: Sequence[str]) -> list[SimilarityMap]:
+        """For each text a map of the cosines of the patches of an image, which is encoded once.
+
+        Raises:
+            UsageError: the model does not compare patches with texts, or a text is blank.
+            ImageError: the image is not usable; the message has its name.
+        """
+        return mapping.similarity_maps(self._core, self.encode_film(image), texts)
+
+    def stream_similarity_maps(
+        self, images: Sequence[FilmLike], texts_of_each: Sequence[Sequence[str]], progress: Progress = SILENT
+    ) -> Iterator[list[SimilarityMap] | ImageError]:
+        """For each image in turn a map for each of its own texts, or the image's error; every text is encoded
+        once. See `similarity_maps` for the errors."""
+        return mapping.stream_similarity_maps(self._core, self._films, images, texts_of_each, progress)
 
     def describe(self, image: FilmLike, boxes: Sequence[describing.Box] | Boxes) -> list[str]:
         """A sentence for each box (x0, y0, x1, y1) in pixels of the file as opened.

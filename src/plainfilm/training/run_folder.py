@@ -25,7 +25,7 @@ from plainfilm.config import read_yaml
 from plainfilm.errors import UsageError
 from plainfilm.io.locks import LOCK, is_taken
 from plainfilm.io.tables import read_json, write_json
-from plainfilm.models.base import foreign_code
+from plainfilm.plugins import foreign_code
 from plainfilm.prompts import load_pack
 from plainfilm.training.log import flat, last_event
 from plainfilm.training.recipe import find_recipe, save_recipe

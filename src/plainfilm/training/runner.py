@@ -16,7 +16,7 @@ from pathlib import Path
 
 from plainfilm.collection.collection import Collection
 from plainfilm.model_folder import LoadedModel, copy_model, foreign_names, read_model_config
-from plainfilm.models.base import foreign_code
+from plainfilm.plugins import foreign_code
 from plainfilm.progress import SILENT, Progress
 from plainfilm.training.data import split_rows
 from plainfilm.training.distributed import accelerator_for, writing_together

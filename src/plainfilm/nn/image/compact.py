@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures
+from plainfilm.nn.base import EncoderConfig, ImageEncoder, ImageFeatures, grid_side
 
 _STEPS = ((1.0, 2), (1.5, 2), (2.0, 1), (2.5, 2), (4.0, 1), (5.0, 2), (6.5, 1))
 """Channels of every convolution as a multiple of `width`, and its stride; 16 pixels become one patch."""
@@ -60,6 +61,17 @@ class CompactEncoder(ImageEncoder):
         """Features of normalised `images` (N, C, H, W); H and W at least 16."""
         grid = self.convolutions(images)
         return ImageFeatures(pooled=self.pool(grid), patches=grid.flatten(2).transpose(1, 2))
+
+    def pooled_alone(self, features: ImageFeatures) -> Tensor:
+        """Pooled vectors (N, P, F) of films that show nothing but one patch, at its own place.
+
+        All other patches are 0, the smallest value that they can have, so that the patch is the maximum of
+        every cell it lies in, and all other cells are 0.
+        """
+        count, side = features.patches.shape[1], grid_side(features.patches.shape[1])
+        places = torch.eye(count, device=features.patches.device).view(count, 1, side, side)
+        cells = nn.functional.adaptive_max_pool2d(places, self.config.grid).flatten(1)
+        return (features.patches.unsqueeze(-1) * cells.unsqueeze(1)).flatten(2)
 
 
 def build(config: Config) -> ImageEncoder:

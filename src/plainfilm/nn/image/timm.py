@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,6 +106,29 @@ class TimmEncoder(ImageEncoder):
         if self.pooling == "first_patch":
             return patches[:, 0]
         return self.backbone.forward_head(features, pre_logits=True)
+
+    def pooled_alone(self, features: ImageFeatures) -> Tensor:
+        """Pooled vectors (N, P, F) of films that show nothing but one patch: the patch, in the place of the
+        class token too, after whatever the backbone does when it pools."""
+        patches = features.patches
+        if self.pooling != "native":
+            return patches
+        rows = patches.flatten(0, 1)
+        if self._gives_sequences:
+            films = rows.unsqueeze(1).expand(-1, self.prefix + 1, -1)
+        else:
+            films = rows[:, None, None] if self.channels_last else rows[:, :, None, None]
+        pooled: Tensor = self.backbone.forward_head(films, pre_logits=True)
+        return pooled.view(*patches.shape[:2], -1)
+
+    @cached_property
+    def _gives_sequences(self) -> bool:
+        """Whether the patches of the backbone are a sequence and not a grid."""
+        side = self.fixed_size or 64
+        weight = next(self.backbone.parameters())
+        blank = torch.zeros(1, self.config.channels, side, side, device=weight.device, dtype=weight.dtype)
+        with torch.inference_mode():
+            return bool(self.backbone.forward_features(blank).ndim == 3)
 
     def rebuilt_from(self) -> dict[str, Any]:
         """The same backbone without weights, with its fixed size, if any."""
