@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": ["evaluate", "retrieval", "MODEL", "FILMS", "--out", "OUT"],
     "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],
+    "predict --map": ["predict", "MODEL", "FILMS", "--map", "effusion", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
 }

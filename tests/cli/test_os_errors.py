@@ -48,6 +48,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{bad}", "{film}"],
         ["{model}", "{film}", "--prompts", "{bad}"],
         ["{model}", "{film}", "--csv", "{bad}"],
+        ["{model}", "{film}", "--map", "x", "--out", "{bad}"],
     ],
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],

@@ -155,7 +155,10 @@ def test_each_folder_of_films_is_a_study_and_a_broken_film_is_left_out(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--study", "--find", "effusion"], "--find and --box ask about a single film: leave --study out"),
+        (
+            ["--study", "--find", "effusion"],
+            "--find, --box and --map ask about a single film: leave --study out",
+        ),
         (["--study", "--view", "PA"], "--view: 1 views for 0 files; give one for each film of one study"),
         (["--view", "PA"], "--view states the views of the films of one study: give --study too"),
     ],
@@ -163,3 +166,36 @@ def test_each_folder_of_films_is_a_study_and_a_broken_film_is_left_out(
 def test_questions_that_do_not_fit_a_study(words, message, tiny_study_model, films, capsys):
     assert run(["predict", str(tiny_study_model), str(films), *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_maps_are_pictures_with_their_numbers(tiny_model, films, tmp_path, capsys):
+    words = ["predict", str(tiny_model), str(films), "--map", "heart", "--map", "effusion", "--json"]
+    assert run([*words, "--out", str(tmp_path / "maps")]) == 0
+    printed = documents(capsys)
+    written = json.loads((tmp_path / "maps" / "maps.json").read_text())
+    assert written["model"] == "tiny"
+    for entry, film in zip(printed, written["films"], strict=True):
+        assert film["file"] == entry["file"]
+        assert [one["text"] for one in entry["maps"]] == ["heart", "effusion"]
+        numbers = [{**one} for one in film["maps"]]
+        assert all((tmp_path / "maps" / one.pop("picture")).is_file() for one in numbers)
+        assert numbers == entry["maps"]
+    assert run([*words[:-1], "--out", str(tmp_path / "maps")]) == 0
+    assert "map of heart: film " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", [["--map", "heart"], ["--out", "maps"], ["--study", "--map", "heart", "--out", "maps"]]
+)
+def test_a_map_needs_a_folder_and_a_single_film(words, tiny_model, films, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["predict", str(tiny_model), str(films), *words]) == 2
+    assert "--map" in capsys.readouterr().err
+    assert not (tmp_path / "maps").exists()
+
+
+def test_a_model_without_texts_has_no_maps(tiny_classifier, films, tmp_path, capsys):
+    words = ["--map", "heart", "--out", str(tmp_path / "maps")]
+    assert run(["predict", str(tiny_classifier), str(films), *words]) == 2
+    assert "does not compare the patches of films with texts" in capsys.readouterr().err
+    assert not (tmp_path / "maps").exists()

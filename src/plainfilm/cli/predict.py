@@ -21,9 +21,6 @@ DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
 
-KEPT = "no file was written; repeat the command"
-"""What Ctrl-C leaves behind, and how to go on."""
-
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
@@ -46,6 +43,11 @@ def command(
         typer.Option(metavar="X0,Y0,X1,Y1", help="Describe this box, in pixels of the file; repeatable."),
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Write a report for each film.")] = False,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="TEXT", help="Map the similarity to this text; repeatable."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures and numbers of maps.")] = None,
     study: Annotated[
         bool,
         typer.Option("--study", help="Read the FILEs as one study, and each folder as one."),
@@ -70,12 +72,15 @@ def command(
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
     from plainfilm.prompts import load_pack
+    from plainfilm.results.similarity_maps import writing_maps
 
-    studies = _studies(files, view, find or box) if study else []
+    studies = _studies(files, view, [*(find or ()), *(box or ()), *(maps or ())]) if study else []
+    if bool(maps) != (out is not None):
+        raise UsageError("--map TEXT needs the folder --out for its pictures, and --out is for maps alone")
     if view and not study:
         raise UsageError("--view states the views of the films of one study: give --study too")
     films = [] if study else _films(files)
-    questions = Questions(find or (), [_box(text) for text in box or ()], report)
+    questions = Questions(find or (), [_box(text) for text in box or ()], report, maps or ())
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
     reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
@@ -88,10 +93,12 @@ def command(
         }
     asked = (questions, zero_shot_prompts, console_progress())
     entries = []
-    with writing_file(csv, new=True):
+    with writing_file(csv, new=True), writing_maps(out, predictor.name) as drawn:
         answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
         for answers in answered:
             entries.append(document(replace(answers, findings=answers.findings[:top])))
+            if drawn and answers.maps:
+                drawn.add(Path(answers.file), answers.maps)
         if csv is not None:
             _write_csv(entries, csv)
     if as_json:
@@ -138,7 +145,7 @@ def _studies(paths: list[Path], views: list[View] | None, boxes_or_phrases: list
     from plainfilm.predictor.documents import Study
 
     if boxes_or_phrases:
-        raise UsageError("--find and --box ask about a single film: leave --study out")
+        raise UsageError("--find, --box and --map ask about a single film: leave --study out")
     files = [path for path in paths if not path.is_dir()]
     studies = [Study(str(files[0]), files, views)] if files else []
     by_folder: dict[Path, list[Path]] = {}
@@ -173,6 +180,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     for one in entry["find"]:
         lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}\n")
     lines += [f"  {_boxes([one])}: {one['sentence']}\n" for one in entry["boxes"]]
+    lines += [_map(one) for one in entry.get("maps", ())]
     for one in (entry["report"] or {"sentences": []})["sentences"]:
         lines.append(f"  {one['text']} {_boxes(one['boxes'])}".rstrip() + "\n")
     return lines
@@ -181,6 +189,12 @@ def _lines(entry: dict[str, Any]) -> list[str]:
 def _film(film: dict[str, Any]) -> str:
     unusable = f": not usable: {film['error']}" if "error" in film else ""
     return f"  film {film['file']} ({film['view']}){unusable}\n"
+
+
+def _map(one: dict[str, Any]) -> str:
+    x, y = one["peak"]["x"], one["peak"]["y"]
+    patches = f"patches {one['low']:.3f} to {one['high']:.3f}, most similar at {x:.0f},{y:.0f}"
+    return f"  map of {one['text']}: film {one['score']:.3f}, {patches}\n"
 
 
 def _boxes(boxes: list[dict[str, float]]) -> str:

@@ -28,7 +28,8 @@ def answers(
 ) -> Iterator[Answers]:
     """See `Predictor.answer`."""
     gives_findings = bool(predictor.abilities & _GIVE_FINDINGS)
-    if gives_findings and not (questions.find or questions.boxes or questions.report):
+    asked = (questions.find, questions.boxes, questions.report, questions.maps)
+    if gives_findings and not any(asked):
         for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
             if isinstance(findings, ImageError):
                 yield Answers(str(file), error=findings)
@@ -92,4 +93,5 @@ def _of_one(
         find=predictor.locate(film, questions.find) if questions.find else (),
         boxes=list(zip(questions.boxes, sentences, strict=True)),
         report=predictor.write_report(film) if questions.report else None,
+        maps=predictor.similarity_maps(film, questions.maps) if questions.maps else (),
     )

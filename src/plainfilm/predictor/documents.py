@@ -13,6 +13,7 @@ from plainfilm.geometry import Boxes
 from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.locate import FoundText
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.types import View
 
 
@@ -50,16 +51,18 @@ class Answers:
     report: WrittenReport | None = None
     error: ImageError | None = None
     films: Sequence[ShownFilm] = ()
+    maps: Sequence[SimilarityMap] = ()
 
 
 @dataclass(frozen=True)
 class Questions:
     """Questions about an image beside its findings. find: phrases to locate. boxes: x0 y0 x1 y1 in pixels of
-    the file as opened, to describe. report: whether to write a report."""
+    the file as opened, to describe. report: whether to write a report. maps: texts to map."""
 
     find: Sequence[str] = ()
     boxes: Sequence[Sequence[float]] = ()
     report: bool = False
+    maps: Sequence[str] = ()
 
 
 def document(answers: Answers) -> dict[str, Any]:
@@ -70,6 +73,8 @@ def document(answers: Answers) -> dict[str, Any]:
         entry["films"] = [_film(one) for one in answers.films]
     if answers.error is not None:
         entry["error"] = str(answers.error)
+    if answers.maps:
+        entry["maps"] = [similarity_map(one) for one in answers.maps]
     return entry | {
         "findings": [finding(one) for one in answers.findings],
         "find": [{"text": one.text, "boxes": _scored(one), "sentence": one.sentence} for one in answers.find],
@@ -94,6 +99,26 @@ def finding(one: Finding) -> dict[str, Any]:
         "abstains": one.abstains,
         "positive": one.is_positive,
         "calibrated": one.is_calibrated,
+    }
+
+
+def similarity_map(one: SimilarityMap) -> dict[str, Any]:
+    """The JSON values of one map.
+
+    grid: rows of cosines from the top left of the model's input, null where a patch lies outside the film.
+    extent: the box of the whole grid, whose patches are of equal size. seen: the box of what the model sees.
+    peak: the centre of the most similar patch. All are in pixels of the file as opened.
+    """
+    x, y = one.peak()
+    return {
+        "text": one.text,
+        "score": rounded(one.score),
+        "low": rounded(one.low),
+        "high": rounded(one.high),
+        "peak": {"x": round(x, 3), "y": round(y, 3)},
+        "seen": _corners([round(edge, 3) for edge in one.seen().tolist()]),
+        "extent": _corners([round(edge, 3) for edge in one.extent().tolist()]),
+        "grid": [[None if value != value else rounded(value) for value in row] for row in one.grid.tolist()],
     }
 
 

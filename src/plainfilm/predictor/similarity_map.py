@@ -58,6 +58,18 @@ class SimilarityMap:
         patches; NaN where the model does not see the film."""
         return self.geometry.grid_on_film(_filled(self.grid))
 
+    def extent(self) -> NDArray[np.float64]:
+        """x0 y0 x1 y1 of the whole grid, in pixels of the file as opened; a margin lies outside the film."""
+        side = float(self.geometry.size)
+        corners = np.array([[0.0, 0.0, 1.0], [side, side, 1.0]]) @ np.linalg.inv(self.geometry.matrix).T
+        return np.concatenate([corners.min(axis=0)[:2], corners.max(axis=0)[:2]])
+
+    def seen(self) -> NDArray[np.float64]:
+        """x0 y0 x1 y1 of the part of the film that the model sees, in pixels of the file as opened."""
+        side = float(self.geometry.size)
+        part: NDArray[np.float64] = self.geometry.boxes_to_film(np.array([[0.0, 0.0, side, side]]))[0]
+        return part
+
     def patch_boxes(self) -> Boxes:
         """(G G, 4) x0 y0 x1 y1 of the patches, row by row, in pixels of the file as opened, clipped to it."""
         edges = np.linspace(0, self.geometry.size, len(self.grid) + 1)
