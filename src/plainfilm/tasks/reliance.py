@@ -162,10 +162,11 @@ class _Audit:
 
     def _audited(self, names: tuple[str, ...]) -> AuditedFilms:
         films = self._films(self.config.split, names)
-        if len(set(films.patients.tolist())) < 2:
+        patients = len(set(films.patients.tolist()))
+        if patients < 2:
             raise DataError(
-                f"{self.where}: labelled films of {len(set(films.patients.tolist()))} patients in split "
-                f"'{self.config.split}', but films are exchanged between patients; choose another with --split"
+                f"{self.where}: labelled films of {patients} patients in split '{self.config.split}', but films "
+                "are exchanged between patients; choose another with --split"
             )
         return audited_films(self.predictor, self.collections, films, self.config.films, self.config.seed)
 
@@ -264,8 +265,8 @@ class _Audit:
             "text_rule": self._rule,
             "baselines": {
                 "view_only": "the frequency of the observation among films of the same view",
-                "prior_only": "frequencies of observations; of places the centre of the mean box; of prompts what "
-                "is true of most of the audited items",
+                "prior_only": "frequencies of observations; of places the centre of the mean box; of prompts "
+                "what is true of most of the audited items",
                 "another_film": TITLES["film_of_other_labels"],
                 "random": "a place, or an order of the reports, drawn at random",
             },

@@ -5,6 +5,8 @@ Boxes are (K, 4) x0 y0 x1 y1 in pixels of the film.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def elsewhere(boxes: Boxes, avoided: Boxes, size: tuple[int, int], rng: np.rando
 
     The mirror image of a lung is a lung, so that what is occluded there looks like what is occluded here.
     """
-    taken, moved = np.concatenate([boxes, avoided]), []
+    taken, moved = np.concatenate([boxes, avoided]), list[NDArray[np.float64]]()
     for box in boxes:
         found = next((one for one in _candidates(box, size, rng) if not _touches(one, taken)), None)
         if found is None:
@@ -51,7 +53,9 @@ def elsewhere(boxes: Boxes, avoided: Boxes, size: tuple[int, int], rng: np.rando
     return np.stack(moved)
 
 
-def _candidates(box: NDArray[np.float64], size: tuple[int, int], rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _candidates(
+    box: NDArray[np.float64], size: tuple[int, int], rng: np.random.Generator
+) -> Iterator[NDArray[np.float64]]:
     width, height = size
     wide, high = box[2] - box[0], box[3] - box[1]
     yield np.array([width - box[2], box[1], width - box[0], box[3]])
@@ -87,7 +91,7 @@ def without_markers(film: FilmArray, kept: Boxes) -> FilmArray | None:
     markers = [box for box in marker_boxes(film) if not len(kept) or not _touches(box, kept)]
     if not markers:
         return None
-    return occluded(film, np.stack(markers) + [-_BLEED, -_BLEED, _BLEED, _BLEED])
+    return occluded(film, np.stack(markers) + np.array([-_BLEED, -_BLEED, _BLEED, _BLEED]))
 
 
 def _whole(boxes: Boxes, film: FilmArray) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
-"""Pairs of prompts that differ in one word: a negation, a side, a severity. Which of both is nearer to a film?
+"""Pairs of prompts that differ in one word: a negation, a side, a severity. Which one is nearer to a film?
 
-Sides come from boxes that lie on one side of a frontal film, else from the report; severities from the report,
-as Plainfilm's labeller reads it. Equally near prompts count half.
+Sides come from boxes that lie on one side of a frontal film, else from the report; severities from the
+report, as Plainfilm's labeller reads it. Equally near prompts count half.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class _Asker:
     def _preference(self, kind: str, items: Pairs, change: str, *, swapped: bool = False) -> Floats:
         """(M,) by how much each film is nearer to the first prompt than to the second."""
         predictor = self._audited.predictor
-        films = self._audited.answers("vectors", change, lambda films: predictor.encode_images(films))
+        films = self._audited.answers("vectors", change, predictor.encode_images)
         known = list(dict.fromkeys(items.names))
         texts = [pattern.format(name.lower()) for name in known for pattern in PAIRS[kind]]
         texts = [mirrored(text) for text in texts] if swapped else texts

@@ -43,7 +43,7 @@ def audit(audited: AuditedFilms, texts: Sequence[str], resampling: Resampling) -
     bank = predictor.encode_texts(different).astype(np.float64)
 
     def reciprocal(change: str) -> Floats:
-        vectors = audited.answers("vectors", change, lambda films: predictor.encode_images(films))[rows]
+        vectors = audited.answers("vectors", change, predictor.encode_images)[rows]
         scores = vectors.astype(np.float64) @ bank.T
         mine = scores[np.arange(len(rows)), own][:, None]
         # Reports as similar as the own one share their ranks.

@@ -105,7 +105,10 @@ def _beyond_view(headline: Metric, says: str, tolerance: float) -> Verdict:
         return Verdict(name, "not tested", "Nothing is known of the views.")
     value, low, high = headline.over_baselines["view_only"]
     alone = headline.baselines["view_only"]
-    sentence = f"The frequencies at its view alone give AUROC {alone:.3f}; the model has {_signed(value, low, high)}."
+    sentence = (
+        f"The frequencies at its view alone give AUROC {alone:.3f}; the model has "
+        f"{_signed(value, low, high)}."
+    )
     return Verdict(name, should_fall(low, high, tolerance), sentence)
 
 
@@ -116,8 +119,8 @@ def _reads(by_name: Mapping[str, Metric], question: str, says: str, tolerance: f
         return Verdict(name, "not tested", reads.note or "")
     auroc = by_name[f"{question}/boxes/auroc"].baselines
     sentence = (
-        f"AUROC of findings with boxes {_number(by_name[f'{question}/boxes/auroc'])}; with the finding occluded "
-        f"{auroc[INSIDE]:.3f}, with an equal area elsewhere occluded {auroc[OUTSIDE]:.3f}: "
+        f"AUROC of findings with boxes {_number(by_name[f'{question}/boxes/auroc'])}; with the finding "
+        f"occluded {auroc[INSIDE]:.3f}, with an equal area elsewhere occluded {auroc[OUTSIDE]:.3f}: "
         f"a difference of {_number(reads)}."
     )
     return Verdict(name, should_fall(reads.low, reads.high, tolerance), sentence)
