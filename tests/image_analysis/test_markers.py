@@ -30,7 +30,9 @@ def marked_film(text: str, side: int = 256, at: tuple[float, float] = (0.05, 0.0
 
 
 @pytest.mark.parametrize("side", [144, 256, 512, 1024])
-@pytest.mark.parametrize(("text", "at"), [("R", (0.05, 0.08)), ("L", (0.9, 0.1)), ("AP SUPINE", (0.04, 0.02))])
+@pytest.mark.parametrize(
+    ("text", "at"), [("R", (0.05, 0.08)), ("L", (0.9, 0.1)), ("AP SUPINE", (0.04, 0.02))]
+)
 def test_letters_are_found_at_every_size(text: str, at: tuple[float, float], side: int) -> None:
     film, box = marked_film(text, side, at)
     found = marker_boxes(film)

@@ -1,7 +1,7 @@
 """A raw layout of films whose findings, markers and views are known, for the audit of reliance.
 
-The marker and the AP view go with the lesion and the effusion on nine films of ten, so that a model that reads
-them is right nine times of ten.
+The marker and the AP view go with the lesion and the effusion on nine films of ten, so that a model that
+reads them is right nine times of ten.
 """
 
 from __future__ import annotations

@@ -165,8 +165,8 @@ class _Audit:
         patients = len(set(films.patients.tolist()))
         if patients < 2:
             raise DataError(
-                f"{self.where}: labelled films of {patients} patients in split '{self.config.split}', but films "
-                "are exchanged between patients; choose another with --split"
+                f"{self.where}: labelled films of {patients} patients in split '{self.config.split}', but "
+                "films are exchanged between patients; choose another with --split"
             )
         return audited_films(self.predictor, self.collections, films, self.config.films, self.config.seed)
 

@@ -31,7 +31,9 @@ def test_only_the_box_is_covered_with_the_grey_around_it() -> None:
     assert np.array_equal(covered, film)
 
 
-@pytest.mark.parametrize("box", [[-5, -5, 10, 10], [50, 70, 90, 90], [0, 0, 60, 80], [20.4, 20.6, 20.5, 20.7]])
+@pytest.mark.parametrize(
+    "box", [[-5, -5, 10, 10], [50, 70, 90, 90], [0, 0, 60, 80], [20.4, 20.6, 20.5, 20.7]]
+)
 def test_a_box_over_the_edge_or_of_a_part_of_a_pixel_is_covered(box) -> None:
     covered = occluded(FILM, np.array([box], dtype=np.float64))
     assert covered.shape == FILM.shape

@@ -243,7 +243,7 @@ class _Audit:
 
 _TABLE = (
     "What becomes of the answers when the model is shown something else than the film. Another answer: the "
-    "set of observations called positive differs. Calls kept: of the observations called positive on the film "
-    "as it is, those that still are."
+    "set of observations called positive differs. Calls kept: of the observations called positive on the "
+    "film as it is, those that still are."
 )
 _ANSWERS = {OTHER_ANSWER: "films with another answer", KEPT: "calls kept"}
