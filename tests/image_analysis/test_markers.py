@@ -12,7 +12,7 @@ from plainfilm.image_analysis.markers import marker_boxes
 
 
 def draw(film: np.ndarray, text: str, at: tuple[float, float], size: float) -> tuple[np.ndarray, tuple]:
-    """`text` on a film at a place (fractions of its sides) and its box; size: a fraction of the longer side."""
+    """`text` on a film at a place and its box; place and size are fractions of the sides of the film."""
     picture = Image.fromarray(film)
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=max(6, round(size * max(film.shape))))

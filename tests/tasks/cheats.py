@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from plainfilm.models.base import Facts, KindConfig, Model, TokenizerNeed, unit_vectors
+from plainfilm.models.base import Facts, KindConfig, Located, Model, TokenizerNeed, unit_vectors
 from plainfilm.nn.base import ImageFeatures
 
 PURPOSE, LIMITS = "tests", "- It looks at one thing."
@@ -28,6 +28,7 @@ class Config(KindConfig):
     reads: Reads = "finding"
     texts: int = 0
     length: int = 2
+    points: bool = False
 
     def tokenizers(self):
         return {"text": TokenizerNeed()} if self.texts else {}
@@ -70,7 +71,8 @@ class Looks(Model):
         }
         if self.config.reads != "finding":
             seen = other[self.config.reads][:, None].repeat(1, 4) + torch.tensor([0.2, 0.1, 0.3, 0.4])
-        return ImageFeatures(seen, seen[:, None])
+            inner = torch.zeros_like(inner)
+        return ImageFeatures(seen, inner.flatten(1)[..., None])
 
     def image_vectors(self, features: ImageFeatures) -> Tensor:
         return unit_vectors(features.pooled - 0.15 + 1e-6)
@@ -97,8 +99,24 @@ class ReadsTexts(Looks):
         return torch.tensor(10.0)
 
 
+class Points(ReadsTexts):
+    def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
+        """A box around the brightest place for a lesion, and one of both bases for an effusion."""
+        is_lesion = self.encode_texts(token_ids, token_mask)[:, :2].abs().sum(1) > 0
+        scores, places = features.patches[..., 0].max(1)
+        rows, columns = 14 + places // 64, places % 64
+        around = torch.stack([columns - 5, rows - 5, columns + 5, rows + 5], 1) / 64
+        seen = features.pooled[:, 2:]
+        bases = torch.tensor([[8.0, 50, 22, 60], [42, 50, 56, 60]])[seen.argmax(1)] / 64
+        boxes = torch.where(is_lesion[None, :, None], around[:, None], bases[:, None])
+        found = torch.where(is_lesion[None], scores[:, None], seen.amax(1)[:, None])
+        return Located(boxes[:, :, None], found[:, :, None].clamp(0, 1))
+
+
 def build(config: Config, facts: Facts) -> Looks:
-    return ReadsTexts(config, facts) if config.texts else Classifies(config, facts)
+    if not config.texts:
+        return Classifies(config, facts)
+    return (Points if config.points else ReadsTexts)(config, facts)
 
 
 def meaning(text: str, *, deaf: bool) -> np.ndarray:
@@ -120,8 +138,10 @@ def meaning(text: str, *, deaf: bool) -> np.ndarray:
     return total
 
 
-def save_cheat(folder: Path, reads: Reads, texts: list[str] | None = None, *, deaf: bool = False) -> Path:
-    """A model that looks at `reads`; with `texts` it knows these, and without it classifies."""
+def save_cheat(
+    folder: Path, reads: Reads, texts: list[str] | None = None, *, deaf: bool = False, points: bool = False
+) -> Path:
+    """A model that looks at `reads`; with `texts` it knows these, else it classifies; points: it locates."""
     from plainfilm.io.preprocessing import Preprocessing
     from plainfilm.model_folder import ModelConfig, save_model
     from plainfilm.model_folder.folder import tokenizer_facts
@@ -136,7 +156,7 @@ def save_cheat(folder: Path, reads: Reads, texts: list[str] | None = None, *, de
         return folder
     tokenizer = Tokenizer.train(texts, vocabulary_size=400, max_tokens=96)
     ids, mask = tokenizer.encode(texts)
-    config = Config(reads=reads, texts=len(texts), length=96)
+    config = Config(reads=reads, texts=len(texts), length=96, points=points)
     model = build_model(config, Facts(tokenizers=tokenizer_facts({"text": tokenizer})))
     model.ids[:, : ids.shape[1]] = torch.from_numpy(ids * mask).float()
     model.vectors.copy_(torch.from_numpy(np.stack([meaning(text, deaf=deaf) for text in texts])).float())

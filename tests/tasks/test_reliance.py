@@ -15,6 +15,7 @@ from plainfilm.errors import DataError, UsageError
 from plainfilm.models.base import kind
 from plainfilm.predictor import load
 from plainfilm.results import write
+from plainfilm.results.compare import compare, read
 from plainfilm.tasks import reliance
 from plainfilm.tasks.auditing.prompt_pairs import PAIRS
 from plainfilm.text.laterality import mirrored
@@ -36,7 +37,7 @@ READS = "reads the finding where it is"
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audit")
-    write_raw(folder / "raw", 120)
+    write_raw(folder / "raw", 75)
     (folder / "pack.yaml").write_text(PACK)
     return prepare(str(HERE / "audit_source.py"), folder / "raw", folder / "films", size=64, workers=1)
 
@@ -48,7 +49,7 @@ def texts(world) -> list[str]:
     pairs = [
         form.format(name) for form in sum(PAIRS.values(), ()) for name in ("lung lesion", "pleural effusion")
     ]
-    reports = world.table("sections")["text"].to_pylist()
+    reports = [*world.table("sections")["text"].to_pylist(), "Lung Lesion", "Pleural Effusion"]
     return list(
         dict.fromkeys(
             [f"There is {one}." for one in names] + pairs + [mirrored(one) for one in pairs] + reports
@@ -61,11 +62,12 @@ def audited(world, texts, tmp_path_factory):
     """The results of a cheat, by what it looks at and whether it reads texts; each is made once."""
     module, known = kind(str(HERE / "cheats.py")), {}
 
-    def audit(reads: str, *, prompts: bool = False, deaf: bool = False, **settings):
-        key = (reads, prompts, deaf)
+    def audit(reads: str, *, prompts: bool = False, deaf: bool = False, points: bool = False, **settings):
+        key = (reads, prompts, deaf, points)
         if key not in known:
             folder = tmp_path_factory.mktemp("cheats") / "model"
-            module.save_cheat(folder, reads, texts if prompts else None, deaf=deaf)
+            known_texts = texts if prompts or points else None
+            module.save_cheat(folder, reads, known_texts, deaf=deaf, points=points)
             settings |= {"prompts": str(world.path.parent / "pack.yaml"), "resamples": 100}
             predictor = load(folder, trust_code=True)
             known[key] = reliance.run(predictor, [world], build(reliance.Config, settings, "task"))
@@ -83,7 +85,10 @@ def value(results, name: str) -> float:
     return next(one.value for one in results.metrics if one.name == name)
 
 
-@pytest.mark.parametrize("prompts", [False, True])
+SLOW_WITHOUT_PROMPTS = pytest.mark.parametrize("prompts", [True, pytest.param(False, marks=pytest.mark.slow)])
+
+
+@SLOW_WITHOUT_PROMPTS
 def test_a_model_that_reads_the_finding_passes(audited, prompts: bool) -> None:
     results = audited("finding", prompts=prompts)
     found = outcomes(results, "zero-shot" if prompts else "classification")
@@ -103,6 +108,7 @@ def test_a_label_from_the_marker_is_caught(audited, prompts: bool) -> None:
     assert any("letters in the margins" in warning for warning in results.warnings)
 
 
+@pytest.mark.slow
 def test_a_label_from_the_view_is_caught(audited) -> None:
     results = audited("view", observations=("Pleural Effusion",))
     found = outcomes(results, "classification")
@@ -112,7 +118,7 @@ def test_a_label_from_the_view_is_caught(audited) -> None:
     assert found[READS] == "fails"
 
 
-@pytest.mark.parametrize("prompts", [True, pytest.param(False, marks=pytest.mark.slow)])
+@SLOW_WITHOUT_PROMPTS
 def test_a_label_without_any_film_is_caught(audited, prompts: bool) -> None:
     results = audited("nothing", prompts=prompts)
     question = "zero_shot" if prompts else "classification"
@@ -127,6 +133,7 @@ def test_a_label_without_any_film_is_caught(audited, prompts: bool) -> None:
         assert outcomes(results, "retrieval")["looks at the film"] == "fails"
 
 
+@pytest.mark.slow
 def test_prompts_are_told_apart_by_a_model_that_reads_them(audited) -> None:
     hears, deaf = (audited("finding", prompts=True, deaf=deaf) for deaf in (False, True))
     assert set(outcomes(hears, "prompts").values()) == {"passes"}
@@ -151,8 +158,30 @@ def test_reports_are_found_by_what_the_film_shows(audited) -> None:
     assert found.value > 1.5 * found.baselines["random"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("reads", ["finding", "nothing"])
+def test_boxes_are_audited_like_answers(audited, reads: str) -> None:
+    results = audited(reads, points=True)
+    expected = "passes" if reads == "finding" else "fails"
+    assert outcomes(results, "locating")[READS] == expected
+    assert outcomes(results, "locating")["looks at the film"] == expected
+    hits = next(one for one in results.metrics if one.name == "pointing/hits")
+    assert (hits.value > 0.9) == (reads == "finding")
+    assert outcomes(results, "pointing")["looks at the film"] == expected
+    assert hits.baselines["mirrored"] > 0.9 or reads == "nothing"
+
+
+def test_reports_are_audited_by_what_they_state(tiny_writer, small_world) -> None:
+    config = build(reliance.Config, {"resamples": 100}, "task")
+    results = reliance.run(load(tiny_writer, trust_code=True), [small_world], config)
+    assert list(results.protocol["questions"]) == ["reports"]
+    assert set(results.predictions["as_it_is"]) <= {0.0, 0.5, 1.0}
+    blank = results.predictions.groupby("observation")["blank_film"].nunique()
+    assert (blank == 1).all()
+
+
 def test_aurocs_are_those_of_the_scores_that_are_kept(audited) -> None:
-    results = audited("finding")
+    results = audited("marker")
     for change in ("as_it_is", "mirrored", "film_of_other_labels"):
         own = [
             roc_auc_score(rows["positive"].astype(bool), rows[change])
@@ -165,12 +194,12 @@ def test_aurocs_are_those_of_the_scores_that_are_kept(audited) -> None:
 
 
 def test_exchanged_films_are_those_of_other_patients(audited) -> None:
-    rows = audited("finding").predictions
-    wide = rows.pivot_table("positive", "query_id", "observation", aggfunc="first")
-    alike = value(audited("finding"), "classification/film_of_same_labels/auroc")
-    assert alike > 0.9
-    assert value(audited("finding"), "classification/film_of_other_labels/auroc") < 0.1
-    assert len(wide) == audited("finding").n
+    results = audited("finding", prompts=True)
+    assert value(results, "zero_shot/film_of_same_labels/auroc") > 0.95
+    assert value(results, "zero_shot/film_of_other_labels/auroc") < 0.05
+    rows = results.predictions
+    own, other = rows["as_it_is"].to_numpy(), rows["film_of_same_labels"].to_numpy()
+    assert (own != other).mean() > 0.9
 
 
 def test_verdicts_are_on_the_page_and_in_the_document(audited, tmp_path: Path) -> None:
@@ -196,3 +225,13 @@ def test_what_cannot_be_audited_is_said(tiny_classifier, small_world, tiny_model
         run(tiny_classifier, observations=("Cardiomegali",))
     with pytest.raises(UsageError, match="answers nothing about No Finding"):
         run(tiny_classifier, observations=("No Finding",))
+
+
+def test_two_audits_are_compared_by_their_headlines(audited, tmp_path: Path) -> None:
+    stored = []
+    for reads in ("finding", "nothing"):
+        write(audited(reads, prompts=True), tmp_path / reads)
+        stored.append(read(tmp_path / reads))
+    (compared,) = compare(*stored)
+    assert compared.name == "zero_shot/auroc_macro"
+    assert compared.high < 0

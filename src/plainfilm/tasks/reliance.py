@@ -13,6 +13,7 @@ Audits of this kind found medical models that hardly look: arXiv:2606.17710 and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,8 +28,8 @@ from plainfilm.prompts import load_pack
 from plainfilm.tasks.auditing import pointing, prompt_pairs, retrieving
 from plainfilm.tasks.auditing.asking import Question, questions
 from plainfilm.tasks.auditing.audited_films import AS_IT_IS, TITLES, AuditedFilms, audited_films
+from plainfilm.tasks.auditing.changed_answers import Part, audit
 from plainfilm.tasks.auditing.prior import PRIOR_SPLITS, Prior, prior_of, usual_places, views_of
-from plainfilm.tasks.auditing.reliance import Part, audit
 from plainfilm.tasks.auditing.verdicts import Verdict, verdicts
 from plainfilm.tasks.base import Agreement, Example, Metric, Results, ShownSentence
 from plainfilm.tasks.film_classification.films import Films, gather_films
@@ -93,6 +94,8 @@ def run(
     asked = _Audit(predictor, collections, config, progress)
     metrics, parts = asked.questions()
     metrics += asked.pointing() + asked.retrieval() + asked.prompt_pairs()
+    items = pd.concat([part.items for part in parts.values()], ignore_index=True)
+    metrics = [_comparable(one, set(items["group"])) for one in metrics]
     found = verdicts(metrics, list(parts), config.tolerance)
     for one in found:
         progress.log(f"{one.outcome}: {one.check}. {one.sentence}")
@@ -105,7 +108,7 @@ def run(
         protocol=asked.protocol(found),
         metrics=tuple(metrics),
         predictions=asked.predictions(parts),
-        items=pd.concat([part.items for part in parts.values()], ignore_index=True),
+        items=items,
         counted="films",
         must_match=("films", "uncertain", "absent"),
         tables=tuple(part.table for part in parts.values()),
@@ -271,6 +274,11 @@ class _Audit:
                 "random": "a place, or an order of the reports, drawn at random",
             },
         }
+
+
+def _comparable(metric: Metric, groups: set[str]) -> Metric:
+    """The metric; without statistics of its items it is not compared with that of another model."""
+    return metric if metric.group in groups else replace(metric, aggregation=None, parts=())
 
 
 def _shown(found: Sequence[Verdict]) -> tuple[Example, ...]:

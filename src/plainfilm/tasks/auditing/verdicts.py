@@ -19,9 +19,9 @@ from plainfilm.tasks.auditing.audited_films import (
     SAME_LABELS,
     TITLES,
 )
+from plainfilm.tasks.auditing.changed_answers import INSIDE, LOST, OTHER_ANSWER, OUTSIDE, READS
 from plainfilm.tasks.auditing.film_changes import GAMMAS
 from plainfilm.tasks.auditing.prompt_pairs import NEGATION, SEVERITY, SIDE
-from plainfilm.tasks.auditing.reliance import INSIDE, LOST, OTHER_ANSWER, OUTSIDE, READS
 from plainfilm.tasks.base import Metric
 
 Outcome = Literal["passes", "fails", "open", "not tested"]
