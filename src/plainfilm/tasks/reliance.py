@@ -28,7 +28,7 @@ from plainfilm.prompts import load_pack
 from plainfilm.tasks.auditing import pointing, prompt_pairs, retrieving
 from plainfilm.tasks.auditing.asking import Question, questions
 from plainfilm.tasks.auditing.audited_films import AS_IT_IS, TITLES, AuditedFilms, audited_films
-from plainfilm.tasks.auditing.changed_answers import Part, audit
+from plainfilm.tasks.auditing.changed_answers import Part, audit, loss_figure
 from plainfilm.tasks.auditing.prior import PRIOR_SPLITS, Prior, prior_of, usual_places, views_of
 from plainfilm.tasks.auditing.verdicts import Verdict, verdicts
 from plainfilm.tasks.base import Agreement, Example, Metric, Results, ShownSentence
@@ -112,6 +112,7 @@ def run(
         counted="films",
         must_match=("films", "uncertain", "absent"),
         tables=tuple(part.table for part in parts.values()),
+        figures=(loss_figure(metrics, list(parts)),),
         examples=_shown(found),
         introduction=INTRODUCTION,
         legend=LEGEND,

@@ -28,7 +28,7 @@ from plainfilm.tasks.auditing.audited_films import (
     Occlusion,
 )
 from plainfilm.tasks.auditing.prior import Prior
-from plainfilm.tasks.base import Metric, ScoreTable
+from plainfilm.tasks.base import IntervalFigure, Metric, ScoreTable, Series
 from plainfilm.tasks.film_classification.thresholds import (
     Truth,
     known_statistics,
@@ -239,6 +239,27 @@ class _Audit:
         about = {"group": group, "heading": measured.heading, "headline": True, "baselines": NO_CHANGE}
         title = "AUROC lost by occluding the finding, beyond what an equal area elsewhere costs"
         return [*metrics, metric(f"{group}/{READS}", title, reads, len(usable), "higher", **about)]
+
+
+def loss_figure(metrics: Sequence[Metric], questions: Sequence[str]) -> IntervalFigure:
+    """The AUROC lost with every change, by question."""
+    by_name = {one.name: one for one in metrics}
+    series = tuple(
+        Series(
+            question.replace("_", "-"),
+            tuple(by_name[f"{question}/{change}/{LOST}"].as_point() for change in reversed(CHANGES)),
+        )
+        for question in questions
+    )
+    edges = [edge for one in series for point in one.points if point for edge in point]
+    return IntervalFigure(
+        title="AUROC lost",
+        x_label="AUROC lost when this is shown instead of the film; 95 % interval by patient",
+        rows=tuple(TITLES[change] for change in reversed(CHANGES)),
+        series=series,
+        reference=0.0,
+        limits=(min([-0.1, *edges]), max([0.5, *edges])),
+    )
 
 
 _TABLE = (
