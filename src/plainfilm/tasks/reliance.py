@@ -29,11 +29,12 @@ from plainfilm.tasks.auditing import pointing, prompt_pairs, retrieving
 from plainfilm.tasks.auditing.asking import Question, questions
 from plainfilm.tasks.auditing.audited_films import AS_IT_IS, TITLES, AuditedFilms, audited_films
 from plainfilm.tasks.auditing.changed_answers import Part, audit, loss_figure
-from plainfilm.tasks.auditing.prior import PRIOR_SPLITS, Prior, prior_of, usual_places, views_of
+from plainfilm.tasks.auditing.prior import PRIOR_SPLITS, Prior, prior_of, usual_places
 from plainfilm.tasks.auditing.verdicts import Verdict, verdicts
 from plainfilm.tasks.base import Agreement, Example, Metric, Results, ShownSentence
 from plainfilm.tasks.film_classification.films import Films, gather_films
 from plainfilm.tasks.film_classification.thresholds import number_of_films
+from plainfilm.tasks.film_classification.view_prior import views_of
 from plainfilm.tasks.reporting.scores import ReportReader, TextSettings
 from plainfilm.tasks.scoring.label_choice import choose_labels, label_facts
 from plainfilm.tasks.scoring.measure import Resampling, check_no_leak, identity, known_split, views_of_films

@@ -13,6 +13,7 @@ from plainfilm.tasks.auditing.asking import Floats
 from plainfilm.tasks.auditing.audited_films import AuditedFilms
 from plainfilm.tasks.auditing.pointing import Place
 from plainfilm.tasks.film_classification.films import Films
+from plainfilm.tasks.film_classification.view_prior import frequency, frequency_at_view
 from plainfilm.types import View
 
 PRIOR_SPLITS = ("train", "validation")
@@ -31,28 +32,9 @@ class Prior:
 
 def prior_of(audited: AuditedFilms, known: Films, views: Sequence[View], source: str) -> Prior:
     """The prior for the audited films from `known` films of these `views`, which `source` names."""
-    overall = _frequency(known, np.ones(len(known), dtype=bool))
-    own = np.array([str(view) for view in views])
-    of_view = {view: _frequency(known, own == view) for view in set(own.tolist())}
-    by_view = np.stack([of_view.get(str(view), overall) for view in audited.views])
+    overall = frequency(known, np.ones(len(known), dtype=bool))
+    by_view = frequency_at_view(known, views, audited.views)
     return Prior(np.tile(overall, (len(audited), 1)), by_view, source)
-
-
-def _frequency(films: Films, mask: np.ndarray) -> Floats:
-    """(C,) with one film of each kind added, so that no frequency is 0 or 1."""
-    positive = (films.positive & films.known)[mask].sum(axis=0)
-    frequency: Floats = (positive + 1) / (films.known[mask].sum(axis=0) + 2)
-    return frequency
-
-
-def views_of(collections: Sequence[Collection], films: Films) -> list[View]:
-    """The view of every film."""
-    known = {
-        (place, image_id): View(view)
-        for place, collection in enumerate(collections)
-        for image_id, view in collection.frame("images")[["image_id", "view"]].to_numpy()
-    }
-    return [known[tuple(key)] for key in films.frame[["place", "image_id"]].to_numpy()]
 
 
 def usual_places(collections: Sequence[Collection], split: str, names: Sequence[str]) -> dict[str, Place]:
