@@ -116,18 +116,23 @@ def severities(audited: AuditedFilms, reports: Mapping[int, ReadReport]) -> Pair
     """Every positive observation that the report calls mild or severe, and not both; severe is first."""
     films, items = audited.films, Pairs([], [], [])
     for row, report in reports.items():
-        said: dict[str, set[str]] = {}
-        for _, labels in report.findings.sentences:
-            for label in labels:
-                if label.state == State.POSITIVE:
-                    severity = dict(label.attributes).get(SEVERITY, "")
-                    said.setdefault(label.observation, set()).update(severity.split(",") if severity else ())
-        for column, name in enumerate(films.observations):
+        said = _severities_said(report)
+        for column in np.flatnonzero(films.positive[row] & films.known[row]).tolist():
+            name = films.observations[column]
             words = said.get(name, set())
-            is_positive = films.positive[row, column] and films.known[row, column]
-            if is_positive and words and (words <= _SLIGHT or words <= _SEVERE):
+            if words and (words <= _SLIGHT or words <= _SEVERE):
                 items.add(row, name, words <= _SEVERE)
     return items
+
+
+def _severities_said(report: ReadReport) -> dict[str, set[str]]:
+    """The severities that a report states, by observation that it calls positive."""
+    said: dict[str, set[str]] = {}
+    for label in (label for _, labels in report.findings.sentences for label in labels):
+        stated = dict(label.attributes).get(SEVERITY, "")
+        if label.state == State.POSITIVE and stated:
+            said.setdefault(label.observation, set()).update(stated.split(","))
+    return said
 
 
 class _Asker:
