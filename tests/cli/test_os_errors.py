@@ -63,6 +63,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["recipe.yaml", "--data", "{bad}", "--out", "out"],
         ["recipe.yaml", "--data", "{data}", "--out", "{bad}", "training.max_steps=1"],
     ],
+    "tune": [["{bad}", "{data}"], ["{model}", "{bad}"]],
 }
 
 
