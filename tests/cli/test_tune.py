@@ -23,7 +23,7 @@ def tuned(tiny_region_model, boxed_world, tmp_path_factory):
 
 def test_what_it_finds_is_kept_in_the_model_folder(tuned):
     own = json.loads((tuned / BOX_TUNING_FILE).read_text())
-    assert own["protocol"]["films"] == 24
+    assert own["protocol"]["films"] == 32
     assert own["protocol"]["map_after_on_the_same_films"] >= own["protocol"]["map_before"]
     assert 0 <= own["threshold"] <= 1
     assert load(tuned).box_tuning.scale == own["scale"]
