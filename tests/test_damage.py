@@ -18,6 +18,7 @@ import yaml
 
 from plainfilm.cli.main import run
 from plainfilm.model_folder import read_model_config
+from plainfilm.predictor.box_tuning import BOX_TUNING_FILE, BoxTuning, write_box_tuning
 from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints, write_operating_points
 from tests.cli.test_train import RECIPE
 
@@ -120,6 +121,7 @@ def world(tiny_model, small_world, tmp_path_factory) -> Path:
     write_operating_points(
         root / "model", OperatingPoints(model_fingerprint=fingerprint, miss=0.1, observations=known)
     )
+    write_box_tuning(root / "model", BoxTuning(model_fingerprint=fingerprint, threshold=0.5))
     return root
 
 
@@ -132,15 +134,17 @@ READERS = {
     "collection": ["info", "collection", "--json"],
     "run": ["train", "recipe.yaml", "--data", "collection", "--out", "run", "--resume", *TRAINING],
 }
+FITTED = ("operating_points.json", BOX_TUNING_FILE)
 FILES = {
-    "model": ("config.json", "model.safetensors", "patients.npy", "operating_points.json", *TOKENIZER),
+    "model": ("config.json", "model.safetensors", "patients.npy", *FITTED, *TOKENIZER),
     "bank": ("bank.json", "vectors.npy", "items.parquet"),
     "results": ("results.json", "items.parquet"),
     "collection": ("collection.json",),
     "run": ("recipe.yaml", "collections.json", "log.jsonl", "training_state.pt", *TOKENIZER),
 }
-NOT_NEEDED = {("model", "operating_points.json"), ("run", "log.jsonl"), ("run", "training_state.pt")}
-"""Files whose absence is no damage: without them there are no operating points, or a run starts again."""
+NOT_NEEDED = {*(("model", name) for name in FITTED), ("run", "log.jsonl"), ("run", "training_state.pt")}
+"""Files whose absence is no damage: without them there are no operating points and no tuning, or a run starts
+again."""
 
 
 def outcome(

@@ -66,6 +66,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["recipe.yaml", "--data", "{bad}", "--out", "out"],
         ["recipe.yaml", "--data", "{data}", "--out", "{bad}", "training.max_steps=1"],
     ],
+    "tune": [["{bad}", "{data}"], ["{model}", "{bad}"]],
     "watch": [
         ["--dicomweb", "http://127.0.0.1:9/x", "--model", "{bad}", "--once"],
         ["--dicomweb", "http://127.0.0.1:9/x", "--model", "{model}", "--once", "--state", "{bad}"],

@@ -42,10 +42,10 @@ def command(
         raise UsageError("tune: name at least one collection before the options")
     config = build(Config, override({"split": split}, options), "tune")
     opened = [Collection.open(path) for path in paths]
-    predictor = load(model, trust_code=trust_code)
     with writing(model):
+        predictor = load(model, trust_code=trust_code)
         tuned = tune_boxes(predictor, opened, config, console_progress())
-    path = write_box_tuning(model, tuned.tuning)
+        path = write_box_tuning(model, tuned.tuning)
     own = tuned.tuning
     sys.stdout.write(f"{tuned.films} films of split '{config.split}'\n")
     sys.stdout.write(f"mAP on these films: {tuned.before:.3f} before, {tuned.after:.3f} after\n")

@@ -53,7 +53,8 @@ class Difference:
 
     `title`, `heading`, `better` and `headline` describe the score. p: of no difference, from the resamples;
     delong_p: of the DeLong test by patient, for an AUROC of one class and one run of each model; with `_holm`
-    corrected over the classes. first_spread, second_spread: the standard deviation over repeats.
+    corrected over the classes. first_spread, second_spread: the standard deviation over repeats. lenient_of:
+    the name of the strict score that this is a lenient form of.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Difference:
     delong_p_holm: float | None = None
     first_spread: float | None = None
     second_spread: float | None = None
+    lenient_of: str | None = None
 
     @property
     def is_clear(self) -> bool:
@@ -201,7 +203,8 @@ def _differences(
         difference = Difference(
             *_described(metric), here[0], there[0], one.value, one.low, one.high, len(bootstrap.codes), one.p
         )
-        found.append(replace(difference, first_spread=here[1], second_spread=there[1]))
+        spreads = {"first_spread": here[1], "second_spread": there[1]}
+        found.append(replace(difference, **spreads, lenient_of=metric.get("lenient_of")))
     return found
 
 
@@ -274,8 +277,25 @@ def as_lines(first: str, second: str, differences: Sequence[Difference]) -> list
             f"{name:<{width}}  {here:>{columns[0]}}  {there:>{columns[1]}}  "
             f"{number(one.difference)} {written_interval(one.low, one.high)}  n={one.n}{_tests(one)}{star}"
         )
+    lines += turned_rankings(differences)
     star = "* the interval of the difference excludes 0 (better, worse: the second)"
     return [*lines, f"{DIRECTIONS_EXPLAINED}; {star}"]
+
+
+def turned_rankings(differences: Sequence[Difference]) -> list[str]:
+    """A line for each lenient score that ranks the two results the other way round than its strict form."""
+    by_name = {one.name: one for one in differences}
+    lines = []
+    for one in differences:
+        strict = by_name.get(one.lenient_of or "")
+        if strict is None or not one.difference or not strict.difference:
+            continue
+        if (one.difference > 0) != (strict.difference > 0):
+            lines.append(
+                f"the ranking turns: {number(one.difference)} by '{one.title}', "
+                f"{number(strict.difference)} by '{strict.title}'"
+            )
+    return lines
 
 
 def with_spread(value: float | None, spread: float | None) -> str:

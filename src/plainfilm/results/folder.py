@@ -97,6 +97,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "group": metric.group,
         "heading": metric.heading,
         "identity": metric.identity,
+        "lenient_of": metric.lenient_of,
     }
     document |= {name: value for name, value in optional.items() if value is not None}
     if metric.aggregation is not None:

@@ -54,6 +54,8 @@ class Metric:
     of `Results.items` that the score is computed from (see `metrics.scores`); with them, two results can be
     compared item by item. `identity` states what decides the meaning of the score beside the protocol, such
     as tokenisation and library of a text metric; scores of different identities are never compared.
+    `lenient_of` names the strict score that this one is a lenient form of: a comparison says where the two
+    rank models differently.
 
     Raises:
         UsageError: an invalid direction, or no title.
@@ -79,6 +81,7 @@ class Metric:
     headline: bool = field(default=False, kw_only=True)
     heading: str | None = field(default=None, kw_only=True)
     identity: str | None = field(default=None, kw_only=True)
+    lenient_of: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.better not in get_args(Better):

@@ -277,6 +277,7 @@ _LENIENT_SCORES = (
         ("lenient_iou",),
         "AnatomiX's IoU: of a found box with any true box; phrases without a box are left out",
         "higher",
+        lenient_of="anatomix/strict_iou",
     ),
     DescribedScore(
         "strict_iou",
@@ -291,6 +292,7 @@ _LENIENT_SCORES = (
         ("sample_ap",),
         "AnatomiX's mAP: of each phrase by itself, all scores equal, IoU 0.25, 0.5, 0.75 and 0.95",
         "higher",
+        lenient_of="boxes/map_lenient_iou",
     ),
     DescribedScore("has_box", "ratio", ("has_box",), "phrases with a box", "higher"),
 )

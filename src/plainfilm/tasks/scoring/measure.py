@@ -33,12 +33,14 @@ AGE_NAMES = ("0-17", "18-39", "40-59", "60-79", "80 or more")
 
 @dataclass(frozen=True)
 class DescribedScore(Score):
-    """A score with the title, direction, headline flag and identity of its metric."""
+    """A score with the title, direction, headline flag and identity of its metric; `lenient_of` is the name
+    of the metric that it is a lenient form of."""
 
     title: str
     better: Better
     headline: bool = False
     identity: str | None = None
+    lenient_of: str | None = None
 
 
 Count = Callable[[Score, Statistics], int]
@@ -167,6 +169,7 @@ def _metric(
         headline=score.headline,
         heading=measured.heading,
         identity=score.identity,
+        lenient_of=score.lenient_of,
     )
 
 
