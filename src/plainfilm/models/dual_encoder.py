@@ -116,7 +116,7 @@ class DualEncoder(TextSide):
         self.dimension = projection.dimension
         self.image = image
         self.text = text
-        shape = (self.dimension, projection.dropout)
+        shape = (self.dimension, projection.dropout, projection.bias)
         self.image_projection = build_projection(projection.kind, image.features, *shape)
         text_kind = projection.text_kind or projection.kind
         self.text_projection = build_projection(text_kind, text.features, *shape)

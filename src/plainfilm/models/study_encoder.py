@@ -212,7 +212,7 @@ def build(config: Config, facts: Facts) -> StudyEncoder:
 
 
 def _add_texts(model: _WithTexts, config: Config, facts: Facts) -> None:
-    shape = (config.projection.dimension, config.projection.dropout)
+    shape = (config.projection.dimension, config.projection.dropout, config.projection.bias)
     kind, text_kind = config.projection.kind, config.projection.text_kind
     model.dimension = config.projection.dimension
     model.text = text_encoder_of(config.text or {}, facts)
