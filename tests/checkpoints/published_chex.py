@@ -255,6 +255,7 @@ def stage3(text_rows: int, word_rows: int) -> Tensors:
     made.add("detector.multiregion_tokens", REGIONS, WIDTH)
     made.scale("detector.bbox_predictor.0", WIDTH)
     made.perceptron("detector.bbox_predictor.1", WIDTH, WIDTH, 4)
+    made.tensors["detector.bbox_predictor.1.layers.3.bias"] = np.array([0.5, -0.5, 1.5, 1.5])
     made.scale("detector.patch_projector.0", WIDTH)
     made.line("detector.patch_projector.1.layers.0", WIDTH, WIDTH)
     made.scale("detector.out_projector.0", WIDTH)

@@ -1,8 +1,8 @@
 """ChEX (Mueller et al. 2024, arXiv:2404.15770): a region model over CheXzero and a GPT-2.
 
 A file is a dictionary of `config_dict` and `state_dict`, `checkpoints/checkpoint_NNNNNNNNN.pth` of a run.
-What it holds follows from its tensors: a detector (stage 1), a post-decoder too (stage 2), and a sentence decoder
-too (`chex_stage3`, the published one). Code and weights are under the MIT licence.
+What it holds follows from its tensors: a detector (stage 1), a post-decoder too (stage 2), and a sentence
+decoder too (`chex_stage3`, the published one). Code and weights are under the MIT licence.
 
 Differences from the published code, which `docs/coming-from/chex.md` explains: prompts never attend to each
 other, nothing is dropped at random at inference, and a box is reported cut to the film.
