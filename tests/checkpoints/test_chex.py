@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from plainfilm.batches.resizing import resize_to
+from plainfilm.batches.transforms import to_tensor
 from plainfilm.checkpoints import import_checkpoint
+from plainfilm.checkpoints.chex import preprocessing
 from plainfilm.errors import ModelError
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.nn.base import ImageFeatures
@@ -157,6 +160,17 @@ def test_the_folder_says_where_it_comes_from(loaded: LoadedModel) -> None:
     architecture: Any = loaded.config.architecture
     assert (architecture.detector.pooling, architecture.detector.depth) == ("sum", 2)
     assert architecture.decoding.max_tokens == 15
+
+
+def test_pixels_are_those_of_the_published_code() -> None:
+    """A film of three times 256 pixels: means over areas, then between the nearest four."""
+    film = generator("chex pixels").integers(0, 255, (768, 768), dtype=np.uint8)
+    smaller = torch.from_numpy(film.reshape(256, 3, 256, 3).mean(axis=(1, 3)) / 255)[None, None]
+    expected = torch.nn.functional.interpolate(smaller, size=(224, 224), mode="bilinear", align_corners=False)
+    how = preprocessing(224)
+    found = to_tensor(resize_to(film, how)[None], how)
+    assert found.shape == (1, 3, 224, 224)
+    np.testing.assert_allclose(found[:, :1], (expected - 0.505) / 0.248, atol=1e-4)
 
 
 def without(tensors: published.Tensors, *prefixes: str) -> published.Tensors:

@@ -224,7 +224,7 @@ def _architecture(file: _File) -> region.Config:
         learn_temperature=False,
         patches="shared",
         learned_positions=positions - 1,
-        unit_prompts=False,
+        normalise_prompts=False,
         detector=DetectorConfig(
             **block,
             depth=count(tensors, rf"{re.escape(DETECTOR)}(\d+)\."),
