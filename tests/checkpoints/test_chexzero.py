@@ -21,6 +21,8 @@ from plainfilm.errors import ModelError
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.predictor import load
 from plainfilm.seeding import generator
+from plainfilm.training.recipe import Recipe
+from plainfilm.training.stages import load_stages
 from tests.checkpoints.clip_tokenizer import TEXTS, clip_tokenizer_folder
 
 PATCH, GRID, WIDTH, DIMENSION, POSITIONS = 32, 2, 128, 24, 20
@@ -113,6 +115,15 @@ def imported(folder: Path, tensors: object, out: Path, **options: Any) -> Loaded
 @pytest.fixture(scope="module")
 def loaded(folder: Path, tensors: Tensors) -> LoadedModel:
     return imported(folder, tensors, folder / "model")
+
+
+def test_the_stages_of_chex_start_from_it(loaded: LoadedModel, folder: Path) -> None:
+    own = [f"stage.from={folder / 'model'}", "parts.image.freeze=1", "model.detector.heads=2"]
+    recipe = load_stages("chex-1", own)
+    assert isinstance(recipe, Recipe)
+    parts = ("image", "text", "image_projection", "text_projection")
+    assert recipe.sources() == dict.fromkeys(parts, str(folder / "model"))
+    assert recipe.model["projection"]["bias"] is loaded.config.architecture.model_dump()["projection"]["bias"]
 
 
 def cosines(one: Tensor, other: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ def test_a_folder_with_only_a_word_list_is_converted(tmp_path: Path) -> None:
 
 def test_a_tokenizer_that_adds_no_ends_is_given_those_it_states(tmp_path: Path) -> None:
     gpt2_tokenizer_folder(tmp_path / "gpt2")
-    tokenizer = Tokenizer.from_pretrained(tmp_path / "gpt2", max_tokens=8)
+    tokenizer = Tokenizer.from_pretrained(tmp_path / "gpt2", max_tokens=8, writes=True)
     ids, mask = tokenizer.encode(["the heart", "the heart is enlarged"])
     end = tokenizer.end_id
     last = mask.sum(axis=1) - 1

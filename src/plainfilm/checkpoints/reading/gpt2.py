@@ -52,7 +52,7 @@ def gpt2_tokenizer(name: str, max_tokens: int, rows: int, *, offline: bool) -> T
         ModelError: none there, one that needs a download that cannot happen, or one that does not give
             exactly `rows` different tokens and so is not this decoder's.
     """
-    found = Tokenizer.from_pretrained(name, max_tokens, offline=offline)
+    found = Tokenizer.from_pretrained(name, max_tokens, offline=offline, writes=True)
     if found.vocabulary_size != rows:
         raise ModelError(
             f"tokenizer '{name}' has {found.vocabulary_size} tokens, the sentence decoder {rows}: they do "
