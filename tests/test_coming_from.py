@@ -75,7 +75,7 @@ def recipe_of(name: str) -> AnyRecipe:
 
 
 def parts_of(name: str) -> list[tuple[str, dict[str, Any]]]:
-    """The keys of a recipe, and those of each of its stages, with what stands before them on a command line."""
+    """The keys of a recipe, or of each of its stages, with what stands before them on a command line."""
     recipe = recipe_of(name)
     if not isinstance(recipe, StagedRecipe):
         return [("", recipe.as_dict())]
