@@ -1,0 +1,1 @@
+"""Results of films as DICOM objects, and back: structured reports, presentation states, secondary captures."""
