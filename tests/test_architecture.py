@@ -46,7 +46,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
-        "dicom",
+        "dicom_output",
         "serve",
         "finetuning",
         "doctor",

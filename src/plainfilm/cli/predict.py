@@ -56,6 +56,10 @@ def command(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
+    sr: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for DICOM results: report, presentation state, picture."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     trust_code: TrustCode = False,
 ) -> int:
@@ -66,6 +70,7 @@ def command(
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
+    from plainfilm.dicom_output.predictions import ResultsFolder, algorithm_of
     from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
@@ -74,7 +79,11 @@ def command(
     studies = _studies(files, view, find or box) if study else []
     if view and not study:
         raise UsageError("--view states the views of the films of one study: give --study too")
+    if study and sr:
+        raise UsageError("--sr writes the results of single films: leave --study out")
     films = [] if study else _films(files)
+    dicom = ResultsFolder(sr)
+    dicom.check(films)
     questions = Questions(find or (), [_box(text) for text in box or ()], report)
     pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
@@ -88,10 +97,12 @@ def command(
         }
     asked = (questions, zero_shot_prompts, console_progress())
     entries = []
-    with writing_file(csv, new=True):
+    algorithm = algorithm_of(predictor, questions, pack and pack.name)
+    with writing_file(csv, new=True), dicom.writing():
         answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
         for answers in answered:
             entries.append(document(replace(answers, findings=answers.findings[:top])))
+            dicom.write(entries[-1], algorithm)
         if csv is not None:
             _write_csv(entries, csv)
     if as_json:

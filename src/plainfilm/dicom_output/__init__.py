@@ -1,1 +1,1 @@
-"""Results of films as DICOM objects, and back: structured reports, presentation states, secondary captures."""
+"""Results of films as structured reports, presentation states and secondary captures, and back."""

@@ -1,9 +1,9 @@
 """What is said of one film, box by box and sentence by sentence: the records between the predictor's
 documents and DICOM objects.
 
-A document (`predictor.documents`) lists answers to questions; an answer may have several boxes, and one box may
-be a whole answer. Here every box is one `Annotation` that says which answer it belongs to, as a structured
-report has it, and an answer without a box is one too.
+A document (`predictor.documents`) lists answers to questions, and an answer may have several boxes. Here
+every box is an `Annotation` of its own that says which answer it belongs to, as in a structured report; an
+answer without a box is one too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUESTIONS: tuple[Question, ...] = ("find", "box", "report")
 """What was asked: to locate a phrase, to describe a box, to write a report."""
 
 PIXEL_DIGITS = 3
-"""Decimals of a corner: what a 32-bit number of a structured report holds on every film up to 16,000 pixels."""
+"""Decimals of a corner: a 32-bit number, as reports have it, holds them on films up to 16,000 pixels."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Answer:
 class Annotation:
     """A box with what is said of it, or a sentence that has no box.
 
-    name: the phrase that was looked for, where one was. score: 0 to 1, where the model gives one. tracking_uid:
-    identifies the annotation in later versions of a report; empty where none is known.
+    name: the phrase that was looked for, where one was. score: 0 to 1, where the model gives one.
+    tracking_uid: identifies the annotation in later versions of a report; empty where none is known.
     """
 
     answer: Answer

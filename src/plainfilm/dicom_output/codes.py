@@ -1,4 +1,4 @@
-"""Coded concepts (PS3.3 8.8) of what a box or a film shows: observations, regions of anatomy, free phrases."""
+"""Coded concepts (PS3.3 8.8) of what a box or a film shows: observations, regions, free phrases."""
 
 from __future__ import annotations
 

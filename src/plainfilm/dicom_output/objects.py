@@ -1,4 +1,4 @@
-"""What the objects about a film have in common: who made them, and identifiers that follow from the content."""
+"""What the objects about a film have in common: who made them, and identifiers that follow from content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONG_STRING = 64
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What answered: the name of the model, the fingerprint of its weights, and what else decides the answer."""
+    """What answered: a model by name, the fingerprint of its weights, and what else decides the answer."""
 
     name: str
     version: str
@@ -81,6 +81,15 @@ def identity(film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind:
         "software_versions": plainfilm.__version__,
         "device_serial_number": shortened(algorithm.version, _LONG_STRING) or None,
     }
+
+
+def finished(dataset: Any, film: SourceFilm) -> Any:
+    """An image or presentation with the part of the body, which is the chest where the film states none, and
+    with the side that the film states."""
+    dataset.BodyPartExamined = film.header.get("BodyPartExamined", "CHEST")
+    if "Laterality" in film.header:
+        dataset.Laterality = film.header.Laterality
+    return dataset
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 other software with 2-D coordinates.
 
 What a viewer keeps of a report differs. OHIF saves each rectangle as a measurement (TID 300) whose number is
-inferred from coordinates, and its label as a comment or as a free-text code; so a box is looked for in the group
-and below its numbers, and the sentence in both places. Names and places of answers are ours and may be missing:
-such boxes are sentences of a report.
+inferred from coordinates, and its label as a comment or as a free-text code; so a box is looked for in the
+group and below its numbers, and the sentence in both places. Names and places of answers are ours and may be
+missing: such boxes are sentences of a report, or, where a finding is coded, answers to its name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ _DAMAGE = (
 class ReadReport:
     """A structured report about films of one study.
 
-    films: what is said of each film, by its SOP Instance UID. sizes: width and height of films, where the report
-    has them. algorithm: what answered, where it is said. left_out: what of the report is not read, and why.
+    films: what is said of each film, by its SOP Instance UID. sizes: width and height of films, where the
+    report has them. algorithm: what answered, where it is said. left_out: what is not read, and why.
     """
 
     uid: str

@@ -27,7 +27,8 @@ IMAGE = (
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "Modality", "Rows", "Columns"),
     *("SamplesPerPixel", "PhotometricInterpretation", "BitsStored", "PixelRepresentation"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
-    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence", "PixelSpacing"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
+    *("PatientOrientation", "BodyPartExamined", "Laterality"),
 )
 """What is read of the image: its identity, its size and the way its grey values are shown."""
 _MUST_BE_THERE = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName")
@@ -42,7 +43,8 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)*(?<!.{65})")
 class SourceFilm:
     """A film in a DICOM file. header: a pydicom dataset with `PATIENT_AND_STUDY` and `IMAGE`, in UTF-8.
 
-    Elements that the objects must have and the file lacks, or holds in a form DICOM does not allow, are empty.
+    Elements that the objects must have and the file lacks, or holds in a form that DICOM does not allow, are
+    empty.
     """
 
     path: Path
