@@ -8,6 +8,7 @@ answer without a box is one too.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -95,9 +96,19 @@ def corners(one: Annotation) -> dict[str, float | None]:
     return named if one.score is None else {**named, "score": one.score}
 
 
+def plain_words(text: str | None) -> str | None:
+    """Text without control characters, which DICOM texts cannot hold, or spaces around it; `None` if empty."""
+    if text is None:
+        return None
+    unfit = ("Cc", "Cs")  # control characters, halves of characters
+    printable = "".join(one if one == "\n" or unicodedata.category(one) not in unfit else " " for one in text)
+    return printable.strip() or None
+
+
 def _annotations(
     answer: Answer, boxes: Sequence[Mapping[str, float | None]], name: str | None, sentence: str | None
 ) -> Iterator[Annotation]:
+    name, sentence = plain_words(name), plain_words(sentence)
     if not boxes:
         yield Annotation(answer, None, name, sentence)
     for box in boxes:
@@ -107,11 +118,14 @@ def _annotations(
         yield Annotation(answer, (x0, y0, x1, y1), name, sentence, rounded)
 
 
+def in_order(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
+    """As a document has them: by question, then by answer; boxes of one answer stay in their order."""
+    places = {question: place for place, question in enumerate(QUESTIONS)}
+    return tuple(sorted(annotations, key=lambda one: (places[one.answer.question], one.answer.number)))
+
+
 def _answers(annotations: Iterable[Annotation]) -> list[list[Annotation]]:
     groups: dict[tuple[Answer, str | None, str | None], list[Annotation]] = {}
-    for one in annotations:
+    for one in in_order(annotations):
         groups.setdefault((one.answer, one.name, one.sentence), []).append(one)
-    by_question = {question: place for place, question in enumerate(QUESTIONS)}
-    return sorted(
-        groups.values(), key=lambda group: (by_question[group[0].answer.question], group[0].answer.number)
-    )
+    return list(groups.values())

@@ -7,7 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -69,6 +69,13 @@ def subject_of(name: str | None) -> Subject:
     return Subject(private_code(name), None, side)
 
 
+def kind_of(name: str | None) -> Literal["observation", "region", "phrase"]:
+    """What a name is, as boxes of a collection say it."""
+    observations, regions, _ = _table()
+    bare = _without_side(name or "")[0]
+    return "observation" if bare in observations else "region" if bare in regions else "phrase"
+
+
 def private_code(name: str) -> CodedName:
     """The name itself as a code of our private scheme, the same on every machine."""
     digest = hashlib.sha256(_folded(name).encode()).hexdigest()
@@ -89,6 +96,8 @@ def _folded(name: str) -> str:
 
 def _without_side(name: str) -> tuple[str, CodedName | None]:
     words = _folded(name).split()
+    if _folded(name) in _table()[1]:  # "right atrium" is a place of its own
+        return _folded(name), None
     for place in (0, -1):
         if len(words) > 1 and words[place] in _SIDES:
             code, meaning = _SIDES[words[place]]

@@ -26,6 +26,7 @@ from plainfilm.dicom_output.annotations import (
     Answer,
     BoxCorners,
     FilmResults,
+    in_order,
 )
 from plainfilm.dicom_output.codes import CodedName
 from plainfilm.dicom_output.content_items import (
@@ -60,8 +61,9 @@ _NAME, _VERSION = (
 _PARAMETERS = CodedName("111002", "DCM", "Algorithm Parameters")
 _FREE_TEXT = ("CORNERSTONEFREETEXT", "CORNERSTONEJS_FREETEXT")
 """The value of a code whose meaning is what a person typed, in older versions of OHIF."""
-_POINTS = {"POLYLINE": 2, "CIRCLE": 2, "ELLIPSE": 4}
-"""Graphic types that enclose an area (PS3.3 C.18.6.1.2), and the fewest points they need."""
+_POINTS = {"POLYLINE": 4, "CIRCLE": 2, "ELLIPSE": 4}
+"""Graphic types that enclose an area (PS3.3 C.18.6.1.2), and the fewest points they need. A polyline of fewer
+is a length or an angle."""
 _DAMAGE = (
     ValueError,
     KeyError,
@@ -146,7 +148,7 @@ class _Reader:
         if unlocated or findings:
             said.setdefault(whole, []).extend(unlocated)
         return {
-            uid: FilmResults(tuple(_in_order(one)), tuple(findings) if uid == whole else ())
+            uid: FilmResults(in_order(one), tuple(findings) if uid == whole else ())
             for uid, one in said.items()
         }
 
@@ -165,7 +167,9 @@ class _Reader:
             box = _box(shape)
             if box is None or not uid:
                 kind = text(shape, "GraphicType") or "unknown type"
-                self.left_out.append(f"group {number}: a shape of {kind}, which encloses no area of one film")
+                self.left_out.append(
+                    f"group {number}: a {kind} that outlines nothing on the first frame of a film"
+                )
             else:
                 boxes[uid, box] = _annotation(number, group, box)
         for (uid, _), annotation in boxes.items():
@@ -198,13 +202,8 @@ def _answer(item: Any) -> Answer | None:
     return Answer(next(one for one in QUESTIONS if one == found[1]), int(found[2])) if found else None
 
 
-def _in_order(annotations: list[Annotation]) -> list[Annotation]:
-    """As a document has them: by question, then by answer; boxes of one answer stay in their order."""
-    return sorted(annotations, key=lambda one: (QUESTIONS.index(one.answer.question), one.answer.number))
-
-
 def _box(shape: Any) -> BoxCorners | None:
-    """The smallest box around a shape, or `None` where it encloses no area."""
+    """The smallest box around a shape, or `None` where it is no outline."""
     kind, values = text(shape, "GraphicType"), numbers(shape, "GraphicData")
     if kind not in _POINTS or len(values) % 2 or len(values) < 2 * _POINTS[kind]:
         return None
@@ -218,7 +217,7 @@ def _box(shape: Any) -> BoxCorners | None:
         points = np.array([middle - reach, middle + reach])
     x0, y0 = (round(float(value), PIXEL_DIGITS) for value in points.min(axis=0))
     x1, y1 = (round(float(value), PIXEL_DIGITS) for value in points.max(axis=0))
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+    return x0, y0, x1, y1
 
 
 def _image_uid(shape: Any) -> str:

@@ -71,7 +71,7 @@ def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorit
     groups = [_group(sr, film, one, algorithm) for one in results.annotations if one.box is not None]
     measurements = _container(sr, CodedName("126010", "DCM", "Imaging Measurements"), groups)
     evaluations = [
-        *_algorithm(sr, algorithm),
+        *_algorithm(sr, algorithm, algorithm.parameters),
         *_unlocated(sr, results.annotations),
         *(_finding(sr, one) for one in results.findings),
     ]
@@ -131,10 +131,10 @@ def _group(sr: Any, film: SourceFilm, one: Annotation, algorithm: Algorithm) -> 
     return group
 
 
-def _algorithm(sr: Any, algorithm: Algorithm) -> Any:
-    """TID 4019; under "Qualitative Evaluations" too, as a report may have no box."""
+def _algorithm(sr: Any, algorithm: Algorithm, parameters: Sequence[str] = ()) -> Any:
+    """TID 4019. The parameters are said once for the film, not again with every box."""
     return sr.AlgorithmIdentification(
-        algorithm.name, algorithm.version, algorithm.parameters, _code(sr, _AI), MANUFACTURER
+        algorithm.name, algorithm.version, parameters, _code(sr, _AI), MANUFACTURER
     )
 
 
