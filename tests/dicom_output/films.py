@@ -55,7 +55,10 @@ DOCUMENT: dict[str, Any] = {
     "report": {
         "sentences": [
             {"text": "No pneumothorax.", "boxes": []},
-            {"text": "Das Herz ist groß, 心臟擴大。", "boxes": [{"x0": 40.0, "y0": 50.0, "x1": 80.0, "y1": 90.0}]},
+            {
+                "text": "Das Herz ist groß, 心臟擴大。",
+                "boxes": [{"x0": 40.0, "y0": 50.0, "x1": 80.0, "y1": 90.0}],
+            },
         ]
     },
 }

@@ -190,7 +190,10 @@ def test_it_claims_no_verification(report: Any) -> None:
 
 def test_the_same_answer_is_the_same_object_and_another_is_another(report: Any, tmp_path: Path) -> None:
     again = made(tmp_path)
-    assert (again.SOPInstanceUID, again.SeriesInstanceUID) == (report.SOPInstanceUID, report.SeriesInstanceUID)
+    assert (again.SOPInstanceUID, again.SeriesInstanceUID) == (
+        report.SOPInstanceUID,
+        report.SeriesInstanceUID,
+    )
     other = made(tmp_path, FilmResults(RESULTS.annotations[1:], RESULTS.findings))
     assert other.SOPInstanceUID != report.SOPInstanceUID
     assert other.SeriesInstanceUID == report.SeriesInstanceUID

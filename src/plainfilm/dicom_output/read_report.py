@@ -64,7 +64,10 @@ _FREE_TEXT = ("CORNERSTONEFREETEXT", "CORNERSTONEJS_FREETEXT")
 _POINTS = {"POLYLINE": 4, "CIRCLE": 2, "ELLIPSE": 4}
 """Graphic types that enclose an area (PS3.3 C.18.6.1.2), and the fewest points they need. A polyline of fewer
 is a length or an angle."""
+_UNDEFINED = 0xFFFFFFFF
+"""The length of an element that ends with a delimiter."""
 _DAMAGE = (
+    OSError,
     ValueError,
     KeyError,
     AttributeError,
@@ -100,15 +103,24 @@ def read_report(path: Path) -> ReadReport:
         MissingDependency: a package that reads DICOM is not installed.
     """
     pydicom = optional_import("pydicom", EXTRA, "reading structured reports")
-    with warnings.catch_warnings():
+    with path.open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with path.open("rb") as stream:
-                return report_of_dataset(pydicom.dcmread(safe_stream(stream)), str(path))
+            dataset = pydicom.dcmread(safe_stream(stream))
+            if _is_cut(dataset):
+                raise EOFError
+            return report_of_dataset(dataset, str(path))
         except pydicom.errors.InvalidDicomError:
             raise DataError(f"{path}: is no DICOM file; name a structured report") from None
         except _DAMAGE as error:
             raise DataError(f"{path}: the structured report is damaged or truncated") from error
+
+
+def _is_cut(dataset: Any) -> bool:
+    """Whether the file ends within an element: pydicom gives as many items of a sequence as there are."""
+    raw = [dataset.get_item(tag) for tag in dataset.keys()]  # noqa: SIM118 - as they lie in the file
+    known = [one for one in raw if getattr(one, "length", _UNDEFINED) != _UNDEFINED and one.value is not None]
+    return any(len(one.value) < one.length for one in known)
 
 
 def report_of_dataset(dataset: Any, name: str = "structured report") -> ReadReport:
@@ -120,6 +132,8 @@ def report_of_dataset(dataset: Any, name: str = "structured report") -> ReadRepo
     root = concept_of(dataset)
     if text(dataset, "ValueType") != "CONTAINER" or root is None or root.value != _ROOT:
         raise DataError(f"{name}: is no Imaging Measurement Report (TID 1500); no other is read")
+    if not items(dataset, "ContentSequence"):
+        raise DataError(f"{name}: the structured report has no content; it is truncated or empty")
     reader = _Reader(dataset)
     return ReadReport(
         text(dataset, "SOPInstanceUID"),

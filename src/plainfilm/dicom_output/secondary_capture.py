@@ -4,6 +4,7 @@ reports nor presentation states: the film with its boxes in colour, and below it
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def picture(film: NDArray[np.uint8], results: FilmResults, algorithm: Algorithm)
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     shown = Image.fromarray(film).resize(size, Image.Resampling.BOX)
-    font = ImageFont.load_default(max(size) // _FONT_SHARE + 4)
+    font = _font(max(size) // _FONT_SHARE + 4)
     lines = _wrapped([heading(algorithm), *map(str, captions(results))], font, size[0])
     step = round(font.getbbox("Ag")[3] * 1.3)
     canvas = Image.new("RGB", (size[0], size[1] + step * (len(lines) + 1)), _PAPER)
@@ -81,6 +82,12 @@ def picture(film: NDArray[np.uint8], results: FilmResults, algorithm: Algorithm)
     for row, line in enumerate(lines):
         draw.text((step // 2, size[1] + step // 2 + row * step), line, fill=_INK, font=font)
     return np.asarray(canvas)
+
+
+def _font(size: int) -> Any:
+    """DejaVu Sans, which matplotlib brings: Latin, Greek and Cyrillic letters, but no Chinese characters."""
+    data = Path(optional_import("matplotlib", EXTRA, PURPOSE).get_data_path())
+    return ImageFont.truetype(str(data / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def _draw_box(draw: Any, number: int, corners: tuple[float, ...], font: Any) -> None:
