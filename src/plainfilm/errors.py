@@ -8,6 +8,7 @@
     │   ├── SourceError       a raw layout that its source does not recognise
     │   ├── CollectionError   a collection that is missing, damaged or of another format version
     │   └── LeakageError      the same patient on both sides of a split
+    ├── ArchiveError          a DICOMweb archive that refuses a request, or does not answer as one
     ├── DownloadError         a file that cannot be downloaded or fails verification
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
@@ -52,6 +53,10 @@ class CollectionError(DataError):
 
 class LeakageError(DataError):
     """The same patient on both sides of a split."""
+
+
+class ArchiveError(PlainfilmError):
+    """A DICOMweb archive that refuses a request, or does not answer as one."""
 
 
 class DownloadError(PlainfilmError):

@@ -1,4 +1,4 @@
-"""Structured reports are drawn and edited by the viewers' own rules, and a broken twin of each rule is not."""
+"""Structured reports pass the rules of viewers, and a broken twin of each rule does not."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 OHIF: `extensions/cornerstone-dicom-sr/src/getSopClassHandlerModule.ts`, and for boxes that a person can move
 the `MeasurementReport` of Cornerstone3D's adapters. 3D Slicer: QuantitativeReporting. dwv: its annotation
-factory. Each function gives the boxes it would draw, by tracking UID, or raises `Refused` with the rule that is
-broken.
+factory. Each function gives the boxes it would draw, by tracking UID, or raises `Refused` with the rule that
+is broken.
 """
 
 from __future__ import annotations

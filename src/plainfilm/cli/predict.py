@@ -10,16 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plainfilm.cli.console import print_json
-from plainfilm.cli.options import TrustCode
+from plainfilm.cli.options import TrustCode, pack_for
 from plainfilm.errors import UsageError
 from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor.documents import Study
-
-DEFAULT_PACK = "cxr"
-"""The prompt pack for models without operating points, unless another is named."""
-
 
 KEPT = "no file was written; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
@@ -74,7 +70,6 @@ def command(
     from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
     from plainfilm.predictor.documents import Questions, document
-    from plainfilm.prompts import load_pack
 
     studies = _studies(files, view, find or box) if study else []
     if view and not study:
@@ -85,17 +80,9 @@ def command(
     dicom = ResultsFolder(sr)
     dicom.check(films)
     questions = Questions(find or (), [_box(text) for text in box or ()], report)
-    pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
-    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
-    if pack is None and predictor.operating_points is None and reads_prompts:
-        pack = load_pack(DEFAULT_PACK)
-    zero_shot_prompts = None
-    if pack is not None:
-        zero_shot_prompts = {
-            name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
-        }
-    asked = (questions, zero_shot_prompts, console_progress())
+    pack = pack_for(predictor, prompts)
+    asked = (questions, pack and pack.all_zero_shot(), console_progress())
     entries = []
     algorithm = algorithm_of(predictor, questions, pack and pack.name)
     with writing_file(csv, new=True), dicom.writing():

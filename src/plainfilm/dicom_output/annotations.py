@@ -97,7 +97,7 @@ def corners(one: Annotation) -> dict[str, float | None]:
 
 
 def plain_words(text: str | None) -> str | None:
-    """Text without control characters, which DICOM texts cannot hold, or spaces around it; `None` if empty."""
+    """Text without control characters, which DICOM texts cannot hold, and outer spaces; `None` if empty."""
     if text is None:
         return None
     unfit = ("Cc", "Cs")  # control characters, halves of characters

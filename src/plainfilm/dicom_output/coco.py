@@ -1,8 +1,9 @@
 """Results of films in the format of COCO (Lin et al., arXiv:1405.0312), and back without loss.
 
 Boxes are [x, y, width, height] in pixels of the film. What COCO has no field for is in additional ones, which
-its readers ignore: `sentence`, `score`, `answer` and `tracking_uid` of a box; `film_id`, `study_id`, `unlocated`
-answers and `findings` of an image. The source `coco` reads the file, and its boxes with their phrases.
+its readers ignore: `sentence`, `score`, `answer` and `tracking_uid` of a box; `film_id`, `study_id`,
+`unlocated` answers and `findings` of an image. The source `coco` reads the file, and its boxes with their
+phrases.
 """
 
 from __future__ import annotations

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from itertools import starmap
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import plainfilm
 from plainfilm.dicom_output.annotations import Annotation, FilmResults
 from plainfilm.dicom_output.codes import shortened
 from plainfilm.dicom_output.identifiers import derived_uid
 from plainfilm.dicom_output.source_film import SourceFilm
+from plainfilm.io.dicom.subject import OURS
 
-MANUFACTURER = "Plainfilm"
+MANUFACTURER = OURS
 Kind = Literal["structured report", "presentation state", "secondary capture"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _SERIES_NUMBERS: dict[Kind, int] = {
     "structured report": 9001,
     "presentation state": 9002,
@@ -35,18 +37,23 @@ class Algorithm:
     parameters: tuple[str, ...] = ()
 
     @property
+    def key(self) -> str:
+        """Identifies the algorithm with all that it was asked."""
+        return derived_uid("asked", *astuple(self))
+
+    @property
     def uid(self) -> str:
         """Identifies the algorithm as a device that observes."""
         return derived_uid("algorithm", self.version)
 
 
-def series_uid(film: SourceFilm, algorithm: Algorithm, kind: Kind) -> str:
+def series_uid(film_uid: str, algorithm: Algorithm, kind: Kind) -> str:
     """The series of an object: one for every film, as OHIF shows one report of a series only.
 
     It follows from the film and the algorithm alone, so an archive can be asked for it before anything is
     computed.
     """
-    return derived_uid("series", kind, film.uid, *astuple(algorithm))
+    return derived_uid("series", kind, film_uid, *astuple(algorithm))
 
 
 def tracked(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> FilmResults:
@@ -71,7 +78,7 @@ def identity(film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind:
     findings = [dict(one) for one in results.findings]
     content = (film.uid, astuple(algorithm), plainfilm.__version__, annotations, findings)
     return {
-        "series_instance_uid": series_uid(film, algorithm, kind),
+        "series_instance_uid": series_uid(film.uid, algorithm, kind),
         "series_number": _SERIES_NUMBERS[kind],
         "series_description": shortened(f"{MANUFACTURER} {kind} (research)", _LONG_STRING),
         "sop_instance_uid": derived_uid("instance", kind, *content),
