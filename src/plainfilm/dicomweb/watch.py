@@ -22,7 +22,8 @@ from plainfilm.dicom_output.write import objects
 from plainfilm.dicomweb.archive import Archive, Instance
 from plainfilm.dicomweb.watch_state import FilmState, Outcome, WatchState
 from plainfilm.errors import ArchiveError, ImageError
-from plainfilm.io.dicom.subject import RADIOGRAPHS
+from plainfilm.io.dicom.header import text
+from plainfilm.io.dicom.subject import OURS, RADIOGRAPHS
 from plainfilm.predictor.documents import Answers, document
 from plainfilm.sources.common.dicom_records import Record, record_of
 from plainfilm.types import View
@@ -31,6 +32,8 @@ Answer = Callable[[Sequence[Path]], Iterator[Answers]]
 """Answers about files, in their order."""
 BATCH = 16
 """Films that are on disk and in work at a time."""
+_NO_FILE = (ValueError, KeyError, AttributeError, TypeError)
+"""What pydicom raises where an object of an archive cannot be written to a file."""
 ATTEMPTS, FIRST_PAUSE_S = 5, 60.0
 """How often a film is tried that the archive refuses to give or take, with doubling pauses."""
 
@@ -97,27 +100,26 @@ class Watcher:
     def _take(self, instance: Instance, path: Path) -> Generator[Outcome, None, list[Kind]]:
         """Fetch a film whose header is that of a chest film; the kinds of results that the archive lacks."""
         try:
-            record = record_of(path, self.archive.header(instance))
+            header = self.archive.header(instance)
+            if text(header, "Manufacturer") == OURS:
+                self._put(instance.uid, "own")
+                return []
+            record = record_of(path, header)
             reason = record.reason or record.doubt or self._other_view(record)
             if reason:
-                yield self._put(instance, "skipped", reason)
+                yield self._put(instance.uid, "skipped", reason)
                 return []
             missing = [kind for kind in KINDS if not self._stored(instance, kind)]
             if missing:
                 with without_warnings():
                     self.archive.film(instance).save_as(path, enforce_file_format=True)
             else:
-                yield self._put(instance, "stored", "was there already")
+                yield self._put(instance.uid, "stored", "was there already")
             return missing
         except ArchiveError as error:
-            yield self._put(instance, "failed", str(error))
-        except (
-            ValueError,
-            KeyError,
-            AttributeError,
-            TypeError,
-        ) as error:  # of a dataset that has no file's form
-            yield self._put(instance, "failed", f"cannot be written to a file ({type(error).__name__})")
+            yield self._put(instance.uid, "failed", str(error))
+        except _NO_FILE as error:
+            yield self._put(instance.uid, "failed", f"cannot be written to a file ({type(error).__name__})")
         return []
 
     def _give(self, instance: Instance, missing: list[Kind], path: Path, answers: Answers) -> Outcome:
@@ -131,11 +133,12 @@ class Watcher:
             for kind in missing:
                 if made[kind].SOPInstanceUID not in self._stored(instance, kind):
                     raise ArchiveError(f"{self.archive.name}: took the {kind} and does not have it")
+            self._put(made["secondary capture"].SOPInstanceUID, "own")
         except ImageError as error:
-            return self._put(instance, "skipped", str(error).removeprefix(f"{path}: "))
+            return self._put(instance.uid, "skipped", str(error).removeprefix(f"{path}: "))
         except ArchiveError as error:
-            return self._put(instance, "failed", str(error))
-        return self._put(instance, "stored")
+            return self._put(instance.uid, "failed", str(error))
+        return self._put(instance.uid, "stored")
 
     def _stored(self, instance: Instance, kind: Kind) -> set[str]:
         return self.archive.stored(instance.study, series_uid(instance.uid, self.algorithm, kind))
@@ -144,8 +147,8 @@ class Watcher:
         known = self.views is None or record.view in (*self.views, View.UNKNOWN)
         return None if known else f"its view is {record.view}, which the model was not trained on"
 
-    def _put(self, instance: Instance, outcome: Outcome, reason: str = "") -> Outcome:
-        self.state.put(instance.uid, outcome, reason)
+    def _put(self, uid: str, outcome: Outcome, reason: str = "") -> Outcome:
+        self.state.put(uid, outcome, reason)
         return outcome
 
 

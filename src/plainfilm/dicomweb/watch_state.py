@@ -19,8 +19,9 @@ from plainfilm.errors import DataError
 from plainfilm.io.locks import writing
 
 FILE = "watch.sqlite3"
-Outcome = Literal["stored", "skipped", "failed"]
-"""All results are in the archive; it is no film for the model; it failed and may be tried again."""
+Outcome = Literal["stored", "skipped", "failed", "own"]
+"""All results are in the archive; it is no film for the model; it failed and may be tried again; it is a
+picture that Plainfilm made."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS films (
     film TEXT NOT NULL, algorithm TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
