@@ -47,6 +47,7 @@ ORDER = (
         "tasks",
         "results",
         "dicom_output",
+        "dicomweb",
         "serve",
         "finetuning",
         "doctor",

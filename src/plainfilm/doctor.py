@@ -17,6 +17,8 @@ OPTIONAL = {
     "pydicom": ("dicom", "reads DICOM films"),
     "python-gdcm": ("dicom", "decodes compressed DICOM pixels"),
     "pyjpegls": ("dicom", "decodes JPEG-LS DICOM pixels"),
+    "highdicom": ("dicom-out", "writes DICOM results"),
+    "dicomweb-client": ("dicom-out", "watches DICOMweb archives"),
     "sentencepiece": ("augment", "tokenizes texts for back-translation"),
     "httpx2": ("download", "downloads corpora"),
     "tensorboard": ("tensorboard", "trackers: [tensorboard]"),

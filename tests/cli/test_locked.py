@@ -24,10 +24,11 @@ COMMANDS = {
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
+    "watch": ["watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "MODEL", "--state", "OUT"],
 }
 READERS = {"info", "doctor", "compare", "retrieve"}
 FILES = {"audit", "predict", "prompts"}
-"""These write one file, in one rename."""
+"""These write one file, in one rename; `predict --sr` locks its folder (tests/dicom_output)."""
 
 
 def test_every_command_is_here() -> None:

@@ -17,6 +17,8 @@ from plainfilm.dicom_output.source_film import SourceFilm
 from plainfilm.io.dicom.subject import OURS
 
 MANUFACTURER = OURS
+BODY_PART = "CHEST"
+"""It is no pair, so that no side is wanted of its pictures."""
 Kind = Literal["structured report", "presentation state", "secondary capture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _SERIES_NUMBERS: dict[Kind, int] = {
@@ -88,15 +90,6 @@ def identity(film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind:
         "software_versions": plainfilm.__version__,
         "device_serial_number": shortened(algorithm.version, _LONG_STRING) or None,
     }
-
-
-def finished(dataset: Any, film: SourceFilm) -> Any:
-    """An image or presentation with the part of the body, which is the chest where the film states none, and
-    with the side that the film states."""
-    dataset.BodyPartExamined = film.header.get("BodyPartExamined", "CHEST")
-    if "Laterality" in film.header:
-        dataset.Laterality = film.header.Laterality
-    return dataset
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 
 from plainfilm.dicom_output.annotations import FilmResults
 from plainfilm.dicom_output.captions import captions, heading, numbered, tag
-from plainfilm.dicom_output.objects import Algorithm, finished, identity, without_warnings
+from plainfilm.dicom_output.objects import BODY_PART, Algorithm, identity, without_warnings
 from plainfilm.dicom_output.source_film import EXTRA, PURPOSE, SourceFilm
 from plainfilm.io.optional import optional_import
 
@@ -49,7 +49,8 @@ def presentation_state(film: SourceFilm, results: FilmResults, algorithm: Algori
             presentation_lut_transformation=_polarity(film),
             **identity(film, results, algorithm, "presentation state"),
         )
-    return finished(state, film)
+    state.BodyPartExamined = BODY_PART
+    return state
 
 
 def _polarity(film: SourceFilm) -> Any:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from plainfilm.dicom_output.annotations import FilmResults
 from plainfilm.dicom_output.captions import captions, heading, numbered
-from plainfilm.dicom_output.objects import Algorithm, finished, identity, without_warnings
+from plainfilm.dicom_output.objects import BODY_PART, Algorithm, identity, without_warnings
 from plainfilm.dicom_output.source_film import EXTRA, PURPOSE, SourceFilm
 from plainfilm.io.images import read_image
 from plainfilm.io.optional import optional_import
@@ -61,7 +61,8 @@ def secondary_capture(film: SourceFilm, results: FilmResults, algorithm: Algorit
     capture.PatientOrientation = header.get("PatientOrientation")
     capture.SourceImageSequence = [_reference(film)]
     capture.DerivationDescription = "Film with the boxes and sentences of a model"
-    return finished(capture, film)
+    capture.BodyPartExamined = BODY_PART
+    return capture
 
 
 def picture(film: NDArray[np.uint8], results: FilmResults, algorithm: Algorithm) -> NDArray[np.uint8]:

@@ -28,7 +28,7 @@ IMAGE = (
     *("SamplesPerPixel", "PhotometricInterpretation", "BitsStored", "PixelRepresentation"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
     *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
-    *("PatientOrientation", "BodyPartExamined", "Laterality"),
+    "PatientOrientation",
 )
 """What is read of the image: its identity, its size and the way its grey values are shown."""
 _MUST_BE_THERE = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName")
