@@ -95,7 +95,12 @@ class Orthanc:
 
     def counts(self) -> list[int]:
         """How many reports, presentation states and captures there are."""
-        return [len(one) for one in self.results().values()]
+        found = []
+        for modality in ("SR", "PR", "OT"):
+            query = {"Level": "Instance", "Query": {"Modality": modality}}
+            answer = requests.post(f"{self._root}/tools/find", json=query, timeout=60)
+            found.append(len(answer.json()))
+        return found
 
 
 def executable() -> str | None:

@@ -191,7 +191,9 @@ def started(server: Orthanc, model: Path, state: Path) -> subprocess.Popen[bytes
     return subprocess.Popen([sys.executable, "-c", COMMAND, *words, *options], stdout=subprocess.DEVNULL)
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 400.0) -> None:
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 1500.0
+) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -200,6 +202,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], se
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_fifty_studies_are_fifty_results_though_both_sides_are_killed(
     orthanc: Orthanc, predictor: Predictor, tmp_path: Path
 ) -> None:

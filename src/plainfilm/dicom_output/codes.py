@@ -11,19 +11,10 @@ from typing import Any, Literal
 
 import yaml
 
-PRIVATE = "99PLAINFILM"
-"""Our coding scheme designator; those that begin with 99 are private (PS3.16 8)."""
+from plainfilm.dicom_output.concepts import DESCRIBED_REGION, PRIVATE, CodedName
+
 _VALUE_CHARACTERS, _MEANING_CHARACTERS = 16, 64
 _SIDES = {"left": ("7771000", "Left"), "right": ("24028007", "Right"), "bilateral": ("51440002", "Bilateral")}
-
-
-@dataclass(frozen=True)
-class CodedName:
-    """A coded concept: the value, the scheme that defines it, and its meaning for people."""
-
-    value: str
-    scheme: str
-    meaning: str
 
 
 @dataclass(frozen=True)
@@ -33,23 +24,6 @@ class Subject:
     finding: CodedName
     site: CodedName | None = None
     side: CodedName | None = None
-
-
-SCORE = CodedName("SCORE", PRIVATE, "Detection score")
-ANSWER = CodedName("ANSWER", PRIVATE, "Answer")
-NAME = CodedName("NAME", PRIVATE, "Name")
-POSITIVE_SCORE = CodedName("POSITIVE_SCORE", PRIVATE, "Score for the finding")
-NEGATIVE_SCORE = CodedName("NEGATIVE_SCORE", PRIVATE, "Score against the finding")
-POSITIVE = CodedName("POSITIVE", PRIVATE, "Above the threshold of the model")
-ABSTAINS = CodedName("ABSTAINS", PRIVATE, "Undecided by the model")
-CALIBRATED = CodedName("CALIBRATED", PRIVATE, "Probability is calibrated")
-DESCRIBED_REGION = CodedName("REGION", PRIVATE, "Described region")
-"""A box with a sentence, where nobody named what it shows."""
-PROBABILITY = CodedName("122157", "DCM", "Probability")
-FINDING = CodedName("121071", "DCM", "Finding")
-COMMENT = CodedName("121106", "DCM", "Comment")
-YES = CodedName("373066001", "SCT", "Yes")
-NO = CodedName("373067005", "SCT", "No")
 
 
 def subject_of(name: str | None) -> Subject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from plainfilm.dicom_output.codes import CodedName
+from plainfilm.dicom_output.concepts import CodedName
 from plainfilm.io.dicom.header import items, numbers, text
 
 _CODE_VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")

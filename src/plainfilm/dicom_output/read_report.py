@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from plainfilm.dicom_output import codes
+from plainfilm.dicom_output import concepts
 from plainfilm.dicom_output.annotations import (
     PIXEL_DIGITS,
     QUESTIONS,
@@ -28,7 +28,6 @@ from plainfilm.dicom_output.annotations import (
     FilmResults,
     in_order,
 )
-from plainfilm.dicom_output.codes import CodedName
 from plainfilm.dicom_output.content_items import (
     child,
     children,
@@ -40,25 +39,11 @@ from plainfilm.dicom_output.content_items import (
 )
 from plainfilm.dicom_output.objects import Algorithm
 from plainfilm.dicom_output.source_film import EXTRA
-from plainfilm.dicom_output.structured_report import EVALUATIONS, FLAGS, NUMBERS
 from plainfilm.errors import DataError
 from plainfilm.io.dicom.header import items, numbers, text
 from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.optional import optional_import
 
-_ROOT = "126000"
-_MEASUREMENTS = CodedName("126010", "DCM", "Imaging Measurements")
-_GROUP = CodedName("125007", "DCM", "Measurement Group")
-_LIBRARY = CodedName("111028", "DCM", "Image Library")
-_LIBRARY_GROUP = CodedName("126200", "DCM", "Image Library Group")
-_TRACKING_UID = CodedName("112040", "DCM", "Tracking Unique Identifier")
-_ROWS = CodedName("110910", "DCM", "Pixel Data Rows")
-_COLUMNS = CodedName("110911", "DCM", "Pixel Data Columns")
-_NAME, _VERSION = (
-    CodedName("111001", "DCM", "Algorithm Name"),
-    CodedName("111003", "DCM", "Algorithm Version"),
-)
-_PARAMETERS = CodedName("111002", "DCM", "Algorithm Parameters")
 _FREE_TEXT = ("CORNERSTONEFREETEXT", "CORNERSTONEJS_FREETEXT")
 """The value of a code whose meaning is what a person typed, in older versions of OHIF."""
 _POINTS = {"POLYLINE": 4, "CIRCLE": 2, "ELLIPSE": 4}
@@ -130,7 +115,11 @@ def report_of_dataset(dataset: Any, name: str = "structured report") -> ReadRepo
         DataError: it is no report by TID 1500.
     """
     root = concept_of(dataset)
-    if text(dataset, "ValueType") != "CONTAINER" or root is None or root.value != _ROOT:
+    if (
+        text(dataset, "ValueType") != "CONTAINER"
+        or root is None
+        or root.value != concepts.IMAGING_REPORT.value
+    ):
         raise DataError(f"{name}: is no Imaging Measurement Report (TID 1500); no other is read")
     if not items(dataset, "ContentSequence"):
         raise DataError(f"{name}: the structured report has no content; it is truncated or empty")
@@ -167,8 +156,8 @@ class _Reader:
         }
 
     def _groups(self) -> Iterator[Any]:
-        for measurements in children(self._dataset, "CONTAINER", _MEASUREMENTS):
-            yield from children(measurements, "CONTAINER", _GROUP)
+        for measurements in children(self._dataset, "CONTAINER", concepts.MEASUREMENTS):
+            yield from children(measurements, "CONTAINER", concepts.GROUP)
 
     def _annotations(self, number: int, group: Any) -> Iterator[tuple[str, Annotation]]:
         shapes = [*children(group, "SCOORD")]
@@ -193,26 +182,28 @@ class _Reader:
 
 
 def _annotation(number: int, group: Any, box: BoxCorners) -> Annotation:
-    finding = code_of(group, codes.FINDING)
-    sentence = text_of(group, codes.COMMENT)
-    name = text_of(group, codes.NAME)
+    finding = code_of(group, concepts.FINDING)
+    sentence = text_of(group, concepts.COMMENT)
+    name = text_of(group, concepts.NAME)
     if finding is not None and finding.value in _FREE_TEXT:
         sentence = sentence or finding.meaning or None
-    elif finding is not None and name is None and finding.value != codes.DESCRIBED_REGION.value:
+    elif finding is not None and name is None and finding.value != concepts.DESCRIBED_REGION.value:
         name = finding.meaning or None
-    tracking = child(group, "UIDREF", _TRACKING_UID)
+    tracking = child(group, "UIDREF", concepts.TRACKING_UID)
     return Annotation(
         _answer(group) or Answer("find" if name else "report", number),
         box,
         name,
         sentence,
-        number_of(group, codes.SCORE),
+        number_of(group, concepts.SCORE),
         text(tracking, "UID") if tracking is not None else "",
     )
 
 
 def _answer(item: Any) -> Answer | None:
-    found = re.fullmatch(rf"({'|'.join(QUESTIONS)}) ([1-9][0-9]{{0,8}})", text_of(item, codes.ANSWER) or "")
+    found = re.fullmatch(
+        rf"({'|'.join(QUESTIONS)}) ([1-9][0-9]{{0,8}})", text_of(item, concepts.ANSWER) or ""
+    )
     return Answer(next(one for one in QUESTIONS if one == found[1]), int(found[2])) if found else None
 
 
@@ -244,10 +235,10 @@ def _image_uid(shape: Any) -> str:
 
 
 def _library(dataset: Any) -> Iterator[tuple[str, tuple[int, int]]]:
-    for library in children(dataset, "CONTAINER", _LIBRARY):
-        groups = [library, *children(library, "CONTAINER", _LIBRARY_GROUP)]
+    for library in children(dataset, "CONTAINER", concepts.IMAGE_LIBRARY):
+        groups = [library, *children(library, "CONTAINER", concepts.LIBRARY_GROUP)]
         for image in (one for group in groups for one in children(group, "IMAGE")):
-            columns, rows = number_of(image, _COLUMNS), number_of(image, _ROWS)
+            columns, rows = number_of(image, concepts.COLUMNS), number_of(image, concepts.ROWS)
             for reference in items(image, "ReferencedSOPSequence")[:1]:
                 if columns and rows:
                     yield text(reference, "ReferencedSOPInstanceUID"), (int(columns), int(rows))
@@ -256,29 +247,31 @@ def _library(dataset: Any) -> Iterator[tuple[str, tuple[int, int]]]:
 def _evaluations(dataset: Any) -> tuple[list[Annotation], list[dict[str, Any]]]:
     """Answers without a box, and findings of the whole film."""
     unlocated, findings = [], []
-    for item in (one for part in children(dataset, "CONTAINER", EVALUATIONS) for one in children(part)):
-        answer, name = _answer(item), text_of(item, codes.NAME)
+    for item in (
+        one for part in children(dataset, "CONTAINER", concepts.EVALUATIONS) for one in children(part)
+    ):
+        answer, name = _answer(item), text_of(item, concepts.NAME)
         if answer is not None:
             sentence = text(item, "TextValue") or None
             unlocated.append(Annotation(answer, None, name, sentence))
-        elif name is not None and is_named(item, codes.FINDING):
+        elif name is not None and is_named(item, concepts.FINDING):
             findings.append(_finding(name, item))
     return unlocated, findings
 
 
 def _finding(name: str, item: Any) -> dict[str, Any]:
     """A finding of the whole film, with the keys of a document in its order."""
-    said = {key: number_of(item, concept) for key, concept in NUMBERS}
-    flags = {key: code_of(item, concept) for key, concept in FLAGS}
-    decided = {key: None if flag is None else flag.value == codes.YES.value for key, flag in flags.items()}
+    said = {key: number_of(item, concept) for key, concept in concepts.NUMBERS}
+    flags = {key: code_of(item, concept) for key, concept in concepts.FLAGS}
+    decided = {key: None if flag is None else flag.value == concepts.YES.value for key, flag in flags.items()}
     return {"observation": name, **said, **decided}
 
 
 def _algorithm(dataset: Any) -> Algorithm | None:
-    groups = [one for part in children(dataset, "CONTAINER", _MEASUREMENTS) for one in children(part)]
-    for place in (*children(dataset, "CONTAINER", EVALUATIONS), *groups):
-        name, version = text_of(place, _NAME), text_of(place, _VERSION)
+    groups = [one for part in children(dataset, "CONTAINER", concepts.MEASUREMENTS) for one in children(part)]
+    for place in (*children(dataset, "CONTAINER", concepts.EVALUATIONS), *groups):
+        name, version = text_of(place, concepts.ALGORITHM_NAME), text_of(place, concepts.ALGORITHM_VERSION)
         if name and version:
-            found = [text(one, "TextValue") for one in children(place, "TEXT", _PARAMETERS)]
+            found = [text(one, "TextValue") for one in children(place, "TEXT", concepts.ALGORITHM_PARAMETERS)]
             return Algorithm(name, version, tuple(found))
     return None

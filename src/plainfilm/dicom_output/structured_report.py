@@ -14,29 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from plainfilm.dicom_output import codes
+from plainfilm.dicom_output import concepts
 from plainfilm.dicom_output.annotations import Annotation, FilmResults
-from plainfilm.dicom_output.codes import CodedName
+from plainfilm.dicom_output.codes import subject_of
+from plainfilm.dicom_output.concepts import CodedName
 from plainfilm.dicom_output.objects import MANUFACTURER, Algorithm, identity, without_warnings
 from plainfilm.dicom_output.source_film import EXTRA, PURPOSE, SourceFilm
 from plainfilm.io.optional import optional_import
 
 TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:RectangleROI"
 """By this name OHIF makes a rectangle of a group that a person can move (Cornerstone3D adapters)."""
-FLAGS = (*(("positive", codes.POSITIVE), ("abstains", codes.ABSTAINS), ("calibrated", codes.CALIBRATED)),)
-"""What a finding of the document says with yes or no, and its concept."""
-NUMBERS = (
-    *(("probability", codes.PROBABILITY), ("positive_score", codes.POSITIVE_SCORE)),
-    ("negative_score", codes.NEGATIVE_SCORE),
-)
-"""What a finding of the document says with a number, and its concept."""
-EVALUATIONS = CodedName("C0034375", "UMLS", "Qualitative Evaluations")
-_BOUNDED_BY = CodedName("75958009", "SCT", "Bounded by")
-_CHEST_FILM = CodedName("399208008", "SCT", "Plain chest X-ray")
-_AREA = CodedName("42798000", "SCT", "Area")
-_PIXELS = CodedName("{pixels}", "UCUM", "pixels")
-_NO_UNITS = CodedName("1", "UCUM", "no units")
-_AI = CodedName("123110", "DCM", "Artificial Intelligence")
 
 
 def structured_report(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> Any:
@@ -60,28 +47,25 @@ def structured_report(film: SourceFilm, results: FilmResults, algorithm: Algorit
 def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> Any:
     """The root of the content tree, in the order that TID 1500 states."""
     observer = sr.ObserverContext(
-        observer_type=_code(sr, CodedName("121007", "DCM", "Device")),
+        observer_type=_code(sr, concepts.DEVICE),
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
             uid=algorithm.uid, name=algorithm.name, manufacturer_name=MANUFACTURER
         ),
     )
-    root = sr.ContainerContentItem(
-        name=_code(sr, CodedName("126000", "DCM", "Imaging Measurement Report")), template_id="1500"
-    )
+    root = sr.ContainerContentItem(name=_code(sr, concepts.IMAGING_REPORT), template_id="1500")
     groups = [_group(sr, film, one, algorithm) for one in results.annotations if one.box is not None]
-    measurements = _container(sr, CodedName("126010", "DCM", "Imaging Measurements"), groups)
+    measurements = _container(sr, concepts.MEASUREMENTS, groups)
     evaluations = [
         *_algorithm(sr, algorithm, algorithm.parameters),
         *_unlocated(sr, results.annotations),
         *(_finding(sr, one) for one in results.findings),
     ]
-    procedure = CodedName("121058", "DCM", "Procedure reported")
     items = [
         *sr.ObservationContext(observer_person_context=None, observer_device_context=observer),
-        _coded(sr, procedure, _CHEST_FILM, "HAS CONCEPT MOD"),
+        _coded(sr, concepts.PROCEDURE, concepts.CHEST_FILM, "HAS CONCEPT MOD"),
         _image_library(sr, film),
         measurements,
-        _container(sr, EVALUATIONS, evaluations),
+        _container(sr, concepts.EVALUATIONS, evaluations),
     ]
     root.ContentSequence = sr.ContentSequence(items)
     return root
@@ -91,24 +75,24 @@ def _image_library(sr: Any, film: SourceFilm) -> Any:
     """TID 1600 with one group, which OHIF demands, and the size of the film in it."""
     width, height = film.size
     image = sr.ImageContentItem(
-        name=_code(sr, CodedName("260753009", "SCT", "Source")),
+        name=_code(sr, concepts.SOURCE),
         referenced_sop_class_uid=film.header.SOPClassUID,
         referenced_sop_instance_uid=film.uid,
         relationship_type="CONTAINS",
     )
-    rows, columns = (
-        _number(sr, CodedName(value, "DCM", f"Pixel Data {meaning}"), number, _PIXELS, "HAS ACQ CONTEXT")
-        for value, meaning, number in (("110910", "Rows", height), ("110911", "Columns", width))
-    )
-    image.ContentSequence = sr.ContentSequence([rows, columns])
-    group = _container(sr, CodedName("126200", "DCM", "Image Library Group"), [image])
-    return _container(sr, CodedName("111028", "DCM", "Image Library"), [group])
+    sides = [
+        _number(sr, concept, number, concepts.PIXELS, "HAS ACQ CONTEXT")
+        for concept, number in ((concepts.ROWS, height), (concepts.COLUMNS, width))
+    ]
+    image.ContentSequence = sr.ContentSequence(sides)
+    group = _container(sr, concepts.LIBRARY_GROUP, [image])
+    return _container(sr, concepts.IMAGE_LIBRARY, [group])
 
 
 def _group(sr: Any, film: SourceFilm, one: Annotation, algorithm: Algorithm) -> Any:
     """The measurement group (TID 1410) of a box."""
     assert one.box is not None
-    subject = codes.subject_of(one.name)
+    subject = subject_of(one.name)
     x0, y0, x1, y1 = one.box
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]])
     image = sr.SourceImageForRegion(
@@ -122,7 +106,7 @@ def _group(sr: Any, film: SourceFilm, one: Annotation, algorithm: Algorithm) -> 
         referenced_region=sr.ImageRegion("POLYLINE", corners, image),
         finding_type=_code(sr, subject.finding),
         finding_sites=[site] if site else None,
-        geometric_purpose=_code(sr, _BOUNDED_BY),
+        geometric_purpose=_code(sr, concepts.BOUNDED_BY),
         algorithm_id=_algorithm(sr, algorithm),
         measurements=[_measurement(sr, one)],
     )[0]
@@ -134,7 +118,11 @@ def _group(sr: Any, film: SourceFilm, one: Annotation, algorithm: Algorithm) -> 
 def _algorithm(sr: Any, algorithm: Algorithm, parameters: Sequence[str] = ()) -> Any:
     """TID 4019. The parameters are said once for the film, not again with every box."""
     return sr.AlgorithmIdentification(
-        algorithm.name, algorithm.version, parameters, _code(sr, _AI), MANUFACTURER
+        algorithm.name,
+        algorithm.version,
+        parameters,
+        _code(sr, concepts.ARTIFICIAL_INTELLIGENCE),
+        MANUFACTURER,
     )
 
 
@@ -142,16 +130,16 @@ def _measurement(sr: Any, one: Annotation) -> Any:
     """The score, or the area of a box that has none: OHIF labels a box by its first number."""
     assert one.box is not None
     x0, y0, x1, y1 = one.box
-    concept, value, unit = (codes.SCORE, one.score, _NO_UNITS)
+    concept, value, unit = (concepts.SCORE, one.score, concepts.NO_UNITS)
     if value is None:
-        concept, value, unit = _AREA, round((x1 - x0) * (y1 - y0), 1), _PIXELS
+        concept, value, unit = concepts.AREA, round((x1 - x0) * (y1 - y0), 1), concepts.PIXELS
     return sr.Measurement(name=_code(sr, concept), value=value, unit=_code(sr, unit))
 
 
 def _texts(sr: Any, one: Annotation, relationship: str) -> list[Any]:
     """The sentence, then what only Plainfilm reads: the name that was asked for, the place of the answer."""
-    texts = [(codes.COMMENT, one.sentence), (codes.NAME, one.name)]
-    texts.append((codes.ANSWER, f"{one.answer.question} {one.answer.number}"))
+    texts = [(concepts.COMMENT, one.sentence), (concepts.NAME, one.name)]
+    texts.append((concepts.ANSWER, f"{one.answer.question} {one.answer.number}"))
     return [
         sr.TextContentItem(name=_code(sr, concept), value=text, relationship_type=relationship)
         for concept, text in texts
@@ -167,24 +155,24 @@ def _unlocated(sr: Any, annotations: Iterable[Annotation]) -> Iterator[Any]:
         item, *details = _texts(sr, one, "HAS PROPERTIES")
         if not one.sentence:
             details = [item, *details]
-            item = _coded(sr, codes.FINDING, codes.subject_of(one.name).finding, "CONTAINS")
+            item = _coded(sr, concepts.FINDING, subject_of(one.name).finding, "CONTAINS")
         item.RelationshipType = "CONTAINS"
         item.ContentSequence = sr.ContentSequence(details)
         yield item
 
 
 def _finding(sr: Any, one: Mapping[str, Any]) -> Any:
-    item = _coded(sr, codes.FINDING, codes.subject_of(one["observation"]).finding, "CONTAINS")
+    item = _coded(sr, concepts.FINDING, subject_of(one["observation"]).finding, "CONTAINS")
     properties = [
-        sr.TextContentItem(_code(sr, codes.NAME), one["observation"], "HAS PROPERTIES"),
+        sr.TextContentItem(_code(sr, concepts.NAME), one["observation"], "HAS PROPERTIES"),
         *(
-            _number(sr, concept, one[key], _NO_UNITS, "HAS PROPERTIES")
-            for key, concept in NUMBERS
+            _number(sr, concept, one[key], concepts.NO_UNITS, "HAS PROPERTIES")
+            for key, concept in concepts.NUMBERS
             if one[key] is not None
         ),
         *(
-            _coded(sr, concept, codes.YES if one[key] else codes.NO, "HAS PROPERTIES")
-            for key, concept in FLAGS
+            _coded(sr, concept, concepts.YES if one[key] else concepts.NO, "HAS PROPERTIES")
+            for key, concept in concepts.FLAGS
             if one[key] is not None
         ),
     ]
@@ -214,7 +202,7 @@ def _container(sr: Any, concept: CodedName, items: Sequence[Any]) -> Any:
 def _coding_scheme() -> Any:
     pydicom = optional_import("pydicom", EXTRA, PURPOSE)
     scheme = pydicom.Dataset()
-    scheme.CodingSchemeDesignator = codes.PRIVATE
+    scheme.CodingSchemeDesignator = concepts.PRIVATE
     scheme.CodingSchemeName = "Plainfilm: answers of models, and names without a standard code"
     scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
     return scheme
