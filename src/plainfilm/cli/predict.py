@@ -17,13 +17,6 @@ from plainfilm.types import View
 if TYPE_CHECKING:
     from plainfilm.predictor.documents import Study
 
-DEFAULT_PACK = "cxr"
-"""The prompt pack for models without operating points, unless another is named."""
-
-
-KEPT = "no file was written; repeat the command"
-"""What Ctrl-C leaves behind, and how to go on."""
-
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
@@ -68,24 +61,16 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.io.locks import writing_file
     from plainfilm.predictor import load
+    from plainfilm.predictor.answers import default_prompts
     from plainfilm.predictor.documents import Questions, document
-    from plainfilm.prompts import load_pack
 
     studies = _studies(files, view, find or box) if study else []
     if view and not study:
         raise UsageError("--view states the views of the films of one study: give --study too")
     films = [] if study else _films(files)
     questions = Questions(find or (), [_box(text) for text in box or ()], report)
-    pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
-    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
-    if pack is None and predictor.operating_points is None and reads_prompts:
-        pack = load_pack(DEFAULT_PACK)
-    zero_shot_prompts = None
-    if pack is not None:
-        zero_shot_prompts = {
-            name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
-        }
+    zero_shot_prompts = default_prompts(predictor, prompts)
     asked = (questions, zero_shot_prompts, console_progress())
     entries = []
     with writing_file(csv, new=True):

@@ -12,11 +12,35 @@ from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.progress import SILENT, Progress
+from plainfilm.prompts import load_pack
 
 if TYPE_CHECKING:
     from plainfilm.predictor.predictor import Predictor
 
+DEFAULT_PACK = "cxr"
+"""The prompt pack for models without operating points, unless another is named."""
+
 _GIVE_FINDINGS = frozenset({"classifies", "encodes_texts"})
+
+
+def default_prompts(predictor: Predictor, pack_name: str | None = None) -> PromptsOf | None:
+    """The prompts that findings are asked with: of the pack that is named, else those of the model's operating
+    points (`None`), else of `DEFAULT_PACK`; `None` for a model that reads no prompts.
+
+    Raises:
+        ConfigError: no such pack.
+    """
+    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
+    if pack_name is None and (predictor.operating_points is not None or not reads_prompts):
+        return None
+    pack = load_pack(pack_name or DEFAULT_PACK)
+    asked = {name: pack.zero_shot(name) for name in pack.observations}
+    return {name: prompts for name, prompts in asked.items() if prompts.positive}
+
+
+def gives_findings(predictor: Predictor) -> bool:
+    """Whether the model has an answer for observations."""
+    return bool(predictor.abilities & _GIVE_FINDINGS)
 
 
 def answers(
@@ -27,8 +51,8 @@ def answers(
     progress: Progress = SILENT,
 ) -> Iterator[Answers]:
     """See `Predictor.answer`."""
-    gives_findings = bool(predictor.abilities & _GIVE_FINDINGS)
-    if gives_findings and not (questions.find or questions.boxes or questions.report):
+    has_findings = gives_findings(predictor)
+    if has_findings and not (questions.find or questions.boxes or questions.report):
         for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
             if isinstance(findings, ImageError):
                 yield Answers(str(file), error=findings)
@@ -37,7 +61,7 @@ def answers(
         return
     for file in progress.track(files, len(files), "predicting"):
         try:
-            yield _of_one(predictor, file, questions, prompts if gives_findings else None, gives_findings)
+            yield _of_one(predictor, file, questions, prompts if has_findings else None, has_findings)
         except ImageError as error:
             yield Answers(str(file), error=error)
 
@@ -67,7 +91,7 @@ def _of_study(predictor: Predictor, study: Study, questions: Questions, prompts:
     if not encoded:
         return Answers(study.name, films=shown, error=ImageError("no film of this study is usable"))
     findings: Sequence[Finding] = ()
-    if predictor.abilities & _GIVE_FINDINGS:
+    if gives_findings(predictor):
         findings = next(predictor.findings_of_studies([encoded], [views], prompts))
     report = predictor.write_report(encoded, views) if questions.report else None
     return Answers(study.name, findings, report=report, films=shown)
@@ -78,11 +102,11 @@ def _of_one(
     file: Path,
     questions: Questions,
     prompts: PromptsOf | None,
-    gives_findings: bool,
+    has_findings: bool,
 ) -> Answers:
     film = predictor.encode_film(file)
     findings: Sequence[Finding] = ()
-    if gives_findings:
+    if has_findings:
         found = next(predictor.findings([film], prompts))
         findings = found if isinstance(found, list) else ()
     sentences = predictor.describe(film, questions.boxes) if questions.boxes else []
