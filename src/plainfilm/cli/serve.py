@@ -24,7 +24,9 @@ def command(
     host: Annotated[
         str, typer.Option(help=f"Address to listen at; others than this machine's need {TOKEN}.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")
+    ] = 8000,
     name: Annotated[
         list[str] | None, typer.Option(help="Another host name that requests may state; repeatable.")
     ] = None,
@@ -39,14 +41,15 @@ def command(
 ) -> None:
     """Serve a model: questions over HTTP, and the workbench, a page to open films and work on them.
 
-    It listens on this machine only, unless --host says otherwise. It is research software, not a medical device.
+    Only this machine reaches it, unless --host says otherwise. Research software, not a medical device.
     """
     from plainfilm.bank import Bank
     from plainfilm.config import build
     from plainfilm.predictor import load
-    from plainfilm.serve import ServerSettings, app
+    from plainfilm.serve import ServerSettings, app, check_installed
     from plainfilm.serve.running import run
 
+    check_installed()
     values = {"host": host, "port": port, "names": tuple(name or ()), "films": films, "prompts": prompts}
     settings = build(ServerSettings, values | {"token": os.environ.get(TOKEN) or None}, "serve")
     settings.check()

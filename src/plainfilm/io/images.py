@@ -22,8 +22,8 @@ from PIL import Image, ImageOps
 from plainfilm.errors import DataError, ImageError, UsageError
 from plainfilm.io import archives, limits, raster_images
 from plainfilm.io.dicom import read as dicom
-from plainfilm.io.film_values import FilmValues
 from plainfilm.io.files import replacing
+from plainfilm.io.film_values import FilmValues
 
 _CHANNELS = (1, 3, 4)
 """Grey, RGB and RGBA."""

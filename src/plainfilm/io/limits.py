@@ -74,7 +74,7 @@ MOST_TIMES_EXPECTED = 2.0
 # Server
 
 LARGEST_QUESTION = 8 << 20
-"""A request of more bytes that is no film is refused; the saved work of a hundred films has about one million."""
+"""A request of more bytes that is no film is refused; work on a hundred films has about one million."""
 
 MOST_TEXTS = 64
 """A request that asks for more phrases, or for more boxes, is refused."""

@@ -101,7 +101,7 @@ def decode_values(data: bytes, path: Path) -> FilmValues | None:
         values = np.asarray(_upright(image, orientation)).astype(np.int64)
         low, high = int(values.min()), int(values.max())
         if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            values, low, high = high + low - values, low, high
+            values = high + low - values
         if low < 0 or high > _LARGEST_WORD:
             values = np.rint((values - low) * (_LARGEST_WORD / max(high - low, 1)))
             low, high = 0, _LARGEST_WORD

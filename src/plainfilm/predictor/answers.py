@@ -24,8 +24,8 @@ _GIVE_FINDINGS = frozenset({"classifies", "encodes_texts"})
 
 
 def default_prompts(predictor: Predictor, pack_name: str | None = None) -> PromptsOf | None:
-    """The prompts that findings are asked with: of the pack that is named, else those of the model's operating
-    points (`None`), else of `DEFAULT_PACK`; `None` for a model that reads no prompts.
+    """The prompts that findings are asked with: of the pack that is named, else those of the operating points
+    (`None`), else of `DEFAULT_PACK`; `None` for a model that reads no prompts.
 
     Raises:
         ConfigError: no such pack.

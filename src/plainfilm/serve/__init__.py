@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from plainfilm.bank import Bank
     from plainfilm.predictor import Predictor
 
-__all__ = ["ServerSettings", "app"]
+__all__ = ["ServerSettings", "app", "check_installed"]
+
+
+def check_installed() -> None:
+    """Check that the packages of the extra `serve` are installed.
+
+    Raises:
+        MissingDependency: one is not.
+    """
+    for module in ("fastapi", "prometheus_client", "uvicorn"):
+        optional_import(module, "serve", "the server")
 
 
 def app(model: Predictor, bank: Bank | None = None, settings: ServerSettings | None = None) -> FastAPI:
@@ -30,8 +40,7 @@ def app(model: Predictor, bank: Bank | None = None, settings: ServerSettings | N
         MissingDependency: the packages of the extra `serve` are not installed.
         ModelError: the bank was made with another model.
     """
-    for module in ("fastapi", "prometheus_client"):
-        optional_import(module, "serve", "the server")
+    check_installed()
     from plainfilm.serve.application import build
 
     return build(model, bank, settings or ServerSettings())

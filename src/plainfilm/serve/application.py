@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
@@ -25,7 +26,9 @@ def build(model: Predictor, bank: Bank | None, settings: ServerSettings) -> Fast
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(service.warm())
         yield
+        warming.cancel()
         service.close()
 
     # The pages of FastAPI about the schema load scripts of another site, so there are none.

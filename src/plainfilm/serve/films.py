@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from plainfilm.errors import ImageError
 from plainfilm.io import limits
 from plainfilm.io.processes import Crash, Helper
@@ -47,6 +50,13 @@ class FilmStore:
 
     def __len__(self) -> int:
         return len(self._films)
+
+    def warm(self) -> None:
+        """Start the process that opens films, and have it load its decoders."""
+        folder = self.new_folder()
+        Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16)).save(folder / "ramp.png")
+        self._helper.call(opened, (folder / "ramp.png", folder), limits.SECONDS_FOR_A_FILM)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def new_folder(self) -> Path:
         """An empty folder for a film that arrives."""

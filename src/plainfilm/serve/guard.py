@@ -1,4 +1,4 @@
-"""What stands before every route: who may ask, how often, how much, and what a browser may do with answers."""
+"""What stands before every route: who may ask, how often and how much, and how a browser treats answers."""
 
 from __future__ import annotations
 

@@ -100,4 +100,6 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        return json.dumps(facts | {name: v for name, v in vars(record).items() if name not in {*known, "taskName"}})
+        return json.dumps(
+            facts | {name: v for name, v in vars(record).items() if name not in {*known, "taskName"}}
+        )

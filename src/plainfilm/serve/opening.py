@@ -26,8 +26,8 @@ _FAST = 1
 class OpenedFilm:
     """What a film is. width, height: pixels of the file as opened. spacing_mm: side of a pixel, if stated.
 
-    bits: of a value; with more than 8, `VALUES` is there, and `low` and `high` are the values that the display
-    picture shows black and white. flags: what a person should look at. sha256: of the file.
+    bits: of a value; with more than 8, `VALUES` is there, and `low` and `high` are the values that are black
+    and white in the display picture. flags: what a person should look at. sha256: of the file.
     """
 
     width: int

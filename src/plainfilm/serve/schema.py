@@ -184,7 +184,7 @@ class JobQuestions(Asked):
 
 
 class JobState(Told):
-    """A job. done: how many of its films are answered; answers: their documents, in the order of the films."""
+    """A job. done: how many of its films are answered; answers: their documents, in their order."""
 
     job_id: str
     state: Literal["waiting", "running", "done", "cancelled"]

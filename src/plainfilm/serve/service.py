@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from plainfilm.bank import Bank
 from plainfilm.errors import ModelError
@@ -73,7 +75,7 @@ class Service:
         return self.films.encoded(film, self.model.encode_film)
 
     def answers(self, film: HeldFilm, questions: Questions, *, findings: bool) -> dict[str, Any]:
-        """The document of `plainfilm predict` about a film that is held; call it in the thread of the model."""
+        """The document of `plainfilm predict` about a film; call it in the thread of the model."""
         encoded, model = self.encoded(film), self.model
         found = next(model.findings([encoded], self.prompts)) if findings else []
         sentences = model.describe(encoded, questions.boxes) if questions.boxes else []
@@ -99,6 +101,16 @@ class Service:
                 films=[ShownFilm(film.name, view) for film, view in films],
             )
         )
+
+    async def warm(self) -> None:
+        """Load what the first film would wait for: decoders, compiled functions, the vectors of prompts."""
+
+        def answer() -> None:
+            blank = self.model.blank_film()
+            if self.has_findings:
+                next(self.model.findings([blank], self.prompts))
+
+        await asyncio.gather(run_in_threadpool(self.films.warm), self.run("warm", answer))
 
     def close(self) -> None:
         """End the threads and processes, and remove all films."""

@@ -6,6 +6,7 @@ import { text } from "./texts.js";
 
 const CORNERS = [["x0", "y0"], ["x1", "y0"], ["x1", "y1"], ["x0", "y1"]];
 const HANDLE = 9;
+const EDGE = 6; // pixels of the screen
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Boxes extends EventTarget {
@@ -24,6 +25,7 @@ export class Boxes extends EventTarget {
       this.onFilm.setAttribute("transform", `matrix(${detail.join(",")})`);
       this.placeMarksNow();
     });
+    viewport.addEventListener("pressed", () => this.select(null));
     viewport.addEventListener("drawing", ({ detail }) => this.draw(detail));
   }
 
@@ -62,7 +64,7 @@ export class Boxes extends EventTarget {
       "data-sentence": sentence.id,
       onfocus: () => this.select(one),
       onkeydown: (event) => this.key(event, one),
-      onpointerdown: (event) => this.grip(event, one),
+      onpointerdown: (event) => this.press(event, one),
       onpointerenter: () => this.tell("hovered", sentence.id),
       onpointerleave: () => this.tell("hovered", null),
     };
@@ -99,14 +101,24 @@ export class Boxes extends EventTarget {
     this.onFilm.querySelector(`[data-box="${boxId}"]`)?.focus({ preventScroll: true });
   }
 
-  /** Numbers beside boxes, names of regions, and the handles of the selected box, all of fixed size. */
+  /** Numbers beside boxes, names of regions, and the handles of the selected box, all of fixed size; a number
+   *  or name that would lie on another one is left out. */
   placeMarksNow() {
-    const marks = this.regions.map(({ name, box }) => this.mark(box, name, "mark region"));
+    const taken = [];
+    const marks = [];
+    const add = (box, words, kind) => {
+      const [x, y] = this.topLeft(box);
+      const width = 7 * String(words).length;
+      if (taken.some(([left, top, wide]) => Math.abs(y - top) < 13 && x < left + wide && left < x + width)) return;
+      taken.push([x, y, width]);
+      marks.push(this.mark([x, y], words, kind));
+    };
     for (const one of this.shown) {
       const { box, sentence, number } = one;
-      marks.push(this.mark(box, number, `mark ${box.state === "proposed" ? sentence.state : box.state}`));
+      add(box, number, `mark ${box.state === "proposed" ? sentence.state : box.state}`);
       if (box.box_id === this.selected) marks.push(...CORNERS.map((corner) => this.handle(one, corner)));
     }
+    for (const { name, box } of this.regions) add(box, name, "mark region");
     this.onScreen.replaceChildren(...marks);
   }
 
@@ -116,8 +128,7 @@ export class Boxes extends EventTarget {
     return [Math.min(...points.map(([x]) => x)), Math.min(...points.map(([, y]) => y))];
   }
 
-  mark(box, words, kind) {
-    const [x, y] = this.topLeft(box);
+  mark([x, y], words, kind) {
     const node = drawn("text", { x: x + 4, y: y - 5, class: kind, "aria-hidden": "true" }, String(words));
     if (y < 18) node.setAttribute("y", y + 14);
     return node;
@@ -130,6 +141,24 @@ export class Boxes extends EventTarget {
       class: "handle", ...place, "aria-hidden": "true",
       onpointerdown: (event) => this.grip(event, one, corner),
     });
+  }
+
+  /** Takes hold of a box that is selected, or at its edge; elsewhere in it the tool works, and a click selects. */
+  press(event, one) {
+    if (event.button !== 0) return;
+    const [x, y] = this.viewport.pointOf(event);
+    const { box } = one;
+    const edge = Math.min(...[x - box.x0, box.x1 - x, y - box.y0, box.y1 - y].map(Math.abs));
+    const isDrawing = this.viewport.tool === "box";
+    if (box.box_id === this.selected || (!isDrawing && edge * this.viewport.placement.scale < EDGE)) {
+      this.grip(event, one);
+      return;
+    }
+    const [startX, startY] = [event.clientX, event.clientY];
+    addEventListener("pointerup", ({ clientX, clientY }) => {
+      const isClick = Math.hypot(clientX - startX, clientY - startY) < EDGE;
+      if (isClick) setTimeout(() => this.focus(box.box_id));
+    }, { once: true });
   }
 
   /** Moves a box with the pointer, or its `corner`; the change counts when the pointer is released. */

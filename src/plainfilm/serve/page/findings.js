@@ -16,9 +16,9 @@ function bar(finding) {
   );
 }
 
-const notes = ({ positive, abstains, calibrated }) => [
+const notes = ({ positive, abstains, calibrated }, isCalibrated) => [
   abstains ? text("abstains") : positive === null ? null : text(positive ? "called_positive" : "called_negative"),
-  calibrated ? null : text("uncalibrated"),
+  calibrated || !isCalibrated ? null : text("uncalibrated"),
 ].filter(Boolean);
 
 function labels(desk, film, finding) {
@@ -34,7 +34,7 @@ function labels(desk, film, finding) {
   return element("div", { class: "states" }, ...buttons);
 }
 
-function row(desk, film, finding) {
+function row(desk, film, finding, isCalibrated) {
   const { observation, probability } = finding;
   const shown = probability === null ? finding.positive_score.toFixed(3) : `${Math.round(100 * probability)} %`;
   const name = desk.offers.has("locate")
@@ -45,7 +45,7 @@ function row(desk, film, finding) {
     : element("span", { class: "name" }, term(observation));
   return element(
     "tr", { class: finding.abstains ? "abstains" : "" },
-    element("th", { scope: "row" }, name, element("small", {}, notes(finding).join(" · "))),
+    element("th", { scope: "row" }, name, element("small", {}, notes(finding, isCalibrated).join(" · "))),
     element("td", { class: "chance" }, element("span", { class: "percent" }, shown), bar(finding)),
     element("td", {}, labels(desk, film, finding)),
   );
@@ -67,7 +67,7 @@ export function showFindings(desk) {
     element(
       "table", { class: "findings" },
       element("thead", {}, element("tr", {}, ...heads)),
-      element("tbody", {}, ...film.findings.map((one) => row(desk, film, one))),
+      element("tbody", {}, ...film.findings.map((one) => row(desk, film, one, isCalibrated))),
     ),
   );
 }

@@ -25,7 +25,7 @@ const scoreOf = ({ boxes }) => {
 
 function origin(sentence, hidden) {
   const parts = [text(`kind_${sentence.kind}`)];
-  if (sentence.phrase) parts.push(`“${sentence.phrase}”`);
+  if (sentence.boxes.length > 1) parts.push(text("box_count", { count: sentence.boxes.length }));
   if (sentence.source) parts.push(text("from_study", { study: sentence.source }));
   if (scoreOf(sentence)) parts.push(text("best_score", { score: scoreOf(sentence) }));
   if (hidden) parts.push(text("hidden_boxes", { count: hidden }));
@@ -34,7 +34,10 @@ function origin(sentence, hidden) {
 
 function words(desk, sentence) {
   if (desk.editing !== sentence.id) {
-    return element("p", { class: sentence.text ? "words" : "words none" }, sentence.text || nothing(sentence));
+    const phrase = sentence.phrase && element("p", { class: "phrase words" }, sentence.phrase);
+    const words = sentence.text || (sentence.phrase && sentence.boxes.length ? null : nothing(sentence));
+    return element("div", {}, phrase,
+      words && element("p", { class: sentence.text ? "words" : "words none" }, words));
   }
   const field = element("textarea", {
     rows: "3", "aria-label": text("edit_label"), maxlength: "2000",
@@ -63,7 +66,7 @@ function card(desk, sentence, number) {
       class: `card ${verdict}${isChosen ? " chosen" : ""}${sentence.id === desk.lit ? " lit" : ""}`,
       "data-sentence": sentence.id, tabindex: "0", role: "group",
       "aria-label": text("sentence_label", {
-        number, words: sentence.text || nothing(sentence), state: text(`state_${verdict}`),
+        number, words: [sentence.phrase, sentence.text || nothing(sentence)].filter(Boolean).join(": "), state: text(`state_${verdict}`),
       }),
       onpointerenter: () => desk.light(sentence.id),
       onpointerleave: () => desk.light(null),

@@ -174,7 +174,10 @@ export class Viewport extends EventTarget {
   /** Begins what dragging does: boxes take theirs first, then the middle button pans and the right one zooms. */
   press(event) {
     if (event.defaultPrevented || event.target.closest("button")) return;
-    if (event.button === 0) this.node.focus({ preventScroll: true });
+    if (event.button === 0) {
+      this.node.focus({ preventScroll: true });
+      this.tell("pressed");
+    }
     const tool = { 1: "pan", 2: "zoom" }[event.button] ?? this.tool;
     if (tool === "box") {
       this.tell("drawing", event);

@@ -25,7 +25,7 @@ def offered(service: Service) -> bool:
     responses=documented("not_found", "not_possible", "busy", "timeout"),
 )
 async def findings(film_id: FilmId, service: Serving) -> dict[str, Any]:
-    """All observations, most probable first; a probability is calibrated if the model has operating points."""
+    """All observations, most probable first; calibrated if the model has operating points."""
     film = service.films.get(film_id)
     found = await service.run("findings", lambda: service.answers(film, Questions(), findings=True))
     return {"findings": found["findings"]}

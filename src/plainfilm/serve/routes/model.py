@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 
 from plainfilm import __version__
 from plainfilm.serve.problems import documented
-from plainfilm.serve.regions import REGIONS
 from plainfilm.serve.schema import ModelFacts
 from plainfilm.serve.service import Serving
+from plainfilm.sources.common.region_names import REGIONS
 
 NOTICE = "Research software. Not a medical device: not for diagnosis, triage or treatment of patients."
 
@@ -31,6 +31,8 @@ async def model(request: Request, service: Serving) -> dict[str, Any]:
         "observations": list(predictor.observations or service.prompts or ()),
         "regions": list(REGIONS) if "locate" in request.app.state.offers else [],
         "most_films": predictor.most_films,
-        "bank": None if bank is None else {"name": bank.path.name, "size": len(bank), "kind": bank.meta.get("kind")},
+        "bank": None
+        if bank is None
+        else {"name": bank.path.name, "size": len(bank), "kind": bank.meta.get("kind")},
         "notice": NOTICE,
     }

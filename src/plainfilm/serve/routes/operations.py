@@ -17,7 +17,9 @@ async def healthz(service: Serving) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **documented()})
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **documented()}
+)
 async def metrics(service: Serving) -> Response:
     """Metrics in the text format of Prometheus."""
     return Response(service.meters.text(), media_type=CONTENT_TYPE_LATEST)

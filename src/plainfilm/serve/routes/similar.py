@@ -37,9 +37,7 @@ async def similar_to_film(film_id: FilmId, asked: Number, service: Serving) -> d
     return await service.run("similar", question)
 
 
-@router.post(
-    "/api/similar", response_model=Similar, responses=documented("not_possible", "busy", "timeout")
-)
+@router.post("/api/similar", response_model=Similar, responses=documented("not_possible", "busy", "timeout"))
 async def similar_to_text(asked: PhraseAndNumber, service: Serving) -> dict[str, Any]:
     """The items of the bank that are closest to a phrase, with where they came from."""
     bank = service.bank
