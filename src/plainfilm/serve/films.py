@@ -53,10 +53,10 @@ class FilmStore:
 
     def warm(self) -> None:
         """Start the process that opens films, and have it load its decoders."""
-        folder = self.new_folder()
-        Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16)).save(folder / "ramp.png")
-        self._helper.call(opened, (folder / "ramp.png", folder), limits.SECONDS_FOR_A_FILM)
-        shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="plainfilm-serve-") as folder:
+            ramp = Path(folder) / "ramp.png"
+            Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16)).save(ramp)
+            self._helper.call(opened, (ramp, Path(folder)), limits.SECONDS_FOR_A_FILM)
 
     def new_folder(self) -> Path:
         """An empty folder for a film that arrives."""

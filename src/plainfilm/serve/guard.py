@@ -63,18 +63,30 @@ class Guard:
             return
         headers = Headers(scope=scope)
 
+        body = _Body(receive, _largest(scope))
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
+        async def answering(message: Message) -> None:
+            # A framework that reads the body makes another error of ours.
+            if body.refusal is None:
+                await sending(message)
+            elif message["type"] == "http.response.start":
+                await self._refuse(body.refusal, scope, receive, sending)
+
         try:
             self._check(scope, headers)
         except Problem as problem:
-            refusal = answer(problem.code, problem.message, problem.seconds)
-            await refusal(scope, receive, sending)
+            await self._refuse(problem, scope, receive, sending)
             return
-        await self._app(scope, _limited(receive, _largest(scope)), sending)
+        await self._app(scope, body.receive, answering)
+
+    @staticmethod
+    async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(problem.code, problem.message, problem.seconds)(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         self._check_names(headers)
@@ -129,23 +141,34 @@ def _too_large(most: int) -> Problem:
     return Problem("too_large", f"a request of more than {most:,} bytes is refused")
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """`receive`, which ends a request that is too large or arrives too slowly."""
-    got, until = 0, time.monotonic() + limits.SECONDS_TO_RECEIVE
-    is_whole = False
+class _Body:
+    """The body of a request, which is refused when it is too large or arrives too slowly."""
 
-    async def receiving() -> Message:
-        nonlocal got, is_whole
-        if is_whole:
-            return await receive()  # waits for the client to leave
+    def __init__(self, receive: Receive, most: int) -> None:
+        self.refusal: Problem | None = None
+        self._receive, self._most = receive, most
+        self._until = time.monotonic() + limits.SECONDS_TO_RECEIVE
+        self._got, self._is_whole = 0, False
+
+    async def receive(self) -> Message:
+        """The next part.
+
+        Raises:
+            Problem: the body is refused.
+        """
+        if self._is_whole:
+            return await self._receive()  # waits for the client to leave
         try:
-            message = await asyncio.wait_for(receive(), max(until - time.monotonic(), 0.0))
+            message = await asyncio.wait_for(self._receive(), max(self._until - time.monotonic(), 0.0))
         except TimeoutError:
-            raise Problem("too_slow", f"the request took more than {limits.SECONDS_TO_RECEIVE:g} s") from None
-        got += len(message.get("body", b""))
-        is_whole = not message.get("more_body", False)
-        if got > most:
-            raise _too_large(most)
+            seconds = limits.SECONDS_TO_RECEIVE
+            raise self._refused(Problem("too_slow", f"the request took more than {seconds:g} s")) from None
+        self._got += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._got > self._most:
+            raise self._refused(_too_large(self._most))
         return message
 
-    return receiving
+    def _refused(self, problem: Problem) -> Problem:
+        self.refusal = problem
+        return problem

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -70,8 +72,25 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     return {STATUSES[code]: {"model": ErrorDocument} for code in (*common, *codes)}
 
 
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI schema, without the shape that FastAPI gives to wrong questions."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        for methods in schema["paths"].values():
+            for route in methods.values():
+                if "HTTPValidationError" in str(route["responses"].get("422")):
+                    del route["responses"]["422"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(name, None)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
 def install(app: FastAPI) -> None:
-    """Have `app` answer every error in the one shape."""
+    """Have `app` answer every error in the one shape, and its schema say so."""
+    app.openapi = partial(_describe, app)  # type: ignore[method-assign]
 
     @app.exception_handler(Problem)
     async def of_problem(request: Request, error: Problem) -> JSONResponse:
