@@ -25,7 +25,7 @@ COMMANDS = {
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
 }
-READERS = {"info", "doctor", "compare", "retrieve"}
+READERS = {"info", "doctor", "compare", "retrieve", "serve"}
 FILES = {"audit", "predict", "prompts"}
 """These write one file, in one rename."""
 

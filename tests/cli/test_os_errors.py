@@ -52,6 +52,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
+    "serve": [["{bad}"], ["{model}", "--bank", "{bad}"], ["{model}", "--prompts", "{bad}"]],
     "score": [
         ["{bad}", "{csv}", "--out", "out"],
         ["{csv}", "{bad}", "--out", "out"],

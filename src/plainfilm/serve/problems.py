@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -78,10 +79,9 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
-        for methods in schema["paths"].values():
-            for route in methods.values():
-                if "HTTPValidationError" in str(route["responses"].get("422")):
-                    del route["responses"]["422"]
+        for route in chain.from_iterable(methods.values() for methods in schema["paths"].values()):
+            if "HTTPValidationError" in str(route["responses"].get("422")):
+                del route["responses"]["422"]
         for name in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(name, None)
         app.openapi_schema = schema

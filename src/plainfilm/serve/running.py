@@ -31,7 +31,7 @@ def run(app: FastAPI, settings: ServerSettings, say: Callable[[str], object]) ->
         MissingDependency: uvicorn is not installed.
     """
     uvicorn = optional_import("uvicorn", "serve", "plainfilm serve")
-    listening = _listening(settings)
+    taken = listening(settings)
     log = logging.getLogger("plainfilm.serve")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
@@ -39,7 +39,7 @@ def run(app: FastAPI, settings: ServerSettings, say: Callable[[str], object]) ->
     log.setLevel(logging.INFO)
     log.propagate = False
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    say(f"http://{host}:{listening.getsockname()[1]}/\n")
+    say(f"http://{host}:{taken.getsockname()[1]}/\n")
     sys.stdout.flush()
     config = uvicorn.Config(
         app,
@@ -51,23 +51,32 @@ def run(app: FastAPI, settings: ServerSettings, say: Callable[[str], object]) ->
         timeout_graceful_shutdown=_FAREWELL_S,
     )
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[taken])
     finally:
         app.state.service.close()
         log.removeHandler(handler)
 
 
-def _listening(settings: ServerSettings) -> socket.socket:
+def listening(settings: ServerSettings) -> socket.socket:
+    """A socket that listens at the address of the settings.
+
+    Raises:
+        UsageError: the address cannot be taken.
+    """
+    taken = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(_BACKLOG)
     except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        reason = "is taken: choose another --port" if taken else f"cannot be used ({error.strerror or error})"
+        if taken is not None:
+            taken.close()
+        reason = f"cannot be used ({error.strerror or error})"
+        if error.errno == errno.EADDRINUSE:
+            reason = "is taken: choose another --port"
         raise UsageError(f"serve: {settings.host} port {settings.port} {reason}") from None
-    return listening
+    return taken

@@ -211,6 +211,16 @@ class Similar(Told):
     results: list[SimilarItem]
 
 
+class SimilarityMap(Told):
+    """The cosines of a phrase over the whole film, row by row; score: of the film as a whole."""
+
+    text: str
+    score: float
+    low: float
+    high: float
+    values: list[list[float | None]]
+
+
 class ModelFacts(Told):
     """The model, what it can do, and what the server takes. regions: phrases for parts of the anatomy."""
 

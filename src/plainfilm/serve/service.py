@@ -114,8 +114,8 @@ class Service:
 
     def close(self) -> None:
         """End the threads and processes, and remove all films."""
+        self.films.close()  # first: after Ctrl-C there is little time
         self.engine.close()
-        self.films.close()
 
 
 def _service(request: Request) -> Service:

@@ -60,13 +60,14 @@ const nothing = ({ kind, boxes }) =>
 function card(desk, sentence, number) {
   const isChosen = sentence.id === desk.sentence;
   const verdict = sentence.state;
-  return element(
-    "li",
+  const node = element(
+    "div",
     {
       class: `card ${verdict}${isChosen ? " chosen" : ""}${sentence.id === desk.lit ? " lit" : ""}`,
       "data-sentence": sentence.id, tabindex: "0", role: "group",
       "aria-label": text("sentence_label", {
-        number, words: [sentence.phrase, sentence.text || nothing(sentence)].filter(Boolean).join(": "), state: text(`state_${verdict}`),
+        number, words: [sentence.phrase, sentence.text || nothing(sentence)].filter(Boolean).join(": "),
+        state: text(`state_${verdict}`),
       }),
       onpointerenter: () => desk.light(sentence.id),
       onpointerleave: () => desk.light(null),
@@ -81,6 +82,7 @@ function card(desk, sentence, number) {
       button(desk, "reject", sentence, verdict === "rejected"),
       button(desk, "remove", sentence)),
   );
+  return element("li", {}, node);
 }
 
 /** Fills the tab with the sentences of the chosen film. */
