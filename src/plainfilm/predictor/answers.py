@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plainfilm.errors import ImageError
 from plainfilm.predictor.documents import Answers, Questions, ShownFilm, Study
+from plainfilm.predictor.films import EncodedFilm
 from plainfilm.predictor.findings import Finding
 from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
@@ -51,8 +52,7 @@ def answers(
     progress: Progress = SILENT,
 ) -> Iterator[Answers]:
     """See `Predictor.answer`."""
-    has_findings = gives_findings(predictor)
-    if has_findings and not (questions.find or questions.boxes or questions.report):
+    if gives_findings(predictor) and not (questions.find or questions.boxes or questions.report):
         for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
             if isinstance(findings, ImageError):
                 yield Answers(str(file), error=findings)
@@ -61,7 +61,7 @@ def answers(
         return
     for file in progress.track(files, len(files), "predicting"):
         try:
-            yield _of_one(predictor, file, questions, prompts if has_findings else None, has_findings)
+            yield about_film(predictor, predictor.encode_film(file), str(file), questions, prompts)
         except ImageError as error:
             yield Answers(str(file), error=error)
 
@@ -97,22 +97,24 @@ def _of_study(predictor: Predictor, study: Study, questions: Questions, prompts:
     return Answers(study.name, findings, report=report, films=shown)
 
 
-def _of_one(
+def about_film(
     predictor: Predictor,
-    file: Path,
+    film: EncodedFilm,
+    file: str,
     questions: Questions,
-    prompts: PromptsOf | None,
-    has_findings: bool,
+    prompts: PromptsOf | None = None,
+    *,
+    findings: bool = True,
 ) -> Answers:
-    film = predictor.encode_film(file)
-    findings: Sequence[Finding] = ()
-    if has_findings:
+    """The answers to all questions about one image, called `file` in them, which is encoded already; with
+    `findings` those of its observations, if the model gives any."""
+    found: list[Finding] | ImageError = []
+    if findings and gives_findings(predictor):
         found = next(predictor.findings([film], prompts))
-        findings = found if isinstance(found, list) else ()
     sentences = predictor.describe(film, questions.boxes) if questions.boxes else []
     return Answers(
-        file=str(file),
-        findings=findings,
+        file=file,
+        findings=found if isinstance(found, list) else (),
         find=predictor.locate(film, questions.find) if questions.find else (),
         boxes=list(zip(questions.boxes, sentences, strict=True)),
         report=predictor.write_report(film) if questions.report else None,

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from plainfilm.bank import Bank
 from plainfilm.errors import ModelError
 from plainfilm.predictor import EncodedFilm, Predictor
-from plainfilm.predictor.answers import default_prompts, gives_findings
+from plainfilm.predictor.answers import about_film, default_prompts, gives_findings
 from plainfilm.predictor.documents import Answers, Questions, ShownFilm, document
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.serve.engine import Engine
@@ -52,6 +52,11 @@ class Service:
         self.meters.watch("questions that wait", "plainfilm_questions_waiting", lambda: self.engine.waiting)
 
     @property
+    def writes_reports(self) -> bool:
+        """Whether the model writes reports of films."""
+        return bool({"writes_reports", "writes_grounded_reports"} & self.model.abilities)
+
+    @property
     def has_findings(self) -> bool:
         """Whether the model has an answer for observations."""
         return gives_findings(self.model)
@@ -76,17 +81,9 @@ class Service:
 
     def answers(self, film: HeldFilm, questions: Questions, *, findings: bool) -> dict[str, Any]:
         """The document of `plainfilm predict` about a film; call it in the thread of the model."""
-        encoded, model = self.encoded(film), self.model
-        found = next(model.findings([encoded], self.prompts)) if findings else []
-        sentences = model.describe(encoded, questions.boxes) if questions.boxes else []
+        encoded = self.encoded(film)
         return document(
-            Answers(
-                film.name,
-                findings=found if isinstance(found, list) else (),
-                find=model.locate(encoded, questions.find) if questions.find else (),
-                boxes=list(zip(questions.boxes, sentences, strict=True)),
-                report=model.write_report([encoded], [film.facts.view]) if questions.report else None,
-            )
+            about_film(self.model, encoded, film.name, questions, self.prompts, findings=findings)
         )
 
     def study_answers(self, films: Sequence[tuple[HeldFilm, View]], *, report: bool) -> dict[str, Any]:

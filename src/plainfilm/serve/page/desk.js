@@ -276,7 +276,7 @@ export class Desk {
     const { film } = this.work;
     this.busy(text("writing"));
     const report = await api.report(this.filmId());
-    const added = report.sentences.map((one) => sentence("report", one));
+    const added = report.sentences.map((one) => sentence("report", { ...one, phrase: one.prompt ?? null }));
     this.work.change((one) => {
       one.sentences = one.sentences.filter((old) => old.kind !== "report" || old.state !== "proposed");
       one.sentences.push(...added);

@@ -25,6 +25,7 @@ const scoreOf = ({ boxes }) => {
 
 function origin(sentence, hidden) {
   const parts = [text(`kind_${sentence.kind}`)];
+  if (sentence.phrase && sentence.kind !== "phrase") parts.push(`“${sentence.phrase}”`);
   if (sentence.boxes.length > 1) parts.push(text("box_count", { count: sentence.boxes.length }));
   if (sentence.source) parts.push(text("from_study", { study: sentence.source }));
   if (scoreOf(sentence)) parts.push(text("best_score", { score: scoreOf(sentence) }));
@@ -34,9 +35,10 @@ function origin(sentence, hidden) {
 
 function words(desk, sentence) {
   if (desk.editing !== sentence.id) {
-    const phrase = sentence.phrase && element("p", { class: "phrase words" }, sentence.phrase);
-    const words = sentence.text || (sentence.phrase && sentence.boxes.length ? null : nothing(sentence));
-    return element("div", {}, phrase,
+    const isAsked = sentence.kind === "phrase";
+    const phrase = isAsked && element("p", { class: "phrase words" }, sentence.phrase);
+    const words = sentence.text || (isAsked && sentence.boxes.length ? null : nothing(sentence));
+    return element("div", {}, phrase || null,
       words && element("p", { class: sentence.text ? "words" : "words none" }, words));
   }
   const field = element("textarea", {

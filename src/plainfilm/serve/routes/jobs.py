@@ -31,9 +31,10 @@ def document(job: Job) -> dict[str, Any]:
 )
 async def start(asked: JobQuestions, service: Serving) -> dict[str, Any]:
     """Ask the same about many films; each answer has the `uncertainty` of its findings, 0 to 1."""
-    for needed, is_asked in (("locates", bool(asked.find)), ("writes_reports", asked.report)):
-        if is_asked and needed not in service.model.abilities:
-            raise Problem("not_possible", f"{service.model.name} has not the ability '{needed}'")
+    if asked.find and "locates" not in service.model.abilities:
+        raise Problem("not_possible", f"{service.model.name} does not locate phrases")
+    if asked.report and not service.writes_reports:
+        raise Problem("not_possible", f"{service.model.name} does not write reports")
     films = [service.films.get(film_id) for film_id in dict.fromkeys(asked.films)]
     return document(service.jobs.start(films, Questions(find=asked.find, report=asked.report)))
 

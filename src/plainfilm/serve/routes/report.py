@@ -16,7 +16,7 @@ router = APIRouter(tags=["questions"])
 
 def offered(service: Service) -> bool:
     """Whether the model writes reports."""
-    return "writes_reports" in service.model.abilities
+    return service.writes_reports
 
 
 @router.post(
