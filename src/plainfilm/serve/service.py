@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -11,7 +12,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from plainfilm.bank import Bank
-from plainfilm.errors import ModelError
+from plainfilm.errors import ModelError, PlainfilmError
 from plainfilm.predictor import EncodedFilm, Predictor
 from plainfilm.predictor.answers import about_film, default_prompts, gives_findings
 from plainfilm.predictor.documents import Answers, Questions, ShownFilm, document
@@ -104,8 +105,9 @@ class Service:
 
         def answer() -> None:
             blank = self.model.blank_film()
-            if self.has_findings:
-                next(self.model.findings([blank], self.prompts))
+            with contextlib.suppress(PlainfilmError):  # who asks is told of it
+                if self.has_findings:
+                    next(self.model.findings([blank], self.prompts))
 
         await asyncio.gather(run_in_threadpool(self.films.warm), self.run("warm", answer))
 
