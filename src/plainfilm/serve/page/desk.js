@@ -38,6 +38,7 @@ export class Desk {
     this.sentence = null;
     this.lit = null;
     this.editing = null;
+    this.isRedrawn = false;
     this.similar = null;
     this.threshold = 0.5;
     this.tab = "sentences";

@@ -50,7 +50,7 @@ function words(desk, sentence) {
       event.preventDefault();
       event.stopPropagation();
     },
-    onblur: () => desk.editing === sentence.id && desk.stopEditing(field.value),
+    onblur: () => desk.editing === sentence.id && !desk.isRedrawn && desk.stopEditing(field.value),
   });
   field.value = sentence.text ?? "";
   return field;
@@ -93,6 +93,10 @@ export function showSentences(desk) {
   const { film } = desk.work;
   const focused = document.activeElement?.closest?.(".card")?.dataset.sentence;
   const listed = film?.sentences ?? [];
+  // An answer may come while a person writes: what is written stays.
+  const written = desk.editing && find("textarea", sheet);
+  const draft = written && [written.value, written.selectionStart, written.selectionEnd];
+  desk.isRedrawn = true;
   find("#count").textContent = listed.length || "";
   sheet.replaceChildren(
     ...(desk.offers.has("report")
@@ -105,7 +109,11 @@ export function showSentences(desk) {
       : element("p", { class: "hint" }, text(film ? desk.hintForSentences() : "hint_open")),
   );
   if (focused && !desk.editing) find(`.card[data-sentence="${focused}"]`, sheet)?.focus({ preventScroll: true });
-  if (desk.editing) find("textarea", sheet)?.focus();
+  desk.isRedrawn = false;
+  const field = desk.editing && find("textarea", sheet);
+  if (!field) return;
+  field.focus();
+  if (draft) [field.value, field.selectionStart, field.selectionEnd] = draft;
 }
 
 /** Marks one card as lit or chosen without drawing the list anew. */
