@@ -77,6 +77,7 @@ export class Desk {
     find("#phrases")?.replaceChildren(
       ...[...this.model.observations, ...this.model.regions].map((value) =>
         element("option", { value: value.replaceAll("_", " ").toLowerCase() })));
+    if (find("#threshold-value")) find("#threshold-value").textContent = this.threshold.toFixed(2);
     this.useTool("window");
     this.turnTo("sentences");
     this.show();

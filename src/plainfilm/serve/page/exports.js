@@ -5,6 +5,7 @@ import { element, find } from "./dom.js";
 import { text } from "./texts.js";
 
 const LARGEST = 64 << 20;
+const PAGE_PX = 690; // of A4 and Letter, between their margins
 
 /** Hands a file to the browser. */
 export function download(blob, ending) {
@@ -51,9 +52,11 @@ export function plain(film) {
   return [...kept.map((one) => one.text), "", text("notice")].join("\n");
 }
 
+// On paper the film is as large as on the screen, or as the page is wide.
 addEventListener("beforeprint", () => {
-  find("#status").hidden = true;
+  const { style, clientWidth, clientHeight } = find("#viewport");
+  Object.assign(style, { width: `${clientWidth}px`, height: `${clientHeight}px`, zoom: Math.min(1, PAGE_PX / clientWidth) });
 });
 addEventListener("afterprint", () => {
-  find("#status").hidden = false;
+  Object.assign(find("#viewport").style, { width: "", height: "", zoom: "" });
 });
