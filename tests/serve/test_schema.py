@@ -42,7 +42,9 @@ def test_no_request_makes_the_server_fail(
                 count += 1
                 if "film_id" in case.path_parameters and count % 2 and case.method != "DELETE":
                     case.path_parameters["film_id"] = film  # one that is held
-                answer = client.request(**case.as_transport_kwargs(base_url=ADDRESS))
+                request = case.as_transport_kwargs(base_url=ADDRESS)
+                del request["cookies"]  # there are none, and the client warns of the argument
+                answer = client.request(**request)
                 if answer.status_code >= 500:
                     failed.append(f"{case.method} {case.path}: {answer.status_code} {answer.text[:200]}")
                 else:
