@@ -62,6 +62,10 @@ class RegionTarget(RaggedTarget):
     by_box: Tensor
 
 
+RegionFields = tuple[Tensor, Ragged, Tensor, Tensor, Tensor, Tensor]
+"""Those of a `RegionTarget`: present, of, token_ids, token_mask, boxes, by_box."""
+
+
 class RegionReader(ABC):
     """Reads the regions of the first image of every item about which something is said."""
 
@@ -101,15 +105,15 @@ class RegionReader(ABC):
                 moved.append(replace(shown, box=box))
         return moved
 
-    def common(self, values: Sequence[list[RegionTexts]]) -> tuple[Any, ...]:
+    def common(self, values: Sequence[list[RegionTexts]]) -> RegionFields:
         """The fields of a `RegionTarget`."""
         counts = torch.tensor([len(regions) for regions in values], dtype=torch.int64)
         flat = [region for regions in values for region in regions]
         ids, mask = self.tokenizers["text"].encode([region.prompt for region in flat])
         boxes = np.array([region.box for region in flat], dtype=np.float32).reshape(-1, 4)
         by_box = torch.tensor([region.by_box for region in flat], dtype=torch.bool)
-        tensors = (torch.from_numpy(array) for array in (ids, mask, boxes))
-        return (counts > 0, Ragged(counts), *tensors, by_box)
+        prompts = torch.from_numpy(ids), torch.from_numpy(mask)
+        return (counts > 0, Ragged(counts), *prompts, torch.from_numpy(boxes), by_box)
 
     def _drawn(
         self, regions: Sequence[RegionTexts], source: int, rng: np.random.Generator | None
@@ -165,7 +169,7 @@ def sentences_of_regions(source: TargetSource) -> Iterator[str]:
                 yield from region.sentences
 
 
-def example_regions(items: int, tokens: int = 4) -> tuple[Any, ...]:
+def example_regions(items: int, tokens: int = 4) -> RegionFields:
     """The fields of a `RegionTarget` with two made-up regions on every image."""
     of = Ragged.even(items, 2)
     ids = torch.full((of.entries, tokens), 4)

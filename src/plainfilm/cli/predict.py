@@ -88,10 +88,10 @@ def command(
     questions = Questions(find or (), [_box(text) for text in box or ()], report, maps or ())
     predictor = load(model, trust_code=trust_code)
     pack = default_pack(predictor, prompts)
-    asked = (questions, pack and pack.all_zero_shot(), console_progress())
+    asked = (questions, None if pack is None else pack.all_zero_shot(), console_progress())
     answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
     shortened = (replace(answers, findings=answers.findings[:top]) for answers in answered)
-    entries = written.write(shortened, predictor, questions, pack and pack.name)
+    entries = written.write(shortened, predictor, questions, None if pack is None else pack.name)
     if as_json:
         print_json(entries)
     else:

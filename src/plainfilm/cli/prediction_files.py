@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ class PredictionFiles:
         return entries
 
 
-def _write_csv(entries: Sequence[Mapping[str, Any]], path: Path) -> None:
+def _write_csv(entries: Sequence[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
     from plainfilm.predictor.documents import COLUMNS, rows

@@ -68,14 +68,15 @@ def command(
     archive = Archive(dicomweb, _retries(once))
     predictor = load(model, trust_code=trust_code)
     pack = default_pack(predictor, prompts)
+    asked = None if pack is None else pack.all_zero_shot()
     questions = Questions(find or (), (), report)
-    algorithm = algorithm_of(predictor, questions, pack and pack.name)
+    algorithm = algorithm_of(predictor, questions, None if pack is None else pack.name)
     with watch_state(state, algorithm.key) as remembered:
         watcher = Watcher(
             archive,
             remembered,
             algorithm,
-            lambda films: predictor.answer(films, questions, pack and pack.all_zero_shot()),
+            lambda films: predictor.answer(films, questions, asked),
             first,
             predictor.config.training_facts.views,
         )

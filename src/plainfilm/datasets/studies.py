@@ -40,7 +40,7 @@ class StudyRecord:
 class Studies(Records[StudyRecord]):
     """The studies of a collection by number, each a `StudyRecord`, or what `transform` makes of it.
 
-    split, views, origins, and of `pixels` size and cache: as of `Films`; `views` chooses the films, and
+    split, views, origins, size and cache: as of `Films`; `views` chooses the films, and
     studies without any such film are left out where `views` is given.
 
     Raises:
@@ -58,13 +58,14 @@ class Studies(Records[StudyRecord]):
         split: str | None = None,
         views: Sequence[View | str] | None = None,
         origins: Sequence[str] | None = None,
-        **pixels: int | None,
+        size: int | None = None,
+        cache: int | None = None,
     ) -> None:
         super().__init__(transform)
         check_split(split)
         self._name, self._split = collection.name, split
         self._table = collection.table("studies")
-        self._films = Films(collection, split=split, views=views, origins=origins, **pixels)
+        self._films = Films(collection, split=split, views=views, origins=origins, size=size, cache=cache)
         self._owners = self._films.studies
         self._rows = self._chosen(split, with_films_only=views is not None)
         self._sections = SectionsOfStudies(collection)

@@ -64,7 +64,8 @@ class ReportF1:
         model = ability(encoded.model, WritesReports, f"evaluator '{METRIC}'", "use a model with a decoder")
         target, films = encoded.batch.targets["report"], encoded.batch.films
         written = model.write_reports(encoded.films(), films.of, films.projections, self._config.decoding)
-        end = encoded.model.facts.tokenizers["report"].end
+        facts: Any = encoded.model.facts
+        end = facts.tokenizers["report"].end
         pairs = zip(self._texts(target.token_ids, end), self._texts(written, end), strict=True)
         return [pair if has else None for pair, has in zip(pairs, target.present.tolist(), strict=True)]
 

@@ -33,14 +33,13 @@ def _is_inside(boxes: Boxes, x: Floats, y: Floats) -> NDArray[np.bool_]:
     """(Y, X): whether a point (x, y) lies in a box."""
     columns = (x >= boxes[:, 0, None]) & (x < boxes[:, 2, None])
     rows = (y >= boxes[:, 1, None]) & (y < boxes[:, 3, None])
-    inside: NDArray[np.bool_] = np.any(rows[:, :, None] & columns[:, None, :], axis=0)
-    return inside
+    return np.asarray((rows[:, :, None] & columns[:, None, :]).any(axis=0), dtype=np.bool_)
 
 
 def painted(boxes_xyxy: Boxes, values: ArrayLike, side: int) -> Floats:
     """A grid (side, side) of the highest of `values` (K,) of the boxes (K, 4), in cells, at the centre of
     each cell; 0 where there is none."""
-    centres, grid = np.arange(side) + 0.5, np.zeros((side, side))
+    centres, grid = np.arange(side, dtype=np.float64) + 0.5, np.zeros((side, side))
     for box, value in zip(np.asarray(boxes_xyxy).reshape(-1, 4), np.asarray(values), strict=True):
         inside = _is_inside(box[None], centres, centres)
         grid[inside] = np.maximum(grid[inside], value)

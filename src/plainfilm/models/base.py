@@ -35,13 +35,11 @@ from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, StudyFeatures, in_full_precision
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.ragged import Ragged
-from plainfilm.nn.regions.abilities import (
-    Describes,
-    EncodesRegions,
-    Locates,
-    WritesGroundedReports,
-)
+from plainfilm.nn.regions.abilities import Describes as Describes
+from plainfilm.nn.regions.abilities import EncodesRegions as EncodesRegions
 from plainfilm.nn.regions.abilities import Located as Located
+from plainfilm.nn.regions.abilities import Locates as Locates
+from plainfilm.nn.regions.abilities import WritesGroundedReports as WritesGroundedReports
 from plainfilm.nn.row_dropout import install_row_dropout
 
 REST = "rest"

@@ -252,7 +252,8 @@ class _Writing(RegionModel):
         mask = torch.ones(vectors.shape[:2], dtype=torch.bool, device=vectors.device)
         most = min(max_tokens, self.config.decoding.max_tokens, self.sentence.max_tokens - 1)
         decoding = self.config.decoding.model_copy(update={"max_tokens": most})
-        writer = self.sentence.writer(*self.prefix(vectors, mask), most)
+        prefix, visible = self.prefix(vectors, mask)
+        writer = self.sentence.writer(prefix, visible, most)
         ids = write(writer, len(vectors), self.ends, decoding, vectors.device)
         return ids.view(*refined.shape[:2], -1)
 

@@ -181,7 +181,8 @@ class ReportWriter:
         self._vectors = vectors
         self._prefix_mask = None if prefix is None else prefix.mask
         self._memories = decoder.memories(memory)
-        befores = [prefix and prefix.layer(number) for number in range(len(self._memories))]
+        layers = range(len(self._memories))
+        befores = [None if prefix is None else prefix.layer(number) for number in layers]
         self._caches = [LayerCache(most, before) for before in befores]
         self._position = torch.zeros(1, dtype=torch.int64, device=decoder.bias.device)
 

@@ -141,9 +141,9 @@ def _shows_a_finding(core: Core, vectors: Vectors, prompts: ReportPrompts) -> ND
 
 def _similarities(core: Core, found: Sequence[FoundText], is_kept: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(Q, Q): of all pairs of sentences that are kept; 0 for the others."""
-    places = np.flatnonzero(is_kept)
+    places = np.flatnonzero(is_kept).tolist()
     similar = np.zeros((len(found), len(found)))
-    if len(places):
+    if places:
         vectors = np.concatenate(list(stream_texts(core, [found[place].sentence or "" for place in places])))
         similar[np.ix_(places, places)] = (1 + vectors @ vectors.T) / 2
     return similar

@@ -86,7 +86,8 @@ def _cases(answers: Answers) -> Iterator[Case]:
         asked.add(found.text, found.sentence or _nothing(boxes), boxes)
     for number, (box, sentence) in enumerate(answers.boxes, 1):
         name = f"box {number}"
-        asked.add(name, sentence, [ShownBox(*box, name, "other")])  # type: ignore[arg-type]
+        x0, y0, x1, y1 = box
+        asked.add(name, sentence, [ShownBox(x0, y0, x1, y1, name, "other")])
     if asked.sentences:
         yield asked
     if answers.report is not None:
@@ -104,4 +105,4 @@ def _nothing(boxes: Sequence[ShownBox]) -> str:
 def _predicted(boxes: Boxes, scores: Vectors | None, name: str) -> list[ShownBox]:
     values: Sequence[Any] = [None] * len(boxes) if scores is None else scores.tolist()
     pairs = zip(boxes.tolist(), values, strict=True)
-    return [ShownBox(*box, name, "prediction", score) for box, score in pairs]
+    return [ShownBox(x0, y0, x1, y1, name, "prediction", score) for (x0, y0, x1, y1), score in pairs]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Boxes, Geometry
-from plainfilm.models.base import LocatesByPatches
+from plainfilm.models.base import EncodesImages, LocatesByPatches
 from plainfilm.nn.base import grid_side
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder
@@ -155,7 +155,7 @@ def _maps(
     model: LocatesByPatches = core.able(LocatesByPatches)
     with torch.inference_mode():
         patches = core.arrays(model.image_patch_vectors(film.features)[0]).astype(np.float64)
-        whole = core.arrays(model.image_vectors(film.features)[0]).astype(np.float64)
+        whole = core.arrays(core.able(EncodesImages).image_vectors(film.features)[0]).astype(np.float64)
     side = grid_side(len(patches))
     outside = ~_on_film(film.geometry, side)
     found = []

@@ -203,8 +203,8 @@ def _differences(
         difference = Difference(
             *_described(metric), here[0], there[0], one.value, one.low, one.high, len(bootstrap.codes), one.p
         )
-        spreads = {"first_spread": here[1], "second_spread": there[1]}
-        found.append(replace(difference, **spreads, lenient_of=metric.get("lenient_of")))
+        lenient_of = metric.get("lenient_of")
+        found.append(replace(difference, first_spread=here[1], second_spread=there[1], lenient_of=lenient_of))
     return found
 
 

@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from plainfilm.io.film_values import FilmValues
@@ -52,7 +53,7 @@ def opened(order: tuple[Path, Path]) -> OpenedFilm:
     film = read_image(file)
     height, width = film.array.shape
     Image.fromarray(film.array).save(folder / DISPLAY, compress_level=_FAST)
-    values = read_values(file) or FilmValues(film.array, 8, 0.0, 255.0)
+    values = read_values(file) or FilmValues(film.array.astype(np.uint16), 8, 0.0, 255.0)
     if values.bits > 8:
         words = values.values.astype("<u2", copy=False)
         (folder / VALUES).write_bytes(zlib.compress(words.tobytes(), _FAST))

@@ -40,7 +40,7 @@ class Service:
 
     def __post_init__(self) -> None:
         pack = default_pack(self.model, self.settings.prompts)
-        self.prompts: PromptsOf | None = pack and pack.all_zero_shot()
+        self.prompts: PromptsOf | None = None if pack is None else pack.all_zero_shot()
         self.jobs = Jobs(self)
         if self.bank is not None and (made := self.bank.meta.get("model_fingerprint")) not in (
             None,

@@ -129,7 +129,8 @@ def _study(
         if fault:
             yield Rejection(place, fault, film_id)
         else:
-            boxes.append(Box(SAME.get(category, category), "observation", *map(float, box)))
+            x0, y0, x1, y1 = map(float, box)
+            boxes.append(Box(SAME.get(category, category), "observation", x0, y0, x1, y1))
     seen = {box.name for box in boxes}
     labels = (
         Label(name, State.POSITIVE if name in seen else State.NEGATIVE, ORIGIN)

@@ -174,7 +174,8 @@ def _read_finding(
     for key, reader in _READERS.items():
         for corners in _listed(item.get(key)):
             if _is_box(corners):
-                boxes.append((reader, tuple(map(float, corners))))
+                x0, y0, x1, y1 = map(float, corners)
+                boxes.append((reader, (x0, y0, x1, y1)))
             else:
                 yield Rejection(place, f"{key} has {shown(str(corners))}: not x0 < x1 and y0 < y1", study)
     labels = tuple(str(label) for label in _listed(item.get("labels")))

@@ -17,7 +17,7 @@ every generator is seeded from `config.seed`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
@@ -197,6 +197,12 @@ class ShownBox:
     name: str
     kind: str
     score: float | None = None
+
+    @classmethod
+    def at(cls, corners: Iterable[float], name: str, kind: str, score: float | None = None) -> ShownBox:
+        """The box of four `corners`, x0, y0, x1, y1."""
+        x0, y0, x1, y1 = map(float, corners)
+        return cls(x0, y0, x1, y1, name, kind, score)
 
     def __post_init__(self) -> None:
         corners = (self.x0, self.y0, self.x1, self.y1)

@@ -26,7 +26,7 @@ from plainfilm.tasks import (
     region_explanation,
     report_generation,
 )
-from plainfilm.tasks.base import Metric, Results, Task
+from plainfilm.tasks.base import Metric, Results
 from plainfilm.tasks.detection import Config as DetectionConfig
 from plainfilm.tasks.grounding import Config as GroundingConfig
 from plainfilm.tasks.locating.answers import ways_of
@@ -106,7 +106,7 @@ def run(
     )
 
 
-def _evaluations(config: Config) -> Iterator[tuple[str, Task, Any]]:
+def _evaluations(config: Config) -> Iterator[tuple[str, Any, Any]]:
     """Name, task and options of every evaluation of one collection."""
     shared = {"split": config.split, "resamples": config.resamples, "seed": config.seed}
     for module, own in (

@@ -100,7 +100,8 @@ def run(
     prior, prior_split = prior_of(predictor, collections, config, KINDS)
     count = len(classes.classes)
     said = [classes.classes * 2] * len(films)
-    every_answer: dict[str, Answers] = {"": found, **baseline_answers(prior, said, films, config.seed)}
+    every_answer: dict[str, Answers] = {"": found}
+    every_answer.update(baseline_answers(prior, said, films, config.seed))
     answers = ClassAnswers(
         {name: [own[:count] for own in each] for name, each in every_answer.items()},
         {name: [own[count:] for own in each] for name, each in every_answer.items()},

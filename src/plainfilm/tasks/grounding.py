@@ -85,7 +85,8 @@ def run(
     prior, prior_split = prior_of(
         predictor, collections, config, (REGION_PHRASE if config.of_regions else PHRASE,)
     )
-    every = {"": list(found), **baseline_answers(prior, asked.names, films, config.seed, certain=True)}
+    every: dict[str, Sequence[Sequence[Answer]]] = {"": list(found)}
+    every.update(baseline_answers(prior, asked.names, films, config.seed, certain=True))
     answers = {name: asked.sorted(own) for name, own in every.items()}
     frame, threshold = as_frame(films, phrases), threshold_of(predictor, config)
     measured = measure_phrases(

@@ -218,7 +218,7 @@ def _examples(
 
     def example(place: int, kind: str) -> Example:
         film, order = int(boxes.film[place]), np.argsort(-scores[place], kind="stable")[:3]
-        shown = ShownBox(*map(float, boxes.boxes[place]), boxes.names[place], "truth")
+        shown = ShownBox.at(boxes.boxes[place], boxes.names[place], "truth")
         said = tuple(
             ShownSentence(
                 f"{classes[at]} ({scores[place, at]:.3f})",

@@ -254,7 +254,7 @@ def _examples(
 
     def example(place: int, kind: str) -> Example:
         film, name = int(boxes.film[place]), boxes.names[place]
-        shown = ShownBox(*map(float, boxes.boxes[place]), name, "truth")
+        shown = ShownBox.at(boxes.boxes[place], name, "truth")
         return Example(
             f"{name}, METEOR {values[place]:.2f}",
             kind,

@@ -37,13 +37,17 @@ def region_model(use: str, model: nn.Module, method: str) -> Any:
 def texts(encoded: Encoded, token_ids: Tensor, token_mask: Tensor, form: str = "encode_texts") -> Tensor:
     """Vectors (E, D) of texts (E, L), each distinct one encoded once, by the model's method `form`."""
     if not len(token_ids):
-        return torch.zeros(0, encoded.model.dimension, device=token_ids.device)
+        return torch.zeros(0, _model(encoded).dimension, device=token_ids.device)
     keyed = token_ids.masked_fill(~token_mask, -1)
-    distinct, place = keyed.unique(dim=0, return_inverse=True)
+    distinct, place = torch.unique(keyed, dim=0, return_inverse=True)
     mask = distinct >= 0
     with _without_dropout(encoded.model):
         vectors: Tensor = encoded.model(form, distinct.clamp(min=0), mask)
     return vectors[place]
+
+
+def _model(encoded: Encoded) -> Any:
+    return encoded.model
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def detected(encoded: Encoded, of: Ragged, vectors: Tensor) -> tuple[Tensor, Ten
     """Boxes (E, R, 4), logits (E, R) and refined features (E, D) of prompts with `vectors` (E, D)."""
     prompts, mask = of.padded(vectors)
     if not len(vectors):
-        empty = nothing(encoded).expand(0, encoded.model.config.detector.regions)
+        empty = nothing(encoded).expand(0, _model(encoded).config.detector.regions)
         return empty[..., None].expand(-1, -1, 4), empty, vectors + nothing(encoded)
     found, logits, refined = encoded.model("prompt_answers", encoded.films(1), prompts)
     return found.boxes[mask], logits[mask], refined[mask]
@@ -89,7 +93,7 @@ def regions(encoded: Encoded, name: str, boxes: bool) -> Tensor:
     def make() -> Tensor:
         target: RegionTarget = encoded.batch.targets[name]
         by_box = target.by_box if boxes else torch.zeros_like(target.by_box)
-        both = torch.zeros(len(by_box), encoded.model.dimension, device=by_box.device)
+        both = torch.zeros(len(by_box), _model(encoded).dimension, device=by_box.device)
         if not bool(by_box.all()):
             words = target.token_ids[~by_box], target.token_mask[~by_box]
             vectors = texts(encoded, *words, "prompt_vectors")

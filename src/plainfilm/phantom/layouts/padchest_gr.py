@@ -135,7 +135,10 @@ def write_tables(root: Path, patients: Sequence[PatientTruth], seed: int) -> Non
     studies, rows = [], []
     for patient, study, film in _published(patients):
         report = _report(study, film)
-        entry = {"StudyID": padchest.study_id(study), "ImageID": padchest.image_name(study, film)}
+        entry: dict[str, Any] = {
+            "StudyID": padchest.study_id(study),
+            "ImageID": padchest.image_name(study, film),
+        }
         entry |= {"PreviousStudyID": None, "PreviousImageID": None}
         findings = [_finding(one) for one in report]
         if findings and _is_inverted(film):

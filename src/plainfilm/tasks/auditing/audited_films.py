@@ -175,7 +175,8 @@ def audited_films(
         for image_id, view in collection.frame("images")[["image_id", "view"]].to_numpy():
             if (place, image_id) in rows:
                 views[rows[place, image_id]] = View(view)
-        for box in collection.frame("boxes").itertuples():
+        table: Any = collection.frame("boxes").itertuples()
+        for box in table:
             if box.kind == "observation" and (place, box.image_id) in rows:
                 own = boxes.setdefault((rows[place, box.image_id], box.name), [])
                 own.append([box.x0, box.y0, box.x1, box.y1])

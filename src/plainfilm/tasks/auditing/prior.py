@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,13 +45,14 @@ def usual_places(collections: Sequence[Collection], split: str, names: Sequence[
         studies = collection.frame("studies")
         wanted = set(studies.loc[studies["split"] == split, "study_id"])
         images = collection.frame("images").set_index("image_id")
-        for box in collection.frame("boxes").itertuples():
+        table: Any = collection.frame("boxes").itertuples()
+        for box in table:
             if (
                 box.kind == "observation"
                 and box.name in sums
                 and images.at[box.image_id, "study_id"] in wanted
             ):
-                width, height = images.at[box.image_id, "width"], images.at[box.image_id, "height"]
+                width, height = images.loc[box.image_id, ["width", "height"]].to_numpy(dtype=np.float64)
                 sums[box.name].append(((box.x0 + box.x1) / 2 / width, (box.y0 + box.y1) / 2 / height))
     means = {name: np.mean(own, axis=0) for name, own in sums.items() if own}
     return {name: (float(x), float(y)) for name, (x, y) in means.items()}

@@ -39,8 +39,15 @@ class Answer(Protocol):
     """The answer to one text on one film. boxes: (K, 4) in pixels of the stored image. scores: (K,), the best
     first."""
 
-    boxes: Boxes
-    scores: Floats
+    @property
+    def boxes(self) -> Boxes:
+        """(K, 4)."""
+        ...
+
+    @property
+    def scores(self) -> Floats:
+        """(K,)."""
+        ...
 
     def points_into(self, true_xyxy: Boxes) -> bool:
         """Whether the place of the highest score lies in a true box (M, 4)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,8 @@ class BoxedFilms:
         found = [[NO_BOXES] * len(names) for _ in range(len(self))]
         places = {name: place for place, name in enumerate(names)}
         kept = self.boxes[self.boxes["name"].isin(places)]
-        for (film, name), group in kept.groupby(["film", "name"], sort=False):
+        groups: Any = kept.groupby(["film", "name"], sort=False)
+        for (film, name), group in groups:
             found[film][places[name]] = group[CORNERS].to_numpy(dtype=np.float64)
         return found
 

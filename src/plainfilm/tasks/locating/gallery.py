@@ -65,9 +65,9 @@ def shown_boxes(
 ) -> tuple[ShownBox, ...]:
     """True boxes, then boxes that were found, with their scores."""
     return (
-        *(ShownBox(*map(float, box), name, "truth") for box in true),
+        *(ShownBox.at(box, name, "truth") for box in true),
         *(
-            ShownBox(*map(float, box), name, "prediction", float(score))
+            ShownBox.at(box, name, "prediction", float(score))
             for box, score in zip(boxes, scores, strict=True)
         ),
     )

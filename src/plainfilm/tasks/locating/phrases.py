@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,8 @@ def phrases_of(films: BoxedFilms, of_regions: bool = False) -> Phrases:
     table = films.boxes
     kept = (table["kind"] == (REGION_PHRASE if of_regions else PHRASE)) & table["phrase"].notna()
     film, texts, names, boxes = [], [], [], []
-    for (row, text), group in table[kept].groupby(["film", "phrase"], sort=False):
+    groups: Any = table[kept].groupby(["film", "phrase"], sort=False)
+    for (row, text), group in groups:
         film.append(int(row))
         texts.append(str(text))
         names.append(str(group["name"].iloc[0]))
@@ -77,8 +79,8 @@ def denials_of(collections: Sequence[Collection], films: BoxedFilms, most: int) 
         denying = sentences[(states == State.NEGATIVE).any(axis=1) & ~asserts]
         by_study = denying.groupby("study_id", sort=False)["text"].agg(lambda own: list(dict.fromkeys(own)))
         own = films.frame["place"] == place
-        for row, study in films.frame.loc[own, "study_id"].items():
-            found[int(row)] = by_study.get(study, [])[:most]
+        for row in np.flatnonzero(own.to_numpy()).tolist():
+            found[row] = by_study.get(films.frame["study_id"].iloc[row], [])[:most]
     return found
 
 

@@ -36,6 +36,6 @@ def known_presence(
         rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
         places = np.array([rows[name] for name in films.frame["image_id"].iloc[own]], dtype=np.int64)
         columns = [list(classes).index(name) for name in reader.observations]
-        states[np.ix_(own, columns)] = reader.images(places)
+        states[np.ix_(own, np.array(columns, dtype=np.int64))] = reader.images(places)
     open_ = np.isin(states, (State.POSITIVE, State.UNCERTAIN))
     return boxed, boxed | ~open_

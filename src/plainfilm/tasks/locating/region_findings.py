@@ -55,8 +55,7 @@ class RegionTruth:
     @property
     def of_films(self) -> Mask:
         """(N, F): whether any region has the finding."""
-        found: Mask = self.positive.any(axis=1)
-        return found
+        return np.asarray(self.positive.any(axis=1), dtype=np.bool_)
 
 
 def region_truth(
@@ -98,7 +97,7 @@ def region_statistics(truth: RegionTruth, scores: Floats, called: Mask) -> dict[
     """Statistics of N films, by group, of scores (N, A, F) and what is called positive (N, A, F)."""
     codes, of_films = truth.codes, truth.of_films
     best = np.where(truth.there[:, :, None], scores, -np.inf).max(axis=1)
-    any_called = (called & truth.there[:, :, None]).any(axis=1)
+    any_called = np.asarray((called & truth.there[:, :, None]).any(axis=1), dtype=np.bool_)
     regions: dict[str, Floats] = {}
     films: dict[str, Floats] = {}
     known = np.broadcast_to(truth.there[:, :, None], called.shape)
