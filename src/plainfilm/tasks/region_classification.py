@@ -265,7 +265,7 @@ def _of_regions(asked: _Asked) -> _Parts:
         region_findings.REGIONS: region_findings.region_scores,
         region_findings.FILMS: region_findings.film_scores,
     }
-    groups = []
+    groups: list[Any] = []
     for group, heading in headings.items():
         trivial = {name: own[group] for name, own in values.items() if name}
         measured = Measured(group, values[""][group], trivial, films.patients, heading)
