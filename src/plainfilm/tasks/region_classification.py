@@ -134,8 +134,9 @@ class _Asked:
         return self.predictor.encode_texts(list(texts), self.progress).astype(np.float64)
 
 
+_Groups = list[tuple[Measured, list[DescribedScore], Count, Sequence[str]]]
 _Parts = tuple[
-    list[tuple[Measured, list[DescribedScore], Count, Sequence[str]]],
+    _Groups,
     dict[str, Any],
     tuple[ScoreTable, ...],
     pd.DataFrame,
@@ -265,7 +266,7 @@ def _of_regions(asked: _Asked) -> _Parts:
         region_findings.REGIONS: region_findings.region_scores,
         region_findings.FILMS: region_findings.film_scores,
     }
-    groups: list[Any] = []
+    groups: _Groups = []
     for group, heading in headings.items():
         trivial = {name: own[group] for name, own in values.items() if name}
         measured = Measured(group, values[""][group], trivial, films.patients, heading)
