@@ -11,7 +11,7 @@ import typer
 
 from plainfilm.cli.console import print_json
 from plainfilm.cli.options import TrustCode
-from plainfilm.cli.prediction_lines import lines
+from plainfilm.cli.predicting.lines import lines
 from plainfilm.errors import UsageError
 from plainfilm.types import View
 
@@ -70,7 +70,7 @@ def command(
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
-    from plainfilm.cli.prediction_files import PredictionFiles
+    from plainfilm.cli.predicting.files import PredictionFiles
     from plainfilm.predictor import load
     from plainfilm.predictor.answers import default_pack
     from plainfilm.predictor.documents import Questions
