@@ -160,13 +160,17 @@ def _sentences(collection: Collection) -> dict[tuple[str, str], tuple[str, ...]]
     return {key: tuple(phrases) for key, phrases in found.items()}
 
 
-def sentences_of_regions(source: TargetSource) -> Iterator[str]:
-    """Every sentence about a region, and every prompt of one, for training tokenizers."""
+def every_region(source: TargetSource) -> Iterator[RegionTexts]:
+    """All regions of all images, for training tokenizers."""
     for collection in source.collections:
         for regions in regions_of(collection).values():
-            for region in regions:
-                yield region.prompt
-                yield from region.sentences
+            yield from regions
+
+
+def sentences_of_regions(source: TargetSource) -> Iterator[str]:
+    """Every sentence about a region, and every prompt of one, for training tokenizers."""
+    for region in every_region(source):
+        yield from (region.prompt, *region.sentences)
 
 
 def example_regions(items: int, tokens: int = 4) -> RegionFields:

@@ -19,8 +19,8 @@ from plainfilm.batches.region_texts import (
     RegionReader,
     RegionTarget,
     RegionTexts,
+    every_region,
     example_regions,
-    regions_of,
 )
 from plainfilm.batches.targets.base import TargetSource
 from plainfilm.types import State
@@ -96,11 +96,9 @@ def open_target(source: TargetSource) -> RegionFindingReader:
 
 def texts(source: TargetSource) -> Iterator[str]:
     """Every finding of a region, affirmed and denied, and every prompt of one, for training a tokenizer."""
-    for collection in source.collections:
-        for regions in regions_of(collection).values():
-            for region in regions:
-                for name in region.findings or {}:
-                    yield from (region.prompt, name, denial_of(name))
+    for region in every_region(source):
+        for name in region.findings or {}:
+            yield from (region.prompt, name, denial_of(name))
 
 
 def example(items: int, source: TargetSource) -> RegionFindings:
