@@ -48,7 +48,7 @@ class MapFolder:
             DataError: a picture cannot be written.
         """
         film = drawn_film(file)
-        drawn = []
+        drawn: list[dict[str, Any]] = []
         for one in maps:
             name = f"{len(self.entries) + 1:03d}-{_plain(file.stem)}-{len(drawn) + 1}-{_plain(one.text)}.png"
             with self._change.writing(name) as temporary:
