@@ -264,8 +264,8 @@ class WritesReports(Protocol):
 
 
 @runtime_checkable
-class LocatesByPatches(EncodesTexts, Protocol):
-    """Encodes the patches of images as vectors in the space of the texts, for maps of similarity."""
+class LocatesByPatches(EncodesImages, EncodesTexts, Protocol):
+    """Encodes the patches of images as vectors, like the images and texts, for maps of similarity."""
 
     def image_patch_vectors(self, features: ImageFeatures) -> Tensor:
         """Unit vectors (N, P, D), float32 under any autocast, of a square grid of patches, row by row."""
