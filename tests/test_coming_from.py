@@ -25,6 +25,8 @@ PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").gl
 PROGRAMS = ("torchrun", "pip", "python")
 RECIPES = {"refers": "refers", "chex": "chex-tiny"}
 """The recipe that a page changes, where it is not CXR-CLIP's."""
+BESIDE = {"data.paraphrase_by": ["data.paraphrase=0.5"], "preprocessing.size": ["data.cache=256"]}
+"""What a value needs to be accepted."""
 SETTING = re.compile(r"(data|training|preprocessing|model|parts|tokenizers|validation)\.\w+=")
 
 
@@ -109,7 +111,7 @@ def test_values_that_recipes_are_given_are_accepted(page: Path) -> None:
     for word in {word for span in ours(page) for word in span if SETTING.match(word)}:
         if word.startswith("data.prompts=") or ".from=" in word:
             continue  # a file or folder of the reader's
-        beside = {"data.paraphrase_by": ["data.paraphrase=0.5"]}.get(word.split("=")[0], [])
+        beside = BESIDE.get(word.split("=")[0], [])
         staged = recipe_of(name)
         if isinstance(staged, StagedRecipe):
             build(Recipe, override(staged.last.as_dict(), [*beside, word]), word)

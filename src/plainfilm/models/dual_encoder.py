@@ -29,6 +29,9 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.length_groups import by_length
 from plainfilm.nn.projection import ProjectionConfig, build_projection
 
+_USUAL_TOKENS = 128
+"""Of a text, where no setting and no encoder says otherwise."""
+
 PURPOSE = "searching films and report sentences by similarity, and studying such models"
 LIMITS = """\
 - It ranks by similarity; a high score is not evidence that a finding is present.
@@ -184,6 +187,9 @@ def text_encoder_of(settings: Mapping[str, Any], facts: Facts) -> base.TextEncod
 def text_tokenizer(settings: Mapping[str, Any]) -> TokenizerNeed:
     """The tokenizer that the text encoder of `settings` reads with."""
     name, longest = settings.get("name") or None, settings.get("max_tokens")
+    positions = (settings.get("settings") or {}).get("max_position_embeddings")  # of a model of transformers
+    if longest is None and positions is not None and positions < _USUAL_TOKENS:
+        longest = positions
     return TokenizerNeed(name, longest, bool(settings.get("offline")))
 
 
