@@ -235,13 +235,14 @@ def _image_uid(shape: Any) -> str:
 
 
 def _library(dataset: Any) -> Iterator[tuple[str, tuple[int, int]]]:
-    for library in children(dataset, "CONTAINER", concepts.IMAGE_LIBRARY):
-        groups = [library, *children(library, "CONTAINER", concepts.LIBRARY_GROUP)]
-        for image in (one for group in groups for one in children(group, "IMAGE")):
-            columns, rows = number_of(image, concepts.COLUMNS), number_of(image, concepts.ROWS)
-            for reference in items(image, "ReferencedSOPSequence")[:1]:
-                if columns and rows:
-                    yield text(reference, "ReferencedSOPInstanceUID"), (int(columns), int(rows))
+    """The films of the image library whose size is said there."""
+    libraries = list(children(dataset, "CONTAINER", concepts.IMAGE_LIBRARY))
+    places = [*libraries, *(group for one in libraries for group in children(one, "CONTAINER"))]
+    for image in (one for place in places for one in children(place, "IMAGE")):
+        columns, rows = number_of(image, concepts.COLUMNS), number_of(image, concepts.ROWS)
+        references = items(image, "ReferencedSOPSequence")
+        if columns and rows and references:
+            yield text(references[0], "ReferencedSOPInstanceUID"), (int(columns), int(rows))
 
 
 def _evaluations(dataset: Any) -> tuple[list[Annotation], list[dict[str, Any]]]:
