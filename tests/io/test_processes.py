@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from plainfilm.errors import DataError, ImageError
-from plainfilm.io.processes import Crash, alone, in_processes, time_limit
+from plainfilm.io.processes import Crash, Helper, alone, in_processes, time_limit
 
 
 def process_of(_: int) -> int:
@@ -140,3 +140,22 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+def test_a_helper_answers_and_survives_what_kills_its_process() -> None:
+    helper = Helper()
+    first = helper.call(process_of, 0, 30)
+    assert first == helper.call(process_of, 0, 30) != os.getpid()
+    with pytest.raises(ImageError, match="film 3"):
+        helper.call(fail, 3, 30)
+    with pytest.raises(Crash, match="died"):
+        helper.call(die, 1, 30)
+    assert helper.call(process_of, 0, 30) != first
+    helper.close()
+
+
+def test_a_helper_ends_what_takes_too_long() -> None:
+    helper = Helper()
+    with pytest.raises(Crash, match=r"longer than 0\.1 s"):
+        helper.call(time.sleep, 60, 0.1)
+    helper.close()
