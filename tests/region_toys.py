@@ -1,8 +1,9 @@
-"""Targets of region models for tests: from no entry to three for each row."""
+"""Region models for tests: targets with no entry to three for each row, and a model that writes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,17 @@ from plainfilm.batches.targets.region_findings import RegionFindings
 from plainfilm.batches.targets.region_sentences import RegionSentences
 from plainfilm.batches.targets.report_sentences import ReportSentences
 from plainfilm.batches.targets.written_sentences import WrittenSentences
+from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.model_folder import ModelConfig, save_model
+from plainfilm.model_folder.folder import tokenizer_facts
+from plainfilm.models import region
+from plainfilm.models.base import Facts, build_model
+from plainfilm.nn.decoding import Decoding
+from plainfilm.nn.projection import ProjectionConfig
 from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.regions.detector import DetectorConfig
+from plainfilm.nn.regions.post_decoder import PostDecoderConfig
+from plainfilm.text.tokenizers import Tokenizer
 
 VOCABULARY, LENGTH = 50, 5
 
@@ -108,3 +119,34 @@ REGION_TARGETS: dict[str, Callable[[Draw], Any]] = {
     "report_sentences": _report_sentences,
     "written_sentences": _written_sentences,
 }
+
+
+SENTENCES = [
+    *("No pleural effusion.", "Small left pleural effusion.", "The right lung is clear.", "Cardiomegaly."),
+    *("Consolidation in the right lower lobe.", "No pneumothorax.", "The heart is of normal size."),
+]
+
+
+def write_region_model(folder: Path, side: int = 64) -> Path:
+    """An untrained region model that writes, with weights that matter, as a folder."""
+    tokenizer = Tokenizer.train(SENTENCES * 4, 400, 24)
+    decoder = {"use": "report_decoder", "width": 16, "depth": 1, "heads": 2, "max_tokens": 24}
+    config = region.Config(
+        image={"use": "compact", "width": 4, "grid": 2, "channels": 1},
+        text={"use": "compact", "width": 16, "depth": 1, "heads": 2, "max_tokens": 24},
+        projection=ProjectionConfig(dimension=8),
+        detector=DetectorConfig(depth=1, heads=2),
+        post_decoder=PostDecoderConfig(depth=1, heads=2),
+        sentence=decoder,
+        decoding=Decoding(max_tokens=12),
+    )
+    tokenizers = dict.fromkeys(config.tokenizers(), tokenizer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build_model(config, Facts(tokenizers=tokenizer_facts(tokenizers)))
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.4)
+    preprocessing = Preprocessing(size=side, channels=1)
+    save_model(folder, model, tokenizers, ModelConfig(architecture=config, preprocessing=preprocessing))
+    return folder

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -120,5 +122,51 @@ def _table(root: Path) -> Path:
     return table
 
 
-WRITTEN = {"chex": _chex, "coco": _coco, "cxr_clip": _cxr_clip, "refers": _refers, "table": _table}
+SAVED_BOX = {"box_id": "1", "x0": 4, "y0": 5, "x1": 30, "y1": 60, "score": 0.8}
+"""A box in the format of the workbench, without its state."""
+
+
+def saved_film(root: Path, name: str, **changes: Any) -> dict[str, Any]:
+    """Writes a film and returns what saved work of the workbench says of it."""
+    write_example_film(root / name)
+    digest = hashlib.sha256((root / name).read_bytes()).hexdigest()
+    return {"sha256": digest, "name": name, "width": 64, "height": 72, "view": "PA"} | changes
+
+
+def write_saved_work(
+    root: Path, films: list[dict[str, Any]], name: str = "work", saved: str = "2026-01-01"
+) -> None:
+    """Writes saved work of the workbench about films."""
+    document = {"format": "plainfilm-work", "version": 1, "saved": saved, "films": films}
+    (root / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def _workbench(root: Path) -> Path:
+    """Three films of two patients, with a sentence and its box each."""
+    root.mkdir(parents=True, exist_ok=True)
+    films = []
+    for number, patient in enumerate(("1", "1", "2")):
+        box = {**SAVED_BOX, "state": "accepted"}
+        said = {
+            "id": "1",
+            "kind": "phrase",
+            "phrase": "edema",
+            "text": "Edema.",
+            "state": "accepted",
+            "boxes": [box],
+        }
+        whose = {"patient": patient, "study": str(number)}
+        films.append(saved_film(root, f"film{number}.png", sentences=[said], **whose))
+    write_saved_work(root, films)
+    return root
+
+
+WRITTEN = {
+    "chex": _chex,
+    "coco": _coco,
+    "cxr_clip": _cxr_clip,
+    "refers": _refers,
+    "table": _table,
+    "workbench": _workbench,
+}
 """Of sources whose layout no phantom writes, or not in this form."""

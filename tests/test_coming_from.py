@@ -16,11 +16,14 @@ import typer
 
 from plainfilm import plugins
 from plainfilm.cli.main import build_app, verbs
-from plainfilm.training.recipe import load_recipe, shipped_recipes
+from plainfilm.config import build, override
+from plainfilm.training.recipe import Recipe, load_recipe, shipped_recipes
+from plainfilm.training.staged_recipe import AnyRecipe, SingleStage, StagedRecipe
+from plainfilm.training.stages import load_stages
 
 PAGES = sorted((Path(__file__).resolve().parents[1] / "docs" / "coming-from").glob("*.md"))
 PROGRAMS = ("torchrun", "pip", "python")
-RECIPES = {"refers": "refers"}
+RECIPES = {"refers": "refers", "chex": "chex-tiny"}
 """The recipe that a page changes, where it is not CXR-CLIP's."""
 SETTING = re.compile(r"(data|training|preprocessing|model|parts|tokenizers|validation)\.\w+=")
 
@@ -61,8 +64,23 @@ def keys() -> set[str]:
         named |= {f"{place}.{field}" for name in plugins.names(kind) for field in fields(kind, name)}
     named |= {f"parts.{part}.{key}" for part in ("image", "text") for key in ("freeze", "learning_rate")}
     named |= {f"tokenizers.text.{key}" for key in ("name", "vocabulary", "max_tokens")}
+    named |= {f"stage.{field.alias or key}" for key, field in SingleStage.model_fields.items()}
     recipes = ("cxr-clip-resnet50", *RECIPES.values())
-    return named.union(*(below(load_recipe(name).as_dict(), "") for name in recipes))
+    return named.union(*(below(values, prefix) for name in recipes for prefix, values in parts_of(name)))
+
+
+@cache
+def recipe_of(name: str) -> AnyRecipe:
+    return load_stages(name)
+
+
+def parts_of(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The keys of a recipe, or of each of its stages, with what stands before them on a command line."""
+    recipe = recipe_of(name)
+    if not isinstance(recipe, StagedRecipe):
+        return [("", recipe.as_dict())]
+    stages = [(stage.name, stage.recipe.as_dict() | {"from": None}) for stage in recipe.stages]
+    return [(prefix, values) for stage, values in stages for prefix in ("", f"stages.{stage}.")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -79,14 +97,21 @@ def test_verbs_and_recipes_that_are_named_exist(page: Path) -> None:
     commands = [span[1:3] for span in ours(page) if span[0] == "plainfilm"]
     assert {verb for verb, *_ in commands} <= set(verbs())
     recipes = {rest[0] for verb, *rest in commands if verb in ("train", "finetune") and rest}
-    recipes |= {span[0] for span in ours(page) if re.fullmatch(r"(cxr-clip|finetune|refers)-[\w-]+", span[0])}
+    recipes |= {
+        span[0] for span in ours(page) if re.fullmatch(r"(cxr-clip|finetune|refers|chex)-[\w-]+", span[0])
+    }
     assert recipes <= set(shipped_recipes())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_values_that_recipes_are_given_are_accepted(page: Path) -> None:
+    name = RECIPES.get(page.stem, "cxr-clip-resnet50")
     for word in {word for span in ours(page) for word in span if SETTING.match(word)}:
-        if word.startswith("data.prompts="):
-            continue  # a file of the reader's
+        if word.startswith("data.prompts=") or ".from=" in word:
+            continue  # a file or folder of the reader's
         beside = {"data.paraphrase_by": ["data.paraphrase=0.5"]}.get(word.split("=")[0], [])
-        load_recipe(RECIPES.get(page.stem, "cxr-clip-resnet50"), [*beside, word])
+        staged = recipe_of(name)
+        if isinstance(staged, StagedRecipe):
+            build(Recipe, override(staged.last.as_dict(), [*beside, word]), word)
+        else:
+            load_recipe(name, [*beside, word])

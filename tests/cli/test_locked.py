@@ -26,10 +26,11 @@ COMMANDS = {
     "predict --map": ["predict", "MODEL", "FILMS", "--map", "effusion", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
+    "watch": ["watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "MODEL", "--state", "OUT"],
 }
-READERS = {"info", "doctor", "compare", "retrieve"}
+READERS = {"info", "doctor", "compare", "retrieve", "serve"}
 FILES = {"audit", "predict", "prompts"}
-"""These write one file, in one rename."""
+"""These write one file, in one rename; `predict --sr` locks its folder (tests/dicom_output)."""
 
 
 def test_every_command_is_here() -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from plainfilm.cli.main import run, verbs
 from tests.cli.test_train import RECIPE
+from tests.dicom_output.films import film_file
 
 COMMANDS: dict[str, list[list[str]]] = {
     "audit": [["{bad}"], ["{data}", "--html", "{bad}"]],
@@ -49,10 +50,12 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{film}", "--prompts", "{bad}"],
         ["{model}", "{film}", "--csv", "{bad}"],
         ["{model}", "{film}", "--map", "x", "--out", "{bad}"],
+        ["{model}", "{dicom}", "--sr", "{bad}"],
     ],
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
+    "serve": [["{bad}"], ["{model}", "--bank", "{bad}"], ["{model}", "--prompts", "{bad}"]],
     "score": [
         ["{bad}", "{csv}", "--out", "out"],
         ["{csv}", "{bad}", "--out", "out"],
@@ -64,6 +67,10 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["recipe.yaml", "--data", "{data}", "--out", "{bad}", "training.max_steps=1"],
     ],
     "tune": [["{bad}", "{data}"], ["{model}", "{bad}"]],
+    "watch": [
+        ["--dicomweb", "http://127.0.0.1:9/x", "--model", "{bad}", "--once"],
+        ["--dicomweb", "http://127.0.0.1:9/x", "--model", "{model}", "--once", "--state", "{bad}"],
+    ],
 }
 
 
@@ -97,7 +104,7 @@ BAD: list[Callable[[Path], Path]] = [
     *(a_long_name, a_long_path, below_a_file, a_circle, below_a_circle, an_odd_name)
 ]
 """Paths at which nothing can be, or, as the last one, only for somebody who writes it."""
-WRITTEN = [(option, "{bad}") for option in ("--out", "--csv", "--html")]
+WRITTEN = [(option, "{bad}") for option in ("--out", "--csv", "--html", "--sr", "--state")]
 
 
 def test_every_verb_is_tried() -> None:
@@ -120,6 +127,7 @@ def test_a_path_that_cannot_be_is_one_line(
     (tmp_path / "films.csv").write_text("report\nNo effusion.\n")
     film = next(path for path in sorted((small_world.path / "images").rglob("*.*")) if path.is_file())
     places = {"model": str(tiny_model), "data": str(small_world.path), "film": str(film)}
+    places["dicom"] = str(film_file(tmp_path / "film.dcm"))
     places |= {"csv": "films.csv", "bad": str(bad(tmp_path))}
     for arguments in COMMANDS[verb]:
         is_written = any(pair in itertools.pairwise(arguments) for pair in WRITTEN)

@@ -64,6 +64,14 @@ def test_the_table_has_a_row_per_film_and_observation(tiny_model, films, tmp_pat
     assert "Pneumothorax" in {row["observation"] for row in rows}
 
 
+def test_a_table_that_exists_is_not_replaced(tiny_model, films, tmp_path, capsys):
+    table = tmp_path / "out.csv"
+    table.write_text("corrected by hand", encoding="utf-8")
+    assert run(["predict", str(tiny_model), str(films), "--csv", str(table)]) == 2
+    assert "out.csv: exists already" in capsys.readouterr().err
+    assert table.read_text(encoding="utf-8") == "corrected by hand"
+
+
 def test_the_first_byte_of_a_folder_s_hidden_files_is_not_read(tiny_model, films, capsys):
     (films / ".DS_Store").write_bytes(b"junk")
     assert run(["predict", str(tiny_model), str(films), "--json"]) == 0

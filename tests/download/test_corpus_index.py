@@ -22,7 +22,7 @@ def test_what_is_unpacked_is_fetched(name: str) -> None:
 
 
 def test_an_unknown_source_gets_the_nearest_name() -> None:
-    with pytest.raises(UsageError, match="did you mean 'vindr_cxr'\\? Known: cgmh, chexpert"):
+    with pytest.raises(UsageError, match="did you mean 'vindr_cxr'\\? Known: cgmh, chestx_det, chexpert"):
         corpus("vindr-cxr")
 
 

@@ -141,6 +141,14 @@ def test_a_column_that_would_be_overwritten_is_refused(write: Write, tmp_path: P
         label_csv(write(rows), tmp_path / "out.csv", ["report"])
 
 
+@pytest.mark.parametrize("taken", ["labels.csv", "evidence.jsonl"])
+def test_a_file_that_exists_is_not_replaced(write: Write, tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).write_text("corrected by hand", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{taken}: exists already; remove it or choose another name"):
+        label_csv(write(), tmp_path / "labels.csv", ["report"], evidence=tmp_path / "evidence.jsonl")
+    assert (tmp_path / taken).read_text(encoding="utf-8") == "corrected by hand"
+
+
 def test_command(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "labels.csv"
     arguments = ["label", str(write()), "--text-column", "report", "--out", str(out), "--workers", "1"]

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from torchvision.ops import generalized_box_iou, sigmoid_focal_loss
 
 from plainfilm.errors import ModelError
+from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
 from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
@@ -19,7 +20,6 @@ from plainfilm.nn.regions.matching import assigned
 from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
 from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres
 from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
-from plainfilm.nn.report_decoder import Attention
 
 F = 8
 

@@ -14,6 +14,7 @@ import pytest
 
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
+from tests.checkpoints.clip_tokenizer import gpt2_tokenizer_folder
 
 TEXTS = [
     "No pneumothorax.",
@@ -112,6 +113,17 @@ def test_a_folder_with_only_a_word_list_is_converted(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": len(words)}))
     ids, _ = Tokenizer.from_pretrained(tmp_path, max_tokens=8).encode(["No effusion."])
     assert ids.tolist() == [[2, 5, 6, 7, 3]]
+
+
+def test_a_tokenizer_that_adds_no_ends_is_given_those_it_states(tmp_path: Path) -> None:
+    gpt2_tokenizer_folder(tmp_path / "gpt2")
+    tokenizer = Tokenizer.from_pretrained(tmp_path / "gpt2", max_tokens=8, writes=True)
+    ids, mask = tokenizer.encode(["the heart", "the heart is enlarged"])
+    end = tokenizer.end_id
+    last = mask.sum(axis=1) - 1
+    assert ids[:, 0].tolist() == ids[[0, 1], last].tolist() == [end, end]
+    assert (ids[~mask] == end).all()
+    assert tokenizer.decode(ids[0][mask[0]]).strip() == "the heart"
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "gpt2"])

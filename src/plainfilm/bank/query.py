@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 from plainfilm.bank.bank import Bank
@@ -12,6 +12,7 @@ from plainfilm.predictor.documents import rounded
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
+    from plainfilm.predictor.films import FilmLike
 
 _COLUMNS = ("kind", "study_id", "text", "image", "count")
 """What an answer says of an item."""
@@ -22,7 +23,7 @@ def ask(
     bank: Bank,
     composition: SelectionConfig,
     *,
-    image: Path | None = None,
+    image: FilmLike | None = None,
     text: str | None = None,
 ) -> dict[str, Any]:
     """The items of `bank` closest to an image or a text, as the JSON document of `plainfilm retrieve`.
@@ -51,9 +52,13 @@ def ask(
     ranked = zip(answers.indices[0], answers.scores[0], strict=True)
     kept = [(int(index), float(score)) for index, score in ranked if index >= 0]
     return {
-        "query": {"image": str(image)} if image is not None else {"text": text},
+        "query": {"image": _shown(image)} if image is not None else {"text": text},
         "results": [_result(bank, rank, index, score) for rank, (index, score) in enumerate(kept, 1)],
     }
+
+
+def _shown(image: FilmLike) -> str:
+    return str(image) if isinstance(image, str | os.PathLike) else type(image).__name__
 
 
 def _result(bank: Bank, rank: int, index: int, score: float) -> dict[str, Any]:

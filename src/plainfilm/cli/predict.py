@@ -5,21 +5,18 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plainfilm.cli.console import print_json
 from plainfilm.cli.options import TrustCode
+from plainfilm.cli.prediction_lines import lines
 from plainfilm.errors import UsageError
 from plainfilm.types import View
 
 if TYPE_CHECKING:
     from plainfilm.predictor.documents import Study
-
-DEFAULT_PACK = "cxr"
-"""The prompt pack for models without operating points, unless another is named."""
-
 
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
@@ -58,6 +55,11 @@ def command(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show at most this many findings per film.")] = None,
     csv: Annotated[Path | None, typer.Option(help="CSV file, one row per film and observation.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page with the films, boxes and sentences.")] = None,
+    sr: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for DICOM results: report, presentation state, picture."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     trust_code: TrustCode = False,
 ) -> int:
@@ -68,43 +70,32 @@ def command(
     calibrated findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
-    from plainfilm.io.locks import writing_file
+    from plainfilm.cli.prediction_files import PredictionFiles
     from plainfilm.predictor import load
-    from plainfilm.predictor.documents import Questions, document
-    from plainfilm.prompts import load_pack
-    from plainfilm.results.similarity_maps import writing_maps
+    from plainfilm.predictor.answers import default_pack
+    from plainfilm.predictor.documents import Questions
 
     studies = _studies(files, view, [*(find or ()), *(box or ()), *(maps or ())]) if study else []
     if bool(maps) != (out is not None):
         raise UsageError("--map TEXT needs the folder --out for its pictures, and --out is for maps alone")
     if view and not study:
         raise UsageError("--view states the views of the films of one study: give --study too")
+    if study and sr:
+        raise UsageError("--sr writes the results of single films: leave --study out")
     films = [] if study else _films(files)
+    written = PredictionFiles(csv, html, out, sr)
+    written.check(films)
     questions = Questions(find or (), [_box(text) for text in box or ()], report, maps or ())
-    pack = load_pack(prompts or DEFAULT_PACK) if prompts else None
     predictor = load(model, trust_code=trust_code)
-    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
-    if pack is None and predictor.operating_points is None and reads_prompts:
-        pack = load_pack(DEFAULT_PACK)
-    zero_shot_prompts = None
-    if pack is not None:
-        zero_shot_prompts = {
-            name: pack.zero_shot(name) for name in pack.observations if pack.zero_shot(name).positive
-        }
-    asked = (questions, zero_shot_prompts, console_progress())
-    entries = []
-    with writing_file(csv), writing_maps(out, predictor.name) as drawn:
-        answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
-        for answers in answered:
-            entries.append(document(replace(answers, findings=answers.findings[:top])))
-            if drawn and answers.maps:
-                drawn.add(Path(answers.file), answers.maps)
-        if csv is not None:
-            _write_csv(entries, csv)
+    pack = default_pack(predictor, prompts)
+    asked = (questions, pack and pack.all_zero_shot(), console_progress())
+    answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
+    shortened = (replace(answers, findings=answers.findings[:top]) for answers in answered)
+    entries = written.write(shortened, predictor, questions, pack and pack.name)
     if as_json:
         print_json(entries)
     else:
-        sys.stdout.writelines(line for entry in entries for line in _lines(entry))
+        sys.stdout.writelines(line for entry in entries for line in lines(entry))
     return int(any("error" in one for entry in entries for one in (entry, *entry.get("films", ()))))
 
 
@@ -159,62 +150,3 @@ def _studies(paths: list[Path], views: list[View] | None, boxes_or_phrases: list
             f"--view: {len(views)} views for {len(files)} files; give one for each film of one study"
         )
     return studies
-
-
-def _write_csv(entries: list[dict[str, Any]], path: Path) -> None:
-    import pandas as pd
-
-    from plainfilm.io.files import replacing
-    from plainfilm.predictor.documents import COLUMNS, rows
-
-    frame = pd.DataFrame(rows(entries)).reindex(columns=list(COLUMNS))
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False)
-
-
-def _lines(entry: dict[str, Any]) -> list[str]:
-    if "error" in entry:
-        return [f"{entry['file']}: not usable: {entry['error']}\n"]
-    films = [_film(one) for one in entry.get("films", ())]
-    lines = [f"{entry['file']}\n", *films, *(_line(finding) for finding in entry["findings"])]
-    for one in entry["find"]:
-        lines.append(f"  {one['text']}: {_boxes(one['boxes']) or 'nothing found'}\n")
-    lines += [f"  {_boxes([one])}: {one['sentence']}\n" for one in entry["boxes"]]
-    lines += [_map(one) for one in entry.get("maps", ())]
-    for one in (entry["report"] or {"sentences": []})["sentences"]:
-        lines.append(f"  {one['text']} {_boxes(one['boxes'])}".rstrip() + "\n")
-    return lines
-
-
-def _film(film: dict[str, Any]) -> str:
-    unusable = f": not usable: {film['error']}" if "error" in film else ""
-    return f"  film {film['file']} ({film['view']}){unusable}\n"
-
-
-def _map(one: dict[str, Any]) -> str:
-    x, y = one["peak"]["x"], one["peak"]["y"]
-    patches = f"patches {one['low']:.3f} to {one['high']:.3f}, most similar at {x:.0f},{y:.0f}"
-    return f"  map of {one['text']}: film {one['score']:.3f}, {patches}\n"
-
-
-def _boxes(boxes: list[dict[str, float]]) -> str:
-    """The corners in whole pixels, with the score if there is one."""
-
-    def one(box: dict[str, float]) -> str:
-        corners = ",".join(f"{box[name]:.0f}" for name in ("x0", "y0", "x1", "y1"))
-        return f"[{corners}]" + (f" {box['score']:.2f}" if "score" in box else "")
-
-    return "  ".join(map(one, boxes))
-
-
-def _line(finding: dict[str, Any]) -> str:
-    def shown(value: float | None) -> str:
-        return "    –" if value is None else f"{value:.3f}"
-
-    called = {True: "positive", False: "negative", None: ""}[finding["positive"]]
-    notes = [called] if called else []
-    notes += ["abstains"] if finding["abstains"] else []
-    notes += [] if finding["calibrated"] else ["uncalibrated"]
-    scores = f"for {shown(finding['positive_score']):>6}  against {shown(finding['negative_score']):>6}"
-    name, probability = finding["observation"], shown(finding["probability"])
-    return f"  {probability}  {scores}  {name}  {', '.join(notes)}".rstrip() + "\n"

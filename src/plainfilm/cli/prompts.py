@@ -116,10 +116,8 @@ def _copy(pack: str, out: Path | None) -> None:
 
     if out is None:
         raise UsageError(f"name a file: plainfilm prompts copy {pack} --out {pack}-of-ours.yaml")
-    if out.exists():
-        raise UsageError(f"{out}: exists already; remove it or choose another name")
     text = pack_path(pack).read_text(encoding="utf-8")
-    with writing_file(out), replacing(out) as temporary:
+    with writing_file(out, new=True), replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{out}: edit it, then: plainfilm prompts lint {out}\n")
 

@@ -7,12 +7,14 @@ Data without a COCO field are in additional fields, which its readers ignore: `f
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plainfilm.collection.collection import Collection
+from plainfilm.collection import collection as collections
 from plainfilm.geometry import box_xyxy_to_xywh
 from plainfilm.interchange.base import SPLIT_FILES, FormatConfig, Written, left_out_lines, put_image
 from plainfilm.interchange.stored import StoredBox, StoredFilm, StoredStudy, studies_in
@@ -28,7 +30,7 @@ class Config(FormatConfig):
     kinds: str = "observation,region,phrase"
 
 
-def write(collection: Collection, out: Path, config: Config) -> Written:
+def write(collection: collections.Collection, out: Path, config: Config) -> Written:
     """Write a file for every split with images; categories and their numbers are the same in all.
 
     Raises:
@@ -37,18 +39,20 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     kinds = {kind.strip() for kind in config.kinds.split(",")}
     studies = list(studies_in(collection))
     films = [film for study in studies for film in study.films]
-    named = sorted({(box.kind, box.name) for film in films for box in film.boxes if box.kind in kinds})
-    categories = {key: number for number, key in enumerate(named, start=1)}
+    categories = numbered(films, kinds)
     licences = {name: number for number, name in enumerate(collection.licence, start=1)}
     files, rows = [], 0
     for split, name in SPLIT_FILES.items():
-        document = _document(
-            [study for study in studies if study.split == split], categories, licences, out, config
+        content = document(
+            [study for study in studies if study.split == split],
+            categories,
+            licences,
+            partial(_put, out=out, config=config),
         )
-        if document["images"]:
+        if content["images"]:
             files.append(out / f"{name}.json")
-            write_json(document, files[-1])
-            rows += len(document["images"])
+            write_json(content, files[-1])
+            rows += len(content["images"])
     left_out = {
         "reports, which the format cannot hold": sum(bool(study.sections) for study in studies),
         "boxes of other kinds": sum(box.kind not in kinds for film in films for box in film.boxes),
@@ -56,16 +60,17 @@ def write(collection: Collection, out: Path, config: Config) -> Written:
     return Written(tuple(files), rows, left_out_lines(left_out))
 
 
-def _document(
-    studies: list[StoredStudy],
-    categories: dict[tuple[str, str], int],
-    licences: dict[str, int],
-    out: Path,
-    config: Config,
+def document(
+    studies: Sequence[StoredStudy],
+    categories: Mapping[tuple[str, str], int],
+    licences: Mapping[str, int],
+    name_of: Callable[[StoredFilm], str],
 ) -> dict[str, Any]:
+    """The content of a file. categories: numbers of (kind, name) of the boxes to write. licences: numbers of
+    licences. name_of: a film's `file_name`."""
     films = [(study, film) for study in studies for film in study.films]
     images = [
-        {"id": number, **_image(study, film, licences, out, config)}
+        {"id": number, **_image(study, film, licences, name_of(film))}
         for number, (study, film) in enumerate(films, start=1)
     ]
     boxes = [
@@ -85,13 +90,24 @@ def _document(
     }
 
 
-def _image(
-    study: StoredStudy, film: StoredFilm, licences: dict[str, int], out: Path, config: Config
-) -> dict[str, Any]:
+def numbered(films: Iterable[StoredFilm], kinds: Collection[str]) -> dict[tuple[str, str], int]:
+    """The categories of all boxes of these kinds, (kind, name) with its number, by kind and name."""
+    named = sorted({(box.kind, box.name) for film in films for box in film.boxes if box.kind in kinds})
+    return {key: number for number, key in enumerate(named, start=1)}
+
+
+def _put(film: StoredFilm, out: Path, config: Config) -> str:
+    """The name of a film in a file of `out`, where it is put if it is to lie there."""
     path = put_image(film.path, out / "images" / film.path.name, config.images)
     inside = path.is_relative_to(out.absolute())
+    return path.relative_to(out.absolute()).as_posix() if inside else str(path)
+
+
+def _image(
+    study: StoredStudy, film: StoredFilm, licences: Mapping[str, int], file_name: str
+) -> dict[str, Any]:
     image: dict[str, Any] = {
-        "file_name": path.relative_to(out.absolute()).as_posix() if inside else str(path),
+        "file_name": file_name,
         "width": film.size[0],
         "height": film.size[1],
         "film_id": film.image_id,

@@ -23,6 +23,7 @@ from plainfilm.errors import DataError, ImageError, UsageError
 from plainfilm.io import archives, limits, raster_images
 from plainfilm.io.dicom import read as dicom
 from plainfilm.io.files import replacing
+from plainfilm.io.film_values import FilmValues
 
 _CHANNELS = (1, 3, 4)
 """Grey, RGB and RGBA."""
@@ -82,6 +83,23 @@ def read_image(
         raise ImageError(f"{path}: every pixel has the grey value {grey}; not a film, leave it out")
     spacing = film.spacing_mm * film.original_width / film.array.shape[1] if film.spacing_mm else None
     return Pixels(film.array, film.original_width, film.original_height, spacing, film.flags)
+
+
+def read_values(path: Path | str) -> FilmValues | None:
+    """The values of the film in `path` before window and level; `None` where `read_image` gives all it has.
+
+    Raises:
+        ImageError: see `read_image`.
+        MissingDependency: a DICOM file without the packages that read it.
+    """
+    path = Path(path)
+    with _opened(path) as stream:
+        _refuse_size(stream, path)
+        head = stream.read(dicom.HEAD)
+        stream.seek(0)
+        if dicom.is_dicom(head, path.suffix):
+            return dicom.decode_values(stream, path)
+        return raster_images.decode_values(stream.read(), path)
 
 
 def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.uint8]:

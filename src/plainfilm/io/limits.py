@@ -70,3 +70,41 @@ LARGEST_DIRECTORY = 32 << 20
 
 MOST_TIMES_EXPECTED = 2.0
 """So many times the size of its corpus, as `download/corpora` states it, an archive may have."""
+
+# Server
+
+LARGEST_QUESTION = 8 << 20
+"""A request of more bytes that is no film is refused; work on a hundred films has about one million."""
+
+MOST_TEXTS = 64
+"""A request that asks for more phrases, or for more boxes, is refused."""
+
+LONGEST_PHRASE = 1000
+"""A phrase of more characters is refused; sentences of reports have up to 400."""
+
+SECONDS_TO_RECEIVE = 120.0
+"""A request that takes longer to arrive is ended; 512 MiB take 45 seconds at 100 Mbit/s."""
+
+SECONDS_TO_ANSWER = 120.0
+"""A question that takes longer, with the time that it waits, is given up; most take less than one second."""
+
+MOST_REQUESTS = 1200
+"""Requests a minute of one address beyond this many are refused; a person makes about a hundred."""
+
+MOST_WAITING = 32
+"""Questions that wait for the model beyond this many are refused; the client may ask again soon."""
+
+MOST_FILMS_HELD = 200
+"""A server holds this many films; the one that was not asked about for longest goes first."""
+
+MOST_BYTES_HELD = 4 << 30
+"""A server holds films of so many bytes on disk; the one that was not asked about for longest goes first."""
+
+SECONDS_A_FILM_IS_HELD = 8 * 3600.0
+"""A film that nobody asks about for so long is removed."""
+
+MOST_JOBS = 8
+"""Batch jobs beyond this many that are not finished are refused."""
+
+MOST_JOBS_HELD = 64
+"""A server holds the answers of this many finished jobs; the oldest go first."""

@@ -52,11 +52,11 @@ def writing(folder: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def writing_file(path: Path | str | None) -> Iterator[None]:
+def writing_file(path: Path | str | None, *, new: bool = False) -> Iterator[None]:
     """While open, nobody else writes the file `path`; `None` is no file.
 
     Raises:
-        UsageError: another process, or thread, is writing it.
+        UsageError: another process, or thread, is writing it; or, with `new`, it exists.
         DataError: its folder cannot be written, or the file system has no locks.
     """
     if path is None:
@@ -68,6 +68,8 @@ def writing_file(path: Path | str | None) -> Iterator[None]:
         yield
         return
     with _made(path.parent), _locked(lock, path):
+        if new and path.exists():
+            raise UsageError(f"{path}: exists already; remove it or choose another name")
         sweep(path)
         yield
 

@@ -179,6 +179,45 @@ def _killed() -> DataError:
     )
 
 
+class Helper:
+    """A process that stays, computes one item at a time, and is replaced when one of them kills it."""
+
+    def __init__(self, modules: tuple[str, ...] = ()) -> None:
+        self._context = _context(modules)
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def call(self, function: Callable[[Item], Result], item: Item, seconds: float) -> Result:
+        """`function` of `item`; both must be importable by name.
+
+        Raises:
+            Crash: the process died of it, or it took longer than `seconds`.
+        """
+        with self._lock, _deaf_to_interrupts():
+            pool = self._pool = self._pool or _pool(self._context, 1)
+            future = pool.submit(_in_time, function, item, seconds)
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            with self._lock:
+                self._pool = None if self._pool is pool else self._pool
+            raise Crash(f"its process died, or it took longer than {seconds:g} s") from None
+
+    def close(self) -> None:
+        """End the process; a later call starts another."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            for process in list((pool._processes or {}).values()):
+                process.kill()
+            pool.shutdown(cancel_futures=True)
+
+
+def _in_time(function: Callable[[Item], Result], item: Item, seconds: float) -> Result:
+    with time_limit(seconds):
+        return function(item)
+
+
 class Crash(Exception):
     """A process that died, or was killed for taking too long, by itself; the message says how."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from plainfilm.errors import ImageError
 from plainfilm.io import limits
+from plainfilm.io.film_values import FilmValues
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 
@@ -42,6 +44,7 @@ _UPRIGHT = {
 }
 """How a film is turned upright, by its EXIF orientation."""
 _PNG_COLOUR_TYPES = (2, 4, 6)
+_LARGEST_WORD = 65535
 LOOKED_AT = 512
 _CHROMA, _SPREAD, _COLOURED = 20, 40, 0.0002
 """A pixel is coloured that is so far from grey in one of Cb and Cr, or between its R, G and B;
@@ -72,21 +75,56 @@ def decode(data: bytes, path: Path, shortest_side: int | None = None, *, flag_co
     Raises:
         ImageError: not an image, truncated, damaged, or too many pixels.
     """
+    with _naming(path), _opened(data, path) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+        if image.format in _JPEG:
+            _draft(image, shortest_side, flag_colours)
+            refuse_memory(*image.size, _bytes_a_pixel(image))
+        image.load()
+        flags = _colour_flag(image) if flag_colours else ()
+        upright = _upright(to_grey(image), orientation)
+        array = reduce(np.asarray(upright), reduced_size((width, height), shortest_side))
+        return Film(array, width, height, flags=flags)
+
+
+def decode_values(data: bytes, path: Path) -> FilmValues | None:
+    """The values of a film of more than 8 bits, upright; `None` where its grey values are all there is.
+
+    Raises:
+        ImageError: see `decode`.
+    """
+    with _naming(path), _opened(data, path) as image:
+        if not image.mode.startswith("I"):
+            return None
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        values = np.asarray(_upright(image, orientation)).astype(np.int64)
+        low, high = int(values.min()), int(values.max())
+        if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            values = high + low - values
+        if low < 0 or high > _LARGEST_WORD:
+            values = np.rint((values - low) * (_LARGEST_WORD / max(high - low, 1)))
+            low, high = 0, _LARGEST_WORD
+        return FilmValues(values.astype(np.uint16), max(high.bit_length(), 1), float(low), float(high))
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, path: Path) -> Iterator[Image.Image]:
+    _refuse_canvas(data)
+    with Image.open(BytesIO(data), formats=FORMATS) as image:
+        _refuse(image, data, path)
+        yield image
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """While open, whatever Pillow raises becomes an error that names the file."""
     try:
-        _refuse_canvas(data)
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
-            _refuse(image, data, path)
-            orientation = image.getexif().get(_ORIENTATION, 1)
-            width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-            if image.format in _JPEG:
-                _draft(image, shortest_side, flag_colours)
-                refuse_memory(*image.size, _bytes_a_pixel(image))
-            image.load()
-            flags = _colour_flag(image) if flag_colours else ()
-            grey = to_grey(image)
-            upright = grey.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else grey
-            array = reduce(np.asarray(upright), reduced_size((width, height), shortest_side))
-            return Film(array, width, height, flags=flags)
+        yield
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
     except UnidentifiedImageError:

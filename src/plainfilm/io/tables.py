@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io.archives import read_bytes, split_path
 from plainfilm.io.files import replacing
 
 
@@ -127,14 +128,15 @@ def as_json(value: Any, path: Path) -> Any:
 
 
 def read_json(path: Path | str) -> Any:
-    """What a JSON file holds.
+    """What a JSON file holds, which may lie in an archive.
 
     Raises:
         DataError: no such file, or not JSON (with the line).
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        data = read_bytes(path) if split_path(path) else path.read_bytes()
+        return json.loads(data.decode("utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except json.JSONDecodeError as error:

@@ -33,6 +33,8 @@ _HYPHENED = re.compile(
     r"|non \w+(?:ed|ing|ive|ous|ent|ant|ory|ic|iac))"
 )
 _NON = re.compile(r"\bnon\b")
+# Inside a word English has an apostrophe before these letters only; "yo'q" and "l'air" are other languages.
+APOSTROPHE = re.compile(r"[^\W\d_]['\u2018\u2019`](?!(?:s|t|re|ve|ll|d|m|clock)\b)[^\W\d_]")
 _PLACEHOLDER = re.compile(r"x{2,}")
 _ENGLISH_ENDING = re.compile(r"[a-z]{3,}(?:ly|ness|ful|ity|ous|i[sz]ed|i[sz]ing|ology|wards?)")
 _ROMANCE_ENDINGS = "aoiu"
@@ -153,7 +155,8 @@ class Language:
 
     def _kinds_of(self, text: str) -> list[_Kind]:
         found = _PLAIN_WORD.findall(text) if text.isascii() else _WORD.findall(text.lower())
-        return [self._kind(word) for word in found if len(word) > 1 and not _PLACEHOLDER.fullmatch(word)]
+        kinds = [self._kind(word) for word in found if len(word) > 1 and not _PLACEHOLDER.fullmatch(word)]
+        return kinds + [_Kind.FOREIGN for _ in APOSTROPHE.finditer(text)]
 
     def _kind(self, word: str) -> _Kind:
         kind = self._kinds.get(word)

@@ -109,7 +109,7 @@ def label_csv(
         DataError: no such file, a missing column (with the nearest), a row of another length than the
             header.
         UsageError: a column of the file has the name of one that is written; `model` is not on this network;
-            or another process is writing `out` or `evidence`.
+            `out` or `evidence` exists, or another process is writing it.
         ModelError: `model` does not answer.
     """
     labeller = load_labeller(vocabulary, model=model)
@@ -117,7 +117,7 @@ def label_csv(
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         for file in (out, evidence):
-            stack.enter_context(writing_file(file))
+            stack.enter_context(writing_file(file, new=True))
         reader = stack.enter_context(open_csv(path))
         header = _header(path, reader.headers, text_columns, labeller.observations)
         writer = csv.writer(_opened(stack, out), lineterminator="\n")

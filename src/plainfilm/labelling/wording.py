@@ -10,7 +10,7 @@ from typing import NamedTuple
 from plainfilm.labelling.chinese import translate
 from plainfilm.labelling.phrase_set import words_of
 from plainfilm.labelling.phrases import lower
-from plainfilm.labelling.readable import Language
+from plainfilm.labelling.readable import APOSTROPHE, Language
 from plainfilm.labelling.rewriting import Rewritten, compose, replace_spans, unchanged
 from plainfilm.labelling.spelling import load_spelling
 from plainfilm.types import Label
@@ -75,6 +75,8 @@ class Reader:
         """Whether every word of `tokens` is English wherever it stands, and no slip or short form."""
         for token in set(tokens) - self._plain:
             words = words_of(token)
+            if APOSTROPHE.search(token):
+                return False
             if not all(self._language.is_plain(word) and self._spelling.is_right(word) for word in words):
                 return False
             if len(self._plain) < _REMEMBERED:

@@ -22,7 +22,7 @@ def covered_areas(first_xyxy: Boxes, second_xyxy: Boxes) -> tuple[float, float]:
     xs, ys = np.unique(every[:, [0, 2]]), np.unique(every[:, [1, 3]])
     if len(xs) < 2 or len(ys) < 2:
         return 0.0, 0.0
-    middles = ((xs[1:] + xs[:-1]) / 2, (ys[1:] + ys[:-1]) / 2)
+    middles = tuple(np.asarray((edges[1:] + edges[:-1]) / 2, np.float64) for edges in (xs, ys))
     cells = np.outer(np.diff(ys), np.diff(xs))
     count = len(np.asarray(first_xyxy).reshape(-1, 4))
     first, second = (_is_inside(boxes, *middles) for boxes in (every[:count], every[count:]))
@@ -33,7 +33,7 @@ def _is_inside(boxes: Boxes, x: Floats, y: Floats) -> NDArray[np.bool_]:
     """(Y, X): whether a point (x, y) lies in a box."""
     columns = (x >= boxes[:, 0, None]) & (x < boxes[:, 2, None])
     rows = (y >= boxes[:, 1, None]) & (y < boxes[:, 3, None])
-    inside: NDArray[np.bool_] = (rows[:, :, None] & columns[:, None, :]).any(axis=0)
+    inside: NDArray[np.bool_] = np.any(rows[:, :, None] & columns[:, None, :], axis=0)
     return inside
 
 

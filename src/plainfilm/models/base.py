@@ -80,12 +80,14 @@ class TokenizerNeed:
     """A tokenizer that a kind of model needs.
 
     name: of a pretrained one; without it, a tokenizer is trained on the texts. max_tokens: the longest text
-    that the model accepts, if its settings limit it.
+    that the model accepts, if its settings limit it. writes: whether texts are written with it, so that they
+    need a start and an end.
     """
 
     name: str | None = None
     max_tokens: int | None = None
     offline: bool = False
+    writes: bool = False
 
 
 class KindConfig(Settings):
@@ -93,6 +95,9 @@ class KindConfig(Settings):
 
     answers_observations: ClassVar[bool] = False
     """Whether the model has an output for every observation of its facts."""
+
+    describes: ClassVar[Mapping[str, str]] = {}
+    """Settings that describe a part of another name, by key: they come with it from an earlier stage."""
 
     @property
     def fuses_films(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field, field_validator
@@ -43,6 +43,8 @@ class Config(KindConfig):
     `text` holds the settings of its text encoder, as `image` those of its image encoder. `temperature` is the
     initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
     """
+
+    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
 
     use: str = "dual_encoder"
     text: dict[str, Any]
@@ -132,7 +134,7 @@ class DualEncoder(TextSide):
         self.dimension = projection.dimension
         self.image = image
         self.text = text
-        shape = (self.dimension, projection.dropout)
+        shape = (self.dimension, projection.dropout, projection.bias)
         self.image_projection = build_projection(projection.kind, image.features, *shape)
         text_kind = projection.text_kind or projection.kind
         self.text_projection = build_projection(text_kind, text.features, *shape)

@@ -77,7 +77,7 @@ class Config(dual_encoder.Config):
         needs = super().tokenizers()
         if self.sentence is not None:
             decoder = _decoder_config(self.sentence)
-            needs["sentence"] = TokenizerNeed(decoder.tokenizer_name, decoder.longest)
+            needs["sentence"] = TokenizerNeed(decoder.tokenizer_name, decoder.longest, writes=True)
         return needs
 
 
@@ -136,7 +136,8 @@ class RegionModel(DualEncoder):
         """The boxes of `prompts` (N, Q, D) (see `prompt_vectors`); the features (N, Q, R, D) of these boxes;
         and the logits (N, Q, R) that each is there."""
         found = self.detector(self.prompt_projection(prompts), self.positioned(features))
-        flat = found.boxes.flatten(1, 2)
+        pooled_from = found.boxes if self.config.detector.pools_clipped else found.predicted
+        flat = pooled_from.flatten(1, 2)
         tokens = found.features.flatten(1, 2)
         pooled = self.region_features(flat, self.patches(features), tokens).view_as(found.features)
         return found, pooled, self.region_weights(pooled)

@@ -73,7 +73,7 @@ class Config(KindConfig):
         """The tokenizer of the text encoder and that of the decoder, where there are any."""
         needs = {} if self.text is None else {"text": text_tokenizer(self.text)}
         if self.report is not None:
-            needs["report"] = TokenizerNeed(self.report.tokenizer, self.report.max_tokens)
+            needs["report"] = TokenizerNeed(self.report.tokenizer, self.report.max_tokens, writes=True)
         return needs
 
 
@@ -155,7 +155,7 @@ class _Writing(StudyEncoder):
         self, features: StudyFeatures, token_ids: Tensor, wanted: Tensor, backward: bool = False
     ) -> Tensor:
         """Logits (T, V) of the token after each of the T `wanted` (B, L) places of `token_ids` (B, L)."""
-        hidden = self.report(features.memory, features.mask, token_ids, backward)
+        hidden = self.report(features.memory, features.mask, token_ids, backward, features.pooled)
         return self.report.logits(hidden[wanted])
 
     def write_reports(
@@ -167,7 +167,7 @@ class _Writing(StudyEncoder):
         limited = decoding.model_copy(
             update={"max_tokens": most, "min_tokens": min(decoding.min_tokens, most)}
         )
-        writer = self.report.writer(study.memory, study.mask, most)
+        writer = self.report.writer(study.memory, study.mask, most, study.pooled)
         return write(writer, len(study), ends_of(self.facts, "report"), limited, study.memory.device)
 
 
@@ -212,7 +212,7 @@ def build(config: Config, facts: Facts) -> StudyEncoder:
 
 
 def _add_texts(model: _WithTexts, config: Config, facts: Facts) -> None:
-    shape = (config.projection.dimension, config.projection.dropout)
+    shape = (config.projection.dimension, config.projection.dropout, config.projection.bias)
     kind, text_kind = config.projection.kind, config.projection.text_kind
     model.dimension = config.projection.dimension
     model.text = text_encoder_of(config.text or {}, facts)
@@ -226,5 +226,5 @@ def _add_decoder(model: _Writing, config: Config, facts: Facts) -> None:
         return
     known = facts.tokenizers["report"]
     shape = (model.fusion.memory_features, known.vocabulary_size)
-    model.report = ReportDecoder(config.report, *shape, known.pad)
+    model.report = ReportDecoder(config.report, *shape, known.pad, model.fusion.features)
     ends_of(facts, "report")

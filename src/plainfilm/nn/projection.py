@@ -16,15 +16,17 @@ ProjectionKind = Literal["none", "linear", "mlp", "residual_mlp"]
 class ProjectionConfig(Settings):
     """`kind` applies to both encoders unless `text_kind` is set; `dimension` is that of the shared space.
 
-    `none` returns features unchanged and needs `dimension` of them; `linear` is one layer with bias; `mlp` is
-    two layers with a GELU between, with `dimension` hidden features; `residual_mlp` adds the output of the
-    first layer to that of the second, after `dropout`, and normalises (as in CXR-CLIP).
+    `none` returns features unchanged and needs `dimension` of them; `linear` is one layer, with `bias` unless
+    that is false (as in CLIP); `mlp` is two layers with a GELU between, with `dimension` hidden features;
+    `residual_mlp` adds the output of the first layer to that of the second, after `dropout`, and normalises
+    (as in CXR-CLIP).
     """
 
     kind: ProjectionKind = "linear"
     text_kind: ProjectionKind | None = None
     dimension: int = Field(default=768, ge=1, le=65536)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    bias: bool = True
 
 
 class ResidualProjection(nn.Module):
@@ -44,14 +46,16 @@ class ResidualProjection(nn.Module):
         return self.norm(inner + self.dropout(self.outer(self.gelu(inner))))
 
 
-def build_projection(kind: ProjectionKind, features: int, dimension: int, dropout: float = 0.1) -> nn.Module:
-    """A module (N, features) → (N, dimension).
+def build_projection(
+    kind: ProjectionKind, features: int, dimension: int, dropout: float = 0.1, bias: bool = True
+) -> nn.Module:
+    """A module (N, features) → (N, dimension); `bias` is of a `linear` one.
 
     Raises:
         ConfigError: `none` between spaces of different size.
     """
     if kind == "linear":
-        return nn.Linear(features, dimension)
+        return nn.Linear(features, dimension, bias=bias)
     if kind == "mlp":
         return nn.Sequential(nn.Linear(features, dimension), nn.GELU(), nn.Linear(dimension, dimension))
     if kind == "residual_mlp":

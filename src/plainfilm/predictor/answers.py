@@ -14,11 +14,33 @@ from plainfilm.predictor.report import WrittenReport
 from plainfilm.predictor.studies import study_films
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.progress import SILENT, Progress
+from plainfilm.prompts import PromptPack, load_pack
 
 if TYPE_CHECKING:
     from plainfilm.predictor.predictor import Predictor
 
+DEFAULT_PACK = "cxr"
+"""The prompt pack for models without operating points, unless another is named."""
+
 _GIVE_FINDINGS = frozenset({"classifies", "encodes_texts"})
+
+
+def default_pack(predictor: Predictor, name: str | None = None) -> PromptPack | None:
+    """The prompts that findings are asked with: of the pack that is named, else those of the operating points
+    (`None`), else of `DEFAULT_PACK`; `None` for a model that reads no prompts.
+
+    Raises:
+        ConfigError: no such pack.
+    """
+    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
+    if name is None and (predictor.operating_points is not None or not reads_prompts):
+        return None
+    return load_pack(name or DEFAULT_PACK)
+
+
+def gives_findings(predictor: Predictor) -> bool:
+    """Whether the model has an answer for observations."""
+    return bool(predictor.abilities & _GIVE_FINDINGS)
 
 
 def answers(
@@ -29,9 +51,8 @@ def answers(
     progress: Progress = SILENT,
 ) -> Iterator[Answers]:
     """See `Predictor.answer`."""
-    gives_findings = bool(predictor.abilities & _GIVE_FINDINGS)
     asked = (questions.find, questions.boxes, questions.report, questions.maps)
-    if gives_findings and not any(asked):
+    if gives_findings(predictor) and not any(asked):
         for file, findings in zip(files, predictor.findings(files, prompts, progress), strict=True):
             if isinstance(findings, ImageError):
                 yield Answers(str(file), error=findings)
@@ -40,7 +61,7 @@ def answers(
         return
     for file in progress.track(files, len(files), "predicting"):
         try:
-            yield _of_one(predictor, file, questions, prompts if gives_findings else None, gives_findings)
+            yield about_film(predictor, predictor.encode_film(file), str(file), questions, prompts)
         except ImageError as error:
             yield Answers(str(file), error=error)
 
@@ -70,28 +91,30 @@ def _of_study(predictor: Predictor, study: Study, questions: Questions, prompts:
     if not encoded:
         return Answers(study.name, films=shown, error=ImageError("no film of this study is usable"))
     findings: Sequence[Finding] = ()
-    if predictor.abilities & _GIVE_FINDINGS:
+    if gives_findings(predictor):
         findings = next(predictor.findings_of_studies([encoded], [views], prompts))
     report = predictor.write_report(encoded, views) if questions.report else None
     return Answers(study.name, findings, report=report, films=shown)
 
 
-def _of_one(
+def about_film(
     predictor: Predictor,
-    file: Path,
+    film: EncodedFilm,
+    file: str,
     questions: Questions,
-    prompts: PromptsOf | None,
-    gives_findings: bool,
+    prompts: PromptsOf | None = None,
+    *,
+    findings: bool = True,
 ) -> Answers:
-    film = predictor.encode_film(file)
-    findings: Sequence[Finding] = ()
-    if gives_findings:
+    """The answers to all questions about one image, called `file` in them, which is encoded already; with
+    `findings` those of its observations, if the model gives any."""
+    found: list[Finding] | ImageError = []
+    if findings and gives_findings(predictor):
         found = next(predictor.findings([film], prompts))
-        findings = found if isinstance(found, list) else ()
     sentences = predictor.describe(film, questions.boxes) if questions.boxes else []
     return Answers(
-        file=str(file),
-        findings=findings,
+        file=file,
+        findings=found if isinstance(found, list) else (),
         find=predictor.locate(film, questions.find, describe=True) if questions.find else (),
         boxes=list(zip(questions.boxes, sentences, strict=True)),
         report=_report(predictor, film) if questions.report else None,

@@ -31,7 +31,8 @@ BATCHES_AHEAD = 2
 class Core:
     """A model in evaluation mode on `device`; `name` is its name in messages.
 
-    `warnings` are what a person should know of what was encoded so far, the first of each kind.
+    `warnings` are what a person should know of what was encoded so far, the first of each kind. `kept` are
+    answers that the next question is likely to need again, by kind, each with what it was the answer to.
     """
 
     model: Model
@@ -40,6 +41,7 @@ class Core:
     device: torch.device
     name: str
     warnings: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
 
     def warn(self, kind: str, alarm: str | None) -> None:
         """Keeps an alarm, if there is one, and none of its kind so far."""

@@ -148,15 +148,15 @@ def readable(core: Core, texts: Sequence[str]) -> list[str]:
                 "a prompt without a word: name what to look for, such as 'left pleural effusion'"
             )
         shown = f"prompt '{text[:_SHOWN]}{'...' * (len(text) > _SHOWN)}'"
-        length = tokenizer.length(text)
-        if length > tokenizer.max_tokens:
-            raise UsageError(
-                f"{shown}: has {length} tokens, and {core.name} reads {tokenizer.max_tokens}: shorten it"
-            )
         if max(tokenizer.spelled_share(text), tokenizer.unknown_share([text])) > _UNKNOWN:
             raise UsageError(
                 f"{shown}: its words are not those that {core.name} was trained on; ask in the language of "
                 "its reports"
+            )
+        length = tokenizer.length(text)
+        if length > tokenizer.max_tokens:
+            raise UsageError(
+                f"{shown}: has {length} tokens, and {core.name} reads {tokenizer.max_tokens}: shorten it"
             )
     return prompts
 

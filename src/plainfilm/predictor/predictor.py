@@ -81,6 +81,7 @@ class Predictor(PlaceQuestions):
     def clear_warnings(self) -> None:
         """Forget the warnings so far."""
         self._core.warnings.clear()
+        self._core.kept.clear()  # so that texts are read again, and warned of
 
     @property
     def scale(self) -> float:

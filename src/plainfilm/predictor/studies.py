@@ -18,8 +18,7 @@ from plainfilm.nn.ragged import Ragged
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike, joined
 from plainfilm.progress import SILENT, Progress
-from plainfilm.sources.base import view_of
-from plainfilm.sources.common.film_header import is_dicom_film, read_header
+from plainfilm.sources.common.film_header import view_in
 from plainfilm.types import View
 
 BATCH_STUDIES = 16
@@ -134,7 +133,4 @@ def _usable(film: EncodedFilm | ImageError) -> EncodedFilm:
 
 
 def _view_in_header(film: FilmLike) -> View:
-    if not isinstance(film, str | os.PathLike) or not is_dicom_film(Path(film)):
-        return View.UNKNOWN
-    header = read_header(Path(film))
-    return View.UNKNOWN if header is None else view_of(header.view)
+    return view_in(Path(film)) if isinstance(film, str | os.PathLike) else View.UNKNOWN

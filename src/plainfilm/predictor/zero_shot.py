@@ -78,6 +78,8 @@ def scale_of(core: Core) -> float:
 def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
     """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
 
+    The last ones are kept: a pack has hundreds of prompts, and is asked about film after film.
+
     Raises:
         UsageError: no prompts at all, none for the presence of an observation, or a blank one.
     """
@@ -90,6 +92,16 @@ def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean"
             raise UsageError(f"zero_shot: no positive prompt for '{name}'")
         if not all(text.strip() for text in (*positive, *negative)):
             raise UsageError(f"zero_shot: a prompt of '{name}' is blank; leave it out")
+    question = (ensembles, tuple(pairs.items()))
+    if core.kept.get("prompts", (None, None))[0] != question:
+        core.kept["prompts"] = (question, _encoded(core, pairs, ensembles))
+    vectors: PromptVectors = core.kept["prompts"][1]
+    return vectors
+
+
+def _encoded(
+    core: Core, pairs: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]], ensembles: Ensembles
+) -> PromptVectors:
     texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
     encoded = dict(zip(texts, np.concatenate(list(stream_texts(core, texts))), strict=True))
     sides = [
@@ -98,7 +110,7 @@ def prompt_vectors(core: Core, prompts: PromptsOf, ensembles: Ensembles = "mean"
         )
         for side in (0, 1)
     ]
-    return PromptVectors(tuple(prompts), *sides)
+    return PromptVectors(tuple(pairs), *sides)
 
 
 def compare(core: Core, films: Vectors, prompts: PromptVectors) -> ZeroShot:

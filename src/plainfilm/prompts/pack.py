@@ -98,6 +98,11 @@ class PromptPack:
             self.sentences(observation, State.POSITIVE), self.sentences(observation, State.NEGATIVE)
         )
 
+    def all_zero_shot(self) -> dict[str, Prompts]:
+        """The prompt ensembles of every observation that has positive prompts."""
+        ensembles = {name: self.zero_shot(name) for name in self.observations}
+        return {name: prompts for name, prompts in ensembles.items() if prompts.positive}
+
     def report(
         self,
         states: Mapping[str, State],

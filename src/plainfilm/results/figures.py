@@ -114,8 +114,10 @@ def _around(limits: tuple[float, float]) -> tuple[float, float]:
 
 def _legend(axes: Axes) -> None:
     # Above the axes: a corner inside them may hold an interval.
-    longest = max((len(text) for text in axes.get_legend_handles_labels()[1]), default=0)
-    columns = 3 if longest <= LONG_LABEL else 1
+    labels = axes.get_legend_handles_labels()[1]
+    if not labels:
+        return
+    columns = 3 if max(map(len, labels)) <= LONG_LABEL else 1
     axes.legend(frameon=False, fontsize=8, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1))
 
 

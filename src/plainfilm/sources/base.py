@@ -82,6 +82,7 @@ _VIEWS = {
     "ap portable": View.AP,
     "portable": View.AP,
     "ap supine": View.AP_SUPINE,
+    "ap horizontal": View.AP_SUPINE,
     "supine": View.AP_SUPINE,
     "lateral": View.LATERAL,
     "lat": View.LATERAL,

@@ -16,15 +16,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as PillowImage
 from pydantic import Field
 
-from plainfilm.errors import DataError, nearest
-from plainfilm.geometry import scale_boxes_xyxy
-from plainfilm.io.archives import open_binary
+from plainfilm.errors import nearest
 from plainfilm.sources.base import SourceConfig, number_of
-from plainfilm.sources.common.boxes import corners_of
+from plainfilm.sources.common.boxes import corners_of, fitted, size_of_picture
 from plainfilm.sources.common.film_header import is_dicom_film, with_header
 from plainfilm.sources.common.option_matches import require_some
 from plainfilm.sources.common.raw_files import (
@@ -39,7 +35,7 @@ from plainfilm.sources.common.reader_annotations import CORNERS, MajorityVote, R
 from plainfilm.sources.common.rows import Row, read_each
 from plainfilm.sources.common.split_files import read_lists
 from plainfilm.sources.common.vindr_classes import NO_FINDING, vindr_classes
-from plainfilm.types import Box, Image, Label, Rejection, State, Study, View
+from plainfilm.types import Image, Label, Rejection, State, Study, View
 
 CORPUS = "vindr-cxr"
 LICENCE = "rules of the VinBigData Chest X-ray Abnormalities Detection competition (Kaggle)"
@@ -207,23 +203,7 @@ def complete(study: Study, config: Config) -> Iterator[Study | Rejection]:
 
 def _fitted(image: Image) -> Image:
     """The image with its boxes in pixels of the copy: many copies are squares, whatever the original was."""
-    size = _size_of(image.path) if image.boxes and image.width and image.height else None
+    size = size_of_picture(image.path) if image.boxes and image.width and image.height else None
     if size is None or image.width is None or image.height is None:
         return image
-    corners = np.array([[box.x0, box.y0, box.x1, box.y1] for box in image.boxes])
-    scaled = scale_boxes_xyxy(corners, (image.width, image.height), size).tolist()
-    boxes = (_moved(box, *row) for box, row in zip(image.boxes, scaled, strict=True))
-    return replace(image, boxes=tuple(boxes), width=size[0], height=size[1])
-
-
-def _moved(box: Box, x0: float, y0: float, x1: float, y1: float) -> Box:
-    return replace(box, x0=x0, y0=y0, x1=x1, y1=y1)
-
-
-def _size_of(path: Path) -> tuple[int, int] | None:
-    """The (width, height) of a copy; `None` where it is not here or no image, which its decoding tells."""
-    try:
-        with open_binary(path) as stream, PillowImage.open(stream) as copy:
-            return copy.size
-    except (OSError, DataError, PillowImage.DecompressionBombError):
-        return None
+    return fitted(image, (image.width, image.height), size)

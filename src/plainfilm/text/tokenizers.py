@@ -166,11 +166,15 @@ class Tokenizer:
         return Tokenizer(backend, max_tokens, "[PAD]")
 
     @staticmethod
-    def from_pretrained(name: str | Path, max_tokens: int = 128, *, offline: bool = False) -> Tokenizer:
+    def from_pretrained(
+        name: str | Path, max_tokens: int = 128, *, offline: bool = False, writes: bool = False
+    ) -> Tokenizer:
         """The tokenizer of a pretrained model: a folder, `package:NAME/folder`, a hub name, or the `.model`
         file of a SentencePiece vocabulary.
 
-        A hub name that is not in the local cache is downloaded, unless `offline`.
+        A hub name that is not in the local cache is downloaded, unless `offline`. With `writes`, texts get a
+        start and an end where the tokenizer gives them none, and are padded with the end token if there is no
+        other (as GPT-2's).
 
         Raises:
             ModelError: nothing there, files that are damaged or hold no words, or a name that would need a
@@ -181,11 +185,16 @@ class Tokenizer:
             backend, pad_token = read_sentencepiece(folder)
         elif folder is not None and (folder / TOKENIZER_FILE).is_file():
             backend = _read_backend(folder / TOKENIZER_FILE)
-            pad_token = _pad_token(folder, backend)
+            stated = [_stated_token(folder / "tokenizer_config.json", key) for key in _ENDS]
+            pad_token = _pad_token(folder, backend, stated[1] if writes else None)
+            _add_ends(backend, *(stated if writes else (None, None)))
         else:
-            converted = _through_transformers(str(name), folder, offline=offline)
-            backend, pad_token = converted.backend_tokenizer, str(converted.pad_token)
+            converted = _through_transformers(str(name), folder, offline=offline, writes=writes)
+            backend = converted.backend_tokenizer
+            stated = [getattr(converted, key, None) for key in _ENDS]
+            pad_token = str(converted.pad_token or stated[1])
             check_tokenizer_limits(backend.to_str(), str(name))
+            _add_ends(backend, *(stated if writes else (None, None)))
         _refuse_empty(backend, str(name))
         return Tokenizer(backend, max_tokens, pad_token)
 
@@ -268,24 +277,39 @@ def _read_backend(path: Path) -> Backend:
         raise ModelError(f"{path}: not a tokenizer file ({str(error)[:300]})") from None
 
 
-def _pad_token(folder: Path, backend: Backend) -> str:
+def _pad_token(folder: Path, backend: Backend, end: str | None) -> str:
     for name in (SETTINGS_FILE, "special_tokens_map.json"):
-        stated = _stated_pad_token(folder / name)
+        stated = _stated_token(folder / name, "pad_token")
         if stated is not None:
             return stated
-    for usual in ("[PAD]", "<pad>"):
-        if backend.token_to_id(usual) is not None:
+    for usual in ("[PAD]", "<pad>", end):
+        if usual is not None and backend.token_to_id(usual) is not None:
             return usual
     raise ModelError(f"{folder}: no padding token in {SETTINGS_FILE}, and none of the usual ones in use")
 
 
-def _stated_pad_token(path: Path) -> str | None:
+def _stated_token(path: Path, key: str) -> str | None:
     values: Any = read_json(path) if path.is_file() else None
-    stated = values.get("pad_token") if isinstance(values, Mapping) else None
+    stated = values.get(key) if isinstance(values, Mapping) else None
     return stated.get("content") if isinstance(stated, Mapping) else stated
 
 
-def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> Any:
+_ENDS = ("bos_token", "eos_token")
+
+
+def _add_ends(backend: Backend, start: str | None, end: str | None) -> None:
+    """Let texts start and end with these tokens, where nothing is added to them so far."""
+    if end is None or backend.encode("").ids:
+        return
+    start = start or end
+    ids = {token: backend.token_to_id(token) for token in (start, end)}
+    if None not in ids.values():
+        backend.post_processor = processors.TemplateProcessing(
+            single=f"{start} $A {end}", special_tokens=list(ids.items())
+        )
+
+
+def _through_transformers(name: str, folder: Path | None, *, offline: bool, writes: bool) -> Any:
     from transformers import AutoTokenizer
 
     what = f"tokenizer '{name}'"
@@ -294,7 +318,7 @@ def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> A
     read = partial(library.from_pretrained, trust_remote_code=False)
     try:
         with local_only():
-            return _fast(read(str(folder or name), local_files_only=True), what)
+            return _fast(read(str(folder or name), local_files_only=True), what, writes)
     except ModelError:
         raise
     except (OSError, ValueError) as error:
@@ -304,13 +328,14 @@ def _through_transformers(name: str, folder: Path | None, *, offline: bool) -> A
         raise unreadable(name, error, folder, _UNREADABLE) from None
     before_download(what, offline=offline)
     try:
-        return _fast(read(name), what)
+        return _fast(read(name), what, writes)
     except (OSError, ValueError) as error:
         raise not_here(what, str(error)) from None
 
 
-def _fast(tokenizer: Any, what: str) -> Any:
-    if not hasattr(tokenizer, "backend_tokenizer") or tokenizer.pad_token is None:
+def _fast(tokenizer: Any, what: str, writes: bool) -> Any:
+    pad_token = tokenizer.pad_token or (tokenizer.eos_token if writes else None)
+    if not hasattr(tokenizer, "backend_tokenizer") or pad_token is None:
         lacks = "padding token" if hasattr(tokenizer, "backend_tokenizer") else f"{TOKENIZER_FILE}"
         raise ModelError(f"{what}: has no {lacks}, which is needed; save it again with one, or name another")
     return tokenizer

@@ -224,7 +224,8 @@ def build_tokenizers(
         elif name in pretrained.tokenizers:
             tokenizers[name] = pretrained.tokenizers[name]
         elif stated:
-            tokenizers[name] = Tokenizer.from_pretrained(stated, longest, offline=need.offline)
+            options = {"offline": need.offline, "writes": need.writes}
+            tokenizers[name] = Tokenizer.from_pretrained(stated, longest, **options)
             alarm = unknown_tokens_alarm(tokenizers[name], data.train.texts(recipe.needs, name))
             if alarm:
                 progress.log(f"warning: tokenizer '{stated}': {alarm}")

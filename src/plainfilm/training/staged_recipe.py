@@ -7,7 +7,13 @@
 
 Each stage changes the common part of the recipe: mappings are merged key by key; lists, an `objective`, and a
 mapping that names another file by `use` take the place of the common one. The parts that the common part
-takes from a model (`parts.NAME.from`) are where the first stage starts.
+takes from a model (`parts.NAME.from`) are where the first stage starts. A stage that says `from: MODEL`
+starts from all parts of the model in that folder that its own has by name, instead of from the stage before.
+
+A recipe may also be a single stage of another one:
+
+    stage: {of: chex, name: detect, from: MODEL}        # from is optional
+    training: {epochs: 3}                               # what is different
 """
 
 from __future__ import annotations
@@ -15,13 +21,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from plainfilm import config
 from plainfilm.errors import ConfigError, nearest
-from plainfilm.training.recipe import Recipe
+from plainfilm.training.recipe import Recipe, find_recipe
 
-STAGES = "stages"
+STAGES, STAGE = "stages", "stage"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -100,11 +109,12 @@ def folder_of(stage: str) -> str:
 @dataclass(frozen=True)
 class StageValues:
     """What one stage says, merged with what is common: values of a recipe. starts: for each part that says
-    so, where it comes from, `None` for nowhere."""
+    so, where it comes from, `None` for nowhere. source: the folder of a model that it starts from."""
 
     name: str
     values: dict[str, Any]
     starts: dict[str, str | None]
+    source: Path | None = None
 
 
 def read_stages(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> list[StageValues]:
@@ -128,6 +138,37 @@ def read_stages(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> lis
         _merged_stage(name, common, {key: value for key, value in one.items() if key != "name"}, number == 0)
         for number, (name, one) in enumerate(zip(names, own, strict=True))
     ]
+
+
+class SingleStage(config.Settings):
+    """A recipe that is one stage of another. of: the name or file of the recipe with stages. name: of the
+    stage. source: the folder of a model to start from."""
+
+    of: str
+    name: str
+    source: str | None = Field(default=None, alias="from")
+
+
+def single_stage(values: Mapping[str, Any]) -> StageValues:
+    """The only stage of a recipe with `stage`.
+
+    Raises:
+        ConfigError: no such recipe, or it has no such stage.
+    """
+    if not isinstance(values[STAGE], Mapping):
+        raise ConfigError("stage: write {of: RECIPE, name: STAGE}")
+    stated = config.build(SingleStage, values[STAGE], "stage")
+    whole = config.read_yaml(find_recipe(stated.of))
+    if STAGES not in whole:
+        raise ConfigError(f"stage.of: recipe '{stated.of}' has no stages")
+    stages = read_stages(whole)
+    names = [one.name for one in stages]
+    number = number_of(stated.name, names)
+    if number is None:
+        known = nearest(stated.name, names)
+        raise ConfigError(f"stage.name: no stage '{stated.name}' in {stated.of}: {known}")
+    own = {key: value for key, value in values.items() if key != STAGE}
+    return _merged_stage(stages[number].name, stages[number].values, own | {"from": stated.source}, False)
 
 
 def _names(stages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -172,14 +213,14 @@ def number_of(name: str, names: Sequence[str]) -> int | None:
 def _merged_stage(
     name: str, common: Mapping[str, Any], own: Mapping[str, Any], is_first: bool
 ) -> StageValues:
-    start = common if is_first else _without_starts(common)
-    merged = _merged(start, own)
+    start, source = (common if is_first else _without_starts(common)), own.get("from")
+    merged = _merged(start, {key: value for key, value in own.items() if key != "from"})
     parts = merged.get("parts")
     stated = {**(parts if isinstance(parts, Mapping) else {})}
     own_parts = own.get("parts")
     named = stated if is_first else (own_parts if isinstance(own_parts, Mapping) else {})
     starts = {part: one["from"] for part, one in named.items() if isinstance(one, Mapping) and "from" in one}
-    return StageValues(name, merged, starts)
+    return StageValues(name, merged, starts, None if source is None else Path(str(source)))
 
 
 def _without_starts(common: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from plainfilm import config
 from plainfilm.errors import ConfigError, ModelError, PlainfilmError
-from plainfilm.model_folder import LoadedModel, ModelConfig
+from plainfilm.model_folder import LoadedModel, ModelConfig, load_model
 from plainfilm.models.base import REST, Model, kind
 from plainfilm.training.dry_run import dry_run, facts_of
 from plainfilm.training.pretrained import (
@@ -29,6 +29,7 @@ from plainfilm.training.pretrained import (
 from plainfilm.training.recipe import Recipe, find_recipe, load_recipe, taking_parts_from
 from plainfilm.training.setup import build_model
 from plainfilm.training.staged_recipe import (
+    STAGE,
     STAGES,
     AnyRecipe,
     Stage,
@@ -37,6 +38,7 @@ from plainfilm.training.staged_recipe import (
     folder_of,
     number_of,
     read_stages,
+    single_stage,
 )
 
 
@@ -58,6 +60,11 @@ def load_stages(
     of_stages = [one for one in overrides if one.startswith(f"{STAGES}.")]
     common = [one for one in overrides if one not in of_stages]
     values = config.override(config.read_yaml(path), common)
+    if STAGE in values:
+        try:
+            return _try(single_stage(values), [], [], trust_code).stage.recipe
+        except ConfigError as error:
+            raise ConfigError(f"{name_or_path}: {error}") from None
     if STAGES not in values:
         if of_stages:
             raise ConfigError(f"'{of_stages[0]}': {name_or_path} has no stages")
@@ -79,8 +86,12 @@ class _Tried:
     stated: Mapping[str, tuple[Any, ...]]
 
     @property
+    def folder(self) -> str:
+        return self.stage.folder
+
+    @property
     def source(self) -> PartSource:
-        return PartSource(self.stage.folder, self.loaded.config, self.stated)
+        return PartSource(self.folder, self.loaded.config, self.stated)
 
     @property
     def loaded(self) -> LoadedModel:
@@ -89,6 +100,26 @@ class _Tried:
         return LoadedModel(
             self.model, {}, ModelConfig(architecture=self.model.rebuilt_from(), preprocessing=preprocessing)
         )
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A model in a folder that a stage starts from."""
+
+    path: Path
+    loaded: LoadedModel
+
+    @property
+    def folder(self) -> str:
+        return str(self.path)
+
+    @property
+    def model(self) -> Model:
+        return self.loaded.model
+
+    @property
+    def source(self) -> PartSource:
+        return PartSource(self.folder, self.loaded.config)
 
 
 def _checked(stages: Sequence[StageValues], trust_code: bool) -> StagedRecipe:
@@ -109,7 +140,7 @@ def _try(stage: StageValues, names: Sequence[str], before: Sequence[_Tried], tru
     """The stage with the sources of its parts, after a dry run of its model."""
     earlier = {folder_of(one.stage.name): one for one in before}
     starts = {part: _start(part, source, names, len(before)) for part, source in stage.starts.items()}
-    values, previous = _without_starts(stage.values), before[-1] if before else None
+    values, previous = _without_starts(stage.values), _previous(stage, before, trust_code)
     folders = {part: source for part, source in starts.items() if source and source not in earlier}
     values = with_pretrained(_with_starts(values, folders), trust_code)
     for part, source in starts.items():
@@ -118,19 +149,24 @@ def _try(stage: StageValues, names: Sequence[str], before: Sequence[_Tried], tru
     if previous is not None:
         values = _with_settings(values, previous, starts)
         model = _built(values, _pretrained(starts, earlier, trust_code))
-        shared = {
-            name: previous.stage.folder for name in _shared(model, previous.model) if name not in starts
-        }
-        for part, source in shared.items():
-            values = with_part(_with_starts(values, {part: source}), part, previous.source)
-        starts |= shared
-    recipe = config.build(Recipe, values, "recipe")
+        shared = [name for name in _shared(model, previous.model) if name not in starts]
+        for part in shared:
+            values = with_part(_with_starts(values, {part: previous.folder}), part, previous.source)
+        starts |= dict.fromkeys(shared, previous.folder)
+    recipe = config.build(Recipe, _with_fingerprints(values, previous), "recipe")
     model = dry_run(recipe, _pretrained(starts, earlier, trust_code))
     stated = {name: (settings,) for name, settings in recipe.model.items()}
     for part, source in starts.items():
         if source in earlier:  # settings that were stated there may be repeated
             stated[part] = (*stated.get(part, ()), *earlier[source].stated.get(part, ()))
     return _Tried(Stage(stage.name, recipe), model, stated)
+
+
+def _previous(stage: StageValues, before: Sequence[_Tried], trust_code: bool) -> _Tried | _Given | None:
+    """What a stage starts from: the model in a folder that it names, or the stage before."""
+    if stage.source is not None:
+        return _Given(stage.source, load_model(stage.source, trust_code))
+    return before[-1] if before else None
 
 
 def _start(part: str, source: Any, names: Sequence[str], current: int) -> str | None:
@@ -159,6 +195,18 @@ def _with_starts(values: Mapping[str, Any], starts: Mapping[str, str]) -> dict[s
     return {**values, "parts": parts}
 
 
+def _with_fingerprints(values: dict[str, Any], previous: _Tried | _Given | None) -> dict[str, Any]:
+    """The values with the fingerprint of the model in a folder beside every part that comes from it."""
+    if not isinstance(previous, _Given):
+        return values
+    own = {"fingerprint": previous.loaded.config.fingerprint}
+    parts = {
+        name: {**one, **(own if one.get("from") == previous.folder else {})}
+        for name, one in values["parts"].items()
+    }
+    return {**values, "parts": parts}
+
+
 def _without_starts(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values without any `from`, which `_with_starts` restores."""
     parts = values.get("parts")
@@ -168,19 +216,22 @@ def _without_starts(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_settings(
-    values: Mapping[str, Any], previous: _Tried, starts: Mapping[str, str | None]
+    values: Mapping[str, Any], previous: _Tried | _Given, starts: Mapping[str, str | None]
 ) -> dict[str, Any]:
     """The values with the settings of encoders that are taken from the stage before by default."""
     found = dict(values)
     model = found.get("model")
     if not isinstance(model, Mapping) or "use" not in model:
         return found
-    fields = kind(str(model["use"])).Config.model_fields
+    config = kind(str(model["use"])).Config
+    parts, fields = previous.model.parts(), config.model_fields
     for name, settings in previous.source.architecture.items():
-        is_part = isinstance(settings, Mapping) and name in previous.model.parts() and name in fields
+        is_part = isinstance(settings, Mapping) and name in parts and name in fields
         is_wanted = is_part and (name in model or fields[name].is_required())
         if is_wanted and "use" in settings and name not in starts:
             found = with_part(found, name, previous.source)
+        if name in fields and name not in model and config.describes.get(name) in parts:
+            found["model"] = {**found["model"], name: settings}
     return found
 
 

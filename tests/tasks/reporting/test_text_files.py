@@ -8,7 +8,9 @@ import json
 
 import pytest
 
+from plainfilm import results
 from plainfilm.errors import DataError
+from plainfilm.tasks.reporting.score_files import Config, score_reports
 from plainfilm.tasks.reporting.text_files import Columns, RexrankStudy, read_reports, rexrank_json
 
 TEXTS = {"s1": "Large effusion,\non the left.", "s2": 'The "heart" is normal.', "s3": ""}
@@ -92,3 +94,18 @@ def test_what_is_wrong_is_named_with_its_place(name, content, message, tmp_path)
 def test_a_folder_that_is_no_results_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"results\.json: no such file"):
         read_reports(tmp_path, "reference")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "other"),
+    [("results.json", b"given", b"taken"), ("predictions.parquet", b"Large", b"Small")],
+)
+def test_texts_of_damaged_results_are_refused(name, word, other, tmp_path):
+    references, candidates = as_lines(tmp_path), as_csv(tmp_path)
+    given = read_reports(references, "reference"), read_reports(candidates, "candidate")
+    results.write(score_reports(*given, Config(), ("r.jsonl.gz", "r.csv")), tmp_path / "scores")
+    assert "Large effusion" in read_reports(tmp_path / "scores", "candidate").texts["s1"]
+    file = tmp_path / "scores" / name
+    file.write_bytes(file.read_bytes().replace(word, other))
+    with pytest.raises(DataError, match=f"{name}.*evaluate again"):
+        read_reports(tmp_path / "scores", "candidate")

@@ -46,8 +46,8 @@ def grey_table(dataset: Any, stored: StoredValues, *, use_window: bool = True) -
     Without VOI LUT and window, and without `use_window`, values run from the smallest that occurs (padding
     apart) to the largest; those of 8 bits or fewer are grey values already.
     """
-    padding = _padding(dataset, stored)
-    values = _modality(dataset, stored.values())
+    padding = padding_words(dataset, stored)
+    values = modality(dataset, stored.values())
     shown, odd = _voi(dataset, values) if use_window else (None, ())
     if shown is None:
         shown = _whole_range(stored, values, padding, use_window and _is_plain(dataset, stored))
@@ -67,7 +67,8 @@ def _words(stored: StoredValues) -> int:
     return 1 << (8 * stored.words.itemsize)
 
 
-def _modality(dataset: Any, words: NDArray[Any]) -> Values:
+def modality(dataset: Any, words: NDArray[Any]) -> Values:
+    """Stored values through the modality LUT, or rescaled."""
     for item in items(dataset, "ModalityLUTSequence"):
         table = _table(item, dataset)
         if table is not None:
@@ -135,8 +136,8 @@ def _is_plain(dataset: Any, stored: StoredValues) -> bool:
     return stored.bits <= 8 and not stored.signed and not rescaled and "ModalityLUTSequence" not in dataset
 
 
-def _padding(dataset: Any, stored: StoredValues) -> NDArray[np.bool_] | None:
-    """Which words are padding, one value or a range of them; nearly those after lossy coding."""
+def padding_words(dataset: Any, stored: StoredValues) -> NDArray[np.bool_] | None:
+    """Which of all words are padding, one value or a range of them; nearly those after lossy coding."""
     first = number(dataset, "PixelPaddingValue")
     if first is None or not stored.are_words:
         return None

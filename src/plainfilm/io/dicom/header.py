@@ -56,7 +56,8 @@ def items(dataset: Any, keyword: str) -> list[Any]:
         value = dataset.get(keyword)
     except _unreadable():
         return []
-    return list(value) if value is not None and type(value).__name__ == "Sequence" else []
+    bases = ((base.__module__, base.__name__) for base in type(value).__mro__)
+    return list(value) if ("pydicom.sequence", "Sequence") in bases else []
 
 
 def element(dataset: Any, keyword: str) -> Any:

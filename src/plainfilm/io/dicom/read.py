@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from plainfilm.errors import ImageError, MissingDependency
 from plainfilm.io.dicom.bit_depth import Words
+from plainfilm.io.dicom.brightness import brightness
 from plainfilm.io.dicom.colours import Colours
 from plainfilm.io.dicom.grey import Grey, grey_table
 from plainfilm.io.dicom.pixel_header import MONOCHROME, pixel_header
@@ -21,6 +24,7 @@ from plainfilm.io.dicom.safe_stream import safe_stream
 from plainfilm.io.dicom.spacing import side_of_pixel
 from plainfilm.io.dicom.subject import doubts
 from plainfilm.io.dicom.values import StoredValues
+from plainfilm.io.film_values import FilmValues
 from plainfilm.io.optional import optional_import
 from plainfilm.io.raster_images import Film, reduce, reduced_size
 
@@ -58,29 +62,51 @@ def decode(
         ImageError: not DICOM, no pixels, not a chest radiograph, several frames, too large, or undecodable.
         MissingDependency: a package that reads DICOM is not installed.
     """
-    pydicom = _pydicom()
+    with _naming(path):
+        dataset = _pydicom().dcmread(safe_stream(stream), force=True)
+        _refuse(dataset)
+        doubt, flags = doubts(dataset)
+        if doubt and not keep_refused:
+            raise ImageError(f"{doubt}; correct the header, or keep it with --force")
+        _state_transfer_syntax(dataset)
+        film = _film(dataset, shortest_side)
+        spacing, odd = side_of_pixel(dataset)
+    flags = ((doubt,) if doubt else flags) + film.flags + odd
+    return Film(film.array, film.original_width, film.original_height, spacing, flags)
+
+
+def decode_values(stream: BinaryIO, path: Path) -> FilmValues | None:
+    """The values of a DICOM file before window and level; `None` for a film in colour.
+
+    Raises:
+        ImageError: see `decode`, which looks at the header more closely.
+        MissingDependency: a package that reads DICOM is not installed.
+    """
+    with _naming(path):
+        dataset = _pydicom().dcmread(safe_stream(stream), force=True)
+        _refuse(dataset)
+        _state_transfer_syntax(dataset)
+        pixels, _ = stored_pixels(dataset, pixel_header(dataset))
+        return None if isinstance(pixels, Colours) else brightness(dataset, pixels)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """While open, whatever pydicom and the decoders raise becomes an error that names the file."""
+    damage = (*_DAMAGE, _pydicom().errors.BytesLengthException)
     with warnings.catch_warnings():
         # Odd value lengths and the like do not touch the pixels.
         warnings.simplefilter("ignore")
         try:
-            dataset = pydicom.dcmread(safe_stream(stream), force=True)
-            _refuse(dataset)
-            doubt, flags = doubts(dataset)
-            if doubt and not keep_refused:
-                raise ImageError(f"{doubt}; correct the header, or keep it with --force")
-            _state_transfer_syntax(dataset)
-            film = _film(dataset, shortest_side)
-            spacing, odd = side_of_pixel(dataset)
+            yield
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from None
         except MissingDependency as error:
             raise MissingDependency(f"{path}: {error}") from None
         except RuntimeError as error:
             raise ImageError(f"{path}: the pixels cannot be decoded ({_short(error)})") from None
-        except (*_DAMAGE, pydicom.errors.BytesLengthException) as error:
+        except damage as error:
             raise ImageError(f"{path}: the DICOM file is damaged or truncated ({_short(error)})") from None
-    flags = ((doubt,) if doubt else flags) + film.flags + odd
-    return Film(film.array, film.original_width, film.original_height, spacing, flags)
 
 
 @functools.cache

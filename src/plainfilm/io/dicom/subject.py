@@ -22,6 +22,8 @@ from plainfilm.io.optional import optional_import
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "XR", "OT", "SC")
 """Modalities that may be a plain film; a file that states none is given the benefit of the doubt."""
 
+OURS = "Plainfilm"
+"""The manufacturer of the pictures that Plainfilm makes of films with their results."""
 _STORAGE = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "Multi-frame", "Hardcopy")
 """How the names of the storage classes begin that a film may come in."""
 _PARTS = (
@@ -38,6 +40,8 @@ _NO_SPACES = re.compile(r"[\u0590-\u0fff\u1100-\u11ff\u3040-\u9fff\uac00-\ud7af]
 
 def doubts(dataset: Any) -> tuple[str | None, tuple[str, ...]]:
     """Why the header says that this is no chest radiograph (or `None`), and flags on what is merely odd."""
+    if text(dataset, "Manufacturer") == OURS:
+        return f"was made by {OURS} from a film, and is none", ()
     reason = _other_modality(dataset) or _animal(dataset)
     if reason:
         return reason, ()

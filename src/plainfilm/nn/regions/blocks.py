@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.config import Settings
-from plainfilm.nn.report_decoder import Attention
+from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.row_dropout import RowDropout
 
 

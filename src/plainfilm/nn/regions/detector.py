@@ -23,21 +23,25 @@ class DetectorConfig(BlockConfig):
     """The architecture of a detector.
 
     regions: the largest number of boxes of a prompt. beta, pooling: of soft pooling (`nn.regions.pooling`).
-    token_share: the share of regions whose feature is mixed with that of their token in training; at
-    inference all of those that were asked with a prompt are, and none that were asked with a box.
+    pools_clipped: whether boxes are cut to the film before they are pooled; published models pool them as
+    they are predicted. token_share: the share of regions whose feature is mixed with that of their token in
+    training; at inference all of those that were asked with a prompt are, none that were asked with a box.
     """
 
     regions: int = Field(default=3, ge=1, le=16)
     beta: float = Field(default=2.0, gt=0)
     pooling: Pooling = "mean"
+    pools_clipped: bool = True
     token_share: float = Field(default=0.25, ge=0, le=1)
 
 
 @dataclass(frozen=True)
 class Detected:
-    """boxes: (N, Q, R, 4) xyxy. features: (N, Q, R, F), of the region tokens."""
+    """boxes: (N, Q, R, 4) xyxy, within the film. predicted: the same before they were cut to it. features:
+    (N, Q, R, F), of the region tokens."""
 
     boxes: Tensor
+    predicted: Tensor
     features: Tensor
 
 
@@ -59,7 +63,7 @@ class Detector(nn.Module):
             tokens = block(tokens, image)
         with torch.autocast(tokens.device.type, enabled=False):
             boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
-        return Detected(boxes.clamp(0, 1), tokens)
+        return Detected(boxes.clamp(0, 1), boxes, tokens)
 
 
 class RegionFeatures(nn.Module):

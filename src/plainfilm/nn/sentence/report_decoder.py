@@ -8,7 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from plainfilm.nn.base import DecoderConfig, PrefixShape, SentenceDecoder
-from plainfilm.nn.report_decoder import PrefixBefore, ReportDecoder, ReportDecoderConfig, ReportWriter
+from plainfilm.nn.decoder_layers import PrefixBefore
+from plainfilm.nn.report_decoder import ReportDecoder, ReportDecoderConfig, ReportWriter
 from plainfilm.nn.size import check_fits_in_memory
 
 
@@ -54,7 +55,7 @@ class CompactDecoder(SentenceDecoder):
 
     def writer(self, prefix: Tensor, mask: Tensor, most: int) -> ReportWriter:
         """See `SentenceDecoder.writer`."""
-        return self.decoder.writer(None, None, most, PrefixBefore(prefix, mask))
+        return self.decoder.writer(None, None, most, prefix=PrefixBefore(prefix, mask))
 
 
 def build(config: Config, vocabulary_size: int, pad: int) -> CompactDecoder:

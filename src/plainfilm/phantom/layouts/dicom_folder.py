@@ -98,7 +98,10 @@ def _person(patient: PatientTruth, study: StudyTruth) -> dict[str, Any]:
 
 def _about(film: Film) -> dict[str, Any]:
     """Identity and view of a film; `_way` chooses how the view is stated."""
-    about: dict[str, Any] = {"SOPInstanceUID": uid_of("film", film.film_id)}
+    about: dict[str, Any] = {
+        "SOPInstanceUID": uid_of("film", film.film_id),
+        "SeriesInstanceUID": uid_of("series", film.film_id),
+    }
     view, way = View(film.view), _way(film)
     if way == "position":
         about["ViewPosition"] = _POSITIONS[view]

@@ -55,7 +55,15 @@ _SUBJECT = (
     *("ResponsiblePersonRole", "InstitutionalDepartmentName"),
 )
 _FILM = (
-    *("SOPClassUID", "Modality", "ImageType", "BodyPartExamined", "PresentationIntentType", "NumberOfFrames"),
+    *(
+        "SOPClassUID",
+        "Manufacturer",
+        "Modality",
+        "ImageType",
+        "BodyPartExamined",
+        "PresentationIntentType",
+        "NumberOfFrames",
+    ),
     *("ViewPosition", "ViewCodeSequence", "PatientOrientation", "PatientOrientationCodeSequence"),
     *("PatientAge", "PatientSex", "BurnedInAnnotation", "Rows", "Columns", "PixelAspectRatio"),
     *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "DistanceSourceToDetector"),
@@ -112,7 +120,7 @@ def read_record(path: Path) -> Record:
             if not is_dicom(stream.read(132), path.suffix):
                 return Record(path, reason="not a DICOM file")
             stream.seek(0)
-            return _record(path, read_dataset(stream, _tags()))
+            return record_of(path, read_dataset(stream, _tags()))
     except ImageError as error:
         return Record(path, reason=str(error))
     except DAMAGE:
@@ -155,7 +163,8 @@ def read_dataset(stream: Any, tags: Sequence[int | str] | None) -> Any:
         return pydicom.dcmread(safe_stream(stream), stop_before_pixels=True, force=True, specific_tags=wanted)
 
 
-def _record(path: Path, dataset: Any) -> Record:
+def record_of(path: Path, dataset: Any) -> Record:
+    """The record of a header that was read from `path`, or came from an archive."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = elements_of(dataset)

@@ -52,6 +52,16 @@ def read_header(path: Path) -> FilmHeader | None:
         return FilmHeader(*(text(dataset, keyword) for keyword in _KEYWORDS))
 
 
+def view_in(path: Path) -> View:
+    """The view that the header of a film states; unknown for other files than DICOM.
+
+    Raises:
+        MissingDependency: pydicom is not installed.
+    """
+    header = read_header(path) if is_dicom_film(path) else None
+    return View.UNKNOWN if header is None else view_of(header.view)
+
+
 def _not_understood(what: str) -> str:
     """Why something is left out; what the header says instead may be anything, so it is not quoted."""
     return f"the {what} in its header is not understood; the study is kept without it"

@@ -36,6 +36,10 @@ class KnownObservations:
     def __contains__(self, name: str) -> bool:
         return folded_header(name) in self._names
 
+    def named(self, name: str) -> str | None:
+        """The observation of this name, as its corpus writes it."""
+        return self._names.get(folded_header(name))
+
     def nearest(self, name: str) -> str:
         """The end of a message about a name that is none: the nearest one, if any is near."""
         close = difflib.get_close_matches(folded_header(name), self._names, n=1, cutoff=0.75)

@@ -30,7 +30,17 @@ def nih_patients(path: Path | None, key: str) -> dict[str, str]:
         raise SourceError(f"{path}: expected a list of images; fetch it again from the RSNA's page")
     patients: dict[str, str] = {}
     for entry in entries:
-        file = _NIH_FILE.fullmatch(str(entry.get("img_id", "")))
-        if file and entry.get(key):
-            patients[str(entry[key])] = str(int(file[1]))
+        patient = patient_of_file(str(entry.get("img_id", "")))
+        if patient and entry.get(key):
+            patients[str(entry[key])] = patient
     return patients
+
+
+def patient_of_file(name: str) -> str | None:
+    """The patient that a file name of ChestX-ray14 begins with; `None` for a name of another form.
+
+    >>> patient_of_file("00000042_006.png"), patient_of_file("36199.png")
+    ('42', None)
+    """
+    file = _NIH_FILE.fullmatch(name)
+    return str(int(file[1])) if file else None

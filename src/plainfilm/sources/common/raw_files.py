@@ -54,12 +54,12 @@ class RawFiles:
 
 
 def bare_name(path: Path) -> str:
-    """The name of a file without any ending.
+    """The name of a file without the ending of its format; other dots belong to the name.
 
-    >>> bare_name(Path("RAW/train.csv.gz"))
-    'train'
+    >>> bare_name(Path("RAW/train.csv.gz")), bare_name(Path("RAW/labels_01.02.19.csv"))
+    ('train', 'labels_01.02.19')
     """
-    return path.name.partition(".")[0]
+    return Path(path.name.removesuffix(".gz")).stem
 
 
 def files_called(raw: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:

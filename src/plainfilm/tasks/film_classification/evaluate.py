@@ -21,6 +21,7 @@ from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
+from plainfilm.metrics.scores import Statistics
 from plainfilm.predictor.operating_points import Ensembles, write_operating_points
 from plainfilm.progress import Progress
 from plainfilm.prompts import Prompts
@@ -47,8 +48,10 @@ from plainfilm.tasks.film_classification.thresholds import (
     observations_table,
     operating_points,
     ranked_and_decided,
+    score_statistics,
     thresholds_document,
 )
+from plainfilm.tasks.film_classification.view_prior import VIEW_ONLY, frequency_at_view, views_of
 from plainfilm.tasks.scoring.label_choice import label_facts
 from plainfilm.tasks.scoring.measure import (
     Measured,
@@ -206,13 +209,15 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
     config, observed = context.config, films.truth
     made = probabilities(scores.margin, scores.scale, fitted)
     parts = film_subgroups(context.collections, films.frame, by_view=not films.are_studies)
+    by_view = _view_only(context, films)
     metrics, items = [], []
     for group, values in scores.groups.items():
         is_main = group == scores.main
         evaluated = ranked_and_decided(
             is_main, values, fitted.thresholds[group] if fitted else None, observed
         )
-        measured = Measured(group, evaluated.values, evaluated.baselines, films.patients)
+        baselines = {**evaluated.baselines, **by_view}
+        measured = Measured(group, evaluated.values, baselines, films.patients)
         metrics += measure(measured, evaluated.scores, context.resampling)
         chosen = [score for score in evaluated.scores if is_main and score.name in SUBGROUP_SCORES]
         metrics += measure_subgroups(measured, chosen, parts, context.resampling)
@@ -242,6 +247,17 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
             *reliability_figure(table, {f"probability_{kind}": MADE[kind] for kind in made}),
         ),
     )
+
+
+def _view_only(context: EvaluationContext, films: Films) -> dict[str, Statistics]:
+    """The rankings by the view alone, from validation films; nothing where all films are of one view."""
+    if films.are_studies or context.config.split == FITTED_ON:
+        return {}
+    known, asked = context.films(FITTED_ON), views_of(context.collections, films)
+    if not len(known) or len(set(asked)) < 2:
+        return {}
+    scores = frequency_at_view(known, views_of(context.collections, known), asked)
+    return {VIEW_ONLY: score_statistics(scores, films.truth)}
 
 
 def results_of(
@@ -305,6 +321,7 @@ def _protocol(context: EvaluationContext) -> dict[str, Any]:
         "baselines": {
             "random": "the same score for all films; positive with the chance of its prevalence",
             "majority": "the commoner answer of the evaluated films for every film",
+            VIEW_ONLY: "the frequency among the validation films of the same view",
             "prevalence": "the share of positives among the validation films, for every film",
         },
         **identity(predictor, context.collections, config.resamples),

@@ -248,8 +248,8 @@ def known_statistics(truth: Truth) -> dict[str, Floats]:
     return {f"known/{name}": ratio_statistics(truth.known[:, c]) for c, name in enumerate(truth.observations)}
 
 
-def _ranking_statistics(scores: Floats, truth: Truth) -> dict[str, Floats]:
-    """Statistics of the rankings: scores (N, C)."""
+def score_statistics(scores: Floats, truth: Truth) -> dict[str, Floats]:
+    """Statistics of the rankings of scores (N, C): score/OBSERVATION."""
     codes = truth_codes(truth.positive, truth.counted)
     return {
         f"score/{name}": ranking_statistics(scores[:, c], codes[:, c])
@@ -287,11 +287,11 @@ def ranked_and_decided(
     """For scores (N, C), higher is more positive: rankings, decisions at `thresholds` (C,) if there are any,
     and, with `zero_is_half`, at 0. An observation without scores (NaN) has no score."""
     described = _scores_of(RANKED, truth.observations)
-    values = {**known_statistics(truth), **_ranking_statistics(scores, truth)}
+    values = {**known_statistics(truth), **score_statistics(scores, truth)}
     chance = np.tile(truth.prevalence, (len(scores), 1))
     trivial = {"random": chance, "majority": (chance > 0.5).astype(np.float64)}
     baselines: dict[str, dict[str, Floats]] = {name: {} for name in trivial}
-    baselines["random"] |= _ranking_statistics(np.where(np.isfinite(scores), 0.0, np.nan), truth)
+    baselines["random"] |= score_statistics(np.where(np.isfinite(scores), 0.0, np.nan), truth)
     cuts: list[tuple[Floats, tuple[str, ...]]] = []
     if thresholds is not None:
         cuts.append((np.array([np.nan if one is None else one for one in thresholds]), DECIDED))

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from plainfilm.errors import DataError, nearest
 from plainfilm.io.csv_files import folded_header, open_text
+from plainfilm.io.manifest import Manifest
 from plainfilm.io.tables import read_json, read_parquet
 from plainfilm.sources.common.rows import read_rows
 from plainfilm.types import Rejection
@@ -189,10 +190,12 @@ def _section(place: str, entry: Mapping[str, Any], names: Sequence[str]) -> str 
 
 def _of_results(folder: Path, side: Side) -> Reports:
     """The texts of earlier results."""
-    document = read_json(folder / "results.json")
-    if not isinstance(document, Mapping) or document.get("task") != "report_generation":
+    stored = Manifest.read(folder / "results.json", "evaluate again")
+    document = stored.values
+    if document.get("task") != "report_generation":
         raise DataError(f"{folder}: holds no results of report_generation; name a file of reports")
-    frame = read_parquet(folder / "predictions.parquet").to_pandas()
+    with stored.open("predictions.parquet") as source:
+        frame = read_parquet(folder / "predictions.parquet", source=source).to_pandas()
     ids = frame["query_id"].astype(str)
     return Reports(
         dict(zip(ids, frame[side], strict=True)),

@@ -1,0 +1,58 @@
+"""`plainfilm serve`: a model behind HTTP, and a workbench for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plainfilm.cli.options import TrustCode
+
+KEPT = "films that were opened are removed; work that was not saved is lost"
+"""What Ctrl-C leaves behind, and how to go on."""
+
+TOKEN = "PLAINFILM_TOKEN"
+"""The environment variable of the token: the arguments of a command are seen by everybody on a machine."""
+
+
+def command(
+    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    bank: Annotated[Path | None, typer.Option(help="Folder of a bank to search.")] = None,
+    host: Annotated[
+        str, typer.Option(help=f"Address to listen at; others than this machine's need {TOKEN}.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen at; 0 takes a free one.")
+    ] = 8000,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Another host name that requests may state; repeatable.")
+    ] = None,
+    films: Annotated[
+        Path | None, typer.Option(help="Folder of films that requests may open by path.")
+    ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(help="Prompt pack, by name or file; by default the one the model was calibrated with."),
+    ] = None,
+    trust_code: TrustCode = False,
+) -> None:
+    """Serve a model: questions over HTTP, and the workbench, a page to open films and work on them.
+
+    Only this machine reaches it, unless --host says otherwise. Research software, not a medical device.
+    """
+    from plainfilm.bank import Bank
+    from plainfilm.config import build
+    from plainfilm.predictor import load
+    from plainfilm.serve import ServerSettings, app, check_installed
+    from plainfilm.serve.running import run
+
+    check_installed()
+    values = {"host": host, "port": port, "names": tuple(name or ()), "films": films, "prompts": prompts}
+    settings = build(ServerSettings, values | {"token": os.environ.get(TOKEN) or None}, "serve")
+    settings.check()
+    opened = None if bank is None else Bank.open(bank)
+    application = app(load(model, trust_code=trust_code), opened, settings)
+    run(application, settings, sys.stdout.write)

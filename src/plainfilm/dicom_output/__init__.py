@@ -1,0 +1,1 @@
+"""Results of films as structured reports, presentation states and secondary captures, and back."""

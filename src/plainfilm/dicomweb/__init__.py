@@ -1,0 +1,1 @@
+"""DICOMweb archives: films are taken from them, and results are written back."""

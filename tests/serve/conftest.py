@@ -1,0 +1,87 @@
+"""A region model that locates and describes, a bank, and a server in process with both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from plainfilm.bank import Bank
+from plainfilm.cli.main import run
+from plainfilm.predictor import Predictor, load
+from plainfilm.serve import ServerSettings, app
+from tests.io.dicom.maker import film, write
+
+ADDRESS = "http://localhost"
+
+
+@pytest.fixture(scope="session")
+def region_model(tmp_path_factory: pytest.TempPathFactory, small_world) -> Path:
+    """The folder of an untrained region model that reads and writes the small world's texts."""
+    import torch
+
+    from plainfilm.io.preprocessing import Preprocessing
+    from plainfilm.model_folder import ModelConfig, save_model
+    from plainfilm.model_folder.folder import tokenizer_facts
+    from plainfilm.models.base import Facts, build_model
+    from plainfilm.models.region import TINY
+    from plainfilm.text.tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), 320, 16)
+    tokenizers = {"text": tokenizer, "sentence": tokenizer}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build_model(TINY, Facts(tokenizers=tokenizer_facts(tokenizers)))
+        for parameter in model.parts()["sentence"].parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    config = ModelConfig(architecture=TINY, preprocessing=Preprocessing(size=64, channels=1))
+    folder = tmp_path_factory.mktemp("region models") / "tiny-region"
+    save_model(folder, model, tokenizers, config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def predictor(region_model: Path) -> Predictor:
+    return load(region_model)
+
+
+@pytest.fixture(scope="session")
+def bank(region_model: Path, small_world, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    folder = tmp_path_factory.mktemp("banks") / "sentences"
+    words = ["embed", str(region_model), str(small_world.path), "--what", "sentences", "--out", str(folder)]
+    assert run(words) == 0
+    return Bank.open(folder)
+
+
+@pytest.fixture(scope="module")
+def client(predictor: Predictor, bank: Bank) -> Iterator[TestClient]:
+    """A client of a server with all that the region model and a bank allow."""
+    with TestClient(app(predictor, bank), base_url=ADDRESS) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def dicom_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 12 bits, 100 pixels wide and 120 high, with a window and a pixel spacing."""
+    facts = {"WindowCenter": "2000", "WindowWidth": "3000", "PixelSpacing": ["0.2", "0.2"]}
+    return write(tmp_path_factory.mktemp("dicom") / "chest.dcm", film(), ViewPosition="AP", **facts)
+
+
+@pytest.fixture(scope="session")
+def png_file(small_world) -> Path:
+    """A stored film of the small world."""
+    return next(path for path in sorted((small_world.path / "images").rglob("*.*")) if path.is_file())
+
+
+def client_with(predictor: Predictor, **settings: object) -> TestClient:
+    """A client of a server of its own, to be closed by the test."""
+    return TestClient(app(predictor, settings=ServerSettings(**settings)), base_url=ADDRESS)
+
+
+def opened(client: TestClient, file: Path) -> str:
+    """The id of a film that was uploaded."""
+    answer = client.post("/api/films", params={"name": file.name}, content=file.read_bytes())
+    assert answer.status_code == 201, answer.text
+    return answer.json()["film_id"]

@@ -1,0 +1,257 @@
+"""The workbench as a person uses it, in Debian's Chromium."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plainfilm.bank import Bank
+from plainfilm.io.images import read_image, read_values
+from plainfilm.predictor import Predictor
+from plainfilm.serve import app
+from plainfilm.sources import workbench
+from plainfilm.sources.common.saved_work import SavedWork
+from plainfilm.types import Study
+from tests.serve.browser import chromium, listening, page_at
+
+
+@pytest.fixture(scope="module")
+def address(predictor: Predictor, bank: Bank) -> Iterator[str]:
+    with listening(app(predictor, bank)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    with page_at(browser, address) as found:
+        yield found
+
+
+def open_film(page: Any, *files: Path) -> None:
+    page.set_input_files("#chooser", [str(file) for file in files])
+    page.locator("#stage canvas").wait_for()
+    page.locator(f"#films li:nth-child({len(files)}) img").wait_for()
+
+
+def ask(page: Any, phrase: str, count: int) -> None:
+    page.fill("#phrase", phrase)
+    page.press("#phrase", "Enter")
+    page.locator(f"#sentences li:nth-child({count}) .card").wait_for()
+
+
+def show_all_boxes(page: Any) -> None:
+    page.locator("#threshold").focus()
+    page.keyboard.press("Home")
+
+
+def draw(page: Any, x0: float, y0: float, x1: float, y1: float) -> None:
+    """Drag from one point to another, as shares of the viewport."""
+    place = page.locator("#viewport").bounding_box()
+    at = [
+        (place["x"] + x * place["width"], place["y"] + y * place["height"]) for x, y in ((x0, y0), (x1, y1))
+    ]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=4)
+    page.mouse.up()
+
+
+def saved(page: Any, press: Any) -> tuple[dict[str, Any], bytes]:
+    """The document of a download, and its bytes."""
+    with page.expect_download() as waiting:
+        press()
+    content = Path(waiting.value.path()).read_bytes()
+    return json.loads(content), content
+
+
+def test_a_film_is_opened_and_a_phrase_is_found(page: Any, dicom_file: Path) -> None:
+    assert page.locator(".notice").inner_text() == "Research software. Not a medical device."
+    open_film(page, dicom_file)
+    ask(page, "pleural effusion", 1)
+    show_all_boxes(page)
+    assert page.locator(".box").count() >= 1
+    page.locator(".card").first.hover()
+    assert page.locator(".box.lit").count() == page.locator(".box").count()
+    page.locator(".box").first.focus()
+    assert "pleural effusion" in page.locator(".card.chosen").inner_text()
+
+
+@pytest.mark.slow
+def test_work_is_edited_saved_reopened_and_prepared(
+    page: Any, browser: Any, address: str, dicom_file: Path, png_file: Path, tmp_path: Path
+) -> None:
+    open_film(page, png_file, dicom_file)
+    ask(page, "pleural effusion", 1)
+    page.click("[data-action=tool-box]")
+    draw(page, 0.45, 0.3, 0.6, 0.6)
+    page.locator("li:nth-child(2) .card .words:not(.none)").wait_for()
+    page.keyboard.press("e")
+    page.locator(".card textarea").fill("Opacity in the right lower zone.")
+    page.keyboard.press("Enter")
+    page.locator("li:nth-child(1) .card .reject").click()
+    page.click("#tab-findings")
+    page.locator(".states .positive").first.click()
+    page.click("#tab-facts")
+    page.fill("#film-patient", "case 7")
+    page.keyboard.press("Tab")
+    work, content = saved(page, lambda: page.click("[data-action=save]"))
+    film = SavedWork.model_validate(work).films[1]
+    assert [one.state for one in film.sentences] == ["rejected", "edited"]
+    assert film.text == "Opacity in the right lower zone."
+    assert film.patient == "case 7"
+    assert list(film.labels.values()) == ["positive"]
+
+    (tmp_path / "work.json").write_bytes(content)
+    coco, _ = saved(
+        page,
+        lambda: (page.keyboard.press("Escape"), page.keyboard.press("u"), page.click("[data-format=coco]")),
+    )
+    (box,) = film.sentences[1].boxes
+    (annotation,) = coco["annotations"]
+    assert annotation["bbox"] == pytest.approx([box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0])
+
+    with page_at(browser, address) as other:
+        other.set_input_files("#chooser", str(tmp_path / "work.json"))
+        other.locator("#films li:nth-child(2)").wait_for()
+        other.click("#films li:nth-child(2) button")
+        other.locator("#stage canvas").wait_for()
+        assert other.locator(".card.edited .words").inner_text() == "Opacity in the right lower zone."
+        assert other.locator(".box.edited").count() == 1
+
+    (tmp_path / "films").mkdir()
+    for file in (dicom_file, png_file):
+        (tmp_path / "films" / file.name).write_bytes(file.read_bytes())
+    studies = [item for item in workbench.read(tmp_path, workbench.Config()) if isinstance(item, Study)]
+    assert [study.report and study.report.text for study in studies] == [None, film.text]
+    assert len(studies[1].images[0].boxes) == 1
+
+
+@pytest.mark.slow
+def test_everything_is_done_by_keyboard_alone(page: Any, dicom_file: Path) -> None:
+    press = page.keyboard.press
+    page.on("filechooser", lambda _: None)  # so that Playwright takes dialogs over before the key is pressed
+    page.evaluate("() => 1")
+    with page.expect_file_chooser() as chooser:
+        press("o")
+    chooser.value.set_files(str(dicom_file))
+    page.locator("#stage canvas").wait_for()
+    press("/")
+    page.keyboard.type("pleural effusion")
+    press("Enter")
+    page.locator(".card").wait_for()
+    press("Escape")
+    press("b")
+    page.locator("li:nth-child(2) .card .words:not(.none)").wait_for()
+    rect = page.locator(".box.selected rect")
+    x, width = (float(rect.get_attribute(name)) for name in ("x", "width"))
+    press("ArrowRight")
+    press("Alt+ArrowRight")
+    rect = page.locator(".box.selected rect")
+    assert float(rect.get_attribute("x")) > x
+    assert float(rect.get_attribute("width")) > width
+    press("e")
+    page.keyboard.type("Opacity. ")
+    press("Enter")
+    assert page.locator(".card.edited").count() == 1
+    press("Control+z")
+    assert page.locator(".card.edited").count() == 0
+    press("Control+Shift+Z")
+    assert page.locator(".card.edited").count() == 1
+    press("p")
+    press("x")
+    assert page.locator(".card.rejected").count() == 1
+    press("a")
+    assert page.locator(".card.accepted").count() == 1
+    press("Delete")
+    assert page.locator(".card").count() == 1
+    for key in ("i", "r", "+", "[", ".", "t", "f", "0"):
+        press(key)
+    press("2")
+    assert page.locator("#findings").is_visible()
+    work, _ = saved(page, lambda: press("s"))
+    assert len(work["films"][0]["sentences"]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["", "table"])
+def test_window_and_level_show_all_bits(browser: Any, address: str, dicom_file: Path, renderer: str) -> None:
+    """The graphics and the look-up table draw what the model sees, and all bits of it in a narrow window."""
+    with page_at(browser, f"{address}?renderer={renderer}" if renderer else address) as page:
+        open_film(page, dicom_file)
+        page.locator("#status", has_text="W 2999").wait_for()
+        assert np.abs(drawn(page) - read_image(dicom_file).array).max() <= 1
+        for _ in range(4):
+            page.keyboard.press(",")
+        page.locator("#status", has_text="W 1968").wait_for()
+        values = read_values(dicom_file)
+        narrow = (values.values - (1999.5 - 984)) / 1968 * 255
+        assert np.abs(drawn(page) - np.clip(narrow, 0, 255)).max() <= 2
+
+
+def drawn(page: Any) -> Any:
+    """The grey values that the canvas of the film holds."""
+    page.wait_for_timeout(100)  # the canvas is drawn with the next frame
+    uri = page.evaluate("() => document.querySelector('#stage canvas').toDataURL()")
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    return np.asarray(picture.convert("L")).astype(float)
+
+
+@pytest.mark.slow
+def test_the_page_speaks_chinese(page: Any, dicom_file: Path) -> None:
+    page.select_option("#language", "zh-Hant")
+    open_film(page, dicom_file)
+    assert page.locator("html").get_attribute("lang") == "zh-Hant"
+    assert page.locator(".notice").inner_text() == "研究用軟體，非醫療器材。"
+    page.click("#tab-findings")
+    assert "肋膜積液" in page.locator("#findings").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 800])
+def test_axe_finds_no_serious_issue(browser: Any, address: str, dicom_file: Path, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with page_at(browser, address, width=width) as page:
+
+        def check(state: str) -> None:
+            found = Axe().run(page).response["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert [(state, one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+        check("empty")
+        open_film(page, dicom_file)
+        ask(page, "pleural effusion", 1)
+        show_all_boxes(page)
+        check("found")
+        for tab in ("findings", "similar", "facts"):
+            page.click(f"#tab-{tab}")
+            check(tab)
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        check("help")
+
+
+def test_a_server_with_a_token_asks_for_it(predictor: Predictor, browser: Any, dicom_file: Path) -> None:
+    from plainfilm.serve import ServerSettings
+
+    token = "a-token-of-this-test"
+    with (
+        listening(app(predictor, settings=ServerSettings(token=token))) as found,
+        page_at(browser, f"{found}#token={token}") as page,
+    ):
+        assert token not in page.url
+        open_film(page, dicom_file)

@@ -1,0 +1,41 @@
+"""Every route, setting and metric stands in docs/workbench.md, and nothing there that does not exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer
+from fastapi.testclient import TestClient
+
+from plainfilm.cli.main import build_app
+from plainfilm.serve.problems import STATUSES
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "workbench.md").read_text("utf-8")
+
+
+def test_every_route_is_documented(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    listed = set(re.findall(r"`((?:GET|POST|DELETE) /[^`]*)`", PAGE))
+    # This model neither fuses films nor writes reports.
+    others = {"POST /api/studies", "POST /api/films/{film_id}/report"}
+    assert listed - others - {"GET /openapi.json"} == served
+
+
+def test_every_option_is_documented() -> None:
+    command = typer.main.get_command(build_app()).commands["serve"]  # type: ignore[attr-defined]
+    options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    assert options == set(re.findall(r"^\| `(--[\w-]+)", PAGE, re.MULTILINE))
+
+
+def test_every_code_of_errors_is_documented() -> None:
+    for code, status in STATUSES.items():
+        assert f"| `{code}` | {status} |" in PAGE
+
+
+def test_every_metric_is_documented(client: TestClient) -> None:
+    names = set(re.findall(r"^# TYPE (\w+) ", client.get("/metrics").text, re.MULTILINE))
+    assert {name for name in names if not name.endswith("_created")} == set(
+        re.findall(r"`(plainfilm_\w+)`", PAGE)
+    )

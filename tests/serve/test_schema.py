@@ -1,0 +1,55 @@
+"""Whatever the schema allows, and much that it does not: no request makes the server fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plainfilm.bank import Bank
+from plainfilm.io import limits
+from plainfilm.predictor import Predictor
+from plainfilm.serve import app
+from tests.serve.conftest import ADDRESS, opened
+
+EXAMPLES = 30
+
+
+@pytest.mark.slow
+def test_no_request_makes_the_server_fail(
+    predictor: Predictor, bank: Bank, dicom_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import schemathesis
+    from fastapi.testclient import TestClient
+    from hypothesis import HealthCheck, given, settings
+    from schemathesis.specs.openapi import checks
+
+    monkeypatch.setattr(limits, "MOST_REQUESTS", 1_000_000)
+    application = app(predictor, bank)
+    schema = schemathesis.openapi.from_dict(application.openapi())
+    failed: list[str] = []
+    with TestClient(application, base_url=ADDRESS, raise_server_exceptions=False) as client:
+        film = opened(client, dicom_file)
+        for found in schema.get_all_operations():
+            operation, count = found.ok(), 0
+
+            @settings(
+                max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            )
+            @given(case=operation.as_strategy())
+            def ask(case: schemathesis.Case) -> None:
+                nonlocal count
+                count += 1
+                if "film_id" in case.path_parameters and count % 2 and case.method != "DELETE":
+                    case.path_parameters["film_id"] = film  # one that is held
+                request = case.as_transport_kwargs(base_url=ADDRESS)
+                del request["cookies"]  # there are none, and the client warns of the argument
+                answer = client.request(**request)
+                if answer.status_code >= 500:
+                    failed.append(f"{case.method} {case.path}: {answer.status_code} {answer.text[:200]}")
+                else:
+                    case.validate_response(answer, checks=[checks.response_schema_conformance])
+
+            ask()
+            assert count >= 1
+    assert failed == []
