@@ -63,7 +63,7 @@ def test_scores_by_prompt_are_the_sigmoid_of_the_margin():
     by_prompt = 1 / (1 + np.exp(-margins / 0.05))
     np.testing.assert_allclose(prompt_score("prompt", own, margins, 0.05), by_prompt)
     np.testing.assert_allclose(prompt_score("both", own, margins, 0.05), own * by_prompt)
-    assert prompt_score("region", own, margins, 0.05) is own
+    assert prompt_score("own", own, margins, 0.05) is own
 
 
 def test_an_untuned_model_answers_as_it_is(tiny_region_model, film):

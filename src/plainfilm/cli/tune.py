@@ -49,7 +49,7 @@ def command(
     own = tuned.tuning
     sys.stdout.write(f"{tuned.films} films of split '{config.split}'\n")
     sys.stdout.write(f"mAP on these films: {tuned.before:.3f} before, {tuned.after:.3f} after\n")
-    sys.stdout.write(f"sizes of boxes: {own.scale:g}" + _listed(own.scales) + "\n")
+    sys.stdout.write(f"size of boxes of phrases: {own.scale:g}; of classes{_listed(own.scales)}\n")
     rule = own.score if own.score != "both" else f"both, temperature {own.temperature:g}"
     sys.stdout.write(f"scores by: {rule}; overlap at most: {own.overlap or 'any'}\n")
     threshold = "none" if own.threshold is None else f"{own.threshold:.3f}"
@@ -57,4 +57,4 @@ def command(
 
 
 def _listed(scales: dict[str, float]) -> str:
-    return "".join(f", {prompt} {scale:g}" for prompt, scale in sorted(scales.items()))
+    return ",".join(f" {prompt} {scale:g}" for prompt, scale in sorted(scales.items())) or " the same"

@@ -135,14 +135,13 @@ def _average_precision(weights, order, codes, sizes, recalls, out):  # type: ign
         hits, misses, steps = 0.0, 0.0, 0
         for place in range(sizes[column]):
             row = order[column, place]
-            if code[row] == HIT:
-                if weight[row] > 0.0:
-                    hits += weight[row]
-                    recall[steps] = hits / true
-                    precision[steps] = hits / (hits + misses + np.finfo(np.float64).eps)
-                    steps += 1
-            else:
+            if code[row] == FALSE:
                 misses += weight[row]
+            elif weight[row] > 0.0:
+                hits += weight[row]
+                recall[steps] = hits / true
+                precision[steps] = hits / (hits + misses + np.finfo(np.float64).eps)
+                steps += 1
         total, best, point = 0.0, 0.0, len(recalls) - 1
         for step in range(steps - 1, -1, -1):
             while point >= 0 and recalls[point] > recall[step]:

@@ -25,7 +25,7 @@ from plainfilm.predictor.fitted import read_fitted, write_fitted
 FORMAT_VERSION = 1
 BOX_TUNING_FILE = "box_tuning.json"
 
-ScoreRule = Literal["region", "prompt", "both"]
+ScoreRule = Literal["own", "prompt", "both"]
 """The score of a box: the model's own, the similarity of the box with the prompt, or their product."""
 
 Floats = NDArray[np.float64]
@@ -49,7 +49,7 @@ class BoxTuning(Settings):
     scale: float = Field(default=1.0, gt=0)
     scales: dict[str, float] = Field(default_factory=dict)
     overlap: float | None = Field(default=None, gt=0, le=1)
-    score: ScoreRule = "region"
+    score: ScoreRule = "own"
     temperature: float = Field(default=1.0, gt=0)
     denials: dict[str, str] = Field(default_factory=dict)
     slope: float | None = Field(default=None, ge=0)
@@ -59,7 +59,7 @@ class BoxTuning(Settings):
 
     def denial(self, text: str) -> str | None:
         """The sentence that denies a prompt, where its score is compared with it."""
-        return None if self.score == "region" else self.denials.get(text.lower())
+        return None if self.score == "own" else self.denials.get(text.lower())
 
     def applied(
         self, text: str, boxes_xyxy: Boxes, scores: Floats, size: tuple[int, int]
@@ -87,7 +87,7 @@ def logit(scores: Floats) -> Floats:
 
 def prompt_score(rule: ScoreRule, own: Floats, margins: Floats, temperature: float) -> Floats:
     """Scores by `rule`, of the model's `own` and the `margins` of cosines with a prompt and its denial."""
-    if rule == "region":
+    if rule == "own":
         return own
     by_prompt = sigmoid(margins / temperature)
     return by_prompt if rule == "prompt" else own * by_prompt

@@ -8,8 +8,9 @@ folder, and what could not be run is listed with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -75,16 +76,13 @@ def run(
     for collection in collections:
         for name, module, own in _evaluations(config):
             title = f"{name}-{collection.name}"
-            reason = _inability(predictor, name)
-            if reason is None:
-                progress.log(title)
-                try:
-                    parts[title] = module.run(predictor, [collection], own, progress)
-                except NothingToEvaluate as error:
-                    reason = str(error)
-            if reason is not None:
-                not_run[title] = reason
-                progress.log(f"{title}: not run: {reason}")
+            progress.log(title)
+            found = _part(predictor, collection, name, partial(module.run, config=own, progress=progress))
+            if isinstance(found, Results):
+                parts[title] = found
+            else:
+                not_run[title] = found
+                progress.log(f"{title}: not run: {found}")
     if not parts:
         raise DataError(f"nothing could be evaluated: {'; '.join(dict.fromkeys(not_run.values()))}")
     return Results(
@@ -104,6 +102,19 @@ def run(
         parts=parts,
         not_run=not_run,
     )
+
+
+def _part(
+    predictor: Predictor, collection: Collection, name: str, evaluate: Callable[..., Results]
+) -> Results | str:
+    """The results of one evaluation of one collection, or why it could not be run."""
+    reason = _inability(predictor, name)
+    if reason is not None:
+        return reason
+    try:
+        return evaluate(predictor, [collection])
+    except NothingToEvaluate as error:
+        return str(error)
 
 
 def _evaluations(config: Config) -> Iterator[tuple[str, Any, Any]]:

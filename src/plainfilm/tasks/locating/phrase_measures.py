@@ -19,7 +19,7 @@ from plainfilm.tasks.locating.answers import Answer
 from plainfilm.tasks.locating.baselines import PRIOR
 from plainfilm.tasks.locating.box_scores import REPORTED_IOU, true_boxes
 from plainfilm.tasks.locating.phrases import Phrases
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, items_table, measure
+from plainfilm.tasks.scoring.measure import Count, DescribedScore, Measured, Resampling, items_table, measure
 
 PHRASES, BOXES, SIDES, LENIENT, DENIALS = "phrases", "boxes", "sides", "anatomix", "denials"
 """The names of the groups."""
@@ -66,76 +66,75 @@ def measure_phrases(
 
     answers: by name of the baseline; "" is the model. patients: (N,) of the films. ids: (P,) of the phrases.
     """
-    model, of_phrase = answers[""], patients[phrases.film]
-    slots = most + max((len(boxes) for boxes in phrases.boxes), default=0)
-    names = np.asarray(ids)
-    in_slots = np.array([f"{name}#{place}" for name in names for place in range(slots)])
-    denied = np.array([f"{film}/{place}" for place, film in enumerate(model.denied_film.tolist())])
-
-    def of_all(
-        group: str, heading: str, compute: Callable[[PhraseAnswers], Statistics], of: NDArray[np.str_]
-    ) -> Measured:
-        named = [name for name in answers if group != DENIALS or name != PRIOR]  # a denial names no class
-        own = {name: compute(answers[name]) for name in named}
-        return Measured(group, own[""], {name: one for name, one in own.items() if name}, of, heading)
-
-    groups = [
-        (
-            of_all(PHRASES, "Phrases", lambda one: _phrase_statistics(phrases, one.phrases), of_phrase),
-            _PHRASE_SCORES,
-            count,
-            names,
-        ),
-        (
-            of_all(
-                BOXES,
-                "Boxes of all phrases",
-                lambda one: _box_statistics(phrases, one.phrases, most, slots),
-                np.repeat(of_phrase, slots),
-            ),
-            _BOX_SCORES,
-            true_boxes,
-            in_slots,
-        ),
-        (
-            of_all(
-                SIDES, "Phrases that name one side", _side_statistics(phrases), of_phrase[model.one_sided]
-            ),
-            _SIDE_SCORES,
-            count,
-            names[model.one_sided],
-        ),
-        (
-            of_all(
-                LENIENT,
-                f"By the definitions of AnatomiX, and strictly (boxes that score at least {threshold:.3g})",
-                lambda one: _lenient_statistics(phrases, one.phrases, threshold),
-                of_phrase,
-            ),
-            _LENIENT_SCORES,
-            count,
-            names,
-        ),
-        (
-            of_all(
-                DENIALS,
-                f"Sentences of reports that deny (best score from {threshold:.3g} on)",
-                lambda one: {"false_box": _found(one.denied, threshold)},
-                patients[model.denied_film],
-            ),
-            _DENIAL_SCORES,
-            count,
-            denied,
-        ),
-    ]
     metrics: list[Metric] = []
     tables = []
-    for measured, scores, counted, own_ids in groups:
-        if len(measured.patients):
-            metrics += measure(measured, scores, Resampling(counted, *resampling))
-            tables.append(items_table(measured, own_ids))
-    overlaps = groups[0][0].values["top_iou"][:, 0]
+    overlaps = np.zeros(0)
+    for group in _groups(phrases, answers[""], patients, np.asarray(ids), threshold, most):
+        if not len(group.patients):
+            continue
+        # A denial names no class, so that there is no prior.
+        named = [name for name in answers if group.name != DENIALS or name != PRIOR]
+        values = {name: group.compute(answers[name]) for name in named}
+        measured = Measured(group.name, values.pop(""), values, group.patients, group.heading)
+        metrics += measure(measured, group.scores, Resampling(group.count, *resampling))
+        tables.append(items_table(measured, group.ids))
+        if group.name == PHRASES:
+            overlaps = measured.values["top_iou"][:, 0]
     return PhraseMeasures(tuple(metrics), pd.concat(tables, ignore_index=True), overlaps)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Scores of one heading: how statistics are computed from answers, and the ids and patients of items."""
+
+    name: str
+    heading: str
+    compute: Callable[[PhraseAnswers], Statistics]
+    scores: Sequence[DescribedScore]
+    patients: NDArray[np.str_]
+    ids: NDArray[np.str_]
+    count: Count = count
+
+
+def _groups(
+    phrases: Phrases,
+    model: PhraseAnswers,
+    patients: NDArray[np.str_],
+    ids: NDArray[np.str_],
+    threshold: float,
+    most: int,
+) -> list[_Group]:
+    of_phrase = patients[phrases.film]
+    slots = most + max((len(boxes) for boxes in phrases.boxes), default=0)
+    in_slots = np.array([f"{name}#{place}" for name in ids for place in range(slots)])
+    denied = np.array([f"{film}/{place}" for place, film in enumerate(model.denied_film.tolist())])
+    reached = f"boxes that score at least {threshold:.3g}"
+
+    def of_phrases(one: PhraseAnswers) -> Statistics:
+        return _phrase_statistics(phrases, one.phrases)
+
+    def of_boxes(one: PhraseAnswers) -> Statistics:
+        return _box_statistics(phrases, one.phrases, most, slots)
+
+    def lenient(one: PhraseAnswers) -> Statistics:
+        return _lenient_statistics(phrases, one.phrases, threshold)
+
+    def of_denials(one: PhraseAnswers) -> Statistics:
+        return {"false_box": _found(one.denied, threshold)}
+
+    named = "Phrases that name one side"
+    definitions = f"By the definitions of AnatomiX, and strictly ({reached})"
+    denials = f"Sentences of reports that deny (best score from {threshold:.3g} on)"
+    sides = _side_statistics(phrases)
+    one_sided = model.one_sided
+    repeated = np.repeat(of_phrase, slots)
+    return [
+        _Group(PHRASES, "Phrases", of_phrases, _PHRASE_SCORES, of_phrase, ids),
+        _Group(BOXES, "Boxes of all phrases", of_boxes, _BOX_SCORES, repeated, in_slots, true_boxes),
+        _Group(SIDES, named, sides, _SIDE_SCORES, of_phrase[one_sided], ids[one_sided]),
+        _Group(LENIENT, definitions, lenient, _LENIENT_SCORES, of_phrase, ids),
+        _Group(DENIALS, denials, of_denials, _DENIAL_SCORES, patients[model.denied_film], denied),
+    ]
 
 
 def _phrase_statistics(phrases: Phrases, answers: Sequence[Answer]) -> Statistics:

@@ -88,7 +88,7 @@ def films_to_ask(
         where = ", ".join(str(collection.path) for collection in collections)
         raise NothingToEvaluate(
             f"{where}: no film of split '{config.split}'{_of_views(views)} has a box of a "
-            f"{' or '.join(kinds)}"
+            f"{' or '.join(kind for kind in kinds if kind != REGION_PHRASE)}"
         )
     return films
 

@@ -1,7 +1,8 @@
 """Tunes the boxes of a model on validation films: the settings of `predictor.box_tuning.BoxTuning`.
 
 The published search (ChEX, arXiv:2404.15770) in turn: the score of a box, its size for each class, and the
-overlap above which a box is left out, each by mean average precision (IoU 0.1 to 0.7, mean of classes). Of
+overlap above which a box is left out, each by mean average precision (IoU 0.1 to 0.7, mean of classes). The
+size of the boxes of all other texts is that of the phrases on these films, or unchanged without any. Of
 equally good values the one listed first is taken, and the first changes nothing, so that nothing changes
 without a gain. Then scores are calibrated, and the threshold is fitted below which nothing was found.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from plainfilm.collection import Collection
 from plainfilm.collection.leaks import check_unseen
 from plainfilm.config import Settings
 from plainfilm.errors import UsageError
+from plainfilm.geometry import Boxes
 from plainfilm.metrics.calibration import fit_platt
 from plainfilm.metrics.classification import Criterion, best_threshold
 from plainfilm.metrics.detection import FALSE, HIT, IOU_THRESHOLDS, MISSED, UNKNOWN, match_boxes, rank_boxes
@@ -37,6 +40,7 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.locating.box_scores import ClassBoxes
 from plainfilm.tasks.locating.classes import ClassList, Wording, class_list
 from plainfilm.tasks.locating.films import OBSERVATION, PHRASE, BoxedFilms, gather_boxed_films
+from plainfilm.tasks.locating.phrases import Phrases, phrases_of
 from plainfilm.tasks.locating.presence import known_presence
 from plainfilm.tasks.scoring.measure import known_split, views_of_films
 
@@ -47,12 +51,12 @@ SCALES = (1.0, 0.9, 1.1, 0.8, 1.2, 1.3, 1.4, 1.5, 2.0)
 OVERLAPS = (None, 0.5, 0.25, 0.1, 0.05)
 TEMPERATURES = tuple(round(0.05 * step, 2) for step in range(1, 10))
 RULES: tuple[tuple[ScoreRule, float], ...] = (
-    ("region", 1.0),
+    ("own", 1.0),
     ("prompt", 1.0),
     *(("both", temperature) for temperature in TEMPERATURES),
 )
 FEWEST_BOXES = 5
-"""A class with fewer true boxes keeps the common size."""
+"""A class with fewer true boxes, and fewer boxes of phrases, are not given another size."""
 
 Floats = NDArray[np.float64]
 Value = TypeVar("Value")
@@ -86,13 +90,16 @@ class Tuned:
 @dataclass(frozen=True)
 class _Films:
     """What was found on N films for C classes: found (N, C), and margins (N, C) of each box (K,) with its
-    prompt and the denial of it, `None` of a model that compares neither."""
+    prompt and the denial of it, `None` of a model that compares neither. phrases and said (P,): phrases on
+    the films, and what was found for them."""
 
     films: BoxedFilms
     classes: ClassList
     truth: ClassBoxes
     found: Sequence[Sequence[FoundText]]
     margins: Sequence[Sequence[Floats]] | None
+    phrases: Phrases
+    said: Sequence[FoundText]
 
 
 def tune_boxes(
@@ -113,8 +120,8 @@ def tune_boxes(
     rules = RULES if asked.margins is not None else RULES[:1]
     rule, temperature = _best(rules, lambda own: _precision(asked, own, _same(1.0), None))
     scores = (rule, temperature)
-    common = _best(SCALES, lambda scale: _precision(asked, scores, _same(scale), None))
-    scales = _scales(asked, scores, common)
+    common = _phrase_scale(asked)
+    scales = _scales(asked, scores)
     overlap = _best(OVERLAPS, lambda own: _precision(asked, scores, scales, own))
     prompts = dict(zip(asked.classes.classes, asked.classes.prompts, strict=True))
     tuning = plain.model_copy(
@@ -124,7 +131,7 @@ def tune_boxes(
             "overlap": overlap,
             "score": rule,
             "temperature": temperature,
-            "denials": _denials(asked) if rule != "region" else {},
+            "denials": _denials(asked) if rule != "own" else {},
         }
     )
     before, after = _precision(asked, RULES[0], _same(1.0), None), _precision(asked, scores, scales, overlap)
@@ -152,7 +159,12 @@ def _ask(
     margins = None
     if "encodes_regions" in predictor.abilities:
         margins = _margins(predictor, films, classes, found, progress)
-    return _Films(films, classes, truth, found, margins)
+    phrases = phrases_of(films)
+    texts: list[list[str]] = [[] for _ in range(len(films))]
+    for film, text in zip(phrases.film.tolist(), phrases.texts, strict=True):
+        texts[film].append(text)
+    said = [one for _, own in predictor.stream_located(films.paths, texts, progress) for one in own]
+    return _Films(films, classes, truth, found, margins, phrases, said)
 
 
 def _margins(
@@ -220,11 +232,16 @@ def _after(
 def _class_precision(
     asked: _Films, place: int, rule: tuple[ScoreRule, float], scale: float, overlap: float | None
 ) -> float:
-    """Average precision of one class, mean of `IOU_THRESHOLDS`; NaN without true boxes."""
+    """Average precision of one class."""
+    films = range(len(asked.films))
+    found = [_after(asked, film, place, rule, scale, overlap) for film in films]
+    return _average_precision(found, [asked.truth.true[film][place] for film in films])
+
+
+def _average_precision(found: Sequence[tuple[Boxes, Floats]], truth: Sequence[Boxes]) -> float:
+    """Of boxes and scores with true boxes of each film, mean of `IOU_THRESHOLDS`; NaN without true boxes."""
     scores, codes = [], []
-    for film in range(len(asked.films)):
-        boxes, own = _after(asked, film, place, rule, scale, overlap)
-        true = asked.truth.true[film][place]
+    for (boxes, own), true in zip(found, truth, strict=True):
         match = match_boxes(boxes, own, true)
         scores.append(np.concatenate([own[match.order], np.zeros(len(true))]))
         missed = np.where(match.found(len(true)), UNKNOWN, MISSED)
@@ -248,18 +265,31 @@ def _precision(
     )
 
 
-def _scales(asked: _Films, rule: tuple[ScoreRule, float], common: float) -> dict[str, float]:
-    """The best size of each class with enough boxes; the others keep the common one."""
+def _phrase_scale(asked: _Films) -> float:
+    """The best size of boxes of phrases, all phrases as one class."""
+    if sum(map(len, asked.phrases.boxes)) < FEWEST_BOXES:
+        return 1.0
+    sizes = [asked.truth.sizes[film] for film in asked.phrases.film.tolist()]
+
+    def precision(scale: float) -> float:
+        pairs = zip(asked.said, sizes, strict=True)
+        found = [(scaled(one.boxes, scale, size), one.scores.astype(np.float64)) for one, size in pairs]
+        return _average_precision(found, asked.phrases.boxes)
+
+    return _best(SCALES, precision)
+
+
+def _scales(asked: _Films, rule: tuple[ScoreRule, float]) -> dict[str, float]:
+    """The best size of each class with enough boxes."""
     found = {}
-    order = (common, *(scale for scale in SCALES if scale != common))
     for place, name in enumerate(asked.classes.classes):
-        found[name] = common
-        if asked.truth.counts[:, place].sum() >= FEWEST_BOXES:
-            found[name] = _best(
-                order,
-                lambda scale, at=place: _class_precision(asked, at, rule, scale, None),  # type: ignore[misc]
-            )
+        enough = asked.truth.counts[:, place].sum() >= FEWEST_BOXES
+        found[name] = _best(SCALES, partial(_scale_worth, asked, place, rule)) if enough else 1.0
     return found
+
+
+def _scale_worth(asked: _Films, place: int, rule: tuple[ScoreRule, float], scale: float) -> float:
+    return _class_precision(asked, place, rule, scale, None)
 
 
 def _denials(asked: _Films) -> dict[str, str]:
@@ -304,6 +334,7 @@ def _protocol(
         "collection_fingerprints": [collection.fingerprint for collection in collections],
         "class_list": asked.classes.name,
         "films": len(asked.films),
+        "phrases": len(asked.phrases),
         "boxes": dict(zip(asked.classes.classes, asked.truth.counts.sum(axis=0).tolist(), strict=True)),
         "fewest_boxes": FEWEST_BOXES,
         "ties": "the value listed first, which changes nothing",
