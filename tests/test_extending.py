@@ -110,5 +110,6 @@ def test_their_models_are_saved_load_and_answer(
     assert found.boxes.shape == (1, 4)
     assert (found.boxes >= 0).all()
     assert isinstance(models["coca.yaml"].write_report(film).text, str)
-    assert models["coca.yaml"].abilities == {"encodes_images", "encodes_texts", "writes_reports"}
+    reads_and_writes = {"encodes_images", "encodes_texts", "locates_by_patches", "writes_reports"}
+    assert models["coca.yaml"].abilities == reads_and_writes
     assert models["point.yaml"].abilities == {"locates"}

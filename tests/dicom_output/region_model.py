@@ -14,6 +14,7 @@ from plainfilm.models.region import TINY
 from plainfilm.text.tokenizers import Tokenizer
 
 TEXTS = ["Large left pleural effusion.", "The heart is enlarged.", "There is a right pneumothorax."]
+TEXTS += ["There is a mass.", "There is a nodule."]
 
 
 def save_region_model(folder: Path) -> Path:

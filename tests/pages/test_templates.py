@@ -75,7 +75,12 @@ def test_the_base_forbids_scripts_and_the_network():
     assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in base
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.html")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    # The workbench is a page of its own, which nothing is filled into; `tests/serve` holds its policy.
+    [path for path in sorted(ROOT.rglob("*.html")) if "serve" not in path.relative_to(ROOT).parts],
+    ids=lambda path: path.name,
+)
 def test_no_template_switches_escaping_off_or_runs_anything(path):
     text = path.read_text("utf-8")
     assert not re.search(r"\|\s*safe|autoescape|<script|javascript:|\son\w+=|url\(|@import|https?:", text)

@@ -39,5 +39,8 @@ def test_what_all_tasks_share_knows_none_of_them():
 def test_zero_shot_is_followed_in_few_files():
     assert followed("zero_shot") - {"film_classification/multiclass"} == {
         *("base", "zero_shot", "scoring/measure", "scoring/label_choice"),
-        *(f"film_classification/{name}" for name in ("evaluate", "films", "thresholds", "abstention")),
+        *(
+            f"film_classification/{name}"
+            for name in ("evaluate", "films", "thresholds", "abstention", "view_prior")
+        ),
     }

@@ -45,6 +45,18 @@ def test_some_text_blocks_are_frozen_with_the_embeddings() -> None:
     assert [layer.training for layer in layers] == [False, False, False, True]
 
 
+def test_some_blocks_of_a_vision_transformer_are_frozen_with_the_embeddings() -> None:
+    model = toy_model()
+    backbone = model.image.backbone
+    freeze(model, {"image": 1})
+    model.eval().train()
+    assert not backbone.pos_embed.requires_grad
+    assert not backbone.cls_token.requires_grad
+    assert not any(parameter.requires_grad for parameter in backbone.patch_embed.parameters())
+    assert [block.training for block in backbone.blocks] == [False, *[True] * (len(backbone.blocks) - 1)]
+    assert all(parameter.requires_grad for parameter in backbone.blocks[1].parameters())
+
+
 def test_zero_text_blocks_freeze_the_embeddings_alone() -> None:
     model = toy_model()
     freeze(model, {"text": 0})

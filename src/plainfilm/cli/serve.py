@@ -11,7 +11,7 @@ import typer
 
 from plainfilm.cli.options import TrustCode
 
-KEPT = "films that were opened are removed; work that was not saved is lost"
+KEPT = "films that were opened are removed, and work that was not saved is lost; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
 
 TOKEN = "PLAINFILM_TOKEN"

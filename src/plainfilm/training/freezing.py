@@ -26,13 +26,14 @@ def freeze(model: Model, parts: Mapping[str, bool | int], *, batch_norm: bool = 
         if name not in known:
             raise ConfigError(f"unknown part '{name}' of model '{model.config.use}': {nearest(name, known)}")
     chosen = [module for name, much in parts.items() for module in _modules(name, known[name], much)]
+    inner = [module for whole in chosen for module in whole.modules()]  # a list of modules may be of no model
     for part in known.values():
         for parameter in part.parameters():
             parameter.requires_grad_(True)
     for module in chosen:
         module.requires_grad_(False)
     layers = [layer for layer in model.modules() if isinstance(layer, _NormBase)] if batch_norm else []
-    model.keep_frozen([*chosen, *layers])
+    model.keep_frozen([*inner, *layers])
 
 
 def _modules(name: str, part: nn.Module, much: bool | int) -> list[nn.Module]:

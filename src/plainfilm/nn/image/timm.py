@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -129,6 +130,19 @@ class TimmEncoder(ImageEncoder):
         blank = torch.zeros(1, self.config.channels, side, side, device=weight.device, dtype=weight.dtype)
         with torch.inference_mode():
             return bool(self.backbone.forward_features(blank).ndim == 3)
+
+    def layers(self) -> Sequence[nn.Module]:
+        """The embeddings of a vision transformer, its class token and positions among them, then each block.
+
+        Raises:
+            ConfigError: the backbone is no such transformer.
+        """
+        blocks = getattr(self.backbone, "blocks", None)
+        if not isinstance(blocks, nn.Sequential | nn.ModuleList) or not hasattr(self.backbone, "patch_embed"):
+            raise ConfigError(f"{self.config.name} has no numbered blocks: freeze all of it or nothing")
+        tokens = nn.ParameterList(self.backbone.parameters(recurse=False))
+        before = nn.ModuleList([tokens, self.backbone.patch_embed, self.backbone.norm_pre])
+        return [before, *blocks]
 
     def rebuilt_from(self) -> dict[str, Any]:
         """The same backbone without weights, with its fixed size, if any."""
