@@ -32,6 +32,8 @@ def filling(folder: Path, work: Mapping[str, Any]) -> Iterator[None]:
         sweep_folder(folder, below=True)
         write_json(work, mark)
         yield
+        # A worker of the command before, just interrupted, may have been alive until after the first time.
+        sweep_folder(folder, below=True)
         flush_tree(folder)
         mark.unlink()
         flush(folder)
