@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, pre_tokenizers, processors
 from torch import nn
 
 from plainfilm.batches.batch import Batch, Films, FilmsPerItem
@@ -19,6 +21,7 @@ from plainfilm.models.base import Facts, Model, TokenizerFacts, build_model
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Objective, ObjectiveSum, films_of, objective
 from plainfilm.seeding import stable_hash
+from plainfilm.text.tokenizers import Tokenizer
 
 VOCABULARY, SIDE, LENGTH = 50, 32, 9
 OBSERVATIONS = ("Edema", "Pneumothorax", "Effusion")
@@ -58,6 +61,21 @@ def toy_study_encoder(seed: int = 0, **changes: Any) -> study_encoder.StudyEncod
     facts = TokenizerFacts(vocabulary_size=VOCABULARY, max_tokens=LENGTH, start=2, end=3)
     known = Facts(tokenizers={"text": facts, "report": facts})
     return _seeded(study_encoder.Config(**(values | {"fusion": {"heads": 2}} | changes)), known, seed)
+
+
+def toy_report_tokenizer() -> Tokenizer:
+    """The tokenizer of `toy_study_encoder` as words: each of its tokens is one, many of them findings."""
+    special = ["[PAD]", "[UNK]", "[START]", "[END]", "[MASK]"]
+    words = ["no", "edema.", "pneumothorax.", "effusion.", "left", "right", "consolidation.", "cardiomegaly."]
+    filler = [f"word{number}" for number in range(VOCABULARY - len(special) - len(words))]
+    names = [*special, *words, *filler]
+    known = {name: number for number, name in enumerate(names)}
+    backend = Backend(models.WordLevel(known, unk_token="[UNK]"))
+    backend.add_special_tokens(special)
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    ends = [("[START]", 2), ("[END]", 3)]
+    backend.post_processor = processors.TemplateProcessing("[START] $A [END]", special_tokens=ends)
+    return Tokenizer(backend, LENGTH, "[PAD]")
 
 
 def toy_region_model(seed: int = 0, **changes: Any) -> region.RegionModel:

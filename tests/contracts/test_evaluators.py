@@ -17,10 +17,19 @@ from plainfilm.errors import ConfigError
 from plainfilm.evaluators.base import Evaluator, EvaluatorContext, evaluator, evaluator_config, provider
 from plainfilm.objectives.base import Encoded
 from plainfilm.training.step import cut
-from tests.toys import OBSERVATIONS, toy_batch, toy_classifier, toy_model
+from tests.toys import (
+    OBSERVATIONS,
+    toy_batch,
+    toy_classifier,
+    toy_model,
+    toy_report_tokenizer,
+    toy_study_encoder,
+)
 
 NAMES = plugins.names("evaluator")
-CONTEXT = EvaluatorContext(observations=OBSERVATIONS)
+CONTEXT = EvaluatorContext({"report": toy_report_tokenizer()}, OBSERVATIONS)
+_MODELS = {"labels": toy_classifier, "report": toy_study_encoder}
+"""What a model that an evaluator measures is, by the target that it reads."""
 
 
 def _built(name: str) -> tuple[Evaluator, dict[str, str]]:
@@ -31,7 +40,7 @@ def _built(name: str) -> tuple[Evaluator, dict[str, str]]:
 def _slices(name: str, size: int) -> list[Encoded]:
     """Two batches of what it reads in slices, encoded by a model that has what it asks for."""
     needs = evaluator(name).NEEDS
-    model = (toy_classifier() if "labels" in needs else toy_model()).eval()
+    model = next((make for target, make in _MODELS.items() if target in needs), toy_model)().eval()
     batches = [toy_batch(12, seed, targets=needs) for seed in (0, 1)]
     batches[1] = replace(batches[1], keys=batches[1].keys.each(lambda values: values + 1))
     return [Encoded(model, part) for batch in batches for part in cut(batch, size)]

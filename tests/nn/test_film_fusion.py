@@ -70,6 +70,25 @@ def test_the_order_of_films_does_not_matter(use: str) -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("use", ["mean", "attention"])
+def test_only_with_positions_does_it_matter_where_a_patch_lies(use: str) -> None:
+    square = films(2).each(lambda values: values[:, :4] if values.ndim == 3 else values)
+    moved = ImageFeatures(square.pooled, square.patches[:, [3, 1, 2, 0]])
+    for asked in (False, True):
+        made = fusion(use=use, heads=2, patch_positions=asked)
+        one, other = (
+            made(given, Ragged(torch.tensor([2])), torch.tensor([PA, LATERAL])) for given in (square, moved)
+        )
+        by_film = [found.memory.view(2, 5, F)[:, 1:] for found in (one, other)]
+        assert torch.allclose(by_film[0][:, [3, 1, 2, 0]], by_film[1], atol=1e-5) is not asked
+
+
+def test_a_gate_takes_patches_as_they_come() -> None:
+    with pytest.raises(ValueError, match="patch_positions is a setting of use 'mean' and 'attention'"):
+        FusionConfig(use="gate", patch_positions=True)
+
+
+@torch.no_grad()
 def test_the_gate_is_as_published() -> None:
     made, features = fusion(use="gate", projections="none", exact=True, pooled="concatenated"), films(6)
     found = made(features, Ragged(torch.tensor([3, 3])), torch.zeros(6, dtype=torch.int64))

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from plainfilm.errors import ConfigError
 from plainfilm.nn.decoding import Decoding, Ends, write
 from plainfilm.nn.report_decoder import ReportDecoder, ReportDecoderConfig
+from plainfilm.nn.row_dropout import install_row_dropout, per_row_dropout
 
-PIECES, FEATURES, ENDS = 30, 12, Ends(1, 2, (0, 1))
+PIECES, FEATURES, VECTOR, ENDS = 30, 12, 5, Ends(1, 2, (0, 1))
 DEVICE = torch.device("cpu")
 
 
@@ -20,7 +22,7 @@ def decoder(**options: Any) -> ReportDecoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         config = ReportDecoderConfig(**({"width": 16, "depth": 2, "heads": 4, "max_tokens": 40} | options))
-        made = ReportDecoder(config, FEATURES, PIECES, pad=0).eval()
+        made = ReportDecoder(config, FEATURES, PIECES, pad=0, vector_features=VECTOR).eval()
         for parameter in made.parameters():
             nn.init.normal_(parameter, std=0.7)
     return made
@@ -31,31 +33,37 @@ def memory(count: int = 3) -> tuple[Tensor, Tensor]:
     return values, torch.arange(6) < torch.tensor([6, 3, 4])[:count, None]
 
 
+def vectors(count: int = 3) -> Tensor:
+    return torch.randn(count, VECTOR, generator=torch.Generator().manual_seed(4))
+
+
 class WithoutCache:
     """A writer that reads all tokens so far again at every step."""
 
     def __init__(self, made: ReportDecoder, values: Tensor, mask: Tensor, beams: int) -> None:
         self._made = made
+        self._vectors = vectors(len(values)).repeat_interleave(beams, dim=0)
         self._memory = values.repeat_interleave(beams, dim=0), mask.repeat_interleave(beams, dim=0)
         self._ids = torch.zeros(len(values) * beams, 0, dtype=torch.int64)
 
     def next_logits(self, token_ids: Tensor) -> Tensor:
         self._ids = torch.cat([self._ids, token_ids[:, None]], dim=1)
-        return self._made.logits(self._made(*self._memory, self._ids)[:, -1])
+        hidden = self._made(*self._memory, self._ids, vectors=self._vectors)
+        return self._made.logits(hidden[:, -1])
 
     def reorder(self, rows: Tensor) -> None:
         self._ids = self._ids[rows]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("norm", ["before", "after"])
+@pytest.mark.parametrize("shape", [{"norm": "after"}, {"study_vector": True, "memory_norm": True}], ids=str)
 @pytest.mark.parametrize(
     "options", [{}, {"use": "beam", "beams": 4}, {"use": "nucleus"}], ids=["greedy", "beam", "nucleus"]
 )
-def test_kept_keys_and_values_change_no_token(norm: str, options: dict[str, Any]) -> None:
-    made, (values, mask) = decoder(norm=norm), memory()
+def test_kept_keys_and_values_change_no_token(shape: dict[str, Any], options: dict[str, Any]) -> None:
+    made, (values, mask) = decoder(**shape), memory()
     decoding = Decoding(max_tokens=30, min_tokens=20, no_repeat=2, repeat_token=False, **options)
-    kept = write(made.writer(values, mask, 30), 3, ENDS, decoding, DEVICE)
+    kept = write(made.writer(values, mask, 30, vectors()), 3, ENDS, decoding, DEVICE)
     again = write(WithoutCache(made, values, mask, decoding.beams), 3, ENDS, decoding, DEVICE)
     assert torch.equal(kept, again)
     assert len(set(kept.flatten().tolist())) > 5
@@ -108,3 +116,57 @@ def test_two_directions_share_embeddings_and_no_layer() -> None:
     assert forward
     assert len(forward) == len(backward)
     assert not forward & backward
+
+
+@torch.no_grad()
+def test_the_vector_of_a_study_is_read_if_asked() -> None:
+    (values, mask), ids = (
+        memory(),
+        torch.randint(3, PIECES, (3, 5), generator=torch.Generator().manual_seed(2)),
+    )
+    changed = vectors() * torch.tensor([[1.0], [-1.0], [1.0]])
+    for asked in (False, True):
+        made = decoder(study_vector=asked)
+        one, other = (made(values, mask, ids, vectors=given) for given in (vectors(), changed))
+        assert [torch.equal(one[row], other[row]) for row in range(3)] == [True, not asked, True]
+
+
+def test_a_decoder_of_no_study_has_no_vector_to_read() -> None:
+    with pytest.raises(ConfigError, match="study_vector: this decoder writes of no study"):
+        ReportDecoder(ReportDecoderConfig(width=16, heads=4, study_vector=True), FEATURES, PIECES, pad=0)
+
+
+@torch.no_grad()
+def test_only_differences_between_visual_tokens_count_where_they_are_normalised() -> None:
+    (values, mask), ids = (
+        memory(),
+        torch.randint(3, PIECES, (3, 5), generator=torch.Generator().manual_seed(2)),
+    )
+    for asked in (False, True):
+        made = decoder(memory_norm=asked)
+        same = torch.allclose(made(values, mask, ids), made(3 * values + 2, mask, ids), atol=1e-3)
+        assert same is asked
+
+
+@torch.no_grad()
+def test_whole_tokens_are_hidden_in_training_and_their_positions_stay() -> None:
+    made = decoder(token_dropout=0.5, dropout=0.0)
+    ids = torch.full((1, 40), 7)
+    shown, without = made.embedded(ids, torch.arange(40)), made.positions(torch.arange(40))
+    install_row_dropout(made)
+    made.train()
+    with per_row_dropout(made, seed=1, rows=torch.arange(1)):
+        found = made.embedded(ids, torch.arange(40))
+    hidden = torch.isclose(found, made.embedding_norm(without)[None], atol=1e-5).all(dim=-1)
+    kept = made.embedding_norm(2 * made.tokens(ids) + without)
+    assert 8 < int(hidden.sum()) < 32
+    torch.testing.assert_close(found[~hidden], kept[~hidden])
+    torch.testing.assert_close(made.eval().embedded(ids, torch.arange(40)), shown)
+
+
+@pytest.mark.parametrize("width", [64, 1024])
+def test_layers_start_with_the_same_deviation_of_what_they_give_at_every_width(width: int) -> None:
+    torch.manual_seed(0)
+    made = ReportDecoder(ReportDecoderConfig(width=width, depth=1, heads=4), width, PIECES, pad=0)
+    given = made.memory_projection(torch.randn(200, width))
+    assert float(given.std()) == pytest.approx(0.02 * 1024**0.5, rel=0.05)

@@ -155,7 +155,7 @@ class _Writing(StudyEncoder):
         self, features: StudyFeatures, token_ids: Tensor, wanted: Tensor, backward: bool = False
     ) -> Tensor:
         """Logits (T, V) of the token after each of the T `wanted` (B, L) places of `token_ids` (B, L)."""
-        hidden = self.report(features.memory, features.mask, token_ids, backward)
+        hidden = self.report(features.memory, features.mask, token_ids, backward, features.pooled)
         return self.report.logits(hidden[wanted])
 
     def write_reports(
@@ -167,7 +167,7 @@ class _Writing(StudyEncoder):
         limited = decoding.model_copy(
             update={"max_tokens": most, "min_tokens": min(decoding.min_tokens, most)}
         )
-        writer = self.report.writer(study.memory, study.mask, most)
+        writer = self.report.writer(study.memory, study.mask, most, study.pooled)
         return write(writer, len(study), ends_of(self.facts, "report"), limited, study.memory.device)
 
 
@@ -225,5 +225,5 @@ def _add_decoder(model: _Writing, config: Config, facts: Facts) -> None:
         return
     known = facts.tokenizers["report"]
     shape = (model.fusion.memory_features, known.vocabulary_size)
-    model.report = ReportDecoder(config.report, *shape, known.pad)
+    model.report = ReportDecoder(config.report, *shape, known.pad, model.fusion.features)
     ends_of(facts, "report")

@@ -24,6 +24,7 @@ from plainfilm.config import Settings
 from plainfilm.errors import ConfigError, UsageError
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.regions.positions import PatchPositions
 from plainfilm.nn.text.compact import Block
 from plainfilm.types import View
 
@@ -41,15 +42,17 @@ class FusionConfig(Settings):
     use: "mean", "attention" or "gate". projections: "none" ignores how a film was taken; "embedding" adds a
     learned vector for each view; "routing" passes frontal and lateral films through a linear layer of their
     own. A film of unknown view is left as it is. film_tokens: whether the memory of "mean" and "attention"
-    has a token of each film's pooled vector. depth, heads and dropout are those of the blocks of
-    "attention". films: the places of "gate"; a study with more films is refused. exact: every study must fill
-    all places, as with published weights. pooled: of "gate", the mean of the pooled vectors, or all of them
-    "concatenated", with zeros for a film that is missing.
+    has a token of each film's pooled vector. patch_positions: whether their patches say where on the film
+    they lie, for an image encoder whose patches do not (`compact`); films must be square. depth, heads and
+    dropout are those of the blocks of "attention". films: the places of "gate"; a study with more films is
+    refused. exact: every study must fill all places, as with published weights. pooled: of "gate", the mean
+    of the pooled vectors, or all of them "concatenated", with zeros for a film that is missing.
     """
 
     use: Literal["mean", "attention", "gate"] = "attention"
     projections: Literal["none", "embedding", "routing"] = "embedding"
     film_tokens: bool = True
+    patch_positions: bool = False
     depth: int = Field(default=1, ge=0)
     heads: int = Field(default=4, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -61,6 +64,8 @@ class FusionConfig(Settings):
     def _fits(self) -> FusionConfig:
         if self.use != "gate" and (self.exact or self.pooled != "mean"):
             raise ValueError(f"exact and pooled are settings of use 'gate', not of '{self.use}'")
+        if self.use == "gate" and self.patch_positions:
+            raise ValueError("patch_positions is a setting of use 'mean' and 'attention', not of 'gate'")
         return self
 
 
@@ -130,9 +135,12 @@ class MeanFusion(Fusion):
     def __init__(self, config: FusionConfig, features: int, patch_features: int) -> None:
         super().__init__(config, features, patch_features)
         self.film_token = nn.Linear(features, patch_features) if config.film_tokens else None
+        self.positions = PatchPositions(patch_features) if config.patch_positions else None
 
     def tokens(self, pooled: Tensor, patches: Tensor, films: Ragged) -> tuple[Tensor, Tensor]:
         """The tokens of the films of each study one after the other, (B, M, F'), and their mask (B, M)."""
+        if self.positions is not None:
+            patches = patches + self.positions(patches.shape[1], patches.device).to(patches.dtype)
         if self.film_token is not None:
             token = self.film_token(pooled)[:, None].to(patches.dtype)
             patches = torch.cat([token, patches], dim=1)

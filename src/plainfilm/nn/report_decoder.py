@@ -18,9 +18,11 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.config import Settings
+from plainfilm.errors import ConfigError
 
 _PUBLISHED_EPSILON = 1e-8
 """Of the normalisation of embeddings, as published."""
+_PUBLISHED_DEVIATION, _PUBLISHED_WIDTH = 0.02, 1024
 
 
 class ReportDecoderConfig(Settings):
@@ -28,8 +30,12 @@ class ReportDecoderConfig(Settings):
 
     tokenizer: name or path of a pretrained tokenizer (a SentencePiece `.model` file too); without it, one is
     trained on the reports. norm: whether the input of every layer ("before") or its output ("after", as
-    published) is normalised. attention_dropout: of attention weights. feed_forward: hidden features of the
-    perceptrons; `None` means 4 `width`. max_tokens: the longest text, with its start and end.
+    published) is normalised. token_dropout: share of the earlier tokens that are hidden in training, so that
+    the next one is read off the films (word dropout, Bowman et al. 2016, arXiv:1511.06349); their positions
+    stay. memory_norm: whether the visual tokens are normalised first. study_vector: whether the fused vector
+    of the study is added to every token: attention is slow to find it among all visual tokens.
+    attention_dropout: of attention weights. feed_forward: hidden features of the perceptrons; `None` means 4
+    `width`. max_tokens: the longest text, with its start and end.
     """
 
     width: int = Field(default=512, ge=8)
@@ -38,6 +44,9 @@ class ReportDecoderConfig(Settings):
     feed_forward: int | None = Field(default=None, ge=1)
     norm: Literal["before", "after"] = "before"
     dropout: float = Field(default=0.1, ge=0, lt=1)
+    token_dropout: float = Field(default=0.0, ge=0, lt=1)
+    memory_norm: bool = False
+    study_vector: bool = False
     attention_dropout: float = Field(default=0.0, ge=0, lt=1)
     bidirectional: bool = False
     max_tokens: int = Field(default=128, ge=4)
@@ -169,17 +178,26 @@ class LayerCache:
 
 
 class ReportDecoder(nn.Module):
-    """Writes texts of a vocabulary of `vocabulary_size` pieces from a memory with `memory_features`."""
+    """Writes texts of a vocabulary of `vocabulary_size` pieces from a memory with `memory_features`; with
+    `study_vector`, also from a vector of `vector_features` of each study."""
 
     def __init__(
-        self, config: ReportDecoderConfig, memory_features: int, vocabulary_size: int, pad: int
+        self,
+        config: ReportDecoderConfig,
+        memory_features: int,
+        vocabulary_size: int,
+        pad: int,
+        vector_features: int | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.max_tokens = config.max_tokens
         self.pad = pad
+        self.memory_norm = nn.LayerNorm(memory_features) if config.memory_norm else nn.Identity()
         self.memory_projection = nn.Linear(memory_features, config.width)
+        self.vector_projection = _vector_projection(config, vector_features)
         self.tokens = nn.Embedding(vocabulary_size, config.width, padding_idx=pad)
+        self.token_dropout = nn.Dropout1d(config.token_dropout)
         self.positions = nn.Embedding(config.max_tokens, config.width)
         self.embedding_norm = nn.LayerNorm(config.width, eps=_PUBLISHED_EPSILON)
         self.embedding_dropout = nn.Dropout(config.dropout)
@@ -190,13 +208,22 @@ class ReportDecoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.apply(_initialise)
 
-    def forward(self, memory: Tensor, mask: Tensor, token_ids: Tensor, backward: bool = False) -> Tensor:
+    def forward(
+        self,
+        memory: Tensor,
+        mask: Tensor,
+        token_ids: Tensor,
+        backward: bool = False,
+        vectors: Tensor | None = None,
+    ) -> Tensor:
         """Hidden vectors (B, L, W), each of the token after `token_ids` (B, L) so far, from `memory` (B, M,
-        F) where `mask` (B, M) is True. `backward` uses the layers for texts from their end."""
+        F) where `mask` (B, M) is True, and from `vectors` of the studies (B, F'), which are read with
+        `study_vector` only. `backward` uses the layers for texts from their end."""
         length = token_ids.shape[1]
         hidden = self.embedded(token_ids, torch.arange(length, device=token_ids.device))
+        hidden = self.with_vectors(hidden, vectors)
         visible = torch.ones(length, length, dtype=torch.bool, device=token_ids.device).tril()[None, None]
-        seen = self.memory_projection(memory)
+        seen = self.seen(memory)
         for layer in self.stack(backward):
             read = layer.memory_attention.keys_and_values(seen)
             hidden = layer(hidden, read, mask[:, None, None, :], visible)
@@ -212,24 +239,41 @@ class ReportDecoder(nn.Module):
         """Logits (..., V) of the hidden vectors (..., W)."""
         return nn.functional.linear(hidden, self.tokens.weight, self.bias)
 
-    def writer(self, memory: Tensor, mask: Tensor, most: int) -> ReportWriter:
+    def writer(self, memory: Tensor, mask: Tensor, most: int, vectors: Tensor | None = None) -> ReportWriter:
         """A writer of texts of at most `most` tokens for B memories, as many of each as rows pass."""
-        return ReportWriter(self, memory, mask, min(most, self.max_tokens))
+        return ReportWriter(self, memory, mask, min(most, self.max_tokens), vectors)
+
+    def seen(self, memory: Tensor) -> Tensor:
+        """What the layers attend to: (B, M, F) → (B, M, W)."""
+        projected: Tensor = self.memory_projection(self.memory_norm(memory))
+        return projected
 
     def embedded(self, token_ids: Tensor, positions: Tensor) -> Tensor:
         """`token_ids` (B, L) at `positions` (L,) → (B, L, W); zeros on padding."""
-        embedded = self.embedding_norm(self.tokens(token_ids) + self.positions(positions))
+        tokens = self.token_dropout(self.tokens(token_ids))
+        embedded = self.embedding_norm(tokens + self.positions(positions))
         dropped: Tensor = self.embedding_dropout(embedded)
         return dropped * (token_ids != self.pad).unsqueeze(-1).to(dropped.dtype)
+
+    def with_vectors(self, hidden: Tensor, vectors: Tensor | None) -> Tensor:
+        """`hidden` (R, L, W) plus what the `vectors` (B, F') of their studies say, those of one study beside
+        each other."""
+        if self.vector_projection is None or vectors is None:
+            return hidden
+        added = self.vector_projection(vectors).to(hidden.dtype)
+        return hidden + added.repeat_interleave(len(hidden) // len(added), dim=0)[:, None]
 
 
 class ReportWriter:
     """R texts in the middle of being written (`nn.decoding.Writer`)."""
 
-    def __init__(self, decoder: ReportDecoder, memory: Tensor, mask: Tensor, most: int) -> None:
+    def __init__(
+        self, decoder: ReportDecoder, memory: Tensor, mask: Tensor, most: int, vectors: Tensor | None
+    ) -> None:
         self._decoder = decoder
         self._mask = mask[:, None, None, :]
-        seen = decoder.memory_projection(memory)
+        self._vectors = vectors
+        seen = decoder.seen(memory)
         self._memories = [layer.memory_attention.keys_and_values(seen) for layer in decoder.stack()]
         self._caches = [LayerCache(most) for _ in decoder.stack()]
         self._position = torch.zeros(1, dtype=torch.int64, device=memory.device)
@@ -238,6 +282,7 @@ class ReportWriter:
         """Logits (R, V) of the token after `token_ids` (R,)."""
         decoder = self._decoder
         hidden = decoder.embedded(token_ids[:, None], self._position)
+        hidden = decoder.with_vectors(hidden, self._vectors)
         for layer, memory, cache in zip(decoder.stack(), self._memories, self._caches, strict=True):
             hidden = layer.next(hidden, memory, self._mask, cache)
         self._position = self._position + 1
@@ -249,12 +294,25 @@ class ReportWriter:
             cache.reorder(rows)
 
 
+def _vector_projection(config: ReportDecoderConfig, features: int | None) -> nn.Module | None:
+    if not config.study_vector:
+        return None
+    if features is None:
+        raise ConfigError("study_vector: this decoder writes of no study; leave it out")
+    return nn.Sequential(nn.LayerNorm(features), nn.Linear(features, config.width))
+
+
 def _initialise(module: nn.Module) -> None:
-    """As published: weights from a normal distribution with deviation 0.02."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)
+    """As published at the published width: weights from a normal distribution with deviation 0.02. Narrower
+    layers start with larger weights, or what differs between films reaches the decoder a hundred times weaker
+    than its words."""
     if isinstance(module, nn.Linear):
+        nn.init.normal_(
+            module.weight, std=_PUBLISHED_DEVIATION * (_PUBLISHED_WIDTH / module.in_features) ** 0.5
+        )
         nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=_PUBLISHED_DEVIATION)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         with torch.no_grad():
             module.weight[module.padding_idx].zero_()

@@ -23,12 +23,15 @@ _MOST_GROUPS = 8
 
 
 class Config(EncoderConfig):
-    """width: channels of the first convolution. grid: cells per side of the pooled vector."""
+    """width: channels of the first convolution. grid: cells per side of the pooled vector. norm: what follows
+    every convolution: "group" keeps a film's features independent of other films in training too, "batch"
+    learns much faster from few films (docs/log.md) and needs `training.batch_norm` where batches are cut."""
 
     use: str = "compact"
     channels: Literal[1, 3] = 1
     width: int = Field(default=24, ge=4, le=1024)
     grid: int = Field(default=4, ge=1, le=64)
+    norm: Literal["group", "batch"] = "group"
     dropout: float = Field(default=0.3, ge=0, lt=1)
 
 
@@ -36,7 +39,7 @@ TINY = Config(width=4, grid=2)
 
 
 class CompactEncoder(ImageEncoder):
-    """Convolutions of 3 x 3 with group normalisation, then a grid of maxima."""
+    """Convolutions of 3 x 3, each with a normalisation, then a grid of maxima."""
 
     config: Config
 
@@ -47,9 +50,7 @@ class CompactEncoder(ImageEncoder):
         before: int = config.channels
         for multiple, stride in _STEPS:
             after = round(multiple * config.width)
-            # Group instead of batch normalisation: the features of an image must not depend on other images.
-            norm = nn.GroupNorm(math.gcd(after, _MOST_GROUPS), after)
-            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), norm, nn.ReLU()]
+            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), _norm(config, after), nn.ReLU()]
             before = after
         self.convolutions = nn.Sequential(*layers)
         self.pool = nn.Sequential(nn.AdaptiveMaxPool2d(config.grid), nn.Flatten(), nn.Dropout(config.dropout))
@@ -60,6 +61,12 @@ class CompactEncoder(ImageEncoder):
         """Features of normalised `images` (N, C, H, W); H and W at least 16."""
         grid = self.convolutions(images)
         return ImageFeatures(pooled=self.pool(grid), patches=grid.flatten(2).transpose(1, 2))
+
+
+def _norm(config: Config, channels: int) -> nn.Module:
+    if config.norm == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(math.gcd(channels, _MOST_GROUPS), channels)
 
 
 def build(config: Config) -> ImageEncoder:

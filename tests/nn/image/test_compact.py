@@ -1,0 +1,32 @@
+"""The compact image encoder: what its normalisation makes of the films beside a film."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from plainfilm.nn.image import compact
+
+
+def _encoder(**options: object) -> nn.Module:
+    torch.manual_seed(0)
+    return compact.build(compact.Config(width=4, grid=2, dropout=0.0, **options))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("norm", "independent"), [("group", True), ("batch", False)])
+def test_a_film_is_independent_of_others_in_training_by_groups_only(norm: str, independent: bool) -> None:
+    made, films = _encoder(norm=norm), torch.randn(5, 1, 32, 32)
+    for trained, expected in ((True, independent), (False, True)):
+        made.train(trained)
+        alone, among = made(films[:2]), made(films)
+        assert torch.allclose(alone.pooled, among.pooled[:2], atol=1e-4) is expected
+        assert torch.allclose(alone.patches, among.patches[:2], atol=1e-4) is expected
+
+
+def test_settings_from_before_the_choice_build_what_they_built() -> None:
+    made = compact.build(compact.Config.model_validate({"use": "compact", "width": 4, "grid": 2}))
+    kinds = {type(module) for module in made.modules()}
+    assert nn.GroupNorm in kinds
+    assert nn.BatchNorm2d not in kinds
