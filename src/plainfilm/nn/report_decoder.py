@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from plainfilm.config import Settings
 from plainfilm.errors import ConfigError
+from plainfilm.nn.attention import attended
 
 _PUBLISHED_EPSILON = 1e-8
 """Of the normalisation of embeddings, as published."""
@@ -82,13 +83,7 @@ class Attention(nn.Module):
     def attend(self, inputs: Tensor, read: tuple[Tensor, Tensor], visible: Tensor | None) -> Tensor:
         """The output (N, L, W) for `inputs` (N, L, W), which attend to `read` where `visible` (N or 1, 1, L
         or 1, M) is True."""
-        queries, (keys, values) = self.split(self.queries(inputs)), read
-        if self.training and self.dropout.p:
-            scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5
-            scores = scores if visible is None else scores.masked_fill(~visible, -torch.inf)
-            mixed = self.dropout(scores.softmax(dim=-1)) @ values
-        else:
-            mixed = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
+        mixed = attended(self.split(self.queries(inputs)), *read, visible, self.dropout)
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from plainfilm.errors import ModelError
+from plainfilm.nn.attention import attended
 from plainfilm.nn.base import EncoderConfig, TextEncoder, TextFeatures
 from plainfilm.nn.pooling import POOLING, TextPooling
 from plainfilm.nn.size import check_fits_in_memory
@@ -62,7 +63,7 @@ class Block(nn.Module):
         count, length, width = tokens.shape
         packed = self.queries_keys_values(tokens).view(count, length, 3, self.heads, width // self.heads)
         queries, keys, values = packed.permute(2, 0, 3, 1, 4)
-        mixed = nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
+        mixed = attended(queries, keys, values, visible)
         return self.attention_output(mixed.transpose(1, 2).reshape(count, length, width))
 
 
