@@ -78,6 +78,19 @@ def test_the_last_stage_is_evaluated_by_its_label_rules(staged: Path) -> None:
     assert results["protocol"]["uncertain"] == "negative"
 
 
+def test_without_a_model_every_repeat_starts_from_other_random_weights(
+    labelled: Collection, tmp_path: Path
+) -> None:
+    small = "model.image={use: compact, width: 4, grid: 2, channels: 1}"
+    words = ["finetune", "finetune-full", "--data", str(labelled.path), "--out", str(tmp_path / "out")]
+    size = ["preprocessing.size=32", "preprocessing.channels=1", "data.cache=48", "--repeats", "2"]
+    assert run([*words, small, *size, *SHORT]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["init"] == {}
+    runs = [tmp_path / "out" / one["run"] / "model" for one in summary["runs"]]
+    assert "image.convolutions.0.weight" in different(*runs)
+
+
 def test_a_run_of_the_grid_is_that_of_the_trainer(model: Path, labelled: Collection, tmp_path: Path) -> None:
     recipe = load_recipe("finetune-linear", SHORT, model)
     finetune(recipe, [labelled], tmp_path / "grid", FractionGrid((0.5,), 2))

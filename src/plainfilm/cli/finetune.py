@@ -26,13 +26,18 @@ def command(
         typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. training.max_steps=500."),
     ] = None,
     *,
-    init: Annotated[
-        Path, typer.Option("--init", metavar="MODEL", help="The model that provides the image encoder.")
-    ],
     data: Annotated[
         list[Path], typer.Option("--data", metavar="COLLECTION", help="A labelled collection; repeatable.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="A new folder for the runs.")],
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            "--init",
+            metavar="MODEL",
+            help="The model that provides the image encoder; random weights of model.image without it.",
+        ),
+    ] = None,
     fractions: Annotated[
         str | None,
         typer.Option(metavar="FRACTIONS", help="Fractions of the training patients, e.g. 0.01,0.1,1."),
@@ -49,7 +54,8 @@ def command(
 ) -> None:
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
-    How films are pooled, sized and normalised comes with the weights. With --fractions or --repeats there is
+    How films are pooled, sized and normalised comes with the weights. Without --init the recipe names the
+    encoder (model.image=...), and it starts from random weights: the baseline of every other start. With --fractions or --repeats there is
     a run for each fraction and repeat, RUN/fraction-0.01/repeat-0 and so on, with its results in RUN/results;
     of a recipe with stages, every stage sees that fraction, and the first starts from MODEL.
     RUN/summary.json holds the mean and spread of every fraction. A stopped command goes on with --resume.
