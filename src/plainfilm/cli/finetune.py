@@ -55,10 +55,11 @@ def command(
     """Fine-tune the image encoder of MODEL on the labels of each COLLECTION, and evaluate on the test split.
 
     How films are pooled, sized and normalised comes with the weights. Without --init the recipe names the
-    encoder (model.image=...), and it starts from random weights: the baseline of every other start. With --fractions or --repeats there is
-    a run for each fraction and repeat, RUN/fraction-0.01/repeat-0 and so on, with its results in RUN/results;
-    of a recipe with stages, every stage sees that fraction, and the first starts from MODEL.
-    RUN/summary.json holds the mean and spread of every fraction. A stopped command goes on with --resume.
+    encoder (model.image=...), and it starts from random weights: the baseline of every other start.
+    With --fractions or --repeats there is a run for each fraction and repeat, RUN/fraction-0.01/repeat-0 and
+    so on, with its results in RUN/results; of a recipe with stages, every stage sees that fraction, and the
+    first starts from MODEL. RUN/summary.json holds the mean and spread of every fraction. A stopped command
+    goes on with --resume.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.collection.collection import Collection
