@@ -19,6 +19,7 @@ from torch import Tensor
 
 from plainfilm.models.base import Facts, TokenizerFacts, build_model
 from plainfilm.models.study_encoder import StudyEncoder, ends_of
+from plainfilm.nn.base import StudyFeatures
 from plainfilm.nn.decoding import Decoding, write
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.report_decoder import ReportDecoder
@@ -30,14 +31,16 @@ STUDIES, FILMS, TOKENS, BEAMS = 16, 3, 60, 5
 class WithoutCache:
     """A writer that reads all tokens so far at every step."""
 
-    def __init__(self, decoder: ReportDecoder, memory: Tensor, mask: Tensor) -> None:
-        self._decoder, self._memory, self._mask = decoder, memory, mask
-        self._ids = torch.zeros(len(memory), 0, dtype=torch.int64)
+    def __init__(self, decoder: ReportDecoder, study: StudyFeatures) -> None:
+        self._decoder, self._study = decoder, study
+        self._ids = torch.zeros(len(study), 0, dtype=torch.int64)
 
     def next_logits(self, token_ids: Tensor) -> Tensor:
         """Logits of the next token."""
         self._ids = torch.cat([self._ids, token_ids[:, None]], dim=1)
-        return self._decoder.logits(self._decoder(self._memory, self._mask, self._ids)[:, -1])
+        study = self._study
+        hidden = self._decoder(study.memory, study.mask, self._ids, vectors=study.pooled)
+        return self._decoder.logits(hidden[:, -1])
 
     def reorder(self, rows: Tensor) -> None:
         """Continue with other rows."""
@@ -75,12 +78,14 @@ def main() -> None:
     decoder = model.report
 
     def kept(decoding: Decoding) -> Tensor:
-        return write(decoder.writer(study.memory, study.mask, TOKENS), STUDIES, ends, decoding, device)
+        return write(
+            decoder.writer(study.memory, study.mask, TOKENS, study.pooled), STUDIES, ends, decoding, device
+        )
 
     ways = {
         "greedy, kept keys": lambda: kept(greedy),
         "greedy, all tokens again": lambda: write(
-            WithoutCache(decoder, study.memory, study.mask), STUDIES, ends, greedy, device
+            WithoutCache(decoder, study), STUDIES, ends, greedy, device
         ),
         f"beam {BEAMS}, kept keys": lambda: kept(beam),
     }
