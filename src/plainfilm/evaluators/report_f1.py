@@ -9,7 +9,7 @@ observations" of task `report_generation`, except that a reference ends where th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor
@@ -21,7 +21,7 @@ from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.texts import read_texts
 from plainfilm.metrics.findings import state_matrix
 from plainfilm.metrics.label_f1 import Uncertain, outcomes
-from plainfilm.models.base import WritesReports, ability
+from plainfilm.models.base import Facts, WritesReports, ability
 from plainfilm.nn.decoding import Decoding
 from plainfilm.objectives.base import Encoded
 from plainfilm.text.tokenizers import Tokenizer
@@ -64,7 +64,8 @@ class ReportF1:
         model = ability(encoded.model, WritesReports, f"evaluator '{METRIC}'", "use a model with a decoder")
         target, films = encoded.batch.targets["report"], encoded.batch.films
         written = model.write_reports(encoded.films(), films.of, films.projections, self._config.decoding)
-        end = encoded.model.facts.tokenizers["report"].end
+        facts: Facts = cast(Any, encoded.model).facts
+        end = facts.tokenizers["report"].end
         pairs = zip(self._texts(target.token_ids, end), self._texts(written, end), strict=True)
         return [pair if has else None for pair, has in zip(pairs, target.present.tolist(), strict=True)]
 
@@ -80,7 +81,7 @@ class ReportF1:
         found = [one.states for one in read_texts(texts, self._labeller)]
         return state_matrix(found, self._labeller.observations)
 
-    def _texts(self, token_ids: Tensor, end: int) -> list[str]:
+    def _texts(self, token_ids: Tensor, end: int | None) -> list[str]:
         """The texts of token ids (N, L), each up to its `end` token."""
         texts = []
         for row in token_ids.tolist():
