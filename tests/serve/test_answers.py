@@ -122,3 +122,24 @@ def test_a_job_that_the_model_cannot_do_is_refused(client: TestClient, dicom_fil
     asked = {"films": [opened(client, dicom_file)], "report": True}
     answer = client.post("/api/jobs", json=asked)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
+
+
+def test_a_map_is_that_of_predict(tiny_model: Path, dicom_file: Path, tmp_path: Path) -> None:
+    assert run(["predict", str(tiny_model), str(dicom_file), "--map", PHRASE, "--out", str(tmp_path)]) == 0
+    (film,) = json.loads((tmp_path / "maps.json").read_text("utf-8"))["films"]
+    (predicted,) = film["maps"]
+    with TestClient(app(load(tiny_model)), base_url=ADDRESS) as client:
+        assert "map" in client.get("/api/model").json()["offers"]
+        answer = client.post(f"/api/films/{opened(client, dicom_file)}/map", json={"text": PHRASE}).json()
+    assert answer == {name: value for name, value in predicted.items() if name != "picture"}
+
+
+def test_a_report_has_the_sentences_and_boxes_of_predict(
+    client: TestClient, region_model: Path, dicom_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", str(region_model), str(dicom_file), "--report", "--json"]) == 0
+    predicted = json.loads(capsys.readouterr().out)[0]["report"]
+    film = opened(client, dicom_file)
+    answer = client.post(f"/api/films/{film}/report").json()["report"]
+    assert answer == predicted
+    assert any(one["boxes"] for one in answer["sentences"])
