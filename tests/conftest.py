@@ -212,7 +212,7 @@ def tiny_study_model(tmp_path_factory, small_world) -> Path:
     tokenizers = {"text": tokenizer, "report": tokenizer}
     architecture = TINY.model_copy(update={"decoding": Decoding(use="beam", beams=2, min_tokens=6)})
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(3)  # with which it writes letters
         model = build_model(architecture, Facts(tokenizers=tokenizer_facts(tokenizers)))
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)

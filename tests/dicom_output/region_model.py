@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,12 +18,14 @@ TEXTS = ["Large left pleural effusion.", "The heart is enlarged.", "There is a r
 TEXTS += ["There is a mass.", "There is a nodule."]
 
 
-def save_region_model(folder: Path) -> Path:
-    """Write the folder of the model: the same weights each time."""
-    tokenizer = Tokenizer.train(TEXTS * 5, 300, 16)
+def save_region_model(
+    folder: Path, texts: Sequence[str] = TEXTS * 5, vocabulary_size: int = 300, seed: int = 0
+) -> Path:
+    """Write the folder of the model, which reads and writes `texts`: the same weights for the same seed."""
+    tokenizer = Tokenizer.train(texts, vocabulary_size, 16)
     tokenizers = {"text": tokenizer, "sentence": tokenizer}
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = build_model(TINY, Facts(tokenizers=tokenizer_facts(tokenizers)))
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)

@@ -1,4 +1,4 @@
-"""A region model that locates and describes, a bank, and a server in process with both."""
+"""A region model that locates, describes and writes reports, a bank, and a server in process with both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from fastapi.testclient import TestClient
 from plainfilm.bank import Bank
 from plainfilm.cli.main import run
 from plainfilm.predictor import Predictor, load
+from plainfilm.predictor.grounded_report import ReportPrompts
 from plainfilm.serve import ServerSettings, app
+from plainfilm.sources.common.region_names import REGIONS
+from tests.dicom_output.region_model import save_region_model
 from tests.io.dicom.maker import film, write
 
 ADDRESS = "http://localhost"
@@ -19,27 +22,14 @@ ADDRESS = "http://localhost"
 
 @pytest.fixture(scope="session")
 def region_model(tmp_path_factory: pytest.TempPathFactory, small_world) -> Path:
-    """The folder of an untrained region model that reads and writes the small world's texts."""
-    import torch
-
-    from plainfilm.io.preprocessing import Preprocessing
-    from plainfilm.model_folder import ModelConfig, save_model
-    from plainfilm.model_folder.folder import tokenizer_facts
-    from plainfilm.models.base import Facts, build_model
-    from plainfilm.models.region import TINY
-    from plainfilm.text.tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.train(small_world.table("sentences")["text"].to_pylist(), 320, 16)
-    tokenizers = {"text": tokenizer, "sentence": tokenizer}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = build_model(TINY, Facts(tokenizers=tokenizer_facts(tokenizers)))
-        for parameter in model.parts()["sentence"].parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    config = ModelConfig(architecture=TINY, preprocessing=Preprocessing(size=64, channels=1))
+    """The folder of an untrained region model that reads and writes the small world's texts, and reads the
+    names of findings and regions."""
+    prompts = ReportPrompts()
+    names = [*prompts.findings, *prompts.regions, *REGIONS]
+    asked = [*names, *(f"No {name.lower()}" for name in prompts.findings)]
+    texts = [*small_world.table("sentences")["text"].to_pylist(), *asked * 3]
     folder = tmp_path_factory.mktemp("region models") / "tiny-region"
-    save_model(folder, model, tokenizers, config)
-    return folder
+    return save_region_model(folder, texts, 640, seed=2)  # which is sure of a box in its reports
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,12 @@ def test_findings_are_those_of_predict(client: TestClient, dicom_file: Path, pre
 
 def test_boxes_are_those_of_predict(client: TestClient, dicom_file: Path, predicted: dict) -> None:
     film = opened(client, dicom_file)
-    found = client.post(f"/api/films/{film}/locate", json={"texts": ["edema", PHRASE]}).json()["find"]
-    assert found[1] == predicted["find"][0]
+    alone, together = (
+        client.post(f"/api/films/{film}/locate", json={"texts": texts}).json()["find"]
+        for texts in ([PHRASE], ["edema", PHRASE])
+    )
+    assert alone == predicted["find"]
+    assert [one["text"] for one in together] == ["edema", PHRASE]
 
 
 def test_sentences_are_those_of_predict(client: TestClient, dicom_file: Path, predicted: dict) -> None:
@@ -86,7 +90,7 @@ def test_only_what_the_model_can_is_offered(tiny_classifier: Path) -> None:
     ]
     with TestClient(application, base_url=ADDRESS) as client:
         facts = client.get("/api/model").json()
-        assert (facts["offers"], facts["regions"]) == (["findings"], [])
+        assert (facts["offers"], facts["regions"]) == (["export_dicom", "findings"], [])
         answer = client.post(f"/api/films/{'0' * 32}/locate", json={"texts": ["edema"]})
         assert answer.json()["error"]["code"] == "not_found"
 
@@ -98,7 +102,7 @@ def test_a_study_is_answered_from_all_its_films(
     with TestClient(app(model), base_url=ADDRESS) as client:
         films = [{"film_id": opened(client, png_file), "view": "PA"}, {"film_id": opened(client, dicom_file)}]
         answer = client.post("/api/studies", json={"films": films, "report": True}).json()
-        alone = client.post(f"/api/films/{films[0]['film_id']}/report").json()
+        alone = client.post(f"/api/films/{films[1]['film_id']}/report").json()
     assert [film["view"] for film in answer["films"]] == ["PA", "AP"]
     written = model.write_report([png_file, dicom_file], ["PA", "AP"])
     assert [one["text"] for one in answer["report"]["sentences"]] == [one.text for one in written.sentences]
@@ -118,7 +122,30 @@ def test_a_job_answers_about_many_films(client: TestClient, dicom_file: Path, pn
     assert all(0 < answer["uncertainty"] <= 1 for answer in state["answers"])
 
 
-def test_a_job_that_the_model_cannot_do_is_refused(client: TestClient, dicom_file: Path) -> None:
-    asked = {"films": [opened(client, dicom_file)], "report": True}
-    answer = client.post("/api/jobs", json=asked)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
+def test_a_job_that_the_model_cannot_do_is_refused(tiny_model: Path, dicom_file: Path) -> None:
+    with TestClient(app(load(tiny_model)), base_url=ADDRESS) as client:
+        films = [opened(client, dicom_file)]
+        for asked in ({"report": True}, {"find": [PHRASE]}):
+            answer = client.post("/api/jobs", json={"films": films, **asked})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
+
+
+def test_a_map_is_that_of_predict(tiny_model: Path, dicom_file: Path, tmp_path: Path) -> None:
+    assert run(["predict", str(tiny_model), str(dicom_file), "--map", PHRASE, "--out", str(tmp_path)]) == 0
+    (film,) = json.loads((tmp_path / "maps.json").read_text("utf-8"))["films"]
+    (predicted,) = film["maps"]
+    with TestClient(app(load(tiny_model)), base_url=ADDRESS) as client:
+        assert "map" in client.get("/api/model").json()["offers"]
+        answer = client.post(f"/api/films/{opened(client, dicom_file)}/map", json={"text": PHRASE}).json()
+    assert answer == {name: value for name, value in predicted.items() if name != "picture"}
+
+
+def test_a_report_has_the_sentences_and_boxes_of_predict(
+    client: TestClient, region_model: Path, dicom_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict", str(region_model), str(dicom_file), "--report", "--json"]) == 0
+    predicted = json.loads(capsys.readouterr().out)[0]["report"]
+    film = opened(client, dicom_file)
+    answer = client.post(f"/api/films/{film}/report").json()["report"]
+    assert answer == predicted
+    assert any(one["boxes"] for one in answer["sentences"])

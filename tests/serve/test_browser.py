@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import pytest
 from PIL import Image
 
 from plainfilm.bank import Bank
+from plainfilm.dicom_output.read_report import read_report
 from plainfilm.io.images import read_image, read_values
 from plainfilm.predictor import Predictor
 from plainfilm.serve import app
 from plainfilm.sources import workbench
 from plainfilm.sources.common.saved_work import SavedWork
 from plainfilm.types import Study
+from tests.dicom_output.films import film_file
 from tests.serve.browser import chromium, listening, page_at
 
 
@@ -88,6 +91,65 @@ def test_a_film_is_opened_and_a_phrase_is_found(page: Any, dicom_file: Path) -> 
     assert page.locator(".box.lit").count() == page.locator(".box").count()
     page.locator(".box").first.focus()
     assert "pleural effusion" in page.locator(".card.chosen").inner_text()
+
+
+@pytest.mark.slow
+def test_sentences_of_a_report_light_their_boxes_and_boxes_their_sentence(
+    page: Any, predictor: Predictor, dicom_file: Path
+) -> None:
+    written = predictor.write_grounded_report(dicom_file).sentences
+    open_film(page, dicom_file)
+    ask(page, "pleural effusion", 1)
+    page.click("text=Write report")
+    page.locator(f"#sentences li:nth-child({1 + len(written)}) .card").wait_for()
+    show_all_boxes(page)
+    asked = page.locator(".box").count() - sum(len(one.boxes) for one in written)
+    assert asked >= 1
+    for place, one in enumerate(written, start=2):
+        card = page.locator(f"#sentences li:nth-child({place}) .card")
+        assert one.prompt in card.locator(".origin").inner_text()
+        card.hover()
+        name = card.get_attribute("data-sentence")
+        lit = page.locator(".box.lit").evaluate_all("boxes => boxes.map((box) => box.dataset.sentence)")
+        assert lit == [name] * len(one.boxes)
+        for box in page.locator(f".box[data-sentence='{name}']").all():
+            box.dispatch_event("pointerenter")
+            assert page.locator(".card.lit").get_attribute("data-sentence") == name
+
+
+@pytest.mark.slow
+def test_a_map_lies_over_what_the_model_sees(page: Any, predictor: Predictor, dicom_file: Path) -> None:
+    found = predictor.similarity_map(dicom_file, "pleural effusion")
+    open_film(page, dicom_file)
+    page.fill("#phrase", "pleural effusion")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.locator("#legend").wait_for()
+    ends = page.locator("#legend span").all_inner_texts()
+    assert ends == [f"{found.low:.3f}", f"{found.high:.3f}"]
+    film, heat = (page.locator(name).bounding_box() for name in ("#stage canvas", "#heat"))
+    scale = film["width"] / 100
+    x0, y0, x1, y1 = found.extent() * scale
+    assert [heat["x"] - film["x"], heat["y"] - film["y"]] == pytest.approx([x0, y0], abs=1)
+    assert [heat["width"], heat["height"]] == pytest.approx([x1 - x0, y1 - y0], abs=1)
+    page.keyboard.press("m")
+    assert not page.locator("#heat").is_visible()
+
+
+@pytest.mark.slow
+def test_accepted_sentences_are_exported_as_dicom(page: Any, tmp_path: Path) -> None:
+    open_film(page, film_file(tmp_path / "chest.dcm"))
+    ask(page, "pleural effusion", 1)
+    page.locator("li:nth-child(1) .card .accept").click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    with page.expect_download() as waiting:
+        page.click("[data-format=dicom]")
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        archive.extractall(tmp_path / "out")
+    (results,) = read_report(tmp_path / "out" / "001" / "sr-1.2.3.4.1.dcm").films.values()
+    assert {one.name for one in results.annotations} == {"pleural effusion"}
+    assert all(one.box for one in results.annotations)
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ def test_a_defect_tells_nothing_of_what_was_asked(
 ) -> None:
     secret = "Mrs Esmeralda Quuxley"
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError(secret)
 
     with client_with(predictor) as client:

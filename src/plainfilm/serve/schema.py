@@ -211,14 +211,24 @@ class Similar(Told):
     results: list[SimilarItem]
 
 
+class Point(BaseModel):
+    """A point in pixels of the film as opened, x to the right and y down."""
+
+    x: float
+    y: float
+
+
 class SimilarityMap(Told):
-    """The cosines of a phrase over the whole film, row by row; score: of the film as a whole."""
+    """The cosines of a phrase with the patches of a film; see `predictor.documents.similarity_map`."""
 
     text: str
     score: float
     low: float
     high: float
-    values: list[list[float | None]]
+    peak: Point
+    seen: Box
+    extent: Box
+    grid: list[list[float | None]]
 
 
 class ModelFacts(Told):

@@ -312,7 +312,7 @@ export class Desk {
     }
     this.busy(text("asking", { phrase }));
     this.map = await api.similarityMap(this.filmId(), phrase);
-    showHeat(this.map, this.viewport.film);
+    showHeat(this.map);
     this.press("map", true);
     this.say(text("map_shown", { phrase, low: this.map.low.toFixed(3), high: this.map.high.toFixed(3) }));
   }

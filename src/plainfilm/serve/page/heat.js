@@ -12,21 +12,43 @@ function colourAt(part) {
   return STOPS[low].map((from, channel) => from + (STOPS[low + 1][channel] - from) * (place - low));
 }
 
-/** Draws a map ({ values, low, high, text }) over a film; `null` values are outside of what the model sees. */
-export function showHeat(map, film) {
+const clamped = (value, [least, most]) => Math.min(Math.max(value, least), most);
+
+// First and last place of the lines that have a value.
+const known = (lines) => {
+  const are = lines.map((line) => line.some((value) => value !== null));
+  return [are.indexOf(true), are.lastIndexOf(true)];
+};
+
+/** The grid without `null`: patches wholly outside of the film take the value of the nearest on it. */
+function filled(grid) {
+  const rows = known(grid);
+  const columns = known(grid[0].map((_, column) => grid.map((row) => row[column])));
+  return grid.map((line, row) => line.map((_, column) => grid[clamped(row, rows)][clamped(column, columns)]));
+}
+
+/** Draws a map ({ grid, extent, seen, low, high, text }) over what the model sees of a film. */
+export function showHeat(map) {
   const canvas = find("#heat");
-  const [rows, columns] = [map.values.length, map.values[0].length];
-  [canvas.width, canvas.height] = [columns, rows];
+  const side = map.grid.length;
+  [canvas.width, canvas.height] = [side, side];
   const context = canvas.getContext("2d");
-  const picture = context.createImageData(columns, rows);
-  const extent = map.high - map.low || 1;
-  map.values.flat().forEach((value, place) => {
-    const part = value === null ? 0 : (value - map.low) / extent;
-    picture.data.set([...colourAt(part), value === null ? 0 : 40 + 150 * part], 4 * place);
+  const picture = context.createImageData(side, side);
+  const range = map.high - map.low || 1;
+  filled(map.grid).flat().forEach((value, place) => {
+    const part = (value - map.low) / range;
+    picture.data.set([...colourAt(part), 40 + 150 * part], 4 * place);
   });
   context.putImageData(picture, 0, 0);
-  canvas.style.width = `${film.width}px`;
-  canvas.style.height = `${film.height}px`;
+  const { extent, seen } = map;
+  Object.assign(canvas.style, {
+    left: `${extent.x0}px`, top: `${extent.y0}px`,
+    width: `${extent.x1 - extent.x0}px`, height: `${extent.y1 - extent.y0}px`,
+    // The film is placed by a matrix about its own corner.
+    transformOrigin: `${-extent.x0}px ${-extent.y0}px`,
+    clipPath: `inset(${[seen.y0 - extent.y0, extent.x1 - seen.x1, extent.y1 - seen.y1, seen.x0 - extent.x0]
+      .map((edge) => `${edge}px`).join(" ")})`,
+  });
   canvas.hidden = false;
   showLegend(map);
 }
