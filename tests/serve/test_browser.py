@@ -137,6 +137,28 @@ def test_a_map_lies_over_what_the_model_sees(page: Any, predictor: Predictor, di
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("verdict", ["accepted", "edited"])
+def test_a_sentence_that_a_person_stands_for_has_no_box_that_was_hidden(
+    page: Any, dicom_file: Path, verdict: str
+) -> None:
+    open_film(page, dicom_file)
+    ask(page, "pleural effusion", 1)
+    page.locator("#threshold").focus()
+    page.keyboard.press("End")  # the largest score hides all boxes
+    if verdict == "accepted":
+        page.locator(".card .accept").click()
+    else:
+        page.locator(".card .edit").click()
+        page.locator(".card textarea").fill("An effusion.")
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    work, _ = saved(page, lambda: page.keyboard.press("s"))
+    (sentence,) = work["films"][0]["sentences"]
+    assert (sentence["state"], sentence["boxes"]) == (verdict, [])
+    assert sentence["original"]["boxes"]
+
+
+@pytest.mark.slow
 def test_accepted_sentences_are_exported_as_dicom(page: Any, tmp_path: Path) -> None:
     open_film(page, film_file(tmp_path / "chest.dcm"))
     ask(page, "pleural effusion", 1)

@@ -364,6 +364,7 @@ export class Desk {
       const isChanged = one.text !== one.original.text || one.boxes.some((each) => each.state === "edited");
       const accepted = state === "accepted" && isChanged && !isOnBox ? "edited" : state;
       target.state = target.state === accepted ? "proposed" : accepted;
+      if (target === one && target.state === accepted && state !== "rejected") this.leaveUnseen(one);
     });
     this.say(text(`said_${state}`));
   }
@@ -380,7 +381,10 @@ export class Desk {
     this.editing = null;
     const chosen = this.work.film?.sentences.find((one) => one.id === id);
     if (words !== null && chosen && words.trim() !== (chosen.text ?? "")) {
-      this.changeSentence(id, (one) => Object.assign(one, { text: words.trim(), state: "edited" }));
+      this.changeSentence(id, (one) => {
+        Object.assign(one, { text: words.trim(), state: "edited" });
+        this.leaveUnseen(one);
+      });
     } else showSentences(this);
     find(`.card[data-sentence="${id}"]`)?.focus({ preventScroll: true });
   }
@@ -475,6 +479,11 @@ export class Desk {
   seen(one) {
     const isSure = (box) => box.score === null || box.score >= this.threshold || box.state !== "proposed";
     return one.boxes.filter(isSure);
+  }
+
+  /** Takes the boxes that nobody sees from a sentence that a person stands for. */
+  leaveUnseen(one) {
+    one.boxes = this.seen(one);
   }
 
   hidden(one) {

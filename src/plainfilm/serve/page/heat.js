@@ -5,6 +5,7 @@ import { text } from "./texts.js";
 
 // Stops of a scale that rises evenly in lightness, red, green and blue from 0 to 255.
 const STOPS = [[13, 8, 60], [86, 16, 110], [158, 42, 99], [217, 82, 61], [246, 147, 43], [250, 236, 130]];
+const OPACITY = 128; // of 255, as in the pictures of `plainfilm predict --map`
 
 function colourAt(part) {
   const place = Math.min(Math.max(part, 0), 1) * (STOPS.length - 1);
@@ -37,7 +38,7 @@ export function showHeat(map) {
   const range = map.high - map.low || 1;
   filled(map.grid).flat().forEach((value, place) => {
     const part = (value - map.low) / range;
-    picture.data.set([...colourAt(part), 40 + 150 * part], 4 * place);
+    picture.data.set([...colourAt(part), OPACITY], 4 * place);
   });
   context.putImageData(picture, 0, 0);
   const { extent, seen } = map;
