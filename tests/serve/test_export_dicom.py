@@ -52,9 +52,7 @@ def exported(client: TestClient, document: dict[str, Any], folder: Path) -> list
 
 def said(report: ReadReport) -> list[tuple[Any, ...]]:
     (results,) = report.films.values()
-    return [
-        (one.answer.question, one.name, one.sentence, one.box, one.score) for one in results.annotations
-    ]
+    return [(one.answer.question, one.name, one.sentence, one.box, one.score) for one in results.annotations]
 
 
 def test_boxes_and_sentences_that_a_person_stands_for_are_read_back(
@@ -67,7 +65,9 @@ def test_boxes_and_sentences_that_a_person_stands_for_are_read_back(
         sentence("proposed", "Never judged.", [box("accepted", OTHER)]),
         sentence("proposed", "Not judged at all.", [box("proposed")]),
         sentence("rejected", "Wrong.", [box("accepted")]),
-        sentence("proposed", "Drawn.", [box("proposed", OTHER | {"score": None})], kind="box", origin="person"),
+        sentence(
+            "proposed", "Drawn.", [box("proposed", OTHER | {"score": None})], kind="box", origin="person"
+        ),
         sentence("edited", "Moved.", [box("edited")], kind="report"),
         sentence("accepted", "Das Herz ist groß, 心臟擴大。", [], kind="own", origin="bank"),
     )
@@ -122,9 +122,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-def test_work_without_anything_to_write_is_refused(
-    client: TestClient, dicom_film: Path, reason: str
-) -> None:
+def test_work_without_anything_to_write_is_refused(client: TestClient, dicom_film: Path, reason: str) -> None:
     opened(client, dicom_film)
     answer = client.post("/api/export/dicom", json=work(dicom_film, REFUSED[reason]))
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
