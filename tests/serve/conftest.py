@@ -14,8 +14,8 @@ from plainfilm.predictor import Predictor, load
 from plainfilm.predictor.grounded_report import ReportPrompts
 from plainfilm.serve import ServerSettings, app
 from plainfilm.sources.common.region_names import REGIONS
+from tests.dicom_output.films import film_file
 from tests.dicom_output.region_model import save_region_model
-from tests.io.dicom.maker import film, write
 
 ADDRESS = "http://localhost"
 
@@ -56,7 +56,7 @@ def client(predictor: Predictor, bank: Bank) -> Iterator[TestClient]:
 def dicom_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of 12 bits, 100 pixels wide and 120 high, with a window and a pixel spacing."""
     facts = {"WindowCenter": "2000", "WindowWidth": "3000", "PixelSpacing": ["0.2", "0.2"]}
-    return write(tmp_path_factory.mktemp("dicom") / "chest.dcm", film(), ViewPosition="AP", **facts)
+    return film_file(tmp_path_factory.mktemp("dicom") / "chest.dcm", ViewPosition="AP", **facts)
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,10 @@ from fastapi.testclient import TestClient
 
 from plainfilm.dicom_output.read_report import ReadReport, read_report
 from plainfilm.serve.routes import export_dicom
-from tests.dicom_output.films import film_file
 from tests.serve.conftest import client_with, opened
 
 BOX = {"x0": 10.0, "y0": 20.0, "x1": 60.0, "y1": 80.0, "score": 0.75}
 OTHER = {"x0": 5.0, "y0": 8.5, "x1": 30.0, "y1": 44.0, "score": 0.5}
-
-
-@pytest.fixture
-def dicom_film(tmp_path: Path) -> Path:
-    return film_file(tmp_path / "chest.dcm")
 
 
 def box(state: str, corners: dict[str, float] = BOX) -> dict[str, Any]:
@@ -56,11 +50,11 @@ def said(report: ReadReport) -> list[tuple[Any, ...]]:
 
 
 def test_boxes_and_sentences_that_a_person_stands_for_are_read_back(
-    client: TestClient, dicom_film: Path, tmp_path: Path
+    client: TestClient, dicom_file: Path, tmp_path: Path
 ) -> None:
-    opened(client, dicom_film)
+    opened(client, dicom_file)
     document = work(
-        dicom_film,
+        dicom_file,
         sentence("accepted", "Left effusion.", [box("proposed"), box("rejected", OTHER)]),
         sentence("proposed", "Never judged.", [box("accepted", OTHER)]),
         sentence("proposed", "Not judged at all.", [box("proposed")]),
@@ -87,10 +81,10 @@ def test_boxes_and_sentences_that_a_person_stands_for_are_read_back(
     assert report.algorithm.parameters == (export_dicom.REVIEWED,)
 
 
-def test_objects_lie_in_the_study_of_the_film(client: TestClient, dicom_film: Path, tmp_path: Path) -> None:
-    opened(client, dicom_film)
-    names = exported(client, work(dicom_film, sentence("accepted", "Clear.", [])), tmp_path)
-    source = pydicom.dcmread(dicom_film)
+def test_objects_lie_in_the_study_of_the_film(client: TestClient, dicom_file: Path, tmp_path: Path) -> None:
+    opened(client, dicom_file)
+    names = exported(client, work(dicom_file, sentence("accepted", "Clear.", [])), tmp_path)
+    source = pydicom.dcmread(dicom_file)
     made = [pydicom.dcmread(tmp_path / name) for name in names]
     assert [one.Modality for one in made] == ["SR", "PR", "OT"]
     for one in made:
@@ -98,14 +92,14 @@ def test_objects_lie_in_the_study_of_the_film(client: TestClient, dicom_film: Pa
 
 
 def test_films_without_objects_are_named(
-    client: TestClient, dicom_film: Path, png_file: Path, tmp_path: Path
+    client: TestClient, dicom_file: Path, png_file: Path, tmp_path: Path
 ) -> None:
-    for file in (dicom_film, png_file):
+    for file in (dicom_file, png_file):
         opened(client, file)
     absent = tmp_path / "absent.dcm"
     absent.write_bytes(b"another film")
     accepted = sentence("accepted", "Clear.", [])
-    document = work(dicom_film, accepted)
+    document = work(dicom_file, accepted)
     document["films"] += [work(file, accepted)["films"][0] for file in (png_file, absent)]
     names = exported(client, document, tmp_path / "out")
     assert names[3:] == [export_dicom.LEFT_OUT]
@@ -122,11 +116,33 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-def test_work_without_anything_to_write_is_refused(client: TestClient, dicom_film: Path, reason: str) -> None:
-    opened(client, dicom_film)
-    answer = client.post("/api/export/dicom", json=work(dicom_film, REFUSED[reason]))
+def test_work_without_anything_to_write_is_refused(client: TestClient, dicom_file: Path, reason: str) -> None:
+    opened(client, dicom_file)
+    answer = client.post("/api/export/dicom", json=work(dicom_file, REFUSED[reason]))
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
     assert answer.json()["error"]["message"].startswith(f"chest.dcm: {reason}")
+
+
+ODD = {
+    "control characters": sentence("accepted", "Clear\x00\x1b\tlungs.", [box("accepted")]),
+    "nothing else": sentence("accepted", "\x00\x1b", [box("accepted")], kind="report"),
+    "a long text": sentence("accepted", "Clear lungs. " * 150, [box("accepted")]),
+    "a long phrase": sentence("accepted", "Clear.", [box("accepted")], phrase="effusion " * 500),
+    "no phrase": sentence("accepted", "Clear.", [box("accepted")], phrase=None),
+    "a box beyond the film": sentence("accepted", "Clear.", [box("accepted", BOX | {"x1": 1e8})]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_work_is_written_and_read_back(
+    client: TestClient, dicom_file: Path, tmp_path: Path, kind: str
+) -> None:
+    opened(client, dicom_file)
+    names = exported(client, work(dicom_file, ODD[kind]), tmp_path)
+    ((_, _, text, at, _),) = said(read_report(tmp_path / names[0]))
+    expected = "".join(one if one.isprintable() else " " for one in ODD[kind]["text"]).strip()
+    assert (text or "") == expected
+    assert (at is None) == (not ODD[kind]["boxes"])
 
 
 def test_it_is_offered_only_with_the_packages(predictor, monkeypatch: pytest.MonkeyPatch) -> None:

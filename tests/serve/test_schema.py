@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_no_request_makes_the_server_fail(
     schema = schemathesis.openapi.from_dict(application.openapi())
     failed: list[str] = []
     with TestClient(application, base_url=ADDRESS, raise_server_exceptions=False) as client:
-        film = opened(client, dicom_file)
+        film, digest = opened(client, dicom_file), hashlib.sha256(dicom_file.read_bytes()).hexdigest()
         for found in schema.get_all_operations():
             operation, count = found.ok(), 0
 
@@ -42,6 +43,9 @@ def test_no_request_makes_the_server_fail(
                 count += 1
                 if "film_id" in case.path_parameters and count % 2 and case.method != "DELETE":
                     case.path_parameters["film_id"] = film  # one that is held
+                if isinstance(case.body, dict) and case.path.startswith("/api/export") and count % 2:
+                    for saved in case.body["films"][:1]:
+                        saved["sha256"] = digest
                 request = case.as_transport_kwargs(base_url=ADDRESS)
                 del request["cookies"]  # there are none, and the client warns of the argument
                 if "data" in request:

@@ -47,9 +47,10 @@ def command(
     from plainfilm.config import build
     from plainfilm.predictor import load
     from plainfilm.serve import ServerSettings, app, check_installed
-    from plainfilm.serve.running import run
 
     check_installed()
+    from plainfilm.serve.running import run
+
     values = {"host": host, "port": port, "names": tuple(name or ()), "films": films, "prompts": prompts}
     settings = build(ServerSettings, values | {"token": os.environ.get(TOKEN) or None}, "serve")
     settings.check()

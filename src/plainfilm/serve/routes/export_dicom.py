@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from plainfilm.dicom_output.annotations import FilmResults, results_of_document
+from plainfilm.dicom_output.annotations import PIXEL_DIGITS, FilmResults, results_of_document
 from plainfilm.dicom_output.objects import Algorithm
 from plainfilm.dicom_output.source_film import read_source_film
 from plainfilm.dicom_output.write import write_objects
@@ -121,8 +121,8 @@ def _corners(box: SavedBox, width: int, height: int) -> dict[str, Any]:
     Raises:
         Problem: it lies outside the film.
     """
-    x0, x1 = (min(max(value, 0.0), float(width)) for value in (box.x0, box.x1))
-    y0, y1 = (min(max(value, 0.0), float(height)) for value in (box.y0, box.y1))
+    x0, x1 = (round(min(max(value, 0.0), float(width)), PIXEL_DIGITS) for value in (box.x0, box.x1))
+    y0, y1 = (round(min(max(value, 0.0), float(height)), PIXEL_DIGITS) for value in (box.y0, box.y1))
     if x0 >= x1 or y0 >= y1:
         corners = ",".join(f"{value:g}" for value in (box.x0, box.y0, box.x1, box.y1))
         raise Problem("not_possible", f"the box {corners} lies outside the film of {width} x {height} pixels")

@@ -5,9 +5,9 @@ The page writes it, the server exports from it, and the source `workbench` reads
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, field_validator
+from pydantic import Field, field_validator
 
 from plainfilm.io import limits
 from plainfilm.io.json_records import Record
@@ -20,14 +20,18 @@ Verdict = Literal["proposed", "accepted", "edited", "rejected"]
 """What a person made of a sentence or box; what is proposed was not judged."""
 
 
+Coordinate = Annotated[float, Field(ge=-limits.MOST_PIXELS, le=limits.MOST_PIXELS)]
+Side = Annotated[int, Field(ge=1, le=limits.MOST_PIXELS)]
+
+
 class SavedCorners(Record):
     """A box x0 y0 x1 y1 in pixels of the film as opened; score: of the model, 0 to 1."""
 
-    x0: FiniteFloat
-    y0: FiniteFloat
-    x1: FiniteFloat
-    y1: FiniteFloat
-    score: float | None = None
+    x0: Coordinate
+    y0: Coordinate
+    x1: Coordinate
+    y1: Coordinate
+    score: float | None = Field(default=None, ge=0, le=1)
 
 
 class SavedBox(SavedCorners):
@@ -84,8 +88,8 @@ class SavedFilm(Record):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     name: str = Field(min_length=1)
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
+    width: Side
+    height: Side
     spacing_mm: float | None = None
     view: View = View.UNKNOWN
     patient: str = ""
