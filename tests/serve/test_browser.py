@@ -132,6 +132,12 @@ def test_a_map_lies_over_what_the_model_sees(page: Any, predictor: Predictor, di
     x0, y0, x1, y1 = found.extent() * scale
     assert [heat["x"] - film["x"], heat["y"] - film["y"]] == pytest.approx([x0, y0], abs=1)
     assert [heat["width"], heat["height"]] == pytest.approx([x1 - x0, y1 - y0], abs=1)
+    uri = page.evaluate("() => document.querySelector('#heat').toDataURL()")
+    colours = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))[..., :3]
+    row, column = np.unravel_index(np.argmax(colours.sum(axis=2)), colours.shape[:2])
+    at = (column * (x1 - x0) / len(colours) + x0, row * (y1 - y0) / len(colours) + y0)
+    patch = (x1 - x0) / len(found.grid)
+    assert at == pytest.approx(tuple(scale * np.array(found.peak())), abs=patch / 2 + 1)
     page.keyboard.press("m")
     assert not page.locator("#heat").is_visible()
 

@@ -28,15 +28,32 @@ function filled(grid) {
   return grid.map((line, row) => line.map((_, column) => grid[clamped(row, rows)][clamped(column, columns)]));
 }
 
+// Points on each side of the drawn map: values, not colours, lie linearly between the centres of patches.
+const LEAST_POINTS = 256;
+
+function drawnValues(grid) {
+  const last = grid.length - 1;
+  const side = grid.length * Math.ceil(LEAST_POINTS / grid.length);
+  const steps = Array.from({ length: side }, (_, point) => {
+    const place = clamped(((point + 0.5) * grid.length) / side - 0.5, [0, last]);
+    const low = Math.min(Math.floor(place), Math.max(last - 1, 0));
+    return [low, Math.min(low + 1, last), place - low];
+  });
+  const between = (from, to, part) => from + (to - from) * part;
+  return steps.map(([top, bottom, down]) => steps.map(([left, right, across]) => between(
+    between(grid[top][left], grid[top][right], across),
+    between(grid[bottom][left], grid[bottom][right], across), down)));
+}
+
 /** Draws a map ({ grid, extent, seen, low, high, text }) over what the model sees of a film. */
 export function showHeat(map) {
   const canvas = find("#heat");
-  const side = map.grid.length;
-  [canvas.width, canvas.height] = [side, side];
+  const values = drawnValues(filled(map.grid));
+  [canvas.width, canvas.height] = [values.length, values.length];
   const context = canvas.getContext("2d");
-  const picture = context.createImageData(side, side);
+  const picture = context.createImageData(values.length, values.length);
   const range = map.high - map.low || 1;
-  filled(map.grid).flat().forEach((value, place) => {
+  values.flat().forEach((value, place) => {
     const part = (value - map.low) / range;
     picture.data.set([...colourAt(part), OPACITY], 4 * place);
   });
