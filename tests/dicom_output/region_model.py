@@ -14,12 +14,14 @@ from plainfilm.models.base import Facts, build_model
 from plainfilm.models.region import TINY
 from plainfilm.text.tokenizers import Tokenizer
 
-TEXTS = ["Large left pleural effusion.", "The heart is enlarged.", "There is a right pneumothorax."]
-TEXTS += ["There is a mass.", "There is a nodule."]
+TEXTS = [
+    *("Large left pleural effusion.", "The heart is enlarged.", "There is a right pneumothorax."),
+    *("A mass in the left lung.", "A nodule in the right lung."),
+]
 
 
 def save_region_model(
-    folder: Path, texts: Sequence[str] = TEXTS * 5, vocabulary_size: int = 300, seed: int = 0
+    folder: Path, texts: Sequence[str] = TEXTS * 5, vocabulary_size: int = 400, seed: int = 0
 ) -> Path:
     """Write the folder of the model, which reads and writes `texts`: the same weights for the same seed."""
     tokenizer = Tokenizer.train(texts, vocabulary_size, 16)
