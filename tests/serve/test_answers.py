@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -31,9 +32,22 @@ def predicted(region_model: Path, dicom_file: Path, tmp_path_factory: pytest.Tem
     return json.loads(out.getvalue())[0]
 
 
+def assert_same(one: Any, other: Any) -> None:
+    """The same document; numbers up to what the order of additions changes on some processors."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        for first, second in zip(one, other, strict=True):
+            assert_same(first, second)
+    else:
+        assert one == (pytest.approx(other, rel=1e-4, abs=1e-4) if isinstance(one, float) else other)
+
+
 def test_findings_are_those_of_predict(client: TestClient, dicom_file: Path, predicted: dict) -> None:
     film = opened(client, dicom_file)
-    assert client.post(f"/api/films/{film}/findings").json()["findings"] == predicted["findings"]
+    assert_same(client.post(f"/api/films/{film}/findings").json()["findings"], predicted["findings"])
 
 
 def test_boxes_are_those_of_predict(client: TestClient, dicom_file: Path, predicted: dict) -> None:
@@ -42,7 +56,7 @@ def test_boxes_are_those_of_predict(client: TestClient, dicom_file: Path, predic
         client.post(f"/api/films/{film}/locate", json={"texts": texts}).json()["find"]
         for texts in ([PHRASE], ["edema", PHRASE])
     )
-    assert alone == predicted["find"]
+    assert_same(alone, predicted["find"])
     assert [one["text"] for one in together] == ["edema", PHRASE]
 
 
@@ -147,5 +161,5 @@ def test_a_report_has_the_sentences_and_boxes_of_predict(
     predicted = json.loads(capsys.readouterr().out)[0]["report"]
     film = opened(client, dicom_file)
     answer = client.post(f"/api/films/{film}/report").json()["report"]
-    assert answer == predicted
+    assert_same(answer, predicted)
     assert any(one["boxes"] for one in answer["sentences"])
