@@ -9,6 +9,7 @@ from typing import Any
 
 from plainfilm.geometry import Boxes
 from plainfilm.pages import film_picture, render
+from plainfilm.pages.boxes import ShownBox
 from plainfilm.pages.films import LARGE
 from plainfilm.predictor.core import Vectors
 from plainfilm.predictor.documents import Answers
@@ -17,19 +18,6 @@ NOTICE = (
     "Boxes are where the model looks and sentences are made of phrases of its training reports; neither is "
     "evidence of a finding. Not a medical device."
 )
-
-
-@dataclass(frozen=True)
-class ShownBox:
-    """A box in pixels of the file as opened. kind: "prediction", or "other" for what was asked."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    name: str
-    kind: str
-    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,8 +74,7 @@ def _cases(answers: Answers) -> Iterator[Case]:
         asked.add(found.text, found.sentence or _nothing(boxes), boxes)
     for number, (box, sentence) in enumerate(answers.boxes, 1):
         name = f"box {number}"
-        x0, y0, x1, y1 = box
-        asked.add(name, sentence, [ShownBox(x0, y0, x1, y1, name, "other")])
+        asked.add(name, sentence, [ShownBox.at(box, name, "other")])
     if asked.sentences:
         yield asked
     if answers.report is not None:
@@ -105,4 +92,4 @@ def _nothing(boxes: Sequence[ShownBox]) -> str:
 def _predicted(boxes: Boxes, scores: Vectors | None, name: str) -> list[ShownBox]:
     values: Sequence[Any] = [None] * len(boxes) if scores is None else scores.tolist()
     pairs = zip(boxes.tolist(), values, strict=True)
-    return [ShownBox(x0, y0, x1, y1, name, "prediction", score) for (x0, y0, x1, y1), score in pairs]
+    return [ShownBox.at(box, name, "prediction", score) for box, score in pairs]

@@ -16,8 +16,7 @@ every generator is seeded from `config.seed`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
@@ -26,6 +25,7 @@ import pandas as pd
 from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.errors import UsageError
+from plainfilm.pages.boxes import ShownBox as ShownBox
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Better
 
@@ -178,36 +178,6 @@ class CurveFigure:
 
 Figure = IntervalFigure | CurveFigure
 """A figure to draw, without its style."""
-
-
-@dataclass(frozen=True)
-class ShownBox:
-    """A box on an image, in pixels of the stored image, x right and y down.
-
-    kind: "truth", "prediction" or another word. score: the confidence in a predicted box.
-
-    Raises:
-        UsageError: a coordinate is not a finite number.
-    """
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    name: str
-    kind: str
-    score: float | None = None
-
-    @classmethod
-    def at(cls, corners: Iterable[float], name: str, kind: str, score: float | None = None) -> ShownBox:
-        """The box of four `corners`, x0, y0, x1, y1."""
-        x0, y0, x1, y1 = map(float, corners)
-        return cls(x0, y0, x1, y1, name, kind, score)
-
-    def __post_init__(self) -> None:
-        corners = (self.x0, self.y0, self.x1, self.y1)
-        if not all(math.isfinite(corner) for corner in corners):
-            raise UsageError(f"box '{self.name}': {corners} are not four finite numbers")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from plainfilm.errors import ModelError
+from plainfilm.nn.base import grid_side
 
 _OCTAVES = 5
 
@@ -23,9 +24,7 @@ def patch_centres(patches: int, device: torch.device | str = "cpu") -> Tensor:
     Raises:
         ModelError: P is no square number.
     """
-    side = math.isqrt(patches)
-    if side * side != patches:
-        raise ModelError(f"{patches} patches are no square grid: use an image encoder with a square input")
+    side = grid_side(patches)
     line = (torch.arange(side, dtype=torch.float32, device=device) + 0.5) / side
     rows, columns = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([columns.flatten(), rows.flatten()], dim=1)
