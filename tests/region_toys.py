@@ -112,6 +112,7 @@ REGION_TARGETS: dict[str, Callable[[Draw], Any]] = {
     "finding_boxes": _prompted,
     "region_boxes": _prompted,
     "phrase_boxes": _prompted,
+    "finding_areas": _prompted,
     "finding_prompts": _finding_prompts,
     "region_findings": _region_findings,
     "region_sentences": _region_sentences,

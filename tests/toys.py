@@ -110,6 +110,10 @@ _MODELS = {
     "global_contrast": partial(
         toy_region_model, trained=("image", "text", "text_projection", "patch_projection")
     ),
+    "finding_areas": partial(
+        toy_region_model,
+        trained=("image", "text", "text_projection", "patch_projection", "positions", "prompt_projection"),
+    ),
     "region_generation": partial(toy_region_model, **_WRITES),
     "sentence_generation": partial(toy_region_model, **_WRITES),
     "sentence_reconstruction": partial(toy_region_model, trained=("sentence", "prefix"), **_WRITES),

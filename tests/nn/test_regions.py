@@ -18,7 +18,7 @@ from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
 from plainfilm.nn.regions.detector import Detector, DetectorConfig, RegionFeatures, prompt_features
 from plainfilm.nn.regions.matching import assigned
 from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
-from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres
+from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres, patches_touched
 from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
 
 F = 8
@@ -49,6 +49,14 @@ def test_patches_are_counted_by_rows() -> None:
     assert patch_centres(4).tolist() == expected
     with pytest.raises(ModelError, match="6 patches are no square grid"):
         patch_centres(6)
+
+
+def test_a_box_touches_every_patch_that_it_has_a_part_of() -> None:
+    given = torch.tensor([[0.3, 0.05, 0.45, 0.1], [0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.75, 0.8]])
+    found = patches_touched(given, 16).view(3, 4, 4)
+    assert found[0].nonzero().tolist() == [[0, 1]]
+    assert found[1].all()
+    assert found[2].nonzero().tolist() == [[2, 2], [3, 2]]
 
 
 @torch.no_grad()
@@ -147,8 +155,21 @@ def test_the_loss_is_as_stated() -> None:
 
 
 @torch.no_grad()
-def test_a_prompt_does_not_depend_on_the_others() -> None:
-    made = Detector(DetectorConfig(depth=2, heads=2), F).eval()
+def test_guided_tokens_read_what_is_similar_to_their_prompt() -> None:
+    torch.manual_seed(0)
+    block = GroupBlock(F, BlockConfig(depth=1, heads=2), drops_image_path=False, guided=True).eval()
+    tokens, image = random(1, 2, 3, F), random(1, 4, F, seed=1)
+    only_second = torch.tensor([[[-50.0, 50.0, -50.0, -50.0]]]).expand(1, 2, 4)
+    found = block(tokens, image, similar=only_second)
+    block.guidance.zero_()
+    torch.testing.assert_close(found, block(tokens, image[:, 1:2], similar=only_second[:, :, 1:2]))
+    assert not torch.allclose(found, block(tokens, image, similar=only_second))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_prompt_does_not_depend_on_the_others(guided: bool) -> None:
+    made = Detector(DetectorConfig(depth=2, heads=2, guided=guided), F).eval()
     prompts, image = random(2, 5, F), random(2, 16, F, seed=1)
     whole = made(prompts, image)
     for place in range(5):

@@ -69,10 +69,10 @@ RegionFields = tuple[Tensor, Ragged, Tensor, Tensor, Tensor, Tensor]
 class RegionReader(ABC):
     """Reads the regions of the first image of every item about which something is said."""
 
-    def __init__(self, source: TargetSource, most: int = MOST_REGIONS) -> None:
+    def __init__(self, source: TargetSource, most: int) -> None:
         self._rows = source.rows
         self.regions = [regions_of(collection) for collection in source.collections]
-        self._most = source.most(most)
+        self._most = most
         self.tokenizers = source.tokenizers
 
     @abstractmethod

@@ -30,6 +30,7 @@ from plainfilm.nn.regions.detector import (
     DetectorConfig,
     RegionFeatures,
     RegionWeights,
+    prompt_cosines,
     prompt_features,
 )
 from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions
@@ -186,6 +187,11 @@ class RegionModel(DualEncoder):
         """Patches with their positions, (N, P, D)."""
         patches = self.patch_projection(self.patches(features))
         return patches + self.positions(patches.shape[1], patches.device).to(patches.dtype)
+
+    def patch_cosines(self, features: ImageFeatures, prompts: Tensor) -> Tensor:
+        """Cosines (N, Q, P) of prompts (N, Q, D) (see `prompt_vectors`) with patches at their positions, as
+        the detector reads both."""
+        return prompt_cosines(self.prompt_projection(prompts), self.positioned(features))
 
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
         """The boxes of Q prompts, ids and mask (Q, L), on each image, the most certain first."""

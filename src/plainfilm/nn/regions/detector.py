@@ -26,6 +26,8 @@ class DetectorConfig(BlockConfig):
     pools_clipped: whether boxes are cut to the film before they are pooled; published models pool them as
     they are predicted. token_share: the share of regions whose feature is mixed with that of their token in
     training; at inference all of those that were asked with a prompt are, none that were asked with a box.
+    guided: whether region tokens attend more to patches that are similar to their prompt (`blocks`), which an
+    objective such as `finding_areas` teaches.
     """
 
     regions: int = Field(default=3, ge=1, le=16)
@@ -33,6 +35,7 @@ class DetectorConfig(BlockConfig):
     pooling: Pooling = "mean"
     pools_clipped: bool = True
     token_share: float = Field(default=0.25, ge=0, le=1)
+    guided: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,29 @@ class Detector(nn.Module):
         super().__init__()
         self.config = config
         self.regions = nn.Parameter(torch.randn(config.regions, features) * features**-0.5)
-        self.blocks = nn.ModuleList(GroupBlock(features, config, False) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            GroupBlock(features, config, False, config.guided) for _ in range(config.depth)
+        )
         hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(config.dropout))
         self.head = nn.Sequential(nn.LayerNorm(features), *hidden, nn.Linear(features, 4))
 
     def forward(self, prompts: Tensor, image: Tensor) -> Detected:
         """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F)."""
+        similar = prompt_cosines(prompts, image) if self.config.guided else None
         tokens = prompts[:, :, None] + self.regions
         for block in self.blocks:
-            tokens = block(tokens, image)
+            tokens = block(tokens, image, similar=similar)
         with torch.autocast(tokens.device.type, enabled=False):
             boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
         return Detected(boxes.clamp(0, 1), boxes, tokens)
+
+
+def prompt_cosines(prompts: Tensor, image: Tensor) -> Tensor:
+    """Cosines (N, Q, P), float32, of `prompts` (N, Q, F) with the patches and positions `image` (N, P, F)."""
+    with torch.autocast(prompts.device.type, enabled=False):
+        read, shown = (nn.functional.normalize(in_full_precision(one), dim=-1) for one in (prompts, image))
+        cosines: Tensor = read @ shown.transpose(1, 2)
+    return cosines
 
 
 class RegionFeatures(nn.Module):
