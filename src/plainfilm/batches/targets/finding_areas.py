@@ -51,7 +51,9 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
         own = boxes[place].get(row, {})
         areas = {name: whole for name, state in labels.items() if state == State.POSITIVE}
         areas |= {name: NO_BOXES for name, state in labels.items() if state == State.NEGATIVE}
-        areas |= {name: area for name, area in stated[place].get(row, {}).items() if _agrees(area, areas.get(name))}
+        areas |= {
+            name: area for name, area in stated[place].get(row, {}).items() if _agrees(area, areas.get(name))
+        }
         areas |= own
         areas.pop(_NONE_FOUND, None)
         return [*sorted(areas.items()), *of_sides(own, sizes[place][row][0])]

@@ -55,7 +55,11 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
         ]
 
     return PromptedBoxesReader(
-        prompts_of, rows.source, rows.images_of, source.tokenizers[TOKENIZER], source.most("finding_boxes", MOST_PROMPTS)
+        prompts_of,
+        rows.source,
+        rows.images_of,
+        source.tokenizers[TOKENIZER],
+        source.most("finding_boxes", MOST_PROMPTS),
     )
 
 

@@ -41,7 +41,11 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
 
     rows = source.rows
     return PromptedBoxesReader(
-        prompts_of, rows.source, rows.images_of, source.tokenizers[TOKENIZER], source.most("phrase_boxes", MOST_PROMPTS)
+        prompts_of,
+        rows.source,
+        rows.images_of,
+        source.tokenizers[TOKENIZER],
+        source.most("phrase_boxes", MOST_PROMPTS),
     )
 
 
@@ -52,7 +56,11 @@ def _of_one_side(collection: Collection) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for row, boxes in findings_by_image(collection).items():
         # Of two prompts for either side one has no box, if all lie on the other.
-        one_sided = {name for name in boxes if any(not len(own) for _, own in of_sides({name: boxes[name]}, widths[row]))}
+        one_sided = {
+            name
+            for name in boxes
+            if any(not len(own) for _, own in of_sides({name: boxes[name]}, widths[row]))
+        }
         phrases = named.get(row, {})
         found[row] = {
             phrase for phrase, names in phrases.items() if len(sides_of(phrase)) == 1 and names <= one_sided

@@ -36,7 +36,9 @@ def patches_touched(boxes_xyxy: Tensor, patches: int) -> Tensor:
     half = 0.5 / grid_side(patches)
     centres = patch_centres(patches, boxes_xyxy.device)
     corners = boxes_xyxy.unsqueeze(-2)
-    is_touched: Tensor = ((centres + half > corners[..., :2]) & (centres - half < corners[..., 2:])).all(dim=-1)
+    is_touched: Tensor = ((centres + half > corners[..., :2]) & (centres - half < corners[..., 2:])).all(
+        dim=-1
+    )
     return is_touched
 
 
