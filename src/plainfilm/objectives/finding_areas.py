@@ -8,14 +8,14 @@ of the mean exponential L(A) = log mean_{p in A} exp l_p of an area A,
     outside:  mean over patches in no box of -log sigmoid(-l_p)
 
 as learning from bags (Ilse et al. 2018, arXiv:1802.04712) with the pooling of Pinheiro and Collobert (2015,
-arXiv:1411.6228): of an area that a finding does not fill, one patch is enough. A patch lies in a box if any part of it does.
+arXiv:1411.6228): of an area that a finding does not fill, one patch is enough. A patch lies in a box if any
+part of it does.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from pydantic import Field

@@ -1,8 +1,8 @@
 """What the report says of every finding, to be written when the finding is asked for.
 
-A report is written from what is found for the names of findings, whether or not they are there; the labels of
-sentences (`plainfilm label`) say which sentence states which finding. Of several sentences that state one, the
-first that affirms it is read. A finding that the report does not mention is not asked.
+A report is written from what is found for the names of findings, whether or not they are there; the labels
+of sentences (`plainfilm label`) say which sentence states which finding. Of several sentences that state one,
+the first that affirms it is read. A finding that the report does not mention is not asked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The phrases of the report with boxes on every image (MS-CXR), as prompts.
 
 Sentences of a report without a box are no prompts: a box may be missing for reasons other than that there is
-nothing. A phrase that names one side, of a class whose boxes all lie on one side, is asked with the other side
-too, where there is nothing. Sentences about regions of anatomy (Chest ImaGenome) are read by `region_sentences`.
+nothing. A phrase that names one side, of a class whose boxes all lie on one side, is asked with the other
+side too, where there is nothing. Sentences about regions of anatomy (Chest ImaGenome) are read by
+`region_sentences`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from plainfilm.config import Settings
 from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.row_dropout import RowDropout
 
-
 _GUIDANCE = 5.0
 """The factor of similarities at the start."""
 
@@ -34,8 +33,8 @@ class BlockConfig(Settings):
 class GroupBlock(nn.Module):
     """Groups of tokens (N, Q, R, F): only the R tokens of a group attend to each other, so that no answer
     depends on what else is asked of an image. `drops_image_path`: whether attention to the image may be left
-    out too. `guided`: whether each head adds the similarity of prompts and patches, times a learned factor, to
-    the products of its queries and keys."""
+    out too. `guided`: whether each head adds the similarity of prompts and patches, times a learned factor,
+    to the products of its queries and keys."""
 
     def __init__(
         self, features: int, config: BlockConfig, drops_image_path: bool, guided: bool = False
