@@ -15,6 +15,7 @@ from torch import Tensor
 
 from plainfilm.batches.targets.base import Encodes, ItemFilms, RaggedTarget
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.nn.ragged import Ragged
 from plainfilm.text.laterality import mirrored
 
@@ -110,7 +111,7 @@ def boxes_by_image(
 ) -> dict[int, dict[str, Floats]]:
     """The boxes of a kind ("observation", "region" or "phrase") by row of their image and by `column`; those
     with a name of `without` are left out."""
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     table = table[(table["kind"] == kind) & ~table["name"].isin(without)]
     rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
     found: dict[int, dict[str, list[Floats]]] = {}
@@ -134,7 +135,7 @@ def phrases_by_image(collection: Collection) -> dict[int, dict[str, Floats]]:
 
 def phrases_of_classes(collection: Collection) -> dict[int, dict[str, set[str]]]:
     """The classes of every phrase with a box, by row of its image and by the phrase."""
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     table = table[(table["kind"] == "phrase") & ~table["name"].isin(_regions(collection))]
     rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
     found: dict[int, dict[str, set[str]]] = {}
@@ -144,7 +145,7 @@ def phrases_of_classes(collection: Collection) -> dict[int, dict[str, set[str]]]
 
 
 def _regions(collection: Collection) -> set[str]:
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     return set(table.loc[table["kind"] == "region", "name"])
 
 
@@ -192,7 +193,7 @@ def sided(prompt: str, side: str) -> str:
 def prompts_in(collections: Sequence[Collection], kind: str) -> Iterator[str]:
     """The prompt of every box of a kind, for training a tokenizer."""
     for collection in collections:
-        table = collection.frame("boxes")
+        table = agreed_boxes(collection)
         yield from map(prompt_of, table.loc[table["kind"] == kind, "name"])
 
 

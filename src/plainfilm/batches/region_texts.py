@@ -23,6 +23,7 @@ from plainfilm.batches.prompted_boxes import (
 )
 from plainfilm.batches.targets.base import ItemFilms, RaggedTarget, TargetSource
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.collection.region_labels import region_findings
 from plainfilm.nn.ragged import Ragged
 from plainfilm.text.laterality import mirrored
@@ -152,7 +153,7 @@ def _prompted(findings: Mapping[str, State]) -> dict[str, State]:
 
 def _sentences(collection: Collection) -> dict[tuple[str, str], tuple[str, ...]]:
     """The sentences about each region of an image, by image and region."""
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     table = table[table["kind"] == "phrase"]
     found: dict[tuple[str, str], dict[str, None]] = {}
     for image, name, phrase in zip(table["image_id"], table["name"], table["phrase"], strict=True):
