@@ -2,7 +2,8 @@
 
 Unlike `finding_boxes`, nothing is drawn: this is for losses that cost little for each finding. The area of a
 finding is its boxes, those of phrases of its class, or those of the regions of anatomy that it is stated of;
-where the labels affirm it and nothing says where, the whole film. What is denied has none. A finding whose
+where the labels affirm it and nothing says where, the whole film. What is denied has none; a box that the
+labels deny makes its finding unknown. A finding whose
 boxes lie on one side is asked for with either side as well.
 """
 
@@ -54,9 +55,10 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
         areas |= {
             name: area for name, area in stated[place].get(row, {}).items() if _agrees(area, areas.get(name))
         }
-        areas |= own
-        areas.pop(_NONE_FOUND, None)
-        return [*sorted(areas.items()), *of_sides(own, sizes[place][row][0])]
+        denied = {name for name in own if labels.get(name) == State.NEGATIVE}
+        found = {name: area for name, area in own.items() if name not in denied}
+        areas = {name: area for name, area in (areas | found).items() if name not in {*denied, _NONE_FOUND}}
+        return [*sorted(areas.items()), *of_sides(found, sizes[place][row][0])]
 
     return PromptedBoxesReader(prompts_of, rows.source, rows.images_of, source.tokenizers[TOKENIZER], _ALL)
 

@@ -3,7 +3,7 @@
 What is asked besides, so that a model learns to find nothing:
 
 - a finding without a box, where the labels of the image deny it; where they affirm it, or say nothing, it is
-  not asked;
+  not asked, and neither is one with a box that they deny (a reader drew it whom the others outvoted);
 - the denial of a finding ("No pleural effusion"), whether it is there or not;
 - a finding of one side ("Left pleural effusion"), where no box of the finding lies near the middle of the
   image: with the boxes of that side, which may be none. A film is looked at from the front, so that the left
@@ -43,9 +43,11 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
     rows = source.rows
 
     def prompts_of(item: int, place: int, row: int) -> Prompts:
-        found = boxes[place].get(row, {})
+        drawn = boxes[place].get(row, {})
         states = dict(zip(rows.observations, rows.states[item].tolist(), strict=True))
-        denied = [name for name in sorted(asked[place] - set(found)) if states.get(name) == State.NEGATIVE]
+        negative = {name for name in asked[place] if states.get(name) == State.NEGATIVE}
+        found = {name: own for name, own in drawn.items() if name not in negative}
+        denied = sorted(negative - set(drawn))
         names = [prompt_of(name) for name in (*sorted(found), *denied)]
         return [
             *((prompt_of(name), found[name]) for name in sorted(found)),
