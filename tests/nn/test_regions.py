@@ -15,7 +15,13 @@ from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
 from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
-from plainfilm.nn.regions.detector import Detector, DetectorConfig, RegionFeatures, prompt_features
+from plainfilm.nn.regions.detector import (
+    Detector,
+    DetectorConfig,
+    RegionFeatures,
+    evidence_in,
+    prompt_features,
+)
 from plainfilm.nn.regions.matching import assigned
 from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
 from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres, patches_touched
@@ -164,6 +170,16 @@ def test_guided_tokens_read_what_is_similar_to_their_prompt() -> None:
     block.guidance.zero_()
     torch.testing.assert_close(found, block(tokens, image[:, 1:2], similar=only_second[:, :, 1:2]))
     assert not torch.allclose(found, block(tokens, image, similar=only_second))
+
+
+@torch.no_grad()
+def test_evidence_is_as_stated() -> None:
+    given, similar = boxes(2, 3, 2), random(2, 3, 16, seed=2) * 2 - 1
+    found = evidence_in(given, similar, 2.0)
+    for n, q, r in np.ndindex(2, 3, 2):
+        weights = gaussian_weights(given[n, q, r], 16).double().numpy()
+        expected = np.log((weights * np.exp(10 * similar[n, q].double().numpy())).sum()) / 10
+        assert float(found[n, q, r]) == pytest.approx(expected, abs=1e-5)
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ from plainfilm.nn.regions.detector import (
     DetectorConfig,
     RegionFeatures,
     RegionWeights,
+    evidence_in,
     prompt_cosines,
     prompt_features,
 )
@@ -116,7 +117,7 @@ class RegionModel(DualEncoder):
             patches = features
         self.detector = Detector(config.detector, features)
         self.region_features = RegionFeatures(config.detector, features, patches)
-        self.region_weights = RegionWeights(features, config.detector.dropout)
+        self.region_weights = RegionWeights(features, config.detector.dropout, config.detector.guided)
         if config.post_decoder is not None:
             self.post_decoder = PostDecoder(config.post_decoder, features)
 
@@ -141,7 +142,10 @@ class RegionModel(DualEncoder):
         flat = pooled_from.flatten(1, 2)
         tokens = found.features.flatten(1, 2)
         pooled = self.region_features(flat, self.patches(features), tokens).view_as(found.features)
-        return found, pooled, self.region_weights(pooled)
+        if found.similar is None:
+            return found, pooled, self.region_weights(pooled)
+        evidence = evidence_in(found.boxes, found.similar, self.config.detector.beta)
+        return found, pooled, self.region_weights(pooled, evidence)
 
     def prompt_answers(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
         """The boxes of `prompts` (N, Q, D), the logits (N, Q, R) that each is there, and the refined features

@@ -15,8 +15,12 @@ from torch import Tensor, nn
 from plainfilm.nn.base import in_full_precision
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy
-from plainfilm.nn.regions.pooling import Pooling, pooled_regions
+from plainfilm.nn.regions.pooling import Pooling, gaussian_weights, pooled_regions
 from plainfilm.nn.row_dropout import RowDropout
+
+_EVIDENCE, _SHARPNESS = 5.0, 10.0
+_LEAST = 1e-12
+"""Of a sum before its logarithm."""
 
 
 class DetectorConfig(BlockConfig):
@@ -26,8 +30,9 @@ class DetectorConfig(BlockConfig):
     pools_clipped: whether boxes are cut to the film before they are pooled; published models pool them as
     they are predicted. token_share: the share of regions whose feature is mixed with that of their token in
     training; at inference all of those that were asked with a prompt are, none that were asked with a box.
-    guided: whether region tokens attend more to patches that are similar to their prompt (`blocks`), which an
-    objective such as `finding_areas` teaches.
+    guided: whether region tokens attend more to patches that are similar to their prompt (`blocks`), and
+    regions with such patches score higher (`RegionWeights`); an objective such as `finding_areas` teaches
+    these similarities.
     """
 
     regions: int = Field(default=3, ge=1, le=16)
@@ -41,11 +46,12 @@ class DetectorConfig(BlockConfig):
 @dataclass(frozen=True)
 class Detected:
     """boxes: (N, Q, R, 4) xyxy, within the film. predicted: the same before they were cut to it. features:
-    (N, Q, R, F), of the region tokens."""
+    (N, Q, R, F), of the region tokens. similar: (N, Q, P), of prompts and patches, in a guided detector."""
 
     boxes: Tensor
     predicted: Tensor
     features: Tensor
+    similar: Tensor | None = None
 
 
 class Detector(nn.Module):
@@ -69,7 +75,7 @@ class Detector(nn.Module):
             tokens = block(tokens, image, similar=similar)
         with torch.autocast(tokens.device.type, enabled=False):
             boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
-        return Detected(boxes.clamp(0, 1), boxes, tokens)
+        return Detected(boxes.clamp(0, 1), boxes, tokens, similar)
 
 
 def prompt_cosines(prompts: Tensor, image: Tensor) -> Tensor:
@@ -113,18 +119,32 @@ class RegionWeights(nn.Module):
     """The probability that a region of a prompt is there, and the prompt's feature from those that are.
 
     With s_r = sigmoid(MLP(x_r)) of the regions of a prompt, its feature is sum_r s_r x_r / max(1, sum_r s_r).
+    Of a guided detector the logit is MLP(x_r) + a e_r, where a is learned and e_r is the evidence in the box:
+    log(sum_p w_p exp(10 c_p)) / 10 of the cosines c_p of prompt and patches, with the weights w_p of pooling.
     """
 
-    def __init__(self, features: int, dropout: float) -> None:
+    def __init__(self, features: int, dropout: float, guided: bool = False) -> None:
         super().__init__()
+        if guided:
+            self.evidence = nn.Parameter(torch.tensor(_EVIDENCE))
         hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(dropout))
         self.score = nn.Sequential(*hidden, nn.Linear(features, 1))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F)."""
+    def forward(self, features: Tensor, evidence: Tensor | None = None) -> Tensor:
+        """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F) and, of a guided detector, the
+        `evidence` (N, Q, R)."""
         with torch.autocast(features.device.type, enabled=False):
             logits: Tensor = self.score(in_full_precision(features)).squeeze(-1)
-        return logits
+            return logits if evidence is None else logits + self.evidence * evidence
+
+
+def evidence_in(boxes_xyxy: Tensor, similar: Tensor, beta: float) -> Tensor:
+    """The evidence (N, Q, R), see `RegionWeights`, in boxes (N, Q, R, 4) by the similarities (N, Q, P). What
+    it is learned from does not move boxes."""
+    weights = gaussian_weights(boxes_xyxy.detach(), similar.shape[2], beta)
+    # Not one product of matrices: every prompt has its own similarities.
+    sums = (weights @ (similar * _SHARPNESS).exp().unsqueeze(-1)).squeeze(-1)
+    return sums.clamp(min=_LEAST).log() / _SHARPNESS
 
 
 def prompt_features(features: Tensor, scores: Tensor) -> Tensor:
