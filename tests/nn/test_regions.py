@@ -166,10 +166,12 @@ def test_guided_tokens_read_what_is_similar_to_their_prompt() -> None:
     block = GroupBlock(F, BlockConfig(depth=1, heads=2), drops_image_path=False, guided=True).eval()
     tokens, image = random(1, 2, 3, F), random(1, 4, F, seed=1)
     only_second = torch.tensor([[[-50.0, 50.0, -50.0, -50.0]]]).expand(1, 2, 4)
-    found = block(tokens, image, similar=only_second)
+    found = block(tokens, block.read(image), similar=only_second)
     block.guidance.zero_()
-    torch.testing.assert_close(found, block(tokens, image[:, 1:2], similar=only_second[:, :, 1:2]))
-    assert not torch.allclose(found, block(tokens, image, similar=only_second))
+    torch.testing.assert_close(
+        found, block(tokens, block.read(image[:, 1:2]), similar=only_second[:, :, 1:2])
+    )
+    assert not torch.allclose(found, block(tokens, block.read(image), similar=only_second))
 
 
 @torch.no_grad()
@@ -258,7 +260,7 @@ def normed(one: torch.nn.LayerNorm, values: np.ndarray) -> np.ndarray:
 def test_a_block_lets_tokens_read_their_group_and_the_image_as_stated() -> None:
     made = GroupBlock(F, BlockConfig(heads=2), False).eval()
     tokens, image = random(1, 2, 3, F), random(1, 5, F, seed=1)
-    found = made(tokens, image)[0].double().numpy()
+    found = made(tokens, made.read(image))[0].double().numpy()
     own, other, _ = (scale.double().numpy() for scale in made.scales)
     patches = normed(made.image_norm, image[0].double().numpy())
     for group in range(2):

@@ -26,7 +26,7 @@ from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.config import Settings
 from plainfilm.nn.regions.positions import patches_touched
 from plainfilm.objectives.base import Encoded, PerItem
-from plainfilm.objectives.regions.encoding import nothing, of_present, region_model, texts
+from plainfilm.objectives.regions.encoding import nothing, of_present, region_model, shown, texts
 
 NEEDS = ("finding_areas",)
 _SCALE, _BIAS = 10.0, -2.0
@@ -81,7 +81,7 @@ class FindingAreas(PerItem):
         """(E, P)"""
         vectors = texts(encoded, asked.token_ids, asked.token_mask, "prompt_vectors")
         prompts, mask = asked.of.padded(vectors)
-        cosines = encoded.model("patch_cosines", encoded.films(1), prompts)[mask]
+        cosines = encoded.model("patch_cosines", shown(encoded), prompts)[mask]
         logits: Tensor = cosines * self.log_scale.exp() + self.bias
         return logits
 

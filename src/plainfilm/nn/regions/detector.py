@@ -6,6 +6,7 @@ The tokens of a prompt are its vector plus a learned vector per region (as the q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.nn.base import in_full_precision
+from plainfilm.nn.decoder_layers import KeysAndValues
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy
 from plainfilm.nn.regions.pooling import Pooling, gaussian_weights, pooled_regions
@@ -67,12 +69,19 @@ class Detector(nn.Module):
         hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(config.dropout))
         self.head = nn.Sequential(nn.LayerNorm(features), *hidden, nn.Linear(features, 4))
 
-    def forward(self, prompts: Tensor, image: Tensor) -> Detected:
-        """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F)."""
+    def read(self, image: Tensor) -> list[KeysAndValues]:
+        """What each block reads of images with patches and positions `image` (N, P, F)."""
+        return [block.read(image) for block in self.blocks]
+
+    def forward(
+        self, prompts: Tensor, image: Tensor, read: Sequence[KeysAndValues] | None = None
+    ) -> Detected:
+        """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F), of which
+        `read` is kept, if given."""
         similar = prompt_cosines(prompts, image) if self.config.guided else None
         tokens = prompts[:, :, None] + self.regions
-        for block in self.blocks:
-            tokens = block(tokens, image, similar=similar)
+        for block, own in zip(self.blocks, self.read(image) if read is None else read, strict=True):
+            tokens = block(tokens, own, similar=similar)
         with torch.autocast(tokens.device.type, enabled=False):
             boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
         return Detected(boxes.clamp(0, 1), boxes, tokens, similar)
@@ -103,10 +112,10 @@ class RegionFeatures(nn.Module):
             nn.LayerNorm(features), *inner, nn.Linear(hidden, features), nn.Dropout(drop)
         )
 
-    def forward(self, boxes_xyxy: Tensor, patches: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """Features (N, K, F) of boxes (N, K, 4) on images with `patches` (N, P, F'); the mean of pooled
-        patches and `tokens` (N, K, F), if given: of all boxes, in training of a drawn share."""
-        pooled = pooled_regions(boxes_xyxy, self.values(patches), self.config.beta, self.config.pooling)
+    def forward(self, boxes_xyxy: Tensor, values: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Features (N, K, F) of boxes (N, K, 4) on images with the `values` (N, P, F) of their patches; the
+        mean of pooled values and `tokens` (N, K, F), if given: of all boxes, in training of a drawn share."""
+        pooled = pooled_regions(boxes_xyxy, values, self.config.beta, self.config.pooling)
         if tokens is not None:
             mixed = (pooled + self.token_dropout(tokens)) / 2
             is_mixed = self.token_mixing(torch.ones_like(boxes_xyxy[..., 0])) > 0
