@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -46,9 +47,11 @@ def command(
     module = task_called(task)
     config = build(module.Config, override({"split": split}, options), f"task {task}")
     opened = [Collection.open(path) for path in paths]
+    from plainfilm.model_folder import writing_beside
     from plainfilm.predictor import load
 
-    with writing(out):
+    saves = getattr(config, "save_operating_points", False) and model.is_dir()
+    with writing(out), writing_beside(model) if saves else nullcontext():
         predictor = load(model, trust_code=trust_code)
         results = evaluate(module, predictor, opened, config, console_progress())
         write(results, out)

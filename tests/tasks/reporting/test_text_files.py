@@ -91,6 +91,14 @@ def test_what_is_wrong_is_named_with_its_place(name, content, message, tmp_path)
         read_reports(tmp_path / name, "candidate")
 
 
+def test_a_report_that_takes_hours_to_compare_is_refused(tmp_path):
+    lines = [{"id": "s1", "text": "Clear."}, {"id": "s2", "text": "no " * 400_000}]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    message = r"r.jsonl line 2: a report of 1,199,999 characters; at most 32,768 are scored"
+    with pytest.raises(DataError, match=message):
+        read_reports(tmp_path / "r.jsonl", "candidate")
+
+
 def test_a_folder_that_is_no_results_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"results\.json: no such file"):
         read_reports(tmp_path, "reference")

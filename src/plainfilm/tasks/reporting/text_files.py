@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plainfilm.errors import DataError, nearest
+from plainfilm.io import limits
 from plainfilm.io.csv_files import folded_header, open_text
 from plainfilm.io.manifest import Manifest
 from plainfilm.io.tables import read_json, read_parquet
@@ -78,7 +79,7 @@ def read_reports(path: Path, side: Side, columns: Columns | None = None) -> Repo
             raise DataError(f"{place}: has no id; every report needs one")
         if study in texts:
             raise DataError(f"{place}: id '{study}' occurs twice; every report needs its own")
-        texts[study] = _report(place, entry, side, chosen.text)
+        texts[study] = _of_bearable_length(place, _report(place, entry, side, chosen.text))
         patient = next((key for key in PATIENTS if _is_there(entry, key)), None)
         if patient is not None:
             patients[study] = str(entry[patient])
@@ -168,6 +169,16 @@ def _text_of(place: str, entry: Mapping[str, Any], key: str) -> str:
     if isinstance(value, str | int):
         return str(value).strip()
     raise DataError(f"{place}: '{key}' is {str(value)[:40]!r}, not a text")
+
+
+def _of_bearable_length(place: str, text: str) -> str:
+    # METEOR and ROUGE-L take as long as the product of the words of both texts.
+    if len(text) > limits.LONGEST_SCORED:
+        raise DataError(
+            f"{place}: a report of {len(text):,} characters; at most {limits.LONGEST_SCORED:,} are scored: "
+            "leave it out of both files, or cut it"
+        )
+    return text
 
 
 def _report(place: str, entry: Mapping[str, Any], side: Side, wanted: str | None) -> str:
