@@ -290,7 +290,6 @@ def test_a_film_in_memory_is_the_film_of_its_file(tmp_path: Path) -> None:
         (torch.rand(4, 4).to_sparse(), "4 x 4 of torch.float32 cannot be made an array"),
         (torch.empty(4, 4, device="meta"), "cannot be made an array"),
         (torch.rand(4, 4).to(torch.complex64).conj(), "complex64 cannot be made an array"),
-        (torch.nested.nested_tensor([torch.ones(3), torch.ones(2)]), "Tensor cannot be made an array"),
     ],
 )
 def test_what_is_no_film_is_one_line(given: Any, complaint: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,27 @@ def test_stopped_before_and_after_the_commit(
     assert read(tmp_path) == ({"a": "1", "b": "2"} if stop == "write_manifest" else {"a": "new", "b": "new"})
     settle(tmp_path, NAME)
     assert names(tmp_path) == {"a", "b", NAME}
+
+
+@pytest.mark.parametrize("failing", ["b", NAME])
+def test_a_change_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, a="1", b="2")
+    before = names(tmp_path)
+    replace = Path.replace
+
+    def full(source: Path, target: Path) -> Path:
+        if source.name.startswith((f".{failing}.", f"..{failing}.")) and source.suffix == ".part":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DataError, match="No space left"):
+        write(tmp_path, a="3", b="4", c="5")
+    monkeypatch.undo()
+    assert names(tmp_path) == before
+    assert read(tmp_path) == {"a": "1", "b": "2"}
 
 
 def test_a_folder_below(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -140,7 +140,8 @@ def _hidden(path: Path, digest: str) -> Path:
 class Change:
     """New versions of files of a folder, which come into force together in `commit`.
 
-    Who makes one holds the folder's lock. What a change that was killed left is finished or removed first.
+    Who makes one holds the folder's lock. What a change that was killed left is finished or removed first. A
+    change of which a file cannot be written, as on a full disk, leaves nothing.
     """
 
     def __init__(self, folder: Path, manifest: str) -> None:
@@ -157,20 +158,32 @@ class Change:
         """
         path = self._folder / name
         waiting = path.with_name(f".{path.name}{_NEW}")
-        with replacing(waiting) as temporary:
-            yield temporary
-        digest = sha256_of(waiting)
-        waiting.replace(_hidden(path, digest))
+        with self._leaving_nothing():
+            with replacing(waiting) as temporary:
+                yield temporary
+            digest = sha256_of(waiting)
+            waiting.replace(_hidden(path, digest))
         self._written[name] = digest
 
     def commit(self, values: Mapping[str, Any], kept: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Write the manifest: `values`, and the digests of the files written and `kept`; its new values."""
         files = {**(kept or {}), **self._written}
-        for folder in {(self._folder / name).parent for name in self._written}:
-            flush(folder)
-        plain = write_manifest(self._folder / self._manifest, {**values, FILES: files})
+        with self._leaving_nothing():
+            for folder in {(self._folder / name).parent for name in self._written}:
+                flush(folder)
+            plain = write_manifest(self._folder / self._manifest, {**values, FILES: files})
         settle(self._folder, self._manifest)
         return plain
+
+    @contextmanager
+    def _leaving_nothing(self) -> Iterator[None]:
+        """Removes the new files that are not in force after an error."""
+        try:
+            yield
+        except Exception:
+            with suppress(OSError):
+                settle(self._folder, self._manifest)
+            raise
 
 
 def settle(folder: Path, manifest: str) -> None:
