@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.errors import CollectionError, DataError
+from plainfilm.errors import CollectionError, DataError, UsageError
 from plainfilm.io import manifest
-from plainfilm.io.manifest import DIGEST, FILES, Change, Manifest, settle, write_manifest
+from plainfilm.io.manifest import DIGEST, FILES, Change, Manifest, changing, settle, write_manifest
 from plainfilm.io.tables import read_json, write_json
 
 NAME = "head.json"
@@ -138,3 +138,16 @@ def test_values_come_back_as_they_are_read(tmp_path: Path) -> None:
     written = write_manifest(tmp_path / NAME, {"pair": (1, 2.5), FILES: {}})
     assert written == {"pair": [1, 2.5], FILES: {}} == Manifest.read(tmp_path / NAME, "").values
     assert DIGEST in read_json(tmp_path / NAME)
+
+
+def test_a_folder_belongs_to_one_manifest(tmp_path: Path) -> None:
+    write(tmp_path / "bank", items="1")
+    (tmp_path / "bank" / "other.json").write_text('{"no": "manifest"}')
+    message = r"bank: has files of its own already, of head\.json; choose another folder"
+    with pytest.raises(UsageError, match=message), changing(tmp_path / "bank", "results.json"):
+        pass
+    with pytest.raises(UsageError, match=message):
+        Change(tmp_path / "bank", "results.json")
+    with changing(tmp_path / "bank", NAME):
+        write(tmp_path / "bank", items="2")
+    assert read(tmp_path / "bank") == {"items": "2"}

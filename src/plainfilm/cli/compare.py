@@ -34,12 +34,12 @@ def command(
     A star marks a difference whose interval excludes 0. P-values of single classes, from the resamples and
     by DeLong's test, are corrected over the classes (Holm).
     """
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.results import compare_page
     from plainfilm.results.compare import as_lines, compare, not_compared, read_models
 
     first, *others = models = read_models(results)
-    with nullcontext() if out is None else writing(out):
+    with nullcontext() if out is None else changing(out, compare_page.META):
         compared = [compare(first, other) for other in others]
         if out is not None:
             compare_page.write(models, compared, out)

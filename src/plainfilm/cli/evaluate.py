@@ -34,8 +34,9 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.results import write
+    from plainfilm.results.reading import META
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.base import evaluate
     from plainfilm.tasks.base import task as task_called
@@ -51,7 +52,7 @@ def command(
     from plainfilm.predictor import load
 
     saves = getattr(config, "save_operating_points", False) and model.is_dir()
-    with writing(out), writing_beside(model) if saves else nullcontext():
+    with changing(out, META), writing_beside(model) if saves else nullcontext():
         predictor = load(model, trust_code=trust_code)
         results = evaluate(module, predictor, opened, config, console_progress())
         write(results, out)
