@@ -41,6 +41,7 @@ class Trial:
     start: Path | None = None
     is_collection: bool = False
     refused_when_done: bool = False
+    every: int = 1
 
 
 def killed_everywhere(trial: Trial, folder: Path) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def killed_everywhere(trial: Trial, folder: Path) -> list[dict[str, Any]]:
     whole, *kills = map(json.loads, done.stdout.splitlines())
     assert whole["status"] == 0
     assert whole["files"] > 0
-    assert len(kills) == whole["operations"] > 5
+    assert len(kills) == -(-whole["operations"] // trial.every) > 5
     right = (0, 2) if trial.refused_when_done else (0,)
     assert [
         kill for kill in kills if not kill["killed"] or kill["status"] not in right or kill["differs"]
@@ -144,7 +145,8 @@ def test_train_in_stages_with_kept_features(tmp_path: Path) -> None:
     (tmp_path / "staged.yaml").write_text(yaml.safe_dump(recipe))
     command = ["train", str(tmp_path / "staged.yaml"), "--data", str(films), "--out", str(tmp_path / "out")]
     command += [*SHORT, "training.epochs=1"]
-    killed_everywhere(Trial(tmp_path / "out", command, [*command, "--resume"], RUN), tmp_path)
+    trial = Trial(tmp_path / "out", command, [*command, "--resume"], RUN, every=3)
+    killed_everywhere(trial, tmp_path)
 
 
 def test_tune(boxed_world: Collection, tiny_region_model: Path, tmp_path: Path) -> None:
