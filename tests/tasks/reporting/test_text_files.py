@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 
+import pandas as pd
 import pytest
 
 from plainfilm import results
@@ -117,3 +118,17 @@ def test_texts_of_damaged_results_are_refused(name, word, other, tmp_path):
     file.write_bytes(file.read_bytes().replace(word, other))
     with pytest.raises(DataError, match=f"{name}.*evaluate again"):
         read_reports(tmp_path / "scores", "candidate")
+
+
+def test_texts_of_results_that_were_changed_by_hand_are_named(tmp_path):
+    given = read_reports(as_lines(tmp_path), "reference"), read_reports(as_csv(tmp_path), "candidate")
+    results.write(score_reports(*given, Config(), ("r.jsonl.gz", "r.csv")), tmp_path / "scores")
+    document = json.loads((tmp_path / "scores" / "results.json").read_text())
+    kept = {key: value for key, value in document.items() if key not in ("sha256", "files", "protocol")}
+    (tmp_path / "scores" / "results.json").write_text(json.dumps(kept))
+    assert read_reports(tmp_path / "scores", "candidate").sections == "as given"
+    table = pd.read_parquet(tmp_path / "scores" / "predictions.parquet")
+    for column in ("query_id", "patient_id", "candidate"):
+        table.drop(columns=column).to_parquet(tmp_path / "scores" / "predictions.parquet")
+        with pytest.raises(DataError, match=f"predictions.parquet: column '{column}' is missing"):
+            read_reports(tmp_path / "scores", "candidate")

@@ -207,11 +207,15 @@ def _of_results(folder: Path, side: Side) -> Reports:
         raise DataError(f"{folder}: holds no results of report_generation; name a file of reports")
     with stored.open("predictions.parquet") as source:
         frame = read_parquet(folder / "predictions.parquet", source=source).to_pandas()
+    for column in ("query_id", "patient_id", side):
+        if column not in frame:
+            raise DataError(f"{folder / 'predictions.parquet'}: column '{column}' is missing; evaluate again")
+    protocol = document.get("protocol")
     ids = frame["query_id"].astype(str)
     return Reports(
         dict(zip(ids, frame[side], strict=True)),
         dict(zip(ids, frame["patient_id"].astype(str), strict=True)),
-        str(document["protocol"]["sections"]),
+        str(protocol.get("sections", AS_GIVEN)) if isinstance(protocol, Mapping) else AS_GIVEN,
         {
             column.removeprefix(BASELINE_COLUMN): dict(zip(ids, frame[column], strict=True))
             for column in frame.columns
