@@ -20,6 +20,11 @@ from tests.dicom_output.films import film_file
 COMMANDS: dict[str, list[list[str]]] = {
     "audit": [["{bad}"], ["{data}", "--html", "{bad}"]],
     "augment": [["{bad}"]],
+    "benchmark": [
+        ["{bad}", "--data", "{data}", "--out", "out"],
+        ["{model}", "--data", "{bad}", "--out", "out"],
+        ["{model}", "--data", "{data}", "--out", "{bad}", "--task", "retrieval"],
+    ],
     "compare": [["{bad}", "{bad}"]],
     "convert": [["refers", "{bad}", "--out", "out"], ["refers", "{data}", "--out", "{bad}"]],
     "demo": [["--out", "{bad}"]],
