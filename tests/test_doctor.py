@@ -56,7 +56,7 @@ def test_every_damaged_or_missing_file_is_named(small_world, tmp_path: Path) -> 
 
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no collection, bank, results, model or run"):
+    with pytest.raises(UsageError, match="is no collection, bank, results, model, run, comparison"):
         doctor.verify(tmp_path)
 
 

@@ -32,6 +32,7 @@ ROUTES: dict[str, Callable[[Path, Path], list[str]]] = {
     "evaluate reliance": lambda model, data: [
         *("evaluate", "reliance", str(model), str(data), "--out", "results")
     ],
+    "benchmark": lambda model, data: ["benchmark", str(model), "--data", str(data), "--out", "benchmark"],
     "doctor": lambda model, data: ["doctor", str(model)],
     "tune": lambda model, data: ["tune", str(model), str(data)],
     "serve": lambda model, data: ["serve", str(model), "--port", "0"],

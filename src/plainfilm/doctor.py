@@ -115,9 +115,9 @@ def verify(path: Path, progress: Progress = SILENT) -> list[Finding]:
     return faults or [Finding(str(path), True, "every file is there and as it was written")]
 
 
-_MANIFESTS = ("comparison.json", "maps.json")
+_MANIFESTS = ("comparison.json", "maps.json", "benchmark.json")
 _OF_RUN = ("recipe.yaml", "summary.json")
-_IN_RUN = ("config.json", "results.json")
+_IN_FOLDERS = ("config.json", "results.json")
 _STATE = "training_state.pt"
 
 
@@ -143,22 +143,24 @@ def _damage(path: Path, progress: Progress) -> Iterator[str]:
     elif names & set(_MANIFESTS):
         from plainfilm.io.manifest import Manifest
 
-        (name,) = names & set(_MANIFESTS)
-        yield from Manifest.read(path / name, "make it again").damage()
+        for name in sorted(names & set(_MANIFESTS)):
+            yield from Manifest.read(path / name, "make it again").damage()
+        yield from _damage_below(path, progress)
     elif names & set(_OF_RUN) or any(name.startswith("fraction-") for name in names):
-        yield from _damage_of_run(path, progress)
+        yield from _damage_below(path, progress)
     else:
         raise UsageError(
-            f"{path}: is no collection, bank, results, model or run, nor a comparison or folder of maps; "
+            f"{path}: is no collection, bank, results, model, run, comparison, benchmark or maps; "
             "it cannot be verified"
         )
 
 
-def _damage_of_run(path: Path, progress: Progress) -> Iterator[str]:
-    """What is wrong with the models, results and states of a run, of its stages, and of a grid of runs."""
+def _damage_below(path: Path, progress: Progress) -> Iterator[str]:
+    """What is wrong with the models, results and states of a run, of its stages, of a grid of runs, or with
+    the results of a benchmark."""
     from plainfilm.io.torch_files import check_container
 
-    found = {file.parent for name in _IN_RUN for file in path.rglob(name)}
+    found = {file.parent for name in _IN_FOLDERS for file in path.rglob(name)}
     for folder in sorted(one for one in found if not any(part.startswith(".") for part in one.parts)):
         try:
             yield from _damage(folder, progress)
