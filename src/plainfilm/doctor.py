@@ -136,6 +136,7 @@ def _damage(path: Path, progress: Progress) -> Iterator[str]:
         from plainfilm.results.reading import damage as of_results
 
         yield from of_results(path)
+        yield from _damage_below(path, progress)
     elif "config.json" in names:
         from plainfilm.predictor import load
 
@@ -156,12 +157,14 @@ def _damage(path: Path, progress: Progress) -> Iterator[str]:
 
 
 def _damage_below(path: Path, progress: Progress) -> Iterator[str]:
-    """What is wrong with the models, results and states of a run, of its stages, of a grid of runs, or with
-    the results of a benchmark."""
+    """What is wrong with the models, results and states in the folders below: of a run with its stages, of a
+    grid of runs, of a benchmark, of results in several parts."""
     from plainfilm.io.torch_files import check_container
 
-    found = {file.parent for name in _IN_FOLDERS for file in path.rglob(name)}
-    for folder in sorted(one for one in found if not any(part.startswith(".") for part in one.parts)):
+    found = {file.parent for name in _IN_FOLDERS for file in path.rglob(name)} - {path}
+    for folder in sorted(found):
+        if any(part.startswith(".") for part in folder.relative_to(path).parts):
+            continue
         try:
             yield from _damage(folder, progress)
         except PlainfilmError as error:
