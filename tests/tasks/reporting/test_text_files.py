@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -82,6 +83,7 @@ def test_columns_can_be_named(tmp_path):
         ("r.csv", "study_id,report\n", "holds no reports"),
         ("r.jsonl", '{"id": 1, "text": "a"}\n{"id": 2\n', "line 2: is no JSON object"),
         ("r.jsonl", '{"id": 1, "text": ["a"]}\n', "line 1: 'text' is .*not a text"),
+        ("r.jsonl", '{"id": 1, "text": "\\ud800 clear"}\n', "line 1: 'text' holds half a letter"),
         ("r.json", '"text"', "expected an object of reports by study id"),
         ("r.json", '{"1": "text"}', "'1': expected an object with the keys of a report"),
     ],
@@ -98,6 +100,11 @@ def test_a_report_that_takes_hours_to_compare_is_refused(tmp_path):
     message = r"r.jsonl line 2: a report of 1,199,999 characters; at most 32,768 are scored"
     with pytest.raises(DataError, match=message):
         read_reports(tmp_path / "r.jsonl", "candidate")
+
+
+def test_a_device_is_no_file_of_reports():
+    with pytest.raises(DataError, match="/dev/zero: is a device, and no table"):
+        read_reports(Path("/dev/zero"), "reference")
 
 
 def test_a_folder_that_is_no_results_is_refused(tmp_path):

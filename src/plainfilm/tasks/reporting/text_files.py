@@ -167,7 +167,10 @@ def _text_of(place: str, entry: Mapping[str, Any], key: str) -> str:
     if not _is_there(entry, key):
         return ""
     if isinstance(value, str | int):
-        return str(value).strip()
+        text = str(value).strip()
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # JSON can write such
+            raise DataError(f"{place}: '{key}' holds half a letter (a lone surrogate); export the file again")
+        return text
     raise DataError(f"{place}: '{key}' is {str(value)[:40]!r}, not a text")
 
 
