@@ -60,6 +60,7 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
     asked = {
         "encodes_images": lambda: model.image_vectors(features),
         "encodes_texts": lambda: model.encode_texts(ids, mask),
+        "scores_pairs": lambda: model.pair_scores(features, model.pair_texts(ids, mask)),
         "classifies": lambda: model.logits(features),
         "encodes_studies": lambda: model.study_vectors(model.study_features(features, FILMS, views)),
         "classifies_studies": lambda: model.study_logits(model.study_features(features, FILMS, views)),

@@ -1,12 +1,14 @@
 """The contract of a family of checkpoints: one file that reads what one system publishes.
 
-A family module has two names:
+A family module has these names:
 
     Config              a `CheckpointConfig`: what a checkpoint does not say and a person has to
+    LICENCE             that of its weights, in a few words; said before anything is written, and kept
     read(path, config)  the model of the checkpoint at `path`, as an `Imported`
 
-Every tensor of a checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an
-error. No code of a checkpoint is ever run (`io.torch_files`).
+A file of one's own may leave out LICENCE; its models then say that none was stated. Every tensor of a
+checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an error. No code of a
+checkpoint is ever run (`io.torch_files`).
 """
 
 from __future__ import annotations
@@ -52,10 +54,16 @@ class Family(Protocol):
     """What a module of this folder offers."""
 
     Config: type[CheckpointConfig]
+    LICENCE: str
 
     def read(self, path: Path, config: Any) -> Imported:
         """The model of the checkpoint at `path`."""
         ...
+
+
+def licence_of(family: Family) -> str:
+    """The licence of a family's weights."""
+    return str(getattr(family, "LICENCE", "not stated"))
 
 
 def family(name: str) -> Family:

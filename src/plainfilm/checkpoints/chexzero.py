@@ -38,7 +38,7 @@ ROOTS = (
 )
 """What the names of its tensors begin with."""
 
-LICENCE = "MIT"
+LICENCE = "MIT (code and weights)"
 _IMAGE, _TEXT = "visual.", ""
 _PADDED_SIDE, _PRETRAINED_SIDE = 320, 224
 _GREY_MEAN, _GREY_STD = 101.48761, 83.43944
@@ -81,7 +81,6 @@ def read(path: Path, config: Config) -> Imported:
                 "family": "chexzero",
                 "file": path.name,
                 "sha256": digest_of(path),
-                "licence": LICENCE,
                 "weights": found.weights,
             },
         },

@@ -27,7 +27,7 @@ from plainfilm.models.base import (
 from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.length_groups import by_length
-from plainfilm.nn.projection import ProjectionConfig, build_projection
+from plainfilm.nn.projection import ProjectionConfig
 
 _USUAL_TOKENS = 128
 """Of a text, where no setting and no encoder says otherwise."""
@@ -137,10 +137,8 @@ class DualEncoder(TextSide):
         self.dimension = projection.dimension
         self.image = image
         self.text = text
-        shape = (self.dimension, projection.dropout, projection.bias)
-        self.image_projection = build_projection(projection.kind, image.features, *shape)
-        text_kind = projection.text_kind or projection.kind
-        self.text_projection = build_projection(text_kind, text.features, *shape)
+        self.image_projection = projection.of_images(image.features)
+        self.text_projection = projection.of_texts(text.features)
         self.log_scale = log_scale_of(config.temperature, learn=config.learn_temperature)
 
     def parts(self) -> dict[str, nn.Module]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +163,7 @@ class Predictor(PlaceQuestions):
         Raises:
             UsageError: there are no prompts.
         """
-        vectors = self.prompt_vectors(prompts, ensembles)
-        return self.compare(self.encode_images(images), vectors)
+        return self.compare_images(images, self.prompt_vectors(prompts, ensembles))
 
     def prompt_vectors(self, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
         """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
@@ -176,6 +176,18 @@ class Predictor(PlaceQuestions):
     def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
         """Compare encoded images (N, D) with prompts."""
         return prompting.compare(self._core, films, prompts)
+
+    def compare_images(self, images: Any, prompts: PromptVectors, progress: Progress = SILENT) -> ZeroShot:
+        """Compare images with prompts, keeping nothing of them but their scores.
+
+        Raises:
+            ImageError: a file is not a usable image; the message has its name.
+        """
+        blocks = self._films.stream(images, prompting.image_rows(self._core, prompts), progress)
+        if prompts.texts is None:
+            blocks = self._core.watched(blocks, "images")
+        empty = np.empty((0, prompts.positive.shape[1]), dtype=np.float32)
+        return prompting.joined([self.compare(block, prompts) for block in chain([empty], blocks)])
 
     def findings(
         self, images: Any, prompts: PromptsOf | None = None, progress: Progress = SILENT
