@@ -137,7 +137,7 @@ def build(config: Config, facts: Facts) -> PairScorer:
         raise ConfigError(f"model.fusion.heads {config.fusion.heads} do not divide {text.features} features")
     if config.places < facts.tokenizers["text"].max_tokens:
         raise ConfigError(
-            f"model.places is {config.places}, fewer than the {facts.tokenizers['text'].max_tokens} tokens of "
-            "the longest text"
+            f"model.places is {config.places}, fewer than the {facts.tokenizers['text'].max_tokens} tokens "
+            "of the longest text"
         )
     return PairScorer(image, text, config, facts)

@@ -17,10 +17,10 @@ class ProjectionConfig(Settings):
     """`kind` applies to both encoders unless `text_kind` is set; `dimension` is that of the shared space.
 
     `none` returns features unchanged and needs `dimension` of them; `linear` is one layer; `mlp` is two
-    layers with a GELU between, and `norm_mlp` normalises after it (as in BioViL), both with `hidden` features,
-    by default `dimension`; `residual_mlp` adds the output of the first layer to that of the second, after
-    `dropout`, and normalises (as in CXR-CLIP). `bias` is that of the layers of `linear` and `mlp` (false in
-    CLIP), of texts too unless `text_bias` is set.
+    layers with a GELU between, and `norm_mlp` normalises after it (as in BioViL), both with `hidden`
+    features, by default `dimension`; `residual_mlp` adds the output of the first layer to that of the
+    second, after `dropout`, and normalises (as in CXR-CLIP). `bias` is that of the layers of `linear` and
+    `mlp` (false in CLIP), of texts too unless `text_bias` is set.
     """
 
     kind: ProjectionKind = "linear"
