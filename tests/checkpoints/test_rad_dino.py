@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from plainfilm.checkpoints.rad_dino import _preprocessing
 from plainfilm.checkpoints.reading.source import Source
 from plainfilm.cli.main import run
+from plainfilm.collection.leaks import keys_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import LoadedModel
@@ -200,3 +201,34 @@ def test_an_index_that_names_other_files_is_refused(
     (tmp_path / "parts" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     with pytest.raises(ModelError, match=re.escape(words)):
         imported("rad-dino", tmp_path / "parts", tmp_path / "model")
+
+
+LIST = """dataset,path
+a,files/p10/p10000032/s50414267/02aa804e.dcm
+a,files/p10/p10000032/s53189527/2a2277a9.dcm
+b,CheXpert-v1.0/train/patient00002/study1/view1_frontal.jpg
+c,images_001/images/00000007_000.png
+d,20536686640136348236148679891455886468_vma0fk.png
+"""
+
+
+def test_patients_of_the_list_of_training_films_are_refused_in_evaluation(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "training_images.csv").write_text(LIST)
+    options = {"training_images": str(tmp_path / "training_images.csv")}
+    found = imported("rad-dino", folder, tmp_path / "model", **options)
+    stated = found.config.recipe["imported"]["training_images"]
+    assert stated["patients"] == {"mimic-cxr": 1, "chexpert": 1, "nih14": 1}
+    assert (stated["films"], stated["films of unknown patients"]) == (5, 1)
+    assert found.patients is not None
+    seen = set(found.patients.tolist())
+    assert seen & keys_of("nih14", ["7"]).keys()
+    assert seen & keys_of("mimic-cxr", ["p10000032"]).keys()
+    assert not seen & keys_of("chexpert", ["p10000032", "patient00003"]).keys()
+
+
+def test_a_list_of_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("name\nfilm.png\n")
+    with pytest.raises(ModelError, match="none of its 1 lines names a film of mimic-cxr"):
+        imported("rad-dino", folder, tmp_path / "model", training_images=str(tmp_path / "other.csv"))

@@ -42,5 +42,5 @@ def import_checkpoint(
         licence = licence_of(chosen)
         say(f"licence of the weights of {family_name}: {licence}")
         imported.config.recipe.setdefault("imported", {})["licence"] = licence
-        save_model(out, imported.model, imported.tokenizers, imported.config)
+        save_model(out, imported.model, imported.tokenizers, imported.config, imported.patients)
     return imported

@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from plainfilm import plugins
 from plainfilm.checkpoints.reading.published_file import Weights
 from plainfilm.config import Settings
-from plainfilm.model_folder import ModelConfig
+from plainfilm.model_folder import ModelConfig, PatientKeys
 from plainfilm.models.base import Model
 from plainfilm.text.tokenizers import Tokenizer
 
@@ -42,12 +42,13 @@ class CheckpointConfig(Settings):
 @dataclass(frozen=True)
 class Imported:
     """A model as its checkpoint has it, its tokenizers by name, what should stand in its folder, and which
-    tensors were left out."""
+    tensors were left out. patients: those that it was trained on, if a list of them was given."""
 
     model: Model
     tokenizers: Mapping[str, Tokenizer]
     config: ModelConfig
     dropped: tuple[str, ...] = ()
+    patients: PatientKeys | None = None
 
 
 class Family(Protocol):

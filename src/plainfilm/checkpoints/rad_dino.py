@@ -5,11 +5,12 @@ What is published is a folder of the transformers library (`microsoft/rad-dino`:
 and reads no texts, so it becomes a study encoder whose films are averaged: for `embed`, linear probes and as
 the start of a training. Its feature is the class token after the last normalisation.
 
-`preprocessing` are bicubic, in Pillow, as the image processor of transformers was when it was published.
+Films are resized by Pillow, as the image processor of transformers did when it was published.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from plainfilm.checkpoints.reading.hub_images import hub_preprocessing
 from plainfilm.checkpoints.reading.opened import CONFIG, read_settings
 from plainfilm.checkpoints.reading.source import Source, Stated, imported, open_source, refuse
 from plainfilm.checkpoints.reading.tensors import count, shape_of
+from plainfilm.checkpoints.reading.training_images import read_training_images
 from plainfilm.checkpoints.reading.vit import heads_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing
@@ -37,11 +39,15 @@ _PATCHES = "embeddings.patch_embeddings.projection.weight"
 
 
 class Config(CheckpointConfig):
-    """What only a person knows. image_heads: attention heads, where they are not 64 features wide and no
-    `config.json` lies beside the weights. tokenizer is of no use.
+    """What only a person knows.
+
+    image_heads: attention heads, where they are not 64 features wide and no `config.json` lies beside the
+    weights. training_images: the published list of training films (`training_images.csv`), so that an
+    evaluation refuses patients among them. tokenizer is of no use.
     """
 
     image_heads: int | None = Field(default=None, ge=1)
+    training_images: str | None = None
 
 
 def read(path: Path, config: Config) -> Imported:
@@ -53,8 +59,11 @@ def read(path: Path, config: Config) -> Imported:
     source = open_source(path, "rad-dino", ROOTS, config, {})
     refuse(source, "it reads no texts", tokenizer=config.tokenizer)
     image = _image(source, config)
-    stated = Stated(_preprocessing(source, int(image["image_size"])), data=DATA)
-    return imported(source, films_alone(image), _published_names, dinov2.UNUSED, stated)
+    seen = None if config.training_images is None else read_training_images(Path(config.training_images))
+    more = {} if seen is None else {"training_images": seen.facts}
+    stated = Stated(_preprocessing(source, int(image["image_size"])), data=DATA, more=more)
+    found = imported(source, films_alone(image), _published_names, dinov2.UNUSED, stated)
+    return found if seen is None else replace(found, patients=seen.keys)
 
 
 def _image(source: Source, config: Config) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Vision(_Stated):
     image_size: int = Field(default=224, ge=16, le=4096)
     timm_model_name: str | None = None
     timm_pool: str = "avg"
-    timm_proj: str = "linear"
+    timm_proj: str | None = "linear"
     timm_proj_bias: bool = False
 
     @field_validator("image_size", mode="before")

@@ -151,6 +151,8 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
 
     model = config.model
     described = model.fitting(vocabulary_size, config.dropout)
+    if described.model_type == "siglip_text_model":
+        _add_siglip(AutoModel)
     what = f"text model '{config.name or described.model_type}'"
     check_fits_in_memory(lambda: model.without_weights(AutoModel, described), what)
     unused = () if config.pooling == "pooler" else ("pooler",)
@@ -172,6 +174,13 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
     if config.pooling != "pooler" and name is not None:
         setattr(encoder, name, None if name == "pooler" else nn.Identity())  # unused, and would be stored
     return TransformersEncoder(config, encoder)
+
+
+def _add_siglip(library: Any) -> None:
+    """Makes the text tower of SigLIP known to `AutoModel`, which has its image tower alone."""
+    from transformers import SiglipTextConfig, SiglipTextModel
+
+    library.register(SiglipTextConfig, SiglipTextModel, exist_ok=True)
 
 
 def _check_layers(config: Config, depth: int) -> None:
