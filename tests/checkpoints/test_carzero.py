@@ -155,7 +155,7 @@ def test_findings_are_given_and_there_are_no_vectors(loaded: LoadedModel, folder
 
 def test_pixels_are_glorias_with_another_normalisation() -> None:
     values = {"mean": (0.4978,) * 3, "std": (0.2449,) * 3}
-    assert carzero.preprocessing() == gloria.preprocessing().model_copy(update=values)
+    assert carzero.preprocessing(224) == gloria.preprocessing().model_copy(update=values)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def read(path: Path, config: Config) -> Imported:
     )
     continues = torch.tensor([tokenizer.continues_word(token) for token in range(rows)])
     stated = Stated(
-        preprocessing(),
+        preprocessing(int(architecture.image["image_size"])),
         data=("MIMIC-CXR",),
         text_rule="findings_impression",
         prompts="There is {finding}. One sentence for each finding, none for its absence",
@@ -142,11 +142,12 @@ def _fusion(source: Source, config: Config) -> PairFusionConfig:
     )
 
 
-def preprocessing() -> Preprocessing:
-    """That of the published code: the longer side to 256 by OpenCV, black to a square, the middle 224."""
+def preprocessing(size: int) -> Preprocessing:
+    """That of the published code: the longer side to 256 by OpenCV, black to a square, the middle 224; for an
+    input of `size` pixels in the same proportion."""
     return Preprocessing(
-        size=224,
-        resize=256,
+        size=size,
+        resize=round(size * 8 / 7),
         fit="pad",
         library="opencv",
         filter="area",

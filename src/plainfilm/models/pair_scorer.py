@@ -57,8 +57,8 @@ class Config(KindConfig):
 
 
 TINY = Config(
-    image={"use": "compact", "width": 4, "grid": 2, "channels": 1},
-    text={"use": "compact", "width": 32, "depth": 1, "heads": 2, "max_tokens": 16},
+    image={"use": "timm", "name": "test_vit", "image_size": 64, "pooling": "token"},
+    text={"use": "compact", "width": 64, "depth": 1, "heads": 2, "max_tokens": 16},
     fusion=PairFusionConfig(depth=1, heads=2, feed_forward=16, hidden=(8,)),
     places=16,
 )

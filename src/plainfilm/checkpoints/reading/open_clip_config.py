@@ -118,9 +118,15 @@ def read_open_clip(file: Path) -> tuple[Architecture, Pixels]:
         if found not in plain and not (part == "vision_cfg" and model["vision_cfg"].get("timm_model_name")):
             raise ModelError(f"{file}: {key} is {str(found)[:40]}, a tower that cannot be imported")
     pixels = values.get("preprocess_cfg") or {}
-    if isinstance(pixels, dict):
-        pixels = {key: value for key, value in pixels.items() if value is not None}
+    stated = {key: _without_none(value) for key, value in model.items() if value is not None}
     try:
-        return build(Architecture, model, str(file)), build(Pixels, pixels, str(file))
+        return build(Architecture, stated, str(file)), build(Pixels, _without_none(pixels), str(file))
     except ConfigError as error:
         raise ModelError(str(error)) from None
+
+
+def _without_none(values: Any) -> Any:
+    """A mapping without the keys that say nothing."""
+    return (
+        {key: one for key, one in values.items() if one is not None} if isinstance(values, dict) else values
+    )
