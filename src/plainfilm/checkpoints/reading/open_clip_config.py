@@ -49,7 +49,7 @@ class Vision(_Stated):
     image_size: int = Field(default=224, ge=16, le=4096)
     timm_model_name: str | None = None
     timm_pool: str = "avg"
-    timm_proj: str | None = "linear"
+    timm_proj: str = "linear"
     timm_proj_bias: bool = False
 
     @field_validator("image_size", mode="before")
@@ -126,7 +126,8 @@ def read_open_clip(file: Path) -> tuple[Architecture, Pixels]:
 
 
 def _without_none(values: Any) -> Any:
-    """A mapping without the keys that say nothing."""
-    return (
-        {key: one for key, one in values.items() if one is not None} if isinstance(values, dict) else values
-    )
+    """A mapping without the keys that say nothing; no projection by name is one of timm's own ("")."""
+    if not isinstance(values, dict):
+        return values
+    no_projection = {"timm_proj": ""} if "timm_proj" in values and values["timm_proj"] is None else {}
+    return {key: one for key, one in values.items() if one is not None} | no_projection
