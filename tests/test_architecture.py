@@ -46,6 +46,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
+        "export",
         "dicom_output",
         "dicomweb",
         "serve",

@@ -131,6 +131,7 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
     expected = {
         "encodes_images": (count, model.dimension if "encodes_images" in found else 0),
         "encodes_texts": (len(TEXTS), model.dimension if "encodes_images" in found else 0),
+        "scores_pairs": (count, len(TEXTS)),
         "classifies": (count, observations),
         "encodes_studies": (len(FILMS), model.dimension if "encodes_studies" in found else 0),
         "classifies_studies": (len(FILMS), observations),

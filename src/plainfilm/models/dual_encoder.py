@@ -40,21 +40,11 @@ LIMITS = """\
 PATCHES = False
 
 
-class Config(KindConfig):
-    """The complete architecture of a dual encoder.
+class ReadsTexts(KindConfig):
+    """Base of the settings of a model with a text encoder: `text` holds its settings, as `image` those of the
+    image encoder."""
 
-    `text` holds the settings of its text encoder, as `image` those of its image encoder. `temperature` is the
-    initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
-    """
-
-    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
-
-    use: str = "dual_encoder"
     text: dict[str, Any]
-    projection: ProjectionConfig = ProjectionConfig()
-    temperature: float = Field(default=0.07, gt=0)
-    learn_temperature: bool = True
-    scale_limit: float = Field(default=100.0, gt=1)
 
     @field_validator("text")
     @classmethod
@@ -64,6 +54,21 @@ class Config(KindConfig):
     def tokenizers(self) -> dict[str, TokenizerNeed]:
         """The tokenizer of the text encoder."""
         return {"text": text_tokenizer(self.text)}
+
+
+class Config(ReadsTexts):
+    """The complete architecture of a dual encoder.
+
+    `temperature` is the initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
+    """
+
+    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
+
+    use: str = "dual_encoder"
+    projection: ProjectionConfig = ProjectionConfig()
+    temperature: float = Field(default=0.07, gt=0)
+    learn_temperature: bool = True
+    scale_limit: float = Field(default=100.0, gt=1)
 
 
 TINY = Config(

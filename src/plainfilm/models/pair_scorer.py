@@ -12,15 +12,14 @@ published.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.errors import ConfigError
-from plainfilm.models.base import Facts, KindConfig, Model, TokenizerNeed, checked_encoder
-from plainfilm.models.dual_encoder import image_encoder_of, text_encoder_of, text_tokenizer
+from plainfilm.models.base import Facts, Model
+from plainfilm.models.dual_encoder import ReadsTexts, image_encoder_of, text_encoder_of
 from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, in_full_precision
 from plainfilm.nn.pair_fusion import PairFusion, PairFusionConfig
@@ -33,27 +32,17 @@ LIMITS = """\
 PATCHES = True
 
 
-class Config(KindConfig):
+class Config(ReadsTexts):
     """The complete architecture.
 
-    text: the settings of the text encoder. fusion: see `nn.pair_fusion`. places: for the words of a text.
+    fusion: see `nn.pair_fusion`. places: for the words of a text.
     factor: of what the text encoder gives, 4 where it gives the mean of four layers and their sum is meant.
     """
 
     use: str = "pair_scorer"
-    text: dict[str, Any]
     fusion: PairFusionConfig = PairFusionConfig()
     places: int = Field(default=97, ge=2, le=4096)
     factor: float = Field(default=1.0, gt=0)
-
-    @field_validator("text")
-    @classmethod
-    def _check_text(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return checked_encoder("text encoder", values, "model.text")
-
-    def tokenizers(self) -> dict[str, TokenizerNeed]:
-        """The tokenizer of the text encoder."""
-        return {"text": text_tokenizer(self.text)}
 
 
 TINY = Config(

@@ -129,6 +129,10 @@ class Predictor(PlaceQuestions):
         """`encode_texts` in blocks (n, D)."""
         return stream_texts(self._core, texts, progress)
 
+    def stream_inputs(self, images: Any) -> Iterator[torch.Tensor]:
+        """Images as the image encoder gets them, normalised, in blocks (n, C, S, S)."""
+        return self._films.stream_inputs(images)
+
     def stream_features(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """The output of the image encoder, without projection, in blocks (n, F)."""
         return self._films.stream(images, lambda features: features.pooled, progress)
@@ -183,9 +187,10 @@ class Predictor(PlaceQuestions):
         Raises:
             ImageError: a file is not a usable image; the message has its name.
         """
-        blocks = self._films.stream(images, prompting.image_rows(self._core, prompts), progress)
         if prompts.texts is None:
-            blocks = self._core.watched(blocks, "images")
+            blocks = self.stream_images(images, progress)
+        else:
+            blocks = self._films.stream(images, prompting.image_rows(self._core, prompts), progress)
         empty = np.empty((0, prompts.positive.shape[1]), dtype=np.float32)
         return prompting.joined([self.compare(block, prompts) for block in chain([empty], blocks)])
 

@@ -8,6 +8,7 @@ films of others are counted.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,19 +45,12 @@ def read_training_images(file: Path) -> TrainingImages:
     """
     found: dict[str, set[str]] = {corpus: set() for corpus in _PATIENTS}
     films = unknown = 0
-    try:
-        with file.open(encoding="utf-8-sig") as lines:
-            next(lines, None)
-            for line in lines:
-                films += 1
-                matches = ((corpus, one.search(line[:_LONGEST_LINE])) for corpus, one in _PATIENTS.items())
-                corpus, match = next(((name, one) for name, one in matches if one), (None, None))
-                if corpus is None or match is None:
-                    unknown += 1
-                else:
-                    found[corpus].add(match[1])
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: cannot be read as a list of training films ({error})") from None
+    for films, line in enumerate(_lines(file), start=1):
+        corpus, patient = _patient_in(line)
+        if corpus is None:
+            unknown += 1
+        else:
+            found[corpus].add(patient)
     patients = {corpus: len(names) for corpus, names in found.items() if names}
     if not patients:
         raise ModelError(
@@ -66,3 +60,20 @@ def read_training_images(file: Path) -> TrainingImages:
     keys = np.unique(np.array([key for corpus, names in found.items() for key in keys_of(corpus, names)]))
     facts = {"file": file.name, "sha256": sha256_of(file), "films": films, "patients": patients}
     return TrainingImages(keys, {**facts, "films of unknown patients": unknown})
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The lines of a table after its header."""
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            next(lines, None)
+            for line in lines:
+                yield line[:_LONGEST_LINE]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{file}: cannot be read as a list of training films ({error})") from None
+
+
+def _patient_in(line: str) -> tuple[str | None, str]:
+    """The corpus and patient of the film that a line names, if they are known."""
+    matches = ((corpus, pattern.search(line)) for corpus, pattern in _PATIENTS.items())
+    return next(((corpus, match[1]) for corpus, match in matches if match), (None, ""))
