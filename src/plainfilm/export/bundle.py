@@ -164,7 +164,8 @@ def _in_integers(
     if loss.lost > wanted.most_loss:
         raise ModelError(
             f"{predictor.name}: int8 loses {loss.lost:.4f} of macro AUROC ({loss.model:.4f} to "
-            f"{loss.int8:.4f}, {loss.films} films), more than --most-loss {wanted.most_loss}; nothing is written"
+            f"{loss.int8:.4f}, {loss.films} films), more than --most-loss {wanted.most_loss}; nothing is "
+            "written"
         )
     return loss
 

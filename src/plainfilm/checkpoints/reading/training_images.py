@@ -45,7 +45,8 @@ def read_training_images(file: Path) -> TrainingImages:
     """
     found: dict[str, set[str]] = {corpus: set() for corpus in _PATIENTS}
     films = unknown = 0
-    for films, line in enumerate(_lines(file), start=1):
+    for line in _lines(file):
+        films += 1
         corpus, patient = _patient_in(line)
         if corpus is None:
             unknown += 1
