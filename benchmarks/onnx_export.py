@@ -2,10 +2,11 @@
 
     python benchmarks/onnx_export.py [--rounds 15] [--threads 1]
 
-Models with random weights: `tiny` (the small encoder of the packaged recipes at 128 px), `resnet50` (of CXR-CLIP's size
-at 224 px, with a BERT of base size for texts) and `vit` (ViT-B/16). A pass is one normalised film to its vector, and one
-sentence to its vector; preparing the film is left out, as it is the same for all. Weights at random say nothing of what
-integers lose: that is measured by `plainfilm export --int8` on films with labels. Ranges are set on noise.
+Models with random weights: `tiny` (the small encoder of the packaged recipes at 128 px), `resnet50` (of
+CXR-CLIP's size at 224 px, with a BERT of base size for texts) and `vit` (ViT-B/16). A pass is one normalised
+film to its vector, and one sentence to its vector; preparing the film is left out, as it is the same for all.
+Weights at random say nothing of what integers lose: that is measured by `plainfilm export --int8` on films
+with labels. Ranges are set on noise.
 """
 
 from __future__ import annotations
