@@ -12,7 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from plainfilm.checkpoints import carzero, gloria
+from plainfilm.checkpoints import gloria
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.model_folder import LoadedModel
 from plainfilm.predictor import load
@@ -153,9 +153,11 @@ def test_findings_are_given_and_there_are_no_vectors(loaded: LoadedModel, folder
         predictor.encode_images([film((90, 70))])
 
 
-def test_pixels_are_glorias_with_another_normalisation() -> None:
-    values = {"mean": (0.4978,) * 3, "std": (0.2449,) * 3}
-    assert carzero.preprocessing(224) == gloria.preprocessing().model_copy(update=values)
+def test_pixels_are_glorias_with_another_normalisation(loaded: LoadedModel) -> None:
+    how = loaded.config.preprocessing
+    values = {"mean": how.mean, "std": how.std, "size": how.size, "resize": how.resize}
+    assert how == gloria.preprocessing().model_copy(update=values)
+    assert (how.mean[0], how.std[0], how.size, how.resize) == (0.4978, 0.2449, 64, 73)
 
 
 @pytest.mark.parametrize(

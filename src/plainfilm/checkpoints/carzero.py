@@ -17,15 +17,15 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from plainfilm.checkpoints.base import CheckpointConfig, Imported
+from plainfilm.checkpoints.base import Imported
 from plainfilm.checkpoints.reading import bert
 from plainfilm.checkpoints.reading.films_alone import square_grid
+from plainfilm.checkpoints.reading.layered_bert import LayeredConfig, layered_bert
+from plainfilm.checkpoints.reading.opencv_films import padded_by_opencv
 from plainfilm.checkpoints.reading.opened import check_family
 from plainfilm.checkpoints.reading.source import Source, Stated, imported, open_source
 from plainfilm.checkpoints.reading.tensors import count, shape_of
-from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.checkpoints.reading.vit import heads_of
-from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.models import pair_scorer
 from plainfilm.nn.pair_fusion import PairFusionConfig
 
@@ -53,12 +53,11 @@ _IN_BLOCK = {
 }
 
 
-class Config(CheckpointConfig):
-    """What only a person knows. tokenizer: by default the published one. image_heads, text_heads: attention
-    heads, where they are not 64 features wide; fusion_heads: of the fusion, by default 4."""
+class Config(LayeredConfig):
+    """What only a person knows; see there. image_heads: attention heads, where they are not 64 features wide;
+    fusion_heads: of the fusion, by default 4."""
 
     image_heads: int | None = Field(default=None, ge=1)
-    text_heads: int | None = Field(default=None, ge=1)
     fusion_heads: int = Field(default=_FUSION_HEADS, ge=1)
 
 
@@ -71,27 +70,20 @@ def read(path: Path, config: Config) -> Imported:
     source = open_source(path, "carzero", ROOTS, config, {})
     where = source.where
     check_family(source.tensors, (f"{_FUSION}decoder_norm.weight",), "CARZero", where)
-    settings = bert.bert_settings(source.below(_TEXT), config.text_heads, where)
-    rows, longest = int(settings["vocab_size"]), min(_PLACES, int(settings["max_position_embeddings"]))
+    text = layered_bert(
+        source, _TEXT, _LAYERS, config, published=TOKENIZER, longest=_PLACES, cleaning="words"
+    )
     architecture = pair_scorer.Config(
         image=_image(source, config),
-        text={
-            "use": "transformers",
-            "name": TOKENIZER,
-            "pretrained": False,
-            "settings": settings,
-            "layers": list(_LAYERS),
-        },
+        text=text.encoder,
         fusion=_fusion(source, config),
         places=_PLACES,
         factor=float(len(_LAYERS)),
     )
-    tokenizer = tokenizer_of(
-        config.tokenizer or TOKENIZER, longest, rows, offline=config.offline, cleaning="words"
-    )
-    continues = torch.tensor([tokenizer.continues_word(token) for token in range(rows)])
+    tokenizer = text.tokenizer()
+    continues = torch.tensor([tokenizer.continues_word(token) for token in range(text.rows)])
     stated = Stated(
-        preprocessing(int(architecture.image["image_size"])),
+        padded_by_opencv(int(architecture.image["image_size"]), _MEAN, _STD),
         data=("MIMIC-CXR",),
         text_rule="findings_impression",
         prompts="There is {finding}. One sentence for each finding, none for its absence",
@@ -103,7 +95,7 @@ def read(path: Path, config: Config) -> Imported:
         _published_names,
         _UNUSED,
         stated,
-        rows=(rows, longest),
+        rows=(text.rows, text.longest),
         tokenizer=lambda: tokenizer,
     )
 
@@ -139,21 +131,6 @@ def _fusion(source: Source, config: Config) -> PairFusionConfig:
         heads=config.fusion_heads,
         feed_forward=inner,
         hidden=tuple(len(tensor) for _, tensor in head[:-1]),
-    )
-
-
-def preprocessing(size: int) -> Preprocessing:
-    """That of the published code: the longer side to 256 by OpenCV, black to a square, the middle 224; for an
-    input of `size` pixels in the same proportion."""
-    return Preprocessing(
-        size=size,
-        resize=round(size * 8 / 7),
-        fit="pad",
-        library="opencv",
-        filter="area",
-        order="resize_first",
-        mean=(_MEAN,) * 3,
-        std=(_STD,) * 3,
     )
 
 

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
-
-from plainfilm.checkpoints.base import CheckpointConfig, Imported
+from plainfilm.checkpoints.base import Imported
 from plainfilm.checkpoints.reading import bert
+from plainfilm.checkpoints.reading.layered_bert import LayeredConfig, layered_bert
+from plainfilm.checkpoints.reading.opencv_films import padded_by_opencv
 from plainfilm.checkpoints.reading.opened import check_family
 from plainfilm.checkpoints.reading.source import Stated, imported, open_source
 from plainfilm.checkpoints.reading.tensors import shape_of
-from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.models import dual_encoder
@@ -42,11 +41,8 @@ _TEMPERATURE = 0.1
 """Cosines are multiplied by 10 in training."""
 
 
-class Config(CheckpointConfig):
-    """What only a person knows. tokenizer: by default Bio_ClinicalBERT's. text_heads: attention heads, where
-    they are not 64 features wide."""
-
-    text_heads: int | None = Field(default=None, ge=1)
+class Config(LayeredConfig):
+    """What only a person knows; see there."""
 
 
 def read(path: Path, config: Config) -> Imported:
@@ -58,27 +54,21 @@ def read(path: Path, config: Config) -> Imported:
     source = open_source(path, "gloria", ROOTS, config, {})
     where = source.where
     check_family(source.tensors, (f"{_GLOBAL}weight",), "GLoRIA", where)
-    settings = bert.bert_settings(source.below(_TEXT), config.text_heads, where)
+    text = layered_bert(
+        source, _TEXT, _LAYERS, config, published=TOKENIZER, longest=_LONGEST, cleaning="words"
+    )
     dimension, _ = shape_of(source.tensors, f"{_GLOBAL}weight", 2, where)
-    if dimension != settings["hidden_size"]:
+    if dimension != text.width:
         raise ModelError(
-            f"{where}: films have {dimension} features and texts {settings['hidden_size']}; as published "
-            "both have the same"
+            f"{where}: films have {dimension} features and texts {text.width}; as published both have the same"
         )
     architecture = dual_encoder.Config(
         image={"use": "timm", "name": "resnet50", "upsample": _INSIDE},
-        text={
-            "use": "transformers",
-            "name": TOKENIZER,
-            "pretrained": False,
-            "settings": settings,
-            "layers": list(_LAYERS),
-        },
+        text=text.encoder,
         projection=ProjectionConfig(text_kind="none", dimension=dimension),
         temperature=_TEMPERATURE,
         learn_temperature=False,
     )
-    rows, longest = int(settings["vocab_size"]), min(_LONGEST, int(settings["max_position_embeddings"]))
     stated = Stated(
         preprocessing(),
         objective="infonce",
@@ -86,31 +76,20 @@ def read(path: Path, config: Config) -> Imported:
         text_rule="findings_impression",
         prompts="sentences of severity, type and place of a finding, the largest similarity of a film",
     )
-    name = config.tokenizer or TOKENIZER
-
     return imported(
         source,
         architecture,
         _published_names,
         _UNUSED,
         stated,
-        rows=(rows, longest),
-        tokenizer=lambda: tokenizer_of(name, longest, rows, offline=config.offline, cleaning="words"),
+        rows=(text.rows, text.longest),
+        tokenizer=text.tokenizer,
     )
 
 
 def preprocessing() -> Preprocessing:
-    """That of the published code: the longer side to 256 by OpenCV, black to a square, the middle 224."""
-    return Preprocessing(
-        size=224,
-        resize=256,
-        fit="pad",
-        library="opencv",
-        filter="area",
-        order="resize_first",
-        mean=(0.5,) * 3,
-        std=(0.5,) * 3,
-    )
+    """That of the published code."""
+    return padded_by_opencv(224, 0.5, 0.5)
 
 
 def _published_names(name: str) -> tuple[str, ...]:

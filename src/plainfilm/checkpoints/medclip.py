@@ -12,14 +12,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from plainfilm.checkpoints.base import CheckpointConfig, Imported
+from plainfilm.checkpoints.base import Imported
 from plainfilm.checkpoints.reading import bert, swin
+from plainfilm.checkpoints.reading.layered_bert import LayeredConfig, layered_bert
 from plainfilm.checkpoints.reading.opened import check_family
 from plainfilm.checkpoints.reading.source import Source, Stated, imported, open_source
 from plainfilm.checkpoints.reading.tensors import shape_of
-from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.io.torch_files import number
@@ -45,11 +43,8 @@ _LONGEST, _MOST = 77, 4.6052
 _LAYERS = (1, 2, -1)
 
 
-class Config(CheckpointConfig):
-    """What only a person knows. tokenizer: by default Bio_ClinicalBERT's. text_heads: attention heads, where
-    they are not 64 features wide."""
-
-    text_heads: int | None = Field(default=None, ge=1)
+class Config(LayeredConfig):
+    """What only a person knows; see there."""
 
 
 def read(path: Path, config: Config) -> Imported:
@@ -61,21 +56,14 @@ def read(path: Path, config: Config) -> Imported:
     source = open_source(path, "medclip", ROOTS, config, {})
     where = source.where
     check_family(source.tensors, ("text_model.projection_head.weight", "logit_scale"), "MedCLIP", where)
-    settings = bert.bert_settings(source.below(_TEXT), config.text_heads, where)
+    text = layered_bert(source, _TEXT, _LAYERS, config, published=TOKENIZER, longest=_LONGEST)
     dimension, _ = shape_of(source.tensors, "text_model.projection_head.weight", 2, where)
     architecture = dual_encoder.Config(
         image=_image(source),
-        text={
-            "use": "transformers",
-            "name": TOKENIZER,
-            "pretrained": False,
-            "settings": settings,
-            "layers": list(_LAYERS),
-        },
+        text=text.encoder,
         projection=ProjectionConfig(dimension=dimension, bias=False),
         temperature=math.exp(-_scale(source)),
     )
-    rows, longest = int(settings["vocab_size"]), min(_LONGEST, int(settings["max_position_embeddings"]))
     stated = Stated(
         preprocessing(),
         objective="infonce",
@@ -90,8 +78,8 @@ def read(path: Path, config: Config) -> Imported:
         lambda name: _published_names(name, is_resnet=_FC in source.tensors),
         _UNUSED,
         stated,
-        rows=(rows, longest),
-        tokenizer=lambda: tokenizer_of(config.tokenizer or TOKENIZER, longest, rows, offline=config.offline),
+        rows=(text.rows, text.longest),
+        tokenizer=text.tokenizer,
     )
 
 
