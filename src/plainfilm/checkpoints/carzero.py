@@ -54,7 +54,7 @@ _IN_BLOCK = {
 
 
 class Config(LayeredConfig):
-    """What only a person knows; see there. image_heads: attention heads, where they are not 64 features wide;
+    """What only a person knows; see `LayeredConfig`. image_heads: attention heads, where they are not 64 wide;
     fusion_heads: of the fusion, by default 4."""
 
     image_heads: int | None = Field(default=None, ge=1)

@@ -42,7 +42,7 @@ _TEMPERATURE = 0.1
 
 
 class Config(LayeredConfig):
-    """What only a person knows; see there."""
+    """What only a person knows; see `LayeredConfig`."""
 
 
 def read(path: Path, config: Config) -> Imported:
@@ -60,7 +60,7 @@ def read(path: Path, config: Config) -> Imported:
     dimension, _ = shape_of(source.tensors, f"{_GLOBAL}weight", 2, where)
     if dimension != text.width:
         raise ModelError(
-            f"{where}: films have {dimension} features and texts {text.width}; as published both have the same"
+            f"{where}: films have {dimension} features and texts {text.width}; published ones have as many"
         )
     architecture = dual_encoder.Config(
         image={"use": "timm", "name": "resnet50", "upsample": _INSIDE},

@@ -44,7 +44,7 @@ _LAYERS = (1, 2, -1)
 
 
 class Config(LayeredConfig):
-    """What only a person knows; see there."""
+    """What only a person knows; see `LayeredConfig`."""
 
 
 def read(path: Path, config: Config) -> Imported:
