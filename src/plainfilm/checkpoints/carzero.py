@@ -54,8 +54,10 @@ _IN_BLOCK = {
 
 
 class Config(LayeredConfig):
-    """What only a person knows; see `LayeredConfig`. image_heads: attention heads, where they are not 64 wide;
-    fusion_heads: of the fusion, by default 4."""
+    """What only a person knows; see `LayeredConfig`.
+
+    image_heads: attention heads, where they are not 64 features wide. fusion_heads: of the fusion.
+    """
 
     image_heads: int | None = Field(default=None, ge=1)
     fusion_heads: int = Field(default=_FUSION_HEADS, ge=1)
