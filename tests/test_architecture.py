@@ -47,6 +47,7 @@ ORDER = (
         "tasks",
         "results",
         "export",
+        "benchmark",
         "dicom_output",
         "dicomweb",
         "serve",
