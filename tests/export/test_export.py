@@ -148,7 +148,7 @@ def test_a_graph_of_other_weights_is_not_written(
 
 
 def test_integers_state_what_they_lose(tiny_classifier: Path, small_world: Any, tmp_path: Path) -> None:
-    wanted = Calibration(Collection.open(small_world.path), films=8, most_loss=1.0)
+    wanted = Calibration(Collection.open(small_world.path), "test", films=8, most_loss=1.0)
     found = export_onnx(tiny_classifier, tmp_path / "out", wanted)
     about = json.loads((tmp_path / "out" / "model.json").read_text())
     assert found.loss is not None
@@ -161,7 +161,7 @@ def test_integers_state_what_they_lose(tiny_classifier: Path, small_world: Any, 
 def test_integers_that_lose_too_much_are_not_written(
     tiny_classifier: Path, small_world: Any, tmp_path: Path
 ) -> None:
-    wanted = Calibration(Collection.open(small_world.path), films=8, most_loss=-2.0)
+    wanted = Calibration(Collection.open(small_world.path), "test", films=8, most_loss=-2.0)
     with pytest.raises(ModelError, match=r"int8 loses .* more than --most-loss -2.0; nothing is written"):
         export_onnx(tiny_classifier, tmp_path / "out", wanted)
     assert list(tmp_path.iterdir()) == []

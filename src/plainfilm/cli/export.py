@@ -21,7 +21,7 @@ def command(
         Path | None,
         typer.Option(metavar="COLLECTION", help="Films and labels to set ranges and measure the loss with."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Split of the collection.")] = "validate",
+    split: Annotated[str, typer.Option(help="Split of the collection.")] = "validation",
     most_loss: Annotated[float, typer.Option(help="Macro AUROC that int8 may lose.")] = 0.01,
 ) -> None:
     """Write a model as ONNX graphs, with its preprocessing, tokenizer and card beside them.

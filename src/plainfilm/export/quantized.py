@@ -37,7 +37,7 @@ class Calibration:
     that is accepted."""
 
     collection: Collection
-    split: str = "validate"
+    split: str = "validation"
     films: int = 64
     most_loss: float = 0.01
 
