@@ -79,6 +79,7 @@ NEEDING = {
     ("prepare", "dicom_folder", "raw", "--out", "made"): "pydicom",
     ("phantom", "dicom_folder", "--out", "made", "--studies", "2"): "pydicom",
     ("phantom", "siim", "--out", "made", "--studies", "2"): "pydicom",
+    ("export", "model", "--onnx", "made"): "onnx",
     ("serve", "model"): "fastapi",
     ("download", "openi", "--out", "made"): "httpx2",
     ("predict", "model", "raw/x.dcm", "--sr", "made"): "pydicom",
