@@ -34,8 +34,10 @@ from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 LICENCE = (
     "that of the single weights (BiomedCLIP and OpenAI's CLIP: MIT; XraySigLIP and XrayCLIP: CC BY-NC 4.0)"
 )
-ROOTS = ("visual", "text", "transformer", "token_embedding", "positional_embedding", "ln_final")
-ROOTS += ("text_projection", "logit_scale", "logit_bias")
+ROOTS = (
+    *("visual", "text", "transformer", "token_embedding", "positional_embedding", "ln_final"),
+    *("text_projection", "logit_scale", "logit_bias"),
+)
 
 _SCALE, _BIAS = "logit_scale", "logit_bias"
 _TRUNK, _HEAD = "visual.trunk.", "visual.head.proj."

@@ -45,7 +45,7 @@ Library: Any = pickle
 """Its reader in Python has no name that the type checker knows."""
 
 
-class _Reader(Library._Unpickler):
+class _Reader(Library._Unpickler):  # type: ignore[misc]
     """Reads one pickle; `room` is how many bytes all tensors together may claim."""
 
     def __init__(self, file: IO[bytes], stand_in: StandIn, holders: tuple[type, ...], room: int) -> None:

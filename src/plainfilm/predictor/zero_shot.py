@@ -127,7 +127,7 @@ def _encoded(
     texts = list(dict.fromkeys(text for pair in pairs.values() for side in pair for text in side))
     if scores_pairs(core):
         shares = [np.stack([_shares(texts, pair[side]) for pair in pairs.values()]) for side in (0, 1)]
-        return PromptVectors(tuple(pairs), *shares, pair_texts(core, texts))
+        return PromptVectors(tuple(pairs), shares[0], shares[1], pair_texts(core, texts))
     encoded = dict(zip(texts, np.concatenate(list(stream_texts(core, texts))), strict=True))
     sides = [
         np.stack(
