@@ -23,6 +23,7 @@ COMMANDS = {
     "benchmark": ["benchmark", "MODEL", "--data", "FILMS", "--out", "OUT"],
     "tune": ["tune", "OUT", "FILMS"],
     "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
+    "export": ["export", "MODEL", "--onnx", "OUT"],
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],
     "predict --map": ["predict", "MODEL", "FILMS", "--map", "effusion", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
