@@ -302,15 +302,15 @@ def named_tensors(values: object, where: str) -> dict[str, Tensor]:
     """`values` as tensors by name, without what `WRAPPERS` put into the names.
 
     Raises:
-        ModelError: not a dictionary of tensors, one that claims more numbers than it has, or two tensors of
-        one
-            name.
+        ModelError: not a dictionary of tensors, a tensor without storage or that claims more numbers than it
+            has, or two tensors of one name.
     """
     if not isinstance(values, dict) or not values:
         raise ModelError(f"{where}: expected tensors by name, found {type(values).__name__}")
     found: dict[str, Tensor] = {}
     for key, value in values.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+        is_plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+        if not isinstance(key, str) or not is_plain:
             raise ModelError(f"{where}: '{str(key)[:80]}' is not a plain tensor")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{where}: tensor '{key}' claims more numbers than it has")
