@@ -10,12 +10,14 @@ import logging
 import os
 import urllib.parse
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from plainfilm.dicomweb.studies import FIELDS, ListedStudy, listed_study
 from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
 from plainfilm.errors import ArchiveError, UsageError
+from plainfilm.io.dicom.subject import RADIOGRAPHS
 from plainfilm.io.optional import optional_import
 
 EXTRA, PURPOSE = "dicom-out", "DICOMweb"
@@ -85,6 +87,30 @@ class Archive:
             instance = _instance(found)
             if instance is not None:
                 yield instance
+
+    def studies(self, filters: Mapping[str, str], most: int) -> list[ListedStudy]:
+        """At most so many studies that fit `filters`, which are DICOM keywords and their values.
+
+        Raises:
+            ArchiveError: the archive refuses.
+        """
+        found = self._ask(
+            self._client.search_for_studies, search_filters=dict(filters), fields=FIELDS, limit=most
+        )
+        studies = (listed_study(one) for one in (found or ())[:most] if isinstance(one, Mapping))
+        return [study for study in studies if study is not None]
+
+    def radiographs(self, study: str) -> list[Instance]:
+        """The objects of a study whose modality may be that of a film.
+
+        Raises:
+            ArchiveError: the archive refuses.
+        """
+        found = []
+        for modality in RADIOGRAPHS:
+            answers = self._search({"study_instance_uid": study}, {"Modality": modality})
+            found += [one for one in map(_instance, answers) if one is not None and one.study == study]
+        return list(dict.fromkeys(found))
 
     def stored(self, study: str, series: str) -> set[str]:
         """The SOP Instance UIDs of the objects in a series; empty where there is no such series.
