@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -73,19 +74,24 @@ def test_servers_behind_a_proxy_are_one(region_model: Path, dicom_file: Path, tm
         asked: set[int] = set()
         for number in range(1, 9):
             link = http.client.HTTPConnection("127.0.0.1", proxy, 60, source_address=(f"127.0.2.{number}", 0))
+            stack.callback(link.close)
             connected(link)
-            link.request("POST", "/api/films?name=a.dcm", dicom_file.read_bytes())
-            film = json.loads(link.getresponse().read())["film_id"]
-            for _ in range(3):
-                link.request("GET", f"/api/films/{film}")
-                answer = link.getresponse()
-                assert answer.status == 200, answer.read()
-                answer.read()
+            film = json.loads(said(link, "POST", "/api/films?name=a.dcm", dicom_file.read_bytes())[1])[
+                "film_id"
+            ]
+            assert {said(link, "GET", f"/api/films/{film}")[0] for _ in range(3)} == {200}
             for port in ports:
                 direct = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-                direct.request("GET", f"/api/films/{film}")
-                asked |= {port} if direct.getresponse().status == 200 else set()
+                stack.callback(direct.close)
+                asked |= {port} if said(direct, "GET", f"/api/films/{film}")[0] == 200 else set()
         assert asked == set(ports)
+
+
+def said(link: Any, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    """The status and the body of an answer."""
+    link.request(method, path, body)
+    answer = link.getresponse()
+    return answer.status, answer.read()
 
 
 def free_port() -> int:
@@ -96,12 +102,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def connected(link: object) -> None:
+def connected(link: Any) -> None:
     """Wait until the proxy listens."""
     end = time.monotonic() + 30
     while True:
         try:
-            link.connect()  # type: ignore[attr-defined]
+            link.connect()
         except ConnectionRefusedError:
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -39,8 +39,11 @@ def impatient(region_model: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]
 
 def answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", "/healthz")
-    return connection.getresponse().status == 200
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()
 
 
 def most_memory_mb(process: int) -> float:

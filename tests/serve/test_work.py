@@ -133,10 +133,12 @@ def test_what_is_no_work_is_refused(keeping: TestClient, folder: Path, wrong: di
     assert list(folder.iterdir()) == []
 
 
-def test_a_number_that_json_does_not_know_is_refused(keeping: TestClient) -> None:
-    content = json.dumps(record(work=record()["work"] | {"extra": float("nan")}))
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_kept_is_json_that_a_browser_reads(keeping: TestClient, number: float) -> None:
+    content = json.dumps(record(work=record()["work"] | {"extra": number}))
     answer = keeping.post("/api/work", content=content, headers={"Content-Type": "application/json"})
-    assert code(answer) == (400, "bad_request")
+    kept = keeping.get(f"/api/work/{answer.json()['work_id']}").text
+    assert json.loads(kept, parse_constant=pytest.fail)["work"]["extra"] is None
 
 
 def test_the_number_of_works_has_a_limit(keeping: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,14 +65,19 @@ class Archive:
         secret = os.environ.get(AUTHORIZATION)
         headers = {"Authorization": secret} if secret else None
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self._requests = optional_import("requests", EXTRA, PURPOSE)
         self._client = web.DICOMwebClient(
-            self.name.rstrip("/"), headers=headers, chunk_size=_WHOLE, permissive_uid=True, timeout=_TIMEOUT_S
+            self.name.rstrip("/"),
+            session=_session(self._requests),
+            headers=headers,
+            chunk_size=_WHOLE,
+            permissive_uid=True,
+            timeout=_TIMEOUT_S,
         )
         self._client.set_http_retry_params(retry=False)
         # It logs identifiers.
         logging.getLogger("dicomweb_client").addHandler(logging.NullHandler())
         logging.getLogger("dicomweb_client").propagate = False
-        self._requests = optional_import("requests", EXTRA, PURPOSE)
         self._not_dicom = optional_import("pydicom.errors", EXTRA, PURPOSE).InvalidDicomError
         self._retries = retries
 
@@ -188,6 +193,20 @@ class Archive:
             return Retriable(f"{self.name}: answers with status {status}", wait_s)
         hint = f"; set {AUTHORIZATION}" if status in (401, 403) else ""
         return ArchiveError(f"{self.name}: refuses a request with status {status}{hint}")
+
+
+def _session(requests: Any) -> Any:
+    """A session that sends wildcards as they are: plug-in 1.7 of Orthanc takes encoded ones for letters."""
+
+    class PlainWildcards(requests.adapters.HTTPAdapter):  # type: ignore[misc]
+        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+            request.url = request.url.replace("%2A", "*")
+            return super().send(request, *arguments, **options)
+
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, PlainWildcards())
+    return session
 
 
 def _instance(found: Any) -> Instance | None:

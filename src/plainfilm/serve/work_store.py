@@ -124,10 +124,7 @@ class WorkStore:
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
             **_shown(record["work"]),
         }
-        try:
-            lines = [json.dumps(part, allow_nan=False) for part in (facts, {**facts, **record})]
-        except ValueError:
-            raise Problem("bad_request", "the work holds a number that JSON does not know") from None
+        lines = [json.dumps(part, allow_nan=False) for part in (facts, {**facts, **record})]
         with replacing(self._file(work_id)) as target:
             target.write_text("\n".join(lines), "utf-8")
         self._file(work_id).chmod(0o600)
