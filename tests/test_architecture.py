@@ -46,6 +46,8 @@ ORDER = (
         "bank",
         "tasks",
         "results",
+        "export",
+        "benchmark",
         "dicom_output",
         "dicomweb",
         "serve",

@@ -20,6 +20,11 @@ from tests.dicom_output.films import film_file
 COMMANDS: dict[str, list[list[str]]] = {
     "audit": [["{bad}"], ["{data}", "--html", "{bad}"]],
     "augment": [["{bad}"]],
+    "benchmark": [
+        ["{bad}", "--data", "{data}", "--out", "out"],
+        ["{model}", "--data", "{bad}", "--out", "out"],
+        ["{model}", "--data", "{data}", "--out", "{bad}", "--task", "retrieval"],
+    ],
     "compare": [["{bad}", "{bad}"]],
     "convert": [["refers", "{bad}", "--out", "out"], ["refers", "{data}", "--out", "{bad}"]],
     "demo": [["--out", "{bad}"]],
@@ -35,6 +40,11 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["retrieval", "{model}", "{bad}", "--out", "out"],
         ["retrieval", "{model}", "{data}", "--out", "{bad}", "resamples=100", "k=3"],
         ["{bad}.py", "{model}", "{data}", "--out", "out"],
+    ],
+    "export": [
+        ["{bad}", "--onnx", "out"],
+        ["{model}", "--onnx", "{bad}"],
+        ["{model}", "--onnx", "out", "--int8", "--calibrate", "{bad}"],
     ],
     "finetune": [
         ["finetune-linear", "--init", "{bad}", "--data", "{data}", "--out", "out"],
@@ -104,7 +114,7 @@ BAD: list[Callable[[Path], Path]] = [
     *(a_long_name, a_long_path, below_a_file, a_circle, below_a_circle, an_odd_name)
 ]
 """Paths at which nothing can be, or, as the last one, only for somebody who writes it."""
-WRITTEN = [(option, "{bad}") for option in ("--out", "--csv", "--html", "--sr", "--state")]
+WRITTEN = [(option, "{bad}") for option in ("--out", "--onnx", "--csv", "--html", "--sr", "--state")]
 
 
 def test_every_verb_is_tried() -> None:
@@ -141,7 +151,9 @@ def test_a_path_that_cannot_be_is_one_line(
         assert len(lines[0] if lines else said.out) < 1200
 
 
-@pytest.mark.parametrize("files", [24, 40, 64])
+@pytest.mark.parametrize(
+    "files", [pytest.param(24, marks=pytest.mark.slow), 40, pytest.param(64, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("verb", ["info", "predict", "embed", "prompts"])
 def test_too_many_open_files_is_one_line(
     verb: str, files: int, tiny_model: Path, small_world: Any, tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from plainfilm.errors import ImageError, UsageError
 from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.models.base import abilities, build_model
 from plainfilm.nn.decoding import Decoding
+from plainfilm.nn.size import count_parameters
 from plainfilm.predictor import report as reporting
 from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
@@ -94,6 +96,11 @@ class Predictor(PlaceQuestions):
         return self._core.model.facts.observations
 
     @property
+    def parameters(self) -> int:
+        """The number of parameters of the model."""
+        return count_parameters(self._core.model)
+
+    @property
     def dimension(self) -> int:
         """D, the length of every vector."""
         return int(self._core.model.dimension)
@@ -127,6 +134,10 @@ class Predictor(PlaceQuestions):
     def stream_texts(self, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_texts` in blocks (n, D)."""
         return stream_texts(self._core, texts, progress)
+
+    def stream_inputs(self, images: Any) -> Iterator[torch.Tensor]:
+        """Images as the image encoder gets them, normalised, in blocks (n, C, S, S)."""
+        return self._films.stream_inputs(images)
 
     def stream_features(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """The output of the image encoder, without projection, in blocks (n, F)."""
@@ -162,8 +173,7 @@ class Predictor(PlaceQuestions):
         Raises:
             UsageError: there are no prompts.
         """
-        vectors = self.prompt_vectors(prompts, ensembles)
-        return self.compare(self.encode_images(images), vectors)
+        return self.compare_images(images, self.prompt_vectors(prompts, ensembles))
 
     def prompt_vectors(self, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
         """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
@@ -176,6 +186,19 @@ class Predictor(PlaceQuestions):
     def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
         """Compare encoded images (N, D) with prompts."""
         return prompting.compare(self._core, films, prompts)
+
+    def compare_images(self, images: Any, prompts: PromptVectors, progress: Progress = SILENT) -> ZeroShot:
+        """Compare images with prompts, keeping nothing of them but their scores.
+
+        Raises:
+            ImageError: a file is not a usable image; the message has its name.
+        """
+        if prompts.texts is None:
+            blocks = self.stream_images(images, progress)
+        else:
+            blocks = self._films.stream(images, prompting.image_rows(self._core, prompts), progress)
+        empty = np.empty((0, prompts.positive.shape[1]), dtype=np.float32)
+        return prompting.joined([self.compare(block, prompts) for block in chain([empty], blocks)])
 
     def findings(
         self, images: Any, prompts: PromptsOf | None = None, progress: Progress = SILENT
