@@ -78,7 +78,8 @@ def open_study(archive: Archive, study: str, films: FilmStore) -> OpenedStudy:
     """Take the films of a study, by their headers, from the archive.
 
     Raises:
-        ArchiveError: the archive refuses.
+        ArchiveError: the archive refuses to list the study.
+        Exhausted: it does not answer.
     """
     opened: list[HeldFilm] = []
     left_out: list[str] = []
@@ -88,8 +89,8 @@ def open_study(archive: Archive, study: str, films: FilmStore) -> OpenedStudy:
             break
         try:
             opened.append(_open(archive, instance, films))
-        except Problem as problem:
-            left_out.append(f"object {place}: {problem.message}")
+        except (Problem, ArchiveError) as error:
+            left_out.append(f"object {place}: {error}")
     return OpenedStudy(opened, left_out)
 
 
