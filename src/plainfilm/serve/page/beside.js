@@ -129,9 +129,14 @@ export class Beside {
     this.show();
     if (!this.facts) return;
     const { viewport, desk } = this;
-    if (sha256 === desk.viewport.facts?.sha256) viewport.showSame(desk.viewport);
-    else await load(viewport, this.facts, desk.views.get(sha256), () => this.sha256 === sha256);
-    if (this.isLinked) viewport.follow(desk.viewport);
+    this.isFollowing = true; // this view goes where the first one is, and not the other way round
+    try {
+      if (sha256 === desk.viewport.facts?.sha256) viewport.showSame(desk.viewport);
+      else await load(viewport, this.facts, undefined, () => this.sha256 === sha256);
+      if (this.isLinked) viewport.follow(desk.viewport);
+    } finally {
+      this.isFollowing = false;
+    }
     await this.ask();
   }
 
