@@ -26,6 +26,7 @@ from plainfilm.model_folder.shipped import SHIPPED
 from plainfilm.phantom.truth import CHEXPERT, PatientTruth, StudyTruth
 from plainfilm.results.reading import read_document
 from plainfilm.results.text import baseline_title, interval, number
+from plainfilm.types import View
 
 NAME = "nano"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "nano.md"
@@ -83,7 +84,8 @@ def make(work: Path) -> None:
 
 def draw_films(work: Path) -> None:
     """Write the eight films, each frontal, of another patient and with other findings."""
-    patients = phantom.write("mimic_cxr", work, studies=60, seed=FILMS_SEED, size=FILM_PIXELS)
+    shutil.rmtree(work, ignore_errors=True)
+    patients = phantom.write("mimic_cxr", work, studies=40, seed=FILMS_SEED, size=FILM_PIXELS)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     entries = []
@@ -103,7 +105,7 @@ def chosen(patients: list[PatientTruth]) -> list[tuple[StudyTruth, object]]:
     for patient in patients:
         study = patient.studies[0]
         present = frozenset(name for name, state in study.states.items() if state == 1)
-        frontal = [film for film in study.films if film.view.is_frontal]
+        frontal = [film for film in study.films if View(film.view).is_frontal]
         if study.report is not None and frontal and present and present not in seen:
             seen.add(present)
             found.append((study, frontal[0]))

@@ -26,8 +26,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     label_collection(prepare("mimic_cxr", folder / "raw", folder / "films", size=160))
     films = Collection.open(folder / "films")
     model = plainfilm.load("nano")
+    settings = {"retrieval": {}, "zero_shot": {"labels": "plainfilm-chexpert-4"}}
     return {
-        name: evaluate(task(name), model, [films], task(name).Config()) for name in ("retrieval", "zero_shot")
+        name: evaluate(task(name), model, [films], task(name).Config(**given)) for name, given in settings.items()
     }
 
 

@@ -39,8 +39,8 @@ def test_a_film_as_in_training_has_no_flag(films: dict[str, Path]) -> None:
 
 
 def test_what_prepare_flags_is_flagged(films: dict[str, Path]) -> None:
-    [flag] = film_flags(films["inverted"], trained_on(*FRONTAL))
-    assert flag.startswith("looks inverted")
+    flags = film_flags(films["inverted"], trained_on(*FRONTAL))
+    assert any(flag.startswith("looks inverted") for flag in flags)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_film_that_cannot_be_read(tmp_path: Path) -> None:
 def test_each_film_of_a_study_has_its_own(films: dict[str, Path]) -> None:
     shown = [ShownFilm(str(films[name]), View.UNKNOWN) for name in ("PA", "inverted")]
     answers = document(with_flags(Answers("study", films=shown), trained_on()))
-    assert [len(one["flags"]) for one in answers["films"]] == [0, 1]
+    assert [bool(one["flags"]) for one in answers["films"]] == [False, True]
     assert "flags" not in answers
 
 
