@@ -39,13 +39,17 @@ BANK_STUDIES = 400
 
 HEADLINES = {
     "retrieval": (
-        "image->sentence/finding_f1_micro_positive",
+        "image->sentence/finding_f1_micro_positive@2",
+        "image->report/finding_f1_micro_positive@2",
         "image->sentence/recall@10",
-        "image->report/finding_f1_micro_positive",
         "image->report/recall@10",
-        "report->image/recall@10",
+        "text->image/recall@10",
     ),
-    "zero_shot": ("pnc/auroc/macro", "pnc/f1/macro"),
+    "zero_shot": (
+        "combined/auroc_macro",
+        "positive prompt/auroc_macro",
+        "calibration/brier_calibrated_macro",
+    ),
 }
 
 
@@ -119,8 +123,10 @@ def measure(work: Path) -> None:
         run(words, work)
     rows = []
     for task, names in HEADLINES.items():
-        metrics = read_document(work / task)["metrics"]
-        rows += [row(one) for one in metrics if one["name"].partition("@10")[0].partition("@2")[0] in names]
+        metrics = {
+            one["name"]: one for one in read_document(work / task)["metrics"] if not one.get("subgroup")
+        }
+        rows += [row(metrics[name]) for name in names]
     table = "\n".join(["| score | nano | baselines | n |", "|---|---|---|---|", *rows])
     marked = r"(?s)(<!-- scores -->\n).*?(\n<!-- end of scores -->)"
     PAGE.write_text(re.sub(marked, rf"\g<1>{table}\g<2>", PAGE.read_text("utf-8")), encoding="utf-8")

@@ -28,7 +28,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     model = plainfilm.load("nano")
     settings = {"retrieval": {}, "zero_shot": {"labels": "plainfilm-chexpert-4"}}
     return {
-        name: evaluate(task(name), model, [films], task(name).Config(**given)) for name, given in settings.items()
+        name: evaluate(task(name), model, [films], task(name).Config(**given))
+        for name, given in settings.items()
     }
 
 

@@ -25,6 +25,7 @@ from plainfilm.demo.first_page import Learned, Shown, answer, write_page
 from plainfilm.errors import LeakageError
 from plainfilm.io.phantom_corpus import TRUTH
 from plainfilm.io.unfinished import MARK, filling
+from plainfilm.model_folder.shipped import SHIPPED
 from plainfilm.phantom import write as write_phantom
 from plainfilm.predictor import Predictor, load
 from plainfilm.progress import SILENT, Progress
@@ -37,7 +38,7 @@ STUDIES = 1200
 RECIPE = MODEL = "nano"
 """The recipe that the demo trains from nothing, and the shipped model that was trained by it."""
 
-BANK = Path(__file__).parent.parent / "shipped" / "banks" / MODEL
+BANK = SHIPPED.parent / "banks" / MODEL
 PAGE = "index.html"
 STAGES = 6
 
@@ -76,7 +77,7 @@ class FirstPage:
         """Copy the films that come with Plainfilm to `out/films`, and write the page about them."""
         shutil.copytree(films.FOLDER, out / "films", dirs_exist_ok=True)
         own = phantom_films(out / "films")
-        predictor, bank = load(MODEL), Bank.open(BANK)
+        predictor, bank = load(SHIPPED / MODEL), Bank.open(BANK)
         page = FirstPage(out / PAGE, predictor, own, answer(predictor, bank, own, with_maps=True))
         write_page(page.file, predictor, own, page.shown)
         progress.log(
