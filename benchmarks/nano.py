@@ -128,8 +128,8 @@ def measure(work: Path) -> None:
         }
         rows += [row(metrics[name]) for name in names]
     table = "\n".join(["| score | nano | baselines | n |", "|---|---|---|---|", *rows])
-    marked = r"(?s)(<!-- scores -->\n).*?(\n<!-- end of scores -->)"
-    PAGE.write_text(re.sub(marked, rf"\g<1>{table}\g<2>", PAGE.read_text("utf-8")), encoding="utf-8")
+    marked = r"(?s)(<!-- scores -->\n).*?(<!-- end of scores -->)"
+    PAGE.write_text(re.sub(marked, rf"\g<1>{table}\n\g<2>", PAGE.read_text("utf-8")), encoding="utf-8")
     print(table)
 
 
