@@ -10,7 +10,7 @@ RUNNING := $(BIN)/.plainfilm-installed
 DEVELOPING := $(BIN)/.plainfilm-developing
 # uv where it is on the PATH, else pip; both take the versions of constraints.txt.
 ifneq ($(shell command -v uv 2>/dev/null),)
-  INSTALL := uv pip install --quiet --python $(BIN)/python
+  INSTALL := uv pip install --quiet --compile-bytecode --python $(BIN)/python
 else
   INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
