@@ -107,9 +107,10 @@ def build_collection(out: Path, studies: int, seed: int, progress: Progress = SI
     leaks = audit([collection])["leaks"]
     alike = [entry for entry in leaks if entry["kind"] == "near-duplicate image"]
     if len(alike) < len(leaks):
-        raise LeakageError(f"{collection.path}: {len(leaks) - len(alike)} patients or films are in two splits")
-    if alike:  # phantoms of different patients can be: their patients are known to differ
-        progress.log(f"audit: films that look alike are in different splits {len(alike)} times; no patient is")
+        count = len(leaks) - len(alike)
+        raise LeakageError(f"{collection.path}: {count} patients or films are in two splits")
+    if alike:  # phantoms of different patients can be
+        progress.log(f"audit: films of different patients that look alike in two splits: {len(alike)}")
     return collection
 
 
