@@ -36,11 +36,12 @@ def command(
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
     from plainfilm.bank import build_bank
+    from plainfilm.bank.bank import META
     from plainfilm.bank.items import ItemFilter
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.errors import UsageError, nearest
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.predictor import load
     from plainfilm.tasks.base import warn
     from plainfilm.types import SPLITS
@@ -48,7 +49,7 @@ def command(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
     progress = console_progress()
-    with writing(out):
+    with changing(out, META):
         opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
         choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
         bank = build_bank(predictor, opened, what.value, out, choice, progress)

@@ -10,6 +10,7 @@ from plainfilm.model_folder.folder import (
     copy_model,
     load_model,
     save_model,
+    writing_beside,
 )
 from plainfilm.model_folder.shipped import find_model, shipped_models
 from plainfilm.model_folder.stored_config import foreign_names, read_model_config
@@ -28,4 +29,5 @@ __all__ = [
     "read_model_config",
     "save_model",
     "shipped_models",
+    "writing_beside",
 ]

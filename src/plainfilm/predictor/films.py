@@ -136,6 +136,17 @@ class FilmEncoder:
                 yield EncodedFilm(own, film.geometry, self._core.config.fingerprint)
                 place += 1
 
+    def stream_inputs(self, images: Iterable[FilmLike]) -> Iterator[Tensor]:
+        """Images as the image encoder gets them, normalised, in blocks (n, C, S, S); unusable ones are left
+        out."""
+        for films in self._batches(images):
+            squares = [film.square for film in films if isinstance(film, PreparedFilm)]
+            if squares:
+                yield self._pixels(squares)
+
+    def _pixels(self, squares: Sequence[Square]) -> Tensor:
+        return to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
+
     def _encoded(self, films: Sequence[PreparedFilm | EncodedFilm], encode: Encode) -> Vectors:
         with torch.inference_mode():
             return self._core.arrays(encode(self._features(films)))
@@ -145,9 +156,8 @@ class FilmEncoder:
         squares = [film.square for film in films if isinstance(film, PreparedFilm)]
         if not squares:
             return joined([film.features for film in films if isinstance(film, EncodedFilm)])
-        pixels = to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
         with torch.inference_mode():
-            features = self._core.model.film_features(pixels)
+            features = self._core.model.film_features(self._pixels(squares))
         if len(squares) == len(films):
             return features
         own = iter(range(len(squares)))
