@@ -65,7 +65,7 @@ import sys
 from plainfilm.cli.main import run
 status = run(["predict", "nano", sys.argv[1], "--json"])
 slow = {"numba", "pandas", "matplotlib", "transformers", "torch._dynamo"} & set(sys.modules)
-sys.exit(status or f"imported {slow}" * bool(slow))
+sys.exit(status or (f"imported {slow}" if slow else 0))
 """
 
 

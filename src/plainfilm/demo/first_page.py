@@ -109,7 +109,8 @@ def verdict(metric: Metric) -> str:
     A score whose interval overlaps that of a baseline is not told apart from it.
     """
     sign = 1 if metric.better == "higher" else -1
-    clear, unclear = [], []
+    clear: list[str] = []
+    unclear: list[str] = []
     for name, (low, high) in metric.baseline_intervals.items():
         own = (metric.low, metric.high)
         if own[0] is None or own[1] is None:
