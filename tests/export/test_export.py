@@ -136,7 +136,7 @@ def test_a_graph_of_other_weights_is_not_written(
 ) -> None:
     def with_a_changed_weight(graph: Any, file: Path) -> None:
         with torch.no_grad():
-            first = next(graph.part.parameters())
+            first = next(graph.part.model.image.parameters())
             first.add_(0.05)
             write_graph(graph, file)
             first.sub_(0.05)

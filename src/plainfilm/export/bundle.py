@@ -31,7 +31,7 @@ from plainfilm.export.graphs import (
     write_graph,
 )
 from plainfilm.export.quantized import Calibration, Loss, loss_of, quantize_films, quantize_texts
-from plainfilm.io.files import sha256_of
+from plainfilm.io.files import flush, sha256_of
 from plainfilm.io.json_records import write_record
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.optional import optional_import
@@ -81,7 +81,6 @@ def export_onnx(
             raise UsageError(
                 f"{out}: exists and is not an empty folder; choose another --onnx or remove it first"
             )
-        out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.part-"))
         try:
             found = _written(part, model, loaded, predictor, calibration, progress, say)
@@ -93,10 +92,11 @@ def export_onnx(
 
 
 def _place(part: Path, out: Path) -> None:
-    part.chmod(0o755)
-    if out.exists():
-        out.rmdir()
-    part.rename(out)
+    """Moves what is written into `out`, where a lock lies; `MODEL_FILE` last: a folder without it is none."""
+    out.mkdir(exist_ok=True)
+    for file in sorted(part.iterdir(), key=lambda file: file.name == MODEL_FILE):
+        flush(file)
+        file.replace(out / file.name)
 
 
 def _written(
