@@ -8,8 +8,11 @@ from functools import partial
 from plainfilm.collection.shard import Shard, ShardOutput, prepare_shard
 from plainfilm.io.processes import in_processes
 
+_KERNELS = ("plainfilm.io.area_kernels", "plainfilm.image_analysis.stroke_kernel")
+"""Compiled once, before workers are started, and not once by each."""
+
 
 def run_shards(shards: Iterable[Shard], workers: int | None) -> Iterator[ShardOutput]:
     """The part of every shard, in order (see `shard.prepare_shard`), even if an image crashes its decoder."""
     careful = partial(prepare_shard, is_careful=True)
-    return in_processes(prepare_shard, shards, workers, ("plainfilm.image_analysis.appearance",), careful)
+    return in_processes(prepare_shard, shards, workers, _KERNELS, careful)

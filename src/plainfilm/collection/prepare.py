@@ -33,6 +33,7 @@ from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
 from plainfilm.io.files import flush, make_folder, move, sha256_of
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.manifest import FILES, settle, write_manifest
+from plainfilm.io.phantom_corpus import is_phantom_corpus
 from plainfilm.io.tables import read_parquet
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import stable_hash
@@ -274,6 +275,7 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
         "plainfilm": plainfilm.__version__,
         "source": {"name": plan.order.source_name, "options": _plain(plan.order.options)},
         "corpus": corpus_of(plan.order.source_name, plan.order.config),
+        "phantom": is_phantom_corpus(plan.order.raw),
         "pixels": not plan.order.tables_only,
         "licence": sorted(pc.unique(licences).drop_null().to_pylist()),
         "image_size": plan.order.size,

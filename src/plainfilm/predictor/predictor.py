@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from plainfilm.errors import ImageError, UsageError
-from plainfilm.model_folder import LoadedModel, load_model
+from plainfilm.model_folder import LoadedModel, find_model, load_model
 from plainfilm.models.base import WritesGroundedReports, WritesReports, abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.size import count_parameters
@@ -356,7 +356,8 @@ class Predictor(PlaceQuestions):
 
 
 def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
-    """Load the model in `folder` on `device` (by default the accelerator if there is one, else the CPU).
+    """Load the model in `folder`, or the shipped one with this name, on `device` (by default the accelerator
+    if there is one, else the CPU).
 
     A model with a user's own part names a Python file, which loading runs; this requires `trust_code`.
 
@@ -364,7 +365,7 @@ def load(folder: Path | str, device: str | None = None, *, trust_code: bool = Fa
         ModelError: not a model folder, weights that do not fit its configuration, or operating points or a
             tuning of boxes made for other weights.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     points = read_operating_points(folder, loaded.config.fingerprint)

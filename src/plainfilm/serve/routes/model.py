@@ -34,5 +34,5 @@ async def model(request: Request, service: Serving) -> dict[str, Any]:
         "bank": None
         if bank is None
         else {"name": bank.path.name, "size": len(bank), "kind": bank.meta.get("kind")},
-        "notice": NOTICE,
+        "notice": " ".join(filter(None, [NOTICE, predictor.config.notice])),
     }

@@ -1,0 +1,14 @@
+"""Tells a phantom corpus from a real one: only the former has the truth beside its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TRUTH = "truth"
+"""The folder of the truth, which is no part of any published layout (see `phantom.truth_tables`)."""
+
+
+def is_phantom_corpus(raw: Path) -> bool:
+    """Whether `raw`, the folder of a corpus or its table, was written by `phantom.write`."""
+    folder = raw if raw.is_dir() else raw.parent
+    return (folder / TRUTH / "films.parquet").is_file()
