@@ -114,8 +114,8 @@ def of_images(
     """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
     return findings(
         core,
-        lambda: films.stream_each(images, logits_of(core), progress),
-        lambda: films.stream_each(images, image_vectors(core), progress),
+        lambda: films.stream_each(images, logits_of, progress),
+        lambda: films.stream_each(images, image_vectors, progress),
         operating_points,
         prompts,
     )
