@@ -50,6 +50,7 @@ ORDER = (
         "dicomweb",
         "serve",
         "finetuning",
+        "estimate",
         "doctor",
         "demo",
         "cli",

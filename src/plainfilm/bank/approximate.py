@@ -84,7 +84,7 @@ class Index:
 def build_index(
     vectors: Vectors, kind: Kind, file: Path, progress: Progress = SILENT, *, target: float = TARGET
 ) -> IndexFacts:
-    """Write an index of `vectors` (N, D) to `file`; return what is known of it, its measured recall above all.
+    """Write an index of `vectors` (N, D) to `file`; return what is known of it, its recall above all.
 
     The effort of a search is the smallest that reaches the recall `target` on a sample, or the largest.
 

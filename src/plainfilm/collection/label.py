@@ -109,6 +109,11 @@ def _chunks(studies: Iterator[_StudyText], vocabulary: str, model: LocalModel | 
         yield _Chunk(vocabulary, model, chunk)
 
 
+def sample_chunk(collection: Collection, vocabulary: str) -> _Chunk:
+    """The first studies of a collection as a chunk for `label_chunk`; none where it has no texts."""
+    return next(_chunks(_study_texts(collection), vocabulary, None), _Chunk(vocabulary, None, []))
+
+
 @lru_cache(maxsize=4)
 def _labeller(vocabulary: str, model: LocalModel | None) -> Labeller:
     return load_labeller(vocabulary, model=model)

@@ -67,20 +67,20 @@ def _faults(
         yield from faults
 
 
-class _Block(NamedTuple):
+class FileBlock(NamedTuple):
     """Files with their SHA-256; `base` is the folder that their paths may be relative to."""
 
     base: Path
     files: list[tuple[Path, str]]
 
 
-def _blocks(listed: Iterable[tuple[Path, str]]) -> Iterator[_Block]:
+def _blocks(listed: Iterable[tuple[Path, str]]) -> Iterator[FileBlock]:
     stream, base = iter(listed), Path.cwd()
     while files := list(islice(stream, _AT_ONCE)):
-        yield _Block(base, files)
+        yield FileBlock(base, files)
 
 
-def check_files(block: _Block) -> list[str]:
+def check_files(block: FileBlock) -> list[str]:
     """What is wrong with the files of a block: a line for each that is missing or differs."""
     with ThreadPoolExecutor(cores()) as pool:
         return list(filter(None, pool.map(partial(_fault, block.base), block.files)))

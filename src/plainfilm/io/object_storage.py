@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from plainfilm.errors import StorageError, UsageError
+from plainfilm.errors import MissingDependency, StorageError, UsageError
 from plainfilm.io import block_cache
 from plainfilm.io.optional import optional_import
 
@@ -31,7 +31,8 @@ ATTEMPTS = 6
 FIRST_PAUSE_S = 0.5
 """Before the second attempt; every further pause is twice as long."""
 SECONDS_TO_ANSWER = 60
-_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "sftp": "paramiko"}
+_PACKAGES = {"gs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "sftp": "paramiko"}
+"""Packages of protocols that the extra does not bring."""
 _LISTINGS_KEPT = 256
 """Listings of folders that a process remembers, so that memory does not grow with the corpus."""
 _VERSIONS = ("ETag", "etag", "generation", "md5", "mtime", "LastModified", "created")
@@ -95,14 +96,19 @@ def system(place: StoredPath) -> Any:
     if key not in _SYSTEMS:
         what = f"{place.protocol}://"
         fsspec = optional_import("fsspec", "cluster", what)
-        if place.protocol in _PACKAGES:
-            optional_import(_PACKAGES[place.protocol], "cluster", what)
+        if place.protocol == "s3":
+            optional_import("s3fs", "cluster", what)
         own: dict[str, Any] = {}
         if place.protocol == "s3":
             seconds = {"connect_timeout": min(10, SECONDS_TO_ANSWER), "read_timeout": SECONDS_TO_ANSWER}
             own = {"config_kwargs": seconds, "max_paths": _LISTINGS_KEPT}
         try:
             _SYSTEMS[key] = fsspec.filesystem(place.protocol, **own)
+        except ImportError:
+            package = _PACKAGES.get(place.protocol, f"fsspec[{place.protocol}]")
+            raise MissingDependency(
+                f"{what} needs {package}, which is not installed: pip install '{package}'"
+            ) from None
         except Exception as error:  # every library has its own
             raise _failed(place, error) from None
     return _SYSTEMS[key]
@@ -149,7 +155,7 @@ def _failed(place: StoredPath, error: Exception) -> StorageError:
         )
     return StorageError(
         f"{place}: the server does not answer as it should ({kind}, {ATTEMPTS} attempts); repeat the command "
-        "later: finished work is kept"
+        "later, or with renewed credentials if they may have expired: finished work is kept"
     )
 
 
@@ -275,7 +281,8 @@ def upload(source: Path, place: StoredPath) -> None:
         files = system(place)
         files.put_file(str(source), place.key)
         files.invalidate_cache(place.key.rpartition("/")[0])
-        if int(files.info(place.key)["size"]) != size:
+        # S3 takes a file whole or not at all; others are asked what they have.
+        if place.protocol != "s3" and int(files.info(place.key)["size"]) != size:
             raise OSError("a file cut short")
 
     asked(place, put)
