@@ -22,7 +22,7 @@ from plainfilm.config import build
 from plainfilm.errors import DataError, ImageError, UsageError
 from plainfilm.io.processes import time_limit
 from plainfilm.io.workers import Workers, in_workers
-from plainfilm.predictor import load
+from plainfilm.predictor import core, load
 from plainfilm.results import write
 from plainfilm.tasks.base import evaluate, task
 from tests.collection.conftest import write_film
@@ -165,23 +165,38 @@ def test_label_loses_a_node(
 
 @pytest.mark.parametrize("what", ["images", "sentences"])
 def test_embed_loses_a_node(
-    what: Any, labelled: Collection, tiny_model: Path, cluster: Nodes, ray: Workers, tmp_path: Path
+    what: Any,
+    labelled: Collection,
+    tiny_model: Path,
+    cluster: Nodes,
+    ray: Workers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(core, "SORTED_TEXTS", 128)
     build_bank(load(tiny_model), labelled, what, tmp_path / "local", ItemFilter())
-    progress = KillsHalfWay(cluster, "embedding images", STUDIES // 2)
+    half = {"images": ("embedding images", STUDIES // 2), "sentences": ("embedding texts", 8)}
+    progress = KillsHalfWay(cluster, *half[what])
     spread = load(tiny_model, ray=ray.ray, progress=progress)
     build_bank(spread, labelled, what, tmp_path / "ray", ItemFilter(), progress)
+    assert progress.after == -1
     assert content(tmp_path / "ray") == content(tmp_path / "local")
 
 
-@pytest.mark.parametrize("name", ["retrieval", "zero_shot"])
+@pytest.mark.parametrize(("name", "split"), [("retrieval", "test"), ("zero_shot", "train")])
 def test_evaluate_loses_a_node(
-    name: str, labelled: Collection, tiny_model: Path, cluster: Nodes, ray: Workers, tmp_path: Path
+    name: str,
+    split: str,
+    labelled: Collection,
+    tiny_model: Path,
+    cluster: Nodes,
+    ray: Workers,
+    tmp_path: Path,
 ) -> None:
     module = task(name)
-    config = build(module.Config, {"split": "train", "resamples": 50}, name)
+    config = build(module.Config, {"split": split, "resamples": 100}, name)
     write(evaluate(module, load(tiny_model), [labelled], config), tmp_path / "local")
-    progress = KillsHalfWay(cluster, "embedding images", STUDIES // 3)
+    progress = KillsHalfWay(cluster, "embedding images", 400)
     spread = load(tiny_model, ray=ray.ray, progress=progress)
     write(evaluate(module, spread, [labelled], config, progress), tmp_path / "ray")
     assert progress.after == -1

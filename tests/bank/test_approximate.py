@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,21 @@ def unit_vectors(count: int, dimension: int = 32) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-VECTORS = unit_vectors(10_000)
+VECTORS = unit_vectors(4_000)
 FRAME = pd.DataFrame({"kind": "sentence", "item_id": [f"i{row}" for row in range(len(VECTORS))]})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Indexes of few vectors, measured by few queries."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approximate, "FEWEST", 1_000)
+        patch.setattr(approximate, "QUERIES", 300)
+        yield
+
+
 @pytest.fixture(scope="module", params=["ivfpq", "hnsw"])
-def bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+def bank(request: pytest.FixtureRequest, small: None, tmp_path_factory: pytest.TempPathFactory) -> Bank:
     plain = Bank.write(tmp_path_factory.mktemp("bank") / request.param, VECTORS, FRAME, {"model": "m"})
     return plain.with_index(request.param)
 
@@ -73,7 +83,7 @@ def test_a_new_bank_has_no_old_index(tmp_path: Path) -> None:
 
 
 def test_a_small_bank_needs_none(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="10,000 and more"):
+    with pytest.raises(UsageError, match="1,000 and more"):
         Bank.write(tmp_path, VECTORS[:100], FRAME[:100], {}).with_index("hnsw")
     assert Bank.open(tmp_path).index_facts is None
 
@@ -90,10 +100,10 @@ def test_where_fewer_are_found_the_rest_is_none(tmp_path: Path) -> None:
     bank = Bank.write(tmp_path, VECTORS, FRAME, {}).with_index("ivfpq")
     _changed(bank.path / "bank.json", effort=1)
     starved = Bank.open(bank.path)
-    scores, indices = starved.search(VECTORS[:4], 9_000)
+    scores, indices = starved.search(VECTORS[:4], 3_900)
     assert (indices[:, -1] == -1).all()
     assert np.isneginf(scores[indices == -1]).all()
-    found = answer(starved.vectors, VECTORS[:4], SelectionConfig(k=9_000), starved.search)
+    found = answer(starved.vectors, VECTORS[:4], SelectionConfig(k=3_900), starved.search)
     assert not found.kept.all()
     assert np.isnan(found.scores[~found.kept]).all()
 

@@ -30,11 +30,12 @@ def without_inputs(folder: dict[str, str]) -> dict[str, str]:
     return {name: digest for name, digest in folder.items() if name != "collection.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nih14", "mimic_cxr", "dicom_folder", "openi"])
 def test_raw_data_are_read_where_they_lie(
     name: str, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PLAINFILM_DEID_KEY", "k" * 64)
+    monkeypatch.setenv("PLAINFILM_DEID_KEY", hashlib.sha256(b"a key").hexdigest())
     raw = source_example(name, tmp_path / "raw")
     s3.upload(raw, "raw")
     local = prepare(name, raw, tmp_path / "local", size=32, workers=1)
@@ -46,7 +47,7 @@ def test_raw_data_are_read_where_they_lie(
 @pytest.fixture
 def raw(s3: Any, tmp_path: Path, write_table: Any) -> Path:
     """A table of films on the disk, and the same in object storage."""
-    table = write_table(40)
+    table = write_table(36)
     s3.upload(table.parent, "raw")
     s3.asked.clear()
     return table
@@ -69,6 +70,7 @@ def test_faults_lose_nothing(raw: Path, s3: Any, tmp_path: Path) -> None:
     assert stored == without_inputs(content(local.path))
 
 
+@pytest.mark.slow
 def test_expired_credentials_end_the_command_and_it_goes_on(
     raw: Path, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_expired_credentials_end_the_command_and_it_goes_on(
     assert f"/{BUCKET}/raw/film3.png" not in fetched  # the shard before is finished
 
 
+@pytest.mark.slow
 def test_a_stored_collection_is_like_any_other(raw: Path, s3: Any, tmp_path: Path) -> None:
     local = prepare("table", raw, tmp_path / "out" / "collection", size=32, workers=1)
     stored = prepare("table", RAW / "films.csv", OUT, size=32, workers=1)
@@ -111,6 +114,7 @@ def _changed(collection: Collection, image: str, tmp_path: Path) -> Path:
     return tmp_path / "changed"
 
 
+@pytest.mark.slow
 def test_prepared_again_it_is_returned_and_replaced_on_request(raw: Path, s3: Any) -> None:
     first = prepare("table", RAW / "films.csv", OUT, size=32, workers=1)
     s3.asked.clear()
@@ -119,3 +123,10 @@ def test_prepared_again_it_is_returned_and_replaced_on_request(raw: Path, s3: An
     other = prepare("table", RAW / "films.csv", OUT, size=16, workers=1, replace_present=True)
     assert other.meta["image_size"] == 16
     assert not [name for name in s3.contents("out/collection") if name.startswith(".partial")]
+
+
+def test_a_key_for_pseudonyms_stays_here(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLAINFILM_DEID_KEY", raising=False)
+    raw = source_example("dicom_folder", tmp_path / "raw")
+    with pytest.raises(DataError, match="say --key FILE"):
+        prepare("dicom_folder", raw, OUT, size=32, workers=1)

@@ -37,7 +37,9 @@ _LISTINGS_KEPT = 256
 """Listings of folders that a process remembers, so that memory does not grow with the corpus."""
 _VERSIONS = ("ETag", "etag", "generation", "md5", "mtime", "LastModified", "created")
 """What file systems call that which changes with the content of a file."""
-_SECRET = re.compile(r"[?&](sig|signature|token|x-amz-[\w-]+|awsaccesskeyid|access_token)=", re.IGNORECASE)
+_SECRET = re.compile(
+    r"^[^/@:]*:[^@]*@|[?&](sig|signature|token|x-amz-[\w-]+|awsaccesskeyid|access_token)=", re.IGNORECASE
+)
 _REFUSED = (PermissionError,)
 
 Answer = TypeVar("Answer")
@@ -72,8 +74,7 @@ def stored(path: Path | str) -> StoredPath | None:
     if not colon or protocol not in PROTOCOLS:
         return None
     key = rest.strip("/")
-    user, at, _ = key.partition("/")[0].rpartition("@")
-    if (at and ":" in user) or _SECRET.search(key):
+    if _SECRET.search(key):
         raise UsageError(
             f"{protocol}://: the address holds a password or token, which does not belong there; leave it "
             "out and put it where the environment has credentials (docs/clusters.md)"
@@ -100,10 +101,12 @@ def system(place: StoredPath) -> Any:
             optional_import("s3fs", "cluster", what)
         own: dict[str, Any] = {}
         if place.protocol == "s3":
-            seconds = {"connect_timeout": min(10, SECONDS_TO_ANSWER), "read_timeout": SECONDS_TO_ANSWER}
-            own = {"config_kwargs": seconds, "max_paths": _LISTINGS_KEPT}
+            settings = {"connect_timeout": min(10, SECONDS_TO_ANSWER), "read_timeout": SECONDS_TO_ANSWER}
+            settings |= {"retries": {"total_max_attempts": 1}}  # `asked` repeats
+            own = {"config_kwargs": settings, "max_paths": _LISTINGS_KEPT}
         try:
-            _SYSTEMS[key] = fsspec.filesystem(place.protocol, **own)
+            _SYSTEMS[key] = fsspec.filesystem(place.protocol, skip_instance_cache=True, **own)
+            _SYSTEMS[key].retries = 1
         except ImportError:
             package = _PACKAGES.get(place.protocol, f"fsspec[{place.protocol}]")
             raise MissingDependency(
@@ -115,9 +118,8 @@ def system(place: StoredPath) -> Any:
 
 
 def forget() -> None:
-    """Forgets what servers said is there: a process that stays asks them anew."""
-    for files in _SYSTEMS.values():
-        files.invalidate_cache()
+    """Forgets what servers said is there, and the credentials: a process that stays asks anew."""
+    _SYSTEMS.clear()
 
 
 def asked(place: StoredPath, question: Callable[[], Answer]) -> Answer:

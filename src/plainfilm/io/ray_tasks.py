@@ -43,14 +43,14 @@ def in_ray(
     most: int | None,
     careful: Callable[[Item], Result] | None,
     *,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Result]:
     """`function` of every item, in order, as tasks on the cluster at `address`; see `workers.in_workers`.
 
     At most `most` tasks, by default two for each core that the cluster has at the moment, are in flight.
-    Every task asks for `threads` cores, or for all of the largest node where that has fewer, and for a GPU
-    where the cluster has one for it (`threads` > 1 are models).
+    A task asks for one core; that of a model for `threads`, or for all of the largest node where that has
+    fewer, and for a GPU where the cluster has any.
     """
     ray = connect(address, most)
     flight = _Flight(ray, function, careful, threads, progress)
@@ -120,7 +120,7 @@ class _Flight:
     ray: Any
     function: Any
     careful: Any
-    threads: int
+    threads: int | None
     progress: Progress
     running: deque[_Task] = field(default_factory=deque)
 
@@ -183,7 +183,7 @@ class _Flight:
 
     def _asked(self) -> dict[str, Any]:
         """What a task asks of its node."""
-        if self.threads == 1:
+        if self.threads is None:
             return {"num_cpus": 1}
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         largest = max((int(node.get("CPU", 0)) for node in nodes), default=1)

@@ -33,13 +33,14 @@ def in_workers(
     modules: tuple[str, ...] = (),
     careful: Callable[[Item], Result] | None = None,
     *,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Result]:
     """`function` of every item, in order, few of them in flight; see `processes.in_processes`.
 
     Locally and on Ray it is the same function, which must be importable by name, and gives the same results.
-    `careful` computes an item whose process died. `threads` are the cores that an item asks for on Ray.
+    `careful` computes an item whose process died. `threads` are those that a
+    model computes an item with: on Ray it asks for as many cores, and for a GPU where there are any.
     `progress` is told what is computed again.
 
     Raises:

@@ -27,6 +27,7 @@ from plainfilm.errors import DataError, SourceError
 from plainfilm.io import paths
 from plainfilm.io.archives import files_below, is_compressed_tar, open_binary
 from plainfilm.io.deidentify import KEY_VARIABLE, OLDEST, Identifiers, Pseudonymiser, load_key, scrub
+from plainfilm.io.object_storage import stored
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.dicom_records import (
     Record,
@@ -101,6 +102,8 @@ def _key(raw: Path, config: Config) -> bytes:
     if paths.is_file(older) and not place.is_file():
         return load_key(config.key, older)
     if not (config.key or KEY_VARIABLE in os.environ or place.is_file()):
+        if stored(place) is not None:
+            raise DataError(f"{place}: a key for pseudonyms does not go to object storage; say --key FILE")
         _refuse_inside(raw, place)
         place.parent.mkdir(parents=True, exist_ok=True)
     return load_key(config.key, place)
