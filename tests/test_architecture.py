@@ -46,6 +46,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
+        "benchmark",
         "dicom_output",
         "dicomweb",
         "serve",
