@@ -44,12 +44,13 @@ def test_the_files_are_bash(file: Path) -> None:
 @pytest.mark.slow
 def test_training_is_submitted_twice(job: dict[str, str], small_world: Collection, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    settings = ["preprocessing.size=32", "data.cache=null", "training.batch_size=8", "training.max_steps=2"]
+    settings = ["model.image.width=6", "model.image.grid=2", "preprocessing.size=32", "data.cache=null"]
+    settings += ["training.batch_size=8", "training.max_steps=2"]
     command = ["bash", FILES / "train.sbatch", "classifier-tiny", small_world.path, run, *settings]
     for _ in range(2):
         environment = {**job, "PROCESSES_PER_NODE": "2", "MASTER_PORT": "29541"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr[-2000:]
+        assert done.returncode == 0, done.stderr[:3000]
     starts = [line for line in read_log(run / "log.jsonl") if line["event"] == "start"]
     assert starts[0]["processes"] == 2
     assert (run / "model" / "model.safetensors").is_file()

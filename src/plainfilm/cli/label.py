@@ -68,6 +68,7 @@ def command(
     """Label reports: the studies and sentences of a collection (labels of other origins stay), the rows of a
     CSV file, or a single report, with explanations."""
     from plainfilm.errors import UsageError
+    from plainfilm.io.paths import is_folder
     from plainfilm.io.workers import Workers
 
     who = Workers(workers, ray)
@@ -76,7 +77,7 @@ def command(
     asked = _model(model_address, model)
     if explain is not None:
         _explain(explain, vocabulary, asked, html)
-    elif source is not None and source.is_dir():
+    elif source is not None and is_folder(source):
         if text_column or out or evidence:
             raise UsageError(
                 f"{source}: is a collection; --text-column, --out and --evidence apply to a CSV file only"

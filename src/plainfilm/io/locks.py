@@ -8,7 +8,6 @@ removes it, and a folder that was made for it too if nothing else came into it.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import json
 import os
@@ -87,7 +86,8 @@ def _on_disk(path: Path) -> Path:
     if stored(path) is None:
         return path.absolute()
     digest = hashlib.sha256(path.as_posix().encode("utf-8", "surrogatepass")).hexdigest()
-    return Path(tempfile.gettempdir()) / f"plainfilm-locks-{getpass.getuser()}" / digest[:32]
+    owner = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"plainfilm-locks-{owner}" / digest[:32]
 
 
 def is_taken(folder: Path) -> bool:
