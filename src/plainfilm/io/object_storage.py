@@ -101,8 +101,8 @@ def system(place: StoredPath) -> Any:
             optional_import("s3fs", "cluster", what)
         own: dict[str, Any] = {}
         if place.protocol == "s3":
-            settings = {"connect_timeout": min(10, SECONDS_TO_ANSWER), "read_timeout": SECONDS_TO_ANSWER}
-            settings |= {"retries": {"total_max_attempts": 1}}  # `asked` repeats
+            settings: dict[str, Any] = {"retries": {"total_max_attempts": 1}}  # `asked` repeats
+            settings |= {"connect_timeout": min(10, SECONDS_TO_ANSWER), "read_timeout": SECONDS_TO_ANSWER}
             own = {"config_kwargs": settings, "max_paths": _LISTINGS_KEPT}
         try:
             _SYSTEMS[key] = fsspec.filesystem(place.protocol, skip_instance_cache=True, **own)
@@ -268,7 +268,7 @@ def open_stored(place: StoredPath) -> BinaryIO:
         FileNotFoundError: there is none.
         StorageError: the server fails.
     """
-    return io.BufferedReader(StoredFile(place), io.DEFAULT_BUFFER_SIZE)  # type: ignore[return-value]
+    return io.BufferedReader(StoredFile(place), io.DEFAULT_BUFFER_SIZE)
 
 
 def upload(source: Path, place: StoredPath) -> None:
