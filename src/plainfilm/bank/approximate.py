@@ -134,7 +134,7 @@ def _ivfpq(count: int, dimension: int) -> Any:
 
     # Without "np" codes are also ordered for Hamming distances, which takes a second and a half a byte.
     form = f"IVF{_lists(count)}_HNSW32,PQ{_code_bytes(dimension)}np"
-    index = faiss.index_factory(dimension, form, faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(dimension, form, faiss.METRIC_INNER_PRODUCT)
     for clustering in (index.cp, index.pq.cp):
         clustering.min_points_per_centroid = 1  # below 39 faiss writes a warning; recall says if it matters
     return index
@@ -143,14 +143,14 @@ def _ivfpq(count: int, dimension: int) -> Any:
 def _hnsw(count: int, dimension: int) -> Any:
     import faiss
 
-    return faiss.IndexHNSWSQ(dimension, faiss.ScalarQuantizer.QT_8bit, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+    return faiss.index_factory(dimension, f"HNSW{NEIGHBOURS},SQ8", faiss.METRIC_INNER_PRODUCT)
 
 
 _MAKERS: dict[Kind, Callable[[int, int], Any]] = {"ivfpq": _ivfpq, "hnsw": _hnsw}
 
 
 def _lists(count: int) -> int:
-    """The lists of IVF: about four times the square root of N (faiss' guidelines), a power of two."""
+    """The lists of IVF: about twice the square root of N, a power of two."""
     return int(2 ** round(math.log2(2 * math.sqrt(count))))
 
 
