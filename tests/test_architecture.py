@@ -46,6 +46,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
+        "export",
         "benchmark",
         "dicom_output",
         "dicomweb",

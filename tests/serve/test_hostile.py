@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import zlib
 from collections.abc import Callable
@@ -60,6 +61,28 @@ def test_a_hostile_file_is_refused(client: TestClient, dicom_file: Path, name: s
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "not_possible")
     assert str(root) not in answer.text
+    assert set(root.iterdir()) == before
+
+
+def test_who_leaves_in_the_middle_of_a_film_leaves_no_file_and_no_defect(client: TestClient) -> None:
+    root = client.app.state.service.films.root
+    before, sent = set(root.iterdir()), []
+    parts = [{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}]
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/api/films", "raw_path": b"/api/films"},
+        **{"query_string": b"", "scheme": "http", "http_version": "1.1", "root_path": ""},
+        **{"headers": [(b"host", b"localhost"), (b"content-length", b"50")], "client": ("127.0.0.1", 1)},
+        "server": ("localhost", 80),
+    }
+
+    async def receive() -> dict[str, object]:
+        return parts.pop(0)
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    asyncio.run(client.app(scope, receive, send))
+    assert sent[0]["status"] == 400
     assert set(root.iterdir()) == before
 
 

@@ -39,7 +39,7 @@ VERIFIED_BYTES = 256 << 20
 """Vectors up to this size are compared with their digest whenever a bank is opened (some tenths of a second),
 larger ones by `plainfilm doctor BANK`."""
 
-_META, _VECTORS, _ITEMS, _INDEX = "bank.json", "vectors.npy", "items.parquet", "index.faiss"
+META, _VECTORS, _ITEMS, _INDEX = "bank.json", "vectors.npy", "items.parquet", "index.faiss"
 _WAY_OUT = "embed again"
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
@@ -90,7 +90,7 @@ class Bank:
 
     @property
     def _manifest(self) -> Manifest:
-        return Manifest(self.path / _META, self.meta, _WAY_OUT)
+        return Manifest(self.path / META, self.meta, _WAY_OUT)
 
     def damage(self) -> Iterator[str]:
         """What is missing from the bank or differs from what was written, one line each; reads it all."""
@@ -144,7 +144,7 @@ class Bank:
             UsageError: the bank is too small for one, or another process is writing it.
         """
         with writing(self.path):
-            change = Change(self.path, _META)
+            change = Change(self.path, META)
             with change.writing(_INDEX) as temporary:
                 facts = build_index(self.vectors, kind, temporary, progress)
             change.commit({**self.meta, "index": facts.model_dump()}, self._manifest.files)
@@ -183,7 +183,7 @@ class Bank:
         blocks = iter([vectors] if isinstance(vectors, np.ndarray) else vectors)
         table = pa.Table.from_pandas(items, preserve_index=False)
         with writing(folder):
-            change = Change(folder, _META)
+            change = Change(folder, META)
             with change.writing(_VECTORS) as temporary:
                 dimension = _write_vectors(temporary, folder / _VECTORS, blocks, len(items))
             with change.writing(_ITEMS) as temporary, parquet_writer(temporary, table.schema) as writer:
@@ -201,9 +201,9 @@ class Bank:
             DataError: the folder is no bank, has another format version, or its vectors are damaged.
         """
         folder = Path(folder)
-        if not (folder / _META).is_file():
-            raise DataError(f"{folder}: not a bank (no {_META}); make one with `plainfilm embed`")
-        manifest = Manifest.read(folder / _META, _WAY_OUT, check=partial(_check_version, folder))
+        if not (folder / META).is_file():
+            raise DataError(f"{folder}: not a bank (no {META}); make one with `plainfilm embed`")
+        manifest = Manifest.read(folder / META, _WAY_OUT, check=partial(_check_version, folder))
         path = manifest.place_of(_VECTORS)
         try:
             if path.stat().st_size <= VERIFIED_BYTES:
@@ -212,7 +212,7 @@ class Bank:
         except OSError as error:
             raise DataError(f"{folder / _VECTORS}: cannot be read ({error}); {_WAY_OUT}") from None
         if vectors.shape != (manifest.values["size"], manifest.values["dimension"]):
-            raise DataError(f"{folder}: {_META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
+            raise DataError(f"{folder}: {META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
         return Bank(folder, manifest.values, vectors)
 
 
@@ -220,9 +220,9 @@ def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
     version = meta.get("format_version")
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{folder / _META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
+            f"{folder / META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
         )
-    check_record(meta, BankFacts, folder / _META)
+    check_record(meta, BankFacts, folder / META)
 
 
 def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: int) -> int:

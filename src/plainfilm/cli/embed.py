@@ -49,11 +49,12 @@ def command(
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
     from plainfilm.bank import build_bank
+    from plainfilm.bank.bank import META
     from plainfilm.bank.items import ItemFilter
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.errors import UsageError, nearest
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.predictor import load
     from plainfilm.tasks.base import warn
     from plainfilm.types import SPLITS
@@ -61,7 +62,7 @@ def command(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
     progress = console_progress()
-    with writing(out):
+    with changing(out, META):
         opened = Collection.open(collection)
         predictor = load(model, trust_code=trust_code, ray=ray, progress=progress)
         choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")

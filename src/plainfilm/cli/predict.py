@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NO_FILMS = frozenset({".txt", ".csv", ".tsv", ".json", ".xml", ".html", ".pdf", ".gz", ".zip"})
 """Suffixes of files that lie beside the films of studies: reports, tables, archives."""
 
-KEPT = "no file was written; repeat the command"
+KEPT = "no table, page or map was written, DICOM results of single films stay; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
 
 

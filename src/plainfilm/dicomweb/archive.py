@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 import urllib.parse
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from xml.etree.ElementTree import ParseError
 
+from plainfilm.dicomweb.bounded_answers import BoundedAnswers
 from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
 from plainfilm.errors import ArchiveError, UsageError
+from plainfilm.io import limits
 from plainfilm.io.optional import optional_import
 
 EXTRA, PURPOSE = "dicom-out", "DICOMweb"
@@ -27,7 +32,10 @@ _WHOLE = 1 << 30
 """Requests of fewer bytes are sent in one piece: the client cannot repeat a request in pieces."""
 _TRANSIENT = (408, 425, 429)
 _STUDY, _SERIES, _UID = "0020000D", "0020000E", "00080018"
-_DAMAGE = (ValueError, KeyError, AttributeError, TypeError, EOFError, IndexError, OverflowError)
+_DAMAGE = (
+    *(ValueError, KeyError, AttributeError, TypeError, EOFError, IndexError, OverflowError),
+    *(NotImplementedError, RecursionError, AssertionError, struct.error, zlib.error, ParseError),
+)
 """What reading an answer may raise that is not what the standard says."""
 Answer = TypeVar("Answer")
 
@@ -64,7 +72,12 @@ class Archive:
         headers = {"Authorization": secret} if secret else None
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self._client = web.DICOMwebClient(
-            self.name.rstrip("/"), headers=headers, chunk_size=_WHOLE, permissive_uid=True, timeout=_TIMEOUT_S
+            self.name.rstrip("/"),
+            headers=headers,
+            callback=BoundedAnswers(self.name, EXTRA, PURPOSE),
+            chunk_size=_WHOLE,
+            permissive_uid=True,
+            timeout=_TIMEOUT_S,
         )
         self._client.set_http_retry_params(retry=False)
         # It logs identifiers.
@@ -81,10 +94,7 @@ class Archive:
             ArchiveError: the archive refuses.
         """
         filters = {"Modality": modality, "StudyDate": f"{since}-"}
-        for found in self._search({}, filters):
-            instance = _instance(found)
-            if instance is not None:
-                yield instance
+        yield from self._search({}, filters)
 
     def stored(self, study: str, series: str) -> set[str]:
         """The SOP Instance UIDs of the objects in a series; empty where there is no such series.
@@ -94,7 +104,7 @@ class Archive:
         """
         # As a filter: the path of a series that does not exist is an error for some archives.
         found = self._search({"study_instance_uid": study}, {"SeriesInstanceUID": series})
-        return {one.uid for one in map(_instance, found) if one is not None and one.series == series}
+        return {one.uid for one in found if one.series == series}
 
     def header(self, instance: Instance) -> Any:
         """The elements of an object without its pixels, as a pydicom dataset.
@@ -129,10 +139,24 @@ class Archive:
         """
         self._ask(self._client.store_instances, datasets, study)
 
-    def _search(self, scope: dict[str, str], filters: dict[str, str]) -> list[Any]:
-        search = self._client.search_for_instances
-        found = self._ask(search, search_filters=filters, get_remaining=True, **scope)
-        return found if isinstance(found, list) else []
+    def _search(self, scope: dict[str, str], filters: dict[str, str]) -> list[Instance]:
+        """All that a search finds, page by page. An archive that cannot skip what it gave before gives the
+        same again, and has given all."""
+        found: dict[Instance, None] = {}
+        rows = 0
+        while True:
+            page = self._ask(
+                self._client.search_for_instances, search_filters=dict(filters), offset=rows, **scope
+            )
+            page = page if isinstance(page, list) else []
+            before, rows = len(found), rows + len(page)
+            found |= {one: None for one in map(_instance, page) if one is not None}
+            if len(found) == before:
+                return list(found)
+            if len(found) > limits.MOST_FOUND:
+                raise ArchiveError(
+                    f"{self.name}: lists more than {limits.MOST_FOUND:,} objects; begin later, with --since"
+                )
 
     def _ask(self, request: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
         """The answer to a request, which is repeated while the archive is not there."""
@@ -144,6 +168,8 @@ class Archive:
                     return request(*arguments, **options)
             except self._requests.HTTPError as error:
                 raise self._refused(error) from error
+            except self._requests.exceptions.JSONDecodeError as error:
+                raise Retriable(f"{self.name}: answers with something else than DICOM JSON") from error
             except (self._requests.RequestException, ConnectionError, TimeoutError) as error:
                 raise Retriable(f"{self.name}: cannot be reached ({type(error).__name__})") from error
             except self._not_dicom as error:

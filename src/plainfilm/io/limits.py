@@ -14,6 +14,9 @@ SECONDS_FOR_A_FILM = 30.0
 LONGEST_TEXT = 1 << 20
 """A cell of a table, or a report, of more characters is a rejection; the longest reports have 20,000."""
 
+LONGEST_SCORED = 1 << 15
+"""A report of more characters is not compared with another, which takes as long as their product."""
+
 MOST_COLUMNS = 10_000
 """A table of more columns is refused."""
 
@@ -70,6 +73,20 @@ LARGEST_DIRECTORY = 32 << 20
 
 MOST_TIMES_EXPECTED = 2.0
 """So many times the size of its corpus, as `download/corpora` states it, an archive may have."""
+
+# DICOMweb archives
+
+LARGEST_OBJECT = 128 << 20
+"""An object of an archive of more bytes is refused; a film of 16 bits has up to 60 million."""
+
+LARGEST_RECORDS = 32 << 20
+"""A list or a header of an archive of more bytes is refused; a list of 10,000 films has about 12 million."""
+
+MOST_FOUND = 100_000
+"""An archive that lists more films of one kind is not asked on; the last week of a large one has 10,000."""
+
+SECONDS_FOR_AN_ANSWER = 300.0
+"""An answer of an archive that takes longer to arrive is given up."""
 
 # Server
 

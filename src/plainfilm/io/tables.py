@@ -135,6 +135,8 @@ def read_json(path: Path | str) -> Any:
         DataError: no such file, or not JSON (with the line).
     """
     path = Path(path)
+    if path.is_char_device():
+        raise DataError(f"{path}: is a device, and no file of JSON")
     try:
         data = read_bytes(path) if split_path(path) else paths.read_all(path)
         return json.loads(data.decode("utf-8"))

@@ -10,6 +10,7 @@ from plainfilm.model_folder.folder import (
     copy_model,
     load_model,
     save_model,
+    writing_beside,
 )
 from plainfilm.model_folder.stored_config import foreign_names, read_model_config
 
@@ -25,4 +26,5 @@ __all__ = [
     "load_model",
     "read_model_config",
     "save_model",
+    "writing_beside",
 ]

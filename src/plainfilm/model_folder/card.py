@@ -47,6 +47,7 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
         "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}, "
         f"{preprocessing['filter']} as in {preprocessing['library']}",
         "objective": _objectives(config["recipe"].get("objective")),
+        **_origin(config["recipe"].get("imported")),
         "written by": f"plainfilm {config['package_version']}",
         "fingerprint": config["fingerprint"],
     }
@@ -76,6 +77,15 @@ def _read_and_answered(config: Mapping[str, Any]) -> dict[str, str]:
         else {}
     )
     return answered | read
+
+
+def _origin(imported: Any) -> dict[str, str]:
+    """Where the weights of an imported model come from, and under which licence."""
+    if not isinstance(imported, Mapping):
+        return {}
+    rows = {"imported from": str(imported.get("family", "a published checkpoint"))}
+    rows["licence of the weights"] = str(imported.get("licence", "not stated"))
+    return rows | ({"prompts": str(imported["prompts"])} if "prompts" in imported else {})
 
 
 def _objectives(stated: Any) -> str:

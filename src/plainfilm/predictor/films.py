@@ -28,6 +28,8 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.predictor import core
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
+from plainfilm.sources.common.film_header import view_in
+from plainfilm.types import View
 
 FilmLike: TypeAlias = Any
 """A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
@@ -51,12 +53,14 @@ class EncodedFilm:
     """An encoded film: any function that takes an image accepts it and does not encode it again.
 
     features: of one image, on the model's device. geometry: the map from pixels of the file as opened to
-    pixels of the model's input. model: the fingerprint of the model that encoded it.
+    pixels of the model's input. model: the fingerprint of the model that encoded it. view: that of the
+    file's DICOM header, if it was opened from one.
     """
 
     features: ImageFeatures
     geometry: Geometry
     model: str
+    view: View = View.UNKNOWN
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,6 +86,13 @@ def pooled(core: Core) -> Encode:
     return lambda features: features.pooled
 
 
+def view_of_film(film: FilmLike) -> View:
+    """The view of a film that its DICOM header states, else unknown."""
+    if isinstance(film, EncodedFilm):
+        return film.view
+    return view_in(Path(film)) if isinstance(film, str | os.PathLike) else View.UNKNOWN
+
+
 class FilmEncoder:
     """Streams images through the image encoder of a model."""
 
@@ -98,7 +109,7 @@ class FilmEncoder:
             return image
         prepared = self._prepare(image)
         features = self._features([prepared])
-        return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint)
+        return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint, view_of_film(image))
 
     def encode_blank(self) -> EncodedFilm:
         """Encode a black square, which `encode` would refuse: it is no film."""
@@ -164,6 +175,17 @@ class FilmEncoder:
             errors = tuple(film if isinstance(film, ImageError) else None for film in films)
             yield FilmBatch(values, errors, tuple(film.geometry for film in usable))
 
+    def stream_inputs(self, images: Iterable[FilmLike]) -> Iterator[Tensor]:
+        """Images as the image encoder gets them, normalised, in blocks (n, C, S, S); unusable ones are left
+        out."""
+        for films in self._prepared(images):
+            squares = [film.square for film in films if isinstance(film, PreparedFilm)]
+            if squares:
+                yield self._pixels(squares)
+
+    def _pixels(self, squares: Sequence[Square]) -> Tensor:
+        return to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
+
     def _encoded(self, films: Sequence[PreparedFilm | EncodedFilm], encode: Encode) -> Vectors:
         with torch.inference_mode():
             return self._core.arrays(encode(self._features(films)))
@@ -173,9 +195,8 @@ class FilmEncoder:
         squares = [film.square for film in films if isinstance(film, PreparedFilm)]
         if not squares:
             return joined([film.features for film in films if isinstance(film, EncodedFilm)])
-        pixels = to_tensor(np.stack(squares), self._core.config.preprocessing).to(self._core.device)
         with torch.inference_mode():
-            features = self._core.model.film_features(pixels)
+            features = self._core.model.film_features(self._pixels(squares))
         if len(squares) == len(films):
             return features
         own = iter(range(len(squares)))

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
-from plainfilm.io.locks import writing
+from plainfilm.model_folder import writing_beside
 
 
 class _Fitted(Protocol):
@@ -31,7 +31,7 @@ def write_fitted(folder: Path, name: str, fitted: Settings, what: str) -> Path:
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold {what}")
-    with writing(folder):
+    with writing_beside(folder):
         write_record(fitted.model_dump(mode="json"), folder / name)
     return folder / name
 

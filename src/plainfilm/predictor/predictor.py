@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,10 @@ class Predictor(PlaceQuestions):
         """`encode_texts` in blocks (n, D)."""
         return stream_texts(self._core, texts, progress)
 
+    def stream_inputs(self, images: Any) -> Iterator[torch.Tensor]:
+        """Images as the image encoder gets them, normalised, in blocks (n, C, S, S)."""
+        return self._films.stream_inputs(images)
+
     def stream_features(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """The output of the image encoder, without projection, in blocks (n, F)."""
         return self._films.stream(images, pooled, progress)
@@ -170,8 +176,7 @@ class Predictor(PlaceQuestions):
         Raises:
             UsageError: there are no prompts.
         """
-        vectors = self.prompt_vectors(prompts, ensembles)
-        return self.compare(self.encode_images(images), vectors)
+        return self.compare_images(images, self.prompt_vectors(prompts, ensembles))
 
     def prompt_vectors(self, prompts: PromptsOf, ensembles: Ensembles = "mean") -> PromptVectors:
         """The vectors of all prompts: each text encoded once, each ensemble combined to one vector.
@@ -184,6 +189,19 @@ class Predictor(PlaceQuestions):
     def compare(self, films: Vectors, prompts: PromptVectors) -> ZeroShot:
         """Compare encoded images (N, D) with prompts."""
         return prompting.compare(self._core, films, prompts)
+
+    def compare_images(self, images: Any, prompts: PromptVectors, progress: Progress = SILENT) -> ZeroShot:
+        """Compare images with prompts, keeping nothing of them but their scores.
+
+        Raises:
+            ImageError: a file is not a usable image; the message has its name.
+        """
+        if prompts.texts is None:
+            blocks = self.stream_images(images, progress)
+        else:
+            blocks = self._films.stream(images, partial(prompting.image_rows, prompts=prompts), progress)
+        empty = np.empty((0, prompts.positive.shape[1]), dtype=np.float32)
+        return prompting.joined([self.compare(block, prompts) for block in chain([empty], blocks)])
 
     def findings(
         self, images: Any, prompts: PromptsOf | None = None, progress: Progress = SILENT

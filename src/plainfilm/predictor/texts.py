@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from plainfilm.models.base import EncodesTexts
+from plainfilm.models.base import EncodesTexts, ScoresPairs
 from plainfilm.predictor import core
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
@@ -31,6 +32,23 @@ def reads_texts(core: Core) -> EncodesTexts:
     """
     model: EncodesTexts = core.able(EncodesTexts, _WAY_OUT)
     return model
+
+
+def scores_pairs(core: Core) -> bool:
+    """Whether the model scores films and texts in pairs, and has no vectors to compare."""
+    return isinstance(core.model, ScoresPairs)
+
+
+def pair_texts(own: Core, texts: Sequence[str]) -> Any:
+    """Texts as a model that scores pairs takes them (`models.base.ScoresPairs`).
+
+    The model keeps a warning where its tokenizer knows few of their words.
+    """
+    model: ScoresPairs = own.able(ScoresPairs)
+    alarm = unknown_tokens_alarm(own.tokenizers[TEXT], texts)
+    own.warn("tokens", alarm and f"{own.name}: {alarm}")
+    with torch.inference_mode():
+        return model.pair_texts(*tokens(own, texts))
 
 
 def tokens(own: Core, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

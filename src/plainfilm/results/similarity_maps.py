@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.io.images import read_image
-from plainfilm.io.locks import writing
-from plainfilm.io.manifest import Change
+from plainfilm.io.manifest import Change, changing
 from plainfilm.predictor.documents import similarity_map
 from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.results.drawing import INK, legible, png
@@ -68,7 +67,7 @@ def writing_maps(folder: Path | None, model: str) -> Iterator[MapFolder | None]:
     if folder is None:
         yield None
         return
-    with writing(folder):
+    with changing(folder, META):
         change = Change(folder, META)
         maps = MapFolder(change)
         yield maps

@@ -49,7 +49,7 @@ class RegionDescriptionReader(RegionReader):
 
 def open_target(source: TargetSource) -> RegionDescriptionReader:
     """A reader of the texts of the regions of every item."""
-    return RegionDescriptionReader(source, MOST_WRITTEN)
+    return RegionDescriptionReader(source, source.most("region_descriptions", MOST_WRITTEN))
 
 
 def texts(source: TargetSource) -> Iterator[str]:
