@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from plainfilm.errors import MissingDependency, StorageError, UsageError
+from plainfilm.errors import MissingDependency, PlainfilmError, StorageError, UsageError
 from plainfilm.io import block_cache
 from plainfilm.io.optional import optional_import
 
@@ -127,11 +127,14 @@ def asked(place: StoredPath, question: Callable[[], Answer]) -> Answer:
 
     Raises:
         FileNotFoundError: there is nothing at the place.
+        MissingDependency: the package of its protocol is not installed.
         StorageError: it refuses, or still fails.
     """
     for attempt in range(ATTEMPTS):
         try:
             return question()
+        except PlainfilmError:  # of what is missing here
+            raise
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(2, "No such file or directory", str(place)) from None
         except _REFUSED as error:
