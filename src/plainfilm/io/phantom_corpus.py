@@ -12,5 +12,5 @@ TRUTH = "truth"
 
 def is_phantom_corpus(raw: Path) -> bool:
     """Whether `raw`, the folder of a corpus or its table, was written by `phantom.write`."""
-    folder = raw if paths.is_dir(raw) else raw.parent
+    folder = raw if paths.is_folder(raw) else raw.parent
     return paths.is_file(folder / TRUTH / "films.parquet")
