@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, SourceError
@@ -108,7 +108,7 @@ class _Films:
     def _digest(self, path: Path) -> str:
         if path not in self._known:
             with open_binary(path) as stream:
-                self._known[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+                self._known[path] = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
         return self._known[path]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from pydantic import Field
@@ -71,7 +72,7 @@ class Detector(nn.Module):
 
     def read(self, image: Tensor) -> list[KeysAndValues]:
         """What each block reads of images with patches and positions `image` (N, P, F)."""
-        return [block.read(image) for block in self.blocks]
+        return [cast(GroupBlock, block).read(image) for block in self.blocks]
 
     def forward(
         self, prompts: Tensor, image: Tensor, read: Sequence[KeysAndValues] | None = None
