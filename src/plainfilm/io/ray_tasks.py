@@ -86,7 +86,8 @@ def connect(address: str, cores: int | None = None) -> Any:
         with _own_signals():
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+        reason = said.splitlines()[0]
         raise UsageError(
             f"--ray {address}: no cluster answers there ({reason}); start one with `ray start --head`, "
             "or leave --ray out"
