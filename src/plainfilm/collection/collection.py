@@ -43,6 +43,7 @@ class CollectionFacts(Record):
     image_size: int
     tables: dict[str, TableFacts]
     inputs: str
+    phantom: bool = False
 
     @field_validator("tables")
     @classmethod
@@ -102,6 +103,11 @@ class Collection:
     def corpus(self) -> str:
         """The namespace of patient ids: an id means the same person within one corpus only."""
         return str(self.meta["corpus"])
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether it was prepared from phantoms, so that nothing measured on it has a clinical meaning."""
+        return bool(self.meta.get("phantom", False))
 
     def require_pixels(self) -> None:
         """Check that the images are present.

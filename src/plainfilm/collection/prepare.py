@@ -33,6 +33,7 @@ from plainfilm.io import paths
 from plainfilm.io.files import remove_tree, sha256_of
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.manifest import FILES, settle
+from plainfilm.io.phantom_corpus import is_phantom_corpus
 from plainfilm.io.tables import read_parquet
 from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
@@ -257,6 +258,7 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
         "plainfilm": plainfilm.__version__,
         "source": {"name": plan.order.source_name, "options": _plain(plan.order.options)},
         "corpus": corpus_of(plan.order.source_name, plan.order.config),
+        "phantom": is_phantom_corpus(plan.order.raw),
         "pixels": not plan.order.tables_only,
         "licence": sorted(pc.unique(licences).drop_null().to_pylist()),
         "image_size": plan.order.size,
