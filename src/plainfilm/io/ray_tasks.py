@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +32,8 @@ ATTEMPTS = 5
 
 LOCAL = "local"
 """The address that starts Ray on this machine, for as long as the command runs."""
+
+_SECONDS_TO_REACH = 10.0
 
 _PER_CORE = 2
 """Tasks in flight for each core of the cluster."""
@@ -79,15 +82,28 @@ def connect(address: str, cores: int | None = None) -> Any:
         return ray
     own: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if address == LOCAL else {}
     try:
+        _reach(address)
         with _own_signals():
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+        reason = said.splitlines()[0]
         raise UsageError(
             f"--ray {address}: no cluster answers there ({reason}); start one with `ray start --head`, "
             "or leave --ray out"
         ) from None
     return ray
+
+
+def _reach(address: str) -> None:
+    """Connects to an address of a host and port once: Ray asks an absent one again for minutes.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), _SECONDS_TO_REACH).close()
 
 
 @contextmanager
