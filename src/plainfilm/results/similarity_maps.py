@@ -57,16 +57,13 @@ class MapFolder:
 
 
 @contextmanager
-def writing_maps(folder: Path | None, model: str) -> Iterator[MapFolder | None]:
+def writing_maps(folder: Path, model: str) -> Iterator[MapFolder]:
     """A folder to write the maps of `model` to; all of it comes into force at the end of the block.
 
     Raises:
         UsageError: another process is writing there.
         DataError: the folder or a file cannot be written.
     """
-    if folder is None:
-        yield None
-        return
     with changing(folder, META):
         change = Change(folder, META)
         maps = MapFolder(change)
