@@ -12,7 +12,7 @@ import torch
 
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.model_folder import LoadedModel, find_model, load_model
-from plainfilm.models.base import abilities, build_model
+from plainfilm.models.base import WritesGroundedReports, WritesReports, abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.size import count_parameters
 from plainfilm.predictor import report as reporting
@@ -71,8 +71,10 @@ class Predictor(PlaceQuestions):
 
     @property
     def abilities(self) -> frozenset[str]:
-        """The abilities of the model, by the names in `models.base.ABILITIES`."""
-        return abilities(self._core.model)
+        """The abilities of the model, by the names in `models.base.ABILITIES`; a model that writes grounded
+        reports writes reports, of one film."""
+        found = abilities(self._core.model)
+        return found | {"writes_reports"} if "writes_grounded_reports" in found else found
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -108,7 +110,15 @@ class Predictor(PlaceQuestions):
     @property
     def most_films(self) -> int | None:
         """The largest number of films of a study that the model takes, if there is one."""
+        if self._grounds_alone:
+            return 1
         return getattr(self._core.model, "most_films", None)
+
+    @property
+    def _grounds_alone(self) -> bool:
+        """Whether the reports that the model writes are grounded ones of single films only."""
+        model = self._core.model
+        return isinstance(model, WritesGroundedReports) and not isinstance(model, WritesReports)
 
     def blank_film(self) -> EncodedFilm:
         """A film that shows nothing: what a model answers about it, it has not seen."""
@@ -246,16 +256,29 @@ class Predictor(PlaceQuestions):
         progress: Progress = SILENT,
     ) -> Iterator[WrittenReport]:
         """A report for the images of each study, in batches; `decoding` says how, by default the model's
-        configuration. A view that is not stated is that of the DICOM header, else unknown.
+        configuration. A view that is not stated is that of the DICOM header, else unknown. Of a model of
+        single films it is the grounded report of the only image.
 
         Raises:
             UsageError: the model does not write reports, a study has no image or more than the model takes,
-                or the number of views differs.
+                the number of views differs, or `decoding` is given for grounded reports.
             ImageError: an image is not usable; the message has its name.
         """
+        if self._grounds_alone:
+            return self._grounded_reports(studies, decoding, progress)
         return reporting.write_reports(
             self._core, self._films, self._studies(studies, views), decoding, progress
         )
+
+    def _grounded_reports(
+        self, studies: Sequence[Sequence[FilmLike]], decoding: Decoding | None, progress: Progress
+    ) -> Iterator[WrittenReport]:
+        if decoding is not None:
+            raise UsageError(f"{self.name} writes grounded reports as its configuration says: leave decoding")
+        for study in progress.track(studies, len(studies), "writing reports"):
+            if len(study) != 1:
+                raise UsageError(f"a study with {len(study)} images: {self.name} writes reports of one")
+            yield self.write_grounded_report(study[0])
 
     def encode_studies(
         self,
