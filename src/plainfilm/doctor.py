@@ -23,6 +23,8 @@ OPTIONAL = {
     "prometheus-client": ("serve", "metrics of the server"),
     "uvicorn": ("serve", "runs the server"),
     "sentencepiece": ("augment", "tokenizes texts for back-translation"),
+    "ray": ("cluster", "computes on several machines (--ray)"),
+    "s3fs": ("cluster", "reads and writes s3://"),
     "httpx2": ("download", "downloads corpora"),
     "onnx": ("onnx", "writes models as ONNX"),
     "onnxscript": ("onnx", "writes models as ONNX"),

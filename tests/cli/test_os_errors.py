@@ -35,6 +35,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{bad}", "--what", "reports", "--out", "out"],
         ["{model}", "{data}", "--what", "reports", "--out", "{bad}"],
     ],
+    "estimate": [["{bad}"], ["{data}", "--recipe", "{bad}.yaml", "--films", "10"]],
     "evaluate": [
         ["retrieval", "{bad}", "{data}", "--out", "out"],
         ["retrieval", "{model}", "{bad}", "--out", "out"],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from plainfilm.io import paths
+
 TRUTH = "truth"
 """The folder of the truth, which is no part of any published layout (see `phantom.truth_tables`)."""
 
 
 def is_phantom_corpus(raw: Path) -> bool:
     """Whether `raw`, the folder of a corpus or its table, was written by `phantom.write`."""
-    folder = raw if raw.is_dir() else raw.parent
-    return (folder / TRUTH / "films.parquet").is_file()
+    folder = raw if paths.is_folder(raw) else raw.parent
+    return paths.is_file(folder / TRUTH / "films.parquet")
