@@ -11,6 +11,7 @@ the first third of the time does not count, as caches fill.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -136,15 +137,13 @@ def serving(model: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def memory_mb(process: int) -> float:
-    """The memory that a process and those below it hold alone or share, counted once each, in MB."""
+    """The memory of a process and of those below it in MB; what they share counts for each."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     total = pages * PAGE_BYTES / 1e6
-    for child in below:
-        try:
-            total += memory_mb(int(child))
-        except OSError:  # it has ended
-            continue
+    # A thread has the processes that it started, until it ends.
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            total += sum(memory_mb(int(child)) for child in (thread / "children").read_text().split())
     return total
 
 
