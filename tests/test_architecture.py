@@ -46,6 +46,7 @@ ORDER = (
         "bank",
         "tasks",
         "results",
+        "notebook",
         "dicom_output",
         "dicomweb",
         "serve",

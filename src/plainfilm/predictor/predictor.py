@@ -37,7 +37,8 @@ from plainfilm.types import View
 class Predictor(PlaceQuestions):
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
-    Images are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
+    Images are paths, PIL images, arrays or tensors, results of `read_image`, films of a collection
+    (`io.images.as_film`), or an `EncodedFilm`. A method that
     this kind of model does not support raises a `UsageError` that names the missing ability; `abilities`
     lists the supported ones.
     """
@@ -61,6 +62,10 @@ class Predictor(PlaceQuestions):
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
         self._films = FilmEncoder(self._core)
         self._tuner = BoxTuner(self._core, box_tuning)
+
+    def __repr__(self) -> str:
+        able = ", ".join(sorted(ability.replace("_", " ") for ability in self.abilities))
+        return f"<Model '{self.name}', {self.config.architecture.use}: {able}>"
 
     def without_tuning(self) -> Predictor:
         """The same model with its own boxes and scores."""
