@@ -11,6 +11,7 @@ import torch
 
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.model_folder import LoadedModel, load_model
+from plainfilm.model_folder.hub import local_folder
 from plainfilm.models.base import abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.predictor import report as reporting
@@ -317,13 +318,15 @@ class Predictor(PlaceQuestions):
 def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
     """Load the model in `folder` on `device` (by default the accelerator if there is one, else the CPU).
 
+    `folder` may be hf://OWNER/NAME, a model on the Hugging Face Hub (`model_folder.hub`).
+
     A model with a user's own part names a Python file, which loading runs; this requires `trust_code`.
 
     Raises:
         ModelError: not a model folder, weights that do not fit its configuration, or operating points or a
             tuning of boxes made for other weights.
     """
-    folder = Path(folder)
+    folder = local_folder(folder)
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     points = read_operating_points(folder, loaded.config.fingerprint)
