@@ -3,10 +3,11 @@
     python benchmarks/data_sets.py [--studies 400] [--rounds 5] [--workers 2]
 
 A collection of phantoms at 512 px, squares of 224 px from films decoded at 256 px, in batches of 32.
-"DataLoader" is PyTorch's over `plainfilm.open(...).films(size=224, cache=256)` with worker processes; "trainer"
-the loader of training with as many threads, with one sentence a film and random crops as the recipes have them,
-and "trainer, plain" the same without augmentation, which is what the data set does. The ways take turns; each
-round is an epoch, timed from its second batch on, when all workers work; medians on the clock.
+"DataLoader" is PyTorch's over `plainfilm.open(...).films(size=224, cache=256)` with worker processes;
+"trainer" the loader of training with as many threads, with one sentence a film and random crops as the
+recipes have them, and "trainer, plain" the same without augmentation, which is what the data set does. The
+ways take turns; each round is an epoch, timed from its second batch on, when all workers work; medians on
+the clock.
 """
 
 from __future__ import annotations

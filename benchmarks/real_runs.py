@@ -1,6 +1,6 @@
 """The documented runs on real films, and their tables in docs/real-data.md written anew.
 
-    python benchmarks/real_runs.py [--data ../shared/data] [--work build/real] [--only retrieval] [--only labels]
+    python benchmarks/real_runs.py [--data ../shared/data] [--work build/real] [--only RUN ...]
 
 The commands are those of the page, in a folder that is kept: what is finished there is not made again, and
 a training that was stopped goes on. Each table lies on the page between two comments with its name; the

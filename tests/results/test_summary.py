@@ -57,9 +57,9 @@ def test_without_a_difference_the_interval_of_the_score_decides(value, better, e
 
 
 def test_it_says_which_trivial_answer_wins(of):
-    one = metric("recall@10", 0.174, 0.15, 0.2, baselines={"random": 0.05, "most_frequent": 0.454})
+    one = metric("recall @ 10", 0.174, 0.15, 0.2, baselines={"random": 0.05, "most_frequent": 0.454})
     assert of(one).conclusion == (
-        "a: recall@10 0.174 loses to always giving the most frequent answers, 0.454."
+        "a: recall@10 0.174 [0.150, 0.200] loses to always giving the most frequent answers, 0.454."
     )
 
 

@@ -112,7 +112,8 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
     ]
     first = verdicts[0].metric
     where = f"{heading(first)}: " if heading(first) else ""
-    lead = f"{where}{first.title} {number(first.value)} {verdicts[0].words}."
+    scored = f"{first.title.replace(' @ ', '@')} {number(first.value)}"
+    lead = f"{where}{scored} {interval(first.low, first.high)} {verdicts[0].words}."
     if len(verdicts) == 1 or not parts:
         return lead
     return f"{lead} Of {len(verdicts)} scores, {', '.join(parts)}."
