@@ -47,6 +47,7 @@ ORDER = (
         "tasks",
         "results",
         "notebook",
+        "benchmark",
         "dicom_output",
         "dicomweb",
         "serve",

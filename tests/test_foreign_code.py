@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -138,7 +138,12 @@ def test_a_model_does_not_make_a_command_ask_the_network(
 @pytest.mark.parametrize("known", ["bert", "evil"])
 @pytest.mark.parametrize("files", ["config.json", "tokenizer_config.json"])
 def test_a_folder_of_weights_does_not_ask_on_standard_input(
-    known: str, files: str, tmp_path: Path, small_world: Any
+    known: str,
+    files: str,
+    tmp_path: Path,
+    small_world: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "weights"
     folder.mkdir()
@@ -148,15 +153,16 @@ def test_a_folder_of_weights_does_not_ask_on_standard_input(
         (folder / file).write_text(json.dumps({"model_type": known, "auto_map": names}))
     recipe = {**RECIPE, "model": {**RECIPE["model"], "text": {"use": "transformers", "name": str(folder)}}}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    words = ["train", str(tmp_path / "recipe.yaml"), "--data", str(small_world.path), "--out", "run"]
-    done = subprocess.run(
-        [sys.executable, "-m", "plainfilm", *words], input="yes\n" * 100, capture_output=True, text=True,
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert str(folder) in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert "[y/N]" not in done.stderr
+    answers = io.StringIO("yes\n" * 100)
+    monkeypatch.setattr(sys, "stdin", answers)
+    out = str(tmp_path / "run")
+    assert run(["train", str(tmp_path / "recipe.yaml"), "--data", str(small_world.path), "--out", out]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert str(folder) in said.err.splitlines()[-1]
+    assert "Traceback" not in said.err
+    assert "[y/N]" not in said.err
+    assert answers.tell() == 0
     assert not list(tmp_path.rglob("*.ran"))
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "finetune": ["finetune", "classifier-tiny", "--init", "MODEL", "--data", "FILMS", "--out", "OUT"],
     "embed": ["embed", "MODEL", "FILMS", "--what", "images", "--out", "OUT"],
     "evaluate": ["evaluate", "retrieval", "MODEL", "FILMS", "--out", "OUT"],
+    "benchmark": ["benchmark", "MODEL", "--data", "FILMS", "--out", "OUT"],
     "tune": ["tune", "OUT", "FILMS"],
     "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],

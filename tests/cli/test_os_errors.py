@@ -20,6 +20,11 @@ from tests.dicom_output.films import film_file
 COMMANDS: dict[str, list[list[str]]] = {
     "audit": [["{bad}"], ["{data}", "--html", "{bad}"]],
     "augment": [["{bad}"]],
+    "benchmark": [
+        ["{bad}", "--data", "{data}", "--out", "out"],
+        ["{model}", "--data", "{bad}", "--out", "out"],
+        ["{model}", "--data", "{data}", "--out", "{bad}", "--task", "retrieval"],
+    ],
     "compare": [["{bad}", "{bad}"]],
     "convert": [["refers", "{bad}", "--out", "out"], ["refers", "{data}", "--out", "{bad}"]],
     "demo": [["--out", "{bad}"]],
@@ -142,7 +147,9 @@ def test_a_path_that_cannot_be_is_one_line(
         assert len(lines[0] if lines else said.out) < 1200
 
 
-@pytest.mark.parametrize("files", [24, 40, 64])
+@pytest.mark.parametrize(
+    "files", [pytest.param(24, marks=pytest.mark.slow), 40, pytest.param(64, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("verb", ["info", "predict", "embed", "prompts"])
 def test_too_many_open_files_is_one_line(
     verb: str, files: int, tiny_model: Path, small_world: Any, tmp_path: Path

@@ -17,6 +17,7 @@ CHALLENGE = {
 ALLOWING = {
     "fresh_five_hospitals": (300, 0.97),
     "fresh_five_hospitals_second": (150, 0.97),
+    "fresh_five_hospitals_third": (300, 0.97),
     "challenge_scopes": (275, 0.97),
     "challenge_kinds": (90, 0.97),
     "challenge_kinds_second": (80, 0.95),

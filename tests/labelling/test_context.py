@@ -37,6 +37,9 @@ def decide(text: str, mentions: list[Mention]) -> list[str]:
         ("no change in X", "stated"),
         ("not sensitive for X", "void"),
         ("findings consistent with X", "stated"),
+        ("non-displaced X", "stated"),
+        ("non homogeneous X", "stated"),
+        ("non-obstructing X", "stated"),
         ("may be consistent with X", "uncertain"),
         ("a previously questioned X is not seen", "negated"),
         ("ensure resolution of the X", "stated"),
@@ -108,3 +111,18 @@ def test_a_change_that_is_the_finding_is_denied() -> None:
 @pytest.mark.parametrize("after", ["could be missed", "may be obscured", "might be radiographically occult"])
 def test_a_void_cue_after_a_mention_wins_over_any_before_it(before: str, after: str) -> None:
     assert statuses(f"{before} X {after}") == ["void"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("basal X, Y not excluded", ["stated", "uncertain"]),
+        ("left X, and Y cannot be excluded", ["uncertain", "uncertain"]),
+        ("X, Y or Z cannot be excluded", ["uncertain", "uncertain", "uncertain"]),
+        ("X cannot be excluded", ["uncertain"]),
+        ("X, Y not seen", ["negated", "negated"]),
+        ("no X worrisome for Y", ["negated", "negated"]),
+    ],
+)
+def test_what_a_doubt_or_denial_behind_two_findings_is_of(text: str, expected: list[str]) -> None:
+    assert statuses(text) == expected

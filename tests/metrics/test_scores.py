@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from plainfilm.metrics.bootstrap import PatientBootstrap
 from plainfilm.metrics.scores import (
@@ -12,6 +13,7 @@ from plainfilm.metrics.scores import (
     differences,
     intervals,
     ranking_statistics,
+    ranks,
     ratio_statistics,
 )
 
@@ -103,3 +105,19 @@ def test_differences_of_rankings_are_paired():
     assert found.value == pytest.approx(0.75)
     [none] = differences([score], RANKED, RANKED, PatientBootstrap(list("abcd"), 100))
     assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
+
+
+def test_ranks_are_those_of_every_resample():
+    random = np.random.default_rng(3)
+    patients = np.repeat(np.arange(12), 2)
+    sides = [{"part": ratio_statistics(random.random(24) < rate)} for rate in (0.3, 0.6, 0.5)]
+    bootstrap = PatientBootstrap(patients, 200)
+    found = ranks(Score("s", "ratio", ("part",)), sides, bootstrap)
+    values = np.stack([side["part"][:, 0] for side in sides], axis=1)
+    drawn = np.concatenate([weights[:, bootstrap.codes] @ values for weights in bootstrap._weights()])
+    expected = np.apply_along_axis(lambda row: rankdata(-row), 1, drawn)
+    for place, one in enumerate(found):
+        assert one.value == rankdata(-values.sum(axis=0))[place]
+        assert (one.low, one.high) == tuple(np.percentile(expected[:, place], [2.5, 97.5]))
+    lower = ranks(Score("s", "ratio", ("part",)), sides, bootstrap, higher=False)
+    assert [one.value for one in lower] == [4 - one.value for one in found]

@@ -91,6 +91,7 @@ def test_a_model_that_writes_nothing_is_refused() -> None:
             build(Config(), model)
 
 
+@pytest.mark.slow
 def test_one_batch_can_be_learned_by_heart() -> None:
     model = toy_study_encoder(text=None)
     batch = toy_batch(4, targets=("report",), films="all")

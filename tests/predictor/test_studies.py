@@ -60,6 +60,18 @@ def test_views_are_heeded_and_read_from_dicom_headers(model: Predictor, films: l
     assert study_films(films[:2], [View.PA, None]).views == (View.PA, View.UNKNOWN)
 
 
+def test_a_film_that_was_encoded_before_keeps_the_view_of_its_header(
+    model: Predictor, tmp_path: Path
+) -> None:
+    pytest.importorskip("pydicom", reason="DICOM needs plainfilm[dicom]")
+    from tests.io.dicom.maker import film, write
+
+    path = write(tmp_path / "film.dcm", film(), ViewPosition="LL")
+    encoded = model.encode_film(path)
+    assert study_films([encoded]).views == study_films([path]).views == (View.LATERAL,)
+    assert model.write_report(encoded).text == model.write_report(path, [View.LATERAL]).text
+
+
 def test_the_view_of_a_dicom_film_is_that_of_its_header(tmp_path: Path) -> None:
     pytest.importorskip("pydicom")
     from plainfilm.phantom import write

@@ -14,9 +14,11 @@ from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError
 from plainfilm.models.base import kind
 from plainfilm.predictor import load
+from plainfilm.prompts import load_pack
 from plainfilm.results import write
 from plainfilm.results.compare import compare, read
 from plainfilm.tasks import reliance
+from plainfilm.tasks.auditing.asking import paraphrased, prompts_of
 from plainfilm.tasks.auditing.prompt_pairs import PAIRS
 from plainfilm.text.laterality import mirrored
 from tests.tasks.audit_source import write_raw
@@ -50,11 +52,11 @@ def texts(world) -> list[str]:
         form.format(name) for form in sum(PAIRS.values(), ()) for name in ("lung lesion", "pleural effusion")
     ]
     reports = [*world.table("sections")["text"].to_pylist(), "Lung Lesion", "Pleural Effusion"]
-    return list(
-        dict.fromkeys(
-            [f"There is {one}." for one in names] + pairs + [mirrored(one) for one in pairs] + reports
-        )
-    )
+    pack = load_pack(str(world.path.parent / "pack.yaml"))
+    again = paraphrased(prompts_of(pack, ["Lung Lesion", "Pleural Effusion"])).values()
+    otherwise = [text for one in again for text in (*one.positive, *one.negative)]
+    asked = [*(f"There is {one}." for one in names), *pairs, *map(mirrored, pairs), *reports, *otherwise]
+    return list(dict.fromkeys(asked))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_a_model_that_reads_the_finding_passes(audited, prompts: bool) -> None:
     results = audited("finding", prompts=prompts)
     found = outcomes(results, "zero-shot" if prompts else "classification")
     assert set(found.values()) == {"passes"}, found
-    assert len(found) == 8
+    assert len(found) == (13 if prompts else 12)
     assert value(results, f"{'zero_shot' if prompts else 'classification'}/auroc_macro") > 0.95
     assert not results.warnings
 

@@ -61,6 +61,7 @@ def test_the_best_is_the_highest_auroc_and_the_start_counts_positives(first: Pat
     assert log[0]["patients"] == 36
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_ends_in_the_same_bits(
     recipe: Callable[..., Recipe], labelled: Collection, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_a_state_of_another_model_is_refused() -> None:
         optimizer.load_state_dict(other.state_dict())
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_in_the_same_bits(
     tiny: Tiny, recipe_file: Path, collection: Collection, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ _STOP, _CLAUSE, _BACKWARD_STOP = -1, -2, -3
 _START = attrgetter("start")
 _DENIALS = ("no", "not", "without")
 _COMMA = re.compile(",")
+_LISTED = re.compile(r"\b(?:and|or|nor|versus|vs)\b|/")
 _CHANGE = re.compile(r"\w+(ic|ous|al) changes?")
 
 Spans = Sequence[tuple[int, int]]
@@ -120,7 +121,7 @@ class Context:
             return [STATED] * len(mentions)
         stops = self._phrases.matches(selected & self._stop_bits, text)
         ends = self._ends(text, mentions, cues, stops)
-        decisions = [_decide(mention, cues, ends) for mention in mentions]
+        decisions = [_decide(one, cues, ends, _doubted_from(text, one, mentions)) for one in mentions]
         for cue in cues:
             if cue.direction in _BESIDE and not _is_denied(text, cue, cues, ends.stops):
                 _mark_alternatives(text, cue, mentions, decisions)
@@ -198,8 +199,23 @@ def _longest(found: Iterable[Match[int]], neutral: frozenset[int]) -> list[Match
     return kept
 
 
-def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
-    """The nearest cue wins: one inside the mention, then one before it, then one after it."""
+def _doubted_from(text: str, mention: Mention, mentions: Sequence[Mention]) -> int:
+    """Up to where a "cannot be excluded" may stand that doubts `mention`: the end of the next finding behind
+    a comma, as in "basal opacity, pneumonia not excluded"; the findings of a list are doubted together."""
+    if "," not in text[mention.end :]:
+        return len(text)
+    for other in sorted(mentions, key=_START):
+        between = text[mention.end : other.start] if other.start >= mention.end else ""
+        if "," in between:
+            return len(text) if _LISTED.search(text, mention.end) else other.end
+    return len(text)
+
+
+def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends, doubted_from: int) -> Decision:
+    """The nearest cue wins: one inside the mention, then one before it, then one after it.
+
+    No doubt that stands at `doubted_from` or later is of the mention.
+    """
     before: Cue | None = None
     after: Cue | None = None
     for cue in cues:
@@ -212,6 +228,8 @@ def _decide(mention: Mention, cues: Sequence[Cue], ends: Ends) -> Decision:
         if cue.end <= mention.start and cue.direction not in _BACKWARD:
             before = cue if _open(cue.end, mention.start, ends.of(cue.direction)) else before
         elif cue.start >= mention.end and cue.direction in _BACKWARD and after is None:
+            if cue.kind == "uncertain" and cue.start >= doubted_from:
+                continue
             after = cue if _open(mention.end, cue.start, ends.backward) else None
     if after and (after.kind == "void" or _settles(after, before)):
         return _decision(after)

@@ -9,8 +9,9 @@ code; when stored, they allow two results to be compared later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,6 +60,9 @@ class Score:
     aggregation: str
     parts: tuple[str, ...]
 
+
+Combine = Callable[[Floats], Floats]
+"""Values (R, S) of a score of S sides to one value (R,) each."""
 
 Statistics = Mapping[str, NDArray[np.float64]]
 """Sufficient statistics: by name an array (N, 2), the addends of each item to numerator and denominator."""
@@ -121,29 +125,57 @@ def contrasts(
     """Every score of each of S `sides`, over the same items in the same order, times its coefficient, added
     up: the mean over repeats, or its difference from that of another model."""
     weights = np.asarray(coefficients, dtype=np.float64)
+    return _combined(scores, sides, lambda values: _added(values, weights), bootstrap)
+
+
+def ranks(
+    score: Score, sides: Sequence[Statistics], bootstrap: PatientBootstrap, *, higher: bool = True
+) -> list[Interval]:
+    """The rank of each of S `sides` by `score`, over the same items in the same order: 1 is the best, and
+    equal scores share the mean of their ranks. The interval is that of the rank over the resamples."""
+    sign = 1.0 if higher else -1.0
+    found = []
+    for place in range(len(sides)):
+        [one] = _combined([score], sides, partial(_rank, place=place, sign=sign), bootstrap)
+        found.append(one)
+    return found
+
+
+def _rank(values: Floats, place: int, sign: float) -> Floats:
+    """The rank (R,) of column `place` of scores (R, S); NaN if a score of the row is not computable."""
+    ahead = sign * (values - values[:, [place]])
+    better, equal = ahead > _ROUNDING, np.abs(ahead) <= _ROUNDING
+    rank = 1 + better.sum(axis=1) + (equal.sum(axis=1) - 1) / 2
+    return np.where(np.isfinite(values).all(axis=1), rank, np.nan)
+
+
+def _combined(
+    scores: Sequence[Score], sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
+) -> list[Interval]:
+    """Every score of the S `sides` together: `combine` takes values (R, S) of a score and returns (R,)."""
     summed = [score for score in scores if score.aggregation not in _OF_WEIGHTS]
     names = sorted({part for score in summed for part in score.parts})
     by_name: dict[str, Interval] = {}
     if summed:
         stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
         places = {name: place for place, name in enumerate(names)}
-        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places, weights))
+        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places, combine))
         by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
     for kinds, solve in ((_RANKED, _ranked), ((BOX_PRECISION,), _box_precision)):
         own = [score for score in scores if score.aggregation in kinds]
         if own:
-            solved = solve(own, sides, weights, bootstrap)
+            solved = solve(own, sides, combine, bootstrap)
             by_name |= {score.name: interval for score, interval in zip(own, solved, strict=True)}
     for score in scores:
         if score.aggregation == "median":
-            by_name[score.name] = _median(score, sides, weights, bootstrap)
+            by_name[score.name] = _median(score, sides, combine, bootstrap)
     return [by_name[score.name] for score in scores]
 
 
 def _scores_of_sums(
-    scores: Sequence[Score], sums: Floats, places: Mapping[str, int], coefficients: Floats
+    scores: Sequence[Score], sums: Floats, places: Mapping[str, int], combine: Combine
 ) -> Floats:
-    """Scores (R, M) from sums (R, S, parts, 2): those of the sides times their coefficients."""
+    """Scores (R, M) from sums (R, S, parts, 2): those of the sides, combined."""
     ratios = np.full(sums.shape[:-1], np.nan)
     np.divide(sums[..., 0], sums[..., 1], out=ratios, where=sums[..., 1] > 0)
     columns = []
@@ -151,7 +183,7 @@ def _scores_of_sums(
         own = [places[part] for part in score.parts]
         whole = {"bleu": corpus_bleu, "matthews": matthews}.get(score.aggregation)
         reduced = whole(sums[:, :, own]) if whole else _aggregate(score.aggregation, ratios[:, :, own])
-        columns.append(_added(reduced, coefficients))
+        columns.append(combine(reduced))
     return np.stack(columns, axis=1)
 
 
@@ -179,7 +211,7 @@ def _mean_of_known(values: Floats) -> Floats:
 
 
 def _ranked(
-    scores: Sequence[Score], sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
+    scores: Sequence[Score], sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """Scores of `RANKINGS` and of `BY_SUPPORT`, with all parts of all sides presorted once."""
     names, columns = _columns(scores, sides)
@@ -197,14 +229,14 @@ def _ranked(
                 mean = _weighted_mean(values[:, :, places, 0], support[:, :, places])
             else:
                 mean = _mean_of_known(values[:, :, places, RANKINGS.index(score.aggregation)])
-            solved.append(_added(mean, coefficients))
+            solved.append(combine(mean))
         return np.stack(solved, axis=1)
 
     return bootstrap.of_weights(statistic)
 
 
 def _box_precision(
-    scores: Sequence[Score], sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
+    scores: Sequence[Score], sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """Scores of `BOX_PRECISION`, with all parts of all sides presorted once."""
     names, columns = _columns(scores, sides)
@@ -213,7 +245,7 @@ def _box_precision(
     def statistic(weights: Floats) -> Floats:
         values = presorted.under(weights).reshape(len(weights), len(sides), len(names))
         parts = ([names.index(part) for part in score.parts] for score in scores)
-        return np.stack([_added(_mean_of_known(values[:, :, own]), coefficients) for own in parts], axis=1)
+        return np.stack([combine(_mean_of_known(values[:, :, own])) for own in parts], axis=1)
 
     return bootstrap.of_weights(statistic)
 
@@ -232,12 +264,12 @@ def _weighted_mean(values: Floats, weights: Floats) -> Floats:
 
 
 def _median(
-    score: Score, sides: Sequence[Statistics], coefficients: Floats, bootstrap: PatientBootstrap
+    score: Score, sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
 ) -> Interval:
     columns = [side[score.parts[0]] for side in sides]
 
     def statistic(weights: Floats) -> Floats:
         medians = [weighted_median(column[:, 0], weights * (column[:, 1] > 0)) for column in columns]
-        return _added(np.stack(medians, axis=1), coefficients)
+        return combine(np.stack(medians, axis=1))
 
     return bootstrap.of_weights(statistic)[0]

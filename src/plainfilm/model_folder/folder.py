@@ -35,6 +35,7 @@ from plainfilm.model_folder.config import ModelConfig
 from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
 from plainfilm.model_folder.weights import read_model
 from plainfilm.models.base import Model, TokenizerFacts, build_model
+from plainfilm.nn.size import count_parameters
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "README.md"
@@ -115,8 +116,7 @@ def _write(
     }
     written = config.model_copy(update=filled)
     write_record(written.model_dump(mode="json"), part / CONFIG_FILE)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    card = model_card(written.model_dump(mode="json"), parameters)
+    card = model_card(written.model_dump(mode="json"), count_parameters(model))
     (part / CARD_FILE).write_text(card, encoding="utf-8")
 
 

@@ -36,6 +36,11 @@ def on_meta(build: Callable[[], Module]) -> Module | None:
         raise ConfigError(f"cannot be built ({error}); correct its sizes") from None
 
 
+def count_parameters(module: nn.Module) -> int:
+    """The number of parameters of a module, trained or not."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def check_fits_in_memory(build: Callable[[], nn.Module], what: str) -> None:
     """Check that the tensors of what `build` makes fit into the memory of this machine.
 

@@ -28,6 +28,8 @@ from plainfilm.nn.base import ImageFeatures
 from plainfilm.predictor import core
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
+from plainfilm.sources.common.film_header import view_in
+from plainfilm.types import View
 
 FilmLike: TypeAlias = Any
 """A path, PIL image, array, tensor or record with pixels (`io.images.as_film`), or an `EncodedFilm`."""
@@ -49,12 +51,14 @@ class EncodedFilm:
     """An encoded film: any function that takes an image accepts it and does not encode it again.
 
     features: of one image, on the model's device. geometry: the map from pixels of the file as opened to
-    pixels of the model's input. model: the fingerprint of the model that encoded it.
+    pixels of the model's input. model: the fingerprint of the model that encoded it. view: that of the
+    file's DICOM header, if it was opened from one.
     """
 
     features: ImageFeatures
     geometry: Geometry
     model: str
+    view: View = View.UNKNOWN
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,6 +67,13 @@ class EncodedFilm:
 
     def __repr__(self) -> str:
         return f"<Film of {self.size[0]} x {self.size[1]} pixels, encoded by model {self.model[:12]}>"
+
+
+def view_of_film(film: FilmLike) -> View:
+    """The view of a film that its DICOM header states, else unknown."""
+    if isinstance(film, EncodedFilm):
+        return film.view
+    return view_in(Path(film)) if isinstance(film, str | os.PathLike) else View.UNKNOWN
 
 
 class FilmEncoder:
@@ -81,7 +92,7 @@ class FilmEncoder:
             return image
         prepared = self._prepare(image)
         features = self._features([prepared])
-        return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint)
+        return EncodedFilm(features, prepared.geometry, self._core.config.fingerprint, view_of_film(image))
 
     def encode_blank(self) -> EncodedFilm:
         """Encode a black square, which `encode` would refuse: it is no film."""

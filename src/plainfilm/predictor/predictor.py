@@ -14,6 +14,7 @@ from plainfilm.model_folder import LoadedModel, load_model
 from plainfilm.model_folder.hub import local_folder
 from plainfilm.models.base import abilities, build_model
 from plainfilm.nn.decoding import Decoding
+from plainfilm.nn.size import count_parameters
 from plainfilm.predictor import report as reporting
 from plainfilm.predictor import studies as study_encoding
 from plainfilm.predictor import zero_shot as prompting
@@ -98,6 +99,11 @@ class Predictor(PlaceQuestions):
     def observations(self) -> tuple[str, ...]:
         """The observations that the model predicts, in the order of its logits; empty for other models."""
         return self._core.model.facts.observations
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters of the model."""
+        return count_parameters(self._core.model)
 
     @property
     def dimension(self) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,9 +14,8 @@ from plainfilm.models.base import ClassifiesStudies, EncodesStudies
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.ragged import Ragged
 from plainfilm.predictor.core import Core, Vectors
-from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike, joined
+from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike, joined, view_of_film
 from plainfilm.progress import SILENT, Progress
-from plainfilm.sources.common.film_header import view_in
 from plainfilm.types import View
 
 BATCH_STUDIES = 16
@@ -46,7 +43,7 @@ def study_films(films: Sequence[FilmLike], views: Sequence[View | None] | None =
     stated = [None] * len(films) if views is None else views
     if not films or len(stated) != len(films):
         raise UsageError(f"a study of {len(films)} films with {len(stated)} views; give one view per film")
-    known = (view or _view_in_header(film) for film, view in zip(films, stated, strict=True))
+    known = (view or view_of_film(film) for film, view in zip(films, stated, strict=True))
     return StudyFilms(tuple(films), tuple(known))
 
 
@@ -130,7 +127,3 @@ def _usable(film: EncodedFilm | ImageError) -> EncodedFilm:
     if isinstance(film, ImageError):
         raise film
     return film
-
-
-def _view_in_header(film: FilmLike) -> View:
-    return view_in(Path(film)) if isinstance(film, str | os.PathLike) else View.UNKNOWN

@@ -24,6 +24,7 @@ from torch import nn
 from plainfilm.batches.batch import Batch
 from plainfilm.models.base import Model
 from plainfilm.nn.base import ImageEncoder
+from plainfilm.nn.size import count_parameters
 from plainfilm.training.recipe import TrainingConfig
 
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -103,15 +104,11 @@ def gains_from_bf16(model: Model) -> bool:
     slow = [part for part in model.parts().values() if _is_depthwise(part)]
     if not slow:
         return True
-    return _size(model) > 2 * sum(_size(part) for part in slow)
+    return count_parameters(model) > 2 * sum(map(count_parameters, slow))
 
 
 def _is_depthwise(part: nn.Module) -> bool:
     return any(type(module).__name__ in _WITHOUT_GAIN for module in part.modules())
-
-
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def is_convolutional(model: nn.Module) -> bool:

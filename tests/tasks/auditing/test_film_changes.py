@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from plainfilm.geometry import box_area_xyxy, box_iou_xyxy
 from plainfilm.seeding import generator
 from plainfilm.tasks.auditing.film_changes import (
+    HARMLESS,
+    at_half_resolution,
+    compressed,
     elsewhere,
     mirrored,
     mirrored_boxes,
     occluded,
     with_gamma,
+    with_noise,
+    with_text,
     without_markers,
 )
 from tests.image_analysis.test_markers import marked_film
@@ -88,3 +94,43 @@ def test_letters_are_removed_unless_they_touch_a_finding() -> None:
     assert np.abs(cleaned.astype(int) - plain).mean() < 0.5
     assert without_markers(film, np.array([box], dtype=np.float64)) is None
     assert without_markers(plain, NONE) is None
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_harmless_change_keeps_size_and_kind_and_is_the_same_again(name: str) -> None:
+    changed = HARMLESS[name].apply(FILM, NONE)
+    assert (changed.shape, changed.dtype) == (FILM.shape, FILM.dtype)
+    assert not np.array_equal(changed, FILM)
+    assert np.array_equal(changed, HARMLESS[name].apply(FILM, NONE))
+
+
+def test_compression_is_that_of_a_jpeg_file(tmp_path) -> None:
+    Image.fromarray(FILM).save(tmp_path / "film.jpg", quality=30)
+    assert np.array_equal(compressed(FILM), np.array(Image.open(tmp_path / "film.jpg")))
+
+
+def test_half_the_resolution_keeps_what_is_coarse_and_loses_what_is_fine() -> None:
+    coarse = np.repeat(np.repeat(np.arange(0, 240, 6, dtype=np.uint8)[None], 80, 0), 2, 1)
+    assert np.abs(at_half_resolution(coarse).astype(int) - coarse)[8:-8, 8:-8].max() <= 4
+    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (80, 30))
+    assert at_half_resolution(stripes).std() < 5
+
+
+def test_noise_has_its_spread() -> None:
+    grey = np.full((200, 200), 128, dtype=np.uint8)
+    assert with_noise(grey).astype(float).std() == pytest.approx(8, abs=0.3)
+    assert with_noise(grey).mean() == pytest.approx(128, abs=0.2)
+
+
+def test_text_touches_no_finding_and_nothing_else_than_a_corner() -> None:
+    film = np.full((200, 240), 60, dtype=np.uint8)
+    written = with_text(film, NONE)
+    rows, columns = np.nonzero(written != film)
+    assert rows.max() < 20
+    assert columns.max() < 200
+    finding = np.array([[0.0, 0.0, 240.0, 40.0]])
+    below = with_text(film, finding)
+    assert np.array_equal(below[:40], film[:40])
+    assert (below != film).any()
+    whole = np.array([[0.0, 0.0, 240.0, 200.0]])
+    assert np.array_equal(with_text(film, whole), film)

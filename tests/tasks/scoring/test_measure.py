@@ -34,6 +34,8 @@ def test_facts_come_from_the_collection(small_world):
 class Aged:
     """A collection of three patients' ages."""
 
+    name = "aged"
+
     def frame(self, name):
         return pd.DataFrame({"study_id": ["a", "b", "c"], "age": [17.5, 40.0, None], "sex": ["F", None, "M"]})
 
@@ -43,3 +45,12 @@ def test_ages_are_bands():
     assert known["age"].tolist()[1:] == ["40-59", "0-17"]
     assert pd.isna(known["age"][0])
     assert known["sex"].tolist()[2] == "F"
+
+
+def test_each_of_several_collections_is_a_group():
+    first, second = Aged(), Aged()
+    second.name = "other"
+    known = facts_of([first, second], [f"{place}/{study}" for place in (0, 1) for study in "abc"] * 4, None)
+    found = subgroups(known)
+    assert found["site aged"].tolist() == ([True] * 3 + [False] * 3) * 4
+    assert "site other" in found

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from plainfilm.predictor.zero_shot import PromptsOf
 from plainfilm.prompts import PromptPack, Prompts
+from plainfilm.prompts.paraphrase import paraphrase
+from plainfilm.seeding import generator
 from plainfilm.tasks.reporting.scores import ReportReader, TextSettings
 from plainfilm.types import State
 
@@ -40,13 +42,15 @@ class Ask(Protocol):
 @dataclass(frozen=True)
 class Question:
     """A way to ask a model about its `observations` (C). says: what it is, for readers. called_from: the
-    score from which an observation is called positive, if that is fixed."""
+    score from which an observation is called positive, if that is fixed. in_other_words: the same question
+    with paraphrased prompts, if some can be paraphrased."""
 
     name: str
     says: str
     observations: tuple[str, ...]
     ask: Ask
     called_from: float | None = None
+    in_other_words: Ask | None = None
 
 
 def questions(predictor: Predictor, pack: PromptPack, labelled: Sequence[str]) -> list[Question]:
@@ -57,7 +61,16 @@ def questions(predictor: Predictor, pack: PromptPack, labelled: Sequence[str]) -
     prompts = prompts_of(pack, labelled)
     if {"encodes_images", "encodes_texts"} <= able and prompts:
         says = f"the prompts of the pack {pack.name}"
-        found.append(Question(ZERO_SHOT, says, tuple(prompts), _margins(predictor, prompts)))
+        again = paraphrased(prompts)
+        found.append(
+            Question(
+                ZERO_SHOT,
+                says,
+                tuple(prompts),
+                _margins(predictor, prompts),
+                in_other_words=None if again == prompts else _margins(predictor, again),
+            )
+        )
     if "locates" in able:
         names = tuple(labelled)
         found.append(Question(LOCATES, "the score of its best box", names, _best_boxes(predictor, names)))
@@ -73,6 +86,18 @@ def prompts_of(pack: PromptPack, names: Sequence[str]) -> dict[str, Prompts]:
     """The prompts of the observations that the pack has prompts for and against."""
     known = {name: pack.zero_shot(name) for name in names if pack.knows(name)}
     return {name: one for name, one in known.items() if one.positive and one.negative}
+
+
+def paraphrased(prompts: Mapping[str, Prompts]) -> dict[str, Prompts]:
+    """The prompts in other words with the same labels (`prompts.paraphrase`); as they are without any."""
+    rng = generator(0, "reliance", "other words")
+    return {
+        name: Prompts(
+            tuple(paraphrase(text, rng) for text in one.positive),
+            tuple(paraphrase(text, rng) for text in one.negative),
+        )
+        for name, one in prompts.items()
+    }
 
 
 def _logits(predictor: Predictor, names: Sequence[str]) -> Ask:

@@ -16,12 +16,11 @@ from plainfilm.geometry import Boxes
 from plainfilm.io.images import read_image
 from plainfilm.seeding import generator
 from plainfilm.tasks.auditing.film_changes import (
-    GAMMAS,
+    HARMLESS,
     FilmArray,
     elsewhere,
     mirrored,
     occluded,
-    with_gamma,
     without_markers,
 )
 from plainfilm.tasks.film_classification.films import Films
@@ -32,19 +31,20 @@ if TYPE_CHECKING:
 
 AS_IT_IS, BLANK, MIRRORED, MARKERS = "as_it_is", "blank_film", "mirrored", "without_markers"
 SAME_LABELS, OTHER_LABELS = "film_of_same_labels", "film_of_other_labels"
-CHANGES = (BLANK, OTHER_LABELS, SAME_LABELS, MIRRORED, *GAMMAS, MARKERS)
-"""What the model is shown instead of each film."""
+OTHER_WORDS = "other_words"
+CHANGES = (BLANK, OTHER_LABELS, SAME_LABELS, MIRRORED, *HARMLESS, MARKERS, OTHER_WORDS)
+"""What the model is shown instead of each film; the last one leaves the film and changes the prompts."""
 TITLES = {
     BLANK: "a blank film",
     OTHER_LABELS: "another patient's film with other labels",
     SAME_LABELS: "another patient's film with the same labels",
     MIRRORED: "the film mirrored left to right",
-    "brighter": "the film brighter",
-    "darker": "the film darker",
+    **{name: change.title for name, change in HARMLESS.items()},
     MARKERS: "the film without letters in its margins",
+    OTHER_WORDS: "the film and the prompts in other words",
 }
-MUST_REACT, MUST_NOT_REACT = (BLANK, OTHER_LABELS), (SAME_LABELS, "brighter", "darker", MARKERS)
-"""Changes that take away what an answer has to rely on, and those that leave it."""
+MUST_REACT = (BLANK, OTHER_LABELS)
+"""Changes that take away what an answer has to rely on."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class AuditedFilms:
         return read_image(Path(self.films.frame["image"].iloc[row])).array
 
     def stream(self, change: str) -> Iterator[Any]:
-        """Every film in turn as it is, mirrored, brighter, darker or without markers."""
+        """Every film in turn as it is or changed."""
         for row in range(len(self)):
             yield self.usable(self._changed(change, row))
 
@@ -86,8 +86,8 @@ class AuditedFilms:
         film = self.array(row)
         if change == MIRRORED:
             return mirrored(film)
-        if change in GAMMAS:
-            return with_gamma(film, GAMMAS[change])
+        if change in HARMLESS:
+            return HARMLESS[change].apply(film, self._all_boxes(row))
         if change == MARKERS:
             cleaned = without_markers(film, self._all_boxes(row))
             return film if cleaned is None else cleaned

@@ -23,6 +23,7 @@ from plainfilm.tasks.auditing.audited_films import (
     CHANGES,
     MUST_REACT,
     OTHER_LABELS,
+    OTHER_WORDS,
     TITLES,
     AuditedFilms,
     Occlusion,
@@ -62,7 +63,13 @@ def audit(question: Question, audited: AuditedFilms, prior: Prior, resampling: R
     columns = tuple(audited.films.observations.index(name) for name in names)
     picked = list(columns)
     truth = Truth(names, audited.films.positive[:, picked], audited.films.known[:, picked])
-    shown = {change: audited.answers(question.name, change, question.ask) for change in (AS_IT_IS, *CHANGES)}
+    shown = {
+        change: audited.answers(question.name, change, question.ask)
+        for change in (AS_IT_IS, *CHANGES)
+        if change != OTHER_WORDS
+    }
+    if question.in_other_words is not None:
+        shown[OTHER_WORDS] = audited.answers(f"{question.name} again", AS_IT_IS, question.in_other_words)
     made = _Audit(question, audited, truth, shown, resampling)
     metrics = made.headline(prior.by_view[:, picked])
     metrics += made.pooled(prior.frequency[:, picked])
@@ -136,7 +143,8 @@ class _Audit:
 
     def changed(self) -> tuple[ScoreTable, list[Metric]]:
         """For every change the AUROC, what is lost of it, and how often the answer differs."""
-        metrics = [one for change in CHANGES for one in self._under(change)]
+        changes = [change for change in CHANGES if change in self.shown]
+        metrics = [one for change in changes for one in self._under(change)]
         kinds = ("auroc", LOST, *_ANSWERS)
         table = ScoreTable(
             title=f"Changed films: {self.heading}",
@@ -144,7 +152,7 @@ class _Audit:
             row_heading="shown instead of the film",
             columns=("AUROC", "AUROC lost", "films with another answer", "calls kept"),
             rows={
-                TITLES[change]: tuple(f"{self.group}/{change}/{kind}" for kind in kinds) for change in CHANGES
+                TITLES[change]: tuple(f"{self.group}/{change}/{kind}" for kind in kinds) for change in changes
             },
         )
         return table, metrics
@@ -247,7 +255,10 @@ def loss_figure(metrics: Sequence[Metric], questions: Sequence[str]) -> Interval
     series = tuple(
         Series(
             question.replace("_", "-"),
-            tuple(by_name[f"{question}/{change}/{LOST}"].as_point() for change in reversed(CHANGES)),
+            tuple(
+                by_name[name].as_point() if (name := f"{question}/{change}/{LOST}") in by_name else None
+                for change in reversed(CHANGES)
+            ),
         )
         for question in questions
     )

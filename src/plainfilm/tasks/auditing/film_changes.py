@@ -5,13 +5,18 @@ Boxes are (K, 4) x0 y0 x1 y1 in pixels of the film.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from plainfilm.geometry import Boxes, box_iou_xyxy, clip_boxes_xyxy
 from plainfilm.image_analysis.markers import marker_boxes
+from plainfilm.seeding import generator
 
 FilmArray = NDArray[np.uint8]
 
@@ -20,8 +25,12 @@ _RING = 0.15
 _TRIALS = 100
 _BLEED = 2
 """Pixels around a marker that are covered too: compression blurs letters."""
-GAMMAS = {"brighter": 0.7, "darker": 1.4}
-"""Exponents of grey as a share of white."""
+_QUALITY = 30
+_NOISE = 8.0
+"""Standard deviation of noise in grey levels."""
+_TEXT = "PORTABLE  CHEST  AP  12:30"
+_TEXT_HEIGHT, _TEXT_MARGIN = 0.035, 0.02
+"""Height of burned-in text and its distance from the edge, as shares of the height of the film."""
 
 
 def occluded(film: FilmArray, boxes: Boxes) -> FilmArray:
@@ -92,6 +101,76 @@ def without_markers(film: FilmArray, kept: Boxes) -> FilmArray | None:
     if not markers:
         return None
     return occluded(film, np.stack(markers) + np.array([-_BLEED, -_BLEED, _BLEED, _BLEED]))
+
+
+def compressed(film: FilmArray) -> FilmArray:
+    """The film as a JPEG file of quality 30 gives it back."""
+    file = BytesIO()
+    Image.fromarray(film).save(file, "JPEG", quality=_QUALITY)
+    return np.array(Image.open(file))
+
+
+def at_half_resolution(film: FilmArray) -> FilmArray:
+    """The film made half as large and large again."""
+    image = Image.fromarray(film)
+    half = (max(1, image.width // 2), max(1, image.height // 2))
+    return np.array(image.resize(half, Image.Resampling.BOX).resize(image.size, Image.Resampling.BICUBIC))
+
+
+def with_noise(film: FilmArray) -> FilmArray:
+    """The film with Gaussian noise, the same for the same size."""
+    drawn = generator(0, "reliance", "noise").normal(0, _NOISE, film.shape)
+    return np.clip(np.rint(film + drawn), 0, 255).astype(np.uint8)
+
+
+def with_text(film: FilmArray, kept: Boxes) -> FilmArray:
+    """The film with a line of white text in the first corner where it touches none of the boxes `kept`; as it
+    is without such a corner."""
+    height, width = film.shape
+    font = ImageFont.load_default(size=max(6, round(_TEXT_HEIGHT * height)))
+    image = Image.fromarray(film)
+    draw = ImageDraw.Draw(image)
+    left, top, right, bottom = draw.textbbox((0, 0), _TEXT, font=font)
+    wide, high, margin = right - left, bottom - top, round(_TEXT_MARGIN * height)
+    for x, y in ((x, y) for y in (margin, height - margin - high) for x in (margin, width - margin - wide)):
+        if not len(kept) or not _touches(np.array([x, y, x + wide, y + high], dtype=np.float64), kept):
+            draw.text((x - left, y - top), _TEXT, fill=255, font=font)
+            break
+    return np.array(image)
+
+
+@dataclass(frozen=True)
+class HarmlessChange:
+    """A change that leaves every finding on the film. title: of the film that is shown; check: what a model
+    does that keeps its answers; apply: takes a film and the boxes of its findings."""
+
+    title: str
+    check: str
+    apply: Callable[[FilmArray, Boxes], FilmArray]
+
+
+def _film_alone(change: Callable[[FilmArray], FilmArray]) -> Callable[[FilmArray, Boxes], FilmArray]:
+    return lambda film, boxes: change(film)
+
+
+HARMLESS: dict[str, HarmlessChange] = {
+    "brighter": HarmlessChange(
+        "the film brighter", "works on brighter films", _film_alone(partial(with_gamma, gamma=0.7))
+    ),
+    "darker": HarmlessChange(
+        "the film darker", "works on darker films", _film_alone(partial(with_gamma, gamma=1.4))
+    ),
+    "compressed": HarmlessChange(
+        "the film as a JPEG of low quality", "works on compressed films", _film_alone(compressed)
+    ),
+    "half_resolution": HarmlessChange(
+        "the film at half its resolution", "works at half the resolution", _film_alone(at_half_resolution)
+    ),
+    "noise": HarmlessChange("the film with noise", "works on noisy films", _film_alone(with_noise)),
+    "burned_in_text": HarmlessChange(
+        "the film with a line of text in a corner", "is not led by burned-in text", with_text
+    ),
+}
 
 
 def _whole(boxes: Boxes, film: FilmArray) -> NDArray[np.int64]:

@@ -11,12 +11,14 @@ from plainfilm.bank.items import sections_by_study
 from plainfilm.collection import Collection
 from plainfilm.metrics.scores import Statistics, ratio_statistics
 from plainfilm.tasks.auditing.asking import Floats
-from plainfilm.tasks.auditing.audited_films import AS_IT_IS, BLANK, CHANGES, AuditedFilms
+from plainfilm.tasks.auditing.audited_films import AS_IT_IS, CHANGES, OTHER_WORDS, AuditedFilms
 from plainfilm.tasks.base import Metric
 from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, measure
 from plainfilm.text.rules import report_text
 
 GROUP = "retrieval"
+_CHANGES = tuple(change for change in CHANGES if change != OTHER_WORDS)
+"""Changes of the film; a report is not said in other words."""
 
 
 def reports_of(collections: Sequence[Collection], audited: AuditedFilms, rule: str) -> list[str]:
@@ -54,7 +56,7 @@ def audit(audited: AuditedFilms, texts: Sequence[str], resampling: Resampling) -
         return {"reciprocal": ratio_statistics(values)}
 
     chance = (1 / np.arange(1, len(different) + 1)).mean()
-    baselines = {change: statistics(reciprocal(change)) for change in (BLANK, *CHANGES[1:])}
+    baselines = {change: statistics(reciprocal(change)) for change in _CHANGES}
     baselines["random"] = statistics(np.full(len(rows), chance))
     measured = Measured(GROUP, statistics(reciprocal(AS_IT_IS)), baselines, audited.films.patients[rows])
     score = DescribedScore(

@@ -16,11 +16,12 @@ from plainfilm.tasks.auditing.audited_films import (
     MARKERS,
     MIRRORED,
     OTHER_LABELS,
+    OTHER_WORDS,
     SAME_LABELS,
     TITLES,
 )
 from plainfilm.tasks.auditing.changed_answers import INSIDE, LOST, OTHER_ANSWER, OUTSIDE, READS
-from plainfilm.tasks.auditing.film_changes import GAMMAS
+from plainfilm.tasks.auditing.film_changes import HARMLESS
 from plainfilm.tasks.auditing.prompt_pairs import NEGATION, SEVERITY, SIDE
 from plainfilm.tasks.base import Metric
 
@@ -80,7 +81,7 @@ def _of_question(by_name: Mapping[str, Metric], question: str, tolerance: float)
         _beyond_view(headline, says, tolerance),
         _reads(by_name, question, says, tolerance),
     ]
-    for change in (MARKERS, SAME_LABELS, MIRRORED, *GAMMAS):
+    for change in (change for change in _STAYS if f"{question}/{change}/{LOST}" in by_name):
         fall = by_name[f"{question}/{change}/{LOST}"]
         answer = by_name[f"{question}/{change}/{OTHER_ANSWER}"].value
         changed = "" if answer is None else f" The answers of {answer:.0%} of films change."
@@ -94,8 +95,8 @@ _STAYS = {
     MARKERS: "does not need letters in the margins",
     SAME_LABELS: "is not bound to one patient's film",
     MIRRORED: "works on mirrored films",
-    "brighter": "works on brighter films",
-    "darker": "works on darker films",
+    **{name: change.check for name, change in HARMLESS.items()},
+    OTHER_WORDS: "understands the prompts in other words",
 }
 
 

@@ -227,7 +227,7 @@ def views_of_films(predictor: Predictor, views: Sequence[View] | None) -> tuple[
 def film_subgroups(
     collections: Sequence[Collection], frame: pd.DataFrame, *, by_view: bool = True
 ) -> dict[str, NDArray[np.bool_]]:
-    """Name → mask of N films: by sex, age and view, if known (see `subgroups`).
+    """Name → mask of N films: by sex, age, site and view, if known (see `subgroups`).
 
     frame: (N) place (of the collection), study_id, image_id. by_view: not of studies, which have several.
     """
@@ -239,7 +239,8 @@ def film_subgroups(
 def facts_of(
     collections: Sequence[Collection], studies: Sequence[str], films: Sequence[str] | None
 ) -> pd.DataFrame:
-    """The known facts of Q queries: `sex`, `age` (a band) and, for images, `view`; missing if unknown.
+    """The known facts of Q queries: `sex`, `age` (a band), `site` (their collection) and, for images, `view`;
+    missing if unknown.
 
     studies, films: (Q,) ids, each after the place of its collection and a slash ("0/s1").
     """
@@ -247,6 +248,8 @@ def facts_of(
     facts = pd.DataFrame({"sex": known["sex"].to_numpy(dtype=object)})
     bands = pd.cut(known["age"].astype(float), AGES, right=False, labels=AGE_NAMES)
     facts["age"] = bands.to_numpy(dtype=object)
+    names = {str(place): collection.name for place, collection in enumerate(collections)}
+    facts["site"] = [names[study.partition("/")[0]] for study in studies]
     if films is not None:
         views = _by_key(collections, "images", "image_id").loc[list(films), "view"]
         facts["view"] = views.where(views != str(View.UNKNOWN)).to_numpy(dtype=object)

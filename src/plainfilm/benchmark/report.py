@@ -1,0 +1,214 @@
+"""Writes a benchmark: the table as CSV and JSON, and a page.
+
+benchmark.csv     a row per collection, task, score and model
+benchmark.json    the models with their cost, what was not run and why, and the mean ranks
+index.html        one self-contained page, with a link to the results of every cell
+cells/            the results of every cell (`results.folder`), by model, collection and task
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from plainfilm.benchmark.cells import Cell, Entry
+from plainfilm.benchmark.scores import Row, Value, mean_ranks
+from plainfilm.io.manifest import Change
+from plainfilm.pages import render
+from plainfilm.results.page import NOTICE
+from plainfilm.results.text import DIRECTIONS, baseline_title, interval, number
+
+META = "benchmark.json"
+_SHOWN = 4
+"""Scores of a task that are shown at once; the others are folded."""
+_COLUMNS = (
+    *("collection", "task", "score", "title", "better", "model", "value", "low", "high", "n"),
+    *("rank", "rank_low", "rank_high", "is_best", "difference", "difference_low", "difference_high"),
+    *("p_holm", "shared", "best_baseline", "best_baseline_value", "reason"),
+)
+
+
+def write(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], folder: Path) -> None:
+    """Write the table and the page of a benchmark into `folder`.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    change = Change(folder, META)
+    with change.writing("benchmark.csv") as temporary:
+        temporary.write_text(as_csv(rows), encoding="utf-8")
+    with change.writing("index.html") as temporary:
+        temporary.write_text(page(entries, cells, rows, folder), encoding="utf-8")
+    change.commit(_document(entries, cells, rows))
+
+
+def _document(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row]) -> dict[str, Any]:
+    means = mean_ranks([entry.name for entry in entries], rows)
+    return {
+        "models": [
+            {
+                "name": entry.name,
+                "fingerprint": entry.fingerprint,
+                "training_patients_known": entry.patients_known,
+                "leaks": dict(entry.leaks),
+                **asdict(entry.cost),
+                "mean_rank": means[entry.name][0] if entry.name in means else None,
+            }
+            for entry in entries
+        ],
+        "rows_of_mean_rank": next(iter(means.values()))[1] if means else 0,
+        "not_run": [
+            {"model": cell.model, "collection": cell.collection, "task": cell.task, "reason": cell.reason}
+            for cell in cells
+            if cell.reason
+        ],
+    }
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """The table, a row per collection, task, score and model; empty cells where there is no value."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_record(row, value) for row in rows for value in row.values)
+    return text.getvalue()
+
+
+def _record(row: Row, value: Value) -> Mapping[str, Any]:
+    rank, apart, baseline = value.rank, value.difference, best_baseline(row, value)
+    return {
+        "collection": row.collection,
+        "task": row.task,
+        "score": row.name,
+        "title": row.title,
+        "better": row.better,
+        "model": value.model,
+        **{key: getattr(value, key) for key in ("value", "low", "high", "is_best", "reason")},
+        "n": value.n if value.value is not None else None,
+        "rank": rank and rank.value,
+        "rank_low": rank and rank.low,
+        "rank_high": rank and rank.high,
+        "difference": apart and apart.value,
+        "difference_low": apart and apart.low,
+        "difference_high": apart and apart.high,
+        "p_holm": value.p,
+        "shared": row.shared or None,
+        "best_baseline": baseline and baseline[0],
+        "best_baseline_value": baseline and baseline[1],
+    }
+
+
+def best_baseline(row: Row, value: Value) -> tuple[str, float] | None:
+    """The trivial answer that scores best, and its score."""
+    if not value.baselines:
+        return None
+    sign = -1.0 if row.better == "lower" else 1.0
+    return max(value.baselines.items(), key=lambda pair: sign * pair[1])
+
+
+def loses(row: Row, value: Value) -> bool:
+    """Whether a trivial answer scores better than the model."""
+    baseline = best_baseline(row, value)
+    if baseline is None or value.value is None:
+        return False
+    return baseline[1] < value.value if row.better == "lower" else baseline[1] > value.value
+
+
+def page(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], folder: Path) -> str:
+    """The benchmark as one HTML document with links into `folder`."""
+    names = [entry.name for entry in entries]
+    means = mean_ranks(names, rows)
+    return render(
+        "benchmark/benchmark.html",
+        title=f"{len(entries)} models compared",
+        notice=NOTICE,
+        entries=entries,
+        means=means,
+        rows_of_mean=next(iter(means.values()))[1] if means else 0,
+        summary=summary(names, rows),
+        groups=grouped(rows),
+        shown=_SHOWN,
+        not_run=[cell for cell in cells if cell.reason],
+        link=lambda cell: f"{cell.folder.relative_to(folder).as_posix()}/index.html",
+        best_baseline=best_baseline,
+        loses=loses,
+        directions=DIRECTIONS,
+        baseline_title=baseline_title,
+        number=number,
+        interval=interval,
+    )
+
+
+def summary(names: Sequence[str], rows: Sequence[Row]) -> str:
+    """In a sentence: how often each model is the best, and how often clearly so."""
+    ranked = [row for row in rows if len(row.ranked) > 1]
+    if not ranked:
+        return "No score ranks two models: each was evaluated on something else."
+    parts = []
+    for name in names:
+        best = [row for row in ranked if any(value.is_best and value.model == name for value in row.values)]
+        clear = sum(_is_clear(row) for row in best)
+        parts.append(f"{name} is the best by {len(best)} of {len(ranked)} scores, by {clear} of them clearly")
+    return f"{'; '.join(parts)}."
+
+
+def _is_clear(row: Row) -> bool:
+    """Whether every other model of the row differs from the best after correction (p below 0.05)."""
+    return all(value.p is not None and value.p < 0.05 for value in row.ranked if not value.is_best)
+
+
+def as_lines(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row]) -> list[str]:
+    """The table for a terminal: a block per collection and task with its first scores, a line per model."""
+    found: list[str] = []
+    width = max((len(entry.name) for entry in entries), default=0)
+    for (collection, task), own in grouped(rows).items():
+        found.append(f"{task} on {collection}")
+        for row in own[:_SHOWN]:
+            mark = DIRECTIONS[row.better] if row.better else ""
+            found.append(f"  {row.heading + ': ' if row.heading else ''}{row.title} {mark}".rstrip())
+            found += [f"    {value.model:<{width}}  {_cell(row, value)}" for value in row.values]
+        if len(own) > _SHOWN:
+            found.append(f"  {len(own) - _SHOWN} more scores in benchmark.csv and on the page")
+    for cell in cells:
+        if cell.reason:
+            found.append(f"not run: {cell.model} on {cell.collection}, {cell.task}: {cell.reason}")
+    return [*found, summary([entry.name for entry in entries], rows)]
+
+
+def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """The rows by collection and task."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.collection, row.task), []).append(row)
+    return groups
+
+
+def _cell(row: Row, value: Value) -> str:
+    if value.value is None:
+        return f"–  {value.reason or ''}".rstrip()
+    words = [f"{number(value.value)} {interval(value.low, value.high)}  n={value.n}"]
+    if value.rank is not None:
+        words.append(f"rank {_rank(value)}")
+    if value.difference is not None:
+        apart = value.difference
+        words.append(
+            f"{number(apart.value)} {interval(apart.low, apart.high)} from the best, p {number(value.p)}"
+        )
+    if value.is_best:
+        words.append("best")
+    baseline = best_baseline(row, value)
+    if baseline:
+        verdict = "loses to" if loses(row, value) else "trivial answer:"
+        words.append(f"{verdict} {baseline_title(baseline[0])} {number(baseline[1])}")
+    return "  ".join(words)
+
+
+def _rank(value: Value) -> str:
+    rank = value.rank
+    if rank is None or rank.value is None:
+        return "–"
+    return f"{rank.value:g} [{rank.low:g}, {rank.high:g}]" if rank.low is not None else f"{rank.value:g}"

@@ -1,0 +1,140 @@
+"""A benchmark: cells that are run once, reasons for those that are not, one table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plainfilm.benchmark import cells
+from plainfilm.cli.main import run
+from plainfilm.errors import CollectionError, ConfigError, UsageError
+from plainfilm.results.reading import read_document
+
+QUICK = ["retrieval.k=2", "retrieval.directions=[image->report]", "--resamples", "100"]
+
+
+@pytest.fixture(scope="module")
+def models(tiny_model: Path, tiny_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A dual encoder, the same under another name, and a classifier."""
+    folder = tmp_path_factory.mktemp("benchmarked")
+    names = {"first": tiny_model, "second": tiny_model, "third": tiny_classifier}
+    return [str(shutil.copytree(path, folder / name / "model")) for name, path in names.items()]
+
+
+@pytest.fixture(scope="module")
+def out(models: list[str], small_world, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("benchmark") / "out"
+    data = ["--data", str(small_world.path), "--task", "retrieval", "--task", "grounding"]
+    assert run(["benchmark", *models, *data, "--out", str(out), *QUICK]) == 0
+    return out
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / "benchmark.csv").open(newline="", encoding="utf-8") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_values_are_those_of_the_results_of_each_cell(out: Path) -> None:
+    rows = [row for row in table(out) if row["model"] == "first" and row["value"]]
+    assert rows
+    for row in rows:
+        folder = out / "cells" / "first" / row["collection"] / row["task"]
+        metric = next(one for one in read_document(folder)["metrics"] if one["name"] == row["score"])
+        assert float(row["value"]) == metric["value"]
+        assert float(row["low"]) == metric["low"]
+        assert int(row["n"]) == metric["n"]
+
+
+def test_equal_models_share_their_rank(out: Path) -> None:
+    ranked = [row for row in table(out) if row["rank"]]
+    assert ranked
+    assert {(row["rank"], row["rank_low"], row["rank_high"]) for row in ranked} == {("1.5", "1.5", "1.5")}
+    assert {float(row["difference"]) for row in ranked if row["difference"]} == {0.0}
+
+
+def test_what_is_not_run_has_a_reason(out: Path) -> None:
+    reasons = {
+        (one["model"], one["task"]): one["reason"]
+        for one in json.loads((out / "benchmark.json").read_text("utf-8"))["not_run"]
+    }
+    assert reasons["third", "retrieval"] == "the model lacks: encodes_texts"
+    assert "no film of split 'test' has a box" in reasons["first", "grounding"]
+
+
+def test_the_page_names_models_and_links_to_their_results(out: Path) -> None:
+    page = (out / "index.html").read_text("utf-8")
+    for model in ("first", "second", "third"):
+        assert model in page
+    (link,) = {line for line in page.split('"') if line.startswith("cells/first/") and "retrieval" in line}
+    assert (out / link).is_file()
+
+
+def test_a_second_run_evaluates_only_what_is_new(
+    out: Path, models: list[str], small_world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    whole = cells.evaluate
+    monkeypatch.setattr(
+        cells, "evaluate", lambda module, *rest: asked.append(module.__name__) or whole(module, *rest)
+    )
+    before = table(out)
+    data = ["--data", str(small_world.path), "--task", "retrieval", "--out", str(out)]
+    assert run(["benchmark", *models, *data, *QUICK]) == 0
+    assert asked == []
+    assert [row for row in before if row["task"] == "retrieval"] == table(out)
+    assert run(["benchmark", *models[:1], *data, *QUICK, "retrieval.max_queries=5"]) == 0
+    assert asked == ["plainfilm.tasks.retrieval"]
+
+
+def test_patients_that_a_model_was_trained_on_are_looked_for_first(
+    tiny_model: Path, small_world, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from plainfilm.collection.leaks import patient_keys
+    from plainfilm.model_folder import load_model, save_model
+
+    loaded = load_model(tiny_model)
+    patients = patient_keys([(small_world, "test")])
+    save_model(tmp_path / "seen", loaded.model, loaded.tokenizers, loaded.config, patients)
+    data = ["--data", str(small_world.path), "--task", "retrieval", "--out", str(tmp_path / "out")]
+    assert run(["benchmark", str(tmp_path / "seen"), *data, *QUICK]) == 2
+    assert "nothing could be evaluated" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "cells").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"options": ["retreival.k=2"]}, UsageError, "did you mean 'retrieval'"),
+        ({"options": ["retrieval.kk=2"]}, ConfigError, "retrieval"),
+        ({"tasks": ["retreival"], "options": []}, ConfigError, "did you mean 'retrieval'"),
+        ({"models": [Path("a"), Path("a")]}, UsageError, "named twice"),
+        ({"collections": ["nowhere"]}, CollectionError, "nowhere"),
+    ],
+)
+def test_what_cannot_be_planned_is_named(small_world, changed, error, message) -> None:
+    given = {"models": [Path("a")], "collections": [small_world.path], "tasks": ["retrieval"], "options": []}
+    with pytest.raises(error, match=message):
+        cells.plan(**{**given, **changed})
+
+
+def test_models_are_named_as_shortly_as_tells_them_apart(small_world) -> None:
+    models = [Path("runs/a/model"), Path("runs/b/model"), Path("old/b/model")]
+    planned = cells.plan(models, [small_world.path], ["retrieval"])
+    assert list(planned.models) == ["runs-a", "runs-b", "old-b"]
+
+
+def test_the_cost_is_of_one_film(tiny_model: Path, small_world) -> None:
+    from plainfilm.benchmark.cost import measure
+    from plainfilm.predictor import load
+
+    predictor = load(tiny_model)
+    cost = measure(predictor, small_world)
+    assert cost.films == 8
+    assert cost.seconds is not None
+    assert np.isfinite(cost.seconds)
+    assert cost.parameters == predictor.parameters > 1000
