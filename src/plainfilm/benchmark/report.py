@@ -19,8 +19,8 @@ from plainfilm.benchmark.cells import Cell, Entry
 from plainfilm.benchmark.scores import Row, Value, mean_ranks
 from plainfilm.io.manifest import Change
 from plainfilm.pages import render
-from plainfilm.results.page import NOTICE
 from plainfilm.results.baselines import baseline as trivial
+from plainfilm.results.page import NOTICE
 from plainfilm.results.text import DIRECTIONS, interval, number
 
 META = "benchmark.json"
