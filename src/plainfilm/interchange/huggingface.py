@@ -41,6 +41,8 @@ _COLUMNS = [
     ("labels", pa.list_(pa.struct([("observation", _TEXT), ("state", pa.int8())]))),
     ("boxes", pa.list_(_BOX)),
 ]
+_TABLE = "table"
+"""The only split of a table; "all" has a meaning of its own in `datasets`, and "train" would be wrong."""
 _ROWS_PER_GROUP = 100
 """Films in one group of rows: what is read to give one of them."""
 
@@ -61,7 +63,7 @@ Licences of the films: {licences}. Fingerprint of the content: `{fingerprint}`.
 from datasets import load_dataset
 
 films = load_dataset("FOLDER")  # a picture, the report, labels and boxes a row, by split
-studies = load_dataset("FOLDER", "studies", split="all")
+studies = load_dataset("FOLDER", "studies", split="table")
 ```
 
 `plainfilm convert FOLDER plainfilm --out COLLECTION` makes the collection again.
@@ -124,7 +126,7 @@ def _card(collection: Collection, written: Written) -> str:
         "configs": [
             {"config_name": FILMS, "default": True, "data_files": films},
             *(
-                {"config_name": name, "data_files": [{"split": "all", "path": file_name(name)}]}
+                {"config_name": name, "data_files": [{"split": _TABLE, "path": file_name(name)}]}
                 for name in tables
             ),
         ],
