@@ -71,7 +71,7 @@ def test_the_best_trivial_answer_is_named_where_all_are_beaten(of):
 def test_all_headlines_are_counted(of):
     scores = [metric(f"m{n}", baselines={"random": value}) for n, value in enumerate((0.1, 0.5, 0.9))]
     assert of(*scores).conclusion.endswith(
-        "1 is better than every trivial answer, 1 is worse than one, 1 is not shown to be better."
+        "1 beats every trivial answer, 1 loses to a trivial answer, 1 is not shown to beat one."
     )
 
 

@@ -14,7 +14,7 @@ from plainfilm.collection.label_origins import origins, preferred_origins
 from plainfilm.collection.labels import LabelReader
 from plainfilm.pages import film_picture, render
 from plainfilm.seeding import generator
-from plainfilm.types import State
+from plainfilm.types import SPLITS, State
 
 _FILMS, _OBSERVATIONS, _REASONS = 12, 20, 12
 _DECADES = range(0, 100, 10)
@@ -70,12 +70,13 @@ def _splits(collection: Collection) -> dict[str, dict[str, int]]:
     studies, images = collection.frame("studies"), collection.frame("images")
     films = images["study_id"].map(studies.set_index("study_id")["split"]).value_counts()
     return {
-        str(split): {
+        split: {
             "patients": int(own["patient_id"].nunique()),
             "studies": len(own),
             "films": int(films.get(split, 0)),
         }
-        for split, own in studies.groupby("split", sort=True)
+        for split in SPLITS
+        if len(own := studies[studies["split"] == split])
     }
 
 

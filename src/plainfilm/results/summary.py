@@ -103,13 +103,11 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
         return "No score could be computed; the reasons are below."
     counts = {kind: sum(one.comparison == kind for one in verdicts) for kind in ("better", "worse", "open")}
     said = {
-        "better": "better than every trivial answer",
-        "worse": "worse than one",
-        "open": "not shown to be better",
+        "better": ("beats every trivial answer", "beat every trivial answer"),
+        "worse": ("loses to a trivial answer", "lose to a trivial answer"),
+        "open": ("is not shown to beat one", "are not shown to beat one"),
     }
-    parts = [
-        f"{count} {'is' if count == 1 else 'are'} {said[kind]}" for kind, count in counts.items() if count
-    ]
+    parts = [f"{count} {said[kind][count != 1]}" for kind, count in counts.items() if count]
     first = verdicts[0].metric
     where = f"{heading(first)}: " if heading(first) else ""
     scored = f"{first.title.replace(' @ ', '@')} {number(first.value)}"
