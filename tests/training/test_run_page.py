@@ -30,9 +30,8 @@ def test_it_shows_the_values_of_the_log(finished):
     Page(text)
     log = [json.loads(line) for line in (finished / "log.jsonl").read_text().splitlines()]
     last = [line for line in log if line["event"] == "validation"][-1]
-    assert f"validation loss {last['loss']:.4g}" in text
     step = [line for line in log if line["event"] == "step"][-1]
-    assert f"training loss {step['loss']:.4g}" in text
+    assert f'aria-label="Loss by step: training {step["loss"]:.4g}, validation {last["loss"]:.4g}"' in text
     assert f"Finished after step {step['step']}" in text
     assert f"best validation loss {last['best']:.4g}" in text
     assert 'http-equiv="refresh"' not in text
@@ -72,7 +71,7 @@ def test_a_resumed_run_shows_what_was_before(tiny, collection, tmp_path):
     train(tiny("training.checkpoint_steps=1"), [collection], tmp_path / "run", resume=True)
     text = (tmp_path / "run" / "index.html").read_text()
     assert "Finished after step 6" in text
-    assert "training loss" in text
+    assert "Loss by step: training" in text
 
 
 def test_what_was_left_out_is_counted(tiny, collection, tmp_path):

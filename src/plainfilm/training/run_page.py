@@ -111,14 +111,12 @@ class RunPage:
 
     def _values(self, position: Position, is_finished: bool) -> dict[str, Any]:
         recipe, validator = self._setup.recipe, self._setup.validator
-        measured = dict(self._curves["validation"])
-        losses = {f"training {name}": curve.points for name, curve in self._curves["loss"].items()}
-        if "loss" in measured:
-            losses["validation loss"] = measured.pop("loss").points
         limits = (0.0, float(self._total))
         charts = [
-            chart("Loss by step", losses, limits),
-            *(chart(f"Validation {name}", {name: one.points}, limits) for name, one in measured.items()),
+            *(
+                chart(f"{name[:1].upper()}{name[1:]} by step", lines, limits)
+                for name, lines in self._measured().items()
+            ),
             chart("Learning rate by step", _points(self._curves["rate"]), limits),
             chart("Gradient norm by step", _points(self._curves["norm"]), limits),
         ]
@@ -139,6 +137,15 @@ class RunPage:
             "left_out": left_out(self._setup),
             "facts": {name.replace("_", " "): _in_words(value) for name, value in self._facts.items()},
         }
+
+    def _measured(self) -> dict[str, dict[str, list[tuple[float, float]]]]:
+        """The lines of everything that training and validation measure, the loss first."""
+        training, validation = self._curves["loss"], self._curves["validation"]
+        found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+        for name in dict.fromkeys(("loss", *validation, *training)):
+            pairs = {"training": training.get(name), "validation": validation.get(name)}
+            found[name] = {what: curve.points for what, curve in pairs.items() if curve is not None}
+        return found
 
 
 def _points(curves: Mapping[str, Curve]) -> dict[str, list[tuple[float, float]]]:
