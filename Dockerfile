@@ -1,7 +1,7 @@
 # Plainfilm as a command, for an ordinary user on a root that can be read only:
 #   docker build -t plainfilm .
 #   docker run --rm --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" -v "$PWD:/work" plainfilm info films
-# The workbench has its own file, examples/serve/Dockerfile. Not built by the project's tests.
+# examples/serve/compose.yaml serves a model with it. Not built by the project's tests.
 FROM python:3.12-slim-bookworm
 
 RUN useradd --create-home --uid 10001 plainfilm
@@ -9,7 +9,7 @@ WORKDIR /opt/plainfilm
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
 RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \
-    -c constraints.txt ".[dicom,dicom-out,download]"
+    -c constraints.txt ".[dicom,dicom-out,download,serve]"
 
 USER plainfilm
 # What libraries keep goes to /tmp, the only place beside /work that is written to.
