@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from tests.serve.browser import chromium
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILT_IN = {"__comments"}
 
@@ -95,6 +97,14 @@ def test_the_reference_has_the_public_functions_with_their_errors(site: Path) ->
 
 
 @pytest.mark.slow
-def test_search_works_without_a_server(site: Path) -> None:
-    index = (site / "search" / "search_index.js").read_text("utf-8")
-    assert "webdataset" in index.lower()
+def test_search_works_from_the_disk(site: Path) -> None:
+    with chromium() as browser:
+        page, asked = browser.new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        page.keyboard.press("f")
+        page.keyboard.type("webdataset", delay=30)
+        page.wait_for_selector(".md-search-result__item", timeout=30_000)
+        found = page.locator(".md-search-result__link").first.get_attribute("href")
+    assert "interchange" in found
+    assert not [url for url in asked if url.startswith("http")]
