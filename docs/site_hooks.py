@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 LINK = re.compile(r"(\]\()([^)\s#]+)([^)]*\))")
 BELOW = "source"
+_SEARCH = 'data-md-component="search" role="dialog"'
 
 
 def outside(page: PurePosixPath, target: str) -> PurePosixPath | None:
@@ -91,3 +92,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return link[0] if path is None else f"{link[1]}{up}{place(path)}{link[3]}"
 
     return LINK.sub(turned, markdown)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Give the search a name that can be read aloud; the theme gives it none."""
+    return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
