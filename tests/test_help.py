@@ -7,6 +7,7 @@ import pydoc
 import re
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 import plainfilm
@@ -40,3 +41,14 @@ def test_objects_say_what_they_are(tiny_model, small_world):
     prompts = {"Edema": ("edema", "no edema")}
     assert re.fullmatch(r"<Zero-shot scores: Edema \d\.\d{3}>", repr(model.zero_shot(path, prompts)))
     assert repr(model.zero_shot([path, path], prompts)) == "<Zero-shot scores of 2 images, 1 observations>"
+
+
+def test_a_model_takes_what_a_collection_and_read_image_give(tiny_model, small_world):
+    model = plainfilm.load(tiny_model)
+    path = small_world.image_path(small_world.table("images")["path"][0].as_py())
+    vectors = model.encode_images(path)
+    film = plainfilm.open(small_world.path).films()[0]
+    assert np.array_equal(model.encode_images(film), vectors)
+    assert np.array_equal(model.encode_images(plainfilm.read_image(path)), vectors)
+    both = model.encode_images([film, plainfilm.read_image(path)])
+    assert np.allclose(both, np.repeat(vectors, 2, axis=0), atol=1e-5)
