@@ -11,6 +11,7 @@ from torch import Tensor
 
 from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.batches.targets.finding_prompts import FindingPrompts
+from plainfilm.batches.targets.finding_sentences import FindingSentences
 from plainfilm.batches.targets.region_descriptions import RegionDescriptions
 from plainfilm.batches.targets.region_findings import RegionFindings
 from plainfilm.batches.targets.region_sentences import RegionSentences
@@ -112,8 +113,12 @@ REGION_TARGETS: dict[str, Callable[[Draw], Any]] = {
     "finding_boxes": _prompted,
     "region_boxes": _prompted,
     "phrase_boxes": _prompted,
+    "finding_areas": _prompted,
     "finding_prompts": _finding_prompts,
     "region_findings": _region_findings,
+    "finding_sentences": lambda draw: FindingSentences(
+        draw.present, draw.of, *draw.ids(draw.count), *draw.written()
+    ),
     "region_sentences": _region_sentences,
     "region_descriptions": lambda draw: RegionDescriptions(*draw.region(), *draw.written()),
     "report_sentences": _report_sentences,

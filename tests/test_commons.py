@@ -36,7 +36,7 @@ def test_issue_forms_ask_that_no_patient_is_named() -> None:
 
 
 def test_the_container_runs_as_an_ordinary_user() -> None:
-    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    lines = (ROOT / "examples" / "serve" / "Dockerfile").read_text("utf-8").splitlines()
     user = next(line.split()[1] for line in lines if line.startswith("USER "))
     assert user not in ("root", "0")
     assert lines.index(f"USER {user}") < next(

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from plainfilm import doctor
 from plainfilm.bank import Bank
 from plainfilm.cli.main import run
 from plainfilm.errors import UsageError
+from plainfilm.io.manifest import Change
+from plainfilm.model_folder import read_model_config
+from plainfilm.predictor.box_tuning import BoxTuning, write_box_tuning
 
 
 def test_what_is_installed_is_found_with_its_version() -> None:
@@ -52,7 +56,7 @@ def test_every_damaged_or_missing_file_is_named(small_world, tmp_path: Path) -> 
 
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no collection, bank, results, model or run"):
+    with pytest.raises(UsageError, match="is no collection, bank, results, model, run, comparison"):
         doctor.verify(tmp_path)
 
 
@@ -63,3 +67,42 @@ def test_the_exit_status_tells(small_world, tmp_path: Path, capsys: pytest.Captu
     assert run(["doctor", str(tmp_path / "films")]) == 1
     assert run(["audit", str(tmp_path / "films")]) == 1
     assert "is missing" in capsys.readouterr().out
+
+
+def test_what_was_fitted_to_a_model_is_verified_with_it(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    write_box_tuning(
+        folder, BoxTuning(model_fingerprint=read_model_config(folder).fingerprint, threshold=0.5)
+    )
+    assert doctor.verify(folder)[0].works
+    flip(folder / "box_tuning.json", 300)
+    assert "box_tuning.json" in doctor.verify(folder)[0].detail
+
+
+def test_everything_of_a_run_with_stages_is_verified(tiny_model: Path, tmp_path: Path) -> None:
+    for place in ("model", "last", "stage-1/model", "stage-2/model"):
+        shutil.copytree(tiny_model, tmp_path / "run" / place)
+    (tmp_path / "run" / "recipe.yaml").write_text("{}")
+    state = tmp_path / "run" / "stage-2" / "training_state.pt"
+    torch.save({"position": torch.arange(99)}, state)
+    assert [one.works for one in doctor.verify(tmp_path / "run")] == [True]
+    flip(tmp_path / "run" / "stage-1" / "model" / "model.safetensors", 4000)
+    flip(state, state.stat().st_size // 2)
+    found = [
+        one.detail.partition(":")[0].removeprefix(f"{tmp_path}/run/")
+        for one in doctor.verify(tmp_path / "run")
+    ]
+    assert found == ["stage-1/model/model.safetensors", "stage-2/training_state.pt"]
+
+
+def test_maps_and_comparisons_are_verified(tmp_path: Path) -> None:
+    for name in ("maps.json", "comparison.json"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        change = Change(folder, name)
+        with change.writing("a.png") as temporary:
+            temporary.write_bytes(bytes(100))
+        change.commit({"films": []})
+        assert [one.works for one in doctor.verify(folder)] == [True]
+        flip(folder / "a.png", 50)
+        assert "a.png" in doctor.verify(folder)[0].detail

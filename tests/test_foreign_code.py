@@ -29,7 +29,16 @@ ROUTES: dict[str, Callable[[Path, Path], list[str]]] = {
     "embed": lambda model, data: ["embed", str(model), str(data), "--what", "reports", "--out", "bank"],
     "retrieve": lambda model, data: ["retrieve", str(model), "bank", "--text", "effusion"],
     "evaluate": lambda model, data: ["evaluate", "retrieval", str(model), str(data), "--out", "results"],
+    "evaluate reliance": lambda model, data: [
+        *("evaluate", "reliance", str(model), str(data), "--out", "results")
+    ],
+    "benchmark": lambda model, data: ["benchmark", str(model), "--data", str(data), "--out", "benchmark"],
     "doctor": lambda model, data: ["doctor", str(model)],
+    "tune": lambda model, data: ["tune", str(model), str(data)],
+    "serve": lambda model, data: ["serve", str(model), "--port", "0"],
+    "watch": lambda model, data: [
+        *("watch", "--once", "--dicomweb", "http://127.0.0.1:9/x", "--model", str(model), "--state", "state")
+    ],
     "finetune": lambda model, data: [
         *("finetune", "finetune-linear", "--init", str(model), "--data", str(data), "--out", "tuned")
     ],

@@ -110,7 +110,12 @@ _MODELS = {
     "global_contrast": partial(
         toy_region_model, trained=("image", "text", "text_projection", "patch_projection")
     ),
+    "finding_areas": partial(
+        toy_region_model,
+        trained=("image", "text", "text_projection", "patch_projection", "positions", "prompt_projection"),
+    ),
     "region_generation": partial(toy_region_model, **_WRITES),
+    "finding_generation": partial(toy_region_model, **_WRITES),
     "sentence_generation": partial(toy_region_model, **_WRITES),
     "sentence_reconstruction": partial(toy_region_model, trained=("sentence", "prefix"), **_WRITES),
     "captioning": partial(toy_study_encoder, text=None, fusion=_MEAN),

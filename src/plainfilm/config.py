@@ -118,15 +118,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: no such file, not YAML (with the line), beyond the limits, or not a mapping.
     """
     try:
-        size = path.stat().st_size
-        loaded = parse_yaml(path.read_text(encoding="utf-8")) if size <= _LARGEST_YAML else None
+        with path.open(encoding="utf-8") as stream:  # which may be a device, and have no end
+            text = stream.read(_LARGEST_YAML + 1)
+        loaded = parse_yaml(text) if len(text) <= _LARGEST_YAML else None
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not valid YAML ({error})") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    if size > _LARGEST_YAML:
+    if len(text) > _LARGEST_YAML:
         raise ConfigError(f"{path}: is larger than {_LARGEST_YAML >> 20} MB: not a file of settings")
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: expected a mapping of keys to values, found {type(loaded).__name__}")

@@ -23,7 +23,12 @@ OPTIONAL = {
     "prometheus-client": ("serve", "metrics of the server"),
     "uvicorn": ("serve", "runs the server"),
     "sentencepiece": ("augment", "tokenizes texts for back-translation"),
+    "ray": ("cluster", "computes on several machines (--ray)"),
+    "s3fs": ("cluster", "reads and writes s3://"),
     "httpx2": ("download", "downloads corpora"),
+    "onnx": ("onnx", "writes models as ONNX"),
+    "onnxscript": ("onnx", "writes models as ONNX"),
+    "onnxruntime": ("onnx", "checks exported models, makes 8-bit integers of them"),
     "tensorboard": ("tensorboard", "trackers: [tensorboard]"),
     "mlflow-skinny": ("mlflow", "trackers: [mlflow]"),
     "wandb": ("wandb", "trackers: [wandb]"),
@@ -94,9 +99,17 @@ def _devices() -> list[Finding]:
     name = torch.cuda.get_device_name(0) if cuda else "none; the CPU is used"
     capability = torch.backends.cpu.get_cpu_capability()
     return [
+        Finding("torch build", True, _build(torch.version.cuda, getattr(torch.version, "hip", None))),
         Finding("CUDA device", cuda, name),
         Finding("CPU instructions", True, f"{capability}, {torch.get_num_threads()} threads"),
     ]
+
+
+def _build(cuda: str | None, hip: str | None) -> str:
+    """What a build of torch can compute on, by the versions of CUDA and HIP that it was built with."""
+    if cuda is None and hip is None:
+        return "for the CPU only"
+    return f"for CUDA {cuda} and the CPU" if cuda is not None else f"for ROCm {hip} and the CPU"
 
 
 def verify(path: Path, progress: Progress = SILENT) -> list[Finding]:
@@ -115,6 +128,12 @@ def verify(path: Path, progress: Progress = SILENT) -> list[Finding]:
     return faults or [Finding(str(path), True, "every file is there and as it was written")]
 
 
+_MANIFESTS = ("comparison.json", "maps.json", "benchmark.json")
+_OF_RUN = ("recipe.yaml", "summary.json")
+_IN_FOLDERS = ("config.json", "results.json")
+_STATE = "training_state.pt"
+
+
 def _damage(path: Path, progress: Progress) -> Iterator[str]:
     names = {one.name for one in path.iterdir()} if path.is_dir() else set()
     if "collection.json" in names:
@@ -130,12 +149,41 @@ def _damage(path: Path, progress: Progress) -> Iterator[str]:
         from plainfilm.results.reading import damage as of_results
 
         yield from of_results(path)
+        yield from _damage_below(path, progress)
     elif "config.json" in names:
-        from plainfilm.model_folder import load_model
+        from plainfilm.predictor import load
 
-        load_model(path)
-    elif "recipe.yaml" in names:
-        for model in (one for one in ("model", "last") if one in names):
-            yield from _damage(path / model, progress)
+        load(path)
+    elif names & set(_MANIFESTS):
+        from plainfilm.io.manifest import Manifest
+
+        for name in sorted(names & set(_MANIFESTS)):
+            yield from Manifest.read(path / name, "make it again").damage()
+        yield from _damage_below(path, progress)
+    elif names & set(_OF_RUN) or any(name.startswith("fraction-") for name in names):
+        yield from _damage_below(path, progress)
     else:
-        raise UsageError(f"{path}: is no collection, bank, results, model or run, so it cannot be verified")
+        raise UsageError(
+            f"{path}: is no collection, bank, results, model, run, comparison, benchmark or maps; "
+            "it cannot be verified"
+        )
+
+
+def _damage_below(path: Path, progress: Progress) -> Iterator[str]:
+    """What is wrong with the models, results and states in the folders below: of a run with its stages, of a
+    grid of runs, of a benchmark, of results in several parts."""
+    from plainfilm.io.torch_files import check_container
+
+    found = {file.parent for name in _IN_FOLDERS for file in path.rglob(name)} - {path}
+    for folder in sorted(found):
+        if any(part.startswith(".") for part in folder.relative_to(path).parts):
+            continue
+        try:
+            yield from _damage(folder, progress)
+        except PlainfilmError as error:
+            yield str(error)
+    for state in sorted(path.rglob(_STATE)):
+        try:
+            check_container(state)
+        except PlainfilmError as error:
+            yield str(error)

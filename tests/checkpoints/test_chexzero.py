@@ -156,7 +156,11 @@ def test_similarity_is_scaled_as_published(loaded: LoadedModel) -> None:
 
 def test_the_folder_says_where_it_comes_from(loaded: LoadedModel) -> None:
     stated = loaded.config.recipe["imported"]
-    assert (stated["family"], stated["file"], stated["licence"]) == ("chexzero", "model.pt", "MIT")
+    assert (stated["family"], stated["file"], stated["licence"]) == (
+        "chexzero",
+        "model.pt",
+        "MIT (code and weights)",
+    )
     assert loaded.config.training_facts.text_rule == "impression"
 
 

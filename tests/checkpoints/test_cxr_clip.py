@@ -262,6 +262,10 @@ REFUSED = {
         lambda: with_tensor(f"{BLOCK}.layernorm_before.bias", torch.zeros(1).expand(32)),
         r"claims more numbers than it has",
     ),
+    "no storage": (
+        lambda: with_tensor("logit_scale", torch.empty((), device="meta")),
+        r"'logit_scale' is not a plain tensor",
+    ),
     "scale": (lambda: with_tensor("logit_scale", torch.tensor(float("nan"))), r"'logit_scale' is nan"),
     "no config": (lambda: {"config": None}, r"has no 'config' \(it holds model, optimizer"),
     "no model": (lambda: {"model": None}, r"has no 'model'"),

@@ -23,13 +23,14 @@ COMMANDS = {
     "benchmark": ["benchmark", "MODEL", "--data", "FILMS", "--out", "OUT"],
     "tune": ["tune", "OUT", "FILMS"],
     "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
+    "export": ["export", "MODEL", "--onnx", "OUT"],
     "import": ["import", "cxr-clip", "MODEL", "--out", "OUT"],
     "predict --map": ["predict", "MODEL", "FILMS", "--map", "effusion", "--out", "OUT"],
     "download": ["download", "mimic_cxr", "--out", "OUT"],
     "demo": ["demo", "--out", "OUT"],
     "watch": ["watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "MODEL", "--state", "OUT"],
 }
-READERS = {"info", "doctor", "compare", "push", "retrieve", "serve"}
+READERS = {"info", "doctor", "compare", "push", "retrieve", "serve", "estimate"}
 FILES = {"audit", "predict", "prompts"}
 """These write one file, in one rename; `predict --sr` locks its folder (tests/dicom_output)."""
 
@@ -54,6 +55,15 @@ def test_the_second_writer_is_refused(
         assert content(out) == before
         said = capsys.readouterr().err
     assert said.splitlines()[-1].startswith(f"plainfilm: {out}: is being written by process {first.pid} on ")
+
+
+def test_a_second_comparison_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "reports.csv").write_text("id,report\n1,No effusion.\n2,Clear.\n")
+    reports, results, out = (str(tmp_path / name) for name in ("reports.csv", "results", "out"))
+    assert run(["score", reports, reports, "--out", results]) == 0
+    with held_by_another(tmp_path / "out") as first:
+        assert run(["compare", results, results, "--out", out]) == 2
+    assert f"{out}: is being written by process {first.pid} on " in capsys.readouterr().err
 
 
 def test_a_file_that_another_writes_is_refused(

@@ -35,11 +35,17 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{bad}", "--what", "reports", "--out", "out"],
         ["{model}", "{data}", "--what", "reports", "--out", "{bad}"],
     ],
+    "estimate": [["{bad}"], ["{data}", "--recipe", "{bad}.yaml", "--films", "10"]],
     "evaluate": [
         ["retrieval", "{bad}", "{data}", "--out", "out"],
         ["retrieval", "{model}", "{bad}", "--out", "out"],
         ["retrieval", "{model}", "{data}", "--out", "{bad}", "resamples=100", "k=3"],
         ["{bad}.py", "{model}", "{data}", "--out", "out"],
+    ],
+    "export": [
+        ["{bad}", "--onnx", "out"],
+        ["{model}", "--onnx", "{bad}"],
+        ["{model}", "--onnx", "out", "--int8", "--calibrate", "{bad}"],
     ],
     "finetune": [
         ["finetune-linear", "--init", "{bad}", "--data", "{data}", "--out", "out"],
@@ -110,7 +116,7 @@ BAD: list[Callable[[Path], Path]] = [
     *(a_long_name, a_long_path, below_a_file, a_circle, below_a_circle, an_odd_name)
 ]
 """Paths at which nothing can be, or, as the last one, only for somebody who writes it."""
-WRITTEN = [(option, "{bad}") for option in ("--out", "--csv", "--html", "--sr", "--state")]
+WRITTEN = [(option, "{bad}") for option in ("--out", "--onnx", "--csv", "--html", "--sr", "--state")]
 
 
 def test_every_verb_is_tried() -> None:

@@ -117,6 +117,14 @@ def test_the_origin_is_chosen_for_films_and_studies_apart():
     assert found.states.tolist() == [[0, 1], [1, NOT_MENTIONED]]
 
 
+def test_the_origin_is_chosen_for_all_films_of_an_item():
+    # By itself, film g speaks through "few" alone; as one item with film f it does through "big".
+    rows = [*(film(0, "Edema", "big", name) for name in "fh"), film(1, "Mass", "few", "g")]
+    world = Labelled({"s": "fg", "t": "h"}, rows)
+    assert item_labels(world, [[1]]).states.tolist() == [[NOT_MENTIONED, 1]]
+    assert item_labels(world, [[0, 1]]).states.tolist() == [[0, NOT_MENTIONED]]
+
+
 def test_labels_of_sentences_and_regions_say_nothing_of_films():
     rows = [film(1), ("region", "f:left lung", "Opacity", 1, "a"), ("sentence", "s:0", "Mass", 1, "a")]
     assert read(*rows) == {"Edema": [1]}

@@ -60,6 +60,7 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
     asked = {
         "encodes_images": lambda: model.image_vectors(features),
         "encodes_texts": lambda: model.encode_texts(ids, mask),
+        "scores_pairs": lambda: model.pair_scores(features, model.pair_texts(ids, mask)),
         "classifies": lambda: model.logits(features),
         "encodes_studies": lambda: model.study_vectors(model.study_features(features, FILMS, views)),
         "classifies_studies": lambda: model.study_logits(model.study_features(features, FILMS, views)),
@@ -130,6 +131,7 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
     expected = {
         "encodes_images": (count, model.dimension if "encodes_images" in found else 0),
         "encodes_texts": (len(TEXTS), model.dimension if "encodes_images" in found else 0),
+        "scores_pairs": (count, len(TEXTS)),
         "classifies": (count, observations),
         "encodes_studies": (len(FILMS), model.dimension if "encodes_studies" in found else 0),
         "classifies_studies": (len(FILMS), observations),

@@ -63,7 +63,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TargetSource:
 
 class WithBoxes:
     """A collection with boxes of a finding, of a region and of phrases on the left of every film, and a
-    finding that is stated of the region."""
+    finding that is stated of the region and in a sentence."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -78,6 +78,10 @@ class WithBoxes:
         empty = dict.fromkeys(LABELS.names)
         said = {"target": "region", "observation": "mass", "origin": "imagenome/anatomicalfinding"}
         rows = [{**empty, **said, "target_id": f"{image}:left lung", "state": 1} for image in images]
+        sentences = self._collection.table("sentences").to_pylist()
+        ids = [one["sentence_id"] for one in sentences if "left" in one["text"]]
+        said = {"target": "sentence", "observation": "Left mass", "origin": "plainfilm-chexpert-4"}
+        rows += [{**empty, **said, "target_id": sentence, "state": 1} for sentence in ids]
         return pa.Table.from_pylist(rows, LABELS)
 
     def frame(self, table: str) -> pd.DataFrame:

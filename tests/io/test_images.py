@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -283,6 +285,11 @@ def test_a_film_in_memory_is_the_film_of_its_file(tmp_path: Path) -> None:
         (np.array([["a", "b"]]), "does not say which value is white"),
         (None, "NoneType"),
         (b"film.png", "bytes"),
+        (BytesIO(b"film.png"), "BytesIO"),
+        (np.ma.masked_less(toned(), 20), "a masked array does not say"),
+        (torch.rand(4, 4).to_sparse(), "4 x 4 of torch.float32 cannot be made an array"),
+        (torch.empty(4, 4, device="meta"), "cannot be made an array"),
+        (torch.rand(4, 4).to(torch.complex64).conj(), "complex64 cannot be made an array"),
     ],
 )
 def test_what_is_no_film_is_one_line(given: Any, complaint: str) -> None:

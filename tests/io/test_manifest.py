@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from pathlib import Path
 
 import pytest
 
-from plainfilm.errors import CollectionError, DataError
+from plainfilm.errors import CollectionError, DataError, UsageError
 from plainfilm.io import manifest
-from plainfilm.io.manifest import DIGEST, FILES, Change, Manifest, settle, write_manifest
+from plainfilm.io.manifest import DIGEST, FILES, Change, Manifest, changing, settle, write_manifest
 from plainfilm.io.tables import read_json, write_json
 
 NAME = "head.json"
@@ -63,6 +64,27 @@ def test_stopped_before_and_after_the_commit(
     assert names(tmp_path) == {"a", "b", NAME}
 
 
+@pytest.mark.parametrize("failing", ["b", NAME])
+def test_a_change_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, a="1", b="2")
+    before = names(tmp_path)
+    replace = Path.replace
+
+    def full(source: Path, target: Path) -> Path:
+        if source.name.startswith((f".{failing}.", f"..{failing}.")) and source.suffix == ".part":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DataError, match="No space left"):
+        write(tmp_path, a="3", b="4", c="5")
+    monkeypatch.undo()
+    assert names(tmp_path) == before
+    assert read(tmp_path) == {"a": "1", "b": "2"}
+
+
 def test_a_folder_below(tmp_path: Path) -> None:
     change = Change(tmp_path, NAME)
     with change.writing("below/a") as temporary:
@@ -116,3 +138,16 @@ def test_values_come_back_as_they_are_read(tmp_path: Path) -> None:
     written = write_manifest(tmp_path / NAME, {"pair": (1, 2.5), FILES: {}})
     assert written == {"pair": [1, 2.5], FILES: {}} == Manifest.read(tmp_path / NAME, "").values
     assert DIGEST in read_json(tmp_path / NAME)
+
+
+def test_a_folder_belongs_to_one_manifest(tmp_path: Path) -> None:
+    write(tmp_path / "bank", items="1")
+    (tmp_path / "bank" / "other.json").write_text('{"no": "manifest"}')
+    message = r"bank: has files of its own already, of head\.json; choose another folder"
+    with pytest.raises(UsageError, match=message), changing(tmp_path / "bank", "results.json"):
+        pass
+    with pytest.raises(UsageError, match=message):
+        Change(tmp_path / "bank", "results.json")
+    with changing(tmp_path / "bank", NAME):
+        write(tmp_path / "bank", items="2")
+    assert read(tmp_path / "bank") == {"items": "2"}

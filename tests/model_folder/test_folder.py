@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from plainfilm.errors import DataError, ModelError
+from plainfilm.errors import DataError, ModelError, UsageError
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import (
     ModelConfig,
@@ -21,11 +22,13 @@ from plainfilm.model_folder import (
     load_model,
     read_model_config,
     save_model,
+    writing_beside,
 )
 from plainfilm.model_folder import folder as written
 from plainfilm.models.base import Facts, build_model
 from plainfilm.text.tokenizers import Tokenizer
 from plainfilm.types import View
+from tests.io.test_locks import held_by_another
 from tests.toys import IMAGE, TEXT, toy_config
 
 TEXTS = ["No effusion.", "Small left effusion."]
@@ -324,3 +327,38 @@ def test_a_folder_that_says_nothing_of_its_training_restricts_nothing(folder: Pa
     del settings["trained_on"], settings["sha256"]
     (folder / "config.json").write_text(json.dumps(settings))
     assert load_model(folder).config.training_facts == TrainedOn()
+
+
+def test_whoever_loads_a_model_that_is_being_replaced_does_not_end_its_writer(tmp_path: Path) -> None:
+    """A reader that finds the folder missing puts the older one back."""
+    stopped = threading.Event()
+
+    def read() -> None:
+        while not stopped.is_set():
+            written._recover(tmp_path / "model")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(300):
+            part = tmp_path / f"part-{number}"
+            part.mkdir()
+            (part / "number").write_text(str(number))
+            written._replace_folder(part, tmp_path / "model")
+            assert (tmp_path / "model" / "number").read_text() == str(number)
+    finally:
+        stopped.set()
+        reader.join()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("held", ["run", "run/model"])
+def test_nobody_writes_into_a_model_that_is_being_trained(folder: Path, tmp_path: Path, held: str) -> None:
+    shutil.copytree(folder, tmp_path / "run" / "model")
+    (tmp_path / "run" / "recipe.yaml").write_text("{}")
+    with (
+        held_by_another(tmp_path / held),
+        pytest.raises(UsageError, match=f"{held}: is being written by process"),
+        writing_beside(tmp_path / "run" / "model"),
+    ):
+        pass

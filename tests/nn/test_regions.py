@@ -15,10 +15,16 @@ from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
 from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
-from plainfilm.nn.regions.detector import Detector, DetectorConfig, RegionFeatures, prompt_features
+from plainfilm.nn.regions.detector import (
+    Detector,
+    DetectorConfig,
+    RegionFeatures,
+    evidence_in,
+    prompt_features,
+)
 from plainfilm.nn.regions.matching import assigned
 from plainfilm.nn.regions.pooling import gaussian_weights, pooled_regions
-from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres
+from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions, patch_centres, patches_touched
 from plainfilm.nn.regions.post_decoder import PostDecoder, PostDecoderConfig
 
 F = 8
@@ -49,6 +55,14 @@ def test_patches_are_counted_by_rows() -> None:
     assert patch_centres(4).tolist() == expected
     with pytest.raises(ModelError, match="6 patches are no square grid"):
         patch_centres(6)
+
+
+def test_a_box_touches_every_patch_that_it_has_a_part_of() -> None:
+    given = torch.tensor([[0.3, 0.05, 0.45, 0.1], [0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.75, 0.8]])
+    found = patches_touched(given, 16).view(3, 4, 4)
+    assert found[0].nonzero().tolist() == [[0, 1]]
+    assert found[1].all()
+    assert found[2].nonzero().tolist() == [[2, 2], [3, 2]]
 
 
 @torch.no_grad()
@@ -147,8 +161,33 @@ def test_the_loss_is_as_stated() -> None:
 
 
 @torch.no_grad()
-def test_a_prompt_does_not_depend_on_the_others() -> None:
-    made = Detector(DetectorConfig(depth=2, heads=2), F).eval()
+def test_guided_tokens_read_what_is_similar_to_their_prompt() -> None:
+    torch.manual_seed(0)
+    block = GroupBlock(F, BlockConfig(depth=1, heads=2), drops_image_path=False, guided=True).eval()
+    tokens, image = random(1, 2, 3, F), random(1, 4, F, seed=1)
+    only_second = torch.tensor([[[-50.0, 50.0, -50.0, -50.0]]]).expand(1, 2, 4)
+    found = block(tokens, block.read(image), similar=only_second)
+    block.guidance.zero_()
+    torch.testing.assert_close(
+        found, block(tokens, block.read(image[:, 1:2]), similar=only_second[:, :, 1:2])
+    )
+    assert not torch.allclose(found, block(tokens, block.read(image), similar=only_second))
+
+
+@torch.no_grad()
+def test_evidence_is_as_stated() -> None:
+    given, similar = boxes(2, 3, 2), random(2, 3, 16, seed=2) * 2 - 1
+    found = evidence_in(given, similar, 2.0)
+    for n, q, r in np.ndindex(2, 3, 2):
+        weights = gaussian_weights(given[n, q, r], 16).double().numpy()
+        expected = np.log((weights * np.exp(10 * similar[n, q].double().numpy())).sum()) / 10
+        assert float(found[n, q, r]) == pytest.approx(expected, abs=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_prompt_does_not_depend_on_the_others(guided: bool) -> None:
+    made = Detector(DetectorConfig(depth=2, heads=2, guided=guided), F).eval()
     prompts, image = random(2, 5, F), random(2, 16, F, seed=1)
     whole = made(prompts, image)
     for place in range(5):
@@ -221,7 +260,7 @@ def normed(one: torch.nn.LayerNorm, values: np.ndarray) -> np.ndarray:
 def test_a_block_lets_tokens_read_their_group_and_the_image_as_stated() -> None:
     made = GroupBlock(F, BlockConfig(heads=2), False).eval()
     tokens, image = random(1, 2, 3, F), random(1, 5, F, seed=1)
-    found = made(tokens, image)[0].double().numpy()
+    found = made(tokens, made.read(image))[0].double().numpy()
     own, other, _ = (scale.double().numpy() for scale in made.scales)
     patches = normed(made.image_norm, image[0].double().numpy())
     for group in range(2):

@@ -6,13 +6,15 @@ The configuration has `start` (a folder that every trial gets a copy of, or null
 command writes), `command`, `again` (the command that is to go on), `compared` (patterns of files that must be
 the same in the end), `is_collection` (whether `out` is opened after the kill) and perhaps `every` (only each
 n-th operation is tried). The operations are those that Python audits: opening for writing, renaming, removing
-and making folders; and `fsync`. Each trial is a fork of this process, so that nothing is imported twice.
-Prints a JSON line per kill.
+and making folders; and `fsync`. Each trial is a fork of this process, which first imports what the whole run
+has imported. Prints a JSON line per kill.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -58,8 +60,9 @@ class Operations:
         self.count += 1
 
 
-def run(command: list[str], out: Path, last: int | None) -> tuple[int, int | None]:
-    """The wait status of the command in a fork, and the number of its operations if it lived."""
+def run(command: list[str], out: Path, last: int | None) -> tuple[int, dict[str, Any]]:
+    """The wait status of the command in a fork, and if it lived its `operations` and the `modules` that it
+    imported, in their order."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -69,12 +72,20 @@ def run(command: list[str], out: Path, last: int | None) -> tuple[int, int | Non
             os.dup2(silent, stream)
         operations = Operations(out, last)
         status = main.run(command)
-        os.write(writer, str(operations.count).encode())
+        with os.fdopen(writer, "w") as stream:
+            json.dump({"operations": operations.count, "modules": list(sys.modules)}, stream)
         os._exit(status)
     os.close(writer)
     with os.fdopen(reader) as stream:
-        counted = stream.read()
-    return os.waitpid(child, 0)[1], int(counted) if counted else None
+        said = stream.read()
+    return os.waitpid(child, 0)[1], json.loads(said) if said else {}
+
+
+def warm(modules: list[str]) -> None:
+    """Import modules, so that no fork has to; those that cannot be are left to who needs them."""
+    for name in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def digests(folder: Path, compared: list[str]) -> dict[str, str]:
@@ -112,10 +123,11 @@ def trials(settings: dict[str, Any]) -> None:
 
     for _ in range(2):  # the first run may leave a cache beside its input, which the others find there
         fresh()
-        status, count = run(settings["command"], out, None)
-    whole = digests(out, settings["compared"])
+        status, lived = run(settings["command"], out, None)
+        warm(lived.get("modules", []))
+    whole, count = digests(out, settings["compared"]), lived.get("operations", 0)
     say({"status": status, "operations": count, "files": len(whole)})
-    for last in range(0, count or 0, settings.get("every", 1)):
+    for last in range(0, count, settings.get("every", 1)):
         fresh()
         killed, _ = run(settings["command"], out, last)
         between = opened(out) if settings["is_collection"] else None

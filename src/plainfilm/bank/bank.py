@@ -6,6 +6,7 @@ A bank is a folder:
                      SHA-256 of the other two (`io.manifest`)
     vectors.npy      (N, D) float32 unit vectors in C order, opened memory-mapped
     items.parquet    one row per vector, in the same order
+    index.faiss      an approximate index, if one was made; `bank.json` says how much it finds
 
 Replacing `bank.json` brings new vectors and items into force together: killed at any moment, the folder holds
 the old bank or the new one.
@@ -23,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from plainfilm.bank.approximate import Index, IndexFacts, Kind, build_index, open_index
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
 from plainfilm.io.arrays import read_array
@@ -30,13 +32,14 @@ from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change, Manifest
 from plainfilm.io.tables import parquet_writer, read_parquet
+from plainfilm.progress import SILENT, Progress
 
 FORMAT_VERSION = 1
 VERIFIED_BYTES = 256 << 20
 """Vectors up to this size are compared with their digest whenever a bank is opened (some tenths of a second),
 larger ones by `plainfilm doctor BANK`."""
 
-_META, _VECTORS, _ITEMS = "bank.json", "vectors.npy", "items.parquet"
+META, _VECTORS, _ITEMS, _INDEX = "bank.json", "vectors.npy", "items.parquet", "index.faiss"
 _WAY_OUT = "embed again"
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
@@ -51,6 +54,7 @@ class BankFacts(Record):
     kind: str | None = None
     model: str | None = None
     model_fingerprint: str | None = None
+    index: IndexFacts | None = None
 
 
 class Bank:
@@ -86,7 +90,7 @@ class Bank:
 
     @property
     def _manifest(self) -> Manifest:
-        return Manifest(self.path / _META, self.meta, _WAY_OUT)
+        return Manifest(self.path / META, self.meta, _WAY_OUT)
 
     def damage(self) -> Iterator[str]:
         """What is missing from the bank or differs from what was written, one line each; reads it all."""
@@ -99,12 +103,52 @@ class Bank:
         return {name.removeprefix(LABEL_PREFIX): int(s) for name, s in states.items() if not pd.isna(s)}
 
     def search(self, queries: Vectors, k: int) -> tuple[Vectors, Indices]:
-        """Exact search, see `bank.search.search`: scores and indices (Q, min(k, N)), best first.
+        """Scores and indices (Q, min(k, N)), best first: exact (`bank.search.search`), or, with an index, of
+        the candidates that it finds (index -1 where it finds fewer).
 
         Raises:
             DataError: the queries have another dimension than the bank.
         """
-        return search(self.checked_for(queries), queries, k)
+        vectors = self.checked_for(queries)
+        return search(vectors, queries, k) if self.index is None else self.index.search(queries, k)
+
+    @property
+    def index_facts(self) -> IndexFacts | None:
+        """What is known of the bank's index, if it has one."""
+        stated = self.meta.get("index")
+        return None if stated is None else IndexFacts(**stated)
+
+    @cached_property
+    def index(self) -> Index | None:
+        """The approximate index, mapped from disk, if the bank has one.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        facts = self.index_facts
+        if facts is None:
+            return None
+        place = self._manifest.place_of(_INDEX)
+        try:
+            if place.stat().st_size <= VERIFIED_BYTES:
+                self._manifest.open(_INDEX).close()
+            return open_index(place, self.vectors, facts)
+        except (OSError, RuntimeError) as error:  # faiss' own has a trace of its source
+            kind = type(error).__name__
+            raise DataError(f"{place}: cannot be read ({kind}); {_WAY_OUT}") from None
+
+    def with_index(self, kind: Kind, progress: Progress = SILENT) -> Bank:
+        """The bank with an approximate index; see `approximate.build_index`.
+
+        Raises:
+            UsageError: the bank is too small for one, or another process is writing it.
+        """
+        with writing(self.path):
+            change = Change(self.path, META)
+            with change.writing(_INDEX) as temporary:
+                facts = build_index(self.vectors, kind, temporary, progress)
+            change.commit({**self.meta, "index": facts.model_dump()}, self._manifest.files)
+        return Bank.open(self.path)
 
     def checked_for(self, queries: Vectors) -> Vectors:
         """The vectors of the bank, checked to have the dimension of `queries` (Q, D).
@@ -139,13 +183,14 @@ class Bank:
         blocks = iter([vectors] if isinstance(vectors, np.ndarray) else vectors)
         table = pa.Table.from_pandas(items, preserve_index=False)
         with writing(folder):
-            change = Change(folder, _META)
+            change = Change(folder, META)
             with change.writing(_VECTORS) as temporary:
                 dimension = _write_vectors(temporary, folder / _VECTORS, blocks, len(items))
             with change.writing(_ITEMS) as temporary, parquet_writer(temporary, table.schema) as writer:
                 writer.write_table(table)
             head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
             change.commit({**head, **meta, **after()})
+            (folder / _INDEX).unlink(missing_ok=True)  # of other vectors
         return Bank.open(folder)
 
     @staticmethod
@@ -156,9 +201,9 @@ class Bank:
             DataError: the folder is no bank, has another format version, or its vectors are damaged.
         """
         folder = Path(folder)
-        if not (folder / _META).is_file():
-            raise DataError(f"{folder}: not a bank (no {_META}); make one with `plainfilm embed`")
-        manifest = Manifest.read(folder / _META, _WAY_OUT, check=partial(_check_version, folder))
+        if not (folder / META).is_file():
+            raise DataError(f"{folder}: not a bank (no {META}); make one with `plainfilm embed`")
+        manifest = Manifest.read(folder / META, _WAY_OUT, check=partial(_check_version, folder))
         path = manifest.place_of(_VECTORS)
         try:
             if path.stat().st_size <= VERIFIED_BYTES:
@@ -167,7 +212,7 @@ class Bank:
         except OSError as error:
             raise DataError(f"{folder / _VECTORS}: cannot be read ({error}); {_WAY_OUT}") from None
         if vectors.shape != (manifest.values["size"], manifest.values["dimension"]):
-            raise DataError(f"{folder}: {_META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
+            raise DataError(f"{folder}: {META} and {_VECTORS} disagree on the size; {_WAY_OUT}")
         return Bank(folder, manifest.values, vectors)
 
 
@@ -175,9 +220,9 @@ def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
     version = meta.get("format_version")
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{folder / _META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
+            f"{folder / META}: bank format {version}, but this Plainfilm reads {FORMAT_VERSION}; {_WAY_OUT}"
         )
-    check_record(meta, BankFacts, folder / _META)
+    check_record(meta, BankFacts, folder / META)
 
 
 def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: int) -> int:

@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from plainfilm import plugins
 from plainfilm.config import Settings
+from plainfilm.errors import nearest
 from plainfilm.prompts import load_pack
 from plainfilm.text.rules import TextRule
 from plainfilm.types import View
@@ -43,8 +45,8 @@ class DataConfig(Settings):
     every observation; `None` states all. not_mentioned: whether an observation that the labels of an item do
     not mention is "unknown", or "absent" as in a table of findings.
 
-    most_prompts: the largest number of prompts of each kind (findings, regions, sentences) that training asks
-    of an image; `None` leaves it to each target.
+    most_prompts: the largest number of prompts that training asks of an image: of each target that draws any
+    (findings, regions, sentences), or by the name of the target; `None` leaves it to each target.
 
     sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
     sampling temperature): 1 in proportion to size, 0 equally often.
@@ -86,7 +88,7 @@ class DataConfig(Settings):
     observations: tuple[str, ...] | None = None
     negatives: int | None = Field(default=3, ge=0)
     not_mentioned: Literal["unknown", "absent"] = "unknown"
-    most_prompts: int | None = Field(default=None, ge=1)
+    most_prompts: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
     sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
@@ -96,6 +98,15 @@ class DataConfig(Settings):
     def _sound_pack(cls, value: str | None) -> str | None:
         if value is not None:
             load_pack(value)
+        return value
+
+    @field_validator("most_prompts")
+    @classmethod
+    def _known_targets(cls, value: int | dict[str, int] | None) -> int | dict[str, int] | None:
+        known = plugins.names("target")
+        for name in value if isinstance(value, dict) else ():
+            if name not in known and not plugins.is_foreign(name):
+                raise ValueError(f"most_prompts: no target '{name}': {nearest(name, known)}")
         return value
 
     @model_validator(mode="after")

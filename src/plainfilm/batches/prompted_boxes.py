@@ -15,6 +15,7 @@ from torch import Tensor
 
 from plainfilm.batches.targets.base import Encodes, ItemFilms, RaggedTarget
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.nn.ragged import Ragged
 from plainfilm.text.laterality import mirrored
 
@@ -27,6 +28,9 @@ Floats = NDArray[np.float64]
 Prompts = list[tuple[str, Floats]]
 """The prompts of an image with their boxes (M, 4), x0 y0 x1 y1 in pixels of the stored image; M is 0 for
 what the image is known not to show."""
+NO_BOXES: Floats = np.zeros((0, 4))
+_MIDDLE = 0.08
+"""A box whose centre is nearer to the middle, as a share of the width, has no side."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def boxes_by_image(
 ) -> dict[int, dict[str, Floats]]:
     """The boxes of a kind ("observation", "region" or "phrase") by row of their image and by `column`; those
     with a name of `without` are left out."""
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     table = table[(table["kind"] == kind) & ~table["name"].isin(without)]
     rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
     found: dict[int, dict[str, list[Floats]]] = {}
@@ -117,11 +121,45 @@ def boxes_by_image(
     return {row: {name: np.stack(boxes) for name, boxes in named.items()} for row, named in found.items()}
 
 
+def findings_by_image(collection: Collection) -> dict[int, dict[str, Floats]]:
+    """The boxes of findings by row of their image and by the finding: its own and, of an image that has none,
+    those of phrases about it, which have its name as their class (MS-CXR)."""
+    of_phrases = boxes_by_image(collection, "phrase", without=_regions(collection))
+    return {**of_phrases, **boxes_by_image(collection, "observation")}
+
+
 def phrases_by_image(collection: Collection) -> dict[int, dict[str, Floats]]:
     """The boxes of phrases by row of their image and by the phrase, without those of regions of anatomy."""
-    table = collection.frame("boxes")
-    regions = set(table.loc[table["kind"] == "region", "name"])
-    return boxes_by_image(collection, "phrase", "phrase", without=regions)
+    return boxes_by_image(collection, "phrase", "phrase", without=_regions(collection))
+
+
+def phrases_of_classes(collection: Collection) -> dict[int, dict[str, set[str]]]:
+    """The classes of every phrase with a box, by row of its image and by the phrase."""
+    table = agreed_boxes(collection)
+    table = table[(table["kind"] == "phrase") & ~table["name"].isin(_regions(collection))]
+    rows = {name: row for row, name in enumerate(collection.table("images")["image_id"].to_pylist())}
+    found: dict[int, dict[str, set[str]]] = {}
+    for image, name, phrase in zip(table["image_id"], table["name"], table["phrase"], strict=True):
+        found.setdefault(rows[image], {}).setdefault(str(phrase), set()).add(str(name))
+    return found
+
+
+def _regions(collection: Collection) -> set[str]:
+    table = agreed_boxes(collection)
+    return set(table.loc[table["kind"] == "region", "name"])
+
+
+def of_sides(found: Mapping[str, Floats], width: int | None) -> Prompts:
+    """Prompts for either side of the findings `found`, boxes (M, 4) by prompt, in pixels of an image of this
+    width: where no box lies near the middle, with the boxes of that side, which may be none. A film is looked
+    at from the front, so that the left of the patient is on its right."""
+    prompts: Prompts = []
+    for prompt in sorted(found) if width else ():
+        from_middle = found[prompt][:, [0, 2]].mean(axis=1) / (width or 1) - 0.5
+        if (np.abs(from_middle) > _MIDDLE).all():
+            for side, is_there in (("left", from_middle > 0), ("right", from_middle < 0)):
+                prompts.append((sided(prompt, side), found[prompt][is_there]))
+    return prompts
 
 
 def prompt_of(name: str) -> str:
@@ -155,7 +193,7 @@ def sided(prompt: str, side: str) -> str:
 def prompts_in(collections: Sequence[Collection], kind: str) -> Iterator[str]:
     """The prompt of every box of a kind, for training a tokenizer."""
     for collection in collections:
-        table = collection.frame("boxes")
+        table = agreed_boxes(collection)
         yield from map(prompt_of, table.loc[table["kind"] == kind, "name"])
 
 

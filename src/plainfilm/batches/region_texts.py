@@ -23,6 +23,7 @@ from plainfilm.batches.prompted_boxes import (
 )
 from plainfilm.batches.targets.base import ItemFilms, RaggedTarget, TargetSource
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.collection.region_labels import region_findings
 from plainfilm.nn.ragged import Ragged
 from plainfilm.text.laterality import mirrored
@@ -69,10 +70,10 @@ RegionFields = tuple[Tensor, Ragged, Tensor, Tensor, Tensor, Tensor]
 class RegionReader(ABC):
     """Reads the regions of the first image of every item about which something is said."""
 
-    def __init__(self, source: TargetSource, most: int = MOST_REGIONS) -> None:
+    def __init__(self, source: TargetSource, most: int) -> None:
         self._rows = source.rows
         self.regions = [regions_of(collection) for collection in source.collections]
-        self._most = source.most(most)
+        self._most = most
         self.tokenizers = source.tokenizers
 
     @abstractmethod
@@ -152,7 +153,7 @@ def _prompted(findings: Mapping[str, State]) -> dict[str, State]:
 
 def _sentences(collection: Collection) -> dict[tuple[str, str], tuple[str, ...]]:
     """The sentences about each region of an image, by image and region."""
-    table = collection.frame("boxes")
+    table = agreed_boxes(collection)
     table = table[table["kind"] == "phrase"]
     found: dict[tuple[str, str], dict[str, None]] = {}
     for image, name, phrase in zip(table["image_id"], table["name"], table["phrase"], strict=True):

@@ -33,7 +33,7 @@ class SentenceReader:
         self._rows = source.rows
         self._texts = [c.table("sentences")["text"].combine_chunks() for c in source.collections]
         self._tokenizer: Encodes = source.tokenizers["text"]
-        self._most = min(most, source.most(most))
+        self._most = most
         self._kind = kind
         self._more = more
 

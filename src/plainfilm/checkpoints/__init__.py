@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from plainfilm.checkpoints.base import Imported, family
+from plainfilm.checkpoints.base import Imported, family, licence_of
 from plainfilm.config import build
 from plainfilm.errors import UsageError
 from plainfilm.io.locks import is_taken, writing
@@ -16,9 +16,15 @@ __all__ = ["Imported", "import_checkpoint"]
 
 
 def import_checkpoint(
-    family_name: str, checkpoint: Path, out: Path, options: Mapping[str, Any] | None = None
+    family_name: str,
+    checkpoint: Path,
+    out: Path,
+    options: Mapping[str, Any] | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Imported:
     """Writes the model of a published checkpoint to the folder `out`, which is new or empty.
+
+    `say` gets the licence of the weights in a line, before anything is written.
 
     Raises:
         ConfigError: an unknown family or option.
@@ -33,5 +39,8 @@ def import_checkpoint(
                 f"{out}: exists and is not an empty folder; choose another --out or remove it first"
             )
         imported = chosen.read(checkpoint, config)
-        save_model(out, imported.model, imported.tokenizers, imported.config)
+        licence = licence_of(chosen)
+        say(f"licence of the weights of {family_name}: {licence}")
+        imported.config.recipe.setdefault("imported", {})["licence"] = licence
+        save_model(out, imported.model, imported.tokenizers, imported.config, imported.patients)
     return imported

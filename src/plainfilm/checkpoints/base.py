@@ -1,12 +1,14 @@
 """The contract of a family of checkpoints: one file that reads what one system publishes.
 
-A family module has two names:
+A family module has these names:
 
     Config              a `CheckpointConfig`: what a checkpoint does not say and a person has to
+    LICENCE             that of its weights, in a few words; said before anything is written, and kept
     read(path, config)  the model of the checkpoint at `path`, as an `Imported`
 
-Every tensor of a checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an
-error. No code of a checkpoint is ever run (`io.torch_files`).
+A file of one's own may leave out LICENCE; its models then say that none was stated. Every tensor of a
+checkpoint is used or named in `Imported.dropped`; one that is missing or unknown is an error. No code of a
+checkpoint is ever run (`io.torch_files`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any, Protocol, cast
 from plainfilm import plugins
 from plainfilm.checkpoints.reading.published_file import Weights
 from plainfilm.config import Settings
-from plainfilm.model_folder import ModelConfig
+from plainfilm.model_folder import ModelConfig, PatientKeys
 from plainfilm.models.base import Model
 from plainfilm.text.tokenizers import Tokenizer
 
@@ -40,22 +42,29 @@ class CheckpointConfig(Settings):
 @dataclass(frozen=True)
 class Imported:
     """A model as its checkpoint has it, its tokenizers by name, what should stand in its folder, and which
-    tensors were left out."""
+    tensors were left out. patients: those that it was trained on, if a list of them was given."""
 
     model: Model
     tokenizers: Mapping[str, Tokenizer]
     config: ModelConfig
     dropped: tuple[str, ...] = ()
+    patients: PatientKeys | None = None
 
 
 class Family(Protocol):
     """What a module of this folder offers."""
 
     Config: type[CheckpointConfig]
+    LICENCE: str
 
     def read(self, path: Path, config: Any) -> Imported:
         """The model of the checkpoint at `path`."""
         ...
+
+
+def licence_of(family: Family) -> str:
+    """The licence of a family's weights."""
+    return str(getattr(family, "LICENCE", "not stated"))
 
 
 def family(name: str) -> Family:

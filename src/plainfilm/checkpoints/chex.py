@@ -43,7 +43,7 @@ from plainfilm.text.tokenizers import Tokenizer
 ROOTS = ("img_encoder", "txt_encoder", "detector", "post_decoder", "txt_decoder", "supervisors")
 """What the names of its tensors begin with."""
 
-LICENCE = "MIT"
+LICENCE = "MIT (code and weights)"
 _UNUSED = (
     rf"{re.escape(DECODER)}transformer\.h\.\d+\.attn\.(bias|masked_bias)",
     r"supervisors\..*",
@@ -171,7 +171,6 @@ def read(path: Path, config: Config) -> Imported:
                 "family": "chex",
                 "file": path.name,
                 "sha256": digest_of(path),
-                "licence": LICENCE,
                 "weights": file.found.weights,
             },
         },

@@ -20,16 +20,13 @@ from torch import Tensor
 
 from plainfilm.checkpoints.base import CheckpointConfig, Imported
 from plainfilm.checkpoints.reading import clip
-from plainfilm.checkpoints.reading.building import Filling, digest_of
-from plainfilm.checkpoints.reading.published_file import model_tensors
+from plainfilm.checkpoints.reading.source import Stated, imported, open_source
 from plainfilm.checkpoints.reading.tensors import shape_of
 from plainfilm.checkpoints.reading.tokenizer import tokenizer_of
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing, Resampling
-from plainfilm.io.torch_files import number, read_published
-from plainfilm.model_folder import ModelConfig, TrainedOn, TrainingCollection
+from plainfilm.io.torch_files import number
 from plainfilm.models import dual_encoder
-from plainfilm.models.base import Facts, TokenizerFacts
 from plainfilm.nn.projection import ProjectionConfig
 
 ROOTS = (
@@ -38,7 +35,14 @@ ROOTS = (
 )
 """What the names of its tensors begin with."""
 
-LICENCE = "MIT"
+LICENCE = "MIT (code and weights)"
+KNOWN = {
+    "best_64_5e-05_original_22000_0.864.pt": (
+        "567a2efbabc6a02370de6e18178afd22ee72d7e6f29a789db1535e5c798d6ae8"
+    ),
+}
+"""SHA-256 of a published file, the one that ChEX starts from."""
+
 _IMAGE, _TEXT = "visual.", ""
 _PADDED_SIDE, _PRETRAINED_SIDE = 320, 224
 _GREY_MEAN, _GREY_STD = 101.48761, 83.43944
@@ -59,34 +63,28 @@ def read(path: Path, config: Config) -> Imported:
     Raises:
         ModelError: not such a checkpoint, or a damaged one.
     """
-    where = str(path)
-    found = model_tensors(read_published(path), ROOTS, config.weights, where)
-    architecture = _architecture(found.tensors, config, where)
+    source = open_source(path, "chexzero", ROOTS, config, KNOWN)
+    architecture = _architecture(source.tensors, config, source.where)
     settings = architecture.text["settings"]
     rows, longest = int(settings["vocab_size"]), int(settings["max_position_embeddings"])
-    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=rows, max_tokens=longest)})
-    tensors = clip.taken_apart(found.tensors, _IMAGE, _TEXT, where)
-    filling = Filling(tensors, _published_names, clip.UNUSED, where)
-    filling.check(architecture, facts)
-    tokenizer = tokenizer_of(config.tokenizer or clip.TOKENIZER, longest, rows, offline=config.offline)
-    model, unused = filling.build(architecture, facts)
-    stated = ModelConfig(
-        architecture=architecture,
-        preprocessing=preprocessing(int(architecture.image["image_size"])),
-        trained_on=TrainedOn(text_rule="impression"),
-        collections=(TrainingCollection(name="MIMIC-CXR", fingerprint="none, named by its authors"),),
-        recipe={
-            "objective": {"use": "infonce"},
-            "imported": {
-                "family": "chexzero",
-                "file": path.name,
-                "sha256": digest_of(path),
-                "licence": LICENCE,
-                "weights": found.weights,
-            },
-        },
+    stated = Stated(
+        preprocessing(int(architecture.image["image_size"])),
+        objective="infonce",
+        data=("MIMIC-CXR",),
+        text_rule="impression",
+        prompts="{finding} and no {finding}; upstream compares plain cosines and averages ten models",
     )
-    return Imported(model, {"text": tokenizer}, stated, (*unused, *found.left_out))
+    name = config.tokenizer or clip.TOKENIZER
+
+    return imported(
+        source.with_tensors(clip.taken_apart(source.tensors, _IMAGE, _TEXT, source.where)),
+        architecture,
+        _published_names,
+        clip.UNUSED,
+        stated,
+        rows=(rows, longest),
+        tokenizer=lambda: tokenizer_of(name, longest, rows, offline=config.offline),
+    )
 
 
 def _architecture(tensors: Mapping[str, Tensor], config: Config, where: str) -> dual_encoder.Config:

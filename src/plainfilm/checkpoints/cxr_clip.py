@@ -43,6 +43,8 @@ from plainfilm.models import classifier, dual_encoder
 from plainfilm.models.base import Facts, KindConfig, Model, TokenizerFacts
 from plainfilm.nn.projection import ProjectionConfig, ProjectionKind
 
+LICENCE = "CC BY-NC 4.0 (code and weights)"
+
 OBSERVATIONS = {
     "rsna_pneumonia": ("Pneumonia",),
     "siim_pneumothorax": ("Pneumothorax",),

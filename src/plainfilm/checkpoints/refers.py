@@ -50,6 +50,8 @@ from plainfilm.sources.refers import COLUMNS
 ROOTS = ("visual", "fusion", "contrastive_bert", "textual", "backward_textual", "transformer", "head")
 """What the names of its tensors begin with."""
 
+LICENCE = "MIT (code of REFERS and VirTex); Apache-2.0 (Google's vision transformers)"
+
 PUBLISHED_TEXT = "emilyalsentzer/Bio_ClinicalBERT"
 FILMS, LONGEST_TEXT, TEMPERATURE = 3, 100, 0.1
 

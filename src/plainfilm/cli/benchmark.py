@@ -38,7 +38,7 @@ def command(
     """
     from plainfilm.benchmark import cells, report, scores
     from plainfilm.cli.console import console_progress
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.predictor import load
 
     paths = [word for word in models if "=" not in word or Path(word).exists()]
@@ -49,7 +49,7 @@ def command(
         [Path(path) for path in paths], data, task or (), options,
         split=split, resamples=resamples, seed=seed,
     )  # fmt: skip
-    with writing(out):
+    with changing(out, report.META):
         entries, found = cells.run(
             plan, out, lambda path: load(path, trust_code=trust_code), console_progress()
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -33,13 +34,15 @@ def command(
     A star marks a difference whose interval excludes 0. P-values of single classes, from the resamples and
     by DeLong's test, are corrected over the classes (Holm).
     """
+    from plainfilm.io.manifest import changing
     from plainfilm.results import compare_page
     from plainfilm.results.compare import as_lines, compare, not_compared, read_models
 
     first, *others = models = read_models(results)
-    compared = [compare(first, other) for other in others]
-    if out is not None:
-        compare_page.write(models, compared, out)
+    with nullcontext() if out is None else changing(out, compare_page.META):
+        compared = [compare(first, other) for other in others]
+        if out is not None:
+            compare_page.write(models, compared, out)
     if as_json:
         print_json(compare_page.document(models, compared))
         return

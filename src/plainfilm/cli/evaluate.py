@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from plainfilm.cli.options import TrustCode
+from plainfilm.cli.options import Ray, TrustCode
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
@@ -24,6 +25,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "test",
+    ray: Ray = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Evaluate a model; writes metrics with intervals, raw predictions, figures and a page.
@@ -33,8 +35,9 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.results import write
+    from plainfilm.results.reading import META
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.base import evaluate
     from plainfilm.tasks.base import task as task_called
@@ -46,11 +49,14 @@ def command(
     module = task_called(task)
     config = build(module.Config, override({"split": split}, options), f"task {task}")
     opened = [Collection.open(path) for path in paths]
+    from plainfilm.model_folder import writing_beside
     from plainfilm.predictor import load
 
-    with writing(out):
-        predictor = load(model, trust_code=trust_code)
-        results = evaluate(module, predictor, opened, config, console_progress())
+    saves = getattr(config, "save_operating_points", False) and model.is_dir()
+    with changing(out, META), writing_beside(model) if saves else nullcontext():
+        progress = console_progress()
+        predictor = load(model, trust_code=trust_code, ray=ray, progress=progress)
+        results = evaluate(module, predictor, opened, config, progress)
         write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

@@ -19,7 +19,7 @@ KEPT = "no model was written; repeat the command"
 
 def command(
     family: Annotated[str, typer.Argument(help=f"One of: {_FAMILIES}; or a .py file of your own.")],
-    checkpoint: Annotated[Path, typer.Argument(help="The published file.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The published file or folder.")],
     settings: Annotated[
         list[str] | None,
         typer.Argument(
@@ -49,7 +49,7 @@ def command(
     options = override({}, settings or [])
     if tokenizer is not None:
         options["tokenizer"] = tokenizer
-    imported = import_checkpoint(family, checkpoint, out, options)
+    imported = import_checkpoint(family, checkpoint, out, options, lambda line: sys.stdout.write(f"{line}\n"))
     tensors = len(imported.model.state_dict())
     sys.stdout.write(f"{out}: {tensors} tensors; unused tensors left out: {len(imported.dropped)}\n")
     sys.stdout.writelines(f"  {name}\n" for name in imported.dropped)

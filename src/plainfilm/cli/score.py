@@ -39,15 +39,16 @@ def command(
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.config import build, override
-    from plainfilm.io.locks import writing
+    from plainfilm.io.manifest import changing
     from plainfilm.results import write
+    from plainfilm.results.reading import META
     from plainfilm.results.text import DIRECTIONS_EXPLAINED, lines
     from plainfilm.tasks.reporting.score_files import Config, score_reports
     from plainfilm.tasks.reporting.text_files import Columns, read_reports
 
     config = build(Config, override({}, settings or []), "score")
     names = references.name, candidates.name
-    with writing(out):
+    with changing(out, META):
         wanted = read_reports(references, "reference", Columns(id_column, reference_column))
         written = read_reports(candidates, "candidate", Columns(id_column, text_column))
         known = (

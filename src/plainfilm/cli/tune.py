@@ -31,7 +31,7 @@ def command(
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.config import build, override
-    from plainfilm.io.locks import writing
+    from plainfilm.model_folder import writing_beside
     from plainfilm.predictor import load
     from plainfilm.predictor.box_tuning import write_box_tuning
     from plainfilm.tasks.locating.tuning import Config, tune_boxes
@@ -42,7 +42,7 @@ def command(
         raise UsageError("tune: name at least one collection before the options")
     config = build(Config, override({"split": split}, options), "tune")
     opened = [Collection.open(path) for path in paths]
-    with writing(model):
+    with writing_beside(model):
         predictor = load(model, trust_code=trust_code)
         tuned = tune_boxes(predictor, opened, config, console_progress())
         path = write_box_tuning(model, tuned.tuning)

@@ -17,13 +17,18 @@ from plainfilm.collection.duplicates import EXAMPLES, IMAGE, REPORT, Entry, by_n
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.verification import damage
 from plainfilm.errors import UsageError
+from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
 from plainfilm.sources.common.person_ids import person_key
 from plainfilm.text.rules import normalise
 
 
-def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dict[str, list[Entry]]:
+def audit(
+    collections: Sequence[Collection], progress: Progress = SILENT, workers: WorkersLike = 1
+) -> dict[str, list[Entry]]:
     """Examine collections together, every image included; return the JSON document of `plainfilm audit`.
+
+    `workers` read the images and compare their digests; by default this process, with a thread per core.
 
     Raises:
         UsageError: two of them have the same name.
@@ -48,12 +53,12 @@ def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dic
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
         "agreement": [entry for collection in collections for entry in label_agreement(collection)],
         "warnings": [entry for collection in collections for entry in warnings_of(collection)],
-        "damage": [entry for collection in collections for entry in _damage(collection, progress)],
+        "damage": [entry for collection in collections for entry in _damage(collection, progress, workers)],
     }
 
 
-def _damage(collection: Collection, progress: Progress) -> Iterator[Entry]:
-    lines = list(damage(collection, progress))
+def _damage(collection: Collection, progress: Progress, workers: WorkersLike) -> Iterator[Entry]:
+    lines = list(damage(collection, progress, workers))
     if lines:
         yield {
             "kind": "file",

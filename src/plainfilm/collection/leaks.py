@@ -49,9 +49,17 @@ def _keyed(parts: Iterable[Part]) -> dict[int, str]:
     A patient has a key as spelled, which older models remember, and one that `7`, `007` and `7.0` share.
     """
     return {
-        stable_hash("patient", part[0].corpus, spelling): patient
+        key: patient
         for part in parts
-        for patient in patients_of([part])
+        for key, patient in keys_of(part[0].corpus, patients_of([part])).items()
+    }
+
+
+def keys_of(corpus: str, patients: Iterable[str]) -> dict[int, str]:
+    """`patients` of a corpus by their keys, two for each."""
+    return {
+        stable_hash("patient", corpus, spelling): patient
+        for patient in patients
         for spelling in (patient, person_key(patient))
     }
 

@@ -108,6 +108,8 @@ def _table_format(path: Path, size: int, changed_ns: int) -> TableFormat:
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turns what opening and unpacking a file may raise into a line for people."""
+    if path.is_char_device():
+        raise DataError(f"{path}: is a device, and no table")
     try:
         yield
     except FileNotFoundError:

@@ -172,7 +172,10 @@ def _held(image: Any) -> Any:
 
 def _described(image: Any) -> str:
     """What was given, in a short phrase: its type, and its size and type of values where it has them."""
-    facts = {name: getattr(image, name, None) for name in ("shape", "size", "dtype")}
+    try:
+        facts = {name: getattr(image, name, None) for name in ("shape", "size", "dtype")}
+    except RuntimeError:  # a nested tensor has no shape
+        return type(image).__name__
     shape = facts["shape"] if facts["shape"] is not None else facts["size"]
     of = "" if shape is None else f" of {' x '.join(map(str, shape)) or 'no axes'}"
     return f"{type(image).__name__}{of}" + (f" of {facts['dtype']}" if facts["dtype"] is not None else "")
@@ -187,13 +190,18 @@ def _grey_picture(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _grey_array(image: Any) -> NDArray[np.uint8]:
-    if hasattr(image, "detach"):  # a tensor of torch
-        image = image.detach().cpu()
-        image = image.float() if image.is_floating_point() else image
+    if isinstance(image, np.ma.MaskedArray) and image.mask.any():
+        raise UsageError(
+            "a masked array does not say what its masked pixels show; give it filled (.filled(0))"
+        )
     try:
+        if hasattr(image, "detach") and hasattr(image, "is_floating_point"):  # a tensor of torch
+            image = image.detach().cpu()
+            image = image.float() if image.is_floating_point() else image
         array = np.asarray(image)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise UsageError(f"{_described(image)} cannot be made an array ({error})") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # sparse, nested, without storage
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(f"{_described(image)} cannot be made an array ({reason})") from None
     if array.ndim not in (2, 3) or array.size == 0:
         raise UsageError(f"a film is an array (H, W), (H, W, C) or (C, H, W), not {_described(image)}")
     if array.ndim == 3:

@@ -14,6 +14,9 @@ SECONDS_FOR_A_FILM = 30.0
 LONGEST_TEXT = 1 << 20
 """A cell of a table, or a report, of more characters is a rejection; the longest reports have 20,000."""
 
+LONGEST_SCORED = 1 << 15
+"""A report of more characters is not compared with another, which takes as long as their product."""
+
 MOST_COLUMNS = 10_000
 """A table of more columns is refused."""
 
@@ -71,6 +74,20 @@ LARGEST_DIRECTORY = 32 << 20
 MOST_TIMES_EXPECTED = 2.0
 """So many times the size of its corpus, as `download/corpora` states it, an archive may have."""
 
+# DICOMweb archives
+
+LARGEST_OBJECT = 128 << 20
+"""An object of an archive of more bytes is refused; a film of 16 bits has up to 60 million."""
+
+LARGEST_RECORDS = 32 << 20
+"""A list or a header of an archive of more bytes is refused; a list of 10,000 films has about 12 million."""
+
+MOST_FOUND = 100_000
+"""An archive that lists more films of one kind is not asked on; the last week of a large one has 10,000."""
+
+SECONDS_FOR_AN_ANSWER = 300.0
+"""An answer of an archive that takes longer to arrive is given up."""
+
 # Server
 
 LARGEST_QUESTION = 8 << 20
@@ -84,6 +101,9 @@ LONGEST_PHRASE = 1000
 
 SECONDS_TO_RECEIVE = 120.0
 """A request that takes longer to arrive is ended; 512 MiB take 45 seconds at 100 Mbit/s."""
+
+SECONDS_FOR_A_HEAD = 20.0
+"""A connection on which the head of a request takes longer is closed."""
 
 SECONDS_TO_ANSWER = 120.0
 """A question that takes longer, with the time that it waits, is given up; most take less than one second."""
@@ -102,6 +122,18 @@ MOST_BYTES_HELD = 4 << 30
 
 SECONDS_A_FILM_IS_HELD = 8 * 3600.0
 """A film that nobody asks about for so long is removed."""
+
+MOST_STUDIES_LISTED = 50
+"""A search in an archive lists this many studies; a narrower one finds the others."""
+
+MOST_FILMS_OF_A_STUDY = 20
+"""A study from an archive opens this many films; studies of the chest have one to four."""
+
+MOST_WORKS = 1000
+"""A server keeps this many pieces of saved work; another one is refused until one is removed."""
+
+MOST_STEPS = 200
+"""Saved work keeps this many steps to undo, and as many to do again; the oldest go."""
 
 MOST_JOBS = 8
 """Batch jobs beyond this many that are not finished are refused."""

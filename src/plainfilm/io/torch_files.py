@@ -7,10 +7,13 @@ or an empty dictionary or list where the real thing is filled item by item. What
 classes of libraries and trainers and what is listed in `INERT`, `MAPPINGS` and `SEQUENCES`. Anything else, a
 function or another part of Python's own library, ends the reading, and the error says what was asked for.
 
+Modules that were stored whole are read as the tensors they hold, by name (`module_tensors`).
+
 Before that, the container is checked: torch writes a zip whose members are stored as they are, so a member
 that is compressed, or members that claim more than the file holds, are not torch's and could fill the memory.
 Checksums are compared, as torch does not: a weight with a wrong bit is a wrong number and no error.
-Tensors are mapped from the file, so that the optimizer's, two thirds of a checkpoint, are never read.
+Tensors are mapped from the file, so that the optimizer's, two thirds of a checkpoint, are never read. Files
+of before PyTorch 1.6 are no zip and have no checksums; `io.legacy_torch_files` reads them.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import torch
 from torch import Tensor
 
 from plainfilm.errors import ModelError
+from plainfilm.io.legacy_torch_files import is_legacy, read_legacy
 
 _NUMPY = ("numpy.core", "numpy._core")
 _TYPES = ("bool", "bytes", "dict", "float", "int", "list", "str", "tuple")
@@ -55,6 +59,9 @@ SEQUENCES = ("collections.deque", "builtins.set", "builtins.frozenset")
 
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 """What DistributedDataParallel, compile, FSDP and activation checkpointing put into the names of tensors."""
+
+MODULE = "module"
+"""The key for the tensors of a module that was stored whole."""
 
 DAMAGED = (
     *(UnpicklingError, StructError, RuntimeError, EOFError, OSError, MemoryError),
@@ -139,24 +146,61 @@ def _parts(value: object, attribute: str) -> tuple[object, ...]:
 
 
 def read_published(path: Path) -> dict[str, Any]:
-    """What the dictionary of `torch.save` at `path` holds; settings may be `Inert`.
+    """What the dictionary of `torch.save` at `path` holds; settings may be `Inert`. Of a module that was
+    stored whole, its tensors, by the name of `MODULE`.
 
     Raises:
         ModelError: no such file, not one of `torch.save`, damaged, or one that asks for code.
     """
-    check_container(path)
+    is_old = path.is_file() and is_legacy(path)
+    if not is_old:
+        check_container(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old and odd pickles; what matters is an error
-            stand_ins = _stand_ins(torch.serialization.get_unsafe_globals_in_checkpoint(path), path)
-            with torch.serialization.safe_globals(stand_ins):
-                loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            loaded = _read_old(path) if is_old else _read_zip(path)
     except DAMAGED as error:
         raise ModelError(f"{path}: {_what_is_wrong(error)}") from None
-    if not isinstance(loaded, dict):
+    if isinstance(loaded, dict):
+        return loaded
+    tensors = module_tensors(loaded)
+    if not tensors:
         kind = "an object of its trainer's code" if isinstance(loaded, Inert) else type(loaded).__name__
         raise ModelError(f"{path}: holds {kind}, a checkpoint is a dictionary")
-    return loaded
+    return {MODULE: tensors}
+
+
+def _read_zip(path: Path) -> Any:
+    stand_ins = _stand_ins(torch.serialization.get_unsafe_globals_in_checkpoint(path), path)
+    with torch.serialization.safe_globals(stand_ins):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
+def _read_old(path: Path) -> Any:
+    return read_legacy(path, lambda name: _stand_ins([name], path)[0][0], (Inert,))
+
+
+def module_tensors(value: object) -> dict[str, Tensor]:
+    """The tensors of a module of torch that was stored whole, by the names of its `state_dict`; none of
+    anything else."""
+    found: dict[str, Tensor] = {}
+    open_modules: list[tuple[str, object]] = [("", value)]
+    seen: set[int] = set()
+    while open_modules:
+        prefix, module = open_modules.pop()
+        state = vars(module) if isinstance(module, Inert) and id(module) not in seen else {}
+        seen.add(id(module))
+        unsaved = state.get("_non_persistent_buffers_set") or ()
+        for name, tensor in (*_named(state.get("_parameters")), *_named(state.get("_buffers"))):
+            if isinstance(tensor, Tensor) and name not in unsaved:
+                found[f"{prefix}{name}"] = tensor
+        inner = [(f"{prefix}{name}.", part) for name, part in _named(state.get("_modules"))]
+        open_modules += reversed(inner)
+    return found
+
+
+def _named(values: object) -> list[tuple[str, object]]:
+    return [(str(name), value) for name, value in values.items()] if isinstance(values, dict) else []
 
 
 def _stand_ins(names: Iterable[str], path: Path) -> list[Any]:
@@ -251,22 +295,22 @@ def _other_than_zip(path: Path) -> str:
         return (
             "is an archive of files (tar), not a checkpoint of torch.save; unpack it and name the file in it"
         )
-    return "is not a checkpoint of torch.save (PyTorch 1.6 or later)"
+    return "is not a checkpoint of torch.save"
 
 
 def named_tensors(values: object, where: str) -> dict[str, Tensor]:
     """`values` as tensors by name, without what `WRAPPERS` put into the names.
 
     Raises:
-        ModelError: not a dictionary of tensors, one that claims more numbers than it has, or two tensors of
-        one
-            name.
+        ModelError: not a dictionary of tensors, a tensor without storage or that claims more numbers than it
+            has, or two tensors of one name.
     """
     if not isinstance(values, dict) or not values:
         raise ModelError(f"{where}: expected tensors by name, found {type(values).__name__}")
     found: dict[str, Tensor] = {}
     for key, value in values.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+        is_plain = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+        if not isinstance(key, str) or not is_plain:
             raise ModelError(f"{where}: '{str(key)[:80]}' is not a plain tensor")
         if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{where}: tensor '{key}' claims more numbers than it has")

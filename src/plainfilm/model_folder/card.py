@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plainfilm.model_folder.config import TOY, is_toy
 from plainfilm.models.base import kind
 
 _USE = """\
@@ -24,6 +25,7 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
     sections = [
         "# Model card",
         "## Intended use",
+        *_notice(config),
         _USE.format(purpose=module.PURPOSE),
         "## What it is",
         _table(_facts(config, parameters)),
@@ -37,6 +39,10 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _notice(config: Mapping[str, Any]) -> list[str]:
+    return [f"**{TOY}**"] if is_toy([entry["phantom"] for entry in config["collections"]]) else []
+
+
 def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
     architecture, preprocessing = config["architecture"], config["preprocessing"]
     return {
@@ -47,6 +53,7 @@ def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
         "film": f"{preprocessing['size']} px, {preprocessing['channels']} channels, {preprocessing['fit']}, "
         f"{preprocessing['filter']} as in {preprocessing['library']}",
         "objective": _objectives(config["recipe"].get("objective")),
+        **_origin(config["recipe"].get("imported")),
         "written by": f"plainfilm {config['package_version']}",
         "fingerprint": config["fingerprint"],
     }
@@ -78,6 +85,15 @@ def _read_and_answered(config: Mapping[str, Any]) -> dict[str, str]:
     return answered | read
 
 
+def _origin(imported: Any) -> dict[str, str]:
+    """Where the weights of an imported model come from, and under which licence."""
+    if not isinstance(imported, Mapping):
+        return {}
+    rows = {"imported from": str(imported.get("family", "a published checkpoint"))}
+    rows["licence of the weights"] = str(imported.get("licence", "not stated"))
+    return rows | ({"prompts": str(imported["prompts"])} if "prompts" in imported else {})
+
+
 def _objectives(stated: Any) -> str:
     parts = stated if isinstance(stated, list) else [stated or {}]
     return " + ".join(part.get("use", "not stated") for part in parts)
@@ -92,7 +108,8 @@ def _collections(config: Mapping[str, Any]) -> str:
     if not config["collections"]:
         return "The training data are not stated."
     lines = [
-        f"- {entry['name']} (fingerprint {entry['fingerprint']}, licence: {entry['licence'] or 'not stated'})"
+        f"- {entry['name']}{', phantoms' * entry['phantom']} (fingerprint {entry['fingerprint']}, licence: "
+        f"{entry['licence'] or 'not stated'})"
         for entry in config["collections"]
     ]
     return "\n".join(lines)

@@ -12,11 +12,13 @@ Format 1, of earlier versions, had a single tokenizer, in the folder itself; it 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +32,10 @@ from plainfilm.io.arrays import read_array
 from plainfilm.io.files import flush, flush_tree, sha256_of
 from plainfilm.io.hub import local_only
 from plainfilm.io.json_records import write_record
+from plainfilm.io.locks import writing
 from plainfilm.model_folder.card import model_card
 from plainfilm.model_folder.config import ModelConfig
+from plainfilm.model_folder.shipped import find_model, shipped_models
 from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
 from plainfilm.model_folder.weights import read_model
 from plainfilm.models.base import Model, TokenizerFacts, build_model
@@ -40,6 +44,7 @@ from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "README.md"
 PATIENTS_FILE, TOKENIZERS = "patients.npy", "tokenizers"
+_ATTEMPTS = 20
 
 PatientKeys = NDArray[np.int64]
 """(P,) sorted hashes of the patients a model was trained on."""
@@ -165,12 +170,19 @@ def _fingerprint(folder: Path) -> str:
 def _replace_folder(new: Path, folder: Path) -> None:
     # A folder cannot be replaced in one call. A kill between the two renames leaves the older one as
     # `.NAME.old`, and `_recover` restores it.
+    # So may whoever loads the model at that moment; then the renames are made again.
     flush_tree(new)
     old = folder.parent / f".{folder.name}.old"
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        folder.replace(old)
-    new.replace(folder)
+    for attempt in range(1, _ATTEMPTS + 1):
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.replace(old)
+        try:
+            new.replace(folder)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _ATTEMPTS:
+                raise
     flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
@@ -178,20 +190,36 @@ def _replace_folder(new: Path, folder: Path) -> None:
 def _recover(folder: Path) -> None:
     old = folder.parent / f".{folder.name}.old"
     if old.is_dir() and not folder.exists():
-        old.replace(folder)
+        with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process has done it
+            old.replace(folder)
+
+
+@contextmanager
+def writing_beside(folder: Path) -> Iterator[None]:
+    """While open, nobody else writes into the model folder, or replaces it, as the training of its run does.
+
+    Raises:
+        UsageError: another process is writing there, or in the folder of the run.
+        DataError: the folder cannot be written.
+    """
+    run = Path(folder).absolute().parent
+    with writing(run) if (run / "recipe.yaml").is_file() else nullcontext(), writing(folder):
+        yield
 
 
 def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
-    """Load the model in `folder`, in evaluation mode on the CPU. Nothing is downloaded for it.
+    """Load the model in `folder`, or the shipped one with this name (`shipped.find_model`), in evaluation
+    mode on the CPU. Nothing is downloaded for it.
 
     Raises:
         ModelError: not a model folder, or one that is damaged: a file or a tensor that is missing,
             unexpected, of another shape, not finite, or not as it was written.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     _recover(folder)
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
+        known = ", ".join(shipped_models())
+        raise ModelError(f"{folder}: no such model folder (models that come with Plainfilm: {known})")
     settings = read_model_config(folder, trust_code)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():

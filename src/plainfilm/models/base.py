@@ -217,6 +217,19 @@ class EncodesTexts(Protocol):
 
 
 @runtime_checkable
+class ScoresPairs(Protocol):
+    """Scores films and texts in pairs, without vectors to compare; the tokenizer is called "text"."""
+
+    def pair_texts(self, token_ids: Tensor, token_mask: Tensor) -> Any:
+        """T texts, of ids and mask (T, L), as `pair_scores` takes them."""
+        ...
+
+    def pair_scores(self, features: ImageFeatures, texts: Any) -> Tensor:
+        """(N, T), float32 under any autocast; each score depends on its film and its text alone."""
+        ...
+
+
+@runtime_checkable
 class Classifies(Protocol):
     """Predicts each observation of the model's facts."""
 
@@ -275,6 +288,7 @@ class LocatesByPatches(EncodesImages, EncodesTexts, Protocol):
 ABILITIES: Mapping[str, type] = {
     "encodes_images": EncodesImages,
     "encodes_texts": EncodesTexts,
+    "scores_pairs": ScoresPairs,
     "classifies": Classifies,
     "encodes_studies": EncodesStudies,
     "classifies_studies": ClassifiesStudies,
@@ -289,6 +303,7 @@ ABILITIES: Mapping[str, type] = {
 _ABSENT = {
     "encodes_images": "does not encode films as vectors",
     "encodes_texts": "does not encode texts or prompts",
+    "scores_pairs": "does not score films and texts in pairs",
     "classifies": "does not predict observations",
     "encodes_studies": "encodes single films, not studies",
     "classifies_studies": "predicts nothing from several films of a study",

@@ -27,7 +27,7 @@ from plainfilm.models.base import (
 from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures
 from plainfilm.nn.length_groups import by_length
-from plainfilm.nn.projection import ProjectionConfig, build_projection
+from plainfilm.nn.projection import ProjectionConfig
 
 _USUAL_TOKENS = 128
 """Of a text, where no setting and no encoder says otherwise."""
@@ -40,21 +40,11 @@ LIMITS = """\
 PATCHES = False
 
 
-class Config(KindConfig):
-    """The complete architecture of a dual encoder.
+class ReadsTexts(KindConfig):
+    """Base of the settings of a model with a text encoder: `text` holds its settings, as `image` those of the
+    image encoder."""
 
-    `text` holds the settings of its text encoder, as `image` those of its image encoder. `temperature` is the
-    initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
-    """
-
-    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
-
-    use: str = "dual_encoder"
     text: dict[str, Any]
-    projection: ProjectionConfig = ProjectionConfig()
-    temperature: float = Field(default=0.07, gt=0)
-    learn_temperature: bool = True
-    scale_limit: float = Field(default=100.0, gt=1)
 
     @field_validator("text")
     @classmethod
@@ -64,6 +54,21 @@ class Config(KindConfig):
     def tokenizers(self) -> dict[str, TokenizerNeed]:
         """The tokenizer of the text encoder."""
         return {"text": text_tokenizer(self.text)}
+
+
+class Config(ReadsTexts):
+    """The complete architecture of a dual encoder.
+
+    `temperature` is the initial 1/scale; the scale stays between 1/`scale_limit` and `scale_limit`.
+    """
+
+    describes: ClassVar[Mapping[str, str]] = {"projection": "image_projection"}
+
+    use: str = "dual_encoder"
+    projection: ProjectionConfig = ProjectionConfig()
+    temperature: float = Field(default=0.07, gt=0)
+    learn_temperature: bool = True
+    scale_limit: float = Field(default=100.0, gt=1)
 
 
 TINY = Config(
@@ -137,10 +142,8 @@ class DualEncoder(TextSide):
         self.dimension = projection.dimension
         self.image = image
         self.text = text
-        shape = (self.dimension, projection.dropout, projection.bias)
-        self.image_projection = build_projection(projection.kind, image.features, *shape)
-        text_kind = projection.text_kind or projection.kind
-        self.text_projection = build_projection(text_kind, text.features, *shape)
+        self.image_projection = projection.of_images(image.features)
+        self.text_projection = projection.of_texts(text.features)
         self.log_scale = log_scale_of(config.temperature, learn=config.learn_temperature)
 
     def parts(self) -> dict[str, nn.Module]:

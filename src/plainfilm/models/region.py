@@ -10,6 +10,7 @@ Axes: N images, Q prompts, R regions of a prompt, K boxes, P patches, D features
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -22,6 +23,7 @@ from plainfilm.models.dual_encoder import DualEncoder, encoders
 from plainfilm.models.study_encoder import ends_of
 from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, in_full_precision
+from plainfilm.nn.decoder_layers import KeysAndValues
 from plainfilm.nn.decoding import Decoding, write
 from plainfilm.nn.regions.abilities import DescribedPrompts, Located
 from plainfilm.nn.regions.detector import (
@@ -30,6 +32,8 @@ from plainfilm.nn.regions.detector import (
     DetectorConfig,
     RegionFeatures,
     RegionWeights,
+    evidence_in,
+    prompt_cosines,
     prompt_features,
 )
 from plainfilm.nn.regions.positions import LearnedPositions, PatchPositions
@@ -95,6 +99,40 @@ TINY = Config(
 )
 
 
+class ShownFilms:
+    """What prompts and boxes read of N films, each made when it is first read and then kept for all that is
+    asked: most of the work of a prompt is that of the patches."""
+
+    def __init__(self, model: RegionModel, features: ImageFeatures) -> None:
+        self._model = model
+        self._features = features
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(N, P, D), patches with their positions."""
+        return self._model.positioned(self._features)
+
+    @cached_property
+    def read(self) -> list[KeysAndValues]:
+        """What each block of the detector attends to."""
+        return self._model.detector.read(self.image)
+
+    @cached_property
+    def values(self) -> Tensor:
+        """(N, P, D), what boxes pool."""
+        values: Tensor = self._model.region_features.values(self._model.patches(self._features))
+        return values
+
+    @cached_property
+    def whole(self) -> Tensor:
+        """(N, 1, D), the vector of each film in the space of texts."""
+        vectors: Tensor = self._model.image_projection(self._features.pooled)[:, None]
+        return vectors.to(self.image.dtype)
+
+
+Films = ImageFeatures | ShownFilms
+
+
 class RegionModel(DualEncoder):
     """Locates prompts on images."""
 
@@ -115,7 +153,7 @@ class RegionModel(DualEncoder):
             patches = features
         self.detector = Detector(config.detector, features)
         self.region_features = RegionFeatures(config.detector, features, patches)
-        self.region_weights = RegionWeights(features, config.detector.dropout)
+        self.region_weights = RegionWeights(features, config.detector.dropout, config.detector.guided)
         if config.post_decoder is not None:
             self.post_decoder = PostDecoder(config.post_decoder, features)
 
@@ -132,41 +170,50 @@ class RegionModel(DualEncoder):
             return in_full_precision(vectors)
         return unit_vectors(vectors) * self.dimension**0.5
 
-    def detect(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
+    def shown(self, features: Films) -> ShownFilms:
+        """What prompts and boxes read of films; itself, if it is that already."""
+        return features if isinstance(features, ShownFilms) else ShownFilms(self, features)
+
+    def detect(self, features: Films, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
         """The boxes of `prompts` (N, Q, D) (see `prompt_vectors`); the features (N, Q, R, D) of these boxes;
         and the logits (N, Q, R) that each is there."""
-        found = self.detector(self.prompt_projection(prompts), self.positioned(features))
+        films = self.shown(features)
+        found = self.detector(self.prompt_projection(prompts), films.image, films.read)
         pooled_from = found.boxes if self.config.detector.pools_clipped else found.predicted
         flat = pooled_from.flatten(1, 2)
         tokens = found.features.flatten(1, 2)
-        pooled = self.region_features(flat, self.patches(features), tokens).view_as(found.features)
-        return found, pooled, self.region_weights(pooled)
+        pooled = self.region_features(flat, films.values, tokens).view_as(found.features)
+        if found.similar is None:
+            return found, pooled, self.region_weights(pooled)
+        evidence = evidence_in(found.boxes, found.similar, self.config.detector.beta)
+        return found, pooled, self.region_weights(pooled, evidence)
 
-    def prompt_answers(self, features: ImageFeatures, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
+    def prompt_answers(self, features: Films, prompts: Tensor) -> tuple[Detected, Tensor, Tensor]:
         """The boxes of `prompts` (N, Q, D), the logits (N, Q, R) that each is there, and the refined features
         (N, Q, D) of the prompts."""
-        found, regions, logits = self.detect(features, prompts)
+        films = self.shown(features)
+        found, regions, logits = self.detect(films, prompts)
         aggregate = prompt_features(regions, logits.sigmoid())
-        return found, logits, self.refined(features, aggregate, regions)
+        return found, logits, self.refined(films, aggregate, regions)
 
-    def box_answers(self, features: ImageFeatures, boxes: Tensor) -> Tensor:
+    def box_answers(self, features: Films, boxes: Tensor) -> Tensor:
         """The refined features (N, K, D) of boxes (N, K, 4)."""
-        pooled: Tensor = self.region_features(boxes, self.patches(features))
-        return self.refined(features, pooled, None)
+        films = self.shown(features)
+        pooled: Tensor = self.region_features(boxes, films.values)
+        return self.refined(films, pooled, None)
 
-    def region_vectors(self, features: ImageFeatures, boxes: Tensor) -> Tensor:
+    def region_vectors(self, features: Films, boxes: Tensor) -> Tensor:
         """Unit vectors (N, K, D), float32 under any autocast, of boxes (N, K, 4), in the space of texts."""
         return unit_vectors(self.box_answers(features, boxes))
 
-    def refined(self, features: ImageFeatures, aggregate: Tensor, regions: Tensor | None) -> Tensor:
+    def refined(self, films: ShownFilms, aggregate: Tensor, regions: Tensor | None) -> Tensor:
         """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any,
         after the post-decoder, if there is one."""
         if self.config.post_decoder is None:
             return aggregate
-        image = self.positioned(features)
+        image = films.image
         if self.config.post_decoder.reads_pooled:
-            whole = self.image_projection(features.pooled)[:, None].to(image.dtype)
-            image = torch.cat([image, whole], dim=1)
+            image = torch.cat([image, films.whole], dim=1)
         refined: Tensor = self.post_decoder(aggregate, regions, image)
         return refined
 
@@ -186,6 +233,11 @@ class RegionModel(DualEncoder):
         """Patches with their positions, (N, P, D)."""
         patches = self.patch_projection(self.patches(features))
         return patches + self.positions(patches.shape[1], patches.device).to(patches.dtype)
+
+    def patch_cosines(self, features: Films, prompts: Tensor) -> Tensor:
+        """Cosines (N, Q, P) of prompts (N, Q, D) (see `prompt_vectors`) with patches at their positions, as
+        the detector reads both."""
+        return prompt_cosines(self.prompt_projection(prompts), self.shown(features).image)
 
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
         """The boxes of Q prompts, ids and mask (Q, L), on each image, the most certain first."""

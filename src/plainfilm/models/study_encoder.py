@@ -27,7 +27,7 @@ from plainfilm.nn import base
 from plainfilm.nn.base import ImageFeatures, StudyFeatures
 from plainfilm.nn.decoding import Decoding, Ends, write
 from plainfilm.nn.film_fusion import Fusion, FusionConfig, build_fusion
-from plainfilm.nn.projection import ProjectionConfig, build_projection
+from plainfilm.nn.projection import ProjectionConfig
 from plainfilm.nn.ragged import Ragged
 from plainfilm.nn.report_decoder import ReportDecoder, ReportDecoderConfig
 from plainfilm.types import View
@@ -212,12 +212,10 @@ def build(config: Config, facts: Facts) -> StudyEncoder:
 
 
 def _add_texts(model: _WithTexts, config: Config, facts: Facts) -> None:
-    shape = (config.projection.dimension, config.projection.dropout, config.projection.bias)
-    kind, text_kind = config.projection.kind, config.projection.text_kind
     model.dimension = config.projection.dimension
     model.text = text_encoder_of(config.text or {}, facts)
-    model.image_projection = build_projection(kind, model.fusion.features, *shape)
-    model.text_projection = build_projection(text_kind or kind, model.text.features, *shape)
+    model.image_projection = config.projection.of_images(model.fusion.features)
+    model.text_projection = config.projection.of_texts(model.text.features)
     model.log_scale = log_scale_of(config.temperature, learn=config.learn_temperature)
 
 

@@ -35,10 +35,16 @@ class Attention(nn.Module):
         """What `attend` reads of `inputs` (N, L, W)."""
         return self.split(self.keys(inputs)), self.split(self.values(inputs))
 
-    def attend(self, inputs: Tensor, read: tuple[Tensor, Tensor], visible: Tensor | None) -> Tensor:
+    def attend(
+        self,
+        inputs: Tensor,
+        read: tuple[Tensor, Tensor],
+        visible: Tensor | None,
+        bias: Tensor | None = None,
+    ) -> Tensor:
         """The output (N, L, W) for `inputs` (N, L, W), which attend to `read` where `visible` (N or 1, 1, L
-        or 1, M) is True."""
-        mixed = attended(self.split(self.queries(inputs)), *read, visible, self.dropout)
+        or 1, M) is True; `bias` (N, heads, L, M) is added to the products of queries and keys."""
+        mixed = attended(self.split(self.queries(inputs)), *read, visible, self.dropout, bias)
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 

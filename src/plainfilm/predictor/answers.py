@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 DEFAULT_PACK = "cxr"
 """The prompt pack for models without operating points, unless another is named."""
 
-_GIVE_FINDINGS = frozenset({"classifies", "encodes_texts"})
+_READ_PROMPTS = frozenset({"encodes_texts", "scores_pairs"})
+_GIVE_FINDINGS = _READ_PROMPTS | {"classifies"}
 
 
 def default_pack(predictor: Predictor, name: str | None = None) -> PromptPack | None:
@@ -32,7 +33,7 @@ def default_pack(predictor: Predictor, name: str | None = None) -> PromptPack | 
     Raises:
         ConfigError: no such pack.
     """
-    reads_prompts = "encodes_texts" in predictor.abilities and not predictor.observations
+    reads_prompts = bool(predictor.abilities & _READ_PROMPTS) and not predictor.observations
     if name is None and (predictor.operating_points is not None or not reads_prompts):
         return None
     return load_pack(name or DEFAULT_PACK)

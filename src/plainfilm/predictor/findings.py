@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ from plainfilm.predictor.zero_shot import (
     PromptVectors,
     Wording,
     compare,
-    image_vectors,
+    image_rows,
     prompt_vectors,
     texts_of,
 )
@@ -102,6 +103,9 @@ def judged(
 Stream: TypeAlias = "Callable[[], Iterator[Vectors | ImageError]]"
 """Begins to give one row for each image or study in turn, or its error."""
 
+PromptedStream: TypeAlias = "Callable[[PromptVectors], Iterator[Vectors | ImageError]]"
+"""The same for prompts."""
+
 
 def of_images(
     core: Core,
@@ -114,8 +118,8 @@ def of_images(
     """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
     return findings(
         core,
-        lambda: films.stream_each(images, logits_of(core), progress),
-        lambda: films.stream_each(images, image_vectors(core), progress),
+        lambda: films.stream_each(images, logits_of, progress),
+        lambda prompted: films.stream_each(images, partial(image_rows, prompts=prompted), progress),
         operating_points,
         prompts,
     )
@@ -133,7 +137,7 @@ def of_studies(
     return findings(
         core,
         lambda: (row for block in stream_logits(core, films, studies, progress) for row in block),
-        lambda: (row for block in stream_vectors(core, films, studies, progress) for row in block),
+        lambda _: (row for block in stream_vectors(core, films, studies, progress) for row in block),
         operating_points,
         prompts,
     )
@@ -142,12 +146,12 @@ def of_studies(
 def findings(
     core: Core,
     logits: Stream,
-    vectors: Stream,
+    rows: PromptedStream,
     operating_points: OperatingPoints | None,
     prompts: PromptsOf | None = None,
 ) -> Iterator[list[Finding] | ImageError]:
     """The observations of each row, from `logits` (O,) if the model predicts observations and there are no
-    `prompts`, else from unit `vectors` (D,)."""
+    `prompts`, else from `rows` that are compared with prompts (`zero_shot.image_rows`)."""
     points = operating_points.observations if operating_points else {}
     if prompts is None and core.model.facts.observations:
         yield from _classified(core, logits(), points)
@@ -156,7 +160,7 @@ def findings(
     ensembles = operating_points.ensembles if operating_points else "mean"
     prompted_with = prompt_vectors(core, chosen_prompts, ensembles)
     valid = [valid_for(points.get(name), chosen_prompts[name]) for name in chosen_prompts]
-    for vector in vectors():
+    for vector in rows(prompted_with):
         yield vector if isinstance(vector, ImageError) else _prompted(core, vector, prompted_with, valid)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from plainfilm.models.base import EncodesTexts
+from plainfilm.models.base import EncodesTexts, ScoresPairs
 from plainfilm.predictor import core
 from plainfilm.predictor.core import Core, Vectors
 from plainfilm.progress import SILENT, Progress
@@ -33,6 +34,23 @@ def reads_texts(core: Core) -> EncodesTexts:
     return model
 
 
+def scores_pairs(core: Core) -> bool:
+    """Whether the model scores films and texts in pairs, and has no vectors to compare."""
+    return isinstance(core.model, ScoresPairs)
+
+
+def pair_texts(own: Core, texts: Sequence[str]) -> Any:
+    """Texts as a model that scores pairs takes them (`models.base.ScoresPairs`).
+
+    The model keeps a warning where its tokenizer knows few of their words.
+    """
+    model: ScoresPairs = own.able(ScoresPairs)
+    alarm = unknown_tokens_alarm(own.tokenizers[TEXT], texts)
+    own.warn("tokens", alarm and f"{own.name}: {alarm}")
+    with torch.inference_mode():
+        return model.pair_texts(*tokens(own, texts))
+
+
 def tokens(own: Core, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Ids and mask (N, L) of texts on the model's device."""
     ids, mask = own.tokenizers[TEXT].encode(texts)
@@ -52,11 +70,16 @@ def stream_texts(own: Core, texts: Sequence[str], progress: Progress = SILENT) -
 
 def _stream(own: Core, texts: Sequence[str], progress: Progress) -> Iterator[Vectors]:
     starts = range(0, len(texts), core.SORTED_TEXTS)
-    for start in progress.track(starts, len(starts), "embedding texts"):
-        yield _encoded(own, texts[start : start + core.SORTED_TEXTS])
+    blocks = [texts[start : start + core.SORTED_TEXTS] for start in starts]
+    if own.elsewhere is not None and len(blocks) > 1:
+        yield from progress.track(own.elsewhere.texts(blocks), len(blocks), "embedding texts")
+        return
+    for block in progress.track(blocks, len(blocks), "embedding texts"):
+        yield encode_block(own, block)
 
 
-def _encoded(own: Core, texts: Sequence[str]) -> Vectors:
+def encode_block(own: Core, texts: Sequence[str]) -> Vectors:
+    """Unit vectors (N, D) of a block of texts, in their order."""
     model = reads_texts(own)
     order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
     vectors = np.empty((len(texts), own.model.dimension), dtype=np.float32)

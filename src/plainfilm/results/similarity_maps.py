@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.io.images import as_film
-from plainfilm.io.locks import writing
-from plainfilm.io.manifest import Change
+from plainfilm.io.manifest import Change, changing
 from plainfilm.predictor.documents import similarity_map
 from plainfilm.predictor.films import FilmLike
 from plainfilm.predictor.similarity_map import SimilarityMap
@@ -59,17 +58,14 @@ class MapFolder:
 
 
 @contextmanager
-def writing_maps(folder: Path | None, model: str) -> Iterator[MapFolder | None]:
+def writing_maps(folder: Path, model: str) -> Iterator[MapFolder]:
     """A folder to write the maps of `model` to; all of it comes into force at the end of the block.
 
     Raises:
         UsageError: another process is writing there.
         DataError: the folder or a file cannot be written.
     """
-    if folder is None:
-        yield None
-        return
-    with writing(folder):
+    with changing(folder, META):
         change = Change(folder, META)
         maps = MapFolder(change)
         yield maps

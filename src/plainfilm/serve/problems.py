@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from plainfilm.errors import PlainfilmError
 
@@ -25,10 +26,12 @@ STATUSES = {
     "not_found": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
+    "conflict": 409,
     "too_large": 413,
     "not_possible": 422,
     "too_many_requests": 429,
     "internal": 500,
+    "archive_failed": 502,
     "busy": 503,
     "timeout": 504,
 }
@@ -99,6 +102,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(PlainfilmError)
     async def of_plainfilm(request: Request, error: PlainfilmError) -> JSONResponse:
         return answer("not_possible", str(error))
+
+    @app.exception_handler(ClientDisconnect)
+    async def of_leaving(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return answer("bad_request", "the request did not arrive as a whole")  # which nobody reads
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> JSONResponse:

@@ -190,13 +190,7 @@ def _compare(predictor: Predictor, films: Films, prompts: PromptVectors, progres
     """The scores of all images, encoded in batches; only the scores are kept."""
     if films.are_studies:
         return predictor.compare(predictor.encode_studies(*films.studies, progress=progress), prompts)
-    paths = films.frame["image"].tolist()
-    parts = [predictor.compare(block, prompts) for block in predictor.stream_images(paths, progress)]
-    names = ("positive", "negative", "probability")
-    first = parts[0]
-    return type(first)(
-        first.observations, *(np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    )
+    return predictor.compare_images(films.frame["image"].tolist(), prompts, progress)
 
 
 def prompted(comparison: ZeroShot, scale: float, prompt_set: PromptSet) -> FilmScores:

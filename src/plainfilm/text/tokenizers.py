@@ -198,6 +198,17 @@ class Tokenizer:
         _refuse_empty(backend, str(name))
         return Tokenizer(backend, max_tokens, pad_token)
 
+    def continues_word(self, token_id: int) -> bool:
+        """Whether a token continues the word before it, as "##" says in BERT's vocabularies."""
+        return (self._backend.id_to_token(token_id) or "").startswith("##")
+
+    def after(self, *steps: normalizers.Normalizer) -> Tokenizer:
+        """The same tokenizer after `steps` that change a text first."""
+        backend = Backend.from_str(self._backend.to_str())
+        own = backend.normalizer
+        backend.normalizer = normalizers.Sequence([*steps, *([] if own is None else [own])])
+        return Tokenizer(backend, self.max_tokens, self.pad_token)
+
     def save(self, folder: Path) -> None:
         """Write the tokenizer's two files into the existing `folder`."""
         with replacing(folder / TOKENIZER_FILE) as temporary:

@@ -80,7 +80,11 @@ def test_a_descriptor_in_bytes_is_read_as_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("promised", "held", "believed"), [(16, 12, 12), (8, 12, 12), (12, 12, 12), (16, 15, 16), (0, 10, 10)]
+    ("promised", "held", "believed"),
+    [
+        *((16, 12, 12), (8, 12, 12), (12, 12, 12), (16, 15, 16), (0, 10, 10)),
+        *((11, 12, 12), (13, 12, 13), (14, 12, 12), (1, 2, 2)),
+    ],
 )
 def test_bits_that_the_entries_do_not_have_are_not_believed(promised: int, held: int, believed: int) -> None:
     assert made([64, 0, promised], entries(64, held).tolist()).bits == believed

@@ -30,3 +30,13 @@ def test_settings_from_before_the_choice_build_what_they_built() -> None:
     kinds = {type(module) for module in made.modules()}
     assert nn.GroupNorm in kinds
     assert nn.BatchNorm2d not in kinds
+
+
+@torch.no_grad()
+def test_smaller_patches_are_more_and_need_no_other_weights() -> None:
+    large, small = _encoder().eval(), _encoder(patch=8).eval()
+    small.load_state_dict(large.state_dict())
+    found = small(torch.randn(2, 1, 64, 64))
+    assert large(torch.randn(2, 1, 64, 64)).patches.shape == (2, 16, small.patch_features)
+    assert found.patches.shape == (2, 64, small.patch_features)
+    assert found.pooled.shape == (2, small.features)

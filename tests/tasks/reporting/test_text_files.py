@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from plainfilm import results
@@ -81,6 +83,7 @@ def test_columns_can_be_named(tmp_path):
         ("r.csv", "study_id,report\n", "holds no reports"),
         ("r.jsonl", '{"id": 1, "text": "a"}\n{"id": 2\n', "line 2: is no JSON object"),
         ("r.jsonl", '{"id": 1, "text": ["a"]}\n', "line 1: 'text' is .*not a text"),
+        ("r.jsonl", '{"id": 1, "text": "\\ud800 clear"}\n', "line 1: 'text' holds half a letter"),
         ("r.json", '"text"', "expected an object of reports by study id"),
         ("r.json", '{"1": "text"}', "'1': expected an object with the keys of a report"),
     ],
@@ -89,6 +92,19 @@ def test_what_is_wrong_is_named_with_its_place(name, content, message, tmp_path)
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         read_reports(tmp_path / name, "candidate")
+
+
+def test_a_report_that_takes_hours_to_compare_is_refused(tmp_path):
+    lines = [{"id": "s1", "text": "Clear."}, {"id": "s2", "text": "no " * 400_000}]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    message = r"r.jsonl line 2: a report of 1,199,999 characters; at most 32,768 are scored"
+    with pytest.raises(DataError, match=message):
+        read_reports(tmp_path / "r.jsonl", "candidate")
+
+
+def test_a_device_is_no_file_of_reports():
+    with pytest.raises(DataError, match="/dev/zero: is a device, and no table"):
+        read_reports(Path("/dev/zero"), "reference")
 
 
 def test_a_folder_that_is_no_results_is_refused(tmp_path):
@@ -109,3 +125,17 @@ def test_texts_of_damaged_results_are_refused(name, word, other, tmp_path):
     file.write_bytes(file.read_bytes().replace(word, other))
     with pytest.raises(DataError, match=f"{name}.*evaluate again"):
         read_reports(tmp_path / "scores", "candidate")
+
+
+def test_texts_of_results_that_were_changed_by_hand_are_named(tmp_path):
+    given = read_reports(as_lines(tmp_path), "reference"), read_reports(as_csv(tmp_path), "candidate")
+    results.write(score_reports(*given, Config(), ("r.jsonl.gz", "r.csv")), tmp_path / "scores")
+    document = json.loads((tmp_path / "scores" / "results.json").read_text())
+    kept = {key: value for key, value in document.items() if key not in ("sha256", "files", "protocol")}
+    (tmp_path / "scores" / "results.json").write_text(json.dumps(kept))
+    assert read_reports(tmp_path / "scores", "candidate").sections == "as given"
+    table = pd.read_parquet(tmp_path / "scores" / "predictions.parquet")
+    for column in ("query_id", "patient_id", "candidate"):
+        table.drop(columns=column).to_parquet(tmp_path / "scores" / "predictions.parquet")
+        with pytest.raises(DataError, match=f"predictions.parquet: column '{column}' is missing"):
+            read_reports(tmp_path / "scores", "candidate")

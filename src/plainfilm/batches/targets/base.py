@@ -56,9 +56,13 @@ class TargetSource:
     tokenizers: Mapping[str, Encodes] = field(default_factory=dict)
     observations: tuple[str, ...] = ()
 
-    def most(self, usual: int) -> int:
-        """The largest number of prompts of an image in training; `usual` if the recipe does not say."""
-        return self.config.most_prompts or usual
+    def most(self, target: str, usual: int) -> int:
+        """The largest number of prompts of an image that a target asks in training; `usual` if the recipe
+        does not say."""
+        stated = self.config.most_prompts
+        if isinstance(stated, Mapping):
+            return int(stated.get(target, usual))
+        return stated or usual
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class FindingPromptReader:
     def __init__(self, source: TargetSource) -> None:
         self._rows = source.rows
         self._tokenizer: Encodes = source.tokenizers[TOKENIZER]
-        self._most = source.most(MOST_PROMPTS)
+        self._most = source.most("finding_prompts", MOST_PROMPTS)
         self._names = [prompt_of(name) for name in source.rows.observations]
 
     def read(self, item: int, rng: np.random.Generator | None) -> Mapping[str, bool]:

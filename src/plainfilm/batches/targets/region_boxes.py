@@ -29,7 +29,11 @@ def open_target(source: TargetSource) -> PromptedBoxesReader:
 
     rows = source.rows
     return PromptedBoxesReader(
-        prompts_of, rows.source, rows.images_of, source.tokenizers[TOKENIZER], source.most(MOST_PROMPTS)
+        prompts_of,
+        rows.source,
+        rows.images_of,
+        source.tokenizers[TOKENIZER],
+        source.most("region_boxes", MOST_PROMPTS),
     )
 
 

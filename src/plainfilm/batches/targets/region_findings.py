@@ -16,6 +16,7 @@ from torch import Tensor
 from plainfilm.batches.padded_texts import padded_texts
 from plainfilm.batches.prompted_boxes import denial_of
 from plainfilm.batches.region_texts import (
+    MOST_REGIONS,
     RegionReader,
     RegionTarget,
     RegionTexts,
@@ -47,7 +48,7 @@ class RegionFindingReader(RegionReader):
     """Reads the findings of regions."""
 
     def __init__(self, source: TargetSource) -> None:
-        super().__init__(source)
+        super().__init__(source, source.most("region_findings", MOST_REGIONS))
         is_absent = source.config.not_mentioned == "absent"
         self._absent = [_named(regions) if is_absent else [] for regions in self.regions]
 

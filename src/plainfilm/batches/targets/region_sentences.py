@@ -10,6 +10,7 @@ from torch import Tensor
 
 from plainfilm.batches.padded_texts import padded_texts
 from plainfilm.batches.region_texts import (
+    MOST_REGIONS,
     RegionReader,
     RegionTarget,
     RegionTexts,
@@ -47,7 +48,7 @@ class RegionSentenceReader(RegionReader):
 
 def open_target(source: TargetSource) -> RegionSentenceReader:
     """A reader of the sentences about the regions of every item."""
-    return RegionSentenceReader(source)
+    return RegionSentenceReader(source, source.most("region_sentences", MOST_REGIONS))
 
 
 def texts(source: TargetSource) -> Iterator[str]:

@@ -28,7 +28,8 @@ class ReportSentences(RaggedTarget):
 
 def open_target(source: TargetSource) -> SentenceReader:
     """A reader of the sentences of every item."""
-    return SentenceReader(source, MOST_SENTENCES, ReportSentences)
+    most = min(MOST_SENTENCES, source.most("report_sentences", MOST_SENTENCES))
+    return SentenceReader(source, most, ReportSentences)
 
 
 def texts(source: TargetSource) -> Iterator[str]:

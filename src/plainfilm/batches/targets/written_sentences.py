@@ -11,7 +11,7 @@ from torch import Tensor
 from plainfilm.batches.padded_texts import written_texts
 from plainfilm.batches.report_sentences import SentenceReader, everything
 from plainfilm.batches.targets.base import TargetSource
-from plainfilm.batches.targets.report_sentences import ReportSentences
+from plainfilm.batches.targets.report_sentences import MOST_SENTENCES, ReportSentences
 from plainfilm.batches.targets.report_sentences import example as example_sentences
 
 REQUIRES, TOKENIZER = "text", ("text", "sentence")
@@ -32,8 +32,9 @@ class WrittenSentences(ReportSentences):
 def open_target(source: TargetSource) -> SentenceReader:
     """A reader of the sentences of every item."""
     tokenizer = source.tokenizers["sentence"]
+    most = min(MOST_SENTENCES, source.most("written_sentences", MOST_WRITTEN))
     return SentenceReader(
-        source, MOST_WRITTEN, WrittenSentences, lambda sentences: written_texts(tokenizer, sentences)
+        source, most, WrittenSentences, lambda sentences: written_texts(tokenizer, sentences)
     )
 
 

@@ -17,7 +17,7 @@ from plainfilm.checkpoints.reading.tensors import count, shape_of
 from plainfilm.checkpoints.reading.vit import heads_of
 from plainfilm.errors import ModelError
 
-IMAGE_NAME = "vit_base_patch32_clip_quickgelu_224"
+IMAGE_NAME, IMAGE_NAME_GELU = "vit_base_patch32_clip_quickgelu_224", "vit_base_patch32_clip_224"
 TOKENIZER = "openai/clip-vit-base-patch32"
 WORDS, SCALE = "token_embedding.weight", "logit_scale"
 UNUSED = (r"input_resolution", r"context_length", r"vocab_size")
@@ -80,8 +80,8 @@ def clip_image(tensors: Mapping[str, Tensor], prefix: str, heads: int | None, wh
 
 
 def clip_text(tensors: Mapping[str, Tensor], prefix: str, heads: int | None, where: str) -> dict[str, Any]:
-    """The settings of a text encoder with the `tensors` below `prefix`: causal, and pooled at the end token,
-    which is the last of the vocabulary.
+    """The settings of a text encoder with the `tensors` below `prefix`: causal, with QuickGELU, and pooled at
+    the end token, which is the last of the vocabulary.
 
     Raises:
         ModelError: not such a tower.
@@ -115,14 +115,29 @@ def taken_apart(tensors: Mapping[str, Tensor], image: str, text: str, where: str
     Raises:
         ModelError: one that is changed is missing or has other axes.
     """
-    found = dict(tensors)
-    for name, axes in ((f"{image}proj", 2), (f"{text}text_projection", 2)):
-        shape_of(found, name, axes, where)
-        found[name] = found[name].T.contiguous()
-    for name, axes in ((f"{image}class_embedding", 1), (f"{image}positional_embedding", 2)):
+    return text_apart(image_apart(tensors, image, where), text, where)
+
+
+def image_apart(tensors: Mapping[str, Tensor], prefix: str, where: str) -> dict[str, Tensor]:
+    """`tensors` with those of the image tower below `prefix` in the shapes of ours; see `taken_apart`."""
+    found = _turned(tensors, f"{prefix}proj", where)
+    for name, axes in ((f"{prefix}class_embedding", 1), (f"{prefix}positional_embedding", 2)):
         shape_of(found, name, axes, where)
         found[name] = found[name].reshape(1, -1, found[name].shape[-1])
-    return with_attention_apart(found, rf"{re.escape(text)}{re.escape(_BLOCK)}\d+\.attn\.", where)
+    return found
+
+
+def text_apart(tensors: Mapping[str, Tensor], prefix: str, where: str) -> dict[str, Tensor]:
+    """The same for the text tower; its projection may be a layer, which is as ours."""
+    projection = f"{prefix}text_projection"
+    is_layer = f"{projection}.weight" in tensors
+    found = dict(tensors) if is_layer else _turned(tensors, projection, where)
+    return with_attention_apart(found, rf"{re.escape(prefix)}{re.escape(_BLOCK)}\d+\.attn\.", where)
+
+
+def _turned(tensors: Mapping[str, Tensor], name: str, where: str) -> dict[str, Tensor]:
+    shape_of(tensors, name, 2, where)
+    return {**tensors, name: tensors[name].T.contiguous()}
 
 
 def with_attention_apart(tensors: Mapping[str, Tensor], pattern: str, where: str) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from typing import Literal
 from torch import Tensor
 
 from plainfilm.errors import ModelError
-from plainfilm.io.torch_files import Inert, named_tensors, plain
+from plainfilm.io.torch_files import Inert, module_tensors, named_tensors, plain
 
 Weights = Literal["model", "ema"]
 """The weights that training ended with, or the moving average of them."""
@@ -100,6 +100,7 @@ def _group(loaded: Mapping[str, object], keys: Sequence[str]) -> tuple[str, dict
     for key in keys:
         value: object = loaded.get(key)
         for _ in range(_DEPTH):
+            value = module_tensors(value) or value
             if not isinstance(value, dict):
                 break
             if any(isinstance(tensor, Tensor) for tensor in value.values()):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+from tokenizers import Regex, normalizers
 
 from plainfilm.errors import ModelError
 from plainfilm.io.hub import unreadable
@@ -11,12 +14,35 @@ from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
 VOCABULARY_FILE = "vocab.txt"
 
+Cleaning = Literal["lower", "canonicalize", "words"]
+"""Of open_clip: small letters; and without punctuation, which joins what it stood between. Of GLoRIA: words
+of letters and digits of ASCII, small."""
 
-def tokenizer_of(name: str, max_tokens: int, rows: int, *, offline: bool) -> Tokenizer:
+_CLEANING: dict[Cleaning, tuple[normalizers.Normalizer, ...]] = {
+    "lower": (normalizers.Lowercase(),),
+    "canonicalize": (
+        normalizers.Replace("_", " "),
+        normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(),
+    ),
+    "words": (
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"\W+"), " "),
+        normalizers.Replace(Regex(r"[^ -~]"), ""),
+        normalizers.Strip(),
+    ),
+}
+
+
+def tokenizer_of(
+    name: str, max_tokens: int, rows: int, *, offline: bool, cleaning: Cleaning | None = None
+) -> Tokenizer:
     """The tokenizer called `name`: a folder, `package:NAME/folder` or hub name, as BERT was published.
 
     A folder may hold `vocab.txt` alone. Letters are made small unless `tokenizer_config.json` says otherwise,
-    as the transformers library does with such files.
+    as the transformers library does with such files. `cleaning` is what a family does to texts before.
 
     Raises:
         ModelError: none there, one that needs a download that cannot happen, or one that does not give
@@ -38,7 +64,7 @@ def tokenizer_of(name: str, max_tokens: int, rows: int, *, offline: bool) -> Tok
             f"tokenizer '{name}' has {found.vocabulary_size} tokens, the text encoder {rows}: they do not "
             "belong together; name the right one with --tokenizer"
         )
-    return found
+    return found if cleaning is None else found.after(*_CLEANING[cleaning])
 
 
 def _from_vocabulary(folder: Path, max_tokens: int) -> Tokenizer:

@@ -28,8 +28,9 @@ class Config(EncoderConfig):
     or `package:NAME` instead. `pooling` is `native` (the input of the backbone's own classifier), `average`
     of the patches, `token` (the class token), or `first_patch` (the top left one, which the first CXR-CLIP
     took for the class token of a Swin). `image_size` is for backbones of a fixed input size. `drop_rate` is
-    dropout on the pooled features. `settings` are further arguments of the backbone, such as `embed_dim` of a
-    Swin.
+    dropout on the pooled features. `upsample` is the side that films are scaled to before the backbone,
+    bilinearly and with their corners kept (GLoRIA's 299). `settings` are further arguments of the backbone,
+    such as `embed_dim` of a Swin.
     """
 
     use: str = "timm"
@@ -40,6 +41,7 @@ class Config(EncoderConfig):
     channels: Literal[1, 3] = 3
     image_size: int | None = Field(default=None, ge=16, le=4096)
     pooling: Literal["native", "average", "token", "first_patch"] = "native"
+    upsample: int | None = Field(default=None, ge=16, le=4096)
     drop_rate: float = Field(default=0.0, ge=0, lt=1)
     drop_path_rate: float = Field(default=0.0, ge=0, lt=1)
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -90,6 +92,9 @@ class TimmEncoder(ImageEncoder):
                 f"this encoder takes films of {self.fixed_size} px, not {images.shape[-1]}: set "
                 f"preprocessing.size to {self.fixed_size} or the encoder's image_size to {images.shape[-1]}"
             )
+        if self.config.upsample is not None:
+            size = (self.config.upsample, self.config.upsample)
+            images = nn.functional.interpolate(images, size=size, mode="bilinear", align_corners=True)
         features = self.backbone.forward_features(images)
         patches = self._patches(features)
         return ImageFeatures(self.dropout(self._pooled(features, patches)), patches)

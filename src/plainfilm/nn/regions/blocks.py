@@ -11,8 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.config import Settings
-from plainfilm.nn.decoder_layers import Attention
+from plainfilm.nn.decoder_layers import Attention, KeysAndValues
 from plainfilm.nn.row_dropout import RowDropout
+
+_GUIDANCE = 5.0
+"""The factor of similarities at the start."""
 
 
 class BlockConfig(Settings):
@@ -30,10 +33,15 @@ class BlockConfig(Settings):
 class GroupBlock(nn.Module):
     """Groups of tokens (N, Q, R, F): only the R tokens of a group attend to each other, so that no answer
     depends on what else is asked of an image. `drops_image_path`: whether attention to the image may be left
-    out too."""
+    out too. `guided`: whether each head adds the similarity of prompts and patches, times a learned factor,
+    to the products of its queries and keys."""
 
-    def __init__(self, features: int, config: BlockConfig, drops_image_path: bool) -> None:
+    def __init__(
+        self, features: int, config: BlockConfig, drops_image_path: bool, guided: bool = False
+    ) -> None:
         super().__init__()
+        if guided:
+            self.guidance = nn.Parameter(torch.full((config.heads,), _GUIDANCE))
         dropout, hidden = config.dropout, 4 * features
         self.self_attention = Attention(features, config.heads, config.attention_dropout)
         self.image_attention = Attention(features, config.heads, config.attention_dropout)
@@ -47,11 +55,23 @@ class GroupBlock(nn.Module):
         rates = (config.drop_path, config.drop_path if drops_image_path else 0.0, config.drop_path)
         self.paths = nn.ModuleList(RowDropout(rate, shared=1) for rate in rates)
 
-    def forward(self, tokens: Tensor, image: Tensor, visible: Tensor | None = None) -> Tensor:
-        """`tokens` (N, Q, R, F) after the block; `image` (N, P, F) are patches with their positions; where
-        `visible` (N, Q, R) is False a token is read by no other."""
+    def read(self, image: Tensor) -> KeysAndValues:
+        """What tokens attend to of `image` (N, P, F), patches with their positions; it can be kept for all
+        that is asked of the images."""
+        return self.image_attention.keys_and_values(self.image_norm(image))
+
+    def forward(
+        self,
+        tokens: Tensor,
+        read: KeysAndValues,
+        visible: Tensor | None = None,
+        similar: Tensor | None = None,
+    ) -> Tensor:
+        """`tokens` (N, Q, R, F) after the block; `read` is what the method of that name gives; where
+        `visible` (N, Q, R) is False a token is read by no other; `similar` (N, Q, P) are the similarities of
+        prompts and patches, for a block that is guided."""
         tokens = self._add(0, tokens, self._within_groups(self.norms[0](tokens), visible))
-        tokens = self._add(1, tokens, self._to_image(self.norms[1](tokens), image))
+        tokens = self._add(1, tokens, self._to_image(self.norms[1](tokens), read, similar))
         return self._add(2, tokens, self.perceptron(self.norms[2](tokens)))
 
     def _add(self, place: int, tokens: Tensor, change: Tensor) -> Tensor:
@@ -68,6 +88,9 @@ class GroupBlock(nn.Module):
         read = self.self_attention.keys_and_values(groups)
         return self.self_attention.attend(groups, read, mask).view_as(tokens)
 
-    def _to_image(self, tokens: Tensor, image: Tensor) -> Tensor:
-        read = self.image_attention.keys_and_values(self.image_norm(image))
-        return self.image_attention.attend(tokens.flatten(1, 2), read, None).view_as(tokens)
+    def _to_image(self, tokens: Tensor, read: KeysAndValues, similar: Tensor | None) -> Tensor:
+        bias = None
+        if similar is not None:
+            each = similar.to(tokens.dtype).repeat_interleave(tokens.shape[2], dim=1)
+            bias = self.guidance.to(tokens.dtype)[:, None, None] * each[:, None]
+        return self.image_attention.attend(tokens.flatten(1, 2), read, None, bias).view_as(tokens)

@@ -6,6 +6,7 @@ The tokens of a prompt are its vector plus a learned vector per region (as the q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.nn.base import in_full_precision
+from plainfilm.nn.decoder_layers import KeysAndValues
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy
-from plainfilm.nn.regions.pooling import Pooling, pooled_regions
+from plainfilm.nn.regions.pooling import Pooling, gaussian_weights, pooled_regions
 from plainfilm.nn.row_dropout import RowDropout
+
+_EVIDENCE, _SHARPNESS = 5.0, 10.0
+_LEAST = 1e-12
+"""Of a sum before its logarithm."""
 
 
 class DetectorConfig(BlockConfig):
@@ -26,6 +32,9 @@ class DetectorConfig(BlockConfig):
     pools_clipped: whether boxes are cut to the film before they are pooled; published models pool them as
     they are predicted. token_share: the share of regions whose feature is mixed with that of their token in
     training; at inference all of those that were asked with a prompt are, none that were asked with a box.
+    guided: whether region tokens attend more to patches that are similar to their prompt (`blocks`), and
+    regions with such patches score higher (`RegionWeights`); an objective such as `finding_areas` teaches
+    these similarities.
     """
 
     regions: int = Field(default=3, ge=1, le=16)
@@ -33,16 +42,18 @@ class DetectorConfig(BlockConfig):
     pooling: Pooling = "mean"
     pools_clipped: bool = True
     token_share: float = Field(default=0.25, ge=0, le=1)
+    guided: bool = False
 
 
 @dataclass(frozen=True)
 class Detected:
     """boxes: (N, Q, R, 4) xyxy, within the film. predicted: the same before they were cut to it. features:
-    (N, Q, R, F), of the region tokens."""
+    (N, Q, R, F), of the region tokens. similar: (N, Q, P), of prompts and patches, in a guided detector."""
 
     boxes: Tensor
     predicted: Tensor
     features: Tensor
+    similar: Tensor | None = None
 
 
 class Detector(nn.Module):
@@ -52,18 +63,36 @@ class Detector(nn.Module):
         super().__init__()
         self.config = config
         self.regions = nn.Parameter(torch.randn(config.regions, features) * features**-0.5)
-        self.blocks = nn.ModuleList(GroupBlock(features, config, False) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(
+            GroupBlock(features, config, False, config.guided) for _ in range(config.depth)
+        )
         hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(config.dropout))
         self.head = nn.Sequential(nn.LayerNorm(features), *hidden, nn.Linear(features, 4))
 
-    def forward(self, prompts: Tensor, image: Tensor) -> Detected:
-        """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F)."""
+    def read(self, image: Tensor) -> list[KeysAndValues]:
+        """What each block reads of images with patches and positions `image` (N, P, F)."""
+        return [block.read(image) for block in self.blocks]
+
+    def forward(
+        self, prompts: Tensor, image: Tensor, read: Sequence[KeysAndValues] | None = None
+    ) -> Detected:
+        """The boxes of `prompts` (N, Q, F) on images with patches and positions `image` (N, P, F), of which
+        `read` is kept, if given."""
+        similar = prompt_cosines(prompts, image) if self.config.guided else None
         tokens = prompts[:, :, None] + self.regions
-        for block in self.blocks:
-            tokens = block(tokens, image)
+        for block, own in zip(self.blocks, self.read(image) if read is None else read, strict=True):
+            tokens = block(tokens, own, similar=similar)
         with torch.autocast(tokens.device.type, enabled=False):
             boxes = box_cxcywh_to_xyxy(self.head(in_full_precision(tokens)).sigmoid())
-        return Detected(boxes.clamp(0, 1), boxes, tokens)
+        return Detected(boxes.clamp(0, 1), boxes, tokens, similar)
+
+
+def prompt_cosines(prompts: Tensor, image: Tensor) -> Tensor:
+    """Cosines (N, Q, P), float32, of `prompts` (N, Q, F) with the patches and positions `image` (N, P, F)."""
+    with torch.autocast(prompts.device.type, enabled=False):
+        read, shown = (nn.functional.normalize(in_full_precision(one), dim=-1) for one in (prompts, image))
+        cosines: Tensor = read @ shown.transpose(1, 2)
+    return cosines
 
 
 class RegionFeatures(nn.Module):
@@ -83,10 +112,10 @@ class RegionFeatures(nn.Module):
             nn.LayerNorm(features), *inner, nn.Linear(hidden, features), nn.Dropout(drop)
         )
 
-    def forward(self, boxes_xyxy: Tensor, patches: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """Features (N, K, F) of boxes (N, K, 4) on images with `patches` (N, P, F'); the mean of pooled
-        patches and `tokens` (N, K, F), if given: of all boxes, in training of a drawn share."""
-        pooled = pooled_regions(boxes_xyxy, self.values(patches), self.config.beta, self.config.pooling)
+    def forward(self, boxes_xyxy: Tensor, values: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """Features (N, K, F) of boxes (N, K, 4) on images with the `values` (N, P, F) of their patches; the
+        mean of pooled values and `tokens` (N, K, F), if given: of all boxes, in training of a drawn share."""
+        pooled = pooled_regions(boxes_xyxy, values, self.config.beta, self.config.pooling)
         if tokens is not None:
             mixed = (pooled + self.token_dropout(tokens)) / 2
             is_mixed = self.token_mixing(torch.ones_like(boxes_xyxy[..., 0])) > 0
@@ -99,18 +128,32 @@ class RegionWeights(nn.Module):
     """The probability that a region of a prompt is there, and the prompt's feature from those that are.
 
     With s_r = sigmoid(MLP(x_r)) of the regions of a prompt, its feature is sum_r s_r x_r / max(1, sum_r s_r).
+    Of a guided detector the logit is MLP(x_r) + a e_r, where a is learned and e_r is the evidence in the box:
+    log(sum_p w_p exp(10 c_p)) / 10 of the cosines c_p of prompt and patches, with the weights w_p of pooling.
     """
 
-    def __init__(self, features: int, dropout: float) -> None:
+    def __init__(self, features: int, dropout: float, guided: bool = False) -> None:
         super().__init__()
+        if guided:
+            self.evidence = nn.Parameter(torch.tensor(_EVIDENCE))
         hidden = (nn.Linear(features, features), nn.GELU(), nn.Dropout(dropout))
         self.score = nn.Sequential(*hidden, nn.Linear(features, 1))
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F)."""
+    def forward(self, features: Tensor, evidence: Tensor | None = None) -> Tensor:
+        """Logits (N, Q, R), float32, of regions with `features` (N, Q, R, F) and, of a guided detector, the
+        `evidence` (N, Q, R)."""
         with torch.autocast(features.device.type, enabled=False):
             logits: Tensor = self.score(in_full_precision(features)).squeeze(-1)
-        return logits
+            return logits if evidence is None else logits + self.evidence * evidence
+
+
+def evidence_in(boxes_xyxy: Tensor, similar: Tensor, beta: float) -> Tensor:
+    """The evidence (N, Q, R), see `RegionWeights`, in boxes (N, Q, R, 4) by the similarities (N, Q, P). What
+    it is learned from does not move boxes."""
+    weights = gaussian_weights(boxes_xyxy.detach(), similar.shape[2], beta)
+    # Not one product of matrices: every prompt has its own similarities.
+    sums = (weights @ (similar * _SHARPNESS).exp().unsqueeze(-1)).squeeze(-1)
+    return sums.clamp(min=_LEAST).log() / _SHARPNESS
 
 
 def prompt_features(features: Tensor, scores: Tensor) -> Tensor:

@@ -30,6 +30,18 @@ def patch_centres(patches: int, device: torch.device | str = "cpu") -> Tensor:
     return torch.stack([columns.flatten(), rows.flatten()], dim=1)
 
 
+def patches_touched(boxes_xyxy: Tensor, patches: int) -> Tensor:
+    """(..., P) bool: which patches of a square grid of `patches` P have any part in boxes (..., 4), as
+    fractions of the input."""
+    half = 0.5 / grid_side(patches)
+    centres = patch_centres(patches, boxes_xyxy.device)
+    corners = boxes_xyxy.unsqueeze(-2)
+    is_touched: Tensor = ((centres + half > corners[..., :2]) & (centres - half < corners[..., 2:])).all(
+        dim=-1
+    )
+    return is_touched
+
+
 class PatchPositions(nn.Module):
     """(P, F) for the P patches of an image."""
 

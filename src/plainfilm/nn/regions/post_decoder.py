@@ -45,6 +45,6 @@ class PostDecoder(nn.Module):
             visible = torch.cat([torch.ones_like(ones[..., :1]), self.region_dropout(ones)], dim=2) > 0
         after = before
         for block in self.blocks:
-            after = block(after, image, visible)
+            after = block(after, block.read(image), visible)
         refined: Tensor = self.norm(aggregate + self.gate * after[:, :, 0])
         return refined

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -24,7 +25,10 @@ class Config(EncoderConfig):
     the architecture directly (the library's own keys, including `model_type`) and needs no file. `dropout`
     replaces the model's hidden dropout. Dropout inside attention is always 0: it is drawn inside fused
     kernels, where it cannot be repeated by row. `pooling` "pooler" is the model's own layer over its first
-    token (BERT's, trained on pairs of sentences); with any other the model has no such layer.
+    token (BERT's, trained on pairs of sentences) or its last (SigLIP's); with any other the model has no such
+    layer. `layers` pools the mean of several layers in the place of the last: 0 are the embeddings, 1 the
+    first layer, -1 the last. With `padded_to` texts are filled up to so many tokens, and padding is read as
+    text is, as SigLIP was trained.
     """
 
     use: str = "transformers"
@@ -34,6 +38,8 @@ class Config(EncoderConfig):
     settings: dict[str, Any] | None = None
     dropout: float | None = Field(default=None, ge=0, lt=1)
     pooling: TextPooling | Literal["pooler"] = "mean"
+    layers: tuple[int, ...] | None = None
+    padded_to: int | None = Field(default=None, ge=2, le=4096)
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -61,6 +67,9 @@ class Config(EncoderConfig):
         return LibraryModel("text model", "text", *origin)
 
 
+_POOLERS = ("pooler", "head")
+"""What the library calls a model's own layer over the pooled token."""
+
 TINY = Config(
     pretrained=False,
     settings={
@@ -84,7 +93,9 @@ class TransformersEncoder(TextEncoder):
         self.config = config
         self.encoder = encoder
         self.features = int(encoder.config.hidden_size)
-        self.max_tokens = _longest(encoder)
+        if config.pooling == "pooler":
+            self.features = int(getattr(encoder.config, "projection_size", None) or self.features)
+        self.max_tokens = min(_longest(encoder), config.padded_to or _longest(encoder))
         self.pool = None if config.pooling == "pooler" else POOLING[config.pooling]
 
     def forward(self, token_ids: Tensor, token_mask: Tensor) -> TextFeatures:
@@ -94,10 +105,22 @@ class TransformersEncoder(TextEncoder):
                 f"a text of {token_ids.shape[1]} tokens, but this encoder takes {self.max_tokens}: "
                 "set the tokenizer's max_tokens to that of the encoder"
             )
-        output = self.encoder(input_ids=token_ids, attention_mask=token_mask.long())
+        length = token_ids.shape[1]
+        if self.config.padded_to is not None:
+            missing = self.config.padded_to - length
+            token_ids = nn.functional.pad(
+                token_ids, (0, missing), value=int(self.encoder.config.pad_token_id)
+            )
+            token_mask = torch.ones_like(token_ids, dtype=torch.bool)
+        several = self.config.layers
+        output = self.encoder(
+            input_ids=token_ids, attention_mask=token_mask.long(), output_hidden_states=several is not None
+        )
         tokens = output.last_hidden_state
+        if several is not None:
+            tokens = torch.stack([output.hidden_states[place] for place in several]).mean(dim=0)
         pooled = output.pooler_output if self.pool is None else self.pool(tokens, token_mask)
-        return TextFeatures(pooled, tokens)
+        return TextFeatures(pooled, tokens[:, :length])
 
     def layers(self) -> Sequence[nn.Module]:
         """The embeddings, then each block.
@@ -128,6 +151,8 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
 
     model = config.model
     described = model.fitting(vocabulary_size, config.dropout)
+    if described.model_type == "siglip_text_model":
+        _add_siglip(AutoModel)
     what = f"text model '{config.name or described.model_type}'"
     check_fits_in_memory(lambda: model.without_weights(AutoModel, described), what)
     unused = () if config.pooling == "pooler" else ("pooler",)
@@ -142,12 +167,28 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
             f"text model '{described.model_type}': is not a text encoder alone; use its text tower "
             f"(for clip: clip_text_model)"
         )
-    pooler = getattr(encoder, "pooler", None)
-    if config.pooling == "pooler" and pooler is None:
+    _check_layers(config, int(encoder.config.num_hidden_layers))
+    name = next((name for name in _POOLERS if getattr(encoder, name, None) is not None), None)
+    if config.pooling == "pooler" and name is None:
         raise ConfigError(f"text model '{described.model_type}': has no pooler; set pooling to start")
-    if config.pooling != "pooler" and pooler is not None:
-        encoder.pooler = None  # unused here, and would be stored in every file
+    if config.pooling != "pooler" and name is not None:
+        setattr(encoder, name, None if name == "pooler" else nn.Identity())  # unused, and would be stored
     return TransformersEncoder(config, encoder)
+
+
+def _add_siglip(library: Any) -> None:
+    """Makes the text tower of SigLIP known to `AutoModel`, which has its image tower alone."""
+    from transformers import SiglipTextConfig, SiglipTextModel
+
+    library.register(SiglipTextConfig, SiglipTextModel, exist_ok=True)
+
+
+def _check_layers(config: Config, depth: int) -> None:
+    wrong = next((place for place in config.layers or () if not -depth - 1 <= place <= depth), None)
+    if wrong is not None or config.layers == ():
+        raise ConfigError(
+            f"text.layers {list(config.layers or ())}: from {-depth - 1} to {depth} in this model"
+        )
 
 
 def _longest(encoder: Any) -> int:

@@ -64,6 +64,11 @@ def _without_dropout(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+def shown(encoded: Encoded) -> Any:
+    """What prompts and boxes read of the films of a slice, for all objectives."""
+    return encoded.once("shown", lambda: encoded.model("shown", encoded.films(1)))
+
+
 def prompted(encoded: Encoded, name: str) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes (E, R, 4), logits (E, R) that each is there and refined features (E, D) of the prompts of target
     `name`."""
@@ -82,7 +87,7 @@ def detected(encoded: Encoded, of: Ragged, vectors: Tensor) -> tuple[Tensor, Ten
     if not len(vectors):
         empty = nothing(encoded).expand(0, _model(encoded).config.detector.regions)
         return empty[..., None].expand(-1, -1, 4), empty, vectors + nothing(encoded)
-    found, logits, refined = encoded.model("prompt_answers", encoded.films(1), prompts)
+    found, logits, refined = encoded.model("prompt_answers", shown(encoded), prompts)
     return found.boxes[mask], logits[mask], refined[mask]
 
 
@@ -101,7 +106,7 @@ def regions(encoded: Encoded, name: str, boxes: bool) -> Tensor:
             both = both.to(found.dtype).index_put((~by_box,), found)
         if bool(by_box.any()):
             padded, mask = _part(target.of, by_box).padded(target.boxes[by_box])
-            found = encoded.model("box_answers", encoded.films(1), padded)[mask]
+            found = encoded.model("box_answers", shown(encoded), padded)[mask]
             both = both.to(found.dtype).index_put((by_box,), found)
         return both
 

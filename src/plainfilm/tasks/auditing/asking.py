@@ -59,7 +59,7 @@ def questions(predictor: Predictor, pack: PromptPack, labelled: Sequence[str]) -
     if "classifies" in able and (names := tuple(one for one in labelled if one in predictor.observations)):
         found.append(Question(CLASSIFIES, "its outputs", names, _logits(predictor, names)))
     prompts = prompts_of(pack, labelled)
-    if {"encodes_images", "encodes_texts"} <= able and prompts:
+    if ({"encodes_images", "encodes_texts"} <= able or "scores_pairs" in able) and prompts:
         says = f"the prompts of the pack {pack.name}"
         again = paraphrased(prompts)
         found.append(
@@ -107,7 +107,7 @@ def _logits(predictor: Predictor, names: Sequence[str]) -> Ask:
 
 def _margins(predictor: Predictor, prompts: PromptsOf) -> Ask:
     vectors = predictor.prompt_vectors(prompts)
-    return lambda films: predictor.compare(predictor.encode_images(films), vectors).margin
+    return lambda films: predictor.compare_images(films, vectors).margin
 
 
 def _best_boxes(predictor: Predictor, names: Sequence[str]) -> Ask:

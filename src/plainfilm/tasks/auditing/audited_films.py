@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.geometry import Boxes
 from plainfilm.io.images import read_image
 from plainfilm.seeding import generator
@@ -175,7 +176,7 @@ def audited_films(
         for image_id, view in collection.frame("images")[["image_id", "view"]].to_numpy():
             if (place, image_id) in rows:
                 views[rows[place, image_id]] = View(view)
-        table: Any = collection.frame("boxes").itertuples()
+        table: Any = agreed_boxes(collection).itertuples()
         for box in table:
             if box.kind == "observation" and (place, box.image_id) in rows:
                 own = boxes.setdefault((rows[place, box.image_id], box.name), [])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.tasks.auditing.asking import Floats
 from plainfilm.tasks.auditing.audited_films import AuditedFilms
 from plainfilm.tasks.auditing.pointing import Place
@@ -45,7 +46,7 @@ def usual_places(collections: Sequence[Collection], split: str, names: Sequence[
         studies = collection.frame("studies")
         wanted = set(studies.loc[studies["split"] == split, "study_id"])
         images = collection.frame("images").set_index("image_id")
-        table: Any = collection.frame("boxes").itertuples()
+        table: Any = agreed_boxes(collection).itertuples()
         for box in table:
             if (
                 box.kind == "observation"

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.collection import Collection
+from plainfilm.collection.boxes import agreed_boxes
 from plainfilm.geometry import Boxes
 from plainfilm.tasks.film_classification.films import films_of_split
 
@@ -89,7 +90,7 @@ def gather_boxed_films(
     """The films of a split that have a box, or with `every` all films of collections that have boxes."""
     frames, tables, start = [], [], 0
     for place, collection in enumerate(collections):
-        boxes = collection.frame("boxes")[["image_id", "name", "kind", "phrase", *CORNERS]]
+        boxes = agreed_boxes(collection)[["image_id", "name", "kind", "phrase", *CORNERS]]
         if boxes.empty:
             continue
         collection.require_pixels()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plainfilm.errors import DataError, nearest
+from plainfilm.io import limits
 from plainfilm.io.csv_files import folded_header, open_text
 from plainfilm.io.manifest import Manifest
 from plainfilm.io.tables import read_json, read_parquet
@@ -78,7 +79,7 @@ def read_reports(path: Path, side: Side, columns: Columns | None = None) -> Repo
             raise DataError(f"{place}: has no id; every report needs one")
         if study in texts:
             raise DataError(f"{place}: id '{study}' occurs twice; every report needs its own")
-        texts[study] = _report(place, entry, side, chosen.text)
+        texts[study] = _of_bearable_length(place, _report(place, entry, side, chosen.text))
         patient = next((key for key in PATIENTS if _is_there(entry, key)), None)
         if patient is not None:
             patients[study] = str(entry[patient])
@@ -166,8 +167,21 @@ def _text_of(place: str, entry: Mapping[str, Any], key: str) -> str:
     if not _is_there(entry, key):
         return ""
     if isinstance(value, str | int):
-        return str(value).strip()
+        text = str(value).strip()
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # JSON can write such
+            raise DataError(f"{place}: '{key}' holds half a letter (a lone surrogate); export the file again")
+        return text
     raise DataError(f"{place}: '{key}' is {str(value)[:40]!r}, not a text")
+
+
+def _of_bearable_length(place: str, text: str) -> str:
+    # METEOR and ROUGE-L take as long as the product of the words of both texts.
+    if len(text) > limits.LONGEST_SCORED:
+        raise DataError(
+            f"{place}: a report of {len(text):,} characters; at most {limits.LONGEST_SCORED:,} are scored: "
+            "leave it out of both files, or cut it"
+        )
+    return text
 
 
 def _report(place: str, entry: Mapping[str, Any], side: Side, wanted: str | None) -> str:
@@ -196,11 +210,15 @@ def _of_results(folder: Path, side: Side) -> Reports:
         raise DataError(f"{folder}: holds no results of report_generation; name a file of reports")
     with stored.open("predictions.parquet") as source:
         frame = read_parquet(folder / "predictions.parquet", source=source).to_pandas()
+    for column in ("query_id", "patient_id", side):
+        if column not in frame:
+            raise DataError(f"{folder / 'predictions.parquet'}: column '{column}' is missing; evaluate again")
+    protocol = document.get("protocol")
     ids = frame["query_id"].astype(str)
     return Reports(
         dict(zip(ids, frame[side], strict=True)),
         dict(zip(ids, frame["patient_id"].astype(str), strict=True)),
-        str(document["protocol"]["sections"]),
+        str(protocol.get("sections", AS_GIVEN)) if isinstance(protocol, Mapping) else AS_GIVEN,
         {
             column.removeprefix(BASELINE_COLUMN): dict(zip(ids, frame[column], strict=True))
             for column in frame.columns

@@ -1,0 +1,115 @@
+"""What a region model is asked about phantom films: findings, phrases, either side, and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from plainfilm.batches.data_config import DataConfig
+from plainfilm.batches.prompted_boxes import of_sides
+from plainfilm.batches.rows import build_rows
+from plainfilm.batches.targets.base import TargetSource, target
+from plainfilm.collection import Collection, prepare
+from plainfilm.collection.label import label_collection
+from plainfilm.config import build
+from plainfilm.errors import ConfigError
+from plainfilm.labelling import Labeller
+from plainfilm.phantom import write
+from plainfilm.seeding import generator
+from plainfilm.text.laterality import mirrored, sides_of
+from plainfilm.types import State
+
+ANY = (frozenset({"text", "labels"}),)
+
+
+@pytest.fixture(scope="module")
+def ms_cxr(tmp_path_factory: pytest.TempPathFactory) -> Collection:
+    root = tmp_path_factory.mktemp("asked")
+    write("ms_cxr", root / "raw", studies=40, size=48, workers=1)
+    collection = prepare("ms_cxr", root / "raw", root / "made", size=32, workers=1)
+    label_collection(collection, workers=1)
+    return Collection.open(root / "made")
+
+
+def source_of(collection: Collection, **changes: object) -> TargetSource:
+    config = build(DataConfig, {"text": "findings_impression", **changes}, "data")
+    rows = build_rows([collection], "train", config, ANY)
+    tokenizers = dict.fromkeys(("text", "sentence"), None)
+    return TargetSource(rows, [collection], config, tokenizers, rows.observations)
+
+
+def asked(source: TargetSource, name: str) -> Iterator[list[tuple[str, object]]]:
+    """What a target asks of each film in evaluation."""
+    reader = target(name).open_target(source)
+    for item in range(len(source.rows)):
+        found = reader.read(item, None)
+        yield found if isinstance(found, list) else next(iter(found.values()))
+
+
+def test_a_phrase_of_one_side_is_asked_with_the_other_and_nothing_is_there(ms_cxr: Collection) -> None:
+    true = set(ms_cxr.frame("boxes")["phrase"])
+    others = [
+        (text, {phrase for phrase, _ in own})
+        for own in asked(source_of(ms_cxr), "phrase_boxes")
+        for text, boxes in own
+        if not len(boxes)
+    ]
+    assert len(others) > 3
+    for text, on_film in others:
+        assert len(sides_of(text)) == 1
+        assert mirrored(text) in on_film & true
+
+
+def test_classes_of_phrases_are_findings_with_their_boxes(ms_cxr: Collection) -> None:
+    found = [dict(own) for own in asked(source_of(ms_cxr), "finding_boxes")]
+    boxed = {text for own in found for text, boxes in own.items() if len(boxes)}
+    assert {"Pleural effusion", "Cardiomegaly"} <= boxed
+    denied = {text for own in found for text in own if text.startswith("No ")}
+    assert not denied & boxed
+
+
+def test_every_known_finding_has_an_area_or_none(ms_cxr: Collection) -> None:
+    source = source_of(ms_cxr)
+    column = source.rows.observations.index("Pleural Effusion")
+    drawn = [dict(own) for own in asked(source, "finding_boxes")]
+    for item, own in enumerate(asked(source, "finding_areas")):
+        areas, state = dict(own), source.rows.states[item][column]
+        if state == State.POSITIVE:
+            assert len(areas["Pleural effusion"])
+        elif state == State.NEGATIVE:
+            assert not len(areas.get("Pleural effusion", ()))
+        assert not any(text.startswith("No ") for text in areas)
+        for text, boxes in drawn[item].items():
+            if len(boxes):
+                np.testing.assert_array_equal(areas[text], boxes)
+
+
+def test_a_finding_is_told_by_the_sentence_that_states_it(ms_cxr: Collection) -> None:
+    labeller, told = Labeller.load(details=False), 0
+    for own in asked(source_of(ms_cxr), "finding_sentences"):
+        for name, sentence in own:
+            stated = {label.observation.lower(): label.state for label in labeller.label_sentence(sentence)}
+            assert name.lower() in stated
+            told += stated[name.lower()] is State.POSITIVE
+    assert told > 10
+
+
+def test_how_much_is_asked_is_set_by_target(ms_cxr: Collection) -> None:
+    source = source_of(ms_cxr, most_prompts={"finding_boxes": 2, "finding_sentences": 1})
+    limits = {"finding_boxes": 2, "finding_sentences": 1, "phrase_boxes": 10}
+    for name, most in limits.items():
+        reader = target(name).open_target(source)
+        drawn = [reader.read(item, generator(item)) for item in range(len(source.rows))]
+        sizes = [len(own if isinstance(own, list) else next(iter(own.values()))) for own in drawn]
+        assert max(sizes) <= most, name
+    assert max(len(own) for own in asked(source, "finding_boxes")) > 2
+    with pytest.raises(ConfigError, match="no target 'finding_box': did you mean 'finding_boxes'"):
+        source_of(ms_cxr, most_prompts={"finding_box": 2})
+
+
+def test_either_side_is_asked_where_no_box_lies_near_the_middle() -> None:
+    left_of_patient, middle = np.array([[70.0, 0, 90, 10]]), np.array([[45.0, 0, 57, 10]])
+    found = of_sides({"Effusion": left_of_patient, "Mass": middle}, 100)
+    assert [(text, len(boxes)) for text, boxes in found] == [("Left effusion", 1), ("Right effusion", 0)]
