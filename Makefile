@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Two test processes with two threads each on two cores get into each other's way.
 test test-all: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all check format install install-dev clean
+.PHONY: demo test test-all check site real format install install-dev clean
 
 demo: install  ## films and reports in, an aligned model and scored retrieval out
 	$(BIN)/plainfilm demo --out demo
@@ -34,6 +34,12 @@ check: install-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+site: install-dev  ## the documentation, to be read from build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+real: install  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
+	$(BIN)/python benchmarks/real_runs.py
 
 format: install-dev
 	$(BIN)/ruff format .

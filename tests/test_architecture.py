@@ -47,6 +47,7 @@ ORDER = (
         "tasks",
         "results",
         "export",
+        "notebook",
         "benchmark",
         "dicom_output",
         "dicomweb",

@@ -64,6 +64,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{dicom}", "--sr", "{bad}"],
     ],
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
+    "push": [["{bad}", "owner/name"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
     "serve": [["{bad}"], ["{model}", "--bank", "{bad}"], ["{model}", "--prompts", "{bad}"]],

@@ -13,7 +13,7 @@ import pandas as pd
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.data_warnings import warnings_of
-from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
+from plainfilm.collection.duplicates import EXAMPLES, IMAGE, REPORT, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.verification import damage
 from plainfilm.errors import UsageError
@@ -40,10 +40,10 @@ def audit(
     places = studies[["collection", "corpus", "study_id", "split", "patient_id"]]
     images = _joined(collections, "images").merge(places, on=["collection", "corpus", "study_id"])
     films = [
-        *repeated(images, "sha256", "image", "image_id"),
+        *repeated(images, "sha256", IMAGE, "image_id"),
         *near_duplicates(images, by_name(collections)),
     ]
-    reports = list(repeated(_report_texts(collections, places), "text", "report", "study_id"))
+    reports = list(repeated(_report_texts(collections, places), "text", REPORT, "study_id"))
     return {
         "leaks": [
             *_patients_in_several_splits(studies),

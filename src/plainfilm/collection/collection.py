@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 META = "collection.json"
+PACKED = "packed"
+"""The key of `collection.json` for the kind of files in which the films are packed (`interchange.packed`)."""
 WAY_OUT = "prepare the collection again with --replace"
 
 
@@ -113,8 +115,13 @@ class Collection:
         """Check that the images are present.
 
         Raises:
-            CollectionError: the collection was prepared from tables only.
+            CollectionError: the collection was prepared from tables only, or its films are packed.
         """
+        if PACKED in self.meta:
+            raise CollectionError(
+                f"{self.path}: its films are packed; unpack them with "
+                f"`plainfilm convert {self.path} plainfilm --out FOLDER`"
+            )
         if not self.meta["pixels"]:
             raise CollectionError(
                 f"{self.path}: was prepared with --tables-only and has no films; prepare it again"

@@ -21,8 +21,9 @@ from plainfilm.pages import FilmPicture, data_uri, film_picture, render
 from plainfilm.pages.films import SMALL
 from plainfilm.predictor import Finding, Predictor
 from plainfilm.predictor.answers import default_pack
+from plainfilm.results.baselines import baseline
 from plainfilm.results.similarity_maps import coloured, drawn_film
-from plainfilm.results.text import baseline_title, interval, number
+from plainfilm.results.text import interval, number
 from plainfilm.tasks.base import Metric
 
 SENTENCES, FINDINGS = 3, 5
@@ -97,7 +98,7 @@ def write_page(
         verdicts=[verdict(one) for one in learned.scores] if learned else [],
         number=number,
         interval=interval,
-        baseline_title=baseline_title,
+        baseline=baseline,
     )
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -116,7 +117,7 @@ def verdict(metric: Metric) -> str:
         if own[0] is None or own[1] is None:
             continue
         is_clear = own[0] > high if sign > 0 else own[1] < low
-        (clear if is_clear else unclear).append(baseline_title(name))
+        (clear if is_clear else unclear).append(baseline(name).title)
     if not clear and not unclear:
         return "not compared with a trivial answer"
     if not unclear:

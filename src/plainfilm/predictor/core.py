@@ -107,3 +107,11 @@ class Core:
             kept = row[: row.index(end)] if end in row else row
             texts.append(self.tokenizers[tokenizer].decode(kept).strip())
         return texts
+
+
+def described(what: str, observations: Sequence[str], probability: Vectors) -> str:
+    """A line about the probabilities (N, C) of N images; those of a single image one by one."""
+    if len(probability) != 1:
+        return f"<{what} of {len(probability)} images, {len(observations)} observations>"
+    pairs = zip(observations, probability[0].tolist(), strict=True)
+    return f"<{what}: {', '.join(f'{name} {value:.3f}' for name, value in pairs)}>"

@@ -32,7 +32,7 @@ from plainfilm.sources.common.film_header import view_in
 from plainfilm.types import View
 
 FilmLike: TypeAlias = Any
-"""A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
+"""A path, PIL image, array, tensor or record with pixels (`io.images.as_film`), or an `EncodedFilm`."""
 Encode: TypeAlias = Callable[[ImageFeatures], Tensor]
 """A function from features of N images to any output, (N, ...)."""
 Question: TypeAlias = Callable[[Core], Encode]
@@ -66,6 +66,9 @@ class EncodedFilm:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the file as opened."""
         return self.geometry.film
+
+    def __repr__(self) -> str:
+        return f"<Film of {self.size[0]} x {self.size[1]} pixels, encoded by model {self.model[:12]}>"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.model_folder import LoadedModel, find_model, load_model
+from plainfilm.model_folder.hub import local_folder
 from plainfilm.models.base import WritesGroundedReports, WritesReports, abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.size import count_parameters
@@ -41,7 +42,8 @@ from plainfilm.types import View
 class Predictor(PlaceQuestions):
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
-    Images are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
+    Images are paths, PIL images, arrays or tensors, results of `read_image`, films of a collection
+    (`io.images.as_film`), or an `EncodedFilm`. A method that
     this kind of model does not support raises a `UsageError` that names the missing ability; `abilities`
     lists the supported ones.
     """
@@ -66,6 +68,10 @@ class Predictor(PlaceQuestions):
         self._core = Core(model, loaded.tokenizers, loaded.config, device, name, elsewhere=elsewhere)
         self._films = FilmEncoder(self._core)
         self._tuner = BoxTuner(self._core, box_tuning)
+
+    def __repr__(self) -> str:
+        able = ", ".join(sorted(ability.replace("_", " ") for ability in self.abilities))
+        return f"<Model '{self.name}', {self.config.architecture.use}: {able}>"
 
     def without_tuning(self) -> Predictor:
         """The same model with its own boxes and scores."""
@@ -370,6 +376,8 @@ def load(
     """Load the model in `folder`, or the shipped one with this name, on `device` (by default the accelerator
     if there is one, else the CPU).
 
+    `folder` may be hf://OWNER/NAME, a model on the Hugging Face Hub (`model_folder.hub`).
+
     With `ray`, the address of a cluster, its nodes encode the images and long lists of texts; they see the
     same files. A model with a user's own part names a Python file, which loading runs; this requires
     `trust_code`.
@@ -378,7 +386,7 @@ def load(
         ModelError: not a model folder, weights that do not fit its configuration, or operating points or a
             tuning of boxes made for other weights.
     """
-    folder = find_model(folder)
+    folder = find_model(local_folder(folder))
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     points = read_operating_points(folder, loaded.config.fingerprint)

@@ -114,6 +114,7 @@ def run(
     scored = score_pairs(pairs, _text_settings(config), parts, progress)
     return Results(
         task="report_generation",
+        question="Are the reports that the model writes like those of the radiologists?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,
