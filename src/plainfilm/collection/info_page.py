@@ -113,6 +113,10 @@ def _films(collection: Collection) -> list[dict[str, Any]]:
     turn = drawn.groupby("view").cumcount()
     chosen = drawn.assign(turn=turn).sort_values("turn", kind="stable").head(_FILMS)
     return [
-        {"name": row.image_id, "view": row.view, "picture": film_picture(collection.image_path(row.path))}
+        {
+            "name": row.image_id,
+            "view": row.view,
+            "picture": film_picture(collection.image_path(str(row.path))),
+        }
         for row in chosen.itertuples()
     ]

@@ -55,7 +55,8 @@ def _box(axes: Any, box: ShownBox, scale: float, size: tuple[int, int]) -> None:
     from matplotlib import patheffects
     from matplotlib.patches import Rectangle
 
-    colour, outline = of_box(box.kind), [patheffects.withStroke(linewidth=3, foreground="black")]
+    colour = of_box(box.kind)
+    outline: list[patheffects.AbstractPathEffect] = [patheffects.withStroke(linewidth=3, foreground="black")]
     x0, x1 = sorted((box.x0 * scale, box.x1 * scale))
     y0, y1 = sorted((box.y0 * scale, box.y1 * scale))
     dashes = _DASHES.get(box.kind, ":")
