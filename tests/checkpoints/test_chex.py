@@ -156,7 +156,7 @@ def test_a_film_is_answered(folder: Path, loaded: LoadedModel) -> None:
 
 def test_the_folder_says_where_it_comes_from(loaded: LoadedModel) -> None:
     stated = loaded.config.recipe["imported"]
-    assert (stated["family"], stated["licence"]) == ("chex", "MIT")
+    assert (stated["family"], stated["licence"]) == ("chex", "MIT (code and weights)")
     architecture: Any = loaded.config.architecture
     assert (architecture.detector.pooling, architecture.detector.depth) == ("sum", 2)
     assert architecture.decoding.max_tokens == 15

@@ -55,6 +55,17 @@ def test_a_sentence_does_not_depend_on_what_else_is_asked(predictor: Predictor) 
     assert len({one.sentence for one in described}) > 1
 
 
+def test_a_study_of_one_film_has_its_grounded_report(predictor: Predictor) -> None:
+    assert "writes_reports" in predictor.abilities
+    assert predictor.most_films == 1
+    written = list(predictor.write_reports([[film()], [film(seed=1)]]))
+    assert [one.text for one in written] == [
+        predictor.write_grounded_report(film(seed=seed)).text for seed in (0, 1)
+    ]
+    with pytest.raises(UsageError, match="a study with 2 images: model writes reports of one"):
+        list(predictor.write_reports([[film(), film()]]))
+
+
 def test_answers_repeat(predictor: Predictor) -> None:
     first, second = (predictor.write_grounded_report(film(), SHORT) for _ in range(2))
     assert first.text == second.text

@@ -80,7 +80,7 @@ def identity(
     """
     annotations = [astuple(one) for one in results.annotations]
     findings = [dict(one) for one in results.findings]
-    content = (film.uid, astuple(algorithm), plainfilm.__version__, annotations, findings)
+    content: tuple[object, ...] = (film.uid, astuple(algorithm), plainfilm.__version__, annotations, findings)
     content += (reader,) if reader else ()
     return {
         "series_instance_uid": series_uid(film.uid, algorithm, kind),

@@ -16,7 +16,8 @@ from pydantic import Field, field_validator
 
 from plainfilm.bank.items import sections_by_study
 from plainfilm.collection import Collection
-from plainfilm.errors import DataError, nearest
+from plainfilm.errors import NothingToEvaluate, nearest
+from plainfilm.io.paths import resolved
 from plainfilm.nn.decoding import Decoding
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Results, ShownImage
@@ -92,7 +93,7 @@ def run(
     Raises:
         UsageError: the model does not write reports.
         LeakageError: patients of the studies are among those of the training split.
-        DataError: no study with a film and a report.
+        NothingToEvaluate: no study with a film and a report.
     """
     check_no_leak(predictor, collections, config.split)
     rule = config.text_rule or predictor.config.training_facts.text_rule or DEFAULT_RULE
@@ -101,7 +102,7 @@ def run(
     studies = studies.limited(predictor.most_films)
     if not len(studies):
         where = ", ".join(str(collection.path) for collection in collections)
-        raise DataError(
+        raise NothingToEvaluate(
             f"{where}: no study in split '{config.split}' with a film of the views {views} and a report "
             f"({studies.without_text} without text by rule {rule}, {studies.without_film} without film)"
         )
@@ -113,6 +114,7 @@ def run(
     scored = score_pairs(pairs, _text_settings(config), parts, progress)
     return Results(
         task="report_generation",
+        question="Are the reports that the model writes like those of the radiologists?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,
@@ -228,7 +230,7 @@ def _rexrank(collections: Sequence[Collection], studies: Studies, scored: Scored
         own = studies.frame["place"] == place
         patients = dict(studies.frame.loc[own, ["study_id", "patient_id"]].to_numpy())
         sections = sections_by_study(collection, patients)
-        root = f"{collection.path.resolve()}/"
+        root = f"{resolved(collection.path)}/"
         for row in own.to_numpy().nonzero()[0].tolist():
             study = studies.frame["study_id"].iloc[row]
             parts = sections.get(study, [])

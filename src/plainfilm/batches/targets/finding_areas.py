@@ -76,10 +76,10 @@ def _of_regions(collection: Collection) -> Areas:
     areas: Areas = {}
     for row, regions in regions_of(collection).items():
         found: dict[str, list[Floats]] = {}
-        for region in regions:
-            for name, state in (region.findings or {}).items():
-                if state is not State.UNCERTAIN:
-                    found.setdefault(name, []).extend([region.box] * (state is State.POSITIVE))
+        stated = [(one.box, *pair) for one in regions for pair in (one.findings or {}).items()]
+        for box, name, state in stated:
+            if state is not State.UNCERTAIN:
+                found.setdefault(name, []).extend([box] * (state is State.POSITIVE))
         areas[row] = {name: np.stack(boxes) if boxes else NO_BOXES for name, boxes in found.items()}
     return areas
 

@@ -1,4 +1,7 @@
-"""What the report says of the regions of every image, to be written: each region's sentences as one text."""
+"""What the report says of the regions of every image, to be written: each region's sentences as one text.
+
+Regions are those of anatomy (Chest ImaGenome) and the boxes of phrases (MS-CXR), whose text is the phrase.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.padded_texts import written_texts
+from plainfilm.batches.prompted_boxes import phrases_by_image, phrases_of_classes, prompt_of
 from plainfilm.batches.region_texts import (
     RegionReader,
     RegionTarget,
@@ -17,6 +21,7 @@ from plainfilm.batches.region_texts import (
     sentences_of_regions,
 )
 from plainfilm.batches.targets.base import TargetSource
+from plainfilm.collection import Collection
 
 TOKENIZER = ("text", "sentence")
 MOST_WRITTEN = 4
@@ -37,6 +42,12 @@ class RegionDescriptions(RegionTarget):
 class RegionDescriptionReader(RegionReader):
     """Reads the texts of regions."""
 
+    def __init__(self, source: TargetSource, most: int) -> None:
+        super().__init__(source, most)
+        for regions, collection in zip(self.regions, source.collections, strict=True):
+            for row, phrases in _of_phrases(collection).items():
+                regions[row] = [*regions.get(row, []), *phrases]
+
     def says(self, region: RegionTexts) -> bool:
         """Whether there is a sentence."""
         return bool(region.sentences)
@@ -45,6 +56,19 @@ class RegionDescriptionReader(RegionReader):
         """The regions of B items with their texts."""
         texts = [" ".join(region.sentences) for regions in values for region in regions]
         return RegionDescriptions(*self.common(values), *written_texts(self.tokenizers["sentence"], texts))
+
+
+def _of_phrases(collection: Collection) -> dict[int, list[RegionTexts]]:
+    """The boxes of phrases by row of their image, asked with the class of the phrase."""
+    classes = phrases_of_classes(collection)
+    return {
+        row: [
+            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,))
+            for phrase, boxes in sorted(named.items())
+            for box in boxes
+        ]
+        for row, named in phrases_by_image(collection).items()
+    }
 
 
 def open_target(source: TargetSource) -> RegionDescriptionReader:

@@ -6,8 +6,9 @@ The tokens of a prompt are its vector plus a learned vector per region (as the q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from pydantic import Field
@@ -71,7 +72,7 @@ class Detector(nn.Module):
 
     def read(self, image: Tensor) -> list[KeysAndValues]:
         """What each block reads of images with patches and positions `image` (N, P, F)."""
-        return [block.read(image) for block in self.blocks]
+        return [block.read(image) for block in cast("Iterable[GroupBlock]", self.blocks)]
 
     def forward(
         self, prompts: Tensor, image: Tensor, read: Sequence[KeysAndValues] | None = None

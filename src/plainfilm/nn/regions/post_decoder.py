@@ -6,6 +6,9 @@ changes nothing but the scale. Axes: N images, Q groups, R regions, P patches, F
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -44,7 +47,7 @@ class PostDecoder(nn.Module):
             ones = torch.ones_like(regions[..., 0])
             visible = torch.cat([torch.ones_like(ones[..., :1]), self.region_dropout(ones)], dim=2) > 0
         after = before
-        for block in self.blocks:
+        for block in cast("Iterable[GroupBlock]", self.blocks):
             after = block(after, block.read(image), visible)
         refined: Tensor = self.norm(aggregate + self.gate * after[:, :, 0])
         return refined

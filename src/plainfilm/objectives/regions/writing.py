@@ -19,7 +19,7 @@ from plainfilm.objectives.regions.encoding import of_present
 def wanted_tokens(target: Any) -> Tensor:
     """(E, L - 1) bool: the places whose next token is to be written."""
     wanted = target.written_mask[:, 1:] & of_present(target)[:, None]
-    places = torch.arange(1, target.written_mask.shape[1], device=wanted.device)
+    places = torch.arange(wanted.shape[1], device=wanted.device) + 1
     last = target.written_mask.sum(dim=1, keepdim=True) - 1
     shown: Tensor = wanted & (target.complete[:, None] | (places < last))
     return shown

@@ -28,7 +28,7 @@ async def model(service: Serving) -> dict[str, Any]:
         "bank": None
         if bank is None
         else {"name": bank.path.name, "size": len(bank), "kind": bank.meta.get("kind")},
-        "notice": NOTICE,
+        "notice": " ".join(filter(None, [NOTICE, service.main.predictor.config.notice])),
     }
 
 
