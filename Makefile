@@ -6,38 +6,59 @@ ifdef VIRTUAL_ENV
 else
   BIN := .venv/bin
 endif
-STAMP := $(BIN)/.plainfilm-installed
+RUNNING := $(BIN)/.plainfilm-installed
+DEVELOPING := $(BIN)/.plainfilm-developing
+# uv where it is on the PATH, else pip; both take the versions of constraints.txt.
+ifneq ($(shell command -v uv 2>/dev/null),)
+  INSTALL := uv pip install --quiet --compile-bytecode --python $(BIN)/python
+else
+  INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
 # Compiled modules make every later start faster; an environment variable must not switch that off.
 export PYTHONDONTWRITEBYTECODE :=
 # Two test processes with two threads each on two cores get into each other's way.
 test test-all: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all check format install clean
+.PHONY: demo test test-all check site real format install install-dev clean
 
 demo: install  ## films and reports in, an aligned model and scored retrieval out
 	$(BIN)/plainfilm demo --out demo
 
-test: install check  ## the fast suite with branch coverage
+test: install-dev check  ## the fast suite with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
-test-all: install check  ## every test, slow ones too
+test-all: install-dev check  ## every test, slow ones too
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: install  ## style and types
+check: install-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: install
+site: install-dev  ## the documentation, to be read from build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+real: install  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
+	$(BIN)/python benchmarks/real_runs.py
+
+format: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-install: $(STAMP)
+install: $(RUNNING)  ## what running needs
 
-$(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch $(STAMP)
+install-dev: $(DEVELOPING)  ## and what developing needs: tests, style, types, all extras
+
+$(RUNNING): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -c constraints.txt -e .
+	touch $@
+
+$(DEVELOPING): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -c constraints.txt -e ".[dev]"
+	touch $(RUNNING) $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
 
 clean:
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .coverage*

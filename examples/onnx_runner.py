@@ -23,8 +23,9 @@ kind = Image.Resampling["BOX" if how["filter"] == "area" else how["filter"].uppe
 
 def middle(image, width, height):
     """The middle of an image in whole pixels, black around it where it is smaller."""
-    begin = round if how["odd_margin"] == "nearest_even" else np.floor
-    left, top = (int(begin((own - part) / 2)) for own, part in zip(image.size, (width, height), strict=True))
+    begin = round if how["odd_margin"] == "nearest_even" else int
+    spare = (own - part for own, part in zip(image.size, (width, height), strict=True))
+    left, top = (begin(one / 2) if one > 0 else -(-one // 2) for one in spare)
     return image.crop((left, top, left + width, top + height))
 
 

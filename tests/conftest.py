@@ -220,3 +220,37 @@ def tiny_study_model(tmp_path_factory, small_world) -> Path:
     folder = tmp_path_factory.mktemp("study models") / "tiny"
     save_model(folder, model, tokenizers, config)
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_process():
+    """A server of S3, started once."""
+    for package in ("s3fs", "moto", "flask_cors"):
+        pytest.importorskip(package, reason=f"{package} is not installed (extras 'cluster' and 'dev')")
+    from tests.s3_server import S3Server
+
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_process, monkeypatch, tmp_path):
+    """An empty bucket of a server of S3, which this process has the credentials for; pauses are short."""
+    from plainfilm.io import object_storage
+    from tests.s3_server import SECRET
+
+    settings = {
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": s3_process.address,
+        "PLAINFILM_STORAGE_CACHE": str(tmp_path / "storage-cache"),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(object_storage, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(object_storage, "SECONDS_TO_ANSWER", 1)
+    s3_process.reset()
+    object_storage.forget()
+    yield s3_process
+    object_storage.forget()

@@ -47,11 +47,13 @@ ORDER = (
         "tasks",
         "results",
         "export",
+        "notebook",
         "benchmark",
         "dicom_output",
         "dicomweb",
         "serve",
         "finetuning",
+        "estimate",
         "doctor",
         "demo",
         "cli",
@@ -252,4 +254,24 @@ def test_only_the_phantom_verb_and_the_demo_import_phantoms() -> None:
         if path.relative_to(ROOT).parts[0] != "phantom"
         and any(layer(module) == "phantom" for module in imports(path))
     }
-    assert users == {"cli/phantom.py", "demo.py"}
+    assert users == {"cli/phantom.py", "demo/__init__.py"}
+
+
+READS = {"is_file", "is_dir", "exists", "glob", "rglob", "iterdir", "stat", "open", "read_text", "read_bytes"}
+READS |= {"walk", "scandir", "listdir"}
+OPENS_OTHERWISE = {"paths", "PillowImage"}
+OF_THIS_MACHINE = {("dicom_folder.py", "is_file")}
+"""The key of the pseudonyms, which never lies in object storage."""
+
+
+def test_sources_open_what_may_lie_in_object_storage() -> None:
+    """Raw data may lie where `pathlib` reads nothing, so sources ask `io.paths` and `io.archives`."""
+    found = set()
+    for path in (ROOT / "sources").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            owner = node.func.value
+            if node.func.attr in READS and not (isinstance(owner, ast.Name) and owner.id in OPENS_OTHERWISE):
+                found.add((path.name, node.func.attr))
+    assert found == OF_THIS_MACHINE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from plainfilm import demo
 from plainfilm.cli.main import run as command
 from plainfilm.collection import Collection
 from plainfilm.collection.rewriting import rewrite
+from plainfilm.demo.films import phantom_films
+from plainfilm.demo.first_page import verdict
 from plainfilm.errors import UsageError
+from plainfilm.model_folder.config import TOY
 from plainfilm.progress import SILENT
 from plainfilm.tasks.base import Metric, Results
 from plainfilm.training.recipe import load_recipe, save_recipe
@@ -38,6 +42,41 @@ def test_the_whole_way_in_thin(tmp_path: Path, monkeypatch, capsys) -> None:
     assert len(lines) == 2 + len(demo.HEADLINES)
     assert " ".join(lines[2].split()).startswith("image->sentence finding F1 (positive, micro) @ 2")
     assert (tmp_path / "demo" / "results" / "index.html").stat().st_size > 10_000
+    page = (tmp_path / "demo" / "index.html").read_text("utf-8")
+    assert TOY in page
+    assert page.count("<article") == len(list((tmp_path / "demo" / "films").glob("*.png"))) == 8
+    assert page.count("trained here: retrieved sentences") == 8
+    assert 'href="results/index.html"' in page
+
+
+def test_there_is_a_page_before_anything_is_trained(tmp_path: Path, monkeypatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "build_collection", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        demo.run(tmp_path / "demo")
+    page = (tmp_path / "demo" / "index.html").read_text("utf-8")
+    assert TOY in page
+    assert "is training a model from nothing" in page
+    assert page.count("where it looks like") == 8
+    films = phantom_films(tmp_path / "demo" / "films")
+    assert all(film.facts.report.split(".")[0] in unescape(page) for film in films)
+
+
+@pytest.mark.parametrize(
+    ("better", "own", "words"),
+    [
+        ("higher", (0.4, 0.5), "better than random and most frequent"),
+        ("higher", (0.25, 0.5), "not clearly better than most frequent"),
+        ("lower", (0.4, 0.5), "not clearly better than random and most frequent"),
+        ("lower", (0.0, 0.05), "better than random and most frequent"),
+    ],
+)
+def test_a_score_is_said_in_words(better, own, words) -> None:
+    trivial = {"random": (0.1, 0.2), "most_frequent": (0.2, 0.3)}
+    found = Metric("f1", 0.45, *own, 9, title="F1", better=better, baseline_intervals=trivial)
+    assert verdict(found) == words
 
 
 def metric(results: Results, direction: str) -> Metric:

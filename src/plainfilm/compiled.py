@@ -1,4 +1,4 @@
-"""Numba's compiler, with a place for what it compiled wherever Plainfilm is installed.
+"""Numba's compiler, where it pays off, with a place for what it compiled wherever Plainfilm is installed.
 
 Numba keeps compiled functions beside their source or in the user's cache, and refuses to compile where it can
 write to neither, as in a container with a read-only installation and no home. There a private folder for
@@ -7,18 +7,29 @@ temporary files takes them, and without one they are compiled at every start.
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
-from numba.core import config
+_FEW = 100
+_calls = itertools.count()
 
 _HAS_HOME = bool(os.environ.get("NUMBA_CACHE_DIR")) or os.path.isabs(os.path.expanduser("~"))  # noqa: PTH111, PTH117
 """Without one, numba would make a folder called "~" wherever the command is run."""
+
+
+def pays_off() -> bool:
+    """Whether to take the compiled form of a function that NumPy computes as well, to the same bits.
+
+    Numba takes two seconds to import, as long as NumPy takes for some hundred calls: it pays off where it is
+    imported already, and after that many calls in this process.
+    """
+    return "numba" in sys.modules or next(_calls) >= _FEW
 
 
 def njit(signatures: Any = None, **options: Any) -> Any:
@@ -29,6 +40,9 @@ def njit(signatures: Any = None, **options: Any) -> Any:
 
 
 def _compiled(function: Callable[..., Any], signatures: Any, options: dict[str, Any]) -> Any:
+    import numba
+    from numba.core import config
+
     try:
         if _HAS_HOME:
             return numba.njit(signatures, cache=True, **options)(function)

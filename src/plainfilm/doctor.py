@@ -23,6 +23,8 @@ OPTIONAL = {
     "prometheus-client": ("serve", "metrics of the server"),
     "uvicorn": ("serve", "runs the server"),
     "sentencepiece": ("augment", "tokenizes texts for back-translation"),
+    "ray": ("cluster", "computes on several machines (--ray)"),
+    "s3fs": ("cluster", "reads and writes s3://"),
     "httpx2": ("download", "downloads corpora"),
     "onnx": ("onnx", "writes models as ONNX"),
     "onnxscript": ("onnx", "writes models as ONNX"),
@@ -97,9 +99,17 @@ def _devices() -> list[Finding]:
     name = torch.cuda.get_device_name(0) if cuda else "none; the CPU is used"
     capability = torch.backends.cpu.get_cpu_capability()
     return [
+        Finding("torch build", True, _build(torch.version.cuda, getattr(torch.version, "hip", None))),
         Finding("CUDA device", cuda, name),
         Finding("CPU instructions", True, f"{capability}, {torch.get_num_threads()} threads"),
     ]
+
+
+def _build(cuda: str | None, hip: str | None) -> str:
+    """What a build of torch can compute on, by the versions of CUDA and HIP that it was built with."""
+    if cuda is None and hip is None:
+        return "for the CPU only"
+    return f"for CUDA {cuda} and the CPU" if cuda is not None else f"for ROCm {hip} and the CPU"
 
 
 def verify(path: Path, progress: Progress = SILENT) -> list[Finding]:

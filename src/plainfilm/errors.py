@@ -11,6 +11,7 @@
     │   └── NothingToEvaluate a collection without what a task evaluates
     ├── ArchiveError          a DICOMweb archive that refuses a request, or does not answer as one
     ├── DownloadError         a file that cannot be downloaded or fails verification
+    ├── StorageError          object storage that refuses or does not answer
     ├── ModelError            a model folder or checkpoint that does not fit
     └── MissingDependency     an optional package that is not installed
 
@@ -66,6 +67,10 @@ class ArchiveError(PlainfilmError):
 
 class DownloadError(PlainfilmError):
     """A file that cannot be downloaded or fails verification."""
+
+
+class StorageError(PlainfilmError):
+    """Object storage that refuses or does not answer; never a reason to reject a film."""
 
 
 class ModelError(PlainfilmError):

@@ -30,7 +30,7 @@ COMMANDS = {
     "demo": ["demo", "--out", "OUT"],
     "watch": ["watch", "--dicomweb", "http://127.0.0.1:9/x", "--model", "MODEL", "--state", "OUT"],
 }
-READERS = {"info", "doctor", "compare", "retrieve", "serve"}
+READERS = {"info", "doctor", "compare", "push", "retrieve", "serve", "estimate"}
 FILES = {"audit", "predict", "prompts"}
 """These write one file, in one rename; `predict --sr` locks its folder (tests/dicom_output)."""
 

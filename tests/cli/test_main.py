@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -70,3 +71,16 @@ def test_any_other_trouble_is_named_by_its_number() -> None:
 def test_plain_lines_say_how_far_work_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(Lines().track(range(3), 3, "counting")) == [0, 1, 2]
     assert capsys.readouterr().err.startswith("counting: 3 of 3")
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "expected"),
+    [("plainfilm pre", 1, {"predict", "prepare"}), ("plainfilm info --h", 2, {"--html"})],
+)
+def test_the_shell_completes_commands_and_options(words: str, place: int, expected: set[str]) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(place), "_PLAINFILM_COMPLETE": "complete_bash"}
+    done = subprocess.run(
+        [sys.executable, "-m", "plainfilm"], capture_output=True, text=True, env=os.environ | asked
+    )
+    assert expected <= set(done.stdout.split())
+    assert "plainfilm" in command("--show-completion", "bash").stdout

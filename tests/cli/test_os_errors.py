@@ -35,6 +35,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{bad}", "--what", "reports", "--out", "out"],
         ["{model}", "{data}", "--what", "reports", "--out", "{bad}"],
     ],
+    "estimate": [["{bad}"], ["{data}", "--recipe", "{bad}.yaml", "--films", "10"]],
     "evaluate": [
         ["retrieval", "{bad}", "{data}", "--out", "out"],
         ["retrieval", "{model}", "{bad}", "--out", "out"],
@@ -63,6 +64,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["{model}", "{dicom}", "--sr", "{bad}"],
     ],
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
+    "push": [["{bad}", "owner/name"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
     "serve": [["{bad}"], ["{model}", "--bank", "{bad}"], ["{model}", "--prompts", "{bad}"]],

@@ -105,7 +105,7 @@ def test_another_seed_is_added_and_the_same_job_done_once(
 ) -> None:
     first = augment_collection(collection, job, workers=1)
     table = collection.table_path("text_variants").read_bytes()
-    monkeypatch.setattr(augment, "in_processes", None)
+    monkeypatch.setattr(augment, "in_workers", None)
     assert augment_collection(collection, job, workers=1) == first
     with pytest.raises(DataError, match="leave --rejected out"):
         augment_collection(collection, job, workers=1, rejected=tmp_path / "r.jsonl")

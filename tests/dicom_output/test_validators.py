@@ -25,6 +25,7 @@ FILMS: dict[str, dict[str, Any]] = {
     "with a side": {"Laterality": "L", "PatientOrientation": ["L", "F"]},
 }
 NO_BOXES = FilmResults(tuple(one for one in RESULTS.annotations if one.box is None))
+READERS = ("", "王小明", "Doe^Jane")
 CASES = [
     *((name, RESULTS) for name in FILMS),
     ("complete header", NO_BOXES),
@@ -44,7 +45,7 @@ def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     name, results = CASES[request.param]
     folder = tmp_path_factory.mktemp("objects")
     film = source_film(folder, **FILMS[name])
-    return write_objects(film, results, ALGORITHM, folder)
+    return write_objects(film, results, ALGORITHM, folder, READERS[request.param % len(READERS)])
 
 
 def test_dciodvfy_reports_no_error(files: list[Path]) -> None:

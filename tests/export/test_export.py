@@ -107,6 +107,7 @@ def test_the_short_program_gives_the_probabilities_of_a_classifier(
     assert found == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -158,6 +159,7 @@ def test_integers_state_what_they_lose(tiny_classifier: Path, small_world: Any, 
     assert largest_difference(graph, Session(tmp_path / "out" / "films.onnx")) > 1e-4
 
 
+@pytest.mark.slow
 def test_integers_that_lose_too_much_are_not_written(
     tiny_classifier: Path, small_world: Any, tmp_path: Path
 ) -> None:

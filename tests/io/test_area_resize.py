@@ -6,7 +6,30 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from plainfilm.io import area_resize
 from plainfilm.io.area_resize import Ramp, area_mean, occurring
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["compiled", "numpy"])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(area_resize, "pays_off", lambda: request.param)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((1001, 1530), (144, 220)), ((512, 512), (511, 64)), ((90, 7), (13, 7)), ((9, 9), (9, 9))],
+)
+def test_compiled_and_numpy_give_the_same_bytes(
+    before: tuple[int, int], after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = np.random.default_rng(3).integers(0, 1 << 16, before, dtype=np.uint16)
+    table = np.random.default_rng(4).integers(0, 256, 1 << 16, dtype=np.uint8)
+    made = []
+    for is_compiled in (True, False):
+        monkeypatch.setattr(area_resize, "pays_off", lambda chosen=is_compiled: chosen)
+        made.append((area_mean(table[film], *after), area_mean(film, *after, table), occurring(film)))
+    for compiled, plain in zip(*made, strict=True):
+        assert np.array_equal(compiled, plain)
 
 
 def matrix(length: int, wanted: int) -> NDArray[np.float64]:

@@ -13,8 +13,8 @@ from plainfilm.tasks import retrieval, zero_shot
 from plainfilm.tasks.base import task
 
 GROUNDING = str(Path(__file__).parent / "tasks" / "grounding.py")
-VOID = {"meta", "img", "br"}
-SELF_CLOSED = {"line", "circle", "image", "rect"}
+VOID = {"meta", "img", "br", "input"}
+SELF_CLOSED = {"line", "circle", "image", "rect", "polyline"}
 
 
 class Page(HTMLParser):

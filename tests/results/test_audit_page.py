@@ -28,3 +28,14 @@ def test_films_are_shown_beside_what_was_found(small_world, taken_apart):
 def test_more_entries_than_are_shown_are_counted(small_world):
     many = [{"kind": "report", "n": 2}] * (MOST_ENTRIES + 3)
     assert "3 more are in the JSON document." in audit_page({**EMPTY, "duplicates": many}, {"w": small_world})
+
+
+def test_repeats_are_named_by_kind_and_the_usual_ones_folded(small_world):
+    short = "the same short text in reports of several patients"
+    long = "the same long report for several patients"
+    usual = {"kind": "report", "n": 9, "repeat": short, "expected": True}
+    odd = {"kind": "report", "n": 2, "repeat": long, "expected": False}
+    text = audit_page({**EMPTY, "duplicates": [usual, odd]}, {"w": small_world})
+    assert "<h3>The same long report for several patients: 1</h3>" in text
+    assert "<summary>The same short text in reports of several patients, as is usual: 1</summary>" in text
+    assert text.index("<h3>The same long") < text.index("<summary>The same short")

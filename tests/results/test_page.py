@@ -26,7 +26,7 @@ def test_is_well_formed_and_asks_nothing_of_the_network(text, taken_apart):
     tags = taken_apart(text).tags
     addresses = [value for _, one in tags for name, value in one.items() if name in ("src", "href")]
     assert addresses
-    assert all(address.startswith("data:image/") for address in addresses)
+    assert all(address.startswith(("data:image/", "#")) for address in addresses)
     assert not re.search(r"url\(|@import|<script", text)
 
 
@@ -117,7 +117,8 @@ NOTHING = Metric(
 
 def test_a_score_that_is_not_computable_shows_a_dash_and_the_reason(bare):
     text = page(dataclasses.replace(bare, metrics=(NOTHING,)), {})
-    assert '<td title="nothing to divide by">–</td>' in text
+    assert '<td data-label="model">–<sup class="mark">1</sup></td>' in text
+    assert re.search(r'<ol class="notes">\s*<li>nothing to divide by</li>', text)
 
 
 def test_every_row_of_a_table_has_its_scores_or_an_empty_cell(bare):
@@ -125,10 +126,10 @@ def test_every_row_of_a_table_has_its_scores_or_an_empty_cell(bare):
     rows = {"Edema": ("a/auroc", "b"), "Nodule": ("gone", "gone too")}
     table = ScoreTable("Observations", "Some & all.", "observation", ("AUROC", "F1"), rows)
     text = page(dataclasses.replace(bare, metrics=(NOTHING, found), tables=(table,)), {})
-    [body] = re.findall(r'class="sheet observations".*?</table>', text, re.DOTALL)
+    [body] = re.findall(r'class="sheet observations stacks".*?</table>', text, re.DOTALL)
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in body.split("<tr>")[2:]]
     assert [len(row) for row in cells] == [4, 4]
-    assert cells[0][2] == "–"
+    assert cells[0][2] == '–<sup class="mark">1</sup>'
     assert "0.50" in cells[0][3]
     assert cells[1] == ["", "", "", ""]
 
@@ -141,3 +142,26 @@ def test_every_observation_of_a_classification_is_a_row(classified):
 
 def test_subgroups_are_counted_and_apart(classified):
     assert "<summary>2 subgroups</summary>" in page(dataclasses.replace(classified, examples=()), {})
+
+
+def test_a_link_leads_to_a_part_of_the_page(classified, taken_apart):
+    taken = taken_apart(page(classified, {}))
+    places = {attributes["id"] for _, attributes in taken.tags if "id" in attributes}
+    links = {one["href"].removeprefix("#") for one in taken.all("a")}
+    assert links
+    assert links <= places
+
+
+@pytest.mark.parametrize(("rows", "folded"), [(20, 0), (40, 1)])
+def test_a_long_table_is_folded(bare, rows, folded):
+    cells = {str(number): ("a/auroc",) for number in range(rows)}
+    table = ScoreTable("Observations", "", "observation", ("AUROC",), cells)
+    text = page(dataclasses.replace(bare, metrics=(NOTHING,), tables=(table,)), {})
+    assert text.count(f"<summary>{rows} rows</summary>") == folded
+
+
+def test_every_film_can_be_enlarged_by_its_name(text, taken_apart):
+    taken = taken_apart(text)
+    films = [svg for svg in taken.all("svg") if svg["class"].startswith("film ")]
+    switches = [one["aria-label"] for one in taken.all("input")]
+    assert switches == [f"Enlarge {film['aria-label']}" for film in films]

@@ -45,7 +45,7 @@ def test_the_command_line_prints_them(tiny_model, small_world, tmp_path, capsys)
 
 
 def test_the_page_leads_with_the_headlines(grounding):
-    scores = page(grounding, {}).partition("<h2>Examples</h2>")[0]
+    scores = page(grounding, {}).partition('<h2 id="examples">')[0]
     assert "mean overlap of boxes" in scores
     assert "boxes found at 0.5" not in scores
     assert scores.index("distance of centres") < scores.index('title="lower is better"')

@@ -46,12 +46,15 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def page_at(browser: Any, address: str, width: int = 1400, height: int = 900) -> Iterator[Any]:
-    """The workbench in a window of its own; an error of the page or a request to elsewhere fails the test."""
+def page_at(
+    browser: Any, address: str, width: int = 1400, height: int = 900, may_fail: int | None = None
+) -> Iterator[Any]:
+    """The workbench in a window; an error of the page or a request to elsewhere fails the test, but
+    for answers of the status `may_fail`, which the browser lists among its errors."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
     page, wrong = context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("console", lambda message: _is_wrong(message, may_fail) and wrong.append(message.text))
     page.on("request", lambda request: _is_elsewhere(request.url, address) and wrong.append(request.url))
     page.goto(address)
     page.wait_for_selector("body[data-ready]")
@@ -60,6 +63,19 @@ def page_at(browser: Any, address: str, width: int = 1400, height: int = 900) ->
     finally:
         context.close()
     assert wrong == []
+
+
+def _is_wrong(message: Any, may_fail: int | None) -> bool:
+    return message.type == "error" and f"status of {may_fail} " not in message.text
+
+
+def serious_issues(page: Any) -> list[tuple[str, str]]:
+    """What axe finds wrong with the page as it is, seriously or worse: the rule and the element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    return [(one["id"], one["nodes"][0]["html"]) for one in serious]
 
 
 def _is_elsewhere(url: str, address: str) -> bool:

@@ -21,15 +21,26 @@ ADDRESS = "http://localhost"
 
 
 @pytest.fixture(scope="session")
-def region_model(tmp_path_factory: pytest.TempPathFactory, small_world) -> Path:
-    """The folder of an untrained region model that reads and writes the small world's texts, and reads the
-    names of findings and regions."""
+def known_texts(small_world) -> list[str]:
+    """The small world's texts, and the names of findings and regions."""
     prompts = ReportPrompts()
     names = [*prompts.findings, *prompts.regions, *REGIONS]
     asked = [*names, *(f"No {name.lower()}" for name in prompts.findings)]
-    texts = [*small_world.table("sentences")["text"].to_pylist(), *asked * 3]
+    return [*small_world.table("sentences")["text"].to_pylist(), *asked * 3]
+
+
+@pytest.fixture(scope="session")
+def region_model(tmp_path_factory: pytest.TempPathFactory, known_texts: list[str]) -> Path:
+    """The folder of an untrained region model that reads and writes the known texts."""
     folder = tmp_path_factory.mktemp("region models") / "tiny-region"
-    return save_region_model(folder, texts, 640, seed=2)  # which is sure of a box in its reports
+    return save_region_model(folder, known_texts, 640, seed=2)  # which is sure of a box in its reports
+
+
+@pytest.fixture(scope="session")
+def other_predictor(tmp_path_factory: pytest.TempPathFactory, known_texts: list[str]) -> Predictor:
+    """A model with other weights, of the same name."""
+    folder = tmp_path_factory.mktemp("other models") / "tiny-region"
+    return load(save_region_model(folder, known_texts, 640, seed=3))
 
 
 @pytest.fixture(scope="session")

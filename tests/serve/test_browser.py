@@ -23,7 +23,7 @@ from plainfilm.sources import workbench
 from plainfilm.sources.common.saved_work import SavedWork
 from plainfilm.types import Study
 from tests.dicom_output.films import film_file
-from tests.serve.browser import chromium, listening, page_at
+from tests.serve.browser import chromium, listening, page_at, serious_issues
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +162,83 @@ def test_a_sentence_that_a_person_stands_for_has_no_box_that_was_hidden(
     (sentence,) = work["films"][0]["sentences"]
     assert (sentence["state"], sentence["boxes"]) == (verdict, [])
     assert sentence["original"]["boxes"]
+
+
+@pytest.mark.slow
+def test_two_phrases_two_models_and_two_films_are_side_by_side(
+    browser: Any, predictor: Predictor, other_predictor: Predictor, dicom_file: Path, png_file: Path
+) -> None:
+    served = app(predictor, others=[other_predictor])
+    with listening(served) as found, page_at(browser, found) as page:
+        open_film(page, png_file, dicom_file)
+        page.locator("#status", has_text="W 2999").wait_for()
+        show_all_boxes(page)
+        ask(page, "pleural effusion", 1)
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        of_other = scores_beside(page, "pleural effusion")
+        assert of_other == pytest.approx(scores(other_predictor, dicom_file, "pleural effusion"), abs=0.011)
+        page.select_option("#beside-model", index=0)
+        of_first = scores_beside(page, "pleural effusion")
+        assert of_first == pytest.approx(scores(predictor, dicom_file, "pleural effusion"), abs=0.011)
+        page.fill("#beside-phrase", "edema")
+        page.press("#beside-phrase", "Enter")
+        assert scores_beside(page, "edema") == pytest.approx(
+            scores(predictor, dicom_file, "edema"), abs=0.011
+        )
+        assert page.locator("#sentences .card").count() == 1  # what is compared is no work
+        page.select_option("#beside-film", index=0)
+        page.locator("#beside-said", has_text="edema").wait_for()
+        assert scores_beside(page, "edema") == pytest.approx(scores(predictor, png_file, "edema"), abs=0.011)
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        assert not page.locator("#beside").is_visible()
+
+
+def scores(model: Predictor, file: Path, phrase: str) -> list[float]:
+    (found,) = model.locate(file, [phrase])
+    return [float(score) for score in found.scores]
+
+
+def scores_beside(page: Any, phrase: str) -> list[float]:
+    """The scores of the boxes that are shown beside, once they are those of the phrase."""
+    page.locator("#beside-said", has_text=f"{phrase}: boxes").wait_for()
+    return [float(words) for words in page.locator("#beside-view .mark").all_text_contents()]
+
+
+@pytest.mark.slow
+def test_what_is_side_by_side_moves_together(page: Any, dicom_file: Path) -> None:
+    open_film(page, dicom_file)
+    page.locator("#status", has_text="W 2999").wait_for()
+    page.keyboard.press("c")
+    page.locator("#beside-view canvas").first.wait_for()
+    page.keyboard.press("Escape")
+    for key in ("+", "+", "ArrowRight", ",", "i", "r"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(150)  # both are drawn with the next frame
+    one, other = (centre_of_view(page, name) for name in ("#viewport", "#beside-view"))
+    assert one == pytest.approx(other, abs=0.01)
+    canvases = "() => [...document.querySelectorAll('.stage canvas')].map((canvas) => canvas.toDataURL())"
+    first, second = page.evaluate(canvases)
+    assert first == second
+    page.click("#beside-linked")
+    page.locator("#beside-view").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(150)
+    assert centre_of_view(page, "#viewport") == one
+    assert centre_of_view(page, "#beside-view") != pytest.approx(one, abs=0.01)
+
+
+def centre_of_view(page: Any, name: str) -> list[float]:
+    """The point of the film in the middle of a view, and where its first axis points."""
+    measured = """(name) => {
+      const view = document.querySelector(name);
+      const matrix = new DOMMatrix(getComputedStyle(view.querySelector(".stage")).transform);
+      const half = new DOMPoint(view.clientWidth / 2, view.clientHeight / 2);
+      const middle = half.matrixTransform(matrix.inverse());
+      return [middle.x, middle.y, Math.sign(Math.round(matrix.a)), Math.sign(Math.round(matrix.b))];
+    }"""
+    return page.evaluate(measured, name)
 
 
 @pytest.mark.slow
@@ -313,14 +390,10 @@ def test_the_page_speaks_chinese(page: Any, dicom_file: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1400, 800])
 def test_axe_finds_no_serious_issue(browser: Any, address: str, dicom_file: Path, width: int) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     with page_at(browser, address, width=width) as page:
 
         def check(state: str) -> None:
-            found = Axe().run(page).response["violations"]
-            serious = [one for one in found if one["impact"] in ("serious", "critical")]
-            assert [(state, one["id"], one["nodes"][0]["html"]) for one in serious] == []
+            assert (state, serious_issues(page)) == (state, [])
 
         check("empty")
         open_film(page, dicom_file)
@@ -330,6 +403,10 @@ def test_axe_finds_no_serious_issue(browser: Any, address: str, dicom_file: Path
         for tab in ("findings", "similar", "facts"):
             page.click(f"#tab-{tab}")
             check(tab)
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        page.locator("#beside-said", has_text="pleural effusion").wait_for()
+        check("side by side")
         page.keyboard.press("Escape")
         page.keyboard.press("?")
         check("help")

@@ -8,16 +8,20 @@ from pathlib import Path
 import typer
 from fastapi.testclient import TestClient
 
+from plainfilm.bank import Bank
 from plainfilm.cli.main import build_app
+from plainfilm.predictor import Predictor
+from plainfilm.serve import ServerSettings, app
 from plainfilm.serve.problems import STATUSES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "workbench.md").read_text("utf-8")
 
 
-def test_every_route_is_documented(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
+def test_every_route_is_documented(predictor: Predictor, bank: Bank, tmp_path: Path) -> None:
+    settings = ServerSettings(dicomweb="http://127.0.0.1:9/dicom-web", work=tmp_path)
+    paths = app(predictor, bank, settings).openapi()["paths"]
     served = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    listed = set(re.findall(r"`((?:GET|POST|DELETE) /[^`]*)`", PAGE))
+    listed = set(re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", PAGE))
     others = {"POST /api/studies"}  # this model does not fuse films
     assert listed - others - {"GET /openapi.json"} == served
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from plainfilm.dicom_output.read_report import ReadReport, read_report
+from plainfilm.dicom_output.structured_report import UNNAMED
 from plainfilm.serve.routes import export_dicom
 from tests.serve.conftest import client_with, opened
 
@@ -81,6 +82,32 @@ def test_boxes_and_sentences_that_a_person_stands_for_are_read_back(
     assert report.algorithm.parameters == (export_dicom.REVIEWED,)
 
 
+CHANGES = {
+    "a sentence that was edited": (sentence("edited", "Changed.", []), True),
+    "a box that was moved": (sentence("accepted", "Effusion.", [box("edited")]), True),
+    "a box that was drawn": (
+        sentence("proposed", "Drawn.", [box("proposed")], kind="box", origin="person"),
+        True,
+    ),
+    "nothing": (sentence("accepted", "Effusion.", [box("accepted")]), False),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_the_reader_is_an_observer_where_something_was_changed(
+    client: TestClient, dicom_file: Path, tmp_path: Path, what: str
+) -> None:
+    opened(client, dicom_file)
+    one, is_changed = CHANGES[what]
+    reports = []
+    for name in ("", "王小明 Dr. A\\B"):
+        names = exported(client, work(dicom_file, one) | {"reader": name}, tmp_path / (name[:1] or "none"))
+        reports.append(read_report(tmp_path / (name[:1] or "none") / names[0]))
+    expected = [UNNAMED, "王小明 Dr. A B"] if is_changed else ["", ""]
+    assert [report.reader for report in reports] == expected
+    assert (reports[0].uid != reports[1].uid) == is_changed
+
+
 def test_objects_lie_in_the_study_of_the_film(client: TestClient, dicom_file: Path, tmp_path: Path) -> None:
     opened(client, dicom_file)
     names = exported(client, work(dicom_file, sentence("accepted", "Clear.", [])), tmp_path)
@@ -128,6 +155,7 @@ ODD = {
     "nothing else": sentence("accepted", "\x00\x1b", [box("accepted")], kind="report"),
     "a long text": sentence("accepted", "Clear lungs. " * 150, [box("accepted")]),
     "a long phrase": sentence("accepted", "Clear.", [box("accepted")], phrase="effusion " * 500),
+    "several lines": sentence("accepted", "Clear lungs.\nNo effusion.", [box("accepted")]),
     "no phrase": sentence("accepted", "Clear.", [box("accepted")], phrase=None),
     "a box beyond the film": sentence("accepted", "Clear.", [box("accepted", BOX | {"x1": 1e8})]),
 }
@@ -140,7 +168,7 @@ def test_odd_work_is_written_and_read_back(
     opened(client, dicom_file)
     names = exported(client, work(dicom_file, ODD[kind]), tmp_path)
     ((_, _, text, at, _),) = said(read_report(tmp_path / names[0]))
-    expected = "".join(one if one.isprintable() else " " for one in ODD[kind]["text"]).strip()
+    expected = "".join(one if one.isprintable() or one == "\n" else " " for one in ODD[kind]["text"]).strip()
     assert (text or "") == expected
     assert (at is None) == (not ODD[kind]["boxes"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from plainfilm.serve.guard import SECURITY_HEADERS
 from tests.serve.conftest import opened
@@ -27,7 +29,6 @@ def png_bomb() -> bytes:
 
 
 def zip_bomb() -> bytes:
-    import io
     import zipfile
 
     stream = io.BytesIO()
@@ -114,16 +115,35 @@ def test_a_name_is_no_path_and_no_markup(client: TestClient, png_file: Path) -> 
 
 @pytest.mark.slow
 def test_a_thousand_hostile_files_leave_the_server_answering(
-    client: TestClient, dicom_file: Path, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, dicom_file: Path, png_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from plainfilm.io import limits
 
     monkeypatch.setattr(limits, "MOST_REQUESTS", 10_000)
-    sound, random = dicom_file.read_bytes(), np.random.default_rng(1)
-    for _ in range(1000):
-        damaged = bytearray(sound)
-        for place in random.integers(0, len(sound), 20):
+    root, random = client.app.state.service.films.root, np.random.default_rng(1)
+    sounds = [dicom_file.read_bytes(), *pictures(png_file)]
+    before, held = set(root.iterdir()), client.get("/api/films").json()
+    for number in range(1000):
+        damaged = bytearray(sounds[number % len(sounds)])
+        for place in random.integers(0, len(damaged), 20):
             damaged[place] = random.integers(0, 256)
+        if number % 7 == 0:
+            del damaged[random.integers(1, len(damaged)) :]
         answer = client.post("/api/films", content=bytes(damaged))
         assert answer.status_code in (201, 422), answer.text
+        if answer.status_code == 201:
+            client.delete(f"/api/films/{answer.json()['film_id']}")
     assert client.get("/healthz").status_code == 200
+    assert client.get("/api/films").json() == held
+    assert set(root.iterdir()) == before
+
+
+def pictures(file: Path) -> list[bytes]:
+    """A film as PNG, JPEG, TIFF and WebP."""
+    made = []
+    for kind in ("PNG", "JPEG", "TIFF", "WEBP"):
+        stream = io.BytesIO()
+        with Image.open(file) as picture:
+            picture.convert("L").save(stream, kind)
+        made.append(stream.getvalue())
+    return made

@@ -10,7 +10,7 @@ import pytest
 from plainfilm.bank import Bank
 from plainfilm.io import limits
 from plainfilm.predictor import Predictor
-from plainfilm.serve import app
+from plainfilm.serve import ServerSettings, app
 from tests.serve.conftest import ADDRESS, opened
 
 EXAMPLES = 30
@@ -18,7 +18,7 @@ EXAMPLES = 30
 
 @pytest.mark.slow
 def test_no_request_makes_the_server_fail(
-    predictor: Predictor, bank: Bank, dicom_file: Path, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor, bank: Bank, dicom_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import schemathesis
     from fastapi.testclient import TestClient
@@ -26,7 +26,7 @@ def test_no_request_makes_the_server_fail(
     from schemathesis.specs.openapi import checks
 
     monkeypatch.setattr(limits, "MOST_REQUESTS", 1_000_000)
-    application = app(predictor, bank)
+    application = app(predictor, bank, ServerSettings(work=tmp_path / "work"))
     schema = schemathesis.openapi.from_dict(application.openapi())
     failed: list[str] = []
     with TestClient(application, base_url=ADDRESS, raise_server_exceptions=False) as client:

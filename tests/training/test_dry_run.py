@@ -49,7 +49,7 @@ def test_every_objective_can_be_tried(objective: str, tiny: Tiny) -> None:
     dry_run(tiny(f"objective.use={objective}", "validation.metric=recall@5"))
 
 
-@pytest.mark.parametrize("name", [name for name in shipped_recipes() if "tiny" in name or "demo" in name])
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if "tiny" in name or name == "nano"])
 def test_small_shipped_recipes_may_be_cut(name: str) -> None:
     for recipe in recipes_of(load_stages(name, ["training.sub_batch_size=2"])):
         if not recipe.sources():  # a later stage was tried already

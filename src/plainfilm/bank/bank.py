@@ -6,6 +6,7 @@ A bank is a folder:
                      SHA-256 of the other two (`io.manifest`)
     vectors.npy      (N, D) float32 unit vectors in C order, opened memory-mapped
     items.parquet    one row per vector, in the same order
+    index.faiss      an approximate index, if one was made; `bank.json` says how much it finds
 
 Replacing `bank.json` brings new vectors and items into force together: killed at any moment, the folder holds
 the old bank or the new one.
@@ -23,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
+from plainfilm.bank.approximate import Index, IndexFacts, Kind, build_index, open_index
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
 from plainfilm.io.arrays import read_array
@@ -30,13 +32,14 @@ from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change, Manifest
 from plainfilm.io.tables import parquet_writer, read_parquet
+from plainfilm.progress import SILENT, Progress
 
 FORMAT_VERSION = 1
 VERIFIED_BYTES = 256 << 20
 """Vectors up to this size are compared with their digest whenever a bank is opened (some tenths of a second),
 larger ones by `plainfilm doctor BANK`."""
 
-META, _VECTORS, _ITEMS = "bank.json", "vectors.npy", "items.parquet"
+META, _VECTORS, _ITEMS, _INDEX = "bank.json", "vectors.npy", "items.parquet", "index.faiss"
 _WAY_OUT = "embed again"
 LABEL_PREFIX = "label:"
 """Columns of `items` with this prefix have an observation's state (see `types.State`), null if absent."""
@@ -51,6 +54,7 @@ class BankFacts(Record):
     kind: str | None = None
     model: str | None = None
     model_fingerprint: str | None = None
+    index: IndexFacts | None = None
 
 
 class Bank:
@@ -99,12 +103,52 @@ class Bank:
         return {name.removeprefix(LABEL_PREFIX): int(s) for name, s in states.items() if not pd.isna(s)}
 
     def search(self, queries: Vectors, k: int) -> tuple[Vectors, Indices]:
-        """Exact search, see `bank.search.search`: scores and indices (Q, min(k, N)), best first.
+        """Scores and indices (Q, min(k, N)), best first: exact (`bank.search.search`), or, with an index, of
+        the candidates that it finds (index -1 where it finds fewer).
 
         Raises:
             DataError: the queries have another dimension than the bank.
         """
-        return search(self.checked_for(queries), queries, k)
+        vectors = self.checked_for(queries)
+        return search(vectors, queries, k) if self.index is None else self.index.search(queries, k)
+
+    @property
+    def index_facts(self) -> IndexFacts | None:
+        """What is known of the bank's index, if it has one."""
+        stated = self.meta.get("index")
+        return None if stated is None else IndexFacts(**stated)
+
+    @cached_property
+    def index(self) -> Index | None:
+        """The approximate index, mapped from disk, if the bank has one.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        facts = self.index_facts
+        if facts is None:
+            return None
+        place = self._manifest.place_of(_INDEX)
+        try:
+            if place.stat().st_size <= VERIFIED_BYTES:
+                self._manifest.open(_INDEX).close()
+            return open_index(place, self.vectors, facts)
+        except (OSError, RuntimeError) as error:  # faiss' own has a trace of its source
+            kind = type(error).__name__
+            raise DataError(f"{place}: cannot be read ({kind}); {_WAY_OUT}") from None
+
+    def with_index(self, kind: Kind, progress: Progress = SILENT) -> Bank:
+        """The bank with an approximate index; see `approximate.build_index`.
+
+        Raises:
+            UsageError: the bank is too small for one, or another process is writing it.
+        """
+        with writing(self.path):
+            change = Change(self.path, META)
+            with change.writing(_INDEX) as temporary:
+                facts = build_index(self.vectors, kind, temporary, progress)
+            change.commit({**self.meta, "index": facts.model_dump()}, self._manifest.files)
+        return Bank.open(self.path)
 
     def checked_for(self, queries: Vectors) -> Vectors:
         """The vectors of the bank, checked to have the dimension of `queries` (Q, D).
@@ -146,6 +190,7 @@ class Bank:
                 writer.write_table(table)
             head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
             change.commit({**head, **meta, **after()})
+            (folder / _INDEX).unlink(missing_ok=True)  # of other vectors
         return Bank.open(folder)
 
     @staticmethod

@@ -17,6 +17,7 @@ from plainfilm.collection import Collection
 from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
+from plainfilm.io import paths
 from plainfilm.io.locks import writing
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.progress import SILENT, Progress
@@ -67,7 +68,7 @@ def _build(
         "model": predictor.name,
         "model_fingerprint": predictor.fingerprint,
         "collection": collection.name,
-        "collection_path": str(collection.path.resolve()),
+        "collection_path": str(paths.resolved(collection.path)),
         "collection_fingerprint": collection.fingerprint,
         "split": chosen.split,
         "text_rule": chosen.text_rule if what != "images" else None,

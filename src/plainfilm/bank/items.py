@@ -22,6 +22,7 @@ from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels, strongest
 from plainfilm.collection.verification import require_images
 from plainfilm.errors import DataError
+from plainfilm.io import paths
 from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.text.rules import normalise, report_text, select_sections
 from plainfilm.types import Section
@@ -125,7 +126,7 @@ def _films(collection: Collection, patients: dict[str, str], choice: ItemFilter)
         chosen = _first_of_each_study(chosen)
     require_images(collection, [row["path"] for row in chosen])
     return [
-        (row["image_id"], row["study_id"], None, str(collection.image_path(row["path"]).resolve()))
+        (row["image_id"], row["study_id"], None, str(paths.resolved(collection.image_path(row["path"]))))
         for row in chosen
     ]
 

@@ -48,7 +48,7 @@ def ask(
         raise UsageError("retrieve: the text is blank")
     else:
         vectors = predictor.encode_texts([text])
-    answers = answer(bank.checked_for(vectors), vectors, composition)
+    answers = answer(bank.checked_for(vectors), vectors, composition, bank.search)
     ranked = zip(answers.indices[0], answers.scores[0], strict=True)
     kept = [(int(index), float(score)) for index, score in ranked if index >= 0]
     return {

@@ -29,16 +29,11 @@ def search(vectors: Vectors, queries: Vectors, k: int) -> tuple[Vectors, Indices
     of their indices. Memory is bounded by a block of vectors and a block of queries.
     """
     wanted = min(k, len(vectors))
-    scores = np.empty((len(queries), wanted), dtype=np.float32)
-    indices = np.empty((len(queries), wanted), dtype=np.int64)
     if wanted == 0:
-        return scores, indices
+        return np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
     unit = np.ascontiguousarray(queries, dtype=np.float32)
     rough, candidates = _candidates(vectors, unit, min(wanted + SPARE, len(vectors)))
-    block = max(1, BLOCK_NUMBERS // max(1, candidates.shape[1] * vectors.shape[1]))
-    for start in range(0, len(unit), block):
-        rows = slice(start, start + block)
-        scores[rows], indices[rows] = _rescored(vectors, unit[rows], candidates[rows], wanted)
+    scores, indices = rescored(vectors, unit, candidates, wanted)
     if candidates.shape[1] < len(vectors):
         crowded = np.flatnonzero(rough[:, -1] >= scores[:, -1] - SLACK)
         for query in crowded:
@@ -63,12 +58,25 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
     return best_scores, best
 
 
+def rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
+    """The best `k` of each query's candidates (Q, M), scored separately: scores and indices (Q, k).
+
+    A candidate of -1 is none; its score is -inf. Memory is bounded by a block of queries.
+    """
+    scores = np.empty((len(queries), k), dtype=np.float32)
+    indices = np.empty((len(queries), k), dtype=np.int64)
+    block = max(1, BLOCK_NUMBERS // max(1, candidates.shape[1] * vectors.shape[1]))
+    for start in range(0, len(queries), block):
+        rows = slice(start, start + block)
+        scores[rows], indices[rows] = _rescored(vectors, queries[rows], candidates[rows], k)
+    return scores, indices
+
+
 def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
-    """The best `k` of each query's candidates (Q, M), scored separately."""
     ordered = np.sort(candidates, axis=1)
-    chosen = vectors[ordered.ravel()].reshape(*ordered.shape, -1)
+    chosen = vectors[np.maximum(ordered, 0).ravel()].reshape(*ordered.shape, -1)
     products = (chosen.astype(np.float64) * queries[:, None, :].astype(np.float64)).sum(axis=2)
-    exact = products.astype(np.float32)
+    exact = np.where(ordered < 0, -np.inf, products).astype(np.float32)
     best = np.argsort(-exact, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(exact, best, 1), np.take_along_axis(ordered, best, 1)
 

@@ -7,6 +7,7 @@ selected (maximal marginal relevance: Carbonell and Goldstein 1998).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,10 @@ from plainfilm.config import Settings
 
 POOL = 32
 """With diversity, items are selected from this many times k of the best."""
+
+
+Find = Callable[[Vectors, int], tuple[Vectors, Indices]]
+"""Scores and indices (Q, k) of the nearest items of queries (Q, D), best first; index -1 is none."""
 
 
 class SelectionConfig(Settings):
@@ -48,12 +53,14 @@ class RetrievedItems:
         return self.indices >= 0
 
 
-def answer(vectors: Vectors, queries: Vectors, composition: SelectionConfig) -> RetrievedItems:
-    """Retrieve items of `vectors` (N, D) for queries (Q, D)."""
+def answer(
+    vectors: Vectors, queries: Vectors, composition: SelectionConfig, find: Find | None = None
+) -> RetrievedItems:
+    """Retrieve items of `vectors` (N, D) for queries (Q, D), which `find` searches, by default exactly."""
     diverse = bool(composition.diversity)
     pool = composition.k * POOL if diverse else composition.k
-    scores, indices = search(vectors, queries, pool)
-    allowed = _allowed(scores, composition)
+    scores, indices = search(vectors, queries, pool) if find is None else find(queries, pool)
+    allowed = _allowed(scores, composition) & (indices >= 0)
     if diverse:
         return _diverse(vectors, scores, indices, allowed, composition)
     return RetrievedItems(

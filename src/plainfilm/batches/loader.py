@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from plainfilm.batches.batch import Batch
 from plainfilm.batches.collate import Collate
-from plainfilm.batches.dataset import Dataset, ItemNeeds
+from plainfilm.batches.dataset import Dataset, Item, ItemNeeds
 from plainfilm.seeding import generator
 
 Ints = NDArray[np.int64]
@@ -127,6 +127,10 @@ class Loader:
         make = partial(self._make, order, epoch)
         yield from ahead(make, range(start, self.batches()), self.workers)
 
+    def examples(self, count: int) -> list[Item]:
+        """The first items of the first batch, as training sees them."""
+        return self._items(self._members(self._order(0), 0)[:count], 0)
+
     def item_ids(self, epoch: int, number: int) -> list[str]:
         """The ids of batch `number` over all processes, for messages."""
         order = self._order(epoch)
@@ -143,6 +147,9 @@ class Loader:
     def _make(self, order: Ints, epoch: int, number: int) -> Batch:
         members = self._members(order, number)
         start, stop = slice_bounds(len(members), self.rank, self.world)
-        readers, films = self.collate.readers, self.needs.films
-        items = [self.dataset.item(int(index), epoch, readers, films) for index in members[start:stop]]
+        items = self._items(members[start:stop], epoch)
         return self.collate(items, np.arange(start, stop, dtype=np.int64))
+
+    def _items(self, members: Ints, epoch: int) -> list[Item]:
+        readers, films = self.collate.readers, self.needs.films
+        return [self.dataset.item(int(index), epoch, readers, films) for index in members]

@@ -19,8 +19,9 @@ from plainfilm.benchmark.cells import Cell, Entry
 from plainfilm.benchmark.scores import Row, Value, mean_ranks
 from plainfilm.io.manifest import Change
 from plainfilm.pages import render
+from plainfilm.results.baselines import baseline as trivial
 from plainfilm.results.page import NOTICE
-from plainfilm.results.text import DIRECTIONS, baseline_title, interval, number
+from plainfilm.results.text import DIRECTIONS, interval, number
 
 META = "benchmark.json"
 _SHOWN = 4
@@ -137,7 +138,7 @@ def page(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], f
         best_baseline=best_baseline,
         loses=loses,
         directions=DIRECTIONS,
-        baseline_title=baseline_title,
+        trivial=trivial,
         number=number,
         interval=interval,
     )
@@ -203,7 +204,7 @@ def _cell(row: Row, value: Value) -> str:
     baseline = best_baseline(row, value)
     if baseline:
         verdict = "loses to" if loses(row, value) else "trivial answer:"
-        words.append(f"{verdict} {baseline_title(baseline[0])} {number(baseline[1])}")
+        words.append(f"{verdict} {trivial(baseline[0]).title} {number(baseline[1])}")
     return "  ".join(words)
 
 

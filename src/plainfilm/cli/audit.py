@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plainfilm.cli.console import output_console, print_json
+from plainfilm.cli.options import Ray
 
 if TYPE_CHECKING:
     from plainfilm.collection import Collection
@@ -21,6 +22,7 @@ def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the findings.")] = None,
+    ray: Ray = None,
 ) -> None:
     """Check for leaks between splits, duplicate images and reports (resized and recompressed copies too),
     conflicting labels, views that the pixels contradict, boxes outside their image, licences and identifiers,
@@ -30,10 +32,11 @@ def command(
     from plainfilm.collection import Collection
     from plainfilm.collection.audit import audit
     from plainfilm.io.locks import writing_file
+    from plainfilm.io.workers import Workers
 
     opened = [Collection.open(path) for path in collections]
     with writing_file(html):
-        findings = audit(opened, console_progress())
+        findings = audit(opened, console_progress(), Workers(1, ray))
         if html is not None:
             _write_page(findings, opened, html)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plainfilm.cli.options import TrustCode
+from plainfilm.cli.options import Ray, TrustCode
 
 KEPT = "no bank was written, an earlier one is unchanged; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
@@ -23,6 +23,14 @@ class Kind(StrEnum):
     REPORTS = "reports"
 
 
+class IndexKind(StrEnum):
+    """How the bank is searched."""
+
+    EXACT = "exact"
+    IVFPQ = "ivfpq"
+    HNSW = "hnsw"
+
+
 def command(
     model: Annotated[Path, typer.Argument(help="Folder of a model.")],
     collection: Annotated[Path, typer.Argument(help="Folder of a collection.")],
@@ -32,6 +40,11 @@ def command(
     text_rule: Annotated[
         str | None, typer.Option(help="Sections that make up a report's text; by default the model's rule.")
     ] = None,
+    index: Annotated[
+        IndexKind,
+        typer.Option(help="exact compares a query with every vector; the others are for millions of them."),
+    ] = IndexKind.EXACT,
+    ray: Ray = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Embed a collection's films, sentences or reports into a searchable bank."""
@@ -50,8 +63,17 @@ def command(
         raise UsageError(f"--split '{split}': {nearest(split, SPLITS)}")
     progress = console_progress()
     with changing(out, META):
-        opened, predictor = Collection.open(collection), load(model, trust_code=trust_code)
+        opened = Collection.open(collection)
+        predictor = load(model, trust_code=trust_code, ray=ray, progress=progress)
         choice = ItemFilter(split, text_rule or predictor.config.training_facts.text_rule or "best_section")
         bank = build_bank(predictor, opened, what.value, out, choice, progress)
+        if index is not IndexKind.EXACT:
+            bank = bank.with_index("ivfpq" if index is IndexKind.IVFPQ else "hnsw", progress)
     warn(predictor, progress)
+    if (facts := bank.index_facts) is not None:
+        found = facts.recall
+        sys.stdout.write(
+            f"index {facts.kind}: recall@{found.k} {found.value:.3f} [{found.low:.3f}, {found.high:.3f}] of "
+            f"exact search, {found.n} items as queries\n"
+        )
     sys.stdout.write(f"{out}: {len(bank)} {what.value} of {opened.name}, embedded with {predictor.name}\n")

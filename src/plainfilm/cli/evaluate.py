@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plainfilm.cli.options import TrustCode
+from plainfilm.cli.options import Ray, TrustCode
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names
 
@@ -25,6 +25,7 @@ def command(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "test",
+    ray: Ray = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Evaluate a model; writes metrics with intervals, raw predictions, figures and a page.
@@ -53,8 +54,9 @@ def command(
 
     saves = getattr(config, "save_operating_points", False) and model.is_dir()
     with changing(out, META), writing_beside(model) if saves else nullcontext():
-        predictor = load(model, trust_code=trust_code)
-        results = evaluate(module, predictor, opened, config, console_progress())
+        progress = console_progress()
+        predictor = load(model, trust_code=trust_code, ray=ray, progress=progress)
+        results = evaluate(module, predictor, opened, config, progress)
         write(results, out)
     sys.stdout.writelines(f"{line}\n" for line in (*lines(results.headline), DIRECTIONS_EXPLAINED))
     sys.stdout.write(f"{out / 'index.html'}\n")

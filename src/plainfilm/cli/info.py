@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plainfilm.cli.console import output_console, print_json
+
+if TYPE_CHECKING:
+    from plainfilm.collection import Collection
 
 KEPT = "nothing was changed; repeat the command"
 """What Ctrl-C leaves behind, and how to go on."""
@@ -16,16 +19,32 @@ KEPT = "nothing was changed; repeat the command"
 def command(
     collection: Annotated[Path, typer.Argument(help="Folder of the collection.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page, too: views, ages, labels that occur together, sample films."),
+    ] = None,
 ) -> None:
     """Count a collection's images, studies, patients, splits, views, labels and licences."""
     from plainfilm.collection import Collection
     from plainfilm.collection.info import info
 
-    summary = info(Collection.open(collection))
+    opened = Collection.open(collection)
+    summary = info(opened)
+    if html is not None:
+        _write_page(opened, html)
     if as_json:
         print_json(summary)
     else:
         _show(summary)
+
+
+def _write_page(collection: Collection, path: Path) -> None:
+    from plainfilm.collection.info_page import info_page
+    from plainfilm.io.files import replacing
+    from plainfilm.io.locks import writing_file
+
+    with writing_file(path), replacing(path) as temporary:
+        temporary.write_text(info_page(collection), encoding="utf-8")
 
 
 def _show(summary: dict[str, Any]) -> None:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from plainfilm.cli.options import Ray
+
 if TYPE_CHECKING:
+    from plainfilm.io.workers import Workers
     from plainfilm.labelling.local_model import LocalModel
 
 KEPT = "nothing was changed; repeat the command"
@@ -60,26 +63,30 @@ def command(
     ] = None,
     model: Annotated[str | None, typer.Option(help="With --model-address: the model's name there.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    ray: Ray = None,
 ) -> None:
     """Label reports: the studies and sentences of a collection (labels of other origins stay), the rows of a
     CSV file, or a single report, with explanations."""
     from plainfilm.errors import UsageError
+    from plainfilm.io.paths import is_folder
+    from plainfilm.io.workers import Workers
 
+    who = Workers(workers, ray)
     if (source is None) == (explain is None):
         raise UsageError("name a collection or a CSV file of reports, or use --explain REPORT.txt")
     asked = _model(model_address, model)
     if explain is not None:
         _explain(explain, vocabulary, asked, html)
-    elif source is not None and source.is_dir():
+    elif source is not None and is_folder(source):
         if text_column or out or evidence:
             raise UsageError(
                 f"{source}: is a collection; --text-column, --out and --evidence apply to a CSV file only"
             )
-        _collection(source, vocabulary, asked, workers)
+        _collection(source, vocabulary, asked, who)
     elif source is not None:
         if not text_column or out is None:
             raise UsageError(f"{source}: a CSV file needs --text-column HEADER and --out labels.csv")
-        _csv(source, out, text_column, vocabulary, asked, codes.value, header_rules, evidence, workers)
+        _csv(source, out, text_column, vocabulary, asked, codes.value, header_rules, evidence, who)
 
 
 def _model(address: str | None, name: str | None) -> LocalModel | None:
@@ -93,7 +100,7 @@ def _model(address: str | None, name: str | None) -> LocalModel | None:
     return LocalModel(address, name)
 
 
-def _collection(path: Path, vocabulary: str, model: LocalModel | None, workers: int | None) -> None:
+def _collection(path: Path, vocabulary: str, model: LocalModel | None, workers: Workers) -> None:
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.label import label_collection
@@ -112,7 +119,7 @@ def _csv(
     codes: str,
     header_rules: str,
     evidence: Path | None,
-    workers: int | None,
+    workers: Workers,
 ) -> None:
     from plainfilm.cli.console import console_progress
     from plainfilm.labelling.table import label_csv

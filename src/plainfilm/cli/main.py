@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache, partial
@@ -25,6 +26,7 @@ from plainfilm.errors import PlainfilmError, nearest
 
 _HEARD_S = 0.5
 """Python may tell the main thread of Ctrl-C before the other one."""
+_COMPLETE = "_PLAINFILM_COMPLETE"
 _NOT_VERBS = ("__init__", "main", "console", "interrupts", "options", "system")
 # ClickException, wherever this Typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.mro()[2]
@@ -41,7 +43,6 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="plainfilm",
         help="Vision-language learning on chest radiographs: from films and reports to evaluated models.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -86,6 +87,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line; return the exit status: 0 done, 1 a finding, 2 an error, 130 interrupted, 141 the
     reader of the output is gone."""
     standard_streams()
+    if _COMPLETE in os.environ:  # the shell asks what could come next
+        typer.main.get_command(build_app()).main([], prog_name="plainfilm", complete_var=_COMPLETE)
     try:
         if arguments and arguments[0] not in verbs() and not arguments[0].startswith("-"):
             return _fail(f"no command '{arguments[0]}': {nearest(arguments[0], verbs())}")

@@ -11,6 +11,16 @@ TrustCode = Annotated[
 ]
 """Of commands that load a model."""
 
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Compute on a Ray cluster whose nodes see the same files: HOST:PORT, auto, or local.",
+        show_default=False,
+    ),
+]
+"""Of commands whose work can be spread over machines."""
+
 TrustCodeOfRun = Annotated[
     bool,
     typer.Option(

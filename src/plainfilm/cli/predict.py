@@ -11,7 +11,7 @@ import typer
 
 from plainfilm.cli.console import print_json
 from plainfilm.cli.options import TrustCode
-from plainfilm.cli.predicting.lines import lines
+from plainfilm.cli.predicting.lines import heading, lines
 from plainfilm.errors import UsageError
 from plainfilm.types import View
 
@@ -26,7 +26,7 @@ KEPT = "no table, page or map was written, DICOM results of single films stay; r
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a model, or the name of one that is shipped.")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Films, or folders of films.")],
     prompts: Annotated[
         str | None,
@@ -63,17 +63,19 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     trust_code: TrustCode = False,
 ) -> int:
-    """Rank the findings of films: probability, positive and negative prompt score, and abstention.
+    """Rank the findings of films: probability, decision, and the scores for and against each.
 
-    A classifier needs no prompts; its positive score is the logit. Probabilities are calibrated if the model
-    has operating points for these prompts (evaluate zero_shot or classification, save_operating_points=true);
-    calibrated findings come first. The exit status is 1 if a file is not a usable film.
+    Before them it says what the model was trained on, and what tells the film apart from that. A classifier
+    needs no prompts; its positive score is the logit. Probabilities are calibrated if the model has operating
+    points for these prompts (evaluate zero_shot or classification, save_operating_points=true); calibrated
+    findings come first. The exit status is 1 if a file is not a usable film.
     """
     from plainfilm.cli.console import console_progress
     from plainfilm.cli.predicting.files import PredictionFiles
     from plainfilm.predictor import load
     from plainfilm.predictor.answers import default_pack
     from plainfilm.predictor.documents import Questions
+    from plainfilm.predictor.film_flags import with_flags
 
     studies = _studies(files, view, [*(find or ()), *(box or ()), *(maps or ())]) if study else []
     if bool(maps) != (out is not None):
@@ -90,11 +92,13 @@ def command(
     pack = default_pack(predictor, prompts)
     asked = (questions, None if pack is None else pack.all_zero_shot(), console_progress())
     answered = predictor.answer_studies(studies, *asked) if study else predictor.answer(films, *asked)
-    shortened = (replace(answers, findings=answers.findings[:top]) for answers in answered)
+    looked_at = (with_flags(answers, predictor.config) for answers in answered)
+    shortened = (replace(answers, findings=answers.findings[:top]) for answers in looked_at)
     entries = written.write(shortened, predictor, questions, None if pack is None else pack.name)
     if as_json:
         print_json(entries)
     else:
+        sys.stdout.writelines(heading(predictor))
         sys.stdout.writelines(line for entry in entries for line in lines(entry))
     return int(any("error" in one for entry in entries for one in (entry, *entry.get("films", ()))))
 

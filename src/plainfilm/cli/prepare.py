@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from plainfilm.cli.options import Ray
 from plainfilm.errors import UsageError
 from plainfilm.plugins import names, resolve
 
@@ -26,6 +27,7 @@ def command(
         int, typer.Option(help="Shortest side of stored images in pixels; images are never enlarged.")
     ] = 512,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    ray: Ray = None,
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="ROLE=HEADER", help="For table: the header of a role; repeatable."),
@@ -57,6 +59,7 @@ def command(
     from plainfilm.collection.prepare import first_rejected, prepare
     from plainfilm.config import override
     from plainfilm.io.folders import default_options
+    from plainfilm.io.workers import Workers
 
     options = override({}, option or [])
     if raw is None:
@@ -72,7 +75,7 @@ def command(
         raw,
         out,
         size=size,
-        workers=workers,
+        workers=Workers(workers, ray),
         options=options,
         tables_only=tables_only,
         keep_refused=force,

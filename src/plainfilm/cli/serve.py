@@ -19,7 +19,10 @@ TOKEN = "PLAINFILM_TOKEN"
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="Folder of a model.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL...", help="Folders of models; the first answers by default."),
+    ],
     bank: Annotated[Path | None, typer.Option(help="Folder of a bank to search.")] = None,
     host: Annotated[
         str, typer.Option(help=f"Address to listen at; others than this machine's need {TOKEN}.")
@@ -33,13 +36,20 @@ def command(
     films: Annotated[
         Path | None, typer.Option(help="Folder of films that requests may open by path.")
     ] = None,
+    dicomweb: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The one DICOMweb archive that studies may be opened from."),
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the work that people save.")
+    ] = None,
     prompts: Annotated[
         str | None,
         typer.Option(help="Prompt pack, by name or file; by default the one the model was calibrated with."),
     ] = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Serve a model: questions over HTTP, and the workbench, a page to open films and work on them.
+    """Serve models: questions over HTTP, and the workbench, a page to open films and work on them.
 
     Only this machine reaches it, unless --host says otherwise. Research software, not a medical device.
     """
@@ -52,8 +62,10 @@ def command(
     from plainfilm.serve.running import run
 
     values = {"host": host, "port": port, "names": tuple(name or ()), "films": films, "prompts": prompts}
-    settings = build(ServerSettings, values | {"token": os.environ.get(TOKEN) or None}, "serve")
+    values |= {"dicomweb": dicomweb, "work": work, "token": os.environ.get(TOKEN) or None}
+    settings = build(ServerSettings, values, "serve")
     settings.check()
     opened = None if bank is None else Bank.open(bank)
-    application = app(load(model, trust_code=trust_code), opened, settings)
+    first, *others = (load(model, trust_code=trust_code) for model in models)
+    application = app(first, opened, settings, others)
     run(application, settings, sys.stdout.write)

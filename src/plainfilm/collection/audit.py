@@ -13,17 +13,22 @@ import pandas as pd
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.data_warnings import warnings_of
-from plainfilm.collection.duplicates import EXAMPLES, Entry, by_name, near_duplicates, repeated
+from plainfilm.collection.duplicates import EXAMPLES, IMAGE, REPORT, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.verification import damage
 from plainfilm.errors import UsageError
+from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
 from plainfilm.sources.common.person_ids import person_key
 from plainfilm.text.rules import normalise
 
 
-def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dict[str, list[Entry]]:
+def audit(
+    collections: Sequence[Collection], progress: Progress = SILENT, workers: WorkersLike = 1
+) -> dict[str, list[Entry]]:
     """Examine collections together, every image included; return the JSON document of `plainfilm audit`.
+
+    `workers` read the images and compare their digests; by default this process, with a thread per core.
 
     Raises:
         UsageError: two of them have the same name.
@@ -35,10 +40,10 @@ def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dic
     places = studies[["collection", "corpus", "study_id", "split", "patient_id"]]
     images = _joined(collections, "images").merge(places, on=["collection", "corpus", "study_id"])
     films = [
-        *repeated(images, "sha256", "image", "image_id"),
+        *repeated(images, "sha256", IMAGE, "image_id"),
         *near_duplicates(images, by_name(collections)),
     ]
-    reports = list(repeated(_report_texts(collections, places), "text", "report", "study_id"))
+    reports = list(repeated(_report_texts(collections, places), "text", REPORT, "study_id"))
     return {
         "leaks": [
             *_patients_in_several_splits(studies),
@@ -48,12 +53,12 @@ def audit(collections: Sequence[Collection], progress: Progress = SILENT) -> dic
         "conflicts": [entry for collection in collections for entry in _conflicts(collection)],
         "agreement": [entry for collection in collections for entry in label_agreement(collection)],
         "warnings": [entry for collection in collections for entry in warnings_of(collection)],
-        "damage": [entry for collection in collections for entry in _damage(collection, progress)],
+        "damage": [entry for collection in collections for entry in _damage(collection, progress, workers)],
     }
 
 
-def _damage(collection: Collection, progress: Progress) -> Iterator[Entry]:
-    lines = list(damage(collection, progress))
+def _damage(collection: Collection, progress: Progress, workers: WorkersLike) -> Iterator[Entry]:
+    lines = list(damage(collection, progress, workers))
     if lines:
         yield {
             "kind": "file",

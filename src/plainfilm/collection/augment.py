@@ -27,7 +27,7 @@ from plainfilm.collection.schema import TEXT_VARIANTS
 from plainfilm.errors import DataError
 from plainfilm.io.files import flush, replacing
 from plainfilm.io.locks import writing
-from plainfilm.io.processes import in_processes
+from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.progress import SILENT, Progress
 from plainfilm.prompts.consistency_check import UNREAD, can_be_checked, why_unfaithful
@@ -88,7 +88,7 @@ def augment_collection(
     job: BackTranslation,
     splits: Sequence[str] = ("train",),
     *,
-    workers: int | None = None,
+    workers: WorkersLike = None,
     rejected: Path | None = None,
     progress: Progress = SILENT,
 ) -> Summary:
@@ -112,7 +112,7 @@ def _augment(
     collection: Collection,
     job: BackTranslation,
     splits: Sequence[str],
-    workers: int | None,
+    workers: WorkersLike,
     rejected: Path | None,
     progress: Progress,
 ) -> Summary:
@@ -209,7 +209,7 @@ def _run(
     texts: pa.Array,
     journal: Path,
     identity: dict[str, Any],
-    workers: int | None,
+    workers: WorkersLike,
     progress: Progress,
 ) -> None:
     """Append the outcomes of all texts to the journal, one line per chunk."""
@@ -222,7 +222,7 @@ def _run(
 
     def each() -> Iterator[Outcome]:
         with journal.open("a", encoding="utf-8") as stream:
-            for outcomes in in_processes(answer, chunks, workers):
+            for outcomes in in_workers(answer, chunks, workers):
                 stream.write(json.dumps(outcomes, ensure_ascii=False) + "\n")
                 stream.flush()
                 flush(journal)

@@ -13,6 +13,7 @@ from pydantic import field_validator
 
 from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, READABLE_VERSIONS, TABLES
 from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io import paths
 from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.manifest import FILES, Manifest
 from plainfilm.io.tables import open_parquet, read_parquet
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 META = "collection.json"
+PACKED = "packed"
+"""The key of `collection.json` for the kind of files in which the films are packed (`interchange.packed`)."""
 WAY_OUT = "prepare the collection again with --replace"
 
 
@@ -42,6 +45,7 @@ class CollectionFacts(Record):
     image_size: int
     tables: dict[str, TableFacts]
     inputs: str
+    phantom: bool = False
 
     @field_validator("tables")
     @classmethod
@@ -68,7 +72,7 @@ class Collection:
             CollectionError: no collection, an unfinished one, or one of another format version.
         """
         folder = Path(path)
-        if not (folder / META).is_file():
+        if not paths.is_file(folder / META):
             raise CollectionError(_no_collection(folder))
 
         def check(meta: dict[str, Any]) -> None:
@@ -90,7 +94,7 @@ class Collection:
     @property
     def name(self) -> str:
         """The name of the collection: that of its folder."""
-        return self.path.resolve().name
+        return paths.resolved(self.path).name
 
     @property
     def fingerprint(self) -> str:
@@ -102,12 +106,22 @@ class Collection:
         """The namespace of patient ids: an id means the same person within one corpus only."""
         return str(self.meta["corpus"])
 
+    @property
+    def is_phantom(self) -> bool:
+        """Whether it was prepared from phantoms, so that nothing measured on it has a clinical meaning."""
+        return bool(self.meta.get("phantom", False))
+
     def require_pixels(self) -> None:
         """Check that the images are present.
 
         Raises:
-            CollectionError: the collection was prepared from tables only.
+            CollectionError: the collection was prepared from tables only, or its films are packed.
         """
+        if PACKED in self.meta:
+            raise CollectionError(
+                f"{self.path}: its films are packed; unpack them with "
+                f"`plainfilm convert {self.path} plainfilm --out FOLDER`"
+            )
         if not self.meta["pixels"]:
             raise CollectionError(
                 f"{self.path}: was prepared with --tables-only and has no films; prepare it again"
@@ -208,9 +222,9 @@ def file_name(table: str) -> str:
 
 
 def _no_collection(folder: Path) -> str:
-    if (folder / ".partial").is_dir():
+    if paths.is_folder(folder / ".partial"):
         return f"{folder}: its preparation is not finished; repeat the prepare command to continue"
-    if not folder.is_dir():
+    if not paths.is_folder(folder):
         return f"{folder}: no such collection; make one with `plainfilm prepare SOURCE RAW --out {folder}`"
     return f"{folder}: is not a collection (no {META}); make one with `plainfilm prepare`"
 

@@ -24,6 +24,12 @@ On 869 real images, copies at two thirds of the size, at JPEG quality 40, 15 % b
 at least 0.98, any images of two patients at most 0.95.
 """
 
+SHORT_REPORT = 40
+"""Words of a report up to which several patients may have the same: normal chests are described alike."""
+
+IMAGE, NEAR_DUPLICATE, REPORT = "image", "near-duplicate image", "report"
+"""The kinds of what repeats."""
+
 _COMPARED = 10_000
 """Number of candidates that are compared by pixels; further ones are reported by their hashes."""
 _SIDE = 64
@@ -39,15 +45,21 @@ def repeated(rows: pd.DataFrame, key: str, kind: str, name: str) -> Iterator[Ent
     known = rows[rows[key].notna()]
     alike = known[known.duplicated(key, keep=False)]
     groups = sorted(alike.groupby(key, sort=False), key=lambda group: -len(group[1]))
-    for _, group in groups:
-        yield _entry(group, kind, name)
+    for value, group in groups:
+        words = len(str(value).split()) if kind == REPORT else None
+        yield _entry(group, kind, name, words)
 
 
-def _entry(group: pd.DataFrame, kind: str, name: str) -> Entry:
+def _entry(group: pd.DataFrame, kind: str, name: str, words: int | None = None) -> Entry:
+    patients = len(group[["corpus", "patient_id"]].drop_duplicates())
+    repeat, is_expected = _repeat(kind, patients, words)
     entry: Entry = {
         "kind": kind,
+        "repeat": repeat,
+        "expected": is_expected,
         "n": len(group),
-        "patients": len(group[["corpus", "patient_id"]].drop_duplicates()),
+        "patients": patients,
+        **({} if words is None else {"words": words}),
         "splits": sorted(group["split"].unique()),
         "collections": sorted(group["collection"].unique()),
         "ids": group[name].head(EXAMPLES).tolist(),
@@ -55,6 +67,18 @@ def _entry(group: pd.DataFrame, kind: str, name: str) -> Entry:
     if name == "image_id":
         entry["images"] = group[["collection", "image_id"]].head(EXAMPLES).to_numpy().tolist()
     return entry
+
+
+def _repeat(kind: str, patients: int, words: int | None) -> tuple[str, bool]:
+    """What kind of repeat it is, and whether it is usual in sound data."""
+    if words is None:
+        what = "the same file" if kind == IMAGE else "copies of one film, resized or recompressed"
+        return f"{what}, under {'one patient' if patients == 1 else f'{patients} patients'}", False
+    if patients == 1:
+        return "the same report for several studies of one patient", False
+    if words <= SHORT_REPORT:
+        return "the same short text in reports of several patients", True
+    return "the same long report for several patients", False
 
 
 def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection]) -> Iterator[Entry]:
@@ -68,7 +92,7 @@ def near_duplicates(images: pd.DataFrame, collections: Mapping[str, Collection])
     pairs = _confirmed(near_duplicate_pairs(films["perceptual_hash"].tolist()), films, collections)
     groups = films.groupby(_groups(pairs, len(films)))
     for group in sorted((group for _, group in groups if len(group) > 1), key=lambda group: -len(group)):
-        yield _entry(group, "near-duplicate image", "image_id")
+        yield _entry(group, NEAR_DUPLICATE, "image_id")
 
 
 def _confirmed(

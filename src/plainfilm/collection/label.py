@@ -18,11 +18,12 @@ from plainfilm.collection.collection import Collection
 from plainfilm.collection.rewriting import other_rows, rewrite
 from plainfilm.collection.schema import LABELS
 from plainfilm.io.locks import writing
-from plainfilm.io.processes import in_processes
+from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.local_model import LocalModel, load_labeller
 from plainfilm.labelling.reports import read_report
+from plainfilm.labelling.vocabularies import placed_vocabulary
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Label, State
 
@@ -50,7 +51,7 @@ class _Chunk:
 def label_collection(
     collection: Collection,
     vocabulary: str = "chexpert",
-    workers: int | None = None,
+    workers: WorkersLike = None,
     progress: Progress = SILENT,
     model: LocalModel | None = None,
 ) -> int:
@@ -68,8 +69,8 @@ def label_collection(
     written = [0]
 
     def new() -> Iterator[pa.Table]:
-        chunks = _chunks(_study_texts(collection), vocabulary, model)
-        for rows in progress.track(_labelled(chunks, workers), None, "labelling studies"):
+        chunks = _chunks(_study_texts(collection), placed_vocabulary(vocabulary), model)
+        for rows in progress.track(_labelled(chunks, workers, progress), None, "labelling studies"):
             written[0] += len(rows)
             yield pa.Table.from_pylist(rows, schema=LABELS)
 
@@ -79,9 +80,9 @@ def label_collection(
     return written[0]
 
 
-def _labelled(chunks: Iterable[_Chunk], workers: int | None) -> Iterator[list[Row]]:
+def _labelled(chunks: Iterable[_Chunk], workers: WorkersLike, progress: Progress) -> Iterator[list[Row]]:
     """The label rows of each study in turn."""
-    for studies in in_processes(label_chunk, chunks, workers):
+    for studies in in_workers(label_chunk, chunks, workers, progress=progress):
         yield from studies
 
 
@@ -106,6 +107,11 @@ def _by_study(collection: Collection, table: str) -> Iterator[tuple[str, list[Ro
 def _chunks(studies: Iterator[_StudyText], vocabulary: str, model: LocalModel | None) -> Iterator[_Chunk]:
     while chunk := list(islice(studies, STUDIES_PER_CHUNK)):
         yield _Chunk(vocabulary, model, chunk)
+
+
+def sample_chunk(collection: Collection, vocabulary: str) -> _Chunk:
+    """The first studies of a collection as a chunk for `label_chunk`; none where it has no texts."""
+    return next(_chunks(_study_texts(collection), vocabulary, None), _Chunk(vocabulary, None, []))
 
 
 @lru_cache(maxsize=4)

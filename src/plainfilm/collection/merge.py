@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plainfilm.collection.schema import ALL_TABLES, OPTIONAL_TABLES, TABLES
+from plainfilm.io import paths
 from plainfilm.io.files import replacing
 from plainfilm.io.tables import parquet_writer, read_parquet
 
@@ -76,7 +77,7 @@ def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int
 def _tables(name: str, parts: Iterable[Path]) -> Iterator[pa.Table]:
     for part in parts:
         path = part / f"{name}.parquet"
-        if path.is_file():
+        if paths.is_file(path):
             yield read_parquet(path, TABLES[name])
 
 

@@ -2,17 +2,15 @@
 
 The source yields studies; studies without a usable id are refused; consecutive studies are grouped into
 shards; a pool of processes turns each shard into a part below `OUT/.partial`; the parts are merged into
-tables; images and tables move into place and `collection.json` is written last, so that a folder is either a
-complete collection or none. A killed preparation that is started again continues where it stopped and ends in
-the same bytes as one that was never killed.
+tables; they and the images are published (`publication`), `collection.json` last, so that a folder is
+either a complete collection or none. A killed preparation that is started again continues where it stopped
+and ends in the same bytes as one that was never killed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -24,16 +22,20 @@ import pyarrow.compute as pc
 
 import plainfilm
 from plainfilm.collection.collection import META, Collection, file_name
-from plainfilm.collection.merge import content_fingerprint, merge, stray_files
+from plainfilm.collection.merge import content_fingerprint, merge
 from plainfilm.collection.pool import run_shards
-from plainfilm.collection.schema import FORMAT_VERSION, OPTIONAL_TABLES, TABLES
+from plainfilm.collection.publication import begin, publish, tables_of
+from plainfilm.collection.schema import FORMAT_VERSION, TABLES
 from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
 from plainfilm.collection.verification import missing_images
-from plainfilm.errors import CollectionError, DataError, SourceError, UsageError
-from plainfilm.io.files import flush, make_folder, move, sha256_of
+from plainfilm.errors import CollectionError, SourceError, UsageError
+from plainfilm.io import paths
+from plainfilm.io.files import remove_tree, sha256_of
 from plainfilm.io.locks import is_taken, writing
-from plainfilm.io.manifest import FILES, settle, write_manifest
+from plainfilm.io.manifest import FILES, settle
+from plainfilm.io.phantom_corpus import is_phantom_corpus
 from plainfilm.io.tables import read_parquet
+from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import corpus_of, source
@@ -70,7 +72,7 @@ def prepare(
     out: Path,
     *,
     size: int = 512,
-    workers: int | None = None,
+    workers: WorkersLike = None,
     options: Mapping[str, Any] | None = None,
     tables_only: bool = False,
     keep_refused: bool = False,
@@ -79,8 +81,9 @@ def prepare(
 ) -> Collection:
     """Prepare the collection `out` from the raw layout `raw` and return it.
 
-    `size` is the shortest side of stored images in pixels (smaller images keep their size). `workers` is the
-    number of processes, all cores by default; 1 stays in this process. `options` are the source's. With
+    `size` is the shortest side of stored images in pixels (smaller images keep their size). `workers` are
+    local processes, all cores by default (1 stays in this process), or a cluster whose nodes see the same
+    files. `options` are the source's. With
     `tables_only` no image is opened, and the collection has the contents of the tables only. With
     `keep_refused` an image whose header is not of a chest radiograph is kept and flagged. A finished
     collection of the same raw data is returned unchanged; `replace_present` replaces an existing one.
@@ -93,10 +96,10 @@ def prepare(
     """
     if size < SMALLEST_SIZE:
         raise UsageError(f"--size {size}: the shortest side must be at least {SMALLEST_SIZE} pixels")
-    out = out.absolute()
+    out = paths.absolute(out)
     stated = _options(source_name, options or {}, tables_only, out)
     order = PrepareConfig(
-        source_name, stated, raw.absolute(), out / ".partial", size, tables_only, keep_refused
+        source_name, stated, paths.absolute(raw), out / ".partial", size, tables_only, keep_refused
     )
     plan = PreparePlan(order, out)
     _refuse_foreign(plan)
@@ -105,18 +108,18 @@ def prepare(
         return present or _prepare(plan, workers, progress)
 
 
-def _prepare(plan: PreparePlan, workers: int | None, progress: Progress) -> Collection:
+def _prepare(plan: PreparePlan, workers: WorkersLike, progress: Progress) -> Collection:
     stream = shards(plan)
     first = list(islice(stream, 1))  # a source that cannot be read leaves no folder behind
     if not first:
         raise SourceError(
             f"{plan.order.raw}: no study can be used: source {plan.order.source_name} found none in it"
         )
-    _begin(plan)
+    begin(plan.work, plan.out)
     parts = _run(chain(first, stream), workers, progress)
     progress.log(f"writing tables of {plan.out}")
     meta = _merge(plan, parts)
-    _publish(plan, meta)
+    publish(plan.work, plan.out, meta)
     return Collection.open(plan.out)
 
 
@@ -189,8 +192,8 @@ def _is_known(kind: str, name: str, seen: set[int]) -> bool:
 
 def _refuse_foreign(plan: PreparePlan) -> None:
     """Refuse a folder that Plainfilm did not make, even if it is to be replaced."""
-    ours = (plan.out / META).exists() or plan.work.is_dir()
-    if plan.out.is_file() or (plan.out.is_dir() and not ours and is_taken(plan.out)):
+    ours = paths.is_file(plan.out / META) or paths.is_folder(plan.work)
+    if paths.is_file(plan.out) or (paths.is_folder(plan.out) and not ours and is_taken(plan.out)):
         raise CollectionError(f"{plan.out}: is not empty and no collection; choose another folder")
 
 
@@ -200,7 +203,7 @@ def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
     Raises:
         CollectionError: there is another collection.
     """
-    if not (plan.out / META).exists():
+    if not paths.is_file(plan.out / META):
         return None
     collection = Collection.open(plan.out)
     if collection.meta["inputs"] != _inputs(plan, (shard_fingerprint(shard) for shard in shards(plan))):
@@ -216,7 +219,7 @@ def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
         )
     settle(plan.out, META)
     progress.log(f"{plan.out} is already prepared from {plan.order.raw}")
-    shutil.rmtree(plan.work, ignore_errors=True)
+    remove_tree(plan.work)
     return collection
 
 
@@ -227,30 +230,11 @@ def _inputs(plan: PreparePlan, fingerprints: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _begin(plan: PreparePlan) -> None:
-    """Make the work folder, or continue with that of a killed preparation.
-
-    A work folder without images is from an interrupted publication: if it was complete, the rest of the
-    folder is removed; if not, the images are moved back.
-    """
-    try:
-        images, moved = plan.work / "images", plan.out / "images"
-        if plan.work.is_dir() and not images.exists():
-            if (plan.out / META).exists():
-                shutil.rmtree(plan.work)
-            elif moved.is_dir():
-                moved.rename(images)
-        make_folder(images)
-        make_folder(plan.work / "parts")
-    except OSError as error:
-        raise CollectionError(f"{plan.out}: cannot be written ({error.strerror or error})") from None
-
-
-def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> list[ShardOutput]:
+def _run(stream: Iterable[Shard], workers: WorkersLike, progress: Progress) -> list[ShardOutput]:
     parts: list[ShardOutput] = []
 
     def studies() -> Iterator[int]:
-        for part in run_shards(stream, workers):
+        for part in run_shards(stream, workers, progress):
             parts.append(part)
             yield from range(part.studies)
 
@@ -261,26 +245,27 @@ def _run(stream: Iterable[Shard], workers: int | None, progress: Progress) -> li
 
 def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
     """Merge all parts into tables in the work folder; return the values of `collection.json`."""
-    folders = [part_folder(plan.work, part.number) for part in parts]
+    folders, place = [part_folder(plan.work, part.number) for part in parts], tables_of(plan.work)
     tables: dict[str, dict[str, Any]] = {}
     for name in TABLES:
-        rows, digest = merge(name, folders, plan.work / file_name(name))
+        rows, digest = merge(name, folders, place / file_name(name))
         tables[name] = {"rows": rows, "digest": digest}
     if not tables["studies"]["rows"]:
-        raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(plan.work)}")
-    licences = read_parquet(plan.work / "images.parquet", columns=["licence"]).column("licence")
+        raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(place)}")
+    licences = read_parquet(place / "images.parquet", columns=["licence"]).column("licence")
     return {
         "format_version": FORMAT_VERSION,
         "plainfilm": plainfilm.__version__,
         "source": {"name": plan.order.source_name, "options": _plain(plan.order.options)},
         "corpus": corpus_of(plan.order.source_name, plan.order.config),
+        "phantom": is_phantom_corpus(plan.order.raw),
         "pixels": not plan.order.tables_only,
         "licence": sorted(pc.unique(licences).drop_null().to_pylist()),
         "image_size": plan.order.size,
         "tables": tables,
         "fingerprint": content_fingerprint({name: table["digest"] for name, table in tables.items()}),
         "inputs": _inputs(plan, (part.fingerprint for part in parts)),
-        FILES: {file_name(name): sha256_of(plan.work / file_name(name)) for name in TABLES},
+        FILES: {file_name(name): sha256_of(place / file_name(name)) for name in TABLES},
     }
 
 
@@ -320,48 +305,3 @@ def _unspoken(cell: str) -> str:
 def _unquoted(quoted: re.Match[str]) -> str:
     spoken = _unspoken(quoted[1])
     return quoted[0] if spoken == quoted[1] else f"({spoken})"
-
-
-def _publish(plan: PreparePlan, meta: dict[str, Any]) -> None:
-    """Move images and tables into place; `collection.json` comes last and completes the collection."""
-    _sweep(plan.work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
-    # Everything that needs disk space is written before old files are removed: moving needs none.
-    write_manifest(plan.work / META, meta)
-    try:
-        (plan.out / META).unlink(missing_ok=True)
-        flush(plan.out)
-        old = plan.out / "images"
-        if old.exists():
-            shutil.rmtree(old)
-        (plan.work / "images").rename(old)
-        for name in TABLES:
-            (plan.work / file_name(name)).replace(plan.out / file_name(name))
-        for name in OPTIONAL_TABLES:
-            (plan.out / file_name(name)).unlink(missing_ok=True)
-        flush(plan.out)
-        move(plan.work / META, plan.out / META)
-        settle(plan.out, META)
-        shutil.rmtree(plan.work)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            f"{plan.out}: cannot be published ({reason}); repeat the command to continue"
-        ) from None
-
-
-def _sweep(work: Path, stored: int) -> None:
-    """Remove image files without a row: incomplete ones of a killed run, or of changed raw data."""
-    images = work / "images"
-    if _count_files(images) == stored:
-        return
-    rows = read_parquet(work / "images.parquet", columns=["path"]).column("path").to_pylist()
-    for path in stray_files(images, rows):
-        path.unlink()
-    if _count_files(images) != stored:
-        raise CollectionError(
-            f"{work}: image files are missing from it; delete this folder and repeat the command"
-        )
-
-
-def _count_files(folder: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(folder))

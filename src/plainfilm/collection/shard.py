@@ -1,14 +1,16 @@
 """One shard of a preparation: a pure function from some studies to a finished part on disk.
 
-The local process pool runs it, and so can a cluster that shares the folder: a shard is self-contained and
-independent of others. A part is a folder of Parquet files that appears complete, by renaming, after the
-shard's images; it stores the fingerprint of its inputs, by which a restarted preparation reuses it.
+Local processes run it, and so do the nodes of a cluster that share the folder (`io.workers`): a shard is
+self-contained and independent of others. A part is a folder of Parquet files that appears complete, by
+renaming or by a marker that is written last, after the shard's images; it stores the fingerprint of its
+inputs, by which a restarted preparation reuses it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +19,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from plainfilm.collection.publication import tables_of
 from plainfilm.collection.rows import TableRows, add_study, stated_image, stored_image
 from plainfilm.collection.schema import TABLES
 from plainfilm.config import Settings, build
 from plainfilm.errors import ImageError
-from plainfilm.io import limits
+from plainfilm.io import limits, paths
 from plainfilm.io.archives import stamp
-from plainfilm.io.files import flush, move
+from plainfilm.io.files import flush, move, remove
+from plainfilm.io.object_storage import stored
 from plainfilm.io.processes import Crash, alone, time_limit
 from plainfilm.io.tables import read_json, write_json, write_parquet
 from plainfilm.sources.base import completed, source
@@ -31,6 +35,8 @@ from plainfilm.types import Image, Rejection, Study
 
 PART_VERSION = 3
 """Changes when the same inputs give other parts."""
+
+_MARKER = "part.json"
 
 STUDIES_WITH_FILMS = 32
 STUDIES_WITHOUT_FILMS = 4096
@@ -143,7 +149,9 @@ def prepare_shard(shard: Shard, is_careful: bool = False) -> ShardOutput:
 def _rows(shard: Shard, is_careful: bool) -> TableRows:
     order, rows = shard.order, TableRows()
     shown = _shower(order.raw)
-    store = partial(stored_image, folder=order.work, size=order.size, keep_refused=order.keep_refused)
+    store = partial(
+        stored_image, folder=tables_of(order.work), size=order.size, keep_refused=order.keep_refused
+    )
     store = partial(_stored_alone if is_careful else _stored_in_time, store)
     if order.tables_only:
         store = partial(stated_image, size=order.size)
@@ -176,13 +184,13 @@ def _undecodable(image: Image, crash: Crash) -> ImageError:
 
 def _shower(raw: Path) -> Callable[[Path | str], str]:
     """A function that shows raw paths in `rejected`: relative to the raw data if they are below it."""
-    base = f"{(raw if raw.is_dir() else raw.parent).as_posix()}/"
+    base = f"{(raw if paths.is_folder(raw) else raw.parent).as_posix()}/"
     return lambda path: (path if isinstance(path, str) else path.as_posix()).removeprefix(base)
 
 
 def _finished(folder: Path, fingerprint: str, number: int) -> ShardOutput | None:
-    marker = folder / "part.json"
-    if not marker.is_file():
+    marker = folder / _MARKER
+    if not paths.is_file(marker):
         return None
     noted = read_json(marker)
     if noted["fingerprint"] != fingerprint:
@@ -191,16 +199,28 @@ def _finished(folder: Path, fingerprint: str, number: int) -> ShardOutput | None
 
 
 def _publish(rows: TableRows, part: ShardOutput, folder: Path) -> None:
-    # The name has the process id, so that a worker that outlives its killed parent interferes with no other.
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    _flush_images(rows, folder.parents[1])
+    # The name has process and machine, so that a worker that outlives its killed parent, or that was given up
+    # for lost with its node, interferes with no other.
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}@{platform.node()}")
+    if stored(folder) is not None:  # which has no renaming: the marker comes last
+        remove(folder / _MARKER)
+        temporary = folder
+    else:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _flush_images(rows, folder.parents[1])
     for name, table in rows.tables.items():
         write_parquet(table, TABLES[name], temporary / f"{name}.parquet")
     noted = {"fingerprint": part.fingerprint, "studies": part.studies, "rows": part.rows}
-    write_json(noted, temporary / "part.json")
+    write_json(noted, temporary / _MARKER)
+    if temporary == folder:
+        return
     shutil.rmtree(folder, ignore_errors=True)
-    move(temporary, folder)
+    try:
+        move(temporary, folder)
+    except OSError:  # another one was faster, with the same part
+        if _finished(folder, part.fingerprint, part.number) is None:
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _flush_images(rows: TableRows, work: Path) -> None:

@@ -2,69 +2,94 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
 
 from plainfilm.collection.collection import WAY_OUT, Collection
 from plainfilm.errors import CollectionError
+from plainfilm.io import paths
 from plainfilm.io.files import sha256_of
 from plainfilm.io.processes import cores
+from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.progress import SILENT, Progress
 
 _AT_ONCE = 4096
-"""Images whose digests are waited for together, so that memory does not grow with the collection."""
+"""Images whose digests are compared together, so that memory does not grow with the collection."""
 
 
 def missing_images(collection: Collection) -> list[str]:
     """The paths of the images that the collection lists and does not have; no image is opened."""
     there = {
-        f"{os.path.relpath(folder, collection.path)}/{name}".replace(os.sep, "/")
-        for folder, _, names in os.walk(collection.path / "images")
+        (folder / name).relative_to(collection.path).as_posix()
+        for folder, _, names in paths.walk(collection.path / "images")
         for name in names
     }
-    paths = collection.table("images")["path"].to_pylist()
-    return [path for path in paths if path is not None and path not in there]
+    listed = collection.table("images")["path"].to_pylist()
+    return [path for path in listed if path is not None and path not in there]
 
 
-def damage(collection: Collection, progress: Progress = SILENT) -> Iterator[str]:
+def damage(collection: Collection, progress: Progress = SILENT, workers: WorkersLike = 1) -> Iterator[str]:
     """What is missing from a collection or differs from what was written, one line each."""
     yield from collection.manifest.damage()
-    yield from damaged_images(collection, progress)
+    yield from damaged_images(collection, progress, workers)
 
 
-def damaged_images(collection: Collection, progress: Progress = SILENT) -> Iterator[str]:
+def damaged_images(
+    collection: Collection, progress: Progress = SILENT, workers: WorkersLike = 1
+) -> Iterator[str]:
     """The images that are missing or differ from what was stored, one line each; all are read."""
-    paths = [path for path in collection.table("images")["path"].to_pylist() if path is not None]
-    yield from _faults(
-        collection, progress.track(paths, len(paths), f"verifying images of {collection.name}")
-    )
+    listed = [path for path in collection.table("images")["path"].to_pylist() if path is not None]
+    what = f"verifying images of {collection.name}"
+    yield from _faults(collection, progress.track(listed, len(listed), what), workers, progress)
 
 
-def require_images(collection: Collection, paths: Iterable[str | None]) -> None:
+def require_images(collection: Collection, listed: Iterable[str | None]) -> None:
     """Check that images, by their `path` in the table `images`, are as they were stored.
 
     Raises:
         CollectionError: one is missing or damaged.
     """
-    for fault in _faults(collection, (path for path in paths if path is not None)):
+    for fault in _faults(collection, (path for path in listed if path is not None)):
         raise CollectionError(f"{fault}; {WAY_OUT}")
 
 
-def _faults(collection: Collection, paths: Iterable[str]) -> Iterator[str]:
+def _faults(
+    collection: Collection, wanted: Iterable[str], workers: WorkersLike = 1, progress: Progress = SILENT
+) -> Iterator[str]:
     images = collection.table("images")
     digests = dict(zip(images["path"].to_pylist(), images["sha256"].to_pylist(), strict=True))
-    waiting = iter(paths)
+    listed = ((collection.image_path(path), digests[path]) for path in wanted)
+    for faults in in_workers(check_files, _blocks(listed), workers, progress=progress):
+        yield from faults
+
+
+class FileBlock(NamedTuple):
+    """Files with their SHA-256; `base` is the folder that their paths may be relative to."""
+
+    base: Path
+    files: list[tuple[Path, str]]
+
+
+def _blocks(listed: Iterable[tuple[Path, str]]) -> Iterator[FileBlock]:
+    stream, base = iter(listed), Path.cwd()
+    while files := list(islice(stream, _AT_ONCE)):
+        yield FileBlock(base, files)
+
+
+def check_files(block: FileBlock) -> list[str]:
+    """What is wrong with the files of a block: a line for each that is missing or differs."""
     with ThreadPoolExecutor(cores()) as pool:
-        while block := list(islice(waiting, _AT_ONCE)):
-            yield from filter(None, pool.map(lambda path: _fault(collection, path, digests[path]), block))
+        return list(filter(None, pool.map(partial(_fault, block.base), block.files)))
 
 
-def _fault(collection: Collection, path: str, digest: str) -> str | None:
-    file = collection.image_path(path)
+def _fault(base: Path, listed: tuple[Path, str]) -> str | None:
+    file, digest = listed
     try:
-        found = sha256_of(file)
+        found = sha256_of(paths.absolute_in(base, file))
     except FileNotFoundError:
         return f"{file}: is missing"
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -52,6 +53,11 @@ class FilmRecord:
     def image(self) -> Image.Image:
         """The pixels as a grey PIL image."""
         return Image.fromarray(self.pixels)
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.image.save(stream, "PNG")
+        return stream.getvalue()
 
 
 Transform = Callable[[FilmRecord], Any]

@@ -34,7 +34,9 @@ COMMENT = CodedName("121106", "DCM", "Comment")
 AREA = CodedName("42798000", "SCT", "Area")
 PROBABILITY = CodedName("122157", "DCM", "Probability")
 
-# Who answered (TID 4019, TID 1004).
+# Who answered (TID 4019, TID 1004), and who changed it (TID 1003).
+PERSON = CodedName("121006", "DCM", "Person")
+PERSON_NAME = CodedName("121008", "DCM", "Person Observer Name")
 DEVICE = CodedName("121007", "DCM", "Device")
 ALGORITHM_NAME = CodedName("111001", "DCM", "Algorithm Name")
 ALGORITHM_VERSION = CodedName("111003", "DCM", "Algorithm Version")

@@ -70,7 +70,9 @@ def tracked(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> Fil
     return replace(results, annotations=tuple(starmap(with_uid, enumerate(results.annotations))))
 
 
-def identity(film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind: Kind) -> dict[str, Any]:
+def identity(
+    film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind: Kind, reader: str = ""
+) -> dict[str, Any]:
     """The arguments that every class of objects takes: identifiers, and the equipment that made it.
 
     The SOP Instance UID follows from all of the content but its dates: another content is another object, and
@@ -78,7 +80,8 @@ def identity(film: SourceFilm, results: FilmResults, algorithm: Algorithm, kind:
     """
     annotations = [astuple(one) for one in results.annotations]
     findings = [dict(one) for one in results.findings]
-    content = (film.uid, astuple(algorithm), plainfilm.__version__, annotations, findings)
+    content: tuple[object, ...] = (film.uid, astuple(algorithm), plainfilm.__version__, annotations, findings)
+    content += (reader,) if reader else ()
     return {
         "series_instance_uid": series_uid(film.uid, algorithm, kind),
         "series_number": _SERIES_NUMBERS[kind],

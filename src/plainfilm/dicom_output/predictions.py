@@ -30,9 +30,9 @@ def algorithm_of(predictor: Predictor, questions: Questions, prompts: str | None
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """A folder with the DICOM files about films, or nothing where `folder` is `None`."""
+    """A folder with the DICOM files about films."""
 
-    folder: Path | None
+    folder: Path
 
     def check(self, films: Sequence[Path]) -> None:
         """Read the headers of all films, so that none is found unusable after long work.
@@ -41,9 +41,8 @@ class ResultsFolder:
             ImageError: a file is no DICOM file, or has no identifiers to refer to.
             OSError: a file cannot be read.
         """
-        if self.folder is not None:
-            for film in films:
-                read_source_film(film)
+        for film in films:
+            read_source_film(film)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -53,11 +52,8 @@ class ResultsFolder:
             UsageError: another process is writing there.
             DataError: the folder cannot be written.
         """
-        if self.folder is None:
+        with writing(self.folder):
             yield
-        else:
-            with writing(self.folder):
-                yield
 
     def write(self, entry: Mapping[str, Any], algorithm: Algorithm) -> None:
         """Write the files about one film from its part of the document; none for an unusable film.
@@ -65,6 +61,6 @@ class ResultsFolder:
         Raises:
             DataError: a file cannot be written.
         """
-        if self.folder is not None and "error" not in entry:
+        if "error" not in entry:
             film = read_source_film(Path(entry["file"]))
             write_objects(film, results_of_document(entry), algorithm, self.folder)

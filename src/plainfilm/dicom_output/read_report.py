@@ -69,7 +69,8 @@ class ReadReport:
     """A structured report about films of one study.
 
     films: what is said of each film, by its SOP Instance UID. sizes: width and height of films, where the
-    report has them. algorithm: what answered, where it is said. left_out: what is not read, and why.
+    report has them. algorithm: what answered, where it is said. left_out: what is not read, and why. reader:
+    the name of the person who observes, where one does.
     """
 
     uid: str
@@ -78,6 +79,7 @@ class ReadReport:
     sizes: dict[str, tuple[int, int]]
     algorithm: Algorithm | None
     left_out: tuple[str, ...]
+    reader: str = ""
 
 
 def read_report(path: Path) -> ReadReport:
@@ -131,6 +133,7 @@ def report_of_dataset(dataset: Any, name: str = "structured report") -> ReadRepo
         reader.sizes,
         _algorithm(dataset),
         tuple(reader.left_out),
+        _person(dataset),
     )
 
 
@@ -266,6 +269,11 @@ def _finding(name: str, item: Any) -> dict[str, Any]:
     flags = {key: code_of(item, concept) for key, concept in concepts.FLAGS}
     decided = {key: None if flag is None else flag.value == concepts.YES.value for key, flag in flags.items()}
     return {"observation": name, **said, **decided}
+
+
+def _person(dataset: Any) -> str:
+    person = child(dataset, "PNAME", concepts.PERSON_NAME)
+    return text(person, "PersonName") if person is not None else ""
 
 
 def _algorithm(dataset: Any) -> Algorithm | None:

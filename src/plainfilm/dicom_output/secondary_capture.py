@@ -3,16 +3,17 @@ reports nor presentation states: the film with its boxes in colour, and below it
 
 from __future__ import annotations
 
-import textwrap
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from plainfilm.dicom_output.annotations import FilmResults
 from plainfilm.dicom_output.captions import captions, heading, numbered
+from plainfilm.dicom_output.fonts import REPLACEMENT, fitting_font
 from plainfilm.dicom_output.objects import BODY_PART, Algorithm, identity, without_warnings
 from plainfilm.dicom_output.source_film import EXTRA, PURPOSE, SourceFilm
 from plainfilm.io.images import read_image
@@ -23,6 +24,10 @@ LONGEST_SIDE = 1024
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00")
 """Okabe and Ito's palette, whose colours are told apart with any colour vision."""
 _PAPER, _INK = "#101418", "#E8E8E8"
+_INDENT = "     "
+_PIECES = re.compile(r"[\u2e80-\u9fff\uf900-\uffef]|[^\s\u2e80-\u9fff\uf900-\uffef]+|\s+")
+"""A Chinese or Japanese character, a word, or the space between words."""
+CANNOT_DRAW = f"{REPLACEMENT}: a character that no font here has; the structured report holds it."
 _FONT_SHARE = 50
 """The longest side of the picture is so many times the size of the font."""
 
@@ -71,8 +76,11 @@ def picture(film: NDArray[np.uint8], results: FilmResults, algorithm: Algorithm)
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     shown = Image.fromarray(film).resize(size, Image.Resampling.BOX)
-    font = _font(max(size) // _FONT_SHARE + 4)
-    lines = _wrapped([heading(algorithm), *map(str, captions(results))], font, size[0])
+    said = [heading(algorithm), *map(str, captions(results))]
+    fitting = fitting_font(said)
+    font = fitting.of_size(max(size) // _FONT_SHARE + 4)
+    notes = [CANNOT_DRAW] if fitting.missing else []
+    lines = _wrapped([*map(fitting.drawable, said), *notes], font, size[0])
     step = round(font.getbbox("Ag")[3] * 1.3)
     canvas = Image.new("RGB", (size[0], size[1] + step * (len(lines) + 1)), _PAPER)
     canvas.paste(shown, (0, 0))
@@ -83,12 +91,6 @@ def picture(film: NDArray[np.uint8], results: FilmResults, algorithm: Algorithm)
     for row, line in enumerate(lines):
         draw.text((step // 2, size[1] + step // 2 + row * step), line, fill=_INK, font=font)
     return np.asarray(canvas)
-
-
-def _font(size: int) -> Any:
-    """DejaVu Sans, which matplotlib brings: Latin, Greek and Cyrillic letters, but no Chinese characters."""
-    data = Path(optional_import("matplotlib", EXTRA, PURPOSE).get_data_path())
-    return ImageFont.truetype(str(data / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def _draw_box(draw: Any, number: int, corners: tuple[float, ...], font: Any) -> None:
@@ -102,8 +104,26 @@ def _draw_box(draw: Any, number: int, corners: tuple[float, ...], font: Any) -> 
 
 
 def _wrapped(lines: list[str], font: Any, width: int) -> list[str]:
-    characters = max(20, int(width / font.getlength("n")) - 2)
-    return [part for line in lines for part in textwrap.wrap(line, characters, subsequent_indent="     ")]
+    room = max(width - 2 * font.getlength("n"), 20 * font.getlength("n"))
+    return [part for line in lines for part in _parts(line, font, room)]
+
+
+def _parts(line: str, font: Any, room: float) -> Iterator[str]:
+    """A line in parts that are not longer than `room`: it breaks between words, and around characters that
+    are written without spaces; a longer word is cut."""
+    part = ""
+    for found in _PIECES.finditer(line):
+        piece = found.group() if not found.group().isspace() else " " * len(found.group())
+        while font.getlength((part + piece).rstrip()) > room:
+            if not part.strip():
+                left = room - font.getlength(part)
+                keep = max(1, int(len(piece) * left / font.getlength(piece)))
+                part, piece = part + piece[:keep], piece[keep:]
+            yield part.rstrip()
+            part, piece = _INDENT, piece.lstrip()
+        part += piece
+    if part.strip():
+        yield part.rstrip()
 
 
 def _reference(film: SourceFilm) -> Any:

@@ -15,19 +15,25 @@ from typing import Any
 import numpy as np
 
 from plainfilm.dicom_output import concepts
-from plainfilm.dicom_output.annotations import Annotation, FilmResults
+from plainfilm.dicom_output.annotations import Annotation, FilmResults, plain_words
 from plainfilm.dicom_output.codes import subject_of
 from plainfilm.dicom_output.concepts import CodedName
 from plainfilm.dicom_output.objects import MANUFACTURER, Algorithm, identity, without_warnings
 from plainfilm.dicom_output.source_film import EXTRA, PURPOSE, SourceFilm
 from plainfilm.io.optional import optional_import
 
+UNNAMED = "Reader^Unnamed"
+"""The observer where a person changed something and gave no name: TID 1003 demands one."""
+_PERSON_NAME = 64
+"""Characters of a value of type PN."""
 TRACKING_IDENTIFIER = "Cornerstone3DTools@^0.1.0:RectangleROI"
 """By this name OHIF makes a rectangle of a group that a person can move (Cornerstone3D adapters)."""
 
 
-def structured_report(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> Any:
+def structured_report(film: SourceFilm, results: FilmResults, algorithm: Algorithm, reader: str = "") -> Any:
     """The report as a pydicom dataset; the same arguments give the same identifiers.
+
+    reader: the name of the person who changed what the model said, if one did; an observer beside the model.
 
     Raises:
         MissingDependency: a package that writes DICOM is not installed.
@@ -36,15 +42,15 @@ def structured_report(film: SourceFilm, results: FilmResults, algorithm: Algorit
     with without_warnings():
         report = sr.Comprehensive3DSR(
             evidence=[film.header],
-            content=_content(sr, film, results, algorithm),
+            content=_content(sr, film, results, algorithm, reader),
             is_complete=True,
-            **identity(film, results, algorithm, "structured report"),
+            **identity(film, results, algorithm, "structured report", reader),
         )
     report.CodingSchemeIdentificationSequence = [_coding_scheme()]
     return report
 
 
-def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> Any:
+def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorithm, reader: str) -> Any:
     """The root of the content tree, in the order that TID 1500 states."""
     observer = sr.ObserverContext(
         observer_type=_code(sr, concepts.DEVICE),
@@ -61,7 +67,9 @@ def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorit
         *(_finding(sr, one) for one in results.findings),
     ]
     items = [
-        *sr.ObservationContext(observer_person_context=None, observer_device_context=observer),
+        *sr.ObservationContext(
+            observer_person_context=_person(sr, reader) if reader else None, observer_device_context=observer
+        ),
         _coded(sr, concepts.PROCEDURE, concepts.CHEST_FILM, "HAS CONCEPT MOD"),
         _image_library(sr, film),
         measurements,
@@ -69,6 +77,17 @@ def _content(sr: Any, film: SourceFilm, results: FilmResults, algorithm: Algorit
     ]
     root.ContentSequence = sr.ContentSequence(items)
     return root
+
+
+def _person(sr: Any, reader: str) -> Any:
+    """TID 1003: a person by name."""
+    name = " ".join((plain_words(reader.replace("\\", " ")) or UNNAMED).split())
+    return sr.ObserverContext(
+        observer_type=_code(sr, concepts.PERSON),
+        observer_identifying_attributes=sr.PersonObserverIdentifyingAttributes(
+            name=name.replace("=", " ")[:_PERSON_NAME]
+        ),
+    )
 
 
 def _image_library(sr: Any, film: SourceFilm) -> Any:

@@ -21,8 +21,10 @@ PREFIXES: dict[Kind, str] = {
 """How the names of files begin; the SOP Instance UID of the film follows."""
 
 
-def objects(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> dict[Kind, Any]:
-    """The three objects about a film as pydicom datasets.
+def objects(
+    film: SourceFilm, results: FilmResults, algorithm: Algorithm, reader: str = ""
+) -> dict[Kind, Any]:
+    """The three objects about a film as pydicom datasets; `reader` changed what the model said, if any.
 
     Raises:
         ImageError: the film cannot be read.
@@ -30,13 +32,15 @@ def objects(film: SourceFilm, results: FilmResults, algorithm: Algorithm) -> dic
     """
     results = tracked(film, results, algorithm)
     return {
-        "structured report": structured_report(film, results, algorithm),
+        "structured report": structured_report(film, results, algorithm, reader),
         "presentation state": presentation_state(film, results, algorithm),
         "secondary capture": secondary_capture(film, results, algorithm),
     }
 
 
-def write_objects(film: SourceFilm, results: FilmResults, algorithm: Algorithm, folder: Path) -> list[Path]:
+def write_objects(
+    film: SourceFilm, results: FilmResults, algorithm: Algorithm, folder: Path, reader: str = ""
+) -> list[Path]:
     """Write the three objects about a film to `folder`; those of an earlier time are replaced.
 
     Raises:
@@ -45,7 +49,7 @@ def write_objects(film: SourceFilm, results: FilmResults, algorithm: Algorithm, 
         MissingDependency: a package that writes DICOM is not installed.
     """
     paths = []
-    for kind, dataset in objects(film, results, algorithm).items():
+    for kind, dataset in objects(film, results, algorithm, reader).items():
         path = folder / f"{PREFIXES[kind]}-{film.uid}.dcm"
         with replacing(path) as temporary, without_warnings():
             dataset.save_as(temporary, enforce_file_format=True)

@@ -12,15 +12,17 @@ import struct
 import urllib.parse
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError
 
 from plainfilm.dicomweb.bounded_answers import BoundedAnswers
+from plainfilm.dicomweb.studies import FIELDS, ListedStudy, listed_study
 from plainfilm.download.retry_policy import Retriable, RetryPolicy, requested_wait
 from plainfilm.errors import ArchiveError, UsageError
 from plainfilm.io import limits
+from plainfilm.io.dicom.subject import RADIOGRAPHS
 from plainfilm.io.optional import optional_import
 
 EXTRA, PURPOSE = "dicom-out", "DICOMweb"
@@ -71,8 +73,10 @@ class Archive:
         secret = os.environ.get(AUTHORIZATION)
         headers = {"Authorization": secret} if secret else None
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self._requests = optional_import("requests", EXTRA, PURPOSE)
         self._client = web.DICOMwebClient(
             self.name.rstrip("/"),
+            session=_session(self._requests),
             headers=headers,
             callback=BoundedAnswers(self.name, EXTRA, PURPOSE),
             chunk_size=_WHOLE,
@@ -83,7 +87,6 @@ class Archive:
         # It logs identifiers.
         logging.getLogger("dicomweb_client").addHandler(logging.NullHandler())
         logging.getLogger("dicomweb_client").propagate = False
-        self._requests = optional_import("requests", EXTRA, PURPOSE)
         self._not_dicom = optional_import("pydicom.errors", EXTRA, PURPOSE).InvalidDicomError
         self._retries = retries
 
@@ -95,6 +98,29 @@ class Archive:
         """
         filters = {"Modality": modality, "StudyDate": f"{since}-"}
         yield from self._search({}, filters)
+
+    def studies(self, filters: Mapping[str, str], most: int) -> list[ListedStudy]:
+        """At most so many studies that fit `filters`, which are DICOM keywords and their values.
+
+        Raises:
+            ArchiveError: the archive refuses.
+        """
+        found = self._ask(
+            self._client.search_for_studies, search_filters=dict(filters), fields=FIELDS, limit=most
+        )
+        listed = found[:most] if isinstance(found, list) else []
+        studies = (listed_study(one) for one in listed if isinstance(one, Mapping))
+        return [study for study in studies if study is not None]
+
+    def radiographs(self, study: str) -> list[Instance]:
+        """The objects of a study whose modality may be that of a film.
+
+        Raises:
+            ArchiveError: the archive refuses.
+        """
+        scope = {"study_instance_uid": study}
+        found = [one for name in RADIOGRAPHS for one in self._search(scope, {"Modality": name})]
+        return list(dict.fromkeys(one for one in found if one.study == study))
 
     def stored(self, study: str, series: str) -> set[str]:
         """The SOP Instance UIDs of the objects in a series; empty where there is no such series.
@@ -188,6 +214,20 @@ class Archive:
             return Retriable(f"{self.name}: answers with status {status}", wait_s)
         hint = f"; set {AUTHORIZATION}" if status in (401, 403) else ""
         return ArchiveError(f"{self.name}: refuses a request with status {status}{hint}")
+
+
+def _session(requests: Any) -> Any:
+    """A session that sends wildcards as they are: plug-in 1.7 of Orthanc takes encoded ones for letters."""
+
+    class PlainWildcards(requests.adapters.HTTPAdapter):  # type: ignore[misc]
+        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+            request.url = request.url.replace("%2A", "*")
+            return super().send(request, *arguments, **options)
+
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, PlainWildcards())
+    return session
 
 
 def _instance(found: Any) -> Instance | None:

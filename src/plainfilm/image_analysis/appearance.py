@@ -10,10 +10,9 @@ A window or a number of bits that does not fit the values leaves a film nearly b
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 
-from plainfilm.compiled import njit
+from plainfilm.image_analysis.strokes import strokes
 from plainfilm.io.area_resize import area_mean
 from plainfilm.io.raster_images import reduced_size
 
@@ -22,10 +21,6 @@ TEXT, INVERTED = "burned-in text", "looks inverted (black and white exchanged)"
 LOOKED_AT = 512
 """Larger films are reduced to this shortest side first; letters on them are then 5 to 25 pixels high."""
 
-_EDGE, _WIDEST = 48, 6
-"""A stroke rises and falls by at least so many grey values between two pixels; it is so wide at most."""
-_HIGH, _WIDE = 4, 8
-"""Strokes are counted in cells of this many pixels, and judged in two by two of them."""
 _STROKES, _LINE = 10, 6
 """Two by two cells with so many strokes may be letters; so many of them in a row are a line of text."""
 
@@ -54,30 +49,10 @@ _EVEN = 6
 _STEP = 4
 """Every so many-th pixel is enough for evenness and contrast."""
 
-_FILM = types.Array(types.uint8, 2, "C", readonly=True)
-
-
-@njit([types.int32[:, ::1](_FILM)])
-def _strokes(film):  # type: ignore[no-untyped-def]
-    """How many narrow strokes, bright or dark, end in each cell of the film."""
-    height, width = film.shape
-    cells = np.zeros(((height + _HIGH - 1) // _HIGH, (width + _WIDE - 1) // _WIDE), np.int32)
-    for y in range(height):
-        rise = fall = -width
-        for x in range(1, width):
-            step = np.int32(film[y, x]) - np.int32(film[y, x - 1])
-            if step > _EDGE:
-                cells[y // _HIGH, x // _WIDE] += fall > rise and x - fall <= _WIDEST
-                rise = x
-            elif step < -_EDGE:
-                cells[y // _HIGH, x // _WIDE] += rise > fall and x - rise <= _WIDEST
-                fall = x
-    return cells
-
 
 def longest_line(film: NDArray[np.uint8]) -> int:
     """The length, in cells of 8 pixels, of the longest row of what looks like letters in a `film` (H, W)."""
-    cells = _strokes(np.ascontiguousarray(film))
+    cells = strokes(film)
     pairs = cells[:-1] + cells[1:]
     is_letter = (pairs[:, :-1] + pairs[:, 1:]) >= _STROKES
     longest = 0

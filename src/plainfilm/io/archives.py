@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from plainfilm.errors import DataError
-from plainfilm.io import limits
+from plainfilm.io import limits, paths
 
 _ZIP, _TAR = ".zip", ".tar"
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -31,7 +31,7 @@ def split_path(path: Path) -> tuple[Path, str] | None:
     for place, part in enumerate(path.parts[:-1], start=1):
         if part.lower().endswith((_ZIP, _TAR)):
             archive = Path(*path.parts[:place])
-            if archive.is_file():
+            if paths.is_file(archive):
                 return archive, "/".join(path.parts[place:])
     return None
 
@@ -39,7 +39,7 @@ def split_path(path: Path) -> tuple[Path, str] | None:
 def is_file(path: Path) -> bool:
     """True for a file, and for a member of an archive."""
     inner = split_path(path)
-    return path.is_file() if inner is None else inner[1] in _members(*_state(inner[0]))
+    return paths.is_file(path) if inner is None else inner[1] in _members(*_state(inner[0]))
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -50,7 +50,7 @@ def open_binary(path: Path) -> BinaryIO:
         DataError: the archive is damaged, or the member is encrypted or too large.
     """
     inner = split_path(path)
-    return path.open("rb") if inner is None else _read_member(path, *inner)
+    return paths.open_file(path) if inner is None else _read_member(path, *inner)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -58,8 +58,8 @@ def read_bytes(path: Path) -> bytes:
     inner = split_path(path)
     if inner is not None:
         return _read_member(path, *inner).getvalue()
-    _refuse_size(path, path.stat().st_size)
-    return path.read_bytes()
+    _refuse_size(path, paths.stamp(path)[0])
+    return paths.read_all(path)
 
 
 def packed_size(path: Path) -> int | None:
@@ -80,8 +80,7 @@ def stamp(path: Path) -> tuple[int, int]:
         OSError: there is none.
     """
     inner = split_path(path)
-    state = (path if inner is None else inner[0]).stat()
-    return state.st_size, state.st_mtime_ns
+    return paths.stamp(path if inner is None else inner[0])
 
 
 def files_below(root: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Path]:
@@ -89,17 +88,16 @@ def files_below(root: Path, wanted: Callable[[str], bool] = bool) -> Iterator[Pa
 
     Zip and plain tar archives on the way are looked into; a compressed tar archive is given as a file.
     """
-    if root.is_file():
+    if paths.is_file(root):
         if root.name.lower().endswith((_ZIP, _TAR)):
             members = sorted(_members(*_state(root)))
             yield from (root / name for name in members if wanted(name.rpartition("/")[2]))
         elif wanted(root.name):
             yield root
         return
-    for folder, folders, names in os.walk(root):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(folder, name)
+    for folder, _, names in paths.walk(root):
+        for name in names:
+            path = folder / name
             if name.lower().endswith((_ZIP, _TAR)):
                 yield from files_below(path, wanted)
             elif wanted(name):
@@ -117,7 +115,7 @@ def _read_member(path: Path, archive: Path, name: str) -> BytesIO:
         raise FileNotFoundError(2, "No such member of the archive", str(path))
     _refuse_size(path, member.size)
     if member.offset is not None:
-        with archive.open("rb") as stream:
+        with paths.open_file(archive) as stream:
             stream.seek(member.offset)
             return BytesIO(stream.read(member.size))
     try:
@@ -154,14 +152,13 @@ class _Member:
 
 def _state(archive: Path) -> tuple[Path, int, int, int]:
     """What tells whether an opened archive is still that file; a forked process opens its own."""
-    state = archive.stat()
-    return archive, state.st_size, state.st_mtime_ns, os.getpid()
+    return archive, *paths.stamp(archive), os.getpid()
 
 
 @functools.lru_cache(maxsize=16)
 def _zip(archive: Path, size: int, changed_ns: int, process: int) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(archive)
+        return zipfile.ZipFile(paths.openable(archive))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
         raise _damaged(archive, error) from None
 
@@ -173,7 +170,7 @@ def _members(archive: Path, size: int, changed_ns: int, process: int) -> dict[st
         files = (entry for entry in _zip(archive, size, changed_ns, process).infolist() if not entry.is_dir())
         return {entry.filename: _Member(entry.file_size, entry.compress_size) for entry in files}
     try:
-        with tarfile.open(archive, "r:") as opened:
+        with paths.open_file(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
             return {
                 entry.name.removeprefix("./"): _Member(entry.size, entry.size, entry.offset_data)
                 for entry in opened

@@ -10,12 +10,16 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from plainfilm.errors import DataError
+from plainfilm.io import object_storage
+from plainfilm.io.object_storage import stored
+from plainfilm.io.paths import open_file
 
 _PART = re.compile(r"\..+\.(?P<process>\d+)@(?P<machine>.*)\.[^.]+\.part")
 _BLOCK_BYTES = 1 << 20
@@ -23,6 +27,8 @@ _BLOCK_BYTES = 1 << 20
 
 def sweep(path: Path) -> None:
     """Remove what killed processes of this machine left half-written beside `path`."""
+    if stored(path) is not None:  # which shows nothing that is not whole
+        return
     for part in path.parent.glob(f".{path.name}.*.part"):
         if _is_of_the_dead(part.name):
             part.unlink(missing_ok=True)
@@ -34,6 +40,8 @@ def sweep_folder(folder: Path, *, below: bool = False) -> None:
     Only who has just taken the folder's lock may: so nobody writes there on another machine, or did under the
     number of this process.
     """
+    if stored(folder) is not None:
+        return
     for part in folder.rglob(".*.part") if below else folder.glob(".*.part"):
         if _is_of_the_dead(part.name, is_locked=True):
             part.unlink(missing_ok=True)
@@ -75,6 +83,11 @@ def replacing(path: Path, *, flushed: bool = True) -> Iterator[Path]:
         DataError: the file cannot be written (no space, no permission, a file where a folder must be).
     """
     path = Path(path)
+    if (place := stored(path)) is not None:
+        with tempfile.TemporaryDirectory(prefix="plainfilm-") as folder:
+            yield Path(folder) / (path.name or "file")
+            object_storage.upload(Path(folder) / (path.name or "file"), place)
+        return
     try:
         make_folder(path.parent)
         handle, name = tempfile.mkstemp(
@@ -99,13 +112,46 @@ def replacing(path: Path, *, flushed: bool = True) -> Iterator[Path]:
 
 def move(source: Path, target: Path) -> None:
     """Rename a file or folder; after a loss of power `target` is whole, old or new."""
+    if stored(source) is not None:
+        rename(source, target)
+        return
     flush(source)
     source.replace(target)
     flush(target.parent)
 
 
+def rename(source: Path, target: Path) -> None:
+    """Give a file another name in the same folder; object storage copies it, whole, and removes the old."""
+    one, other = stored(source), stored(target)
+    if one is None or other is None:
+        source.replace(target)
+        return
+    object_storage.copy(one, other)
+    object_storage.remove(one)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    place = stored(path)
+    if place is None:
+        path.unlink(missing_ok=True)
+    else:
+        object_storage.remove(place)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and everything below it, if it is there."""
+    place = stored(folder)
+    if place is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        object_storage.remove(place, folder=True)
+
+
 def flush(path: Path) -> None:
     """Write a file, or the names in a folder, from the memory of the system to the disk."""
+    if stored(path) is not None:
+        return
     try:
         handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     except PermissionError:  # Windows opens no folders; a read-only file was not written just now
@@ -126,7 +172,12 @@ def flush_tree(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> list[Path]:
-    """Make a folder and those above it that are missing; return the new ones, the deepest first."""
+    """Make a folder and those above it that are missing; return the new ones, the deepest first.
+
+    Object storage has no folders, only names.
+    """
+    if stored(folder) is not None:
+        return []
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in missing:
@@ -137,7 +188,7 @@ def make_folder(folder: Path) -> list[Path]:
 def sha256_of(path: Path) -> str:
     """The SHA-256 digest of a file, in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

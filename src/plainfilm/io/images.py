@@ -44,6 +44,19 @@ class Pixels:
     spacing_mm: float | None = None
     flags: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        height, width = self.array.shape
+        of = (self.original_width, self.original_height)
+        reduced_from = "" if (width, height) == of else f", reduced from {of[0]} x {of[1]}"
+        spacing = "" if self.spacing_mm is None else f", {self.spacing_mm:.3g} mm a pixel"
+        flags = "".join(f"; {flag}" for flag in self.flags)
+        return f"<Film of {width} x {height} pixels{reduced_from}{spacing}{flags}>"
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        Image.fromarray(self.array).save(stream, "PNG")
+        return stream.getvalue()
+
 
 def read_image(
     path: Path | str,
@@ -111,9 +124,11 @@ def reduced(film: NDArray[np.uint8], shortest_side: int | None) -> NDArray[np.ui
 def as_film(image: Any, shortest_side: int | None = None) -> NDArray[np.uint8]:
     """Anything film-like as a grey film (H, W) uint8, 0 black to 255 white, as `read_image` would give it.
 
-    A path is read. A PIL image is turned grey as its file would be. An array or tensor has the shape (H, W),
-    or with colours (H, W, C) or (C, H, W), C being 1, 3 (RGB) or 4 (RGBA); its values are uint8, boolean, or
-    floating point from 0 (black) to 1 (white). With `shortest_side` it is reduced to that, never enlarged.
+    A path is read; of the result of `read_image` and of a record with `pixels` (a film of `plainfilm.open`)
+    the pixels are taken. A PIL image is turned grey as its file would be. An array or tensor has the shape
+    (H, W), or with colours (H, W, C) or (C, H, W), C being 1, 3 (RGB) or 4 (RGBA); its values are uint8,
+    boolean, or floating point from 0 (black) to 1 (white). With `shortest_side` it is reduced to that, never
+    enlarged.
 
     Raises:
         ImageError: a file that cannot be used, or a film of one grey value only.
@@ -122,6 +137,7 @@ def as_film(image: Any, shortest_side: int | None = None) -> NDArray[np.uint8]:
     """
     if isinstance(image, str | os.PathLike):
         return read_image(Path(image), shortest_side).array
+    image = _held(image)
     film = _grey_picture(image) if isinstance(image, Image.Image) else _grey_array(image)
     if film.min() == film.max():
         raise ImageError(f"every pixel of {_described(image)} has the grey value {film.min()}; not a film")
@@ -134,6 +150,7 @@ def one_or_many(images: Any) -> Iterable[Any]:
     Raises:
         UsageError: one array of three axes that could be three films or one film in colour.
     """
+    images = _held(images)
     if isinstance(images, str | os.PathLike | Image.Image):
         return [images]
     shape = tuple(getattr(images, "shape", ()))
@@ -145,6 +162,12 @@ def one_or_many(images: Any) -> Iterable[Any]:
         raise UsageError(f"films are paths, PIL images or arrays, not {_described(images)}")
     iterable: Iterable[Any] = images
     return iterable
+
+
+def _held(image: Any) -> Any:
+    """The array of the result of `read_image`, or of another record with pixels; anything else as it is."""
+    held = image.array if isinstance(image, Pixels) else getattr(image, "pixels", None)
+    return held if isinstance(held, np.ndarray) else image
 
 
 def _described(image: Any) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, PlainfilmError
+from plainfilm.io import paths
 from plainfilm.io.tables import read_json, write_json
 
 DIGEST = "sha256"
@@ -47,7 +48,7 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises:
         DataError: no such file, not JSON, or a list or a single value.
     """
-    if path.is_file() and path.stat().st_size > LARGEST:
+    if paths.is_file(path) and paths.stamp(path)[0] > LARGEST:
         raise DataError(f"{path}: is larger than {LARGEST >> 20} MB, so nothing that Plainfilm writes")
     values = read_json(path)
     if not isinstance(values, dict):

@@ -102,6 +102,9 @@ LONGEST_PHRASE = 1000
 SECONDS_TO_RECEIVE = 120.0
 """A request that takes longer to arrive is ended; 512 MiB take 45 seconds at 100 Mbit/s."""
 
+SECONDS_FOR_A_HEAD = 20.0
+"""A connection on which the head of a request takes longer is closed."""
+
 SECONDS_TO_ANSWER = 120.0
 """A question that takes longer, with the time that it waits, is given up; most take less than one second."""
 
@@ -119,6 +122,18 @@ MOST_BYTES_HELD = 4 << 30
 
 SECONDS_A_FILM_IS_HELD = 8 * 3600.0
 """A film that nobody asks about for so long is removed."""
+
+MOST_STUDIES_LISTED = 50
+"""A search in an archive lists this many studies; a narrower one finds the others."""
+
+MOST_FILMS_OF_A_STUDY = 20
+"""A study from an archive opens this many films; studies of the chest have one to four."""
+
+MOST_WORKS = 1000
+"""A server keeps this many pieces of saved work; another one is refused until one is removed."""
+
+MOST_STEPS = 200
+"""Saved work keeps this many steps to undo, and as many to do again; the oldest go."""
 
 MOST_JOBS = 8
 """Batch jobs beyond this many that are not finished are refused."""

@@ -8,10 +8,12 @@ removes it, and a folder that was made for it too if nothing else came into it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.errors import DataError, UsageError
+from plainfilm.io import paths
 from plainfilm.io.files import is_alive, make_folder, sweep, sweep_folder
+from plainfilm.io.object_storage import stored
 
 LOCK = ".plainfilm.lock"
 _ATTEMPTS, _PAUSE_S = 20, 0.02
@@ -40,7 +44,7 @@ def writing(folder: Path | str) -> Iterator[None]:
         UsageError: another process, or thread, is writing there.
         DataError: the folder cannot be written, or its file system has no locks.
     """
-    folder = Path(folder).absolute()
+    folder = _on_disk(Path(folder))
     if _is_held(folder / LOCK):
         yield
         return
@@ -62,21 +66,33 @@ def writing_file(path: Path | str | None, *, new: bool = False) -> Iterator[None
     if path is None:
         yield
         return
-    path = Path(path).absolute()
+    given, path = Path(path), _on_disk(Path(path))
     lock = path.with_name(f".{path.name}.lock")
     if _is_held(lock):
         yield
         return
     with _made(path.parent), _locked(lock, path):
-        if new and path.exists():
-            raise UsageError(f"{path}: exists already; remove it or choose another name")
+        if new and paths.exists(given):
+            raise UsageError(f"{given}: exists already; remove it or choose another name")
         sweep(path)
         yield
 
 
+def _on_disk(path: Path) -> Path:
+    """The path, absolute; for one in object storage, which has no locks, a folder of this machine.
+
+    So two commands of one machine do not write there at once; those of several machines are not told apart.
+    """
+    if stored(path) is None:
+        return path.absolute()
+    digest = hashlib.sha256(path.as_posix().encode("utf-8", "surrogatepass")).hexdigest()
+    owner = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"plainfilm-locks-{owner}" / digest[:32]
+
+
 def is_taken(folder: Path) -> bool:
     """Whether a folder, which need not be there, holds anything besides a lock."""
-    return folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
+    return paths.is_folder(folder) and any(name != LOCK for name in paths.names_in(folder))
 
 
 def _is_held(lock: Path) -> bool:

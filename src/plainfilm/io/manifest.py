@@ -18,9 +18,11 @@ from typing import Any, Self
 import pyarrow as pa
 
 from plainfilm.errors import DataError, UsageError
-from plainfilm.io.files import flush, move, replacing, sha256_of
+from plainfilm.io import paths
+from plainfilm.io.files import flush, move, remove, rename, replacing, sha256_of
 from plainfilm.io.json_records import DIGEST, digest_of_values
 from plainfilm.io.locks import writing
+from plainfilm.io.object_storage import stored
 from plainfilm.io.tables import as_json, read_json, write_json
 
 FILES = "files"
@@ -78,7 +80,7 @@ class Manifest:
         """Where the file `name` lies now."""
         own, stated = self.path.parent / name, self.files.get(name)
         hidden = None if stated is None else _hidden(own, stated)
-        return hidden if hidden is not None and hidden.is_file() else own
+        return hidden if hidden is not None and paths.is_file(hidden) else own
 
     def open(self, name: str) -> pa.NativeFile:
         """The file `name`, mapped into memory, after its digest was compared; who opens it closes it.
@@ -107,7 +109,7 @@ class Manifest:
         own = self.path.parent / name
         for place in (self.place_of(name), own):
             try:
-                return pa.memory_map(str(place)) if place.stat().st_size else pa.BufferReader(b"")
+                return _as_arrow_file(place)
             except FileNotFoundError:  # it took its own name in between
                 continue
             except OSError as error:
@@ -134,6 +136,13 @@ def write_manifest(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _as_arrow_file(path: Path) -> pa.NativeFile:
+    """A file mapped into memory, or read into it from object storage."""
+    if stored(path) is not None:
+        return pa.BufferReader(paths.read_all(path))
+    return pa.memory_map(str(path)) if path.stat().st_size else pa.BufferReader(b"")
+
+
 def _hidden(path: Path, digest: str) -> Path:
     return path.with_name(f".{path.name}.{digest[:16]}{_NEW}")
 
@@ -153,7 +162,7 @@ def changing(folder: Path | str, manifest: str) -> Iterator[None]:
 
 
 def _refuse_others(folder: Path, manifest: str) -> None:
-    for file in sorted(folder.glob("*.json")):
+    for file in paths.files_in(folder, "*.json"):
         if file.name == manifest:
             continue
         try:
@@ -191,7 +200,7 @@ class Change:
             with replacing(waiting) as temporary:
                 yield temporary
             digest = sha256_of(waiting)
-            waiting.replace(_hidden(path, digest))
+            rename(waiting, _hidden(path, digest))
         self._written[name] = digest
 
     def commit(self, values: Mapping[str, Any], kept: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -218,16 +227,18 @@ class Change:
 def settle(folder: Path, manifest: str) -> None:
     """Finish or remove what a killed change left: files in force take their own names, others are removed."""
     try:
-        files = Manifest.read(folder / manifest, "").files if (folder / manifest).exists() else {}
+        files = Manifest.read(folder / manifest, "").files if paths.is_file(folder / manifest) else {}
     except DataError:  # it must not decide what is removed
         return
     for name, digest in files.items():
         hidden = _hidden(folder / name, digest)
-        if hidden.is_file():
+        if paths.is_file(hidden):
             move(hidden, folder / name)
     for left in _hidden_files(folder):
-        left.unlink(missing_ok=True)
+        remove(left)
 
 
 def _hidden_files(folder: Path) -> Iterable[Path]:
-    return [*folder.glob(f".*{_NEW}"), *folder.glob(f"*/.*{_NEW}")]
+    inner = paths.folders_in(folder) if stored(folder) is None else []  # tables lie beside their manifest
+    folders = [folder, *(folder / name for name in inner)]
+    return [file for one in folders for file in paths.files_in(one, f".*{_NEW}")]

@@ -28,6 +28,9 @@ _PR_SET_PDEATHSIG = 1
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_IS_WORKER = threading.Event()
+"""Set in a process that another system than this module has started, and starts anew where it dies."""
+
 
 def cores() -> int:
     """The processors this process may use."""
@@ -290,7 +293,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
-    is_worker = multiprocessing.parent_process() is not None
+    is_worker = multiprocessing.parent_process() is not None or _IS_WORKER.is_set()
     before = None if is_worker else signal.signal(signal.SIGALRM, _ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -314,6 +317,12 @@ def _worker() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def become_worker() -> None:
+    """Makes this process one that may die of what it computes, which another one then computes anew."""
+    keep_memory()
+    _IS_WORKER.set()
 
 
 def keep_memory() -> None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from plainfilm.errors import ImageError
 from plainfilm.io import limits
+from plainfilm.io.area_resize import Ramp, area_mean
 from plainfilm.io.film_values import FilmValues
 
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
@@ -320,9 +321,4 @@ def reduce(
     width, height = size
     if film.shape == (height, width):
         return np.asarray(film if table is None else table[film], np.uint8)
-    from plainfilm.io.area_resize import (  # half a second of import that small films do not need
-        Ramp,
-        area_mean,
-    )
-
     return area_mean(film, height, width, table, ramp and Ramp(*ramp))

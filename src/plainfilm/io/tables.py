@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plainfilm.errors import CollectionError, DataError, nearest
+from plainfilm.io import paths
 from plainfilm.io.archives import read_bytes, split_path
 from plainfilm.io.files import replacing
 
@@ -52,7 +53,7 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path)
         raise CollectionError(f"{path}: a value does not fit its column ({error})") from None
 
 
-def open_parquet(source: Path | pa.NativeFile) -> pq.ParquetFile:
+def open_parquet(source: Path | BinaryIO | pa.NativeFile) -> pq.ParquetFile:
     """A Parquet file, the checksums of whose pages are compared when they are read.
 
     Raises:
@@ -78,7 +79,7 @@ def read_parquet(
     """
     path = Path(path)
     try:
-        file = open_parquet(path if source is None else source)
+        file = open_parquet(paths.openable(path) if source is None else source)
         wanted = list(columns) if columns is not None else (schema.names if schema else None)
         for name in wanted or ():
             if name not in file.schema_arrow.names:
@@ -137,7 +138,7 @@ def read_json(path: Path | str) -> Any:
     if path.is_char_device():
         raise DataError(f"{path}: is a device, and no file of JSON")
     try:
-        data = read_bytes(path) if split_path(path) else path.read_bytes()
+        data = read_bytes(path) if split_path(path) else paths.read_all(path)
         return json.loads(data.decode("utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None

@@ -30,11 +30,12 @@ from plainfilm.io.csv_files import (
 )
 from plainfilm.io.files import replacing
 from plainfilm.io.locks import writing_file
-from plainfilm.io.processes import in_processes
+from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.labelling.labeller import Labeller
 from plainfilm.labelling.local_model import LocalModel, load_labeller
 from plainfilm.labelling.reports import ReportReading, read_report
+from plainfilm.labelling.vocabularies import placed_vocabulary
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.sections import parse_sections
 from plainfilm.text.sentences import sentence_spans, split_sentences
@@ -95,7 +96,7 @@ def label_csv(
     codes: Codes = "chexpert",
     header_rules: str = "plain",
     evidence: Path | None = None,
-    workers: int | None = None,
+    workers: WorkersLike = None,
     progress: Progress = SILENT,
 ) -> LabelledCsv:
     """Writes `path` to `out` with the status and the states of every row's report.
@@ -125,9 +126,17 @@ def label_csv(
         writer.writerow([*header, STATUS, *labeller.observations])
         rows: list[list[list[str]]] = []
         places = [header.index(str(find_header(path, name, header))) for name in text_columns]
-        settings = (vocabulary, model, codes, tuple(text_columns), evidence is not None, header_rules)
+        settings = (
+            placed_vocabulary(vocabulary),
+            model,
+            codes,
+            tuple(text_columns),
+            evidence is not None,
+            header_rules,
+        )
         chunks = _chunks(_rows(path, reader, len(header)), places, settings, rows)
-        for labelled in progress.track(in_processes(label_texts, chunks, workers), None, "labelling"):
+        stream = in_workers(label_texts, chunks, workers, progress=progress)
+        for labelled in progress.track(stream, None, "labelling"):
             written = zip(rows.pop(0), labelled.statuses, labelled.cells, strict=True)
             writer.writerows([*row, status, *cells] for row, status, cells in written)
             counts.update(labelled.statuses)

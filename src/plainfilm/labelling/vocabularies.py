@@ -38,6 +38,7 @@ CHEXPERT_OBSERVATIONS: tuple[str, ...] = (
 FIVE: tuple[str, ...] = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 
 _FOLDER = Path(__file__).parent
+_FILES = (".yaml", ".yml")
 _NOT_VOCABULARIES = ("attributes", "chinese", "context", "english", "languages", "scopes", "spelling")
 
 
@@ -94,6 +95,11 @@ def vocabulary_names() -> list[str]:
     return sorted(file.stem for file in _FOLDER.glob("*.yaml") if file.stem not in _NOT_VOCABULARIES)
 
 
+def placed_vocabulary(name: str) -> str:
+    """`name` as another process can read it, whose working folder may differ: a file by its whole path."""
+    return str(Path(name).absolute()) if Path(name).suffix in _FILES else name
+
+
 def load_vocabulary(name: str) -> Vocabulary:
     """The vocabulary called `name`, or the one in the YAML file at that path.
 
@@ -101,7 +107,7 @@ def load_vocabulary(name: str) -> Vocabulary:
         ConfigError: no such vocabulary (with the nearest name), or a file that is not one.
     """
     path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
+    if path.suffix not in _FILES:
         if name not in vocabulary_names():
             raise ConfigError(f"unknown vocabulary '{name}': {nearest(name, vocabulary_names())}")
         path = _FOLDER / f"{name}.yaml"

@@ -12,6 +12,7 @@ from plainfilm.model_folder.folder import (
     save_model,
     writing_beside,
 )
+from plainfilm.model_folder.shipped import find_model, shipped_models
 from plainfilm.model_folder.stored_config import foreign_names, read_model_config
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "TrainedOn",
     "TrainingCollection",
     "copy_model",
+    "find_model",
     "foreign_names",
     "load_model",
     "read_model_config",
     "save_model",
+    "shipped_models",
     "writing_beside",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plainfilm.model_folder.config import TOY, is_toy
 from plainfilm.models.base import kind
 
 _USE = """\
@@ -24,6 +25,7 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
     sections = [
         "# Model card",
         "## Intended use",
+        *_notice(config),
         _USE.format(purpose=module.PURPOSE),
         "## What it is",
         _table(_facts(config, parameters)),
@@ -35,6 +37,10 @@ def model_card(config: Mapping[str, Any], parameters: int) -> str:
         _LIMITS + module.LIMITS,
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _notice(config: Mapping[str, Any]) -> list[str]:
+    return [f"**{TOY}**"] if is_toy([entry["phantom"] for entry in config["collections"]]) else []
 
 
 def _facts(config: Mapping[str, Any], parameters: int) -> dict[str, Any]:
@@ -102,7 +108,8 @@ def _collections(config: Mapping[str, Any]) -> str:
     if not config["collections"]:
         return "The training data are not stated."
     lines = [
-        f"- {entry['name']} (fingerprint {entry['fingerprint']}, licence: {entry['licence'] or 'not stated'})"
+        f"- {entry['name']}{', phantoms' * entry['phantom']} (fingerprint {entry['fingerprint']}, licence: "
+        f"{entry['licence'] or 'not stated'})"
         for entry in config["collections"]
     ]
     return "\n".join(lines)

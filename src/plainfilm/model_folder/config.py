@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SerializeAsAny, field_validator
@@ -16,12 +16,20 @@ from plainfilm.types import View
 FORMAT_VERSION = 2
 
 
+TOY = (
+    "Trained on phantoms (synthetic films) alone: a toy of the phantom world, whose answers have no clinical "
+    "meaning."
+)
+"""What is said of such a model wherever its answers are shown."""
+
+
 class TrainingCollection(Settings):
-    """A collection that a model was trained on."""
+    """A collection that a model was trained on; `phantom` if its films are synthetic."""
 
     name: str
     fingerprint: str
     licence: str | None = None
+    phantom: bool = False
 
 
 class TrainedOn(Settings):
@@ -66,10 +74,28 @@ class ModelConfig(Settings):
         """`trained_on`, or a record of unknown facts."""
         return self.trained_on or TrainedOn()
 
+    @property
+    def training_summary(self) -> str:
+        """What the model was trained on, in a few words."""
+        named = [f"{one.name} (phantoms)" if one.phantom else one.name for one in self.collections]
+        views = self.training_facts.views
+        stated = [f"views {', '.join(views)}"] if views is not None else []
+        return "; ".join([", ".join(named) or "not stated", *stated])
+
+    @property
+    def notice(self) -> str | None:
+        """What has to be said beside every answer of the model, if there is anything."""
+        return TOY if is_toy([one.phantom for one in self.collections]) else None
+
     @field_validator("architecture", mode="before")
     @classmethod
     def _of_its_kind(cls, value: Any) -> Any:
         return kind_config(value, "architecture") if isinstance(value, Mapping) else value
+
+
+def is_toy(phantoms: Sequence[bool]) -> bool:
+    """Whether a model is a toy, by whether each collection that it was trained on is of phantoms."""
+    return bool(phantoms) and all(phantoms)
 
 
 def of_format_1(raw: Mapping[str, Any], max_tokens: int) -> dict[str, Any]:

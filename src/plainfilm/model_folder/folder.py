@@ -35,6 +35,7 @@ from plainfilm.io.json_records import write_record
 from plainfilm.io.locks import writing
 from plainfilm.model_folder.card import model_card
 from plainfilm.model_folder.config import ModelConfig
+from plainfilm.model_folder.shipped import find_model, shipped_models
 from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
 from plainfilm.model_folder.weights import read_model
 from plainfilm.models.base import Model, TokenizerFacts, build_model
@@ -207,16 +208,18 @@ def writing_beside(folder: Path) -> Iterator[None]:
 
 
 def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
-    """Load the model in `folder`, in evaluation mode on the CPU. Nothing is downloaded for it.
+    """Load the model in `folder`, or the shipped one with this name (`shipped.find_model`), in evaluation
+    mode on the CPU. Nothing is downloaded for it.
 
     Raises:
         ModelError: not a model folder, or one that is damaged: a file or a tensor that is missing,
             unexpected, of another shape, not finite, or not as it was written.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     _recover(folder)
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
+        known = ", ".join(shipped_models())
+        raise ModelError(f"{folder}: no such model folder (models that come with Plainfilm: {known})")
     settings = read_model_config(folder, trust_code)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():

@@ -11,6 +11,7 @@ from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.json_records import DIGEST, check_digest, read_values
 from plainfilm.io.tables import read_json
 from plainfilm.model_folder.config import FORMAT_VERSION, ModelConfig, of_format_1
+from plainfilm.model_folder.shipped import find_model
 from plainfilm.plugins import foreign_code
 from plainfilm.text.tokenizers import SETTINGS_FILE
 
@@ -26,9 +27,10 @@ def read_model_config(folder: Path, trust_code: bool = False) -> ModelConfig:
         ModelError: not a model folder, a newer format, or settings that do not fit this version or were
             changed.
     """
-    path = Path(folder) / CONFIG_FILE
+    folder = find_model(folder)
+    path = folder / CONFIG_FILE
     if not path.is_file():
-        of_run, way_out = Path(folder) / "model", "`plainfilm train` writes one"
+        of_run, way_out = folder / "model", "`plainfilm train` writes one"
         if (of_run / CONFIG_FILE).is_file():
             way_out = f"it is the folder of a run, whose best model is {of_run}"
         raise ModelError(f"{folder}: no {CONFIG_FILE}, so this is not a model folder; {way_out}")

@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from plainfilm.errors import ConfigError
 
 Module = TypeVar("Module", bound=nn.Module)
 
 _FILLS_TENSORS = ("meta tensor", "meta device")
+_RANDOM = frozenset({nn.init.normal_, nn.init.uniform_, Tensor.normal_, Tensor.uniform_})
+
+
+class _WithoutValues(TorchFunctionMode):
+    """Leaves random values out, which tensors without storage cannot hold: to say so, torch would import its
+    compiler, which takes longer than torch itself."""
+
+    def __torch_function__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        named = named or {}
+        return (given[0] if given else named["tensor"]) if function in _RANDOM else function(*given, **named)
 
 
 def on_meta(build: Callable[[], Module]) -> Module | None:
@@ -24,7 +35,7 @@ def on_meta(build: Callable[[], Module]) -> Module | None:
         ConfigError: sizes that no tensor can have.
     """
     try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        with torch.device("meta"), _WithoutValues(), torch.random.fork_rng(devices=[]):
             return build()
     except NotImplementedError:
         return None

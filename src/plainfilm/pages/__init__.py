@@ -7,7 +7,7 @@ forbids both. A template lies beside the code that fills it (`results/page.html`
 
 from __future__ import annotations
 
-from plainfilm.pages.films import FilmPicture, film_picture
+from plainfilm.pages.films import FilmPicture, film_picture, film_uri
 from plainfilm.pages.render import data_uri, render
 
-__all__ = ["FilmPicture", "data_uri", "film_picture", "render"]
+__all__ = ["FilmPicture", "data_uri", "film_picture", "film_uri", "render"]

@@ -6,13 +6,15 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from plainfilm.errors import ImageError
 from plainfilm.io.images import read_image
 from plainfilm.pages.render import data_uri
 
-SMALL, LARGE = 256, 640
+SMALL, LARGE = 384, 640
 """Longest side in pixels of a film in a row of others, and of a film shown with its boxes."""
 
 
@@ -34,8 +36,14 @@ def film_picture(path: Path | str, longest_side: int = SMALL) -> FilmPicture:
         pixels = read_image(Path(path), shortest_side=longest_side)
     except ImageError:
         return FilmPicture("", 1, 1)
-    film = Image.fromarray(pixels.array)
+    uri = film_uri(pixels.array, longest_side)
+    return FilmPicture(uri, pixels.original_width, pixels.original_height)
+
+
+def film_uri(pixels: NDArray[np.uint8], longest_side: int = LARGE) -> str:
+    """A film (H, W) or picture in colours (H, W, 3) of at most `longest_side` pixels as a data URI."""
+    film = Image.fromarray(pixels)
     film.thumbnail((longest_side, longest_side), Image.Resampling.BOX)
     stream = io.BytesIO()
     film.save(stream, "JPEG", quality=82)
-    return FilmPicture(data_uri(stream.getvalue(), "jpeg"), pixels.original_width, pixels.original_height)
+    return data_uri(stream.getvalue(), "jpeg")

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plainfilm.pages.colours import BOXES
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -27,7 +29,7 @@ def data_uri(data: bytes, kind: str) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_ROOT),
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,3 +37,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["BOX_COLOURS"] = BOXES
+    return environment

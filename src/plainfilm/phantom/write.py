@@ -8,6 +8,7 @@ from pathlib import Path
 
 from plainfilm import __version__, plugins
 from plainfilm.errors import ConfigError
+from plainfilm.io.phantom_corpus import TRUTH
 from plainfilm.io.processes import cores, in_processes
 from plainfilm.io.unfinished import filling
 from plainfilm.phantom.finished_patients import forget, keep, kept
@@ -53,7 +54,7 @@ def write(
         patients = list(_tracked(made, studies, progress))
         forget(out)
         chosen.write_tables(out, patients, seed)
-        write_truth(out / "truth", patients)
+        write_truth(out / TRUTH, patients)
     return patients
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.models.base import Classifies
-from plainfilm.predictor.core import Core, Vectors
+from plainfilm.predictor.core import Core, Vectors, described
 from plainfilm.predictor.films import Encode
 
 _WAY_OUT = (
@@ -28,6 +28,9 @@ class Classification:
     def probability(self) -> Vectors:
         """(N, C), not calibrated."""
         return sigmoid(self.logits.astype(np.float64)).astype(np.float32)
+
+    def __repr__(self) -> str:
+        return described("Classification", self.observations, self.probability)
 
 
 def logits_of(core: Core) -> Encode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -27,12 +27,29 @@ SORTED_TEXTS = 4096
 BATCHES_AHEAD = 2
 
 
+class Elsewhere(Protocol):
+    """Other processes that have the model too (`predictor.spread`)."""
+
+    def films(self, images: Iterable[Any], question: Any, here: Any) -> Iterator[Any]:
+        """What `here`, a function of this process, gives for images and a question, in its order."""
+        ...
+
+    def texts(self, blocks: Sequence[Sequence[str]]) -> Iterator[Vectors]:
+        """The vectors of every block of texts."""
+        ...
+
+    def untrained(self, seed: int) -> Elsewhere:
+        """The same with random weights."""
+        ...
+
+
 @dataclass(frozen=True)
 class Core:
     """A model in evaluation mode on `device`; `name` is its name in messages.
 
     `warnings` are what a person should know of what was encoded so far, the first of each kind. `kept` are
     answers that the next question is likely to need again, by kind, each with what it was the answer to.
+    `elsewhere` are other processes that encode images and texts in its place.
     """
 
     model: Model
@@ -42,6 +59,7 @@ class Core:
     name: str
     warnings: dict[str, str] = field(default_factory=dict)
     kept: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
+    elsewhere: Elsewhere | None = None
 
     def warn(self, kind: str, alarm: str | None) -> None:
         """Keeps an alarm, if there is one, and none of its kind so far."""
@@ -89,3 +107,11 @@ class Core:
             kept = row[: row.index(end)] if end in row else row
             texts.append(self.tokenizers[tokenizer].decode(kept).strip())
         return texts
+
+
+def described(what: str, observations: Sequence[str], probability: Vectors) -> str:
+    """A line about the probabilities (N, C) of N images; those of a single image one by one."""
+    if len(probability) != 1:
+        return f"<{what} of {len(probability)} images, {len(observations)} observations>"
+    pairs = zip(observations, probability[0].tolist(), strict=True)
+    return f"<{what}: {', '.join(f'{name} {value:.3f}' for name, value in pairs)}>"

@@ -29,11 +29,12 @@ class Study:
 
 @dataclass(frozen=True)
 class ShownFilm:
-    """A film of a study in its answers, and why it was left out, if it was."""
+    """A film of a study in its answers, and why it was left out, if it was. flags: see `Answers`."""
 
     file: str
     view: View
     error: ImageError | None = None
+    flags: Sequence[str] | None = None
 
 
 SCORE_DIGITS, PROBABILITY_DIGITS = 6, 5
@@ -43,7 +44,11 @@ differ by 2e-7, and probabilities, which multiply them by up to 100, by 5e-6."""
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to all questions about one image, or about a study with these `films`."""
+    """The answers to all questions about one image, or about a study with these `films`.
+
+    flags: what tells the image apart from those the model was trained on (`film_flags`); `None` if nobody has
+    looked.
+    """
 
     file: str
     findings: Sequence[Finding] = ()
@@ -55,6 +60,7 @@ class Answers:
     maps: Sequence[SimilarityMap] = ()
     size: tuple[int, int] | None = None
     """Width and height of the file as opened, of one image."""
+    flags: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ def document(answers: Answers) -> dict[str, Any]:
         entry["films"] = [_film(one) for one in answers.films]
     if answers.error is not None:
         entry["error"] = str(answers.error)
+    if answers.flags is not None:
+        entry["flags"] = list(answers.flags)
     if answers.maps:
         entry["maps"] = [similarity_map(one) for one in answers.maps]
     return entry | {
@@ -102,7 +110,8 @@ def _sentence(one: WrittenSentence) -> dict[str, Any]:
 
 def _film(one: ShownFilm) -> dict[str, Any]:
     error = {} if one.error is None else {"error": str(one.error)}
-    return {"file": one.file, "view": str(one.view), **error}
+    flags = {} if one.flags is None else {"flags": list(one.flags)}
+    return {"file": one.file, "view": str(one.view), **flags, **error}
 
 
 def finding(one: Finding) -> dict[str, Any]:

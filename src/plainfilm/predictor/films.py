@@ -32,9 +32,11 @@ from plainfilm.sources.common.film_header import view_in
 from plainfilm.types import View
 
 FilmLike: TypeAlias = Any
-"""A path, a PIL image, an array or tensor (`io.images.as_film`), or an `EncodedFilm`."""
+"""A path, PIL image, array, tensor or record with pixels (`io.images.as_film`), or an `EncodedFilm`."""
 Encode: TypeAlias = Callable[[ImageFeatures], Tensor]
 """A function from features of N images to any output, (N, ...)."""
+Question: TypeAlias = Callable[[Core], Encode]
+"""What is asked about images: a function, importable by name, from a model to what it makes of features."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,27 @@ class EncodedFilm:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the file as opened."""
         return self.geometry.film
+
+    def __repr__(self) -> str:
+        return f"<Film of {self.size[0]} x {self.size[1]} pixels, encoded by model {self.model[:12]}>"
+
+
+@dataclass(frozen=True)
+class FilmBatch:
+    """The answers about a batch of images.
+
+    values: (n, ...) of the n usable images in their order, or their features; `None` if there is none.
+    errors: of every image, `None` for a usable one. geometries: of the usable images.
+    """
+
+    values: Any
+    errors: tuple[ImageError | None, ...]
+    geometries: tuple[Geometry, ...]
+
+
+def pooled(core: Core) -> Encode:
+    """The output of the image encoder (N, F), without projection."""
+    return lambda features: features.pooled
 
 
 def view_of_film(film: FilmLike) -> View:
@@ -100,46 +123,65 @@ class FilmEncoder:
         )
         return EncodedFilm(self._features([black]), black.geometry, self._core.config.fingerprint)
 
-    def stream(self, images: Any, encode: Encode, progress: Progress = SILENT) -> Iterator[Vectors]:
-        """The output of `encode`, in blocks (n, ...).
+    def stream(self, images: Any, question: Question, progress: Progress = SILENT) -> Iterator[Vectors]:
+        """The answers to `question`, in blocks (n, ...).
 
         Raises:
+            UsageError: the model cannot answer it.
             ImageError: a file is not a usable image; the message has its name.
         """
-        for films in self._batches(_tracked(images, progress)):
-            for film in films:
-                if isinstance(film, ImageError):
-                    raise film
-            yield self._encoded([film for film in films if not isinstance(film, ImageError)], encode)
+        question(self._core)
+        return self._stream(_tracked(images, progress), question)
+
+    def _stream(self, images: Iterable[FilmLike], question: Question) -> Iterator[Vectors]:
+        for batch in self.batches(images, question):
+            for error in filter(None, batch.errors):
+                raise error
+            yield batch.values
 
     def stream_each(
-        self, images: Any, encode: Encode, progress: Progress = SILENT
+        self, images: Any, question: Question, progress: Progress = SILENT
     ) -> Iterator[Vectors | ImageError]:
-        """The output of `encode` for each image in turn; for an unusable image, its error."""
-        for films in self._batches(_tracked(images, progress)):
-            usable = [film for film in films if not isinstance(film, ImageError)]
-            encoded: Iterator[Vectors] = iter(self._encoded(usable, encode) if usable else ())
-            for film in films:
-                yield film if isinstance(film, ImageError) else next(encoded)
+        """The answer to `question` for each image in turn; for an unusable image, its error."""
+        for batch in self.batches(_tracked(images, progress), question):
+            encoded = iter(batch.values if batch.values is not None else ())
+            for error in batch.errors:
+                yield next(encoded) if error is None else error
 
     def stream_films(self, images: Iterable[FilmLike]) -> Iterator[EncodedFilm | ImageError]:
         """Each image in turn encoded; for an unusable image, its error."""
-        for films in self._batches(images):
-            usable = [film for film in films if not isinstance(film, ImageError)]
-            features = self._features(usable) if usable else None
+        for batch in self.batches(images, None):
             place = 0
-            for film in films:
-                if isinstance(film, ImageError):
-                    yield film
+            for error in batch.errors:
+                if error is not None:
+                    yield error
                     continue
-                own = features.each(lambda values, at=place: values[at : at + 1])  # type: ignore[union-attr, misc]
-                yield EncodedFilm(own, film.geometry, self._core.config.fingerprint)
+                own = batch.values.each(lambda values, at=place: values[at : at + 1])
+                yield EncodedFilm(own, batch.geometries[place], self._core.config.fingerprint)
                 place += 1
+
+    def batches(self, images: Iterable[FilmLike], question: Question | None) -> Iterator[FilmBatch]:
+        """The answers to `question` about every `BATCH_IMAGES` images, or their features without one; by
+        other processes if the model is spread over them."""
+        if self._core.elsewhere is not None:
+            return self._core.elsewhere.films(images, question, self.batches_here)
+        return self.batches_here(images, question)
+
+    def batches_here(self, images: Iterable[FilmLike], question: Question | None) -> Iterator[FilmBatch]:
+        """`batches`, computed in this process."""
+        encode = None if question is None else question(self._core)
+        for films in self._prepared(images):
+            usable = [film for film in films if not isinstance(film, ImageError)]
+            values: Any = None
+            if usable:
+                values = self._features(usable) if encode is None else self._encoded(usable, encode)
+            errors = tuple(film if isinstance(film, ImageError) else None for film in films)
+            yield FilmBatch(values, errors, tuple(film.geometry for film in usable))
 
     def stream_inputs(self, images: Iterable[FilmLike]) -> Iterator[Tensor]:
         """Images as the image encoder gets them, normalised, in blocks (n, C, S, S); unusable ones are left
         out."""
-        for films in self._batches(images):
+        for films in self._prepared(images):
             squares = [film.square for film in films if isinstance(film, PreparedFilm)]
             if squares:
                 yield self._pixels(squares)
@@ -170,7 +212,9 @@ class FilmEncoder:
                 parts.append(features.each(lambda values, at=place: values[at : at + 1]))  # type: ignore[misc]
         return joined(parts)
 
-    def _batches(self, images: Iterable[FilmLike]) -> Iterator[list[PreparedFilm | EncodedFilm | ImageError]]:
+    def _prepared(
+        self, images: Iterable[FilmLike]
+    ) -> Iterator[list[PreparedFilm | EncodedFilm | ImageError]]:
         remaining = iter(images)
         waiting: deque[list[Future[PreparedFilm | EncodedFilm | ImageError]]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -117,8 +118,8 @@ def of_images(
     """For each image in turn all observations, or the image's error; see `Predictor.findings`."""
     return findings(
         core,
-        lambda: films.stream_each(images, logits_of(core), progress),
-        lambda prompted: films.stream_each(images, image_rows(core, prompted), progress),
+        lambda: films.stream_each(images, logits_of, progress),
+        lambda prompted: films.stream_each(images, partial(image_rows, prompts=prompted), progress),
         operating_points,
         prompts,
     )

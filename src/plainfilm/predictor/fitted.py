@@ -9,6 +9,7 @@ from plainfilm.config import Settings, build
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.json_records import DIGEST, check_digest, read_values, write_record
 from plainfilm.model_folder import writing_beside
+from plainfilm.model_folder.shipped import check_changeable
 
 
 class _Fitted(Protocol):
@@ -27,10 +28,11 @@ def write_fitted(folder: Path, name: str, fitted: Settings, what: str) -> Path:
     Raises:
         ModelError: not a model folder; the message has `what` it cannot hold.
         DataError: the file cannot be written.
-        UsageError: another process is writing there.
+        UsageError: another process is writing there, or the model comes with Plainfilm.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: not a model folder (no config.json), so it cannot hold {what}")
+    check_changeable(folder)
     with writing_beside(folder):
         write_record(fitted.model_dump(mode="json"), folder / name)
     return folder / name

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.geometry import Boxes
+from plainfilm.model_folder import ModelConfig
 from plainfilm.pages import film_picture, render
 from plainfilm.pages.boxes import ShownBox
 from plainfilm.pages.films import LARGE
@@ -44,18 +45,20 @@ class Case:
         self.sentences.append(ShownSentence(role, text, tuple(places)))
 
 
-def page(answers: Sequence[Answers], model: str) -> str:
-    """One HTML document with all that was answered about each film."""
+def page(answers: Sequence[Answers], model: str, config: ModelConfig) -> str:
+    """One HTML document with all that was answered about each film by the model of this name."""
     shown = [(one, list(_cases(one))) for one in answers]
     cases = [case for _, own in shown for case in own]
     return render(
         "predictor/answers.html",
         title=f"{model}: {len(answers)} film{'s' * (len(answers) != 1)}",
-        notice=NOTICE,
+        notices=[*filter(None, [config.notice]), NOTICE],
+        trained_on=config.training_summary,
         films=[
             {
                 "file": Path(one.file).name,
                 "error": None if one.error is None else str(one.error),
+                "flags": one.flags,
                 "findings": one.findings,
                 "cases": own,
                 "picture": film_picture(one.file, LARGE) if own else None,

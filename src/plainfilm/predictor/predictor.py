@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 
 from plainfilm.errors import ImageError, UsageError
-from plainfilm.model_folder import LoadedModel, load_model
+from plainfilm.model_folder import LoadedModel, find_model, load_model
+from plainfilm.model_folder.hub import local_folder
 from plainfilm.models.base import WritesGroundedReports, WritesReports, abilities, build_model
 from plainfilm.nn.decoding import Decoding
 from plainfilm.nn.size import count_parameters
@@ -22,13 +24,14 @@ from plainfilm.predictor.answers import answers, study_answers
 from plainfilm.predictor.box_tuner import BoxTuner
 from plainfilm.predictor.box_tuning import BoxTuning, read_box_tuning
 from plainfilm.predictor.classify import Classification, logits_of
-from plainfilm.predictor.core import Core, Vectors
+from plainfilm.predictor.core import Core, Elsewhere, Vectors
 from plainfilm.predictor.documents import Answers, Questions, Study
-from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike
+from plainfilm.predictor.films import EncodedFilm, FilmEncoder, FilmLike, pooled
 from plainfilm.predictor.findings import Finding, of_images, of_studies
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoints, read_operating_points
 from plainfilm.predictor.places import PlaceQuestions
 from plainfilm.predictor.report import WrittenReport
+from plainfilm.predictor.spread import Spread
 from plainfilm.predictor.studies import StudyFilms
 from plainfilm.predictor.texts import stream_texts
 from plainfilm.predictor.zero_shot import PromptsOf, PromptVectors, ZeroShot
@@ -39,7 +42,8 @@ from plainfilm.types import View
 class Predictor(PlaceQuestions):
     """A frozen model with its preprocessing and tokenizers. Build one with `load`.
 
-    Images are paths, PIL images, arrays or tensors (`io.images.as_film`), or an `EncodedFilm`. A method that
+    Images are paths, PIL images, arrays or tensors, results of `read_image`, films of a collection
+    (`io.images.as_film`), or an `EncodedFilm`. A method that
     this kind of model does not support raises a `UsageError` that names the missing ability; `abilities`
     lists the supported ones.
     """
@@ -52,6 +56,7 @@ class Predictor(PlaceQuestions):
         folder: Path | None = None,
         operating_points: OperatingPoints | None = None,
         box_tuning: BoxTuning | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.config = loaded.config
         self.name = name
@@ -60,14 +65,19 @@ class Predictor(PlaceQuestions):
         self.folder = folder
         self.operating_points = operating_points
         model = loaded.model.to(device).eval()
-        self._core = Core(model, loaded.tokenizers, loaded.config, device, name)
+        self._core = Core(model, loaded.tokenizers, loaded.config, device, name, elsewhere=elsewhere)
         self._films = FilmEncoder(self._core)
         self._tuner = BoxTuner(self._core, box_tuning)
+
+    def __repr__(self) -> str:
+        able = ", ".join(sorted(ability.replace("_", " ") for ability in self.abilities))
+        return f"<Model '{self.name}', {self.config.architecture.use}: {able}>"
 
     def without_tuning(self) -> Predictor:
         """The same model with its own boxes and scores."""
         loaded = LoadedModel(self._core.model, self._core.tokenizers, self.config, self.trained_patients)
-        return Predictor(loaded, self.name, self._core.device, self.folder, self.operating_points)
+        points, elsewhere = self.operating_points, self._core.elsewhere
+        return Predictor(loaded, self.name, self._core.device, self.folder, points, elsewhere=elsewhere)
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -138,8 +148,8 @@ class Predictor(PlaceQuestions):
 
     def stream_images(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_images` in blocks (n, D), for more images than fit into memory."""
-        encode = prompting.image_vectors(self._core)
-        return self._core.watched(self._films.stream(images, encode, progress), "images")
+        blocks = self._films.stream(images, prompting.image_vectors, progress)
+        return self._core.watched(blocks, "images")
 
     def stream_texts(self, texts: Sequence[str], progress: Progress = SILENT) -> Iterator[Vectors]:
         """`encode_texts` in blocks (n, D)."""
@@ -151,7 +161,7 @@ class Predictor(PlaceQuestions):
 
     def stream_features(self, images: Any, progress: Progress = SILENT) -> Iterator[Vectors]:
         """The output of the image encoder, without projection, in blocks (n, F)."""
-        return self._films.stream(images, lambda features: features.pooled, progress)
+        return self._films.stream(images, pooled, progress)
 
     def classify(self, images: Any, progress: Progress = SILENT) -> Classification:
         """Classify images with a model that has outputs for observations.
@@ -160,9 +170,8 @@ class Predictor(PlaceQuestions):
             UsageError: the model has none.
             ImageError: a file is not a usable image; the message has its name.
         """
-        encode = logits_of(self._core)
         empty = np.empty((0, len(self.observations)), dtype=np.float32)
-        blocks = self._films.stream(images, encode, progress)
+        blocks = self._films.stream(images, logits_of, progress)
         return Classification(self.observations, np.concatenate([empty, *blocks]))
 
     def classify_studies(
@@ -206,7 +215,7 @@ class Predictor(PlaceQuestions):
         if prompts.texts is None:
             blocks = self.stream_images(images, progress)
         else:
-            blocks = self._films.stream(images, prompting.image_rows(self._core, prompts), progress)
+            blocks = self._films.stream(images, partial(prompting.image_rows, prompts=prompts), progress)
         empty = np.empty((0, prompts.positive.shape[1]), dtype=np.float32)
         return prompting.joined([self.compare(block, prompts) for block in chain([empty], blocks)])
 
@@ -349,24 +358,38 @@ class Predictor(PlaceQuestions):
             model = build_model(self.config.architecture, self._core.model.facts)
         config = self.config.model_copy(update={"fingerprint": ""})
         loaded = LoadedModel(model, self._core.tokenizers, config)
-        return Predictor(loaded, f"untrained {self.name}", self._core.device)
+        elsewhere = self._core.elsewhere and self._core.elsewhere.untrained(seed)
+        return Predictor(loaded, f"untrained {self.name}", self._core.device, elsewhere=elsewhere)
 
     def _gathered(self, blocks: Iterator[Vectors]) -> Vectors:
         return np.concatenate([np.empty((0, self.dimension), dtype=np.float32), *blocks])
 
 
-def load(folder: Path | str, device: str | None = None, *, trust_code: bool = False) -> Predictor:
-    """Load the model in `folder` on `device` (by default the accelerator if there is one, else the CPU).
+def load(
+    folder: Path | str,
+    device: str | None = None,
+    *,
+    trust_code: bool = False,
+    ray: str | None = None,
+    progress: Progress = SILENT,
+) -> Predictor:
+    """Load the model in `folder`, or the shipped one with this name, on `device` (by default the accelerator
+    if there is one, else the CPU).
 
-    A model with a user's own part names a Python file, which loading runs; this requires `trust_code`.
+    `folder` may be hf://OWNER/NAME, a model on the Hugging Face Hub (`model_folder.hub`).
+
+    With `ray`, the address of a cluster, its nodes encode the images and long lists of texts; they see the
+    same files. A model with a user's own part names a Python file, which loading runs; this requires
+    `trust_code`.
 
     Raises:
         ModelError: not a model folder, weights that do not fit its configuration, or operating points or a
             tuning of boxes made for other weights.
     """
-    folder = Path(folder)
+    folder = find_model(local_folder(folder))
     loaded = load_model(folder, trust_code)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     points = read_operating_points(folder, loaded.config.fingerprint)
     tuning = read_box_tuning(folder, loaded.config.fingerprint)
-    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points, tuning)
+    spread = Spread.over(folder, loaded.config.fingerprint, trust_code, ray, progress) if ray else None
+    return Predictor(loaded, folder.resolve().name, torch.device(chosen), folder, points, tuning, spread)

@@ -43,6 +43,11 @@ class SimilarityMap:
     score: float
     geometry: Geometry
 
+    def __repr__(self) -> str:
+        side = len(self.grid)
+        cosines = f"cosines {self.low:.3f} to {self.high:.3f}, of the whole film {self.score:.3f}"
+        return f"<Map of {side} x {side} patches for '{self.text}': {cosines}>"
+
     @property
     def low(self) -> float:
         """The smallest cosine of a patch."""

@@ -70,11 +70,16 @@ def stream_texts(own: Core, texts: Sequence[str], progress: Progress = SILENT) -
 
 def _stream(own: Core, texts: Sequence[str], progress: Progress) -> Iterator[Vectors]:
     starts = range(0, len(texts), core.SORTED_TEXTS)
-    for start in progress.track(starts, len(starts), "embedding texts"):
-        yield _encoded(own, texts[start : start + core.SORTED_TEXTS])
+    blocks = [texts[start : start + core.SORTED_TEXTS] for start in starts]
+    if own.elsewhere is not None and len(blocks) > 1:
+        yield from progress.track(own.elsewhere.texts(blocks), len(blocks), "embedding texts")
+        return
+    for block in progress.track(blocks, len(blocks), "embedding texts"):
+        yield encode_block(own, block)
 
 
-def _encoded(own: Core, texts: Sequence[str]) -> Vectors:
+def encode_block(own: Core, texts: Sequence[str]) -> Vectors:
+    """Unit vectors (N, D) of a block of texts, in their order."""
     model = reads_texts(own)
     order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), place))
     vectors = np.empty((len(texts), own.model.dimension), dtype=np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from plainfilm.errors import UsageError
 from plainfilm.metrics.calibration import sigmoid
 from plainfilm.models.base import EncodesImages, ScoresPairs
-from plainfilm.predictor.core import Core, Vectors
+from plainfilm.predictor.core import Core, Vectors, described
 from plainfilm.predictor.films import Encode
 from plainfilm.predictor.operating_points import Ensembles
 from plainfilm.predictor.texts import pair_texts, reads_texts, scores_pairs, stream_texts
@@ -59,6 +59,9 @@ class ZeroShot:
     def margin(self) -> NDArray[np.float64]:
         """Positive minus negative cosine: ranks as the probability does, without its rounding to 0 and 1."""
         return self.positive.astype(np.float64) - self.negative
+
+    def __repr__(self) -> str:
+        return described("Zero-shot scores", self.observations, self.probability)
 
 
 def texts_of(wording: Wording) -> tuple[str, ...]:

@@ -9,14 +9,14 @@ from plainfilm.collection import Collection
 from plainfilm.pages import FilmPicture, film_picture, render
 
 MOST_ENTRIES = 50
-"""Entries of each kind on the page; the JSON document has all."""
+"""Entries of each group on the page; the JSON document has all."""
 
 _TITLES = {
     "leaks": (
         "Leaks",
         "A score on these collections would be too good: the same patient or film is on both sides.",
     ),
-    "duplicates": ("Duplicates", "Films and reports that occur more than once; normal reports repeat."),
+    "duplicates": ("Duplicates", "Films and reports that occur more than once."),
     "conflicts": ("Conflicts", "Labels on which two origins contradict each other."),
     "damage": (
         "Damage",
@@ -40,12 +40,30 @@ def audit_page(
                 "title": title,
                 "introduction": introduction,
                 "count": len(findings[kind]),
-                "entries": [_entry(entry, collections) for entry in findings[kind][:MOST_ENTRIES]],
-                "more": max(0, len(findings[kind]) - MOST_ENTRIES),
+                "groups": _groups(findings[kind], collections),
             }
             for kind, (title, introduction) in _TITLES.items()
         ],
     )
+
+
+def _groups(
+    entries: Sequence[Mapping[str, Any]], collections: Mapping[str, Collection]
+) -> list[dict[str, Any]]:
+    """Entries by kind of repeat, what is expected at the end; findings that are no repeats are one group."""
+    kinds: dict[tuple[bool, str], list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        kinds.setdefault((bool(entry.get("expected")), str(entry.get("repeat", ""))), []).append(entry)
+    return [
+        {
+            "title": title[:1].upper() + title[1:],
+            "is_expected": is_expected,
+            "count": len(own),
+            "entries": [_entry(entry, collections) for entry in own[:MOST_ENTRIES]],
+            "more": max(0, len(own) - MOST_ENTRIES),
+        }
+        for (is_expected, title), own in sorted(kinds.items(), key=lambda one: one[0][0])
+    ]
 
 
 def _entry(entry: Mapping[str, Any], collections: Mapping[str, Collection]) -> dict[str, Any]:
@@ -61,7 +79,7 @@ def _entry(entry: Mapping[str, Any], collections: Mapping[str, Collection]) -> d
 
 def _summary(entry: Mapping[str, Any]) -> str:
     message = entry.get("message")
-    hidden = ("kind", "n", "images", "message")
+    hidden = ("kind", "n", "images", "message", "repeat", "expected")
     facts = [
         f"{name.replace('_', ' ')}: {_value(value)}" for name, value in entry.items() if name not in hidden
     ]

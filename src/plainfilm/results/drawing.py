@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 INK, MODEL = "#1c2430", "#1f6f78"
-BASELINES = ("#b9bfc9", "#d9a441", "#a88bc0")
-SERIES = ("#d9a441", "#7d8796", MODEL, "#8e5ea2", "#3f7fbf", "#b0412e")
-"""Colours of several models or parts of a model in one figure."""
+REFERENCE = "#b9bfc9"
+"""The colour of lines to read a figure by, such as that of chance."""
+SERIES = ("#c8443c", "#2b59c3", MODEL, "#6f8f1f", "#1c2430", "#0e9db0")
+"""Colours of several models or parts of a model in one figure; none is that of a baseline."""
 
 _USUAL = "DejaVu Sans"
 """Matplotlib's own font: Latin, Greek and Cyrillic letters, no Chinese ones."""

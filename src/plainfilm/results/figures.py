@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plainfilm.io.manifest import Change
-from plainfilm.results.drawing import BASELINES, MODEL, SERIES, axes_of, legible, png
-from plainfilm.results.text import baseline_title
+from plainfilm.results.baselines import baseline
+from plainfilm.results.drawing import MODEL, REFERENCE, SERIES, axes_of, legible, png
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, IntervalFigure, Series
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _intervals(figure: IntervalFigure) -> bytes:
     count = len(figure.series)
     drawn, axes = axes_of((0.22 + 0.08 * count) * len(figure.rows) + 1.1)
     if figure.reference is not None:
-        axes.axvline(figure.reference, color=BASELINES[0], linewidth=2, zorder=0)
+        axes.axvline(figure.reference, color=REFERENCE, linewidth=2, zorder=0)
     step, middle = 0.66 / max(3, count), (count - 1) / 2
     for place, (series, colour) in enumerate(zip(figure.series, _colours(figure.series), strict=True)):
         _points(axes, series, step * (middle - place), colour)
@@ -67,7 +67,7 @@ def _points(axes: Axes, series: Series, shift: float, colour: str) -> None:
 def _curves(figure: CurveFigure) -> bytes:
     drawn, axes = axes_of(4.2, 5.4)
     if figure.diagonal:
-        axes.plot([0, 1], [0, 1], color=BASELINES[0], linewidth=2, zorder=0)
+        axes.plot([0, 1], [0, 1], color=REFERENCE, linewidth=2, zorder=0)
     for curve, colour in zip(figure.curves, _colours(figure.curves), strict=True):
         if figure.step:
             axes.step(curve.x, curve.y, where="post", color=colour, label=_name(curve))
@@ -92,11 +92,10 @@ def _curves(figure: CurveFigure) -> bytes:
 
 
 def _colours(series: Sequence[Series | Curve]) -> list[str]:
-    """Pale colours for baselines, strong ones for models; a single model always has the same colour."""
+    """The colour of each baseline, and others for models; a single model always has the same colour."""
     models = sum(not one.is_baseline for one in series)
     strong = iter([MODEL] if models == 1 else _endless(SERIES, models))
-    pale = iter(_endless(BASELINES, len(series) - models))
-    return [next(pale) if one.is_baseline else next(strong) for one in series]
+    return [baseline(one.name).colour if one.is_baseline else next(strong) for one in series]
 
 
 def _endless(colours: Sequence[str], count: int) -> list[str]:
@@ -104,7 +103,7 @@ def _endless(colours: Sequence[str], count: int) -> list[str]:
 
 
 def _name(series: Series | Curve) -> str:
-    return baseline_title(series.name) if series.is_baseline else series.name
+    return baseline(series.name).title if series.is_baseline else series.name
 
 
 def _around(limits: tuple[float, float]) -> tuple[float, float]:

@@ -6,18 +6,23 @@ All content comes from the results; `pages` describes the rendering.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plainfilm.pages import FilmPicture, data_uri, film_picture, render
 from plainfilm.pages.films import LARGE, SMALL
-from plainfilm.results.text import baseline_title, heading, interval, number
+from plainfilm.results.baselines import baseline
+from plainfilm.results.summary import summary, table_anchor
+from plainfilm.results.text import heading, interval, number
 from plainfilm.tasks.base import Example, Metric, Results, ScoreTable, ShownImage
 
 NOTICE = (
     "Scores are of this model on this collection under the protocol below and hold for no other. "
     "Not a medical device."
 )
+
+MOST_ROWS = 20
+"""Rows of a table beyond which it is folded."""
 
 
 def page(results: Results, figures: Mapping[str, bytes]) -> str:
@@ -47,12 +52,15 @@ def page(results: Results, figures: Mapping[str, bytes]) -> str:
         protocol={key.replace("_", " "): in_words(value) for key, value in results.protocol.items()},
         number=number,
         interval=interval,
-        baseline_title=baseline_title,
+        heading=heading,
+        baseline=baseline,
+        summary=summary(results),
+        table_anchor=table_anchor,
     )
 
 
 def _scores(metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Metrics in their order, grouped by heading; and the names of all baselines."""
+    """Metrics in their order, grouped by heading; the names of all baselines, and why values are missing."""
     groups: list[tuple[str, list[Metric]]] = []
     for metric in metrics:
         if not groups or groups[-1][0] != heading(metric):
@@ -62,7 +70,14 @@ def _scores(metrics: Sequence[Metric]) -> dict[str, Any]:
         "groups": groups,
         "baselines": list(dict.fromkeys(name for metric in metrics for name in metric.baselines)),
         "count": len(metrics),
+        "notes": _notes(metrics),
     }
+
+
+def _notes(metrics: Iterable[Metric | None]) -> list[str]:
+    """The reasons why scores have no value, each once."""
+    missing = [metric.note for metric in metrics if metric is not None and metric.value is None]
+    return list(dict.fromkeys(note for note in missing if note))
 
 
 def _table(table: ScoreTable, metrics: Sequence[Metric]) -> dict[str, Any]:
@@ -72,6 +87,8 @@ def _table(table: ScoreTable, metrics: Sequence[Metric]) -> dict[str, Any]:
     return {
         "table": table,
         "rows": rows,
+        "is_long": len(rows) > MOST_ROWS,
+        "notes": _notes(one for cells in rows.values() for one in cells),
         "has_support": any(one and one.support is not None for cells in rows.values() for one in cells),
     }
 

@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.io.images import read_image
+from plainfilm.io.images import as_film
 from plainfilm.io.manifest import Change, changing
 from plainfilm.predictor.documents import similarity_map
+from plainfilm.predictor.films import FilmLike
 from plainfilm.predictor.similarity_map import SimilarityMap
 from plainfilm.results.drawing import INK, legible, png
 
@@ -57,16 +58,13 @@ class MapFolder:
 
 
 @contextmanager
-def writing_maps(folder: Path | None, model: str) -> Iterator[MapFolder | None]:
+def writing_maps(folder: Path, model: str) -> Iterator[MapFolder]:
     """A folder to write the maps of `model` to; all of it comes into force at the end of the block.
 
     Raises:
         UsageError: another process is writing there.
         DataError: the folder or a file cannot be written.
     """
-    if folder is None:
-        yield None
-        return
     with changing(folder, META):
         change = Change(folder, META)
         maps = MapFolder(change)
@@ -74,11 +72,11 @@ def writing_maps(folder: Path | None, model: str) -> Iterator[MapFolder | None]:
         change.commit({"model": model, "films": maps.entries})
 
 
-def drawn_film(file: Path) -> NDArray[np.uint8]:
+def drawn_film(file: FilmLike) -> NDArray[np.uint8]:
     """The film at the size of the picture, (h, w)."""
     from PIL import Image
 
-    film = Image.fromarray(read_image(file).array)
+    film = Image.fromarray(as_film(file))
     longest = max(film.size)
     wanted = min(max(longest, SHORTEST), LONGEST)
     width, height = (max(1, round(side * wanted / longest)) for side in film.size)
@@ -107,8 +105,6 @@ def coloured(film: NDArray[np.uint8], found: SimilarityMap) -> NDArray[np.uint8]
 def picture(film: NDArray[np.uint8], found: SimilarityMap, name: str) -> bytes:
     """The film (h, w), called `name`, beside itself below its map, as PNG; a pixel of it is a pixel."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     height, width = film.shape
@@ -124,13 +120,35 @@ def picture(film: NDArray[np.uint8], found: SimilarityMap, name: str) -> bytes:
         one.imshow(shown, interpolation="nearest", aspect="auto")
         one.set_axis_off()
     is_cut = _hatch(over, found, (width, height))
-    bar = axes(_EDGE + 2 * (width + _GAP), _BAR)
-    figure.colorbar(ScalarMappable(Normalize(found.low, found.high), COLOURS), cax=bar)
-    bar.tick_params(labelsize=8, colors=INK)
-    bar.set_yticks(np.linspace(found.low, found.high, 5))
-    bar.yaxis.set_major_formatter("{x:.3f}")
+    bar = (_EDGE + 2 * (width + _GAP)) / size[0], _FOOT / size[1], _BAR / size[0], height / size[1]
+    colour_bar(figure, found, bar, "vertical")
     _words(figure, found, name, size, is_cut)
     return png(figure)
+
+
+def colour_bar(
+    figure: Any,
+    found: SimilarityMap,
+    place: tuple[float, float, float, float],
+    orientation: Literal["horizontal", "vertical"],
+) -> None:
+    """Draw the colours of a map and their cosines at `place` (left, bottom, width, height; shares of the
+    figure)."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    colours = ScalarMappable(Normalize(found.low, found.high), COLOURS)
+    bar = figure.colorbar(colours, cax=figure.add_axes(place), orientation=orientation, format="{x:.3f}")
+    bar.set_ticks(np.linspace(found.low, found.high, 5))
+    bar.ax.tick_params(labelsize=8, colors=INK)
+
+
+def colours_of_bar(steps: int) -> list[str]:
+    """The colours of a map from its smallest to its largest cosine, as #rrggbb."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex
+
+    return [to_hex(mpl.colormaps[COLOURS](share)) for share in np.linspace(0, 1, steps)]
 
 
 def _words(figure: Any, found: SimilarityMap, name: str, size: tuple[int, int], is_cut: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from plainfilm.results.baselines import baseline
 from plainfilm.tasks.base import Metric
 from plainfilm.types import Better
 
@@ -24,15 +25,6 @@ def directed(title: str, better: Better | None) -> str:
     'mean rank ↓'
     """
     return title if better is None else f"{title} {DIRECTIONS[better]}"
-
-
-def baseline_title(name: str) -> str:
-    """The title of a baseline.
-
-    >>> baseline_title("most_frequent")
-    'most frequent'
-    """
-    return name.replace("_", " ")
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -72,4 +64,4 @@ def _values(metric: Metric) -> Iterator[str]:
     yield f"n={metric.n}"
     for name, value in metric.baselines.items():
         bounds = metric.baseline_intervals.get(name, (None, None))
-        yield f"{baseline_title(name)} {number(value)} {interval(*bounds)}"
+        yield f"{baseline(name).title} {number(value)} {interval(*bounds)}"

@@ -7,6 +7,7 @@ The server is no medical device: it has no notion of a user, and what it answers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from plainfilm.io.optional import optional_import
@@ -31,10 +32,16 @@ def check_installed() -> None:
         optional_import(module, "serve", "the server")
 
 
-def app(model: Predictor, bank: Bank | None = None, settings: ServerSettings | None = None) -> FastAPI:
+def app(
+    model: Predictor,
+    bank: Bank | None = None,
+    settings: ServerSettings | None = None,
+    others: Sequence[Predictor] = (),
+) -> FastAPI:
     """The application that answers with `model`, and searches `bank` if there is one.
 
-    Only routes that the model has the ability for exist; its OpenAPI schema says which.
+    Requests may ask one of `others` instead by its name. Only routes that a model has the ability for exist;
+    the OpenAPI schema says which.
 
     Raises:
         MissingDependency: the packages of the extra `serve` are not installed.
@@ -43,4 +50,4 @@ def app(model: Predictor, bank: Bank | None = None, settings: ServerSettings | N
     check_installed()
     from plainfilm.serve.application import build
 
-    return build(model, bank, settings or ServerSettings())
+    return build([model, *others], bank, settings or ServerSettings())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -16,13 +16,14 @@ from plainfilm.predictor import Predictor
 from plainfilm.serve import problems, routes
 from plainfilm.serve.guard import Guard
 from plainfilm.serve.observing import Observed
+from plainfilm.serve.served_model import ServedModel
 from plainfilm.serve.service import Service
 from plainfilm.serve.settings import ServerSettings
 
 
-def build(model: Predictor, bank: Bank | None, settings: ServerSettings) -> FastAPI:
+def build(models: Sequence[Predictor], bank: Bank | None, settings: ServerSettings) -> FastAPI:
     """The application; see `plainfilm.serve.app`."""
-    service = Service(model, bank, settings)
+    service = Service(models, bank, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,20 +36,31 @@ def build(model: Predictor, bank: Bank | None, settings: ServerSettings) -> Fast
     app = FastAPI(
         title="Plainfilm",
         version=__version__,
-        description=f"Questions about chest radiographs to the model {model.name}. Research software.",
+        description=f"Questions about chest radiographs to {_listed(service)}. Research software.",
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
     app.state.service = service
-    app.state.offers = []
     for name in sorted(info.name for info in pkgutil.iter_modules(routes.__path__)):
         module = importlib.import_module(f"{routes.__name__}.{name}")
         offered = getattr(module, "offered", None)
-        if offered is None or offered(service):
+        if offered is None or _offer(name, offered, service):
             app.include_router(module.router)
-            app.state.offers += [name] if offered is not None else []
     problems.install(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Observed, meters=service.meters)
     return app
+
+
+def _offer(name: str, offered: Callable[[Service, ServedModel], bool], service: Service) -> bool:
+    """Whether a group of routes answers with one of the models, which are told of it."""
+    able = [model for model in service.models if offered(service, model)]
+    for model in able:
+        model.offers.append(name)
+    return bool(able)
+
+
+def _listed(service: Service) -> str:
+    names = ", ".join(model.name for model in service.models)
+    return f"the model{'s' if len(service.models) > 1 else ''} {names}"

@@ -16,13 +16,13 @@ _AGAIN_S = 2
 
 
 class Engine:
-    """A queue before a thread that alone calls the model.
+    """A queue before one thread, which is called `name`: the only one that calls the models.
 
     A question holds its place until it is answered, also when nobody waits for the answer any more.
     """
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+    def __init__(self, name: str = "model") -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._waiting = 0
 
     @property

@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from plainfilm.serve.problems import Problem
 
 @dataclass
 class HeldFilm:
-    """A film, the folder that holds what was made of it, and its encoding once somebody asked about it."""
+    """A film, the folder that holds what was made of it, and its encoding by each model that was asked."""
 
     film_id: str
     name: str
@@ -33,7 +32,7 @@ class HeldFilm:
     folder: Path
     facts: OpenedFilm
     asked: float = field(default_factory=time.monotonic)
-    encoded: EncodedFilm | None = None
+    encoded: dict[str, EncodedFilm] = field(default_factory=dict)
 
 
 class FilmStore:
@@ -119,12 +118,6 @@ class FilmStore:
         with self._lock:
             self._films.clear()
         shutil.rmtree(self.root, ignore_errors=True)
-
-    def encoded(self, film: HeldFilm, encode: Callable[[Path], EncodedFilm]) -> EncodedFilm:
-        """The encoding of a film, made once."""
-        if film.encoded is None:
-            film.encoded = encode(film.file)
-        return film.encoded
 
     def _make_room(self) -> None:
         oldest = time.monotonic() - limits.SECONDS_A_FILM_IS_HELD

@@ -13,6 +13,7 @@ from plainfilm.io import limits
 from plainfilm.predictor.documents import Questions
 from plainfilm.serve.films import HeldFilm
 from plainfilm.serve.problems import Problem
+from plainfilm.serve.served_model import ServedModel
 
 if TYPE_CHECKING:
     from plainfilm.serve.service import Service
@@ -28,6 +29,7 @@ class Job:
 
     job_id: str
     films: list[HeldFilm]
+    model: ServedModel
     questions: Questions
     state: Literal["waiting", "running", "done", "cancelled"] = "waiting"
     answers: list[dict[str, Any]] = field(default_factory=list)
@@ -42,7 +44,7 @@ class Jobs:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, films: list[HeldFilm], questions: Questions) -> Job:
+    def start(self, films: list[HeldFilm], model: ServedModel, questions: Questions) -> Job:
         """Begin a job.
 
         Raises:
@@ -51,7 +53,7 @@ class Jobs:
         unfinished = [job for job in self._jobs.values() if job.state in ("waiting", "running")]
         if len(unfinished) >= limits.MOST_JOBS:
             raise Problem("busy", f"{len(unfinished)} jobs are not finished yet; ask again later", _AGAIN_S)
-        job = Job(secrets.token_hex(8), films, questions)
+        job = Job(secrets.token_hex(8), films, model, questions)
         self._jobs[job.job_id] = job
         finished = [one for one in self._jobs.values() if one.state in ("done", "cancelled")]
         for old in finished[: max(0, len(self._jobs) - limits.MOST_JOBS_HELD)]:
@@ -86,10 +88,10 @@ class Jobs:
             job.state = "done" if job.state == "running" else job.state
 
     async def _answer(self, job: Job, film: HeldFilm) -> dict[str, Any]:
-        service = self._service
+        service, model = self._service, job.model
 
         def document() -> dict[str, Any]:
-            found = service.answers(film, job.questions, findings=service.has_findings)
+            found = service.answers(film, model, job.questions, findings=model.has_findings)
             return found | {"film_id": film.film_id, "uncertainty": uncertainty(found["findings"])}
 
         while True:

@@ -26,10 +26,12 @@ STATUSES = {
     "not_found": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
+    "conflict": 409,
     "too_large": 413,
     "not_possible": 422,
     "too_many_requests": 429,
     "internal": 500,
+    "archive_failed": 502,
     "busy": 503,
     "timeout": 504,
 }

@@ -31,6 +31,8 @@ def run(app: FastAPI, settings: ServerSettings, say: Callable[[str], object]) ->
         MissingDependency: uvicorn is not installed.
     """
     uvicorn = optional_import("uvicorn", "serve", "plainfilm serve")
+    from plainfilm.serve.connections import Connection
+
     taken = listening(settings)
     log = logging.getLogger("plainfilm.serve")
     handler = logging.StreamHandler(sys.stderr)
@@ -43,6 +45,7 @@ def run(app: FastAPI, settings: ServerSettings, say: Callable[[str], object]) ->
     sys.stdout.flush()
     config = uvicorn.Config(
         app,
+        http=Connection,
         access_log=False,
         log_level="warning",
         server_header=False,

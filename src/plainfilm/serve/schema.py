@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from plainfilm.io import limits
+from plainfilm.sources.common.saved_work import SavedFilm, SavedWork
 from plainfilm.types import View
 
 
@@ -193,6 +194,98 @@ class JobState(Told):
     answers: list[dict[str, Any]]
 
 
+Word = Annotated[str, Field(max_length=64, pattern=r"^[^*?\\\\\x00-\x1f]*$")]
+"""What a search in an archive looks for; wildcards are not taken from outside."""
+Day = Annotated[str, Field(pattern=r"^([0-9]{8})?$")]
+Uid = Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)*$")]
+
+
+class ArchiveSearch(Asked):
+    """Studies to look for; "" is no condition. patient: the whole ID. name: part of it. since, until: days
+    YYYYMMDD."""
+
+    patient: Word = ""
+    name: Word = ""
+    since: Day = ""
+    until: Day = ""
+
+
+class ArchiveStudy(Told):
+    """A study as the archive lists it; see `dicomweb.studies.ListedStudy`."""
+
+    study: str
+    date: str
+    description: str
+    patient_id: str
+    patient_name: str
+    modalities: list[str]
+    objects: int | None
+
+
+class ArchiveStudies(Told):
+    """The studies that were found, the newest first."""
+
+    studies: list[ArchiveStudy]
+
+
+class StudyOfArchive(Asked):
+    """A study by its UID."""
+
+    study: Uid
+
+
+class ArchiveFilms(Told):
+    """The films that were opened, and why other objects of the study were not."""
+
+    films: list[Film]
+    left_out: list[str]
+
+
+class FilmBefore(Asked):
+    """A film before a step of a person; `None` where it was not in the work."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    film: SavedFilm | None
+
+
+Step = Annotated[list[FilmBefore], Field(max_length=limits.MOST_FILMS_HELD)]
+Steps = Annotated[list[Step], Field(max_length=limits.MOST_STEPS)]
+
+
+class KeptWork(Asked):
+    """Work with its history. past, future: the films that each step to undo, or to do again, brings back."""
+
+    work: SavedWork
+    past: Steps = []
+    future: Steps = []
+
+
+class ChangedWork(KeptWork):
+    """Work in place of a revision."""
+
+    revision: str = Field(pattern=r"^[0-9a-f]{16}$")
+
+
+class WorkFacts(Told):
+    """What a list shows of saved work. judged: sentences with a verdict; names: of the first films."""
+
+    work_id: str
+    revision: str
+    saved: str
+    films: int
+    sentences: int
+    judged: int
+    names: list[str]
+
+
+class StoredWork(WorkFacts):
+    """Saved work with its history, as it was kept."""
+
+    work: dict[str, Any]
+    past: list[list[dict[str, Any]]]
+    future: list[list[dict[str, Any]]]
+
+
 class SimilarItem(Told):
     """An item of the bank, as `plainfilm retrieve` gives it."""
 
@@ -232,16 +325,23 @@ class SimilarityMap(Told):
 
 
 class ModelFacts(Told):
-    """The model, what it can do, and what the server takes. regions: phrases for parts of the anatomy."""
+    """A model and what it can do. offers: groups of routes that it answers; regions: phrases for parts of the
+    anatomy."""
 
     name: str
     kind: str
     fingerprint: str
-    version: str
     abilities: list[str]
     offers: list[str]
     observations: list[str]
     regions: list[str]
     most_films: int | None
+
+
+class ServerFacts(ModelFacts):
+    """The first model, the others that requests may name, and what the server takes."""
+
+    version: str
+    others: list[ModelFacts]
     bank: dict[str, Any] | None
     notice: str

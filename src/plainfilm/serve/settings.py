@@ -17,7 +17,8 @@ class ServerSettings(Settings):
     host, port: the address. token: what a request must send as `Authorization: Bearer TOKEN`; none is needed
     on this machine's own addresses. names: further names of the server that requests may state as their host.
     films: a folder whose films requests may open by path; without it, they can only upload. prompts: the pack
-    that films are compared with, if the model has no operating points.
+    that films are compared with, if the model has no operating points. dicomweb: the address of the one
+    archive that requests may search and open studies from. work: a folder for the work that people save.
     """
 
     host: str = "127.0.0.1"
@@ -26,6 +27,8 @@ class ServerSettings(Settings):
     names: tuple[str, ...] = ()
     films: Path | None = None
     prompts: str | None = None
+    dicomweb: str | None = None
+    work: Path | None = None
 
     @property
     def is_local(self) -> bool:

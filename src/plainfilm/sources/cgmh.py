@@ -19,6 +19,7 @@ from typing import ClassVar, Literal
 from pydantic import field_validator
 
 from plainfilm.errors import SourceError, nearest
+from plainfilm.io import paths
 from plainfilm.io.csv_files import folded_header
 from plainfilm.sources.base import (
     SourceConfig,
@@ -106,13 +107,13 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 def _tables(raw: Path) -> list[tuple[Path, str | None]]:
     """The tables with the splits that their names say (`test.csv`, `cgmh_train.csv`)."""
-    if raw.is_file():
+    if paths.is_file(raw):
         return [(raw, split_named(raw))]
-    if not raw.is_dir():
+    if not paths.is_folder(raw):
         raise SourceError(
             f"{raw}: no such file or folder; give the folder of train.csv, valid.csv and test.csv"
         )
-    found = by_split(path for path in raw.iterdir() if path.name.endswith((".csv", ".csv.gz")))
+    found = by_split(path for path in paths.files_in(raw) if path.name.endswith((".csv", ".csv.gz")))
     if not found:
         raise SourceError(f"{raw}: no train.csv, valid.csv or test.csv in it; give their folder or one table")
     return sorted(found, key=lambda pair: SPLITS.index(pair[1]), reverse=True)

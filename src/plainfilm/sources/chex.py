@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.errors import SourceError
+from plainfilm.io import paths
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, is_blank, number_of, shown, split_of, state_of, view_of
 from plainfilm.sources.common.film_ids import film_name
@@ -73,9 +74,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 
 def _files(raw: Path) -> list[Path]:
-    if raw.is_file():
+    if paths.is_file(raw):
         return [raw]
-    found = sorted(raw.glob("*.csv")) if raw.is_dir() else []
+    found = paths.files_in(raw, "*.csv")
     tables = [file for file in found if _NIH.fullmatch(file.name) or _SPLIT_FILE.fullmatch(file.name)]
     parts = [file for file in tables if not file.name.endswith(".all.csv")]
     if not tables:
@@ -131,7 +132,7 @@ def _ids(row: Row, is_nih: bool) -> _Ids:
 
 
 def _path(row: Row, ids: _Ids, is_nih: bool, raw: Path, config: Config) -> Path:
-    folder = raw if raw.is_dir() else raw.parent
+    folder = raw if paths.is_folder(raw) else raw.parent
     if row["image_path"]:
         return folder / row["image_path"]
     if is_nih:

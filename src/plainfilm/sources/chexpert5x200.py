@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from plainfilm.io import paths
 from plainfilm.labelling.vocabularies import FIVE
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.chexpert_tree import (
@@ -55,7 +56,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 def _find(raw: Path, config: Config) -> tuple[Path, RawFiles]:
     """The table and the films."""
-    is_table = raw.is_file() and raw.name.endswith((".csv", ".csv.gz"))
+    is_table = paths.is_file(raw) and raw.name.endswith((".csv", ".csv.gz"))
     beside = find_raw_files(
         raw.parent if is_table else raw,
         () if is_table else (f"{_TABLE}.csv",),

@@ -18,6 +18,7 @@ import numpy as np
 
 from plainfilm.errors import DataError, SourceError
 from plainfilm.geometry import box_xywh_to_xyxy
+from plainfilm.io import paths
 from plainfilm.io.tables import read_json
 from plainfilm.sources.base import SourceConfig, shown, split_named, view_of
 from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, leaves, people_in
@@ -67,9 +68,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 
 def _files(raw: Path) -> list[Path]:
-    if raw.is_file():
+    if paths.is_file(raw):
         return [raw]
-    files = sorted(raw.glob("*.json")) if raw.is_dir() else []
+    files = paths.files_in(raw, "*.json")
     stated = [file for file in files if split_named(file)]
     if not files:
         raise SourceError(

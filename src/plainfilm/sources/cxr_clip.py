@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from plainfilm.errors import SourceError
+from plainfilm.io import paths
 from plainfilm.sources.base import SourceConfig, is_blank, shown, split_of, view_of
 from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
 from plainfilm.sources.common.list_cells import is_broken_list, list_of
@@ -42,9 +43,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no table, or one without a column `image`.
         DataError: a table cannot be read.
     """
-    if not raw.exists():
+    if not paths.exists(raw):
         raise SourceError(f"{raw}: no such folder or table")
-    files = [raw] if raw.is_file() else sorted(file for file in raw.glob("*.csv") if split_of(file.stem))
+    files = [raw] if paths.is_file(raw) else _split_files(raw)
     if not files:
         raise SourceError(f"{raw}: none of train.csv, valid.csv and test.csv; name one table")
     studies = ListedStudies()
@@ -53,6 +54,10 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         use = partial(_add, split=split_of(file.stem), studies=studies, ids=ids, config=config)
         yield from read_each(file, ["image"], use)
     yield from studies
+
+
+def _split_files(folder: Path) -> list[Path]:
+    return [file for file in paths.files_in(folder, "*.csv") if split_of(file.stem)]
 
 
 def _paths(file: Path) -> Iterator[str]:

@@ -24,8 +24,10 @@ from pathlib import Path
 from pydantic import Field
 
 from plainfilm.errors import DataError, SourceError
+from plainfilm.io import paths
 from plainfilm.io.archives import files_below, is_compressed_tar, open_binary
 from plainfilm.io.deidentify import KEY_VARIABLE, OLDEST, Identifiers, Pseudonymiser, load_key, scrub
+from plainfilm.io.object_storage import stored
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.dicom_records import (
     Record,
@@ -93,13 +95,15 @@ def _key(raw: Path, config: Config) -> bytes:
     Raises:
         DataError: it cannot be read or written, or may be guessed.
     """
-    older = raw / OLDER_KEY if raw.is_dir() else raw.with_name(f".{raw.name}{OLDER_KEY}")
+    older = raw / OLDER_KEY if paths.is_folder(raw) else raw.with_name(f".{raw.name}{OLDER_KEY}")
     if config.out is None:
-        return load_key(config.key, older) if config.key or older.is_file() else _environment_key()
+        return load_key(config.key, older) if config.key or paths.is_file(older) else _environment_key()
     place = config.out.with_name(f"{config.out.name}{KEY_ENDING}")
-    if older.is_file() and not place.is_file():
+    if paths.is_file(older) and not place.is_file():
         return load_key(config.key, older)
     if not (config.key or KEY_VARIABLE in os.environ or place.is_file()):
+        if stored(place) is not None:
+            raise DataError(f"{place}: a key for pseudonyms does not go to object storage; say --key FILE")
         _refuse_inside(raw, place)
         place.parent.mkdir(parents=True, exist_ok=True)
     return load_key(config.key, place)
@@ -111,7 +115,7 @@ def _environment_key() -> bytes:
 
 def _refuse_inside(raw: Path, place: Path) -> None:
     """Checks that a key does not come to lie among the data it can undo."""
-    if raw.is_dir() and place.absolute().is_relative_to(raw.absolute()):
+    if paths.is_folder(raw) and paths.absolute(place).is_relative_to(paths.absolute(raw)):
         raise DataError(
             f"{place}: the key for pseudonyms would lie in the raw folder; say --key FILE, or choose an OUT "
             "outside of it"
@@ -169,7 +173,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
         SourceError: no such folder, file or archive, or a table of reports that cannot be read.
         DataError: no key, and none can be made.
     """
-    if not raw.exists():
+    if not paths.exists(raw):
         raise SourceError(f"{raw}: no such folder, file or archive of DICOM files")
     reports = config.reports or _usual_reports(raw)
     names, people = _Names(raw, config), People()
@@ -187,7 +191,9 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 
 def _usual_reports(raw: Path) -> Path | None:
-    return next((file for name in ("reports.csv", "reports.csv.gz") if (file := raw / name).is_file()), None)
+    return next(
+        (file for name in ("reports.csv", "reports.csv.gz") if paths.is_file(file := raw / name)), None
+    )
 
 
 def _files(raw: Path, known: Sequence[Path]) -> Iterator[Path | Rejection]:
@@ -195,18 +201,18 @@ def _files(raw: Path, known: Sequence[Path]) -> Iterator[Path | Rejection]:
 
     A damaged archive is a `Rejection`.
     """
-    if raw.is_file():
+    if paths.is_file(raw):
         yield from _members(raw)
         return
-    others = {path.name: path.resolve() for path in known}
+    others = {path.name: paths.resolved(path) for path in known}
 
     def is_ours_or_known(path: Path) -> bool:
-        return path.name.startswith(_OURS) or path.resolve() == others.get(path.name)
+        return path.name.startswith(_OURS) or paths.resolved(path) == others.get(path.name)
 
-    for folder, folders, found in os.walk(raw):
-        folders[:] = [name for name in sorted(folders) if not is_ours_or_known(Path(folder, name))]
-        for name in sorted(found):
-            path = Path(folder, name)
+    for folder, folders, found in paths.walk(raw):
+        folders[:] = [name for name in folders if not is_ours_or_known(folder / name)]
+        for name in found:
+            path = folder / name
             if not is_ours_or_known(path):
                 yield from _members(path)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError
+from plainfilm.io import paths
 from plainfilm.io.archives import is_compressed_tar
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.raw_files import files_called
@@ -100,7 +101,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
 
 def _look(raw: Path) -> _Download:
     """Everything below `raw` that is of this corpus."""
-    if is_compressed_tar(raw) and raw.is_file():
+    if is_compressed_tar(raw) and paths.is_file(raw):
         raise SourceError(f"{raw}: unpack it first (tar -xzf {raw.name}) and give the folder")
     found = _Download(raw)
     packed = []

@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from plainfilm.errors import SourceError
+from plainfilm.io import paths
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
 from plainfilm.sources.common.chexpert_tree import film_id as chexpert_film_id
@@ -62,7 +63,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no list, or nothing says what the columns mean.
     """
-    captions = sorted(file for file in raw.glob("*.txt") if _CAPTIONS.fullmatch(file.name))
+    captions = [file for file in paths.files_in(raw, "*.txt") if _CAPTIONS.fullmatch(file.name)]
     yield from _captions(captions, raw, config) if captions else _labelled(raw, config)
 
 
@@ -71,7 +72,7 @@ def _captions(files: Sequence[Path], raw: Path, config: Config) -> Iterator[Stud
     for file in files:
         name = _CAPTIONS.fullmatch(file.name)
         split = split_of(name[1]) if name else None
-        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for number, line in enumerate(paths.read_text(file).splitlines(), start=1):
             folder, tab, text = line.partition("\t")
             if not line.strip():
                 continue
@@ -88,7 +89,7 @@ def _add_caption(
 ) -> Iterator[Rejection]:
     path = (config.images or raw) / folder
     patient_id, study_id = people_in(folder) or (unquote(path.parent.name), unquote(path.name))
-    films = sorted(file for file in path.glob("*") if file.suffix.lower() in _FILMS)
+    films = [file for file in paths.files_in(path) if file.suffix.lower() in _FILMS]
     small = [film for film in films if film.stem.endswith(_SMALL)]
     if not films and not config.tables_only:
         yield Rejection(folder, f"{place} names it, but it holds no film", study_id)
@@ -108,8 +109,8 @@ def _film_id(film: Path) -> str:
 def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     lists = read_lists(raw)
     columns = _columns(raw, config)
-    by_path = config.ids == "path" if config.ids else (raw / "labels.txt").is_file()
-    root = config.images or (raw / "images" if (raw / "images").is_dir() else raw)
+    by_path = config.ids == "path" if config.ids else paths.is_file(raw / "labels.txt")
+    root = config.images or (raw / "images" if paths.is_folder(raw / "images") else raw)
     studies, ids = ListedStudies(), film_ids(lists.images)
     if config.ids == "path":
         require_nearly_all("ids=path", lambda name: _folders(name) is not None, lists.images, raw)
@@ -141,10 +142,10 @@ def _columns(raw: Path, config: Config) -> Sequence[str]:
     if config.labels:
         stated = [name.strip() for name in config.labels.split(",")]
         return COLUMNS.get(config.labels) or stated
-    if not (raw / "labels.txt").is_file():
+    if not paths.is_file(raw / "labels.txt"):
         known = ", ".join(COLUMNS)
         raise SourceError(f"{raw}: what are the columns? Say labels=NAME,NAME,... or one of {known}")
-    lines = (raw / "labels.txt").read_text(encoding="utf-8-sig").splitlines()
+    lines = paths.read_text(raw / "labels.txt").splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from plainfilm.errors import SourceError, nearest
+from plainfilm.io.paths import files_in, is_file, is_folder
 from plainfilm.sources.base import (
     SourceConfig,
     age_of,
@@ -159,11 +160,11 @@ def _add(row: Row, roles: dict[str, list[str]], split: str | None, table: _Table
 
 
 def _files(raw: Path) -> list[tuple[Path, str | None]]:
-    if raw.is_file():
+    if is_file(raw):
         return [(raw, None)]
-    if not raw.is_dir():
+    if not is_folder(raw):
         raise SourceError(f"{raw}: no such file or folder; give a CSV or a folder of CSVs")
-    files = sorted(file for file in raw.iterdir() if file.name.endswith((".csv", ".csv.gz")))
+    files = [file for file in files_in(raw) if file.name.endswith((".csv", ".csv.gz"))]
     if not files:
         raise SourceError(f"{raw}: holds no CSV; expected train.csv, val.csv and test.csv, or name one file")
     stated = by_split(file for file in files if split_of(bare_name(file)))

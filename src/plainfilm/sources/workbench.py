@@ -13,10 +13,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, SourceError
+from plainfilm.io import paths
+from plainfilm.io.archives import files_below, open_binary
 from plainfilm.io.json_records import read_values
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.known_observations import KnownObservations
@@ -50,7 +52,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     Raises:
         SourceError: no saved work.
     """
-    files = [raw] if raw.is_file() else sorted(raw.rglob("*.json")) if raw.is_dir() else []
+    files = [raw] if paths.is_file(raw) else list(files_below(raw, lambda name: name.endswith(".json")))
     works: dict[str, _Work] = {}
     any_work = False
     for file, document in _documents(files):
@@ -65,7 +67,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
             works[film.sha256] = _Work(film, file)
     if not any_work:
         raise SourceError(f"{raw}: no work that was saved in the workbench (JSON of format {FORMAT})")
-    yield from _studies(works, _Films(config.films or (raw if raw.is_dir() else raw.parent)), config)
+    yield from _studies(works, _Films(config.films or (raw if paths.is_folder(raw) else raw.parent)), config)
 
 
 def _documents(files: list[Path]) -> Iterator[tuple[Path, SavedWork | Rejection]]:
@@ -91,7 +93,7 @@ class _Films:
     """The files below a folder, by the SHA-256 of their content."""
 
     def __init__(self, folder: Path) -> None:
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json")
+        files = list(files_below(folder, lambda name: not name.endswith(".json")))
         self._by_name: dict[str, list[Path]] = {}
         for path in files:
             self._by_name.setdefault(path.name, []).append(path)
@@ -105,8 +107,8 @@ class _Films:
 
     def _digest(self, path: Path) -> str:
         if path not in self._known:
-            with path.open("rb") as stream:
-                self._known[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+            with open_binary(path) as stream:
+                self._known[path] = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
         return self._known[path]
 
 

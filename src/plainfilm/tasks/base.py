@@ -273,7 +273,8 @@ class Results:
     explains the agreement of an answer. `attachments` are further text files of the results, by name.
     `operating_points` names, by group and class, the metrics of sensitivity and specificity at its threshold.
     `warnings` are what puts the scores in doubt (see `evaluate`). `parts` are results that these sum up, by
-    the name of their folder, and `not_run` what could not be evaluated, with the reason.
+    the name of their folder, and `not_run` what could not be evaluated, with the reason. `question` is what
+    was asked, in one sentence.
     """
 
     task: str
@@ -297,6 +298,7 @@ class Results:
     warnings: tuple[str, ...] = ()
     parts: Mapping[str, Results] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
+    question: str = ""
 
     @property
     def headline(self) -> tuple[Metric, ...]:

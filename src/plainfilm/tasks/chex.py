@@ -87,6 +87,7 @@ def run(
         raise DataError(f"nothing could be evaluated: {'; '.join(dict.fromkeys(not_run.values()))}")
     return Results(
         task="chex",
+        question="Does the model find, name and describe what is on a film, task by task?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

@@ -117,6 +117,7 @@ def run(
     )
     return Results(
         task="detection",
+        question="Does the model find the boxes of findings that it is asked for by name?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

@@ -101,6 +101,7 @@ def run(
     own = answers[""].phrases
     return Results(
         task="grounding",
+        question="Does the model find the place that a phrase of a report speaks of?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

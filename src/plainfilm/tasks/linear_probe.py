@@ -150,6 +150,7 @@ def run(
     }
     return Results(
         task="linear_probe",
+        question="How well do the frozen features of a film predict its observations?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

@@ -85,6 +85,7 @@ def run(
             items.append(items_table(group, ids))
     return Results(
         task="region_classification",
+        question="Can the model tell what a box shows?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

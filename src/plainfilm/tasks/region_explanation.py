@@ -117,6 +117,7 @@ def run(
     metrics, items = _by_region(scored, boxes, abnormal, patients, config)
     return Results(
         task="region_explanation",
+        question="Does the model say of a box what the report says of it?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

@@ -102,6 +102,7 @@ def run(
         progress.log(f"{one.outcome}: {one.check}. {one.sentence}")
     return Results(
         task="reliance",
+        question="Do the model's answers depend on the film, and on the finding in it?",
         model=predictor.name,
         collection=asked.where,
         split=config.split,

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from plainfilm.bank.items import sections_by_study
 from plainfilm.collection import Collection
 from plainfilm.errors import NothingToEvaluate, nearest
+from plainfilm.io.paths import resolved
 from plainfilm.nn.decoding import Decoding
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Results, ShownImage
@@ -113,6 +114,7 @@ def run(
     scored = score_pairs(pairs, _text_settings(config), parts, progress)
     return Results(
         task="report_generation",
+        question="Are the reports that the model writes like those of the radiologists?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,
@@ -228,7 +230,7 @@ def _rexrank(collections: Sequence[Collection], studies: Studies, scored: Scored
         own = studies.frame["place"] == place
         patients = dict(studies.frame.loc[own, ["study_id", "patient_id"]].to_numpy())
         sections = sections_by_study(collection, patients)
-        root = f"{collection.path.resolve()}/"
+        root = f"{resolved(collection.path)}/"
         for row in own.to_numpy().nonzero()[0].tolist():
             study = studies.frame["study_id"].iloc[row]
             parts = sections.get(study, [])

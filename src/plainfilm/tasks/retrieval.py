@@ -175,6 +175,7 @@ def run(
     items = pd.concat([outcome.items for outcome in outcomes], ignore_index=True)
     return Results(
         task="retrieval",
+        question="Does the model find the texts and films that belong together among all others?",
         model=predictor.name,
         collection="+".join(collection.name for collection in collections),
         split=config.split,

@@ -14,6 +14,7 @@ from plainfilm.batches.dataset import Dataset
 from plainfilm.batches.pixel_cache import ImageFiles, PixelSource, open_or_build, open_or_decode
 from plainfilm.batches.rows import Rows, build_rows
 from plainfilm.collection.collection import Collection
+from plainfilm.io.object_storage import stored
 from plainfilm.progress import Progress
 from plainfilm.training.recipe import Recipe
 
@@ -39,9 +40,11 @@ class Data:
         return self.train.rows.observations
 
 
-def cache_folders(collection: Collection, cache: Path) -> tuple[Path, Path]:
-    """Where what is made of the films of `collection` may be kept, the best place first."""
-    return collection.path / "cache", cache
+def cache_folders(collection: Collection, cache: Path) -> tuple[Path, ...]:
+    """Where what is made of the films of `collection` may be kept, the best place first; not in object
+    storage, as it is mapped into memory."""
+    own = (collection.path / "cache",) if stored(collection.path) is None else ()
+    return *own, cache
 
 
 def split_rows(recipe: Recipe, collections: Sequence[Collection]) -> dict[str, Rows]:

@@ -7,6 +7,7 @@ RUN/recipe.yaml          the recipe with every default written out
 RUN/collections.json     names and fingerprints of the collections and the prompt pack
 RUN/tokenizers/NAME/     the tokenizers of the run
 RUN/log.jsonl            see `training.log`
+RUN/index.html           see `training.run_page`; of a recipe with stages, links to theirs
 RUN/training_state.pt    see `training.state`
 RUN/model/               the best model by the recipe's metric
 RUN/last/                the newest model

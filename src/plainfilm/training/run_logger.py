@@ -1,10 +1,10 @@
-"""Logs a run: JSON lines, experiment trackers, and a readable line per epoch."""
+"""Logs a run: JSON lines, experiment trackers, a page, and a readable line per epoch."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from plainfilm.progress import Progress
 from plainfilm.training.log import JsonLines, flat
 from plainfilm.training.recipe import Recipe
+from plainfilm.training.run_page import RunPage
 from plainfilm.training.state import Position
 
 
@@ -21,9 +22,17 @@ class RunLogger:
     """Writes the log of a run; on processes other than the main one it writes nothing."""
 
     def __init__(
-        self, recipe: Recipe, file: Path, accelerator: Accelerator, progress: Progress, total: int
+        self,
+        recipe: Recipe,
+        file: Path,
+        accelerator: Accelerator,
+        progress: Progress,
+        total: int,
+        page: Callable[[], RunPage],
     ) -> None:
         self._recipe = recipe
+        self._make_page = page
+        self._page: RunPage | None = None
         self._file = file
         self._accelerator = accelerator
         self._progress = progress
@@ -38,11 +47,13 @@ class RunLogger:
         """Log the start of a run at `position`; lines that an earlier attempt logged after it are removed."""
         if self._accelerator.is_main_process:
             self._lines = JsonLines(self._file, keep_to_step=position.step)
+            self._page = self._make_page()  # it shows the lines that are kept
         if self._recipe.trackers:
             self._start_trackers(self._file.parent)
         if position.step:
             self._progress.log(f"resuming after step {position.step} of {self._total}")
         self._write("start", position, facts)
+        self._show(position, at_once=True)
         self._began = self._round_began = self._before = time.monotonic()
         self._first_step = position.step
 
@@ -81,6 +92,7 @@ class RunLogger:
                 self._progress.log(f"warning: validation at step {position.step}: {'; '.join(alarms)}")
             self._has_warned = True
         self._write("validation", position, facts)
+        self._show(position)
         self._accelerator.log({f"validation/{k}": v for k, v in values.items()}, step=position.step)
 
     def round(self, position: Position) -> None:
@@ -92,11 +104,13 @@ class RunLogger:
         left = (now - self._began) / steps * (self._total - position.step)
         line = f"step {position.step} of {self._total}: loss {loss:.3f}{self._measured(position)}"
         self._progress.log(f"{line}, {speed:.0f} items/s, {_duration(left)} left")
+        self._show(position)
         self._round_loss, self._items, self._round_began = [], 0, now
 
     def end(self, position: Position) -> None:
         """Log the end of training."""
         self._write("end", position, {"best": position.best, "best_step": position.best_step})
+        self._show(position, is_finished=True)
 
     def close(self) -> None:
         """Close the trackers, also after an error."""
@@ -127,7 +141,14 @@ class RunLogger:
         if self._accelerator.is_main_process:
             # At the end of an epoch the position is already that of the next one's first batch.
             epoch = position.epoch + (position.batch > 0)
-            self._lines.write(event, {"step": position.step, "epoch": epoch, **facts})
+            values = {"step": position.step, "epoch": epoch, **facts}
+            self._lines.write(event, values)
+            if self._page is not None:
+                self._page.add({"event": event, **values})
+
+    def _show(self, position: Position, **when: bool) -> None:
+        if self._page is not None:
+            self._page.write(position, **when)
 
 
 def _forget_tracking_folder() -> None:

@@ -24,6 +24,7 @@ from plainfilm.training.log import check_trackers
 from plainfilm.training.pretrained import PretrainedParts, read_pretrained
 from plainfilm.training.recipe import Recipe
 from plainfilm.training.run_folder import RunFolder
+from plainfilm.training.run_page import write_stages_page
 from plainfilm.training.staged_recipe import AnyRecipe, StagedRecipe
 from plainfilm.training.trainer import train
 
@@ -97,6 +98,7 @@ class Runner:
         accelerator.wait_for_everyone()  # all have looked at the folder before one changes it
         if accelerator.is_main_process:
             folder.claim(recipe, self.collections)
+            write_stages_page(folder.path, [stage.folder for stage in recipe.stages])
         accelerator.wait_for_everyone()
         for number, run in enumerate(runs, 1):
             if accelerator.is_main_process:

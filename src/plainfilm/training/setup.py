@@ -66,7 +66,12 @@ class Setup:
     def model_config(self, scores: dict[str, float]) -> ModelConfig:
         """The description of this run for the model folder."""
         collections = tuple(
-            TrainingCollection(name=c.name, fingerprint=c.fingerprint, licence=", ".join(c.licence) or None)
+            TrainingCollection(
+                name=c.name,
+                fingerprint=c.fingerprint,
+                licence=", ".join(c.licence) or None,
+                phantom=c.is_phantom,
+            )
             for c in self.collections
         )
         return ModelConfig(

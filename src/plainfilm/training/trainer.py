@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from itertools import count as count_from
 from pathlib import Path
@@ -40,6 +41,7 @@ from plainfilm.training.pretrained import PretrainedParts, read_pretrained
 from plainfilm.training.recipe import Recipe, TrainingConfig
 from plainfilm.training.run_folder import RunFolder
 from plainfilm.training.run_logger import RunLogger
+from plainfilm.training.run_page import RunPage
 from plainfilm.training.setup import Setup, build_setup, build_tokenizers
 from plainfilm.training.state import Position, load_state, save_state
 from plainfilm.training.step import train_step
@@ -149,7 +151,8 @@ class _Run:
         ends += [self._steps_per_epoch * self._training.epochs] if self._training.epochs else []
         self._total = min(ends)
         self._warmup = min(_warmup(self._training, self._steps_per_epoch), self._total)
-        self._logger = RunLogger(setup.recipe, folder.log, accelerator, progress, self._total)
+        page = partial(RunPage, setup, folder.log, self._total)
+        self._logger = RunLogger(setup.recipe, folder.log, accelerator, progress, self._total, page)
         self._saved_at = time.monotonic()
 
     def go(self) -> Path:

@@ -75,15 +75,11 @@ def _prompted(boxes: Mapping[int, Mapping[str, Floats]]) -> Areas:
 def _of_regions(collection: Collection) -> Areas:
     areas: Areas = {}
     for row, regions in regions_of(collection).items():
-        stated = [
-            (name, region.box, state)
-            for region in regions
-            for name, state in (region.findings or {}).items()
-            if state is not State.UNCERTAIN
-        ]
-        found: dict[str, list[Floats]] = {name: [] for name, _, _ in stated}
-        for name, box, state in stated:
-            found[name] += [box] * (state is State.POSITIVE)
+        found: dict[str, list[Floats]] = {}
+        stated = [(one.box, *pair) for one in regions for pair in (one.findings or {}).items()]
+        for box, name, state in stated:
+            if state is not State.UNCERTAIN:
+                found.setdefault(name, []).extend([box] * (state is State.POSITIVE))
         areas[row] = {name: np.stack(boxes) if boxes else NO_BOXES for name, boxes in found.items()}
     return areas
 

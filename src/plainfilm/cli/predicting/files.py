@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,30 +41,56 @@ class PredictionFiles:
             UsageError: the table or the page exists, or another process writes one of the places.
             DataError: a place cannot be written.
         """
-        from plainfilm.dicom_output.predictions import ResultsFolder, algorithm_of
         from plainfilm.predictor.documents import document
-        from plainfilm.predictor.page import page
-        from plainfilm.results.similarity_maps import writing_maps
 
         entries, shown = [], []
-        dicom, algorithm = ResultsFolder(self.dicom), algorithm_of(predictor, questions, prompts)
         with (
             writing_file(self.csv, new=True),
             writing_file(self.html, new=True),
-            writing_maps(self.maps, predictor.name) as drawn,
-            dicom.writing(),
+            self._drawing(predictor) as draw,
+            self._writing_dicom(predictor, questions, prompts) as write_dicom,
         ):
             for answers in answered:
                 entries.append(document(answers))
                 shown += [answers] if self.html is not None else []
-                if drawn and answers.maps:
-                    drawn.add(Path(answers.file), answers.maps)
-                dicom.write(entries[-1], algorithm)
+                draw(answers)
+                write_dicom(entries[-1])
             if self.csv is not None:
                 _write_csv(entries, self.csv)
             if self.html is not None:
-                _write_text(page(shown, predictor.name), self.html)
+                _write_page(shown, predictor, self.html)
         return entries
+
+    # What is not asked for is not imported: a person waits for a table.
+
+    @contextmanager
+    def _drawing(self, predictor: Predictor) -> Iterator[Callable[[Answers], None]]:
+        """A function that draws the maps of one film."""
+        if self.maps is None:
+            yield _nothing
+            return
+        from plainfilm.results.similarity_maps import writing_maps
+
+        with writing_maps(self.maps, predictor.name) as drawn:
+            yield lambda answers: drawn.add(Path(answers.file), answers.maps) if answers.maps else None
+
+    @contextmanager
+    def _writing_dicom(
+        self, predictor: Predictor, questions: Questions, prompts: str | None
+    ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """A function that writes the DICOM files about one film from its document."""
+        if self.dicom is None:
+            yield _nothing
+            return
+        from plainfilm.dicom_output.predictions import ResultsFolder, algorithm_of
+
+        folder, algorithm = ResultsFolder(self.dicom), algorithm_of(predictor, questions, prompts)
+        with folder.writing():
+            yield lambda entry: folder.write(entry, algorithm)
+
+
+def _nothing(answer: Any) -> None:
+    """Nothing is wanted of an answer."""
 
 
 def _write_csv(entries: Sequence[dict[str, Any]], path: Path) -> None:
@@ -76,6 +103,8 @@ def _write_csv(entries: Sequence[dict[str, Any]], path: Path) -> None:
         frame.to_csv(temporary, index=False)
 
 
-def _write_text(text: str, path: Path) -> None:
+def _write_page(shown: Sequence[Answers], predictor: Predictor, path: Path) -> None:
+    from plainfilm.predictor.page import page
+
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(page(shown, predictor.name, predictor.config), encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plainfilm.io.area_resize import occurring
 from plainfilm.io.dicom.header import code, element, frame_values, items, number, numbers
 from plainfilm.io.dicom.lookup_table import LookupTable, lookup_table
 from plainfilm.io.dicom.pixel_header import photometric_of
@@ -121,8 +122,6 @@ def _whole_range(
 ) -> Values:
     if is_grey:
         return values / ((1 << stored.bits) - 1)
-    from plainfilm.io.area_resize import occurring  # half a second of import
-
     occurs = occurring(stored.words)
     if padding is not None:
         occurs &= ~padding

@@ -32,14 +32,18 @@ async function request(path, options = {}) {
 
 const json = async (path, options) => (await request(path, options)).json();
 
-const post = (path, body) =>
+const post = (path, body, method = "POST") =>
   json(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body ?? {}),
   });
 
 const film = (id) => `api/films/${id}`;
+
+// A question about a film; `model` is the name of one of the server's models, by default the first.
+const question = (id, what, model, body) =>
+  post(`${film(id)}/${what}${model ? `?model=${encodeURIComponent(model)}` : ""}`, body);
 
 export const setToken = (token) => sessionStorage.setItem(KEY, token);
 export const model = () => json("api/model");
@@ -52,14 +56,21 @@ export const upload = (file) =>
   });
 export const remove = (id) => request(film(id), { method: "DELETE" });
 export const findings = async (id) => (await post(`${film(id)}/findings`)).findings;
-export const locate = async (id, texts) => (await post(`${film(id)}/locate`, { texts })).find;
-export const describe = async (id, boxes) => (await post(`${film(id)}/describe`, { boxes })).boxes;
+export const locate = async (id, texts, model) => (await question(id, "locate", model, { texts })).find;
+export const describe = async (id, boxes, model) => (await question(id, "describe", model, { boxes })).boxes;
 export const report = async (id) => (await post(`${film(id)}/report`)).report;
-export const similarityMap = (id, text) => post(`${film(id)}/map`, { text });
+export const similarityMap = (id, text, model) => question(id, "map", model, { text });
 export const similarToFilm = async (id) => (await post(`${film(id)}/similar`, {})).results;
 export const similarToText = async (text) => (await post("api/similar", { text })).results;
 export const startJob = (films) => post("api/jobs", { films });
 export const job = (id) => json(`api/jobs/${id}`);
+export const studiesOfArchive = async (search) => (await post("api/archive/studies", search)).studies;
+export const filmsOfArchive = (study) => post("api/archive/films", { study });
+export const works = () => json("api/work");
+export const work = (id) => json(`api/work/${id}`);
+export const createWork = (record) => post("api/work", record);
+export const replaceWork = (id, record) => post(`api/work/${id}`, record, "PUT");
+export const removeWork = (id, revision) => request(`api/work/${id}?revision=${revision}`, { method: "DELETE" });
 export const exported = async (format, work) =>
   (
     await request(`api/export/${format}`, {

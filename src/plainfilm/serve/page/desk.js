@@ -1,6 +1,8 @@
 // What a person does on the page: each action in one place, whether it comes from a key, a button or a box.
 
 import * as api from "./api.js";
+import { found, load, sentenceOf } from "./asking.js";
+import { Beside } from "./beside.js";
 import { Boxes, labelOf } from "./boxes.js";
 import { showExports, showHelp } from "./dialogs.js";
 import { all, element, find } from "./dom.js";
@@ -12,6 +14,8 @@ import { hideHeat, showHeat } from "./heat.js";
 import { markSentences, showSentences } from "./sentences.js";
 import { showSimilar } from "./similar.js";
 import { text } from "./texts.js";
+import { Saving } from "./saving.js";
+import { showArchive } from "./archive.js";
 import { Viewport } from "./viewport.js";
 import { showStatus } from "./status.js";
 import { Work, newId, sentence } from "./work.js";
@@ -28,6 +32,8 @@ export class Desk {
     this.work = new Work();
     this.viewport = new Viewport(find("#viewport"));
     this.boxes = new Boxes(this.viewport);
+    this.beside = new Beside(this);
+    this.saving = new Saving(this);
     this.opened = new Map(); // what the server says of a film, by its content
     this.views = new Map(); // zoom and window of each film
     this.thumbs = new Map();
@@ -73,11 +79,13 @@ export class Desk {
       tab.addEventListener("click", () => this.turnTo(tab.dataset.tab));
       tab.addEventListener("keydown", (event) => this.walkTabs(event));
     }
-    find("#viewport").addEventListener("keydown", (event) => this.panByKey(event));
+    find("#viewport").addEventListener("keydown", (event) => this.panByKey(event, this.viewport));
     find("#phrases")?.replaceChildren(
       ...[...this.model.observations, ...this.model.regions].map((value) =>
         element("option", { value: value.replaceAll("_", " ").toLowerCase() })));
     if (find("#threshold-value")) find("#threshold-value").textContent = this.threshold.toFixed(2);
+    this.beside.start();
+    this.saving.start();
     this.useTool("window");
     this.turnTo("sentences");
     this.show();
@@ -88,7 +96,7 @@ export class Desk {
   act(action, sentenceId = this.sentence) {
     const film = this.work.film;
     const isThere = film && this.opened.has(film.sha256);
-    const { viewport } = this;
+    const viewport = this.viewInUse();
     const chosen = film?.sentences.find((one) => one.id === sentenceId);
     const { low, high } = viewport.window;
     const step = (high - low) / 20;
@@ -100,6 +108,8 @@ export class Desk {
       leave: () => this.leave(),
       ask: () => find("#phrase")?.focus(),
       queue: () => this.queue(),
+      archive: () => showArchive(this, (found) => this.openHeld(found)),
+      works: () => this.saving.list(),
       "tool-window": () => this.useTool("window"),
       "tool-pan": () => this.useTool("pan"),
       "tool-box": () => this.useTool("box"),
@@ -117,6 +127,7 @@ export class Desk {
       map: () => this.toggleMap(),
       report: () => this.writeReport(),
       regions: () => this.toggleRegions(),
+      beside: () => this.beside.toggle(),
       "place-box": () => this.placeBox(),
       darker: () => viewport.moveWindow(step, 0),
       brighter: () => viewport.moveWindow(-step, 0),
@@ -127,7 +138,7 @@ export class Desk {
       "zoom-in": () => viewport.zoom(1),
       "zoom-out": () => viewport.zoom(-1),
       fit: () => viewport.fit(),
-      "true-size": () => this.trueSize(),
+      "true-size": () => this.trueSize(viewport),
       rotate: () => viewport.rotate(),
     };
     const withSentence = {
@@ -145,8 +156,14 @@ export class Desk {
     return true;
   }
 
+  /** The view that keys and buttons act on: the one beside while it has the focus. */
+  viewInUse() {
+    const { viewport } = this.beside;
+    return viewport.facts && document.activeElement === viewport.node ? viewport : this.viewport;
+  }
+
   isOffered(action) {
-    const needs = { map: "map", report: "report", regions: "locate", describe: "describe", findings: "findings", similar: "similar" };
+    const needs = { map: "map", report: "report", regions: "locate", describe: "describe", findings: "findings", similar: "similar", archive: "archive", works: "work" };
     const isAsking = action === "ask" && !this.offers.has("locate") && !this.offers.has("map");
     return !isAsking && (!(action in needs) || this.offers.has(needs[action]));
   }
@@ -157,8 +174,9 @@ export class Desk {
     for (const file of files) {
       try {
         if (/\.json$/i.test(file.name)) {
-          this.work.restore(await readSaved(file));
-          await this.attach();
+          const saved = await readSaved(file);
+          await this.findHeld();
+          this.work.restore(saved);
         } else {
           await this.openFilm(file);
         }
@@ -170,17 +188,25 @@ export class Desk {
 
   async openFilm(file) {
     this.busy(text("opening", { name: file.name }));
-    const facts = await api.upload(file);
+    await this.takeFilm(await api.upload(file));
+  }
+
+  /** Takes the films of a study that the server has opened. */
+  async openHeld({ films, left_out: leftOut }) {
+    for (const facts of films) await this.takeFilm(facts);
+    if (leftOut.length) this.say(text("left_out", { reasons: leftOut.join("; ") }), true);
+  }
+
+  async takeFilm(facts) {
     this.opened.set(facts.sha256, facts);
     const film = this.work.addFilm(facts);
     this.say(text("opened", { name: facts.name, width: facts.width, height: facts.height }));
     if (this.offers.has("findings") && !film.findings.length) await this.findFindings(film);
   }
 
-  /** Finds films of saved work that the server still holds. */
-  async attach() {
+  /** Finds the films that the server still holds: those of saved work may be among them. */
+  async findHeld() {
     for (const facts of await api.films()) this.opened.set(facts.sha256, facts);
-    await this.showFilm();
   }
 
   async showFilm() {
@@ -191,7 +217,7 @@ export class Desk {
     this.sentence = null;
     this.map = null;
     this.similar = null;
-    hideHeat();
+    hideHeat(viewport.node);
     this.press("map", false);
     this.show();
     const facts = this.opened.get(film?.sha256);
@@ -201,17 +227,13 @@ export class Desk {
       if (film) this.say(text("film_missing", { name: film.name }), true);
       return;
     }
-    const view = this.views.get(facts.sha256);
-    const bitmap = await api.display(facts.film_id);
-    if (this.work.chosen !== facts.sha256) return;
-    viewport.show(facts, bitmap, view);
-    this.showing = facts.sha256;
-    if (!this.thumbs.has(facts.sha256)) this.thumbs.set(facts.sha256, await thumbnail(bitmap));
-    this.show();
-    if (this.areRegionsOn) await this.findRegions();
-    if (facts.bits <= 8) return;
-    const values = await api.values(facts.film_id);
-    if (this.work.chosen === facts.sha256) viewport.refine(values, view);
+    const isWanted = () => this.work.chosen === facts.sha256;
+    await load(viewport, facts, this.views.get(facts.sha256), isWanted, async (bitmap) => {
+      this.showing = facts.sha256;
+      if (!this.thumbs.has(facts.sha256)) this.thumbs.set(facts.sha256, await thumbnail(bitmap));
+      this.show();
+      if (this.areRegionsOn) await this.findRegions();
+    });
   }
 
   walkFilms(way) {
@@ -254,24 +276,16 @@ export class Desk {
     find("#phrase").value = phrase;
     this.busy(text("asking", { phrase }));
     try {
-      const [found] = await api.locate(this.filmId(), [phrase]);
-      const words = found.sentence ?? (await this.sentenceOf(film, found.boxes[0]));
-      const added = sentence("phrase", { phrase, text: words, boxes: found.boxes });
+      const answer = await found(this.filmId(), phrase, this.model);
+      const added = sentence("phrase", { phrase, text: answer.sentence, boxes: answer.boxes });
       this.work.change((one) => one.sentences.push(added), film);
       const seen = this.seen(added).length;
-      this.say(text("found", { phrase, count: seen, score: found.boxes[0]?.score?.toFixed(2) ?? "–" }));
+      this.say(text("found", { phrase, count: seen, score: answer.boxes[0]?.score?.toFixed(2) ?? "–" }));
       this.choose(added.id);
       if (this.map) await this.showMap();
     } catch (problem) {
       this.complain(problem);
     }
-  }
-
-  async sentenceOf(film, box) {
-    if (!box || !this.offers.has("describe")) return null;
-    const { x0, y0, x1, y1 } = box;
-    const [described] = await api.describe(this.filmId(film), [{ x0, y0, x1, y1 }]);
-    return described.sentence;
   }
 
   async writeReport() {
@@ -288,7 +302,7 @@ export class Desk {
 
   async describe(film, chosen) {
     const box = chosen.boxes.find((one) => one.box_id === this.boxes.selected) ?? chosen.boxes[0];
-    const words = await this.sentenceOf(film, box);
+    const words = await sentenceOf(this.filmId(film), box, this.model);
     if (words === null) return;
     this.changeSentence(chosen.id, (one) => { one.text = words; }, film);
     this.say(words || text("no_sentence"));
@@ -297,7 +311,7 @@ export class Desk {
   async toggleMap() {
     if (this.map) {
       this.map = null;
-      hideHeat();
+      hideHeat(this.viewport.node);
       this.press("map", false);
       return;
     }
@@ -312,7 +326,7 @@ export class Desk {
     }
     this.busy(text("asking", { phrase }));
     this.map = await api.similarityMap(this.filmId(), phrase);
-    showHeat(this.map);
+    showHeat(this.map, this.viewport.node);
     this.press("map", true);
     this.say(text("map_shown", { phrase, low: this.map.low.toFixed(3), high: this.map.high.toFixed(3) }));
   }
@@ -409,9 +423,9 @@ export class Desk {
     this.choose(added.id);
     this.boxes.focus(added.boxes[0].box_id);
     try {
-      const words = await this.sentenceOf(film, box);
+      const words = await sentenceOf(this.filmId(film), box, this.model);
       if (words !== null) {
-        this.work.note((one) => this.putWords(one, added.id, words), film);
+        this.work.amend((one) => this.putWords(one, added.id, words), film);
         this.say(words || text("no_sentence"));
       }
     } catch (problem) {
@@ -452,9 +466,9 @@ export class Desk {
     clearTimeout(this.describing);
     this.describing = setTimeout(async () => {
       try {
-        const words = await this.sentenceOf(film, box);
+        const words = await sentenceOf(this.filmId(film), box, this.model);
         if (words === null) return;
-        this.work.note((one) => this.putWords(one, id, words), film);
+        this.work.amend((one) => this.putWords(one, id, words), film);
         this.say(words || text("no_sentence"));
       } catch (problem) {
         this.complain(problem);
@@ -503,12 +517,13 @@ export class Desk {
     if (this.offers.has("similar")) showSimilar(this);
     showFacts(this);
     showStatus(this);
+    this.beside.show();
     const { work } = this;
     const isThere = this.opened.has(work.film?.sha256);
     for (const node of all("[data-action]")) {
       const { action } = node.dataset;
       const needs = { undo: work.past.length, redo: work.future.length, save: work.films.length, export: work.films.length };
-      const needsFilm = ["fit", "true-size", "rotate", "invert", "reset-window", "regions", "map"].includes(action);
+      const needsFilm = ["fit", "true-size", "rotate", "invert", "reset-window", "regions", "map", "beside"].includes(action);
       node.disabled = (action in needs && !needs[action]) || (needsFilm && !isThere) ||
         (action === "true-size" && !work.film?.spacing_mm);
     }
@@ -579,23 +594,24 @@ export class Desk {
     this.turnTo(next.dataset.tab, true);
   }
 
-  panByKey(event) {
+  panByKey(event, viewport) {
     const step = PAN[event.key];
-    if (!step || event.target !== event.currentTarget || !this.viewport.facts) return;
+    if (!step || event.target !== event.currentTarget || !viewport.facts) return;
     event.preventDefault();
-    this.viewport.pan(...step);
+    viewport.pan(...step);
   }
 
   useTool(tool) {
     this.viewport.tool = tool;
     this.viewport.node.dataset.tool = tool;
+    this.beside.useTool(tool);
     for (const node of all("[role=radio]")) {
       node.setAttribute("aria-checked", String(node.dataset.action === `tool-${tool}`));
     }
   }
 
-  trueSize() {
-    if (this.work.film.spacing_mm) this.viewport.trueSize();
+  trueSize(viewport) {
+    if (viewport.facts.spacing_mm) viewport.trueSize();
     else this.say(text("no_spacing"), true);
   }
 
@@ -611,6 +627,10 @@ export class Desk {
   }
 
   save() {
+    return this.saving.isOffered ? this.saving.store(true) : this.saveFile();
+  }
+
+  saveFile() {
     download(new Blob([JSON.stringify(this.work.document(this.model), null, 1)], { type: "application/json" }), "json");
     this.work.isSaved = true;
     this.say(text("saved"));
@@ -633,10 +653,15 @@ export class Desk {
     if (isWarning) this.alert(words);
   }
 
-  complain(problem, name = "") {
+  /** A problem in words for people. */
+  words(problem) {
     const code = `problem_${problem.code ?? "page"}`;
-    const known = ["problem_unreachable", "problem_busy", "problem_too_large", "problem_token_missing"];
-    const words = known.includes(code) ? text(code) : problem.message || text("problem_page");
+    const known = ["problem_unreachable", "problem_busy", "problem_too_large", "problem_token_missing", "problem_archive_failed"];
+    return known.includes(code) ? text(code) : problem.message || text("problem_page");
+  }
+
+  complain(problem, name = "") {
+    const words = this.words(problem);
     this.say(words === "not saved work" ? text("not_saved_work", { name }) : words, true);
     if (!problem.code) console.error(problem);
   }

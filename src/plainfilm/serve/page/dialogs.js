@@ -48,6 +48,24 @@ export function showExports(formats) {
   dialog.showModal();
 }
 
+/** Asks a person to choose: [{ name, words }]; the answer is a name, or "" if there is none. */
+export function choice(title, words, answers) {
+  const dialog = find("#question");
+  dialog.replaceChildren(
+    element("h2", { id: "question-title" }, title),
+    element("p", {}, words),
+    element("form", { method: "dialog", class: "row" },
+      ...answers.map(({ name, words: label }) => element("button", { class: "primary", value: name }, label)),
+      element("button", { value: "" }, text("cancel"))),
+  );
+  dialog.setAttribute("aria-labelledby", "question-title");
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true });
+  });
+}
+
 /** Asks for one line of text; the answer is `null` if there is none. */
 export function askFor(title, label, isSecret = false) {
   const dialog = find("#question");

@@ -38,7 +38,7 @@ export function exportFormats(desk) {
     },
   });
   return [
-    { name: "json", run: () => desk.save() },
+    { name: "json", run: () => desk.saveFile() },
     byServer("coco", "coco.json"),
     ...(desk.offers.has("export_dicom") ? [byServer("dicom", "zip")] : []),
     { name: "text", run: () => download(new Blob([plain(desk.work.film)], { type: "text/plain" }), "txt") },

@@ -5,12 +5,11 @@ import { text } from "./texts.js";
 
 const VIEWS = ["PA", "AP", "AP_SUPINE", "LATERAL", "unknown"];
 
-function field(desk, film, name) {
+function field(name, value, set, maxlength = "100") {
   const input = element("input", {
-    id: `film-${name}`, type: "text", maxlength: "100", autocomplete: "off",
-    onchange: () => desk.set(name, input.value.trim()),
+    id: `film-${name}`, type: "text", maxlength, autocomplete: "off", onchange: () => set(input.value.trim()),
   });
-  input.value = film[name] ?? "";
+  input.value = value ?? "";
   return element("div", { class: "field" }, element("label", { for: `film-${name}` }, text(name)), input);
 }
 
@@ -34,7 +33,8 @@ export function showFacts(desk) {
     parts.push(
       element("h3", {}, film.name),
       element("p", { class: "hint" }, text("patient_hint")),
-      field(desk, film, "patient"), field(desk, film, "study"), views(desk, film),
+      ...["patient", "study"].map((name) => field(name, film[name], (value) => desk.set(name, value))),
+      views(desk, film),
       listed([
         ["size", `${film.width} × ${film.height}`],
         ["spacing", spacing],
@@ -45,6 +45,9 @@ export function showFacts(desk) {
     );
   }
   parts.push(
+    element("h3", {}, text("you")),
+    element("p", { class: "hint" }, text("reader_hint")),
+    field("reader", desk.work.reader, (value) => desk.work.setReader(value), "64"),
     element("h3", {}, text("model")),
     listed([
       ["model_name", model.name], ["model_kind", model.kind],

@@ -113,6 +113,7 @@ export class FilmCanvas {
 
   /** Shows `values` (row by row) of a film. */
   put(values, width, height) {
+    if (this.isOfSize(width, height) && this.isTaken(values, width, height)) return;
     const ways = this.wanted === "table" ? [WithTable] : [WithGraphics, WithTable];
     for (const Way of ways) {
       const canvas = document.createElement("canvas");
@@ -132,6 +133,20 @@ export class FilmCanvas {
       this.renderer = Way === WithTable ? "table" : "graphics";
       this.stage.replaceChildren(canvas);
       return;
+    }
+  }
+
+  isOfSize(width, height) {
+    return this.way && this.canvas.width === width && this.canvas.height === height;
+  }
+
+  /** Whether the canvas that is there took other values, which saves the start of another one. */
+  isTaken(values, width, height) {
+    try {
+      this.way.put(values, width, height);
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -45,9 +45,9 @@ function drawnValues(grid) {
     between(grid[bottom][left], grid[bottom][right], across), down)));
 }
 
-/** Draws a map ({ grid, extent, seen, low, high, text }) over what the model sees of a film. */
-export function showHeat(map) {
-  const canvas = find("#heat");
+/** Draws a map ({ grid, extent, seen, low, high, text }) over what the model sees of the film in `view`. */
+export function showHeat(map, view) {
+  const canvas = find(".heat", view);
   const values = drawnValues(filled(map.grid));
   [canvas.width, canvas.height] = [values.length, values.length];
   const context = canvas.getContext("2d");
@@ -68,11 +68,10 @@ export function showHeat(map) {
       .map((edge) => `${edge}px`).join(" ")})`,
   });
   canvas.hidden = false;
-  showLegend(map);
+  showLegend(map, find(".legend", view));
 }
 
-function showLegend(map) {
-  const legend = find("#legend");
+function showLegend(map, legend) {
   const scale = find("canvas", legend);
   const context = scale.getContext("2d");
   for (let x = 0; x < scale.width; x++) {
@@ -86,7 +85,7 @@ function showLegend(map) {
   legend.hidden = false;
 }
 
-export function hideHeat() {
-  find("#heat").hidden = true;
-  find("#legend").hidden = true;
+export function hideHeat(view) {
+  find(".heat", view).hidden = true;
+  find(".legend", view).hidden = true;
 }

@@ -25,6 +25,7 @@ export async function speak(language = wanted()) {
   localStorage.setItem(KEY, language);
   document.documentElement.lang = language;
   for (const node of all("[data-text]")) node.textContent = text(node.dataset.text);
+  for (const node of all("[data-hint]")) node.placeholder = text(node.dataset.hint);
   for (const node of all("[data-label]")) node.setAttribute("aria-label", text(node.dataset.label));
   return language;
 }

@@ -12,9 +12,9 @@ export class Viewport extends EventTarget {
   constructor(node) {
     super();
     this.node = node;
-    this.stage = find("#stage");
-    this.overlay = find("#overlay");
-    this.heat = find("#heat");
+    this.stage = find(".stage", node);
+    this.overlay = find(".overlay", node);
+    this.heat = find(".heat", node);
     this.placement = new Placement();
     this.window = { low: 0, high: 255, inverted: false };
     this.tool = "window";
@@ -56,6 +56,35 @@ export class Viewport extends EventTarget {
     this.canvas.put(values, width, height);
     this.canvas.draw(this.window);
     this.tell("windowed");
+    this.tell("refined");
+  }
+
+  /** Shows the film of another view, at the same window. */
+  showSame(other) {
+    this.facts = other.facts;
+    this.values = other.values;
+    this.range = other.range;
+    this.placement.film = other.film;
+    this.canvas.put(this.values, this.film.width, this.film.height);
+    this.followWindow(other);
+    this.follow(other);
+  }
+
+  followWindow(other) {
+    this.window = { ...other.window };
+    this.redraw();
+    this.tell("windowed");
+  }
+
+  /** Goes to the same part of a film as another view, and to the same rotation where it is the same film. */
+  follow(other) {
+    const [mine, its] = [this.placement, other.placement];
+    if (this.facts?.sha256 === other.facts?.sha256) mine.turns = its.turns;
+    const ratio = mine.fitting() / its.fitting();
+    mine.scale = its.scale * ratio;
+    mine.x = (its.x * ratio * mine.film.width) / its.film.width;
+    mine.y = (its.y * ratio * mine.film.height) / its.film.height;
+    this.placeNow();
   }
 
   clear() {
@@ -75,6 +104,7 @@ export class Viewport extends EventTarget {
 
   resized() {
     const { clientWidth, clientHeight } = this.node;
+    if (!clientWidth) return; // it is hidden
     const { screen, scale, x, y } = this.placement;
     const isFitted = x === 0 && y === 0 && Math.abs(scale - this.placement.fitting()) < 1e-6;
     if (screen.width === clientWidth && screen.height === clientHeight) return;

@@ -13,10 +13,12 @@ from fastapi import APIRouter, Response
 from plainfilm.dicom_output.annotations import PIXEL_DIGITS, FilmResults, results_of_document
 from plainfilm.dicom_output.objects import Algorithm
 from plainfilm.dicom_output.source_film import read_source_film
+from plainfilm.dicom_output.structured_report import UNNAMED
 from plainfilm.dicom_output.write import write_objects
 from plainfilm.errors import ImageError
 from plainfilm.serve.films import HeldFilm
 from plainfilm.serve.problems import Problem, documented
+from plainfilm.serve.served_model import ServedModel
 from plainfilm.serve.service import Service, Serving
 from plainfilm.sources.common.saved_work import SavedBox, SavedFilm, SavedSentence, SavedWork
 
@@ -28,7 +30,7 @@ LEFT_OUT = "left-out.txt"
 _ZIP = {"content": {"application/zip": {}}, "description": "a folder of three DICOM files for each film"}
 
 
-def offered(service: Service) -> bool:
+def offered(service: Service, model: ServedModel) -> bool:
     """Whether the packages that write DICOM objects are installed."""
     return all(find_spec(name) is not None for name in ("pydicom", "highdicom"))
 
@@ -44,7 +46,8 @@ async def dicom(work: SavedWork, service: Serving) -> Response:
     Only DICOM films that the server holds have them; `left-out.txt` in the archive names the others.
     """
     held = {film.facts.sha256: film for film in service.films.all()}
-    algorithm = Algorithm(service.model.name, service.model.fingerprint, (REVIEWED,))
+    model = service.main.predictor
+    algorithm = Algorithm(model.name, model.fingerprint, (REVIEWED,))
 
     def archive() -> bytes:
         with tempfile.TemporaryDirectory(dir=service.films.root) as folder:
@@ -65,7 +68,7 @@ def _archive(work: SavedWork, held: dict[str, HeldFilm], algorithm: Algorithm, f
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, film in enumerate(work.films, start=1):
             try:
-                files = _files(film, held.get(film.sha256), algorithm, folder)
+                files = _files(film, held.get(film.sha256), algorithm, folder, work.reader)
             except Problem as problem:
                 left_out.append(f"{film.name}: {problem.message}")
                 continue
@@ -78,8 +81,10 @@ def _archive(work: SavedWork, held: dict[str, HeldFilm], algorithm: Algorithm, f
     return target.read_bytes()
 
 
-def _files(film: SavedFilm, held: HeldFilm | None, algorithm: Algorithm, folder: Path) -> list[Path]:
-    """The DICOM files about one film.
+def _files(
+    film: SavedFilm, held: HeldFilm | None, algorithm: Algorithm, folder: Path, reader: str
+) -> list[Path]:
+    """The DICOM files about one film; `reader` is the person who worked on it.
 
     Raises:
         Problem: it has none; the message says why.
@@ -87,10 +92,11 @@ def _files(film: SavedFilm, held: HeldFilm | None, algorithm: Algorithm, folder:
     if held is None:
         raise Problem("not_possible", "is not open: open its file, then export again")
     results = confirmed(film, held.facts.width, held.facts.height)
+    reader = (reader or UNNAMED) if film.is_changed else ""
     if not results.annotations:
         raise Problem("not_possible", "nothing was accepted, edited or drawn")
     try:
-        return write_objects(read_source_film(held.file), results, algorithm, folder)
+        return write_objects(read_source_film(held.file), results, algorithm, folder, reader)
     except ImageError as error:
         raise Problem("not_possible", str(error).removeprefix(f"{held.file}: ")) from None
 

@@ -10,7 +10,7 @@ from plainfilm.predictor.documents import Questions
 from plainfilm.serve.jobs import Job
 from plainfilm.serve.problems import Problem, documented
 from plainfilm.serve.schema import JobQuestions, JobState
-from plainfilm.serve.service import Serving
+from plainfilm.serve.service import Answering, Serving
 
 router = APIRouter(tags=["jobs"])
 
@@ -29,14 +29,15 @@ def document(job: Job) -> dict[str, Any]:
     status_code=202,
     responses=documented("not_found", "not_possible", "busy"),
 )
-async def start(asked: JobQuestions, service: Serving) -> dict[str, Any]:
+async def start(asked: JobQuestions, service: Serving, model: Answering) -> dict[str, Any]:
     """Ask the same about many films; each answer has the `uncertainty` of its findings, 0 to 1."""
-    if asked.find and "locates" not in service.model.abilities:
-        raise Problem("not_possible", f"{service.model.name} does not locate phrases")
-    if asked.report and not service.writes_reports:
-        raise Problem("not_possible", f"{service.model.name} does not write reports")
+    if asked.find and "locates" not in model.abilities:
+        raise Problem("not_possible", f"{model.name} does not locate phrases")
+    if asked.report and not model.writes_reports:
+        raise Problem("not_possible", f"{model.name} does not write reports")
     films = [service.films.get(film_id) for film_id in dict.fromkeys(asked.films)]
-    return document(service.jobs.start(films, Questions(find=asked.find, report=asked.report)))
+    questions = Questions(find=asked.find, report=asked.report)
+    return document(service.jobs.start(films, model, questions))
 
 
 @router.get("/api/jobs/{job_id}", response_model=JobState, responses=documented("not_found"))

@@ -8,14 +8,15 @@ from fastapi import APIRouter
 
 from plainfilm.serve.problems import Problem, documented
 from plainfilm.serve.schema import Document, StudyQuestions
-from plainfilm.serve.service import Service, Serving
+from plainfilm.serve.served_model import ServedModel
+from plainfilm.serve.service import Answering, Service, Serving
 
 router = APIRouter(tags=["questions"])
 
 
-def offered(service: Service) -> bool:
+def offered(service: Service, model: ServedModel) -> bool:
     """Whether the model fuses the films of a study."""
-    return "encodes_studies" in service.model.abilities
+    return "encodes_studies" in model.abilities
 
 
 @router.post(
@@ -23,10 +24,10 @@ def offered(service: Service) -> bool:
     response_model=Document,
     responses=documented("not_found", "not_possible", "busy", "timeout"),
 )
-async def study(asked: StudyQuestions, service: Serving) -> dict[str, Any]:
+async def study(asked: StudyQuestions, service: Serving, model: Answering) -> dict[str, Any]:
     """Findings and, if asked, the report, from all films together."""
     held = [(service.films.get(one.film_id), one.view) for one in asked.films]
     films = [(film, view or film.facts.view) for film, view in held]
-    if asked.report and "writes_reports" not in service.model.abilities:
-        raise Problem("not_possible", f"{service.model.name} does not write reports")
-    return await service.run("study", lambda: service.study_answers(films, report=asked.report))
+    if asked.report and "writes_reports" not in model.abilities:
+        raise Problem("not_possible", f"{model.name} does not write reports")
+    return await service.run("study", lambda: service.study_answers(films, model, report=asked.report))

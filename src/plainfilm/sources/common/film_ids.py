@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from plainfilm.io import paths
 from plainfilm.io.archives import is_file
 from plainfilm.sources.common.chexpert_tree import study_name
 
@@ -91,6 +92,6 @@ def is_there(path: Path) -> bool:
 
 def leaves(folder: Path, name: str) -> bool:
     """Whether a name leads out of the folder it is relative to: by `..`, or by being absolute elsewhere."""
-    root = os.path.normpath(folder.absolute())
-    target = os.path.normpath(folder.absolute() / name.replace("\\", "/"))
+    root = os.path.normpath(paths.absolute(folder))
+    target = os.path.normpath(paths.absolute(folder) / name.replace("\\", "/"))
     return os.path.commonpath([root, target]) != root or re.match(r"[A-Za-z]:", name) is not None

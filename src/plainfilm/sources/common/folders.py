@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plainfilm.errors import DataError
+from plainfilm.io import paths
 from plainfilm.io.archives import files_below, split_path, stamp
 
 _DEEPEST = 4
@@ -30,8 +30,7 @@ def children(folder: Path) -> Sequence[str]:
         archive, name = inner
         return _index(archive, *stamp(archive)).get(name.rpartition("/")[0], ())
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries)
+        return paths.names_in(folder)
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
@@ -42,11 +41,8 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders that lie directly in a folder, zip archives among them, sorted."""
     if split_path(folder / "any") is not None:
         return [folder / name for name in children(folder) if children(folder / name)]
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        found = [entry.name for entry in entries if entry.name.lower().endswith(_ZIP) or entry.is_dir()]
-    return [folder / name for name in sorted(found)]
+    archives = [path.name for path in paths.files_in(folder) if path.name.lower().endswith(_ZIP)]
+    return [folder / name for name in sorted({*archives, *paths.folders_in(folder)})]
 
 
 def find_folder(raw: Path, fits: Callable[[Path, Sequence[str]], bool]) -> Path | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import SourceError
+from plainfilm.io import paths
 from plainfilm.io.archives import files_below, is_compressed_tar
 from plainfilm.sources.common.unique_file_index import UniqueFileIndex
 from plainfilm.types import Rejection, Study
@@ -68,7 +69,7 @@ def files_called(raw: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
     Raises:
         SourceError: there is no such folder or archive.
     """
-    if not raw.exists():
+    if not paths.exists(raw):
         raise SourceError(f"{raw}: no such folder or archive; give the one the corpus was downloaded to")
     return files_below(raw, wanted)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import DataError, SourceError, nearest
-from plainfilm.io import limits
+from plainfilm.io import limits, paths
 from plainfilm.io.csv_files import open_text
 from plainfilm.sources.base import is_blank
 from plainfilm.sources.common.rows import Row, read_rows
@@ -37,8 +37,8 @@ def read_reports(
     Raises:
         SourceError: no such file or folder, or no column that can be meant.
     """
-    if path.is_dir():
-        for number, file in enumerate(sorted(path.glob("*.txt")), start=1):
+    if paths.is_folder(path):
+        for number, file in enumerate(paths.files_in(path, "*.txt"), start=1):
             yield _report_file(file, f"report file {number}", header_rules)
         return
     columns: tuple[str, tuple[str, ...]] | None = None

@@ -98,17 +98,27 @@ class SavedFilm(Record):
     sentences: tuple[SavedSentence, ...] = ()
 
     @property
+    def is_changed(self) -> bool:
+        """Whether a person drew, wrote or changed anything that was not rejected."""
+        return any(
+            one.origin == "person" or "edited" in (one.state, *(box.state for box in one.boxes))
+            for one in self.sentences
+            if one.state != "rejected"
+        )
+
+    @property
     def text(self) -> str:
         """The sentences that a person stands for, in their order, as a report."""
         return " ".join(one.text.strip() for one in self.sentences if one.is_confirmed and one.text)
 
 
 class SavedWork(Record):
-    """A document of saved work."""
+    """A document of saved work. reader: the name that the person who works gave, or ""."""
 
     format: Literal["plainfilm-work"]
     version: Literal[1]
     saved: str = ""
+    reader: str = Field(default="", max_length=64)
     films: list[SavedFilm]
 
     @field_validator("films")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plainfilm.errors import SourceError
+from plainfilm.io import paths
 from plainfilm.sources.base import by_split, number_of, split_of
 from plainfilm.types import Rejection
 
@@ -47,7 +48,7 @@ def read_lists(folder: Path) -> ImageLists:
     Raises:
         SourceError: no such folder, or no list in it.
     """
-    found = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    found = paths.files_in(folder, "*.txt")
     files = by_split(file for file in found if split_of(file.stem))
     if not files:
         raise SourceError(
@@ -70,7 +71,7 @@ def read_list(file: Path, split: str) -> Iterator[Listed]:
         SourceError: the file cannot be read as text.
     """
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = paths.read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{file}: cannot be read as text ({error})") from None
     for number, line in enumerate(lines, start=1):

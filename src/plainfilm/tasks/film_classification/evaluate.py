@@ -274,6 +274,7 @@ def results_of(
     left_out = {**protocol["left_out"], "films without labels": films.unlabelled, **more.get("left_out", {})}
     return Results(
         task=context.task,
+        question="Does the model tell films with an observation from films without it?",
         model=context.predictor.name,
         collection=context.where,
         split=context.config.split,

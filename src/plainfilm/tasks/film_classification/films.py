@@ -14,6 +14,7 @@ from plainfilm.batches.labels import Absent, Uncertain, truth
 from plainfilm.collection import Collection
 from plainfilm.collection.labels import Labels
 from plainfilm.collection.verification import require_images
+from plainfilm.io.paths import resolved
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.tasks.film_classification.thresholds import Mask, Truth
 from plainfilm.types import View
@@ -125,7 +126,7 @@ def films_of_split(
     if views is not None:
         frame = frame[frame["view"].isin(list(views))]
     require_images(collection, frame["path"])
-    paths = [str(collection.image_path(path).resolve()) for path in frame["path"]]
+    paths = [str(resolved(collection.image_path(path))) for path in frame["path"]]
     return frame.drop(columns=["path", "split"]).assign(
         image=pd.Series(paths, index=frame.index, dtype=object), place=place, corpus=collection.corpus
     )

@@ -73,6 +73,7 @@ def score_reports(
     alone = sum(study not in stated for study in ids)
     return Results(
         task="report_generation",
+        question="Are the given texts like the reference reports?",
         model=names[1],
         collection=names[0],
         split=GIVEN,

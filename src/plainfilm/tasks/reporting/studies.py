@@ -11,6 +11,7 @@ import pandas as pd
 from plainfilm.bank.items import MIN_LETTERS, sections_by_study
 from plainfilm.batches.rows import letters
 from plainfilm.collection import Collection
+from plainfilm.io import paths
 from plainfilm.text.rules import report_text
 from plainfilm.types import View
 
@@ -107,7 +108,7 @@ def gather_studies(
             else:
                 rows.append((place, collection.corpus, study, patient))
                 texts.append(text)
-                images.append([str(collection.image_path(path).resolve()) for path in own["path"]])
+                images.append([str(paths.resolved(collection.image_path(path))) for path in own["path"]])
                 image_ids.append(own["image_id"].tolist())
                 projections.append([View(view) for view in own["view"]])
     frame = pd.DataFrame(rows, columns=["place", "corpus", "study_id", "patient_id"])
