@@ -31,8 +31,9 @@ def test_it_says_what_it_wrote_and_what_it_left_out(
 ) -> None:
     assert run(arguments(checkpoint, vocabulary, tmp_path / "model", "pooling=first_patch")) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"{tmp_path / 'model'}: ")
-    assert said[0].endswith("unused tensors left out: 7")
+    assert said[0].startswith("licence of the weights of cxr-clip: ")
+    assert said[1].startswith(f"{tmp_path / 'model'}: ")
+    assert said[1].endswith("unused tensors left out: 7")
     assert "  text_encoder.text_encoder.pooler.dense.bias" in said
 
 

@@ -15,6 +15,7 @@ from plainfilm.collection.info import info
 from plainfilm.collection.label import label_collection
 from plainfilm.errors import DataError, StorageError
 from plainfilm.io import object_storage
+from plainfilm.sources.dicom_folder import OLDER_KEY
 from tests.collection.test_prepare import content
 from tests.s3_server import BUCKET, Fault
 from tests.source_examples import source_example
@@ -129,5 +130,6 @@ def test_prepared_again_it_is_returned_and_replaced_on_request(raw: Path, s3: An
 def test_a_key_for_pseudonyms_stays_here(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PLAINFILM_DEID_KEY", raising=False)
     raw = source_example("dicom_folder", tmp_path / "raw")
+    (raw / OLDER_KEY).unlink()
     with pytest.raises(DataError, match="say --key FILE"):
         prepare("dicom_folder", raw, OUT, size=32, workers=1)

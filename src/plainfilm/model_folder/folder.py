@@ -190,8 +190,11 @@ def _replace_folder(new: Path, folder: Path) -> None:
 def _recover(folder: Path) -> None:
     old = folder.parent / f".{folder.name}.old"
     if old.is_dir() and not folder.exists():
-        with contextlib.suppress(FileNotFoundError, FileExistsError):  # another process has done it
+        try:
             old.replace(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
+                raise  # else another process has done it
 
 
 @contextmanager

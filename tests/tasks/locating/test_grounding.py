@@ -8,10 +8,11 @@ import pytest
 from plainfilm.config import build
 from plainfilm.metrics.detection import average_precision
 from plainfilm.predictor import load
+from plainfilm.predictor.box_tuning import BoxTuning
 from plainfilm.tasks import grounding
 from plainfilm.tasks.locating.answers import BoxAnswer
 from plainfilm.tasks.locating.films import gather_boxed_films
-from plainfilm.tasks.locating.phrase_measures import PhraseAnswers, measure_phrases
+from plainfilm.tasks.locating.phrase_measures import SCORE_THRESHOLDS, PhraseAnswers, measure_phrases
 from plainfilm.tasks.locating.phrases import Phrases, denials_of, phrases_of
 
 SIZE = (64, 64)
@@ -93,3 +94,13 @@ def test_a_model_answers_by_boxes_or_by_its_map(way, boxed_world, tiny_region_mo
 def test_a_dual_encoder_takes_part_by_its_map(boxed_world, tiny_model):
     config = build(grounding.Config, {"resamples": 100, "max_films": 4}, "grounding")
     assert grounding.run(load(tiny_model), [boxed_world], config).protocol["way"] == "map"
+
+
+def test_a_calibration_changes_no_area() -> None:
+    own = BoxAnswer(TRUE[1], np.array([0.45, 0.15]), SIZE)
+    calibrate = BoxTuning(model_fingerprint="", slope=1.3, bias=-2.0).calibrated
+    tuned = BoxAnswer(TRUE[1], calibrate(own.scores), SIZE, calibrate)
+    assert tuned.scores.max() < 0.2
+    for threshold in SCORE_THRESHOLDS:
+        assert tuned.areas(threshold, TRUE[1]) == own.areas(threshold, TRUE[1])
+    assert own.areas(0.1, TRUE[1]) != own.areas(0.5, TRUE[1])

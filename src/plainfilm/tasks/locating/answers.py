@@ -7,7 +7,7 @@ threshold. The scores are the same functions of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -64,11 +64,16 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class BoxAnswer:
-    """Scored boxes on a film of `size` (width, height); its map is the highest score of a box at a place."""
+    """Scored boxes on a film of `size` (width, height); its map is the highest score of a box at a place.
+
+    calibrate: what made calibrated scores of the model's own, if they are. Published thresholds are of a
+    model's own scores, so they are calibrated alike.
+    """
 
     boxes: Boxes
     scores: Floats
     size: tuple[int, int]
+    calibrate: Callable[[Floats], Floats] | None = None
 
     def points_into(self, true_xyxy: Boxes) -> bool:
         """Whether the centre of the best box lies in a true box."""
@@ -79,7 +84,8 @@ class BoxAnswer:
 
     def areas(self, threshold: float, true_xyxy: Boxes) -> tuple[float, float]:
         """See `Answer`."""
-        kept = self.boxes[self.scores >= threshold]
+        least = threshold if self.calibrate is None else float(self.calibrate(np.array([threshold]))[0])
+        kept = self.boxes[self.scores >= least]
         grid = (GRID, GRID)
         return covered_areas(*(np.round(scale_boxes_xyxy(one, self.size, grid)) for one in (kept, true_xyxy)))
 
@@ -178,5 +184,9 @@ def stream_answers(
                 raise maps
             yield [MapAnswer.of(one, most) for one in maps]
         return
+    calibrate = predictor.box_tuning.calibrated if predictor.box_tuning else None
     for size, found in predictor.stream_located(films, texts_of_each, progress):
-        yield [BoxAnswer(one.boxes[:most], one.scores[:most].astype(np.float64), size) for one in found]
+        yield [
+            BoxAnswer(one.boxes[:most], one.scores[:most].astype(np.float64), size, calibrate)
+            for one in found
+        ]
