@@ -22,7 +22,8 @@ from plainfilm.batches.rows import build_rows
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import DataError, UsageError, nearest
-from plainfilm.io.locks import is_taken
+from plainfilm.io.locks import is_taken, writing
+from plainfilm.io.manifest import settle
 from plainfilm.io.tables import write_json
 from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import ABILITIES, ability
@@ -220,6 +221,8 @@ def _evaluate(
     for name, collection in tested.items():
         folder = _results_folder(cell, runner.out, name, tested)
         if _is_of(folder, model, evaluation, trust):
+            with writing(folder):
+                settle(folder, META)  # a killed run may have left files under hidden names
             continue
         predictor = load(model, trust_code=trust)
         write(evaluate(evaluation.module, predictor, [collection], config, runner.progress), folder)
