@@ -126,3 +126,8 @@ def test_a_void_cue_after_a_mention_wins_over_any_before_it(before: str, after: 
 )
 def test_what_a_doubt_or_denial_behind_two_findings_is_of(text: str, expected: list[str]) -> None:
     assert statuses(text) == expected
+
+
+def test_a_row_of_dashes_behind_a_colon_takes_no_time_to_speak_of() -> None:
+    """Words with a dash in them and dashes between words once had ways to be told apart without end."""
+    assert statuses("no x: y X-" + " -" * 400) == ["negated"]
