@@ -83,4 +83,11 @@ def test_the_shell_completes_commands_and_options(words: str, place: int, expect
         [sys.executable, "-m", "plainfilm"], capture_output=True, text=True, env=os.environ | asked
     )
     assert expected <= set(done.stdout.split())
-    assert "plainfilm" in command("--show-completion", "bash").stdout
+
+
+def test_the_script_of_a_shell_is_shown() -> None:
+    # A test may run where no shell is a parent of it, so the shell is named and not looked for.
+    named = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    words = [sys.executable, "-m", "plainfilm", "--show-completion", "bash"]
+    done = subprocess.run(words, capture_output=True, text=True, env=named)
+    assert "_PLAINFILM_COMPLETE=complete_bash" in done.stdout, done.stderr
