@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Two test processes with two threads each on two cores get into each other's way.
 test test-all: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all check site real format install install-dev clean
+.PHONY: demo test test-all check site real real-benchmark format install install-dev clean
 
 demo: install  ## films and reports in, an aligned model and scored retrieval out
 	$(BIN)/plainfilm demo --out demo
@@ -40,6 +40,9 @@ site: install-dev  ## the documentation, to be read from build/site/index.html
 
 real: install  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
 	$(BIN)/python benchmarks/real_runs.py
+
+real-benchmark: install  ## the documented benchmark on real films; rewrites the table of docs/benchmark.md
+	$(BIN)/python benchmarks/real_benchmark.py build/real-benchmark
 
 format: install-dev
 	$(BIN)/ruff format .

@@ -53,23 +53,28 @@ HEADLINES = {
 }
 
 
-def commands(name: str) -> list[list[str]]:
-    """The commands of the block of docs/nano.md below the comment `<!-- NAME -->`."""
-    block = re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    assert block, f"docs/nano.md has no commands called {name}"
-    return [line.split() for line in block[1].splitlines() if line.startswith("plainfilm ")]
+def commands(name: str, page: Path = PAGE) -> list[list[str]]:
+    """The commands of the block of a page below the comment `<!-- NAME -->`."""
+    block = re.search(rf"<!-- {name} -->\n```bash\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert block, f"{page} has no commands called {name}"
+    lines = re.sub(r"\\\n\s*", " ", block[1]).splitlines()
+    return [line.split() for line in lines if line.startswith("plainfilm ")]
 
 
 def run(words: list[str], folder: Path) -> None:
-    """Run a command in `folder`; what it has finished before stays."""
+    """Run a command in `folder`; what it has finished before stays, as `plainfilm benchmark` does itself."""
     target = folder / words[words.index("--out") + 1] if "--out" in words else None
     if words[1] == "train" and target is not None and target.is_dir():
         words = [*words, "--resume"]
-    elif target is not None and target.is_dir() and not (target / ".unfinished.json").exists():
+    elif words[1] != "benchmark" and target is not None and _is_finished(target):
         print("done before:", *words)
         return
     print(*words, flush=True)
     subprocess.run([sys.executable, "-m", "plainfilm", *words[1:]], cwd=folder, check=True)
+
+
+def _is_finished(target: Path) -> bool:
+    return target.is_dir() and not (target / ".unfinished.json").exists()
 
 
 def make(work: Path) -> None:

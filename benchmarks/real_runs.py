@@ -130,9 +130,9 @@ def labels(data: Path, work: Path) -> dict[str, str]:
     return {"labels": table(["", "macro AUROC", "macro average precision"], [*rows, *probes])}
 
 
-def label_table(data: Path, out: Path) -> Path:
-    """The films of ChestX-ray14, split by patient as the page says."""
-    films = pd.read_csv(data / "metadata.csv").query("source == 'nih-chestxray14'")
+def label_table(data: Path, out: Path, source: str = "nih-chestxray14") -> Path:
+    """The films of a source of the pack, by default ChestX-ray14, split by patient as the page says."""
+    films = pd.read_csv(data / "metadata.csv").query("source == @source")
     place = films.patient_id.astype(str).map(
         lambda name: int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20
     )

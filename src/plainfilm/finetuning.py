@@ -55,6 +55,20 @@ class FractionGrid:
     values: tuple[float, ...]
     repeats: int = 1
 
+    @classmethod
+    def read(cls, fractions: str, repeats: int) -> FractionGrid:
+        """The grid of fractions as they are written on the command line.
+
+        Raises:
+            UsageError: no numbers with commas between them, or fractions and repeats that make no sense.
+        """
+        try:
+            return cls(tuple(float(word) for word in fractions.split(",")), repeats)
+        except ValueError:
+            raise UsageError(
+                f"--fractions '{fractions}': write numbers and commas, e.g. 0.01,0.1,1"
+            ) from None
+
     def __post_init__(self) -> None:
         for fraction in self.values:
             if not 0.0 < fraction <= 1.0:
@@ -82,12 +96,17 @@ class Cell:
         return planned(self.recipe, self.place)[-1]
 
 
+def place_of(fraction: float, repeat: int) -> str:
+    """Where the run of a fraction and a repeat lies below the folder of all, and its results below theirs."""
+    return f"fraction-{fraction:g}/repeat-{repeat}"
+
+
 def grid(recipe: AnyRecipe, fractions: FractionGrid | None) -> list[Cell]:
     """The runs of a recipe, by fraction and repeat."""
     if fractions is None:
         return [Cell(recipe, "", recipes_of(recipe)[-1].data.fraction or 1.0, 0)]
     return [
-        Cell(_drawn(recipe, fraction, repeat), f"fraction-{fraction:g}/repeat-{repeat}", fraction, repeat)
+        Cell(_drawn(recipe, fraction, repeat), place_of(fraction, repeat), fraction, repeat)
         for fraction in fractions.values
         for repeat in range(fractions.repeats)
     ]

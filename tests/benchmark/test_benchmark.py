@@ -9,11 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from plainfilm.benchmark import cells
 from plainfilm.cli.main import run
 from plainfilm.errors import CollectionError, ConfigError, UsageError
+from plainfilm.io.preprocessing import Preprocessing
+from plainfilm.model_folder import ModelConfig, save_model
+from plainfilm.model_folder.folder import tokenizer_facts
+from plainfilm.models import pair_scorer
+from plainfilm.models.base import Facts, build_model
 from plainfilm.results.reading import read_document
+from plainfilm.text.tokenizers import Tokenizer
+from tests.labelled import labelled_collection
 
 QUICK = ["retrieval.k=2", "retrieval.directions=[image->report]", "--resamples", "100"]
 
@@ -32,6 +40,19 @@ def out(models: list[str], small_world, tmp_path_factory: pytest.TempPathFactory
     data = ["--data", str(small_world.path), "--task", "retrieval", "--task", "grounding"]
     assert run(["benchmark", *models, *data, "--out", str(out), *QUICK]) == 0
     return out
+
+
+def pair_scorer_folder(folder: Path) -> Path:
+    """A tiny pair scorer with random weights."""
+    tokenizer = Tokenizer.train(
+        ["No pleural effusion.", "Large heart."] * 4, vocabulary_size=300, max_tokens=12
+    )
+    torch.manual_seed(0)
+    model = build_model(pair_scorer.TINY, Facts(tokenizers=tokenizer_facts({"text": tokenizer})))
+    how = Preprocessing(size=64)
+    config = ModelConfig(architecture=pair_scorer.TINY, preprocessing=how)
+    save_model(folder, model, {"text": tokenizer}, config)
+    return folder
 
 
 def table(out: Path) -> list[dict[str, str]]:
@@ -64,6 +85,21 @@ def test_what_is_not_run_has_a_reason(out: Path) -> None:
     }
     assert reasons["third", "retrieval"] == "the model lacks: encodes_texts"
     assert "no film of split 'test' has a box" in reasons["first", "grounding"]
+
+
+def test_a_model_that_scores_pairs_takes_part_by_its_prompts(
+    tiny_model: Path, small_world, tmp_path: Path
+) -> None:
+    pairs = pair_scorer_folder(tmp_path / "pairs")
+    tasks = ["--task", "zero_shot", "--task", "retrieval", "retrieval.max_queries=4"]
+    data = ["--data", str(small_world.path), *tasks, "--resamples", "100", "--out", str(tmp_path / "out")]
+    assert run(["benchmark", str(tiny_model), str(pairs), *data]) == 0
+    zero_shot = [row for row in table(tmp_path / "out") if row["task"] == "zero_shot"]
+    assert {row["model"] for row in zero_shot if row["rank"]} == {tiny_model.name, "pairs"}
+    document = json.loads((tmp_path / "out" / "benchmark.json").read_text("utf-8"))
+    reasons = {one["task"]: one["reason"] for one in document["not_run"] if one["model"] == "pairs"}
+    assert reasons["retrieval"] == "the model lacks: encodes_images, encodes_texts"
+    assert all(one["seconds"] > 0 for one in document["models"])
 
 
 def test_the_page_names_models_and_links_to_their_results(out: Path) -> None:
@@ -138,3 +174,40 @@ def test_the_cost_is_of_one_film(tiny_model: Path, small_world) -> None:
     assert cost.seconds is not None
     assert np.isfinite(cost.seconds)
     assert cost.parameters == predictor.parameters > 1000
+
+
+SHORT = [
+    *("finetune-benchx.training.max_steps=2", "finetune-benchx.training.warmup_steps=1"),
+    *("finetune-benchx.training.batch_size=8", "finetune-benchx.validation.every=2"),
+]
+
+
+def test_models_are_fine_tuned_alike_and_compared(
+    tiny_model: Path, tiny_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = labelled_collection(tmp_path / "films")
+    names = {"first": tiny_model, "second": tiny_classifier}
+    models = [str(shutil.copytree(path, tmp_path / name / "model")) for name, path in names.items()]
+    data = ["--data", str(films.path), "--task", "report_generation", "--resamples", "100"]
+    tuned = ["--finetune", "finetune-benchx", "--fractions", "0.5,1", "--out", str(tmp_path / "out")]
+    assert run(["benchmark", *models, *data, *tuned, *SHORT]) == 0
+    rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
+    titles = [f"finetune-benchx, {share} % of the patients" for share in (50, 100)]
+    assert {(row["task"], row["model"]) for row in rows} == {(one, name) for one in titles for name in names}
+    below = tmp_path / "out" / "cells" / "second" / films.name / "finetune-benchx" / "results"
+    stored = read_document(below / "fraction-0.5" / "repeat-0")["metrics"]
+    metric = next(one for one in stored if one["name"] == "classifier/auroc_macro")
+    row = next(one for one in rows if one["model"] == "second" and one["task"] == titles[0])
+    assert float(row["value"]) == metric["value"]
+    monkeypatch.setattr(
+        "plainfilm.training.runner.train", lambda *_args, **_named: pytest.fail("trained again")
+    )
+    assert run(["benchmark", *models, *data, *tuned, *SHORT]) == 0
+
+
+def test_fine_tuning_of_another_split_is_refused(
+    tiny_model: Path, small_world, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["benchmark", str(tiny_model), "--data", str(small_world.path), "--out", str(tmp_path / "out")]
+    assert run([*words, "--finetune", "finetune-benchx", "--split", "validation"]) == 2
+    assert "--finetune evaluates on split 'test', --split is 'validation'" in capsys.readouterr().err

@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plainfilm.metrics.concentration import FEWEST, SAME_COSINE, Concentration
+from plainfilm.metrics.concentration import (
+    FEWEST,
+    SAME_COSINE,
+    SAME_LOGIT,
+    Concentration,
+    same_answers_alarm,
+)
 from plainfilm.seeding import generator
 
 
@@ -51,3 +57,22 @@ def test_equal_keys_count_once() -> None:
         seen.add(unit_vectors(4, 0.5), ["a", "a", "b", "b"])
     first = unit_vectors(4, 0.5)[[0, 2]]
     assert seen.mean_cosine == pytest.approx(float(first[0] @ first[1]), abs=1e-6)
+
+
+def test_equal_answers_about_all_films_raise_an_alarm_and_saturated_ones_do_not() -> None:
+    logits = generator("same answers").normal(size=(20, 3))
+    steps = logits / logits.std(axis=0)
+    same = same_answers_alarm(-30 + steps * SAME_LOGIT * 0.9)
+    assert same is not None
+    assert same.startswith(
+        "all 20 films get nearly the same answers (standard deviation of logits at most 3.6e-03)"
+    )
+    assert same_answers_alarm(-30 + steps * SAME_LOGIT * 1.1) is None
+    assert same_answers_alarm(np.zeros((FEWEST - 1, 3))) is None
+
+
+def test_observations_without_answers_do_not_count() -> None:
+    logits = np.zeros((20, 2))
+    logits[:, 1] = np.nan
+    assert same_answers_alarm(logits) is not None
+    assert same_answers_alarm(np.full((20, 2), np.nan)) is None

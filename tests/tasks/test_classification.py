@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from plainfilm.cli.main import run
@@ -56,6 +57,29 @@ def test_there_are_thresholds_calibration_abstention_and_subgroups(results):
     assert {"abstention/abstains/Cardiomegaly", "classifier/auroc_macro [view PA]"} <= names
     assert results.protocol["thresholds"]["chosen_on"] == "validation"
     assert results.protocol["prompts"] is None
+
+
+def test_calibration_of_a_subgroup_is_that_of_its_films(results):
+    rows = results.predictions
+    for view in ("PA", "LATERAL"):
+        own = rows[rows["image_id"].str.endswith(view) & rows["positive"].notna()]
+        scores = [
+            np.mean((one["probability_calibrated"] - one["positive"].astype(float)) ** 2)
+            for _, one in own.groupby("observation")
+            if one["positive"].nunique() == 2 and one["probability_calibrated"].notna().all()
+        ]
+        found = metric(results, f"calibration/brier_calibrated_macro [view {view}]")
+        assert found.value == pytest.approx(np.mean(scores), abs=1e-6)
+        assert found.subgroup == f"view {view}"
+        assert metric(results, f"calibration/ece_mass_calibrated_macro [view {view}]").baselines["prevalence"]
+
+
+def test_a_model_that_answers_all_films_alike_is_warned_of(tiny_classifier, evaluate, divided):
+    predictor = load(tiny_classifier)
+    with torch.no_grad():
+        predictor._core.model.head.weight.zero_()
+    found = evaluate(predictor, divided).warnings
+    assert any("films get nearly the same answers" in one for one in found)
 
 
 def test_operating_points_name_the_metrics_at_the_threshold_and_lie_on_the_curves(results, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.results import write
 from plainfilm.results.compare import read
 from plainfilm.results.stored import Stored
-from plainfilm.tasks.base import evaluate, task
+from plainfilm.tasks.base import evaluate, lacking, task
 from plainfilm.tasks.scoring.measure import check_no_leak
 
 _SUMS = ("chex", "reliance")
@@ -61,12 +61,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run: models by name, collections by name, tasks, and the options of each task."""
+    """What is run: models by name, collections by name, tasks with their options; the split; resamples and
+    seed of the intervals."""
 
     models: Mapping[str, Path]
     collections: Mapping[str, Collection]
     tasks: Mapping[str, Settings]
     split: str
+    resamples: int
+    seed: int
 
 
 def plan(
@@ -93,6 +96,8 @@ def plan(
         dict(zip(_names([one.path for one in opened], "collection"), opened, strict=True)),
         {name: _options(name, shared, options, chosen) for name in chosen},
         split,
+        resamples,
+        seed,
     )
 
 
@@ -124,8 +129,11 @@ def run(
     out: Path,
     load: Callable[[Path], Predictor],
     progress: Progress = SILENT,
+    further: Callable[[str, Mapping[str, str]], Iterable[Cell]] = lambda _name, _leaks: (),
 ) -> tuple[list[Entry], list[Cell]]:
     """Every cell of the plan, in `out`; leaks are looked for before any score.
+
+    further: more cells of a model, from its name and its leaks by collection.
 
     Raises:
         LeakageError: every model has seen patients of every collection.
@@ -146,6 +154,7 @@ def run(
                 folder = out / CELLS / name / collection / task_name
                 cell = Cell(name, collection, task_name, folder)
                 cells.append(_filled(cell, plan, predictor, leaks, progress))
+        cells += further(name, leaks)
     if not any(cell.stored for cell in cells):
         reasons = dict.fromkeys(cell.reason or "" for cell in cells)
         error = LeakageError if all(entry.leaks for entry in entries) else DataError
@@ -165,8 +174,8 @@ def _filled(
     cell: Cell, plan: Plan, predictor: Predictor, leaks: Mapping[str, str], progress: Progress
 ) -> Cell:
     module, config = task(cell.task), plan.tasks[cell.task]
-    lacking = [name for name in module.NEEDS if name not in predictor.abilities]
-    reason = leaks.get(cell.collection) or (f"the model lacks: {', '.join(lacking)}" if lacking else None)
+    lacks = lacking(module, predictor.abilities)
+    reason = leaks.get(cell.collection) or (f"the model lacks: {', '.join(lacks)}" if lacks else None)
     if reason is not None:
         return Cell(cell.model, cell.collection, cell.task, cell.folder, reason=reason)
     collection = plan.collections[cell.collection]

@@ -16,23 +16,21 @@ _FILMS = 8
 @dataclass(frozen=True)
 class Cost:
     """parameters: of the whole model. seconds: of one film alone, read from its file and encoded, the median
-    of `films` films in turn after a first one; None for a model that encodes no films by themselves."""
+    of `films` films in turn after a first one."""
 
     parameters: int
-    seconds: float | None
+    seconds: float
     films: int
 
 
 def measure(predictor: Predictor, collection: Collection) -> Cost:
     """The cost on the first films of `collection`, here and now: other work on the machine is in it."""
-    if "encodes_images" not in predictor.abilities:
-        return Cost(predictor.parameters, None, 0)
     images = collection.table("images").slice(0, _FILMS)["path"].to_pylist()
     paths = [collection.path / path for path in images]
-    predictor.encode_images(paths[:1])
+    predictor.encode_film(paths[0])
     taken = []
     for path in paths:
         begun = time.perf_counter()
-        predictor.encode_images([path])
+        predictor.encode_film(path)
         taken.append(time.perf_counter() - begun)
     return Cost(predictor.parameters, float(np.median(taken)), len(paths))

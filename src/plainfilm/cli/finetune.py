@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plainfilm.cli.options import TrustCodeOfRun
-from plainfilm.errors import UsageError
 
 if TYPE_CHECKING:
     from plainfilm.finetuning import FractionGrid
@@ -91,7 +90,4 @@ def _fraction_grid(fractions: str | None, repeats: int) -> FractionGrid | None:
 
     if fractions is None and repeats == 1:
         return None
-    try:
-        return FractionGrid(tuple(float(word) for word in (fractions or "1").split(",")), repeats)
-    except ValueError:
-        raise UsageError(f"--fractions '{fractions}': write numbers and commas, e.g. 0.01,0.1,1") from None
+    return FractionGrid.read(fractions or "1", repeats)

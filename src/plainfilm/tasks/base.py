@@ -1,9 +1,10 @@
 """The contract of a task: one file that evaluates a model on collections and returns results.
 
-A task module has three names:
+A task module has these names:
 
     Config                                          a `config.Settings`: the protocol's options
     NEEDS                                           the needed abilities, by their names in `models.base`
+    INSTEAD                                         abilities that will do in their place; may be left out
     run(predictor, collections, config, progress)   a `Results`
 
 A task computes and describes; `results/` writes the files and draws. All text for readers comes from the
@@ -16,7 +17,7 @@ every generator is seeded from `config.seed`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
@@ -326,6 +327,15 @@ class Task(Protocol):
 def task(name: str) -> Task:
     """The task called `name` (see `plugins.resolve`)."""
     return cast(Task, plugins.resolve("task", name))
+
+
+def lacking(module: Task, abilities: Set[str]) -> tuple[str, ...]:
+    """The abilities that the task needs and a model with `abilities` lacks; none if it has those that will do
+    in their place."""
+    instead = getattr(module, "INSTEAD", ())
+    if instead and set(instead) <= abilities:
+        return ()
+    return tuple(name for name in module.NEEDS if name not in abilities)
 
 
 def evaluate(

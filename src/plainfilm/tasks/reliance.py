@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
 
 NEEDS = ("encodes_images",)
+INSTEAD = ("scores_pairs",)
 
 INTRODUCTION = "Each check passes, fails, or stays open, when more films are needed to decide it."
 LEGEND: dict[Agreement, str] = {"agrees": "passes", "contradicts": "fails", "open": "open or not tested"}

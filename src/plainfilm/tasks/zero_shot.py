@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from plainfilm.predictor import Predictor, PromptVectors, ZeroShot
 
 NEEDS = ("encodes_images", "encodes_texts")
+INSTEAD = ("scores_pairs",)
 
 GROUPS = ("positive prompt", "negative prompt", "combined")
 """Scores by the positive ensemble, by the negative one (negated), and by both (positive and negative

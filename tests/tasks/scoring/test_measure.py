@@ -31,6 +31,28 @@ def test_facts_come_from_the_collection(small_world):
     assert known["age"].isna().all()
 
 
+class Viewed:
+    """A collection of films of every view."""
+
+    name = "viewed"
+    views = ("PA", "AP", "AP_SUPINE", "LATERAL", "unknown")
+
+    def frame(self, name):
+        if name == "studies":
+            return pd.DataFrame({"study_id": ["a"], "age": [3.0], "sex": ["F"]})
+        return pd.DataFrame({"image_id": self.views, "view": self.views})
+
+
+def test_films_of_both_ap_views_are_one_group_of_bedside_films():
+    films = [f"0/{view}" for view in Viewed.views]
+    known = facts_of([Viewed()], ["0/a"] * 5, films)
+    bedside = "at the bedside (AP)"
+    assert known["taken"].tolist() == ["upright (PA)", bedside, bedside, None, None]
+    assert known["view"].tolist()[:4] == list(Viewed.views[:4])
+    found = subgroups(facts_of([Viewed()], ["0/a"] * 60, films * 12))
+    assert int(found[f"taken {bedside}"].sum()) == 24
+
+
 class Aged:
     """A collection of three patients' ages."""
 

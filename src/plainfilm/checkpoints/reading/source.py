@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plainfilm.checkpoints.base import CheckpointConfig, Imported
 from plainfilm.checkpoints.reading.building import Filling
-from plainfilm.checkpoints.reading.opened import Opened, below, open_weights, origin
+from plainfilm.checkpoints.reading.opened import CONFIG, Opened, below, open_weights, origin, read_settings
 from plainfilm.checkpoints.reading.published_file import model_tensors
 from plainfilm.checkpoints.reading.tensors import PublishedNames
 from plainfilm.errors import ModelError
@@ -55,9 +55,11 @@ def open_source(
     files by name (`opened.origin`).
 
     Raises:
-        ModelError: no checkpoint, a damaged one, or one whose weights ask for code.
+        ModelError: no checkpoint, a damaged one, or one whose weights or settings ask for code.
     """
     opened = open_weights(path)
+    if path.is_dir() and (path / CONFIG).is_file():
+        read_settings(path / CONFIG)
     found = model_tensors(opened.content, roots, config.weights, str(path))
     facts = {"family": family, **origin(opened, known), "weights": found.weights}
     return Source(opened, found.tensors, facts, found.left_out)

@@ -27,7 +27,7 @@ from plainfilm.tasks.film_classification.thresholds import (
     known_statistics,
     observation_scores,
 )
-from plainfilm.tasks.scoring.measure import Measured, Resampling, measure
+from plainfilm.tasks.scoring.measure import Measured, Resampling, measure, of_subgroup
 from plainfilm.types import Better
 
 CALIBRATION, ABSTENTION = "calibration", "abstention"
@@ -69,6 +69,7 @@ def calibration_metrics(
     fitted: Fitted | None,
     patients: np.ndarray,
     resampling: Resampling,
+    binnings: Sequence[Binning] = tuple(_BINNINGS),
 ) -> list[Metric]:
     """Brier score and calibration error of each kind of probability, macro and per observation.
 
@@ -82,9 +83,34 @@ def calibration_metrics(
     metrics: list[Metric] = []
     for kind, values in made.items():
         metrics += _brier(kind, values, baselines, truth, patients, resampling)
-    for binning in _BINNINGS:
+    for binning in binnings:
         metrics += _errors(made, baselines, truth, binning, patients, resampling)
     return metrics
+
+
+def calibration_of_subgroups(
+    made: Mapping[str, Floats],
+    truth: Truth,
+    fitted: Fitted | None,
+    patients: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    resampling: Resampling,
+) -> list[Metric]:
+    """The macro Brier score and calibration error of the subgroups (name → mask (N,)), of the calibrated
+    probabilities or, without any, of the model's own.
+
+    The error of few films is large by chance; that of the baseline `prevalence` shows how large.
+    """
+    kind = CALIBRATED if CALIBRATED in made else MODEL
+    wanted = tuple(f"{CALIBRATION}/{score}_{kind}_macro" for score in ("brier", "ece_mass"))
+    return [
+        of_subgroup(metric, name)
+        for name, mask in parts.items()
+        for metric in calibration_metrics(
+            {kind: made[kind][mask]}, truth.part(mask), fitted, patients[mask], resampling, ("mass",)
+        )
+        if metric.name in wanted
+    ]
 
 
 def _prevalence(truth: Truth, fitted: Fitted | None) -> Floats:

@@ -21,6 +21,7 @@ from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
 from plainfilm.metrics.classification import Criterion
+from plainfilm.metrics.concentration import same_answers_alarm
 from plainfilm.metrics.scores import Statistics
 from plainfilm.predictor.operating_points import Ensembles, write_operating_points
 from plainfilm.progress import Progress
@@ -31,6 +32,7 @@ from plainfilm.tasks.film_classification.abstention import (
     MADE,
     abstention,
     calibration_metrics,
+    calibration_of_subgroups,
     probabilities,
     reliability_figure,
     with_reasons,
@@ -222,7 +224,9 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         chosen = [score for score in evaluated.scores if is_main and score.name in SUBGROUP_SCORES]
         metrics += measure_subgroups(measured, chosen, parts, context.resampling)
         items.append(items_table(measured, films.ids))
-    metrics += calibration_metrics(made, observed, fitted, films.patients, context.resampling)
+    by_patient = (fitted, films.patients)
+    metrics += calibration_metrics(made, observed, *by_patient, context.resampling)
+    metrics += calibration_of_subgroups(made, observed, *by_patient, parts, context.resampling)
     if fitted:
         evaluated = abstention(scores.margin, fitted.bounds, config.miss, observed)
         measured = Measured(ABSTENTION, evaluated.values, evaluated.baselines, films.patients)
@@ -240,6 +244,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         table,
         pd.concat(items, ignore_index=True),
         {"thresholds": chosen_on},
+        warnings=() if (alarm := same_answers_alarm(scores.scale * scores.margin)) is None else (alarm,),
         operating_points=operating_points(metrics, list(scores.groups), films.observations),
         tables=(observations_table(metrics, list(scores.groups), films.observations),),
         figures=(

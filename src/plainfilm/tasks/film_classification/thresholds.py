@@ -54,6 +54,10 @@ class Truth:
     positive: Mask
     known: Mask
 
+    def part(self, mask: Mask) -> Truth:
+        """The items of `mask` (N,) only."""
+        return Truth(self.observations, self.positive[mask], self.known[mask])
+
     @property
     def usable(self) -> Mask:
         """(C,): both classes occur."""

@@ -28,6 +28,8 @@ NUMERATOR, DENOMINATOR = "numerator", "denominator"
 LEAST = 10
 """Subgroups of fewer items are not scored: their intervals would be too wide."""
 AGES = (0, 18, 40, 60, 80, np.inf)
+TAKEN = {"AP": "at the bedside (AP)", "AP_SUPINE": "at the bedside (AP)", "PA": "upright (PA)"}
+"""How films of a view are usually taken."""
 AGE_NAMES = ("0-17", "18-39", "40-59", "60-79", "80 or more")
 
 
@@ -111,18 +113,23 @@ def measure_subgroups(
 ) -> list[Metric]:
     """The scores of each subgroup (name → mask of items), by the same rules and with the same baselines."""
     return [
-        replace(
-            metric,
-            name=f"{metric.name} [{name}]",
-            title=f"{metric.title} [{name}]",
-            headline=False,
-            subgroup=name,
-            aggregation=None,
-            parts=(),
-        )
+        of_subgroup(metric, name)
         for name, mask in parts.items()
         for metric in measure(measured.part(mask), scores, resampling)
     ]
+
+
+def of_subgroup(metric: Metric, name: str) -> Metric:
+    """`metric`, computed of the items of a subgroup alone, under its name."""
+    return replace(
+        metric,
+        name=f"{metric.name} [{name}]",
+        title=f"{metric.title} [{name}]",
+        headline=False,
+        subgroup=name,
+        aggregation=None,
+        parts=(),
+    )
 
 
 def items_table(measured: Measured, ids: Sequence[str] | NDArray[np.str_]) -> pd.DataFrame:
@@ -251,8 +258,10 @@ def facts_of(
     names = {str(place): collection.name for place, collection in enumerate(collections)}
     facts["site"] = [names[study.partition("/")[0]] for study in studies]
     if films is not None:
-        views = _by_key(collections, "images", "image_id").loc[list(films), "view"]
+        views = _by_key(collections, "images", "image_id").loc[list(films), "view"].astype(object)
         facts["view"] = views.where(views != str(View.UNKNOWN)).to_numpy(dtype=object)
+        if {"AP", "AP_SUPINE"} <= set(views):  # else these are the subgroups of the view
+            facts["taken"] = [TAKEN.get(view) for view in views]
     return facts
 
 

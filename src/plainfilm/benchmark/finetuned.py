@@ -1,0 +1,97 @@
+"""Models of a benchmark after fine-tuning with one set of settings, as `plainfilm finetune` does it.
+
+BenchX (Zhou et al., NeurIPS 2024, arXiv:2410.21969) compares models in this way. Every model starts the same
+recipe on the same patients of each collection; a fraction of the patients and a repeat make a cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from plainfilm.benchmark.cells import CELLS, Cell, Plan
+from plainfilm.collection import Collection
+from plainfilm.errors import ConfigError, DataError, LeakageError, ModelError, UsageError
+from plainfilm.finetuning import EVALUATED_ON, RESULTS_FOLDER, Evaluation, FractionGrid, finetune, place_of
+from plainfilm.progress import Progress
+from plainfilm.results.compare import read
+from plainfilm.training.recipe import find_recipe
+from plainfilm.training.stages import load_stages
+
+TASK = "classification"
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """One set of settings for all models. overrides: KEY=VALUE of the recipe. fractions: of the training
+    patients, and how often each is drawn."""
+
+    recipe: str
+    overrides: tuple[str, ...]
+    fractions: FractionGrid
+    trust_code: bool = False
+
+    @property
+    def name(self) -> str:
+        """The recipe in a table."""
+        return Path(self.recipe).stem
+
+    def check(self, split: str) -> None:
+        """Finds the recipe before anything is trained.
+
+        Raises:
+            ConfigError: there is none of this name.
+            UsageError: the benchmark is of another `split` than fine-tuned models are evaluated on.
+        """
+        find_recipe(self.recipe)
+        if split != EVALUATED_ON:
+            raise UsageError(
+                f"benchmark: --finetune evaluates on split '{EVALUATED_ON}', --split is '{split}': leave out "
+                "one of them"
+            )
+
+
+def finetuned(
+    wanted: FineTuning, plan: Plan, out: Path, progress: Progress, name: str, leaks: Mapping[str, str]
+) -> Iterator[Cell]:
+    """The cells of the model called `name` on every collection; what is trained and evaluated is kept.
+
+    leaks: by collection, why the model is not scored there.
+    """
+    for where, collection in plan.collections.items():
+        folder = out / CELLS / name / where / wanted.name
+        progress.log(f"{name} on {where}: {wanted.name}")
+        reason = leaks.get(where) or _trained(wanted, plan, plan.models[name], collection, folder, progress)
+        for fraction in wanted.fractions.values:
+            for repeat in range(wanted.fractions.repeats):
+                results = folder / RESULTS_FOLDER / place_of(fraction, repeat)
+                stored = read(results) if reason is None else None
+                task = _title(wanted, fraction, repeat)
+                yield Cell(name, where, task, results, stored=stored, reason=reason)
+
+
+def _trained(
+    wanted: FineTuning, plan: Plan, model: Path, collection: Collection, folder: Path, progress: Progress
+) -> str | None:
+    """Trains and evaluates all fractions and repeats in `folder`; the reason where that is not possible."""
+    evaluation = Evaluation(TASK, settings={"resamples": plan.resamples, "seed": plan.seed})
+    try:
+        recipe = load_stages(wanted.recipe, wanted.overrides, model, trust_code=wanted.trust_code)
+        summary = finetune(
+            *(recipe, [collection], folder, wanted.fractions),
+            evaluation=evaluation,
+            resume=True,
+            progress=progress,
+            trust_code=wanted.trust_code,
+        )
+    except (ConfigError, DataError, LeakageError, ModelError, UsageError) as error:
+        progress.log(f"not run: {error}")
+        return str(error)
+    return None if all(run["test"] for run in summary["runs"]) else "no labelled film in the test split"
+
+
+def _title(wanted: FineTuning, fraction: float, repeat: int) -> str:
+    """What heads the scores of one fraction and repeat."""
+    number = f", repeat {repeat + 1}" if wanted.fractions.repeats > 1 else ""
+    return f"{wanted.name}, {100 * fraction:g} % of the patients{number}"
