@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,24 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from plainfilm.cli.main import run
 from plainfilm.collection import Collection
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.export import Calibration, bundle, export_onnx
-from plainfilm.export.graphs import Session, graphs_of, largest_difference, write_graph
+from plainfilm.export.graphs import (
+    Graph,
+    Session,
+    _CellMaxima,
+    graphs_of,
+    largest_difference,
+    write_graph,
+)
+from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import ModelConfig, load_model, save_model
 from plainfilm.model_folder.folder import tokenizer_facts
-from plainfilm.models import pair_scorer
+from plainfilm.models import dual_encoder, pair_scorer
 from plainfilm.models.base import Facts, build_model
 from plainfilm.predictor import load
 from plainfilm.seeding import generator
@@ -105,6 +115,67 @@ def test_the_short_program_gives_the_probabilities_of_a_classifier(
     found = {name: chance for chance, name in ran(classifier, film)}
     expected = dict(zip(predictor.observations, (1 / (1 + np.exp(-logits))).tolist(), strict=True))
     assert found == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("side", [4, 6, 7, 9])
+def test_maxima_of_cells_are_those_of_the_module_that_onnx_lacks(side: int) -> None:
+    grid = torch.from_numpy(generator("cells").normal(size=(2, 3, side, side + 1)).astype(np.float32))
+    for size in (4, (3, 2)):
+        assert torch.equal(_CellMaxima(size)(grid), nn.AdaptiveMaxPool2d(size)(grid))
+
+
+def dual_encoder_of(text: dict[str, Any], folder: Path, size: int = 96) -> Path:
+    """A dual encoder with random weights whose grid of patches is not divided evenly by its cells."""
+    tokenizer = Tokenizer.train(TEXTS * 4, vocabulary_size=300, max_tokens=24)
+    image = {"use": "compact", "channels": 1, "width": 4, "norm": "batch"}
+    architecture = dual_encoder.Config(image=image, text=text)
+    torch.manual_seed(0)
+    model = build_model(architecture, Facts(tokenizers=tokenizer_facts({"text": tokenizer}))).eval()
+    how = Preprocessing(size=size, channels=1)
+    config = ModelConfig(architecture=architecture, preprocessing=how)
+    save_model(folder, model, {"text": tokenizer}, config)
+    return folder
+
+
+SMALL_BERT = {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 16, "num_attention_heads": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            {"use": "transformers", "pretrained": False, "settings": SMALL_BERT, "pooling": pooling}
+            for pooling in ("mean", "end", "start")
+        ),
+        *({"use": "compact", "width": 16, "depth": 1, "heads": 2, "pooling": one} for one in ("mean", "end")),
+    ],
+    ids=lambda text: f"{text['use']}, {text['pooling']}",
+)
+def test_texts_of_any_number_and_length_are_read_by_every_pooling(
+    text: dict[str, Any], tmp_path: Path
+) -> None:
+    found = export_onnx(dual_encoder_of(text, tmp_path / "model"), tmp_path / "onnx")
+    assert max(found.differences.values()) <= 1e-4
+
+
+@pytest.mark.slow
+def test_the_model_of_the_package_is_exported(tmp_path: Path) -> None:
+    assert run(["export", "nano", "--onnx", str(tmp_path / "onnx")]) == 0
+
+
+def test_a_graph_that_does_not_run_is_not_written(
+    tiny_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "write_graph", lambda graph, file: write_graph(narrower(graph), file))
+    with pytest.raises(ModelError, match=r"'films': the graph cannot be run on films \(1, 1, .*nothing is"):
+        export_onnx(tiny_classifier, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def narrower(graph: Graph) -> Graph:
+    """The same for films of another size."""
+    return replace(graph, inputs={"films": graph.inputs["films"][..., :-16, :-16]})
 
 
 @pytest.mark.slow

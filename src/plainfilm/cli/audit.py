@@ -21,22 +21,31 @@ KEPT = "nothing was changed; repeat the command"
 def command(
     collections: Annotated[list[Path], typer.Argument(help="Collections to examine together.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document and nothing else.")] = False,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A model to be evaluated here: is any patient one that it was trained on? Repeatable.",
+        ),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures of the findings.")] = None,
     ray: Ray = None,
 ) -> None:
     """Check for leaks between splits, duplicate images and reports (resized and recompressed copies too),
     conflicting labels, views that the pixels contradict, boxes outside their image, licences and identifiers,
-    and measure the agreement between label origins; compare every file with its SHA-256. Exit 1 if there is a
-    leak or a damaged or missing file."""
+    and measure the agreement between label origins; compare every file with its SHA-256. With --model also
+    for patients that a model was trained on. Exit 1 if there is a leak or a damaged or missing file."""
     from plainfilm.cli.console import console_progress
     from plainfilm.collection import Collection
     from plainfilm.collection.audit import audit
     from plainfilm.io.locks import writing_file
     from plainfilm.io.workers import Workers
+    from plainfilm.model_folder import training_patients
 
     opened = [Collection.open(path) for path in collections]
+    trained = {str(path): training_patients(path) for path in model or ()}
     with writing_file(html):
-        findings = audit(opened, console_progress(), Workers(1, ray))
+        findings = audit(opened, console_progress(), Workers(1, ray), trained)
         if html is not None:
             _write_page(findings, opened, html)
     if as_json:

@@ -38,9 +38,13 @@ def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
         LeakageError: there are common patients.
     """
     test = list(test)
+    _refuse(seen_among(keys, test), "the training data of the model", _named(test))
+
+
+def seen_among(keys: NDArray[np.int64], test: Iterable[Part]) -> set[str]:
+    """The patients of `test` that are among the `patient_keys` of a model's training data."""
     patients = _keyed(test)
-    seen = {patients[key] for key in patients.keys() & set(keys.tolist())}
-    _refuse(seen, "the training data of the model", _named(test))
+    return {patients[key] for key in patients.keys() & set(keys.tolist())}
 
 
 def _keyed(parts: Iterable[Part]) -> dict[int, str]:

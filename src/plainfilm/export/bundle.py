@@ -35,7 +35,7 @@ from plainfilm.io.files import flush, sha256_of
 from plainfilm.io.json_records import write_record
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.optional import optional_import
-from plainfilm.model_folder import LoadedModel, load_model
+from plainfilm.model_folder import LoadedModel, find_model, load_model
 from plainfilm.models.base import EncodesTexts
 from plainfilm.predictor import Predictor, load
 from plainfilm.progress import SILENT, Progress
@@ -65,7 +65,7 @@ def export_onnx(
     progress: Progress = SILENT,
     say: Callable[[str], object] = lambda _: None,
 ) -> Exported:
-    """Writes the model folder `model` as ONNX to the folder `out`, which is new or empty; with `calibration`
+    """Writes the model folder `model`, or the shipped one with this name, as ONNX to the folder `out`, which is new or empty; with `calibration`
     in 8-bit integers.
 
     Raises:
@@ -75,6 +75,7 @@ def export_onnx(
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         optional_import(package, EXTRA, "ONNX export")
+    model = find_model(model)
     loaded, predictor = load_model(model), load(model, "cpu")
     with writing(out):
         if is_taken(out):
@@ -130,7 +131,10 @@ def _written(
 
 
 def _checked(graph: Graph, file: Path, model: Path) -> float:
-    difference = largest_difference(graph, Session(file))
+    try:
+        difference = largest_difference(graph, Session(file))
+    except UsageError as error:
+        raise ModelError(f"{model}: '{graph.name}': {error}; nothing is written") from None
     if not difference <= TOLERANCE:
         raise ModelError(
             f"{model}: its graph '{graph.name}' differs from the model by {difference:.1e}, more than "

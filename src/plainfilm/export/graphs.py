@@ -65,13 +65,13 @@ class _Texts(nn.Module):
 
 @dataclass(frozen=True)
 class Graph:
-    """A part of a model. inputs: an example of each, in order; free: the names of its free axes. samples: on
-    which the written graph is compared with the part."""
+    """A part of a model. inputs: an example of each, in order; free: the names of its free axes, with the largest
+    length of each, if there is one. samples: on which the written graph is compared with the part."""
 
     name: str
     part: nn.Module
     inputs: Mapping[str, Tensor]
-    free: tuple[str, ...]
+    free: Mapping[str, int | None]
     outputs: tuple[str, ...]
     samples: tuple[Mapping[str, Tensor], ...]
 
@@ -106,7 +106,7 @@ def _film_graph(loaded: LoadedModel, outputs: tuple[str, ...]) -> Graph:
         name=FILMS,
         part=_Films(loaded.model, outputs).eval(),
         inputs={"films": torch.randn(2, *shape, generator=random)},
-        free=("films_count",),
+        free={"films_count": None},
         outputs=outputs,
         samples=tuple({"films": one} for one in samples),
     )
@@ -124,7 +124,7 @@ def _text_graph(loaded: LoadedModel) -> Graph:
         name=TEXTS,
         part=_Texts(loaded.model).eval(),
         inputs=inputs(_SENTENCES[:2]),
-        free=("texts_count", "tokens_count"),
+        free={"texts_count": None, "tokens_count": tokenizer.max_tokens},
         outputs=("vectors",),
         samples=(inputs(_SENTENCES), inputs(_SENTENCES[2:]), inputs(long)),
     )
@@ -138,12 +138,12 @@ def write_graph(graph: Graph, file: Path) -> None:
         UsageError: the model does something that ONNX cannot express.
     """
     optional_import("onnxscript", EXTRA, "ONNX export")
-    axes = {name: torch.export.Dim(name) for name in graph.free}
-    shapes = tuple({place: axes[name] for place, name in enumerate(graph.free)} for _ in graph.inputs)
+    axes = [torch.export.Dim(name, max=most) for name, most in graph.free.items()]
+    shapes = tuple(dict(enumerate(axes)) for _ in graph.inputs)
     try:
-        with torch.no_grad(), _quietly():
+        with torch.no_grad(), _quietly(), _expressible(graph.part) as part:
             torch.onnx.export(
-                graph.part,
+                part,
                 tuple(graph.inputs.values()),
                 file,
                 input_names=list(graph.inputs),
@@ -156,6 +156,41 @@ def write_graph(graph: Graph, file: Path) -> None:
     except Exception as error:  # the exporter lets anything through
         reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
         raise UsageError(f"{graph.name}: cannot be expressed as ONNX ({reason})") from None
+
+
+class _CellMaxima(nn.Module):
+    """What `nn.AdaptiveMaxPool2d` computes, of which ONNX has only what divides the grid evenly: a maximum
+    over the rows of each cell, then over the columns."""
+
+    def __init__(self, size: Any) -> None:
+        super().__init__()
+        self.size = (size, size) if isinstance(size, int) else tuple(size)
+
+    def forward(self, grid: Tensor) -> Tensor:
+        for axis, cells in zip((2, 3), self.size, strict=True):
+            pixels = grid.shape[axis]
+            ends = [(place * pixels // cells, -(-(place + 1) * pixels // cells)) for place in range(cells)]
+            parts = [grid.narrow(axis, start, end - start).amax(axis, keepdim=True) for start, end in ends]
+            grid = torch.cat(parts, dim=axis)
+        return grid
+
+
+@contextmanager
+def _expressible(part: nn.Module) -> Iterator[nn.Module]:
+    """`part` with equal modules in place of those that ONNX does not have; they are put back."""
+    found = [
+        (module, name, child)
+        for module in part.modules()
+        for name, child in module.named_children()
+        if isinstance(child, nn.AdaptiveMaxPool2d)
+    ]
+    try:
+        for module, name, child in found:
+            setattr(module, name, _CellMaxima(child.output_size))
+        yield part
+    finally:
+        for module, name, child in found:
+            setattr(module, name, child)
 
 
 @contextmanager
@@ -184,9 +219,19 @@ class Session:
         self.outputs = tuple(one.name for one in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        """The outputs for `inputs`, arrays or tensors, by name."""
+        """The outputs for `inputs`, arrays or tensors, by name.
+
+        Raises:
+            UsageError: the graph does not take them.
+        """
         arrays = {name: np.asarray(one) for name, one in inputs.items()}
-        return dict(zip(self.outputs, self._session.run(None, arrays), strict=True))
+        try:
+            found = self._session.run(None, arrays)
+        except Exception as error:  # the library's own, of many kinds
+            shapes = ", ".join(f"{name} {one.shape}" for name, one in arrays.items())
+            reason = " ".join(str(error).split())[:200]
+            raise UsageError(f"the graph cannot be run on {shapes} ({reason})") from None
+        return dict(zip(self.outputs, found, strict=True))
 
 
 def largest_difference(graph: Graph, session: Session) -> float:

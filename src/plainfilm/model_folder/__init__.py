@@ -10,6 +10,7 @@ from plainfilm.model_folder.folder import (
     copy_model,
     load_model,
     save_model,
+    training_patients,
     writing_beside,
 )
 from plainfilm.model_folder.shipped import find_model, shipped_models
@@ -29,5 +30,6 @@ __all__ = [
     "read_model_config",
     "save_model",
     "shipped_models",
+    "training_patients",
     "writing_beside",
 ]

@@ -243,6 +243,17 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     return LoadedModel(model.eval(), tokenizers, settings, _patients(folder, settings))
 
 
+def training_patients(folder: Path) -> PatientKeys | None:
+    """Hashes of the patients that the model in `folder`, or the shipped one with this name, was trained on;
+    `None` if they are not known.
+
+    Raises:
+        ModelError: not a model folder, or one that is damaged.
+    """
+    folder = find_model(folder)
+    return _patients(folder, read_model_config(folder))
+
+
 def load_tokenizer(folder: Path, name: str) -> Tokenizer:
     """The tokenizer called `name` of the model in `folder`.
 

@@ -23,7 +23,8 @@ def end_token(tokens: Tensor, mask: Tensor) -> Tensor:
     """The feature of each row's last True position: (N, L, F), (N, L) → (N, F); padding may be anywhere."""
     positions = torch.arange(mask.shape[1], device=mask.device)
     last = torch.where(mask, positions, 0).amax(dim=1)
-    return tokens[torch.arange(len(tokens), device=tokens.device), last]
+    # Not len(tokens): an exported graph would take that for a constant.
+    return tokens[torch.arange(tokens.shape[0], device=tokens.device), last]
 
 
 def start_token(tokens: Tensor, mask: Tensor) -> Tensor:
