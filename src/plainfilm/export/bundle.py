@@ -65,8 +65,8 @@ def export_onnx(
     progress: Progress = SILENT,
     say: Callable[[str], object] = lambda _: None,
 ) -> Exported:
-    """Writes the model folder `model`, or the shipped one with this name, as ONNX to the folder `out`, which is new or empty; with `calibration`
-    in 8-bit integers.
+    """Writes the model folder `model`, or the shipped one with this name, as ONNX to the folder `out`, which
+    is new or empty; with `calibration` in 8-bit integers.
 
     Raises:
         UsageError: `out` is not an empty folder, or the model has nothing that can be exported.

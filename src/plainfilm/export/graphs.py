@@ -65,8 +65,8 @@ class _Texts(nn.Module):
 
 @dataclass(frozen=True)
 class Graph:
-    """A part of a model. inputs: an example of each, in order; free: the names of its free axes, with the largest
-    length of each, if there is one. samples: on which the written graph is compared with the part."""
+    """A part of a model. inputs: an example of each, in order; free: the names of its free axes, with the
+    largest length of each, if there is one. samples: on which the written graph is compared with the part."""
 
     name: str
     part: nn.Module

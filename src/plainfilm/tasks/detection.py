@@ -44,7 +44,7 @@ from plainfilm.tasks.locating.protocol import (
     shared_protocol,
     threshold_of,
 )
-from plainfilm.tasks.scoring.measure import identity
+from plainfilm.tasks.scoring.measure import film_subgroups, identity
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -114,6 +114,7 @@ def run(
         threshold_of(predictor, config),
         (config.resamples, config.seed),
         config.boxes_per_prompt,
+        film_subgroups(collections, films.frame),
     )
     return Results(
         task="detection",

@@ -37,7 +37,7 @@ from plainfilm.tasks.locating.protocol import (
     shared_protocol,
     threshold_of,
 )
-from plainfilm.tasks.scoring.measure import identity
+from plainfilm.tasks.scoring.measure import film_subgroups, identity
 from plainfilm.text.laterality import mirrored, sides_of
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def run(
         threshold,
         (config.resamples, config.seed),
         config.boxes_per_phrase,
+        film_subgroups(collections, films.frame),
     )
     own = answers[""].phrases
     return Results(

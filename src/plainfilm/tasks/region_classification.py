@@ -34,9 +34,11 @@ from plainfilm.tasks.scoring.measure import (
     DescribedScore,
     Measured,
     Resampling,
+    film_subgroups,
     identity,
     items_table,
     measure,
+    measure_film_subgroups,
     views_of_films,
 )
 
@@ -79,9 +81,12 @@ def run(
     )
     metrics: list[Metric] = []
     items = []
-    for group, scores, count, ids in measured:
+    subgroups = film_subgroups(collections, films.frame)
+    for group, scores, count, ids, film in measured:
         if scores:
-            metrics += measure(group, scores, Resampling(count, config.resamples, config.seed))
+            counted = Resampling(count, config.resamples, config.seed)
+            metrics += measure(group, scores, counted)
+            metrics += measure_film_subgroups(group, scores, subgroups, film, counted)
             items.append(items_table(group, ids))
     return Results(
         task="region_classification",
@@ -135,7 +140,7 @@ class _Asked:
         return self.predictor.encode_texts(list(texts), self.progress).astype(np.float64)
 
 
-_Groups = list[tuple[Measured, list[DescribedScore], Count, Sequence[str]]]
+_Groups = list[tuple[Measured, list[DescribedScore], Count, Sequence[str], NDArray[np.int64]]]
 _Parts = tuple[
     _Groups,
     dict[str, Any],
@@ -143,7 +148,7 @@ _Parts = tuple[
     pd.DataFrame,
     tuple[Example, ...],
 ]
-"""Groups of metrics with the ids of their items, protocol, tables, predictions and examples."""
+"""Groups of metrics with the ids and films of their items, protocol, tables, predictions and examples."""
 
 
 def _of_findings(asked: _Asked) -> _Parts:
@@ -193,6 +198,7 @@ def _of_findings(asked: _Asked) -> _Parts:
         box_classes.choice_scores(measured.values, listed.classes, present),
         box_classes.boxes_of,
         ids,
+        boxes.film,
     )
     tables = (table,) if all(f"auroc/{name}" in measured.values for name in present) else ()
     return (
@@ -271,7 +277,10 @@ def _of_regions(asked: _Asked) -> _Parts:
     for group, heading in headings.items():
         trivial = {name: own[group] for name, own in values.items() if name}
         measured = Measured(group, values[""][group], trivial, films.patients, heading)
-        groups.append((measured, kinds[group](measured.values), region_findings.positives, films.ids))
+        scored = kinds[group](measured.values)
+        groups.append(
+            (measured, scored, region_findings.positives, films.ids, np.arange(len(films.patients)))
+        )
     protocol = {
         "prompts": dict(zip(truth.findings, prompts, strict=True)),
         "regions": list(truth.regions),

@@ -44,6 +44,7 @@ from plainfilm.tasks.scoring.measure import (
     DescribedScore,
     Measured,
     Resampling,
+    film_subgroups,
     identity,
     items_table,
     known_split,
@@ -112,7 +113,9 @@ def run(
     baselines, training = _baselines(predictor, collections, films, boxes, about, config, progress)
     patients, ids = films.patients[boxes.film], boxes.ids(films)
     pairs = ReportPairs(ids, patients.tolist(), boxes.texts, written, f"texts of {about}", baselines)
-    scored = score_pairs(pairs, settings, None, progress)
+    subgroups = film_subgroups(collections, films.frame)
+    parts = {name: mask[boxes.film] for name, mask in subgroups.items()}
+    scored = score_pairs(pairs, settings, parts, progress)
     abnormal = abnormal_regions(collections, films, boxes)
     metrics, items = _by_region(scored, boxes, abnormal, patients, config)
     return Results(

@@ -27,7 +27,9 @@ def scored(boxes, score):
 def measured(found, mirrored, denied, threshold=0.3):
     phrases = Phrases(np.array([0, 1]), ["Left a.", "Right b."], ["A", "B"], TRUE)
     answers = PhraseAnswers(found, np.array([0, 1]), mirrored, np.arange(len(denied)), denied)
-    own = measure_phrases(phrases, {"": answers}, np.array(["p", "q"]), ["x", "y"], threshold, (100, 0), 3)
+    own = measure_phrases(
+        phrases, {"": answers}, np.array(["p", "q"]), ["x", "y"], threshold, (100, 0), 3, {}
+    )
     return {metric.name: metric.value for metric in own.metrics}
 
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import pytest
 
-from plainfilm.tasks.scoring.measure import facts_of, subgroups
+from plainfilm.metrics.scores import ratio_statistics
+from plainfilm.tasks.scoring.measure import (
+    DescribedScore,
+    Measured,
+    Resampling,
+    facts_of,
+    measure_film_subgroups,
+    subgroups,
+)
 
 
 def facts(**columns):
@@ -76,3 +86,21 @@ def test_each_of_several_collections_is_a_group():
     found = subgroups(known)
     assert found["site aged"].tolist() == ([True] * 3 + [False] * 3) * 4
     assert "site other" in found
+
+
+def test_items_of_a_film_are_in_the_subgroups_of_the_film():
+    film = np.array([0, 0, 1, 2, 2, 2])
+    hits = np.array([1.0, 0.0, 1.0, 0.0, 0.0, 1.0])
+    measured = Measured("boxes", {"hit": ratio_statistics(hits)}, {}, film.astype(str))
+    shown, other = (
+        DescribedScore(name, "ratio", ("hit",), name, "higher", headline=name == "shown")
+        for name in ("shown", "other")
+    )
+    parts = {"sex F": np.array([True, False, True]), "sex M": np.array([False, True, False])}
+    counted = Resampling(lambda _score, values: len(values["hit"]), 100, 0)
+    found = {one.name: one for one in measure_film_subgroups(measured, [shown, other], parts, film, counted)}
+    assert set(found) == {"boxes/shown [sex F]", "boxes/shown [sex M]"}
+    assert found["boxes/shown [sex F]"].value == pytest.approx(2 / 5)
+    assert found["boxes/shown [sex F]"].n == 5
+    assert found["boxes/shown [sex M]"].value == 1
+    assert found["boxes/shown [sex M]"].subgroup == "sex M"

@@ -23,7 +23,14 @@ from plainfilm.tasks.locating.box_scores import (
     true_boxes,
 )
 from plainfilm.tasks.locating.films import BoxedFilms
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, items_table, measure
+from plainfilm.tasks.scoring.measure import (
+    DescribedScore,
+    Measured,
+    Resampling,
+    items_table,
+    measure,
+    measure_film_subgroups,
+)
 
 BOXES, FROC, FILMS, PROMPTS = "boxes", "froc", "films", "prompts"
 """The names of the groups."""
@@ -57,11 +64,12 @@ def measure_classes(
     threshold: float,
     resampling: tuple[int, int],
     most: int,
+    parts: Mapping[str, Mask],
 ) -> ClassMeasures:
     """Metrics of four groups; see `detection`.
 
     presence: whether films show classes, and whether that is known, (N, C). resampling: number of resamples
-    and seed. most: the largest number of boxes of an answer.
+    and seed. most: the largest number of boxes of an answer. parts: subgroups of films (name → mask (N,)).
     """
     boxed = [name for name, count in zip(truth.classes, truth.counts.sum(axis=0), strict=True) if count]
     ids = np.array(films.ids)
@@ -107,7 +115,10 @@ def measure_classes(
     for measured, scores, count, names in groups:
         if not scores:
             continue
-        metrics += measure(measured, scores, Resampling(count, *resampling))
+        counted = Resampling(count, *resampling)
+        metrics += measure(measured, scores, counted)
+        film = np.repeat(np.arange(len(films)), len(measured.patients) // len(films))
+        metrics += measure_film_subgroups(measured, scores, parts, film, counted)
         numbered = names if measured is not precision else _numbered(names, slots)
         tables.append(items_table(measured, numbered))
     return ClassMeasures(tuple(metrics), pd.concat(tables, ignore_index=True))

@@ -19,7 +19,15 @@ from plainfilm.tasks.locating.answers import Answer
 from plainfilm.tasks.locating.baselines import PRIOR
 from plainfilm.tasks.locating.box_scores import REPORTED_IOU, true_boxes
 from plainfilm.tasks.locating.phrases import Phrases
-from plainfilm.tasks.scoring.measure import Count, DescribedScore, Measured, Resampling, items_table, measure
+from plainfilm.tasks.scoring.measure import (
+    Count,
+    DescribedScore,
+    Measured,
+    Resampling,
+    items_table,
+    measure,
+    measure_film_subgroups,
+)
 
 PHRASES, BOXES, SIDES, LENIENT, DENIALS = "phrases", "boxes", "sides", "anatomix", "denials"
 """The names of the groups."""
@@ -61,10 +69,12 @@ def measure_phrases(
     threshold: float,
     resampling: tuple[int, int],
     most: int,
+    parts: Mapping[str, NDArray[np.bool_]],
 ) -> PhraseMeasures:
     """Metrics of all groups; see `grounding`.
 
     answers: by name of the baseline; "" is the model. patients: (N,) of the films. ids: (P,) of the phrases.
+    parts: subgroups of films (name → mask (N,)), for the scores of single phrases.
     """
     metrics: list[Metric] = []
     tables = []
@@ -76,9 +86,11 @@ def measure_phrases(
         named = [name for name in answers if group.name != DENIALS or name != PRIOR]
         values = {name: group.compute(answers[name]) for name in named}
         measured = Measured(group.name, values.pop(""), values, group.patients, group.heading)
-        metrics += measure(measured, group.scores, Resampling(group.count, *resampling))
+        counted = Resampling(group.count, *resampling)
+        metrics += measure(measured, group.scores, counted)
         tables.append(items_table(measured, group.ids))
         if group.name == PHRASES:
+            metrics += measure_film_subgroups(measured, group.scores, parts, phrases.film, counted)
             overlaps = measured.values["top_iou"][:, 0]
     return PhraseMeasures(tuple(metrics), pd.concat(tables, ignore_index=True), overlaps)
 

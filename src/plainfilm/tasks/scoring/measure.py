@@ -119,6 +119,21 @@ def measure_subgroups(
     ]
 
 
+def measure_film_subgroups(
+    measured: Measured,
+    scores: Sequence[DescribedScore],
+    parts: Mapping[str, NDArray[np.bool_]],
+    film: NDArray[np.int64],
+    resampling: Resampling,
+) -> list[Metric]:
+    """The headlines among `scores` of each subgroup of films (name → mask of N films); `film` is the film of
+    every item."""
+    headlines = [score for score in scores if score.headline]
+    return measure_subgroups(
+        measured, headlines, {name: mask[film] for name, mask in parts.items()}, resampling
+    )
+
+
 def of_subgroup(metric: Metric, name: str) -> Metric:
     """`metric`, computed of the items of a subgroup alone, under its name."""
     return replace(
