@@ -64,7 +64,7 @@ def commands(name: str, page: Path = PAGE) -> list[list[str]]:
 def run(words: list[str], folder: Path) -> None:
     """Run a command in `folder`; what it has finished before stays, as `plainfilm benchmark` does itself."""
     target = folder / words[words.index("--out") + 1] if "--out" in words else None
-    if words[1] == "train" and target is not None and target.is_dir():
+    if words[1] in ("train", "finetune") and target is not None and target.is_dir():
         words = [*words, "--resume"]
     elif words[1] != "benchmark" and target is not None and _is_finished(target):
         print("done before:", *words)

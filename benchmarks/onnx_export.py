@@ -16,13 +16,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from nano import run
 
 from plainfilm.collection import Collection
 from plainfilm.export import Calibration, export_onnx
@@ -43,25 +42,17 @@ MOST_LOSS = 1.0
 """Nothing is refused here: the loss is what is measured."""
 
 FILMS = (
-    "phantom mimic_cxr --out raw --studies 1000 --size 160 --seed 78",
-    "prepare mimic_cxr raw --out films --size 160",
-    "label films",
+    "plainfilm phantom mimic_cxr --out raw --studies 1000 --size 160 --seed 78",
+    "plainfilm prepare mimic_cxr raw --out films --size 160",
+    "plainfilm label films",
 )
 TRAINED = {
-    "cxr-clip-tiny": "train cxr-clip-tiny --data films --out cxr-clip-tiny",
-    "classifier-tiny": "train classifier-tiny --data films --out classifier-tiny",
-    "resnet50-labels": "finetune finetune-linear --init resnet50/model --data films --out resnet50-labels "
+    "cxr-clip-tiny": "plainfilm train cxr-clip-tiny --data films --out cxr-clip-tiny",
+    "classifier-tiny": "plainfilm train classifier-tiny --data films --out classifier-tiny training.epochs=3",
+    "resnet50-labels": "plainfilm finetune finetune-linear --init resnet50/model --data films "
+    "--out resnet50-labels "
     "data.augment=false training.max_steps=300 training.warmup_steps=30 training.batch_size=64",
 }
-
-
-def run(command: str, work: Path) -> None:
-    """Run a command in `work`, unless what it writes is there."""
-    words = command.split()
-    made = work / words[words.index("--out") + 1] if "--out" in words else None
-    if made is None or not made.exists():
-        print("plainfilm", command, flush=True)
-        subprocess.run([sys.executable, "-m", "plainfilm", *words], cwd=work, check=True)
 
 
 def save_resnet50(folder: Path) -> None:
@@ -85,11 +76,11 @@ def make(work: Path) -> None:
     """Write the models and their exports; what is there is kept."""
     work.mkdir(parents=True, exist_ok=True)
     for command in FILMS:
-        run(command, work)
+        run(command.split(), work)
     if not (work / "resnet50").exists():
         save_resnet50(work / "resnet50" / "model")
     for command in TRAINED.values():
-        run(command, work)
+        run(command.split(), work)
     films = Collection.open(work / "films")
     for name in MODELS:
         wanted = {"onnx": None, "int8": Calibration(films, "validation", most_loss=MOST_LOSS)}

@@ -183,7 +183,11 @@ SHORT = [
 
 
 def test_models_are_fine_tuned_alike_and_compared(
-    tiny_model: Path, tiny_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Path,
+    tiny_classifier: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     films = labelled_collection(tmp_path / "films")
     names = {"first": tiny_model, "second": tiny_classifier}
@@ -199,6 +203,12 @@ def test_models_are_fine_tuned_alike_and_compared(
     metric = next(one for one in stored if one["name"] == "classifier/auroc_macro")
     row = next(one for one in rows if one["model"] == "second" and one["task"] == titles[0])
     assert float(row["value"]) == metric["value"]
+    shutil.rmtree(tmp_path / "first")
+    shutil.copytree(tiny_classifier, tmp_path / "first" / "model")
+    assert run(["benchmark", models[0], *data, *tuned, *SHORT]) == 2
+    assert "was fine-tuned from other weights" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "first")
+    shutil.copytree(tiny_model, tmp_path / "first" / "model")
     monkeypatch.setattr(
         "plainfilm.training.runner.train", lambda *_args, **_named: pytest.fail("trained again")
     )

@@ -14,6 +14,8 @@ from plainfilm.benchmark.cells import CELLS, Cell, Plan
 from plainfilm.collection import Collection
 from plainfilm.errors import ConfigError, DataError, LeakageError, ModelError, UsageError
 from plainfilm.finetuning import EVALUATED_ON, RESULTS_FOLDER, Evaluation, FractionGrid, finetune, place_of
+from plainfilm.io.tables import read_json, write_json
+from plainfilm.model_folder import find_model, read_model_config
 from plainfilm.progress import Progress
 from plainfilm.results.compare import read
 from plainfilm.training.recipe import find_recipe
@@ -77,6 +79,7 @@ def _trained(
     """Trains and evaluates all fractions and repeats in `folder`; the reason where that is not possible."""
     evaluation = Evaluation(TASK, settings={"resamples": plan.resamples, "seed": plan.seed})
     try:
+        _claim(folder, model, trust_code=wanted.trust_code)
         recipe = load_stages(wanted.recipe, wanted.overrides, model, trust_code=wanted.trust_code)
         summary = finetune(
             *(recipe, [collection], folder, wanted.fractions),
@@ -89,6 +92,23 @@ def _trained(
         progress.log(f"not run: {error}")
         return str(error)
     return None if all(run["test"] for run in summary["runs"]) else "no labelled film in the test split"
+
+
+def _claim(folder: Path, model: Path, *, trust_code: bool) -> None:
+    """Notes beside `folder` which weights the runs in it start from.
+
+    Raises:
+        UsageError: those that are there started from others.
+    """
+    file = folder.with_name(f"{folder.name}.json")
+    start = {"model": read_model_config(find_model(model), trust_code).fingerprint}
+    if folder.is_dir() and file.is_file() and read_json(file) != start:
+        raise UsageError(
+            f"{folder}: was fine-tuned from other weights than those of {model} now; remove it, or choose "
+            "another --out"
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(start, file)
 
 
 def _title(wanted: FineTuning, fraction: float, repeat: int) -> str:
