@@ -24,8 +24,9 @@ from plainfilm.io.images import read_image
 from plainfilm.io.json_records import write_record
 from plainfilm.model_folder.shipped import SHIPPED
 from plainfilm.phantom.truth import CHEXPERT, PatientTruth, StudyTruth
+from plainfilm.results.baselines import baseline as trivial
 from plainfilm.results.reading import read_document
-from plainfilm.results.text import baseline_title, interval, number
+from plainfilm.results.text import interval, number
 from plainfilm.types import View
 
 NAME = "nano"
@@ -143,7 +144,7 @@ def row(metric: dict[str, Any]) -> str:
     shown = []
     for name, value in metric["baselines"].items():
         ends = metric["baseline_intervals"].get(name, (None, None))
-        shown.append(f"{baseline_title(name)} {number(value)} {interval(*ends)}")
+        shown.append(f"{trivial(name).title} {number(value)} {interval(*ends)}")
     title = f"{metric['group']}: {metric['title']}" if metric.get("group") else metric["title"]
     own = f"{number(metric['value'])} {interval(metric['low'], metric['high'])}"
     return f"| {title} | {own} | {', '.join(shown)} | {metric['n']} |"

@@ -198,10 +198,10 @@ def test_models_are_fine_tuned_alike_and_compared(
     rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
     titles = [f"finetune-benchx, {share} % of the patients" for share in (50, 100)]
     assert {(row["task"], row["model"]) for row in rows} == {(one, name) for one in titles for name in names}
-    below = tmp_path / "out" / "cells" / "second" / films.name / "finetune-benchx" / "results"
+    row = next(one for one in rows if one["model"] == "second" and one["task"] == titles[0])
+    below = tmp_path / "out" / "cells" / "second" / row["collection"] / "finetune-benchx" / "results"
     stored = read_document(below / "fraction-0.5" / "repeat-0")["metrics"]
     metric = next(one for one in stored if one["name"] == "classifier/auroc_macro")
-    row = next(one for one in rows if one["model"] == "second" and one["task"] == titles[0])
     assert float(row["value"]) == metric["value"]
     shutil.rmtree(tmp_path / "first")
     shutil.copytree(tiny_classifier, tmp_path / "first" / "model")

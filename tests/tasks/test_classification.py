@@ -62,7 +62,7 @@ def test_there_are_thresholds_calibration_abstention_and_subgroups(results):
 def test_calibration_of_a_subgroup_is_that_of_its_films(results):
     rows = results.predictions
     for view in ("PA", "LATERAL"):
-        own = rows[rows["image_id"].str.endswith(view) & rows["positive"].notna()]
+        own = rows[rows["query_id"].str.endswith(view) & rows["positive"].notna()]
         scores = [
             np.mean((one["probability_calibrated"] - one["positive"].astype(float)) ** 2)
             for _, one in own.groupby("observation")

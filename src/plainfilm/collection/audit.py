@@ -9,6 +9,7 @@ texts in several splits are listed with the duplicates, because normal reports r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -111,19 +112,17 @@ def _patients_of_models(
     collections: Sequence[Collection], models: Mapping[str, NDArray[np.int64] | None]
 ) -> Iterator[Entry]:
     """The patients outside the training splits that a model was trained on."""
-    for name, keys in models.items():
-        for collection in collections:
-            for split in SPLITS[1:]:
-                seen = set() if keys is None else seen_among(keys, [(collection, split)])
-                if seen:
-                    yield {
-                        "kind": "patients of a model",
-                        "model": name,
-                        "splits": [split],
-                        "collections": [collection.name],
-                        "n": len(seen),
-                        "patients": sorted(seen)[:EXAMPLES],
-                    }
+    for (name, keys), collection, split in product(models.items(), collections, SPLITS[1:]):
+        seen = set() if keys is None else seen_among(keys, [(collection, split)])
+        if seen:
+            yield {
+                "kind": "patients of a model",
+                "model": name,
+                "splits": [split],
+                "collections": [collection.name],
+                "n": len(seen),
+                "patients": sorted(seen)[:EXAMPLES],
+            }
 
 
 def _unknown_patients(model: str) -> Entry:
