@@ -38,6 +38,7 @@ from plainfilm.text.tokenizers import Tokenizer
 BERT = {"use": "transformers", "pretrained": False, "settings": {"model_type": "bert"}, "pooling": "end"}
 SENTENCES = ("There is a large left pneumothorax with a chest tube in place.", "No pleural effusion.")
 MODELS = ("nano", "cxr-clip-tiny", "classifier-tiny", "resnet50", "resnet50-labels")
+LABELS = "mimic-cxr/chexpert"
 MOST_LOSS = 1.0
 """Nothing is refused here: the loss is what is measured."""
 
@@ -83,7 +84,7 @@ def make(work: Path) -> None:
         run(command.split(), work)
     films = Collection.open(work / "films")
     for name in MODELS:
-        wanted = {"onnx": None, "int8": Calibration(films, "validation", most_loss=MOST_LOSS)}
+        wanted = {"onnx": None, "int8": Calibration(films, "validation", most_loss=MOST_LOSS, labels=LABELS)}
         for kind, calibration in wanted.items():
             out = work / "exported" / name / kind
             if not out.exists():

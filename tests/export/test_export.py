@@ -250,11 +250,14 @@ def test_a_model_that_scores_pairs_has_nothing_to_export(tmp_path: Path) -> None
 
 
 def test_the_command_says_what_it_wrote(
-    tiny_classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_classifier: Path, small_world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["export", str(tiny_classifier), "--onnx", str(tmp_path / "out")]) == 0
     assert "films.onnx: differs from the model by" in capsys.readouterr().out
     assert run(["export", str(tiny_classifier), "--onnx", str(tmp_path / "out")]) == 2
     assert "exists and is not an empty folder" in capsys.readouterr().err
+    unknown = ["--int8", "--calibrate", str(small_world.path), "--split", "test", "--labels", "nobody"]
+    assert run(["export", str(tiny_classifier), "--onnx", str(tmp_path / "other"), *unknown]) == 2
+    assert "nobody" in capsys.readouterr().err
     assert run(["export", str(tiny_classifier), "--onnx", str(tmp_path / "other"), "--int8"]) == 2
     assert "--int8 and --calibrate COLLECTION go together" in capsys.readouterr().err

@@ -22,6 +22,9 @@ def command(
         typer.Option(metavar="COLLECTION", help="Films and labels to set ranges and measure the loss with."),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the collection.")] = "validation",
+    labels: Annotated[
+        str | None, typer.Option(metavar="ORIGIN", help="Origin of the labels, where there are several.")
+    ] = None,
     most_loss: Annotated[float, typer.Option(help="Macro AUROC that int8 may lose.")] = 0.01,
 ) -> None:
     """Write a model as ONNX graphs, with its preprocessing, tokenizer and card beside them.
@@ -38,7 +41,7 @@ def command(
         raise UsageError("--int8 and --calibrate COLLECTION go together: ranges and the loss need films")
     wanted = None
     if calibrate is not None:
-        wanted = Calibration(Collection.open(calibrate), split, most_loss=most_loss)
+        wanted = Calibration(Collection.open(calibrate), split, most_loss=most_loss, labels=labels)
     found = export_onnx(model, onnx, wanted, console_progress(), lambda line: sys.stdout.write(f"{line}\n"))
     sys.stdout.write(f"{onnx}: {', '.join(file.name for file in found.files)}\n")
     if found.not_exported:

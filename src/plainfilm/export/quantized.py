@@ -34,12 +34,13 @@ _SCORE = "auroc_macro"
 @dataclass(frozen=True)
 class Calibration:
     """collection, split: the films. films: how many of them ranges are measured on. most_loss: of macro AUROC
-    that is accepted."""
+    that is accepted. labels: their origin; by default that of the task (`scoring.label_choice`)."""
 
     collection: Collection
     split: str = "validation"
     films: int = 64
     most_loss: float = 0.01
+    labels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def loss_of(
 
 def _macro_auroc(predictor: Predictor, name: str, wanted: Calibration, progress: Progress) -> float:
     module = task(name)
-    settings = {"split": wanted.split, "resamples": 100}
+    settings = {"split": wanted.split, "resamples": 100, "labels": wanted.labels}
     known = {key: value for key, value in settings.items() if key in module.Config.model_fields}
     results = module.run(predictor, [wanted.collection], build(module.Config, known, name), progress)
     found = [one for one in results.metrics if one.name.endswith(_SCORE) and one.subgroup is None]

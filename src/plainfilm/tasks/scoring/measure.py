@@ -276,7 +276,7 @@ def facts_of(
         views = _by_key(collections, "images", "image_id").loc[list(films), "view"].astype(object)
         facts["view"] = views.where(views != str(View.UNKNOWN)).to_numpy(dtype=object)
         if {"AP", "AP_SUPINE"} <= set(views):  # else these are the subgroups of the view
-            facts["taken"] = np.array([TAKEN.get(view) for view in views], dtype=object)
+            facts["taken"] = [TAKEN.get(view) for view in views]
     return facts
 
 
