@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from tests.checkpoints.clip_tokenizer import clip_tokenizer_folder, gpt2_tokenizer_folder
 from tests.checkpoints.families import randomised
@@ -78,7 +79,8 @@ def _open_clip(folder: Path) -> SmallFile:
 
 
 def _rad_dino(folder: Path) -> SmallFile:
-    return SmallFile(dict(_test_of("rad_dino").dinov2().state_dict()))
+    _test_of("rad_dino").dinov2().save_pretrained(folder / "hub")
+    return SmallFile(load_file(folder / "hub" / "model.safetensors"))
 
 
 def _refers(folder: Path) -> SmallFile:

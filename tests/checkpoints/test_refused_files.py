@@ -124,5 +124,4 @@ def test_a_tensor_of_another_size(small: SmallFile, refused: Callable[[Path], st
     found = [one for one in tensors_in(content) if LAYER.search(one[1])]
     holder, name = found[len(found) // 2]
     holder[name] = holder[name][:-1].clone()
-    said = refused(saved(content, tmp_path))
-    assert name.split(".")[-2] in said
+    assert "tensor '" in refused(saved(content, tmp_path))
