@@ -141,7 +141,7 @@ def write_graph(graph: Graph, file: Path) -> None:
     axes = [torch.export.Dim(name, max=most) for name, most in graph.free.items()]
     shapes = tuple(dict(enumerate(axes)) for _ in graph.inputs)
     try:
-        with torch.no_grad(), _quietly(), _expressible(graph.part) as part:
+        with torch.no_grad(), quietly(), _expressible(graph.part) as part:
             torch.onnx.export(
                 part,
                 tuple(graph.inputs.values()),
@@ -194,8 +194,8 @@ def _expressible(part: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the exporter's own reports; what matters is an error, or a difference that is found."""
+def quietly() -> Iterator[None]:
+    """Without the reports of the libraries; what matters is an error, or a difference that is found."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -20,7 +20,7 @@ from torch import Tensor
 from plainfilm.collection import Collection
 from plainfilm.config import build
 from plainfilm.errors import NothingToEvaluate, UsageError
-from plainfilm.export.graphs import EXTRA, FILMS, TEXTS, Session
+from plainfilm.export.graphs import EXTRA, FILMS, TEXTS, Session, quietly
 from plainfilm.io.optional import optional_import
 from plainfilm.model_folder import LoadedModel
 from plainfilm.nn.base import ImageFeatures
@@ -67,21 +67,23 @@ def quantize_films(file: Path, out: Path, predictor: Predictor, wanted: Calibrat
     """
     library = optional_import("onnxruntime.quantization", EXTRA, "ONNX export")
     paths = _paths(wanted)
-    library.quantize_static(
-        str(file),
-        str(out),
-        _Films(predictor, paths[: wanted.films]),
-        quant_format=library.QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=library.QuantType.QUInt8,
-        weight_type=library.QuantType.QInt8,
-    )
+    with quietly():
+        library.quantize_static(
+            str(file),
+            str(out),
+            _Films(predictor, paths[: wanted.films]),
+            quant_format=library.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=library.QuantType.QUInt8,
+            weight_type=library.QuantType.QInt8,
+        )
 
 
 def quantize_texts(file: Path, out: Path) -> None:
     """Writes the graph of texts in `file` with 8-bit integers to `out`."""
     library = optional_import("onnxruntime.quantization", EXTRA, "ONNX export")
-    library.quantize_dynamic(str(file), str(out), weight_type=library.QuantType.QInt8)
+    with quietly():
+        library.quantize_dynamic(str(file), str(out), weight_type=library.QuantType.QInt8)
 
 
 def _paths(wanted: Calibration) -> list[Path]:
