@@ -19,6 +19,7 @@ from pydantic import Field
 
 from plainfilm.bank.search import Indices, Vectors, rescored, search
 from plainfilm.errors import UsageError
+from plainfilm.io.arrays import release
 from plainfilm.io.json_records import Record
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import generator
@@ -104,6 +105,7 @@ def build_index(
     starts = range(0, len(vectors), PART_ROWS)
     for start in progress.track(starts, len(starts), "indexing vectors"):
         index.add(np.ascontiguousarray(vectors[start : start + PART_ROWS]))
+        release(vectors)
     faiss.write_index(index, str(file))
     del index
     return _measured(vectors, kind, file, target)
@@ -162,7 +164,12 @@ def _code_bytes(dimension: int) -> int:
 
 def _sample(vectors: Vectors, count: int) -> Vectors:
     rows = np.sort(generator(0, "index", len(vectors)).choice(len(vectors), count, replace=False))
-    return np.ascontiguousarray(vectors[rows])
+    sample = np.empty((count, vectors.shape[1]), np.float32)
+    for start in range(0, count, PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        sample[part] = vectors[rows[part]]
+        release(vectors)
+    return sample
 
 
 def _efforts(kind: Kind, vectors: Vectors) -> Iterator[int]:

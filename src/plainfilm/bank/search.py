@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from plainfilm.io.arrays import release
+
 Vectors = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
@@ -55,6 +57,7 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
         best = np.concatenate([best, places + start], axis=1)
         order = np.argsort(-best_scores, axis=1, kind="stable")[:, :count]
         best_scores, best = np.take_along_axis(best_scores, order, 1), np.take_along_axis(best, order, 1)
+        release(vectors)
     return best_scores, best
 
 
@@ -69,6 +72,7 @@ def rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) ->
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
         scores[rows], indices[rows] = _rescored(vectors, queries[rows], candidates[rows], k)
+        release(vectors)
     return scores, indices
 
 
@@ -87,6 +91,7 @@ def _scan(vectors: Vectors, query: Vectors, floor: float, k: int) -> tuple[Vecto
     for start in range(0, len(vectors), BLOCK_ROWS):
         products = vectors[start : start + BLOCK_ROWS] @ query
         parts.append(np.flatnonzero(products >= floor) + start)
+        release(vectors)
     candidates = np.concatenate(parts)
     exact = np.concatenate(
         [
