@@ -11,10 +11,19 @@ from torch import nn
 
 from plainfilm.errors import ConfigError
 from plainfilm.nn.text.transformers import TINY
-from plainfilm.training.activation_checkpointing import checkpoint_activations, repeated_blocks
+from plainfilm.training.activation_checkpointing import checkpoint_activations, blocks_of
 from plainfilm.training.freezing import freeze
 from plainfilm.training.step import train_step
-from tests.toys import COMPACT, TEXT, gradients, largest_difference, toy_batch, toy_model, toy_objective
+from tests.toys import (
+    COMPACT,
+    TEXT,
+    gradients,
+    largest_difference,
+    toy_batch,
+    toy_classifier,
+    toy_model,
+    toy_objective,
+)
 
 DROPPED = {"use": "timm", "drop_rate": 0.2, "drop_path_rate": 0.2}
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -90,7 +99,7 @@ def test_a_copy_runs_its_own_blocks() -> None:
     model = toy_model(**ENCODERS["vision transformer"]).eval()
     checkpoint_activations(model)
     other, films = copy.deepcopy(model), toy_batch(2, side=64).films.pixels
-    for parameter in repeated_blocks(other.image)[0].parameters():
+    for parameter in blocks_of(other.image)[0].parameters():
         parameter.data.add_(1.0)
     assert not torch.allclose(other.encode_images(films), model.encode_images(films))
 
@@ -115,5 +124,5 @@ def test_half_precision_is_repeated() -> None:
 
 
 def test_a_model_without_blocks_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no encoder of this model has repeated blocks"):
-        checkpoint_activations(toy_model(image=COMPACT))
+    with pytest.raises(ConfigError, match="no encoder of this model has blocks"):
+        checkpoint_activations(toy_classifier(image=COMPACT))

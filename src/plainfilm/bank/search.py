@@ -64,16 +64,31 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
 def rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
     """The best `k` of each query's candidates (Q, M), scored separately: scores and indices (Q, k).
 
-    A candidate of -1 is none; its score is -inf. Memory is bounded by a block of queries.
+    A candidate of -1 is none; its score is -inf. Many candidates are first reduced to a few by scores in
+    single precision. Memory is bounded by a block of queries.
     """
+    candidates = _nearest(vectors, queries, candidates, k + SPARE)
     scores = np.empty((len(queries), k), dtype=np.float32)
     indices = np.empty((len(queries), k), dtype=np.int64)
     block = max(1, BLOCK_NUMBERS // max(1, candidates.shape[1] * vectors.shape[1]))
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
         scores[rows], indices[rows] = _rescored(vectors, queries[rows], candidates[rows], k)
-        release(vectors)
     return scores, indices
+
+
+def _nearest(vectors: Vectors, queries: Vectors, candidates: Indices, count: int) -> Indices:
+    """The best `count` of each query's candidates (Q, M) by their scores in single precision."""
+    if candidates.shape[1] <= count:
+        return candidates
+    import faiss
+
+    ids = np.ascontiguousarray(candidates)
+    rough = np.empty(ids.shape, np.float32)
+    pointers = map(faiss.swig_ptr, (rough, queries, vectors, ids))
+    faiss.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *ids.shape)
+    worst_first = np.argpartition(np.where(ids < 0, -np.inf, rough), -count, axis=1)
+    return np.take_along_axis(ids, worst_first[:, -count:], axis=1)
 
 
 def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:

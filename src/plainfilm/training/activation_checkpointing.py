@@ -35,23 +35,23 @@ def checkpoint_activations(model: Model) -> None:
         ConfigError: no encoder of the model has blocks.
     """
     encoders = [part for part in model.modules() if isinstance(part, ImageEncoder | TextEncoder)]
-    blocks = {id(block): block for encoder in encoders for block in repeated_blocks(encoder)}
+    blocks = {id(block): block for encoder in encoders for block in blocks_of(encoder)}
     if not blocks:
         raise ConfigError(
-            "training.activation_checkpointing: no encoder of this model has repeated blocks; leave it out"
+            "training.activation_checkpointing: no encoder of this model has blocks; leave it out"
         )
     for block in blocks.values():
         block.forward = _Recomputed(block)
 
 
-def repeated_blocks(module: nn.Module) -> list[nn.Module]:
-    """The innermost modules, made of others, that repeat in a list: blocks of a transformer, residual blocks,
-    or the stages that consist of one."""
+def blocks_of(module: nn.Module) -> list[nn.Module]:
+    """The innermost lists of modules of one class that are made of others: the blocks of a transformer or of
+    the stages of a residual network."""
     children = list(module.children())
-    is_list = isinstance(module, _CONTAINERS) and len(children) > 1 and len({*map(type, children)}) == 1
+    is_list = isinstance(module, _CONTAINERS) and len({*map(type, children)}) == 1
     found = []
     for child in children:
-        inner = repeated_blocks(child)
+        inner = blocks_of(child)
         found += inner or ([child] if is_list and next(child.children(), None) is not None else [])
     return found
 
