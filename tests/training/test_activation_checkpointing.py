@@ -11,7 +11,7 @@ from torch import nn
 
 from plainfilm.errors import ConfigError
 from plainfilm.nn.text.transformers import TINY
-from plainfilm.training.activation_checkpointing import checkpoint_activations, blocks_of
+from plainfilm.training.activation_checkpointing import blocks_of, checkpoint_activations
 from plainfilm.training.freezing import freeze
 from plainfilm.training.step import train_step
 from tests.toys import (
