@@ -3,8 +3,8 @@
     python benchmarks/ray_overhead.py [STUDIES=1024] [ROUNDS=2] [FOLDER]
 
 Films are those of 24 phantoms of ChestX-ray14 at 1024 px, each under many names. The pool starts its
-processes within the clock. Ray is started before, as a cluster is; its start, and the first tasks, in which its
-workers import Plainfilm, are told apart. FOLDER keeps the raw films for another run.
+processes within the clock. Ray is started before, as a cluster is; its start, and the first tasks, in which
+its workers import Plainfilm, are told apart. FOLDER keeps the raw films for another run.
 """
 
 from __future__ import annotations
