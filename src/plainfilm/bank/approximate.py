@@ -28,7 +28,7 @@ Kind = Literal["ivfpq", "hnsw"]
 
 PART_ROWS = 65_536
 """Vectors read and added at once."""
-TRAINED_ON = 64
+TRAINED_ON = 40
 """Vectors for each list that k-means learns from; faiss asks for 39 at least."""
 NUMBERS_PER_BYTE = 4
 """Numbers of a vector that a byte of its code stands for."""
@@ -135,8 +135,9 @@ def _set_effort(index: Any, kind: Kind, effort: int) -> None:
 def _ivfpq(count: int, dimension: int) -> Any:
     import faiss
 
+    # Lists are compared exactly: a graph of them (`_HNSW32`) loses some, and with them every vector in them.
     # Without "np" codes are also ordered for Hamming distances, which takes a second and a half a byte.
-    form = f"IVF{_lists(count)}_HNSW32,PQ{_code_bytes(dimension)}np"
+    form = f"IVF{_lists(count)},PQ{_code_bytes(dimension)}np"
     index: Any = faiss.index_factory(dimension, form, faiss.METRIC_INNER_PRODUCT)
     for clustering in (index.cp, index.pq.cp):
         clustering.min_points_per_centroid = 1  # below 39 faiss writes a warning; recall says if it matters
@@ -153,8 +154,8 @@ _MAKERS: dict[Kind, Callable[[int, int], Any]] = {"ivfpq": _ivfpq, "hnsw": _hnsw
 
 
 def _lists(count: int) -> int:
-    """The lists of IVF: about twice the square root of N, a power of two."""
-    return int(2 ** round(math.log2(2 * math.sqrt(count))))
+    """The lists of IVF: about the square root of N, a power of two."""
+    return int(2 ** round(math.log2(count) / 2))
 
 
 def _code_bytes(dimension: int) -> int:
