@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from array import array
 from collections.abc import Sequence
 from typing import overload
@@ -15,6 +16,7 @@ class StoredTexts(Sequence[str]):
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="plainfilm-")  # noqa: SIM115 - it lives as long as this
+        weakref.finalize(self, self._file.close)
         self._starts = array("q", [0])
         self._is_at_end = True
 
