@@ -39,6 +39,12 @@ def blocks(count: int):
         yield vectors
 
 
+def peak_gb() -> float:
+    """The largest memory of this process since it was last cleared."""
+    [line] = [row for row in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in row]
+    return int(line.split()[1]) / 1e6
+
+
 class Part:
     """The time, processor time and largest memory of one part of the work."""
 
@@ -48,8 +54,7 @@ class Part:
 
     def __str__(self) -> str:
         passed, worked = time.perf_counter() - self.begun[0], time.process_time() - self.begun[1]
-        [line] = [row for row in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in row]
-        return f"{passed:.0f} s ({worked:.0f} s of processors), peak {int(line.split()[1]) / 1e6:.2f} GB"
+        return f"{passed:.0f} s ({worked:.0f} s of processors), peak {peak_gb():.2f} GB"
 
 
 class Told(Silent):
@@ -63,7 +68,7 @@ class Told(Silent):
 
     def log(self, line: str) -> None:
         """See `Progress`."""
-        print(f"  {time.process_time():6.0f} s: {line}", flush=True)
+        print(f"  {time.process_time():6.0f} s of processors, peak {peak_gb():.2f} GB: {line}", flush=True)
 
 
 def write(count: int, folder: Path) -> Bank:
