@@ -24,7 +24,7 @@ from plainfilm.bank import Bank
 from plainfilm.bank.approximate import ASKED, _mapped, _set_effort
 from plainfilm.progress import Silent
 
-DIMENSION, QUERIES, ROUNDS, BLOCK = 256, 1_000, 3, 100_000
+DIMENSION, QUERIES, ROUNDS, BLOCK = 256, 1_000, 2, 100_000
 
 
 def blocks(count: int):
