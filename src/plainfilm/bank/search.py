@@ -7,6 +7,8 @@ scores for any block, batch or number of threads, and ties go to the lower index
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,10 +85,11 @@ def _nearest(vectors: Vectors, queries: Vectors, candidates: Indices, count: int
         return candidates
     import faiss
 
+    library: Any = faiss  # its stubs lack the functions on pointers
     ids = np.ascontiguousarray(candidates)
     rough = np.empty(ids.shape, np.float32)
-    pointers = map(faiss.swig_ptr, (rough, queries, vectors, ids))
-    faiss.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *ids.shape)
+    pointers = [library.swig_ptr(array) for array in (rough, queries, vectors, ids)]
+    library.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *ids.shape)
     worst_first = np.argpartition(np.where(ids < 0, -np.inf, rough), -count, axis=1)
     return np.take_along_axis(ids, worst_first[:, -count:], axis=1)
 
