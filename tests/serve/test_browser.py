@@ -203,7 +203,7 @@ def scores(model: Predictor, file: Path, phrase: str) -> list[float]:
 def scores_beside(page: Any, phrase: str) -> list[float]:
     """The scores of the boxes that are shown beside, once they are those of the phrase."""
     page.locator("#beside-said", has_text=f"{phrase}: boxes").wait_for()
-    return [float(words) for words in page.locator("#beside-view .mark").all_text_contents()]
+    return [float(words) for words in page.locator("#beside-view .box title").all_text_contents()]
 
 
 @pytest.mark.slow
