@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ import yaml
 from plainfilm.cli.main import build_app, run
 from tests.serve.test_load import served
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples" / "serve"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "examples" / "serve"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
 OURS = {name: one for name, one in COMPOSE["services"].items() if "build" in one}
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -59,6 +61,18 @@ def test_the_container_runs_as_an_ordinary_user() -> None:
     assert lines.index("USER plainfilm") < next(at for at, line in enumerate(lines) if line.startswith("CMD"))
 
 
+def test_what_the_container_is_built_from_is_there_and_sent() -> None:
+    lines = (FOLDER / "Dockerfile").read_text("utf-8")
+    copied = {name for line in re.findall(r"^COPY (.*)$", lines, re.M) for name in line.split()[:-1]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert {"src", "pyproject.toml", project["readme"], *project["license-files"]} <= copied
+    assert all((ROOT / name).exists() for name in copied)
+    ignored = (FOLDER / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
+    (extras,) = re.findall(r'"\.\[([\w,-]+)\]"', lines)
+    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
 def test_workers_are_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["serve", "/model", "--workers", "2"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -67,13 +81,11 @@ def test_workers_are_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_servers_behind_a_proxy_are_one(region_model: Path, dicom_file: Path, tmp_path: Path) -> None:
-    """Films, jobs and the rate are right for each client; saved work is shared, and outlives one of the servers."""
+    """Films, jobs and the rate are right for each client; saved work is shared, and outlives a server."""
     sha256 = hashlib.sha256(dicom_file.read_bytes()).hexdigest()
     with ExitStack() as stack:
         options = ("--work", str(tmp_path / "work"))
-        running = [
-            stack.enter_context(served(region_model, *options, MOST_REQUESTS=30)) for _ in range(2)
-        ]
+        running = [stack.enter_context(served(region_model, *options, MOST_REQUESTS=30)) for _ in range(2)]
         proxy = stack.enter_context(proxied([port for port, _ in running], tmp_path))
         clients = [stack.enter_context(client(proxy, f"127.0.2.{number}")) for number in range(1, 9)]
         servers = {port: stack.enter_context(client(port, "127.0.3.1")) for port, _ in running}
@@ -83,7 +95,9 @@ def test_servers_behind_a_proxy_are_one(region_model: Path, dicom_file: Path, tm
             assert {status(one, "GET", f"/api/films/{film}") for _ in range(3)} == {200}
             job = said(one, "POST", "/api/jobs", json.dumps({"films": [film]}).encode())
             assert said(one, "GET", f"/api/jobs/{job['job_id']}")["films"] == 1
-            (port,) = (p for p, direct in servers.items() if status(direct, "GET", f"/api/films/{film}") == 200)
+            (port,) = (
+                p for p, direct in servers.items() if status(direct, "GET", f"/api/films/{film}") == 200
+            )
             theirs[port].append(one)
         assert all(theirs.values())
         first, other = (mine[0] for mine in theirs.values())
@@ -127,7 +141,10 @@ def proxied(ports: list[int], folder: Path) -> Iterator[int]:
 @contextmanager
 def client(port: int, address: str) -> Iterator[http.client.HTTPConnection]:
     """A connection from an address of its own, once somebody listens."""
-    link, end = http.client.HTTPConnection("127.0.0.1", port, 60, source_address=(address, 0)), time.monotonic() + 30
+    link, end = (
+        http.client.HTTPConnection("127.0.0.1", port, 60, source_address=(address, 0)),
+        time.monotonic() + 30,
+    )
     while True:
         try:
             link.connect()

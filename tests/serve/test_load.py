@@ -18,9 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def served(
-    model: Path, *options: str, **changed: float
-) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def served(model: Path, *options: str, **changed: float) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """The port and the process of a server with options and other limits."""
     limits = "; ".join(f"limits.{name} = {value}" for name, value in changed.items())
     code = f"from plainfilm.io import limits; {limits}\nfrom plainfilm.cli.main import main; main()"

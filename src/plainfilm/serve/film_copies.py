@@ -1,6 +1,6 @@
-"""Copies of the films of saved work, so that it can go on after the server has ended: one file for each content.
+"""Copies of the films of saved work, one for each content, so that it can go on after the server has ended.
 
-A file is named by the SHA-256 digest of its bytes, and only its owner reads it.
+A copy is named by the SHA-256 digest of its bytes, and only its owner reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DICOM = ".dcm"
 
 
 class FilmCopies:
-    """The copies in `folder`, which is made with the first one. Its users take turns by a lock of their own."""
+    """The copies in `folder`, which is made with the first one; who changes it must be alone there."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -5,7 +5,7 @@ import { found, load, sentenceOf } from "./asking.js";
 import { Beside } from "./beside.js";
 import { Boxes, labelOf } from "./boxes.js";
 import { showExports, showHelp } from "./dialogs.js";
-import { all, element, find } from "./dom.js";
+import { all, element, find, framed } from "./dom.js";
 import { download, exportFormats, readSaved } from "./exports.js";
 import { showFacts } from "./facts.js";
 import { showFilms } from "./films.js";
@@ -56,7 +56,12 @@ export class Desk {
     work.addEventListener("changed", () => this.show());
     work.addEventListener("chosen", () => this.showFilm().catch((problem) => this.complain(problem)));
     api.onGone((id) => this.openGone(id));
-    viewport.addEventListener("hovered", ({ detail }) => showStatus(this, detail));
+    let point = null;
+    const pointed = framed(() => showStatus(this, point));
+    viewport.addEventListener("hovered", ({ detail }) => {
+      point = detail;
+      pointed();
+    });
     viewport.addEventListener("placed", () => showStatus(this));
     viewport.addEventListener("windowed", () => {
       this.press("invert", viewport.window.inverted);
