@@ -32,8 +32,8 @@ _FAST = 1
 class OpenedFilm:
     """What a film is. width, height: pixels of the file as opened. spacing_mm: side of a pixel, if stated.
 
-    bits: of a value; with more than 8, there are `packed_values`, and `low` and `high` are the values that are black
-    and white in the display picture. flags: what a person should look at. sha256: of the file.
+    bits: of a value; with more than 8, there are `packed_values`, and `low` and `high` are the values that
+    are black and white in the display picture. flags: what a person should look at. sha256: of the file.
     """
 
     width: int

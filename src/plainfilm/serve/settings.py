@@ -18,8 +18,8 @@ class ServerSettings(Settings):
     on this machine's own addresses. names: further names of the server that requests may state as their host.
     films: a folder whose films requests may open by path; without it, they can only upload. prompts: the pack
     that films are compared with, if the model has no operating points. dicomweb: the address of the one
-    archive that requests may search and open studies from. work: a folder for the work that people save. keep_films: keep
-    copies of its films there, too.
+    archive that requests may search and open studies from. work: a folder for the work that people save.
+    keep_films: keep copies of its films there, too.
     """
 
     host: str = "127.0.0.1"

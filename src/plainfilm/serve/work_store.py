@@ -1,7 +1,7 @@
-"""Work that people saved on the server: one file each, by a random name, with a revision; and copies of its films.
+"""Work that people saved on the server, and copies of its films.
 
-A file has two lines of JSON: what a list shows, and the whole. No revision is overwritten unseen. A film lies
-there once, and goes with the last work that it is part of, or a step to undo of it.
+A piece of work is a file with a random name and a revision. It has two lines of JSON: what a list shows, and
+the whole. No revision is overwritten unseen. A film is kept once, and goes with the last work that needs it.
 """
 
 from __future__ import annotations
