@@ -337,8 +337,11 @@ class SimilarityMap(Told):
 
 
 class ModelFacts(Told):
-    """A model and what it can do. offers: groups of routes that it answers; regions: phrases for parts of the
-    anatomy."""
+    """A model and what it can do.
+
+    offers: groups of routes that it answers. regions: phrases for parts of the anatomy. threshold: the score from
+    which on its boxes were tuned to count as found.
+    """
 
     name: str
     kind: str
@@ -348,6 +351,7 @@ class ModelFacts(Told):
     observations: list[str]
     regions: list[str]
     most_films: int | None
+    threshold: float | None
 
 
 class ServerFacts(ModelFacts):

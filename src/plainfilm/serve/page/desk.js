@@ -47,7 +47,7 @@ export class Desk {
     this.editing = null;
     this.isRedrawn = false;
     this.similar = null;
-    this.threshold = 0.5;
+    this.threshold = model.threshold ?? 0.5;
     this.tab = "sentences";
   }
 
@@ -81,6 +81,7 @@ export class Desk {
       find("#threshold-value").textContent = this.threshold.toFixed(2);
       this.showBoxes();
       showSentences(this);
+      this.beside.show();
     });
     for (const tab of all("[role=tab]")) {
       tab.addEventListener("click", () => this.turnTo(tab.dataset.tab));
@@ -90,7 +91,10 @@ export class Desk {
     find("#phrases")?.replaceChildren(
       ...[...this.model.observations, ...this.model.regions].map((value) =>
         element("option", { value: value.replaceAll("_", " ").toLowerCase() })));
-    if (find("#threshold-value")) find("#threshold-value").textContent = this.threshold.toFixed(2);
+    if (find("#threshold-value")) {
+      find("#threshold").value = this.threshold;
+      find("#threshold-value").textContent = this.threshold.toFixed(2);
+    }
     this.beside.start();
     this.saving.start();
     this.useTool("window");
