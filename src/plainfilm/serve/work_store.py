@@ -108,17 +108,20 @@ class WorkStore:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """While open, nobody else changes what is kept, in this process or another of the same folder."""
-        end = time.monotonic() + _WAIT_S
         with self._lock, ExitStack() as stack:
-            while True:
-                try:
-                    stack.enter_context(writing(self._folder))
-                    break
-                except UsageError:
-                    if time.monotonic() > end:
-                        raise Problem("busy", "another server is saving; try again", _AGAIN_S) from None
-                    time.sleep(_PAUSE_S)
+            self._wait_for_others(stack)
             yield
+
+    def _wait_for_others(self, stack: ExitStack) -> None:
+        end = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                stack.enter_context(writing(self._folder))
+                return
+            except UsageError:
+                if time.monotonic() > end:
+                    raise Problem("busy", "another server is saving; try again", _AGAIN_S) from None
+            time.sleep(_PAUSE_S)
 
     def _seen(self, work_id: str, revision: str) -> dict[str, Any]:
         """The first line of work, if `revision` is still that of it."""
