@@ -339,8 +339,8 @@ class SimilarityMap(Told):
 class ModelFacts(Told):
     """A model and what it can do.
 
-    offers: groups of routes that it answers. regions: phrases for parts of the anatomy. threshold: the score from
-    which on its boxes were tuned to count as found.
+    offers: groups of routes that it answers. regions: phrases for parts of the anatomy. threshold: the score
+    from which on its boxes were tuned to count as found.
     """
 
     name: str
