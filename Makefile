@@ -38,7 +38,7 @@ check: install-dev  ## style and types
 site: install-dev  ## the documentation, to be read from build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-real: install  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
+real: install-dev  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
 	$(BIN)/python benchmarks/real_runs.py
 
 format: install-dev

@@ -47,8 +47,9 @@ def test_the_demo_installs_what_running_needs(planned) -> None:
     assert command.endswith("-c constraints.txt -e .")
 
 
-def test_the_tests_install_what_developing_needs(planned) -> None:
-    [command] = installing(planned("test"))
+@pytest.mark.parametrize("target", ["test", "real", "site"])
+def test_the_tests_and_what_needs_extras_install_what_developing_needs(planned, target: str) -> None:
+    [command] = installing(planned(target))
     assert command.endswith('-c constraints.txt -e ".[dev]"')
 
 
