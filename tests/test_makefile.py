@@ -59,3 +59,9 @@ def test_uv_installs_the_same_where_there_is_one(planned, target: str) -> None:
     assert by_pip.startswith(".venv/bin/python -m pip install")
     assert by_uv.startswith("uv pip install")
     assert by_uv.partition("-c ")[2] == by_pip.partition("-c ")[2]
+
+
+def test_modules_are_compiled_when_they_are_imported(planned) -> None:
+    [by_pip], [by_uv] = installing(planned("demo")), installing(planned("demo", with_uv=True))
+    assert "--no-compile" in by_pip
+    assert "--compile-bytecode" not in by_uv
