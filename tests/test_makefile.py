@@ -65,3 +65,11 @@ def test_modules_are_compiled_when_they_are_imported(planned) -> None:
     [by_pip], [by_uv] = installing(planned("demo")), installing(planned("demo", with_uv=True))
     assert "--no-compile" in by_pip
     assert "--compile-bytecode" not in by_uv
+
+
+def test_coverage_is_of_the_same_tests(planned) -> None:
+    [test], [coverage] = (
+        [line for line in planned(target) if "pytest" in line] for target in ("test", "coverage")
+    )
+    assert coverage.startswith(f"{test} --cov ")
+    assert "--cov-fail-under=95" in coverage
