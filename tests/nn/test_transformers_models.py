@@ -36,6 +36,6 @@ def test_without_the_library_a_person_learns_what_to_install(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingDependency, match="needs transformers, which .*pip install") as found:
+    with pytest.raises(MissingDependency, match="needs transformers, which is not installed: ") as found:
         NEEDING[what](tmp_path)
     assert str(found.value).startswith(what)
