@@ -53,6 +53,7 @@ ORDER = (
         "dicomweb",
         "serve",
         "finetuning",
+        "reproduce",
         "estimate",
         "doctor",
         "demo",
