@@ -1,4 +1,4 @@
-"""`plainfilm reproduce`: a paper's values, repeated from its weights and corpora, beside the published ones."""
+"""`plainfilm reproduce`: the values of a paper, from its weights and corpora, beside the published ones."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Repeat a published paper: import, prepare, label, train and evaluate as its manifest says; one page.
 
-    What is missing is listed with where to get it, and the rest is run; the exit status is then 1. A second run
-    does only what is not done.
+    What is missing is listed with where to get it, and the rest is run; the exit status is then 1. A second
+    run does only what is not done.
     """
     from plainfilm.config import override
     from plainfilm.reproduce import manifest

@@ -1,4 +1,4 @@
-"""Finds the weights and corpora that a manifest asks for among what was given, and says where to get the rest."""
+"""Finds what a manifest asks for among what was given, and says where to get the rest."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def _weights(paper: Paper, word: str) -> dict[str, Path]:
         return {names[0]: path}
     wanted = ", ".join(str(entry.file) for entry in paper.weights.values())
     raise UsageError(
-        f"--weights {word}: is or holds none of {wanted}; write NAME={word}, NAME one of {', '.join(paper.weights)}"
+        f"--weights {word}: is or holds none of {wanted}; write NAME={word}, NAME one of "
+        f"{', '.join(paper.weights)}"
     )
 
 

@@ -70,8 +70,8 @@ class ModelEntry(Settings):
     """Published weights, or a model to train.
 
     family, file, origin, options, companions: the importer, the published name of the file (a pattern), where
-    to get it, what the importer is told, and further files. recipe, data, overrides: what is trained, on which
-    corpora, with which changes.
+    to get it, what the importer is told, and further files. recipe, data, overrides: what is trained, on
+    which corpora, with which changes.
     """
 
     family: str | None = None
@@ -164,16 +164,19 @@ class Evaluation(Settings):
         fractions = self.finetune.fractions if self.finetune else ()
         for value in self.values:
             if (value.fraction is not None) != bool(fractions):
-                raise ValueError(f"'{value.what}': a fraction belongs to a fine-tuning, and to each value of one")
+                raise ValueError(
+                    f"'{value.what}': a fraction belongs to a fine-tuning, and to each value of one"
+                )
             if value.fraction is not None and value.fraction not in fractions:
                 raise ValueError(f"'{value.what}': fraction {value.fraction:g} is not fine-tuned on")
         return self
 
 
 class PhantomEntry(Settings):
-    """The scaled-down run: studies of each corpus (the longer side of films has `size` pixels), and, in place of
-    weights, the model that comes with Plainfilm or a small recipe with `overrides`, trained on `data`.
-    finetune: changes to the recipe of every fine-tuning.
+    """The scaled-down run: studies of each corpus (the longer side of films has `size` pixels), and, in place
+    of weights, the model that comes with Plainfilm or a small recipe with `overrides`, trained on `data`.
+    finetune: changes to the recipe of every fine-tuning. corpora: options of corpora that phantoms need
+    otherwise.
     """
 
     studies: int = Field(default=60, ge=2)
@@ -183,6 +186,7 @@ class PhantomEntry(Settings):
     data: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     finetune: tuple[str, ...] = ()
+    corpora: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_one_model(self) -> Self:
@@ -207,7 +211,7 @@ class Paper(Settings):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         trained = [name for model in self.models.values() for name in model.data]
-        self._known("corpus", [*trained, *self.phantom.data], self.corpora)
+        self._known("corpus", [*trained, *self.phantom.data, *self.phantom.corpora], self.corpora)
         for evaluation in self.evaluations.values():
             values = evaluation.values
             self._known("corpus", [evaluation.corpus], self.corpora)

@@ -108,13 +108,12 @@ class Plan:
             return tuple(missing for one in entry.data for missing in self.lacks_corpus(one))
         if name not in self.given.weights and self.mark("import", name).is_file():
             return ()
-        if name not in self.given.weights:
-            return (missing_weights(self.paper, name),)
-        return tuple(
+        companions = tuple(
             missing_companion(self.paper, name, option)
             for option, companion in entry.companions.items()
             if option not in self.options and not companion.automatic
         )
+        return companions if name in self.given.weights else (missing_weights(self.paper, name), *companions)
 
     def lacks(self, evaluation: Evaluation, model: str) -> tuple[Missing, ...]:
         """What an evaluation of a model lacks, each thing once."""
@@ -125,9 +124,7 @@ class Plan:
     def missing(self) -> tuple[Missing, ...]:
         """What is missing of the whole, each thing once."""
         cells = [
-            self.lacks(one, model)
-            for one in self.paper.evaluations.values()
-            for model in self.models_of(one)
+            self.lacks(one, model) for one in self.paper.evaluations.values() for model in self.models_of(one)
         ]
         return tuple(dict.fromkeys(missing for cell in cells for missing in cell))
 
@@ -151,7 +148,9 @@ class Plan:
             if entry is None:
                 yield Step("model", name, str(self.paper.phantom.model))
             elif entry.recipe is not None:
-                yield Step("train", name, f"{entry.recipe} on {', '.join(entry.data)}", self.lacks_model(name))
+                yield Step(
+                    "train", name, f"{entry.recipe} on {', '.join(entry.data)}", self.lacks_model(name)
+                )
             else:
                 file = self.given.weights.get(name, entry.file)
                 yield Step("import", name, f"{entry.family} {file}", self.lacks_model(name))

@@ -22,7 +22,8 @@ from plainfilm.results.text import interval, number
 
 META = "reproduction.json"
 PHANTOM_NOTICE = (
-    "Made on phantoms: the values below have no relation to the published ones, and no verdict follows from them."
+    "Made on phantoms: the values below have no relation to the published ones, and no verdict follows from "
+    "them."
 )
 _COLUMNS = (
     *("evaluation", "title", "model", "what", "published", "spread", "table", "source", "address"),
@@ -91,7 +92,7 @@ def page(plan: Plan, name: str, rows: Sequence[Row]) -> str:
     """The reproduction as one HTML document with links into its folder."""
     return render(
         "reproduce/reproduce.html",
-        title=f"{name} reproduced" if not plan.phantom else f"{name} on phantoms",
+        title=f"{name} on phantoms" if plan.phantom else f"{name}: published and ours",
         paper=plan.paper,
         notice=PHANTOM_NOTICE if plan.phantom else "",
         summary=summary(rows),
@@ -145,7 +146,7 @@ def as_lines(plan: Plan, rows: Sequence[Row]) -> list[str]:
         found.append(group[0].title)
         for row in group:
             words = [f"  {row.model}", row.published.what, f"published {published(row.published)}"]
-            if row.ours and row.ours.value is not None:
+            if row.ours:
                 limits = interval(row.ours.low, row.ours.high, _DIGITS)
                 words.append(f"ours {number(row.ours.value, _DIGITS)} {limits} n={row.ours.n}")
             found.append("  ".join([*words, row.verdict]))

@@ -1,10 +1,10 @@
 """Runs the steps of a plan, each by the function of the verb it is named after, and never twice.
 
-    OUT/phantoms/CORPUS          raw phantoms, with `--phantom`
-    OUT/collections/CORPUS       what was prepared of a raw folder
-    OUT/models/MODEL             an imported model, or the run of a trained one
-    OUT/results/EVALUATION/MODEL results (`results.folder`), or the runs of a fine-tuning
-    OUT/done/STEP.json           of what a finished step was made
+OUT/phantoms/CORPUS          raw phantoms, with `--phantom`
+OUT/collections/CORPUS       what was prepared of a raw folder
+OUT/models/MODEL             an imported model, or the run of a trained one
+OUT/results/EVALUATION/MODEL results (`results.folder`), or the runs of a fine-tuning
+OUT/done/STEP.json           of what a finished step was made
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Running:
         options = dict(entry.options)
         if plan.phantom:
             raw, size = self._phantoms(name), min(size, plan.paper.phantom.size)
+            options |= plan.paper.phantom.corpora.get(name, {})
         elif raw is not None and raw == default_raw(entry.source):
             options = default_options(entry.source) | options
         state = {"raw": str(raw), "source": entry.source, "size": size, "options": options}
@@ -116,8 +117,9 @@ class Running:
     def _phantoms(self, name: str) -> Path:
         phantom, source = self.plan.paper.phantom, self.plan.paper.corpora[name].source
         out = self.plan.out / "phantoms" / name
-        sizes = {"studies": phantom.studies, "size": phantom.size}
-        write_once(source, out, **sizes, seed=_SEED, progress=self.progress)
+        write_once(
+            source, out, studies=phantom.studies, seed=_SEED, size=phantom.size, progress=self.progress
+        )
         return out
 
     def model(self, name: str) -> Path:

@@ -25,7 +25,7 @@ class Ours:
     """Our value in the published unit with its 95 % interval over `n` items; of several repeats their mean,
     and the interval from the lowest to the highest limit of any."""
 
-    value: float | None
+    value: float
     low: float | None
     high: float | None
     n: int
@@ -91,10 +91,10 @@ def _ours(value: PublishedValue, outcome: Outcome) -> tuple[Ours | None, str]:
         notes = {str(metric["note"]) for metric in metrics if metric and metric.get("note")}
         return None, "; ".join(sorted(notes)) or f"the results have no {value.metric}"
     mean = sum(metric["value"] for metric in known) / len(known)
-    lows = [metric["low"] for metric in known if metric["low"] is not None]
-    highs = [metric["high"] for metric in known if metric["high"] is not None]
-    scaled = [None if one is None else one * value.scale for one in (min(lows, default=None), max(highs, default=None))]
-    return Ours(mean * value.scale, *scaled, n=known[0]["n"], repeats=len(known)), ""
+    lows = [metric["low"] * value.scale for metric in known if metric["low"] is not None]
+    highs = [metric["high"] * value.scale for metric in known if metric["high"] is not None]
+    limits = min(lows, default=None), max(highs, default=None)
+    return Ours(mean * value.scale, *limits, n=known[0]["n"], repeats=len(known)), ""
 
 
 def _metric(document: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
@@ -107,16 +107,15 @@ def _metric(document: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 def _verdict(
     value: PublishedValue, evaluation: Evaluation, ours: Ours | None, reason: str, phantom: bool
 ) -> tuple[Kind, str]:
-    if value.metric is not None and (ours is None or ours.value is None):
+    if value.metric is not None and ours is None:
         return "not run", reason
     if phantom:
         return "not comparable", PHANTOMS
     stated = value.not_comparable or evaluation.not_comparable
-    if stated:
-        return "not comparable", stated
+    if stated or ours is None:
+        return "not comparable", stated or ""
     if value.value is None:
         return "not comparable", "the published value was not read from a source"
-    assert ours is not None and ours.value is not None  # a metric of ours, which was run
     if ours.low is None or ours.high is None:
         return "not comparable", "ours has no interval"
     if ours.low <= value.value <= ours.high:
