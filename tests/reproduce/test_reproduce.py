@@ -197,8 +197,13 @@ def test_a_manifest_runs_on_phantoms_from_raw_layout_to_page(name: str, tmp_path
     rows = [row for row in table(out) if row["model"] in ("stand-in", *_imported(out))]
     evaluations = manifest.paper(name).evaluations
     assert {row["evaluation"] for row in rows} == set(evaluations)
-    assert {row["verdict"] for row in rows} == {"not comparable"}
-    assert all(row["ours"] for row in rows if row["metric"])
+    scored = {row["evaluation"] for row in rows if row["ours"]}
+    assert scored == set(evaluations)
+    for row in rows:
+        # One in a hundred of so few patients is one, from whom nothing can be learned.
+        is_too_few = "1 %" in row["what"] and "not computable" in row["why"]
+        assert row["verdict"] == ("not run" if is_too_few else "not comparable"), row
+        assert is_too_few or row["ours"] or not row["metric"]
     assert all((row["table"] and row["address"]) or row["not_read"] for row in rows)
     page = (out / "index.html").read_text("utf-8")
     assert page.index(PHANTOM_NOTICE) < page.index("<h1>")
