@@ -15,14 +15,14 @@ from tests.reproduce.papers import made, values
 METRIC = {"name": "image->report/recall@10", "value": 0.5, "low": 0.4, "high": 0.6, "n": 16}
 
 
-def row(*repeats: dict[str, Any], reason: str | None = None, phantom: bool = False, **changes: Any) -> Row:
+def row(*repeats: dict[str, Any], failed: str | None = None, phantom: bool = False, **changes: Any) -> Row:
     paper = made(models=["first"], **changes)
     fraction = changes.get("fraction")
-    documents = {} if reason else {fraction: tuple({"metrics": [one]} for one in repeats or (METRIC,))}
-    outcomes = [Outcome("texts", name, Path("x"), documents, reason) for name in ("first", "second")]
+    documents = {} if failed else {fraction: tuple({"metrics": [one]} for one in repeats or (METRIC,))}
+    outcomes = [Outcome("texts", name, Path("x"), documents, failed) for name in ("first", "second")]
     (found,) = rows(Plan(paper, Path("out")), outcomes)
     if phantom:
-        stand_in = [Outcome("texts", "stand-in", Path("x"), documents, reason)]
+        stand_in = [Outcome("texts", "stand-in", Path("x"), documents, failed)]
         (found,) = rows(Plan(paper, Path("out"), phantom=True), stand_in)
     return found
 
@@ -60,7 +60,7 @@ def test_nothing_is_said_where_nothing_can_be(given: dict[str, Any], why: str) -
 
 
 def test_what_was_not_run_has_the_reason() -> None:
-    assert row(reason="missing: corpus world").verdict == "not run: missing: corpus world"
+    assert row(failed="missing: corpus world").verdict == "not run: missing: corpus world"
     without = {**METRIC, "value": None, "low": None, "high": None, "note": "one class alone"}
     assert row(without).verdict == "not run: one class alone"
     assert (

@@ -81,7 +81,7 @@ def _all_data(paper: Paper, words: Sequence[str]) -> dict[str, Path]:
 def _corpora_of(paper: Paper, path: Path, word: str) -> list[str]:
     """The corpora that an unnamed path is: a collection by its source, a raw folder if there is one alone."""
     if (path / META).is_file():
-        source = Collection.open(path).meta["source"]
+        source = Collection.open(path).meta["source"]["name"]
         fitting = [name for name, entry in paper.corpora.items() if entry.source == source]
         if not fitting:
             wanted = ", ".join(sorted({entry.source for entry in paper.corpora.values()}))
