@@ -176,7 +176,7 @@ class PhantomEntry(Settings):
     """The scaled-down run: studies of each corpus (the longer side of films has `size` pixels), and, in place
     of weights, the model that comes with Plainfilm or a small recipe with `overrides`, trained on `data`.
     finetune: changes to the recipe of every fine-tuning. corpora: options of corpora that phantoms need
-    otherwise.
+    otherwise. lacks: evaluations that phantoms have nothing for, with the reason.
     """
 
     studies: int = Field(default=60, ge=2)
@@ -187,6 +187,7 @@ class PhantomEntry(Settings):
     overrides: tuple[str, ...] = ()
     finetune: tuple[str, ...] = ()
     corpora: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    lacks: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_one_model(self) -> Self:
@@ -212,6 +213,7 @@ class Paper(Settings):
     def _names_exist(self) -> Self:
         trained = [name for model in self.models.values() for name in model.data]
         self._known("corpus", [*trained, *self.phantom.data, *self.phantom.corpora], self.corpora)
+        self._known("evaluation", self.phantom.lacks, self.evaluations)
         for evaluation in self.evaluations.values():
             values = evaluation.values
             self._known("corpus", [evaluation.corpus], self.corpora)

@@ -71,18 +71,24 @@ class Running:
                 for name, one in self.plan.paper.evaluations.items()
                 if model in self.plan.models_of(one)
             }
-            ready = {name for name, one in mine.items() if not self.plan.lacks(one, model)}
+            ready = {name for name, one in mine.items() if not self._why_not(name, one, model)}
             path = self.model(model) if ready else None
             predictor = load(path) if path and any(mine[name].finetune is None for name in ready) else None
             for name, one in mine.items():
-                lacking = self.plan.lacks(one, model)
-                if lacking or path is None:
-                    reason = "; ".join(missing.name for missing in lacking)
+                reason = self._why_not(name, one, model)
+                if reason or path is None:
                     folder = self.plan.results(name, model)
-                    outcomes.append(Outcome(name, model, folder, reason=f"missing: {reason}"))
+                    outcomes.append(Outcome(name, model, folder, reason=reason))
                 else:
                     outcomes.append(self._outcome(name, one, model, path, predictor))
         return outcomes
+
+    def _why_not(self, name: str, one: Evaluation, model: str) -> str:
+        """The reason for not running an evaluation; empty if it can be run."""
+        if self.plan.phantom and name in self.plan.paper.phantom.lacks:
+            return self.plan.paper.phantom.lacks[name]
+        lacking = self.plan.lacks(one, model)
+        return f"missing: {'; '.join(missing.name for missing in lacking)}" if lacking else ""
 
     def collection(self, name: str) -> Collection:
         """The corpus of this name, prepared and labelled; a given collection is taken as it is."""
