@@ -38,8 +38,9 @@ from plainfilm.tasks.base import task
 from plainfilm.training.runner import Runner
 from plainfilm.training.stages import load_stages
 
-PHANTOM_RESAMPLES = 100
-"""Values on phantoms are no result; their intervals need not be fine."""
+_ON_PHANTOMS = {"resamples": 100, "untrained": False}
+"""Options of tasks that have them: values on phantoms are no result, so that intervals need not be fine, nor
+baselines dear."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,8 @@ class Running:
 
     def _options(self, one: Evaluation) -> dict[str, Any]:
         fields = task(one.task).Config.model_fields
-        coarse = {"resamples": PHANTOM_RESAMPLES} if self.plan.phantom and "resamples" in fields else {}
-        return {**one.options, **coarse}
+        cheap = _ON_PHANTOMS if self.plan.phantom else {}
+        return {**one.options, **{key: value for key, value in cheap.items() if key in fields}}
 
 
 _SEED = 1001
