@@ -28,10 +28,11 @@ class Fault:
 @dataclass
 class S3Server:
     """Serves what is uploaded; a context that runs it. `served` counts the bytes of objects, `asked` the
-    requests as (method, path, range)."""
+    requests as (method, path, range), `listed` the queries of those for a list of names."""
 
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
     served: int = 0
 
     def __enter__(self) -> Self:
@@ -61,6 +62,8 @@ class S3Server:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.asked.append((method, path, environ.get("HTTP_RANGE", "")))
+        if method == "GET" and path.strip("/") == BUCKET:
+            self.listed.append(environ["QUERY_STRING"])
         fault = self._fault(method, path)
         if fault == "500":
             start("500 Internal Server Error", [("Content-Length", "0")])
@@ -115,7 +118,7 @@ class S3Server:
         ).close()
         self.faults, self.served = [], 0
         boto3.client("s3", endpoint_url=self.address).create_bucket(Bucket=BUCKET)
-        self.asked = []
+        self.asked, self.listed = [], []
 
 
 @dataclass

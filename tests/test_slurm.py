@@ -45,7 +45,7 @@ def test_the_files_are_bash(file: Path) -> None:
 def test_training_is_submitted_twice(job: dict[str, str], small_world: Collection, tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = ["model.image.width=6", "model.image.grid=2", "preprocessing.size=32", "data.cache=null"]
-    settings += ["training.batch_size=8", "training.max_steps=2"]
+    settings += ["training.batch_size=8", "training.max_steps=2", "data.label_origin=[plainfilm-chexpert-4]"]
     command = ["bash", FILES / "train.sbatch", "classifier-tiny", small_world.path, run, *settings]
     for _ in range(2):
         environment = {**job, "PROCESSES_PER_NODE": "2", "MASTER_PORT": "29541"}
