@@ -1,0 +1,64 @@
+"""What calls of layers cost, found out on torch's meta device, where nothing is computed or stored.
+
+The layers are called with shapes alone, and their products and arrays are counted; so it holds for those of
+every library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_MATRICES = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1}
+"""Products of matrices, and which of their inputs is the first factor."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """operations: additions and multiplications of numbers, in products of matrices and convolutions, which
+    are nearly all. largest: bytes of the largest array; weights of attention count as one, though some
+    kernels never store them whole."""
+
+    operations: int = 0
+    largest: int = 0
+
+
+class _Counted(TorchDispatchMode):
+    """Counts what the calls of torch inside it cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = self.largest = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
+        result, schema = function(*given, **(named or {})), function._schema
+        if not any(one.alias_info for one in schema.returns):  # else a view of what was counted before
+            for tensor in result if isinstance(result, tuple | list) else (result,):
+                if isinstance(tensor, Tensor):
+                    self.largest = max(self.largest, tensor.numel() * tensor.element_size())
+        if schema.name in _MATRICES:
+            self.operations += 2 * result.numel() * given[_MATRICES[schema.name]].shape[-1]
+        elif schema.name == "aten::convolution":
+            self.operations += _of_convolution(result, given)
+        return result
+
+
+def _of_convolution(result: Tensor, given: Any) -> int:
+    pixels, weights, is_transposed = given[0], given[1], given[6]
+    return 2 * (pixels if is_transposed else result).numel() * weights.shape[1:].numel()
+
+
+def cost_of(run: Callable[[], object]) -> Cost | None:
+    """What `run` costs, whose layers and tensors have no storage (new ones are made without any); `None`
+    where its code needs the values of tensors."""
+    modes = (torch.device("meta"), torch.no_grad())
+    with suppress(NotImplementedError, RuntimeError), modes[0], modes[1], _Counted() as counted:
+        run()
+        return Cost(counted.operations, counted.largest)
+    return None
