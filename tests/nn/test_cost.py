@@ -66,5 +66,12 @@ def test_a_transposed_convolution() -> None:
     assert cost.operations == expected
 
 
+def test_what_is_asked_holds() -> None:
+    mask, values = torch.ones(3, dtype=torch.bool), torch.empty(4, 4, device="meta")
+    cost = cost_of(lambda: values @ values if mask.to("meta").all() else None)
+    assert cost is not None
+    assert cost.operations == 2 * 4**3
+
+
 def test_what_needs_values_has_no_known_cost() -> None:
     assert cost_of(lambda: torch.empty(3).sum().item()) is None

@@ -10,13 +10,14 @@ import torch
 from plainfilm.errors import ConfigError
 from plainfilm.io import limits
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.models.base import EncodesTexts, Facts, KindConfig, Model, ScoresPairs, build_model
+from plainfilm.models.base import Facts, KindConfig, Model, build_model
+from plainfilm.nn.base import TextEncoder
 from plainfilm.nn.cost import Cost, cost_of
 from plainfilm.nn.size import on_meta
 from plainfilm.plugins import foreign_code
 
 _READS = "text"
-"""The tokenizer of texts that are encoded."""
+"""The tokenizer of texts that are encoded, and the part that encodes them."""
 
 
 def check_cost(model: Model, preprocessing: Preprocessing) -> Cost:
@@ -27,8 +28,7 @@ def check_cost(model: Model, preprocessing: Preprocessing) -> Cost:
     """
     _check_lengths(model)
     of_film = _check_film(model, preprocessing)
-    if isinstance(model, EncodesTexts | ScoresPairs):
-        _check_text(model)
+    _check_text(model)
     return of_film
 
 
@@ -69,12 +69,13 @@ def _check_film(model: Model, preprocessing: Preprocessing) -> Cost:
     return cost
 
 
-def _check_text(model: EncodesTexts | ScoresPairs) -> None:
-    assert isinstance(model, Model)
-    read = model.encode_texts if isinstance(model, EncodesTexts) else model.pair_texts
-    longest = model.facts.tokenizers[_READS].max_tokens
+def _check_text(model: Model) -> None:
+    encoder = model.parts().get(_READS)
+    if not isinstance(encoder, TextEncoder):
+        return
+    longest = min(model.facts.tokenizers[_READS].max_tokens, encoder.max_tokens)
     ids = (1, longest)
-    cost = cost_of(lambda: read(torch.empty(ids, dtype=torch.int64), torch.empty(ids, dtype=torch.bool)))
+    cost = cost_of(lambda: encoder(torch.empty(ids, dtype=torch.int64), torch.empty(ids, dtype=torch.bool)))
     _check(cost or Cost(), f"a text of {longest:,} tokens", f"make tokenizers.{_READS}.max_tokens smaller")
 
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from plainfilm.errors import ModelError
+
 _MATRICES = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1}
 """Products of matrices, and which of their inputs is the first factor."""
 
@@ -29,15 +31,19 @@ class Cost:
     largest: int = 0
 
 
-class _Counted(TorchDispatchMode):
-    """Counts what the calls of torch inside it cost."""
+class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what the calls of torch inside it cost. Whatever asks whether something holds, such as that all
+    tokens of a text may be read, is told that it does."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations = self.largest = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
-        result, schema = function(*given, **(named or {})), function._schema
+        schema = function._schema
+        if schema.name == "aten::_local_scalar_dense" and given[0].dtype == torch.bool:
+            return True
+        result = function(*given, **(named or {}))
         if not any(one.alias_info for one in schema.returns):  # else a view of what was counted before
             for tensor in result if isinstance(result, tuple | list) else (result,):
                 if isinstance(tensor, Tensor):
@@ -56,9 +62,9 @@ def _of_convolution(result: Tensor, given: Any) -> int:
 
 def cost_of(run: Callable[[], object]) -> Cost | None:
     """What `run` costs, whose layers and tensors have no storage (new ones are made without any); `None`
-    where its code needs the values of tensors."""
+    where its code needs numbers from tensors, or refuses their shapes as it will when it is used."""
     modes = (torch.device("meta"), torch.no_grad())
-    with suppress(NotImplementedError, RuntimeError), modes[0], modes[1], _Counted() as counted:
+    with suppress(NotImplementedError, RuntimeError, ModelError), modes[0], modes[1], _Counted() as counted:
         run()
         return Cost(counted.operations, counted.largest)
     return None

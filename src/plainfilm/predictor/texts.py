@@ -88,7 +88,7 @@ def encode_block(own: Core, texts: Sequence[str]) -> Vectors:
         ids, mask = tokens(own, [texts[place] for place in places])
         together = max(1, core.BATCH_TEXTS * core.USUAL_TOKENS**2 // max(1, ids.shape[1]) ** 2)
         with torch.inference_mode():
-            parts = zip(ids.split(together), mask.split(together), strict=True)
+            parts = zip(torch.split(ids, together), torch.split(mask, together), strict=True)
             encoded = torch.cat([model.encode_texts(*part) for part in parts])
         vectors[places] = own.arrays(encoded)
     return vectors
