@@ -58,3 +58,11 @@ def test_uv_installs_the_same_where_there_is_one(planned, target: str) -> None:
     assert by_pip.startswith(".venv/bin/python -m pip install")
     assert by_uv.startswith("uv pip install")
     assert by_uv.partition("-c ")[2] == by_pip.partition("-c ")[2]
+
+
+def test_coverage_is_of_the_same_tests(planned) -> None:
+    [test], [coverage] = (
+        [line for line in planned(target) if "pytest" in line] for target in ("test", "coverage")
+    )
+    assert coverage.startswith(f"{test} --cov ")
+    assert "--cov-fail-under=95" in coverage

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from plainfilm.errors import ConfigError
 from plainfilm.labelling import CHEXPERT_OBSERVATIONS, Labeller
+from plainfilm.labelling.vocabularies import load_vocabulary
 from plainfilm.phantom.history import draw_visits
 from plainfilm.phantom.reports import write_report
 from plainfilm.seeding import generator
@@ -90,9 +91,14 @@ def test_a_returned_list_may_be_changed() -> None:
     assert len(LABELLER.label_sentence("Cardiomegaly.")) == 1
 
 
+def test_a_vocabulary_of_the_package_is_compiled_once() -> None:
+    assert Labeller.load("chexpert") is LABELLER
+    assert Labeller.load("chexpert", details=False) is not LABELLER
+
+
 def test_two_labellers_agree_whatever_came_before() -> None:
     texts = ["No effusion.", "Possible edema or pneumonia.", "Lungs are clear."]
-    other = Labeller.load()
+    other = Labeller(load_vocabulary("chexpert"))
     backwards = [other.label_sentence(text) for text in reversed(texts)]
     assert [LABELLER.label_sentence(text) for text in texts] == backwards[::-1]
 

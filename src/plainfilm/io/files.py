@@ -6,6 +6,7 @@ temporary name holds the process and the machine, by which the leftovers of dead
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -24,6 +25,7 @@ from plainfilm.io.paths import open_file
 
 _PART = re.compile(r"\..+\.(?P<process>\d+)@(?P<machine>.*)\.[^.]+\.part")
 _BLOCK_BYTES = 1 << 20
+_ATTEMPTS = 100
 
 
 def sweep(path: Path) -> None:
@@ -198,6 +200,13 @@ def make_folder(folder: Path) -> list[Path]:
     """
     if stored(folder) is not None:
         return []
+    for _ in range(_ATTEMPTS):  # a command that ends removes a folder above that it made and left empty
+        with contextlib.suppress(FileNotFoundError):
+            return _make_on_disk(folder)
+    return _make_on_disk(folder)
+
+
+def _make_on_disk(folder: Path) -> list[Path]:
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in missing:

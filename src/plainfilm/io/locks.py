@@ -148,7 +148,7 @@ def _acquire(held: Any, lock: Path, what: Path) -> None:
             if is_known or attempt == _ATTEMPTS - 1:
                 raise _in_use(what, holder) from None
         except FileNotFoundError:  # the folder was removed by who made it
-            lock.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(lock.parent)
         except OSError as error:
             raise _not_lockable(what, error) from None
         else:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from plainfilm.labelling import aggregate as aggregation
 from plainfilm.labelling.attributes import Attributes, merged
 from plainfilm.labelling.context import Context, Decision, Status
 from plainfilm.labelling.mentions import Mention, MentionFinder
-from plainfilm.labelling.vocabularies import NO_FINDING, SUPPORT_DEVICES, Vocabulary, load_vocabulary
+from plainfilm.labelling.vocabularies import (
+    NO_FINDING,
+    SUPPORT_DEVICES,
+    Vocabulary,
+    load_vocabulary,
+    vocabulary_names,
+)
 from plainfilm.labelling.wording import Reader
 from plainfilm.text.sentences import LONGEST, split_sentences
 from plainfilm.types import Label, Sentence, State
@@ -96,9 +102,13 @@ class Labeller:
     def load(cls, vocabulary: str = "chexpert", *, details: bool = True) -> Labeller:
         """The labeller for a vocabulary of the package, or for the one in a YAML file.
 
+        That of a vocabulary of the package is compiled once in a process.
+
         Raises:
             ConfigError: no such vocabulary (with the nearest name), or a file that is not one.
         """
+        if vocabulary in vocabulary_names():
+            return _shipped(vocabulary, details)
         return cls(load_vocabulary(vocabulary), details=details)
 
     @property
@@ -228,3 +238,8 @@ def _is_consistent(no_finding: Label, labels: Sequence[Label]) -> bool:
         for label in labels
         if label.observation not in (NO_FINDING, SUPPORT_DEVICES)
     )
+
+
+@cache
+def _shipped(vocabulary: str, details: bool) -> Labeller:
+    return Labeller(load_vocabulary(vocabulary), details=details)

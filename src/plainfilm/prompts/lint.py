@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -184,12 +183,7 @@ def _misread(file: PackFile, sentences: Sequence[_PlacedSentence]) -> Iterator[P
 def _labellers(file: PackFile) -> list[Labeller]:
     shipped = vocabulary_names()
     known = [name for name in file.vocabularies if name in shipped or Path(name).is_file()]
-    return [_shipped_labeller(name) if name in shipped else Labeller.load(name) for name in known]
-
-
-@cache
-def _shipped_labeller(name: str) -> Labeller:
-    return Labeller.load(name)
+    return [Labeller.load(name) for name in known]
 
 
 def _name_in(labeller: Labeller, file: PackFile, observation: str, entry: Entry) -> str | None:

@@ -104,14 +104,9 @@ def labels_of(text: str) -> frozenset[tuple[object, ...]]:
     """The labels of a sentence: vocabulary, observation, state and attributes."""
     return frozenset(
         (label.origin, label.observation, label.state, label.attributes)
-        for labeller in _labellers()
+        for labeller in map(Labeller.load, vocabulary_names())
         for label in labeller.label_sentence(text)
     )
-
-
-@cache
-def _labellers() -> tuple[Labeller, ...]:
-    return tuple(Labeller.load(name) for name in vocabulary_names())
 
 
 @cache
