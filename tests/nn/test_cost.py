@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from plainfilm import plugins
 from plainfilm.nn import base
 from plainfilm.nn.cost import Cost, cost_of
+from tests.nn.test_size import HEADS, TOKENS, attention
 
 SIDE, LENGTH = 64, 12
 
@@ -52,10 +53,8 @@ def test_operations_of_a_text(name: str) -> None:
 
 
 def test_weights_of_attention_are_the_largest_array() -> None:
-    heads, tokens = 2, 5000
-    values = torch.empty(1, heads, tokens, 4, device="meta")
-    cost = cost_of(lambda: nn.functional.scaled_dot_product_attention(values, values, values))
-    assert cost == Cost(operations=2 * 2 * heads * tokens**2 * 4, largest=heads * tokens**2 * 4)
+    pairs = HEADS * TOKENS**2
+    assert cost_of(attention) == Cost(operations=2 * 2 * pairs * 4, largest=pairs * 4)
 
 
 def test_a_transposed_convolution() -> None:
