@@ -47,7 +47,11 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
         schema = function._schema
         if schema.name == "aten::_local_scalar_dense" and given[0].dtype == torch.bool:
             return True
-        result = function(*given, **(named or {}))
+        if schema.name in _MATRICES:  # without a call: for some of these torch would import its compiler
+            first, second = given[_MATRICES[schema.name] :][:2]
+            result = first.new_empty((*first.shape[:-1], second.shape[-1]))
+        else:
+            result = function(*given, **(named or {}))
         if not any(one.alias_info for one in schema.returns):  # else a view of what was counted before
             for tensor in result if isinstance(result, tuple | list) else (result,):
                 if isinstance(tensor, Tensor):
