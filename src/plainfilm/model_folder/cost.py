@@ -21,7 +21,8 @@ _READS = "text"
 
 
 def check_cost(model: Model, preprocessing: Preprocessing) -> Cost:
-    """Check that `model`, which has no storage, can be used with its largest inputs; the cost of a film.
+    """Check that `model`, which has no storage, can be used with its largest inputs; the cost of a film, 0 if
+    it is known to be small.
 
     Raises:
         ConfigError: a film or text beyond what `io.limits` states for models.
@@ -54,6 +55,8 @@ def _check_lengths(model: Model) -> None:
 
 def _check_film(model: Model, preprocessing: Preprocessing) -> Cost:
     side, patches = preprocessing.size, 0
+    if side <= getattr(model.parts()["image"], "small", 0):
+        return Cost()
 
     def run() -> None:
         nonlocal patches
@@ -74,6 +77,8 @@ def _check_text(model: Model) -> None:
     if not isinstance(encoder, TextEncoder):
         return
     longest = min(model.facts.tokenizers[_READS].max_tokens, encoder.max_tokens)
+    if longest <= encoder.small:
+        return
     ids = (1, longest)
     cost = cost_of(lambda: encoder(torch.empty(ids, dtype=torch.int64), torch.empty(ids, dtype=torch.bool)))
     _check(cost or Cost(), f"a text of {longest:,} tokens", f"make tokenizers.{_READS}.max_tokens smaller")

@@ -39,19 +39,11 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.operations = self.largest = 0
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # to be skipped by it, torch would import its compiler
-
     def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), named: Any = None) -> Any:
         schema = function._schema
         if schema.name == "aten::_local_scalar_dense" and given[0].dtype == torch.bool:
             return True
-        if schema.name in _MATRICES:  # without a call: for some of these torch would import its compiler
-            first, second = given[_MATRICES[schema.name] :][:2]
-            result = first.new_empty((*first.shape[:-1], second.shape[-1]))
-        else:
-            result = function(*given, **(named or {}))
+        result = function(*given, **(named or {}))
         if not any(one.alias_info for one in schema.returns):  # else a view of what was counted before
             for tensor in result if isinstance(result, tuple | list) else (result,):
                 if isinstance(tensor, Tensor):
@@ -70,7 +62,9 @@ def _of_convolution(result: Tensor, given: Any) -> int:
 
 def cost_of(run: Callable[[], object]) -> Cost | None:
     """What `run` costs, whose layers and tensors have no storage (new ones are made without any); `None`
-    where its code needs numbers from tensors, or refuses their shapes as it will when it is used."""
+    where its code needs numbers from tensors, or refuses their shapes as it will when it is used. The first
+    call takes a second, as torch imports its compiler unless a library has done so.
+    """
     modes = (torch.device("meta"), torch.no_grad())
     with suppress(NotImplementedError, RuntimeError, ModelError), modes[0], modes[1], _Counted() as counted:
         run()
