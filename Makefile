@@ -8,13 +8,14 @@ else
 endif
 RUNNING := $(BIN)/.plainfilm-installed
 DEVELOPING := $(BIN)/.plainfilm-developing
-# uv where it is on the PATH, else pip; both take the versions of constraints.txt.
+# uv where it is on the PATH, else pip; both take the versions of constraints.txt. Neither compiles modules: Python
+# does that with those that are imported, which are few of all, and keeps them.
 ifneq ($(shell command -v uv 2>/dev/null),)
-  INSTALL := uv pip install --quiet --compile-bytecode --python $(BIN)/python
+  INSTALL := uv pip install --quiet --python $(BIN)/python
 else
-  INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+  INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 endif
-# Compiled modules make every later start faster; an environment variable must not switch that off.
+# They make every later start faster; an environment variable must not switch that off.
 export PYTHONDONTWRITEBYTECODE :=
 # Two test processes with two threads each on two cores get into each other's way.
 test test-all coverage: export OMP_NUM_THREADS = 1
@@ -43,7 +44,7 @@ check: install-dev  ## style and types
 site: install-dev  ## the documentation, to be read from build/site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-real: install  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
+real: install-dev  ## the documented runs on real films, half an hour or more; rewrites the tables of docs/real-data.md
 	$(BIN)/python benchmarks/real_runs.py
 
 format: install-dev

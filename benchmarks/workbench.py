@@ -2,9 +2,9 @@
 
     python benchmarks/workbench.py MODEL [--film FILE] [--rounds 5]
 
-MODEL locates phrases. A phantom film of 3,000 pixels and 12 bits is opened and a phrase is asked at once.
-Then the film is panned, zoomed and drawn on for two seconds each, while the page counts its frames. Server
-and browser share the machine. Needs Playwright and Debian's Chromium.
+MODEL locates phrases. A phantom film of 3,000 pixels and 12 bits with an effusion is opened, and the effusion
+is asked for at once. Then the film is panned, zoomed, drawn on and windowed for two seconds each, while the
+page counts its frames. Server and browser share the machine. Needs Playwright and Debian's Chromium.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from plainfilm.phantom import render
 from plainfilm.phantom.dicom_files import write_dicom
+from plainfilm.phantom.film import render_film
+from plainfilm.phantom.population import draw_patient
+from plainfilm.phantom.truth import Finding
 from plainfilm.predictor import load
 from plainfilm.serve import app
+from plainfilm.types import View
 from tests.serve.browser import chromium, listening, page_at
 
-SIDE, SECONDS, TIMEOUT_MS = 3000, 2.0, 120_000
+SIDE, SECONDS, TIMEOUT_MS, PATIENT = 3000, 2.0, 30_000, 9001
 COUNT = """() => { window.frames = 0; const next = () => { window.frames += 1; requestAnimationFrame(next); };
 requestAnimationFrame(next); }"""
 
@@ -46,7 +49,7 @@ def frames_a_second(page: Any, tool: str) -> float:
     place = page.locator("#viewport").bounding_box()
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     page.keyboard.press("Escape")
-    page.keyboard.press({"pan": "h", "zoom": "h", "box": "k"}[tool])
+    page.keyboard.press({"pan": "h", "zoom": "h", "box": "k", "window": "w"}[tool])
     page.mouse.move(x, y)
     if tool != "zoom":
         page.mouse.down()
@@ -72,20 +75,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         film = options.film or Path(folder) / "film.dcm"
         if options.film is None:
-            write_dicom(film, render(size=SIDE), spacing_mm=0.14)
+            effusion = Finding("effusion", "effusion", "left", None, 0.8, PATIENT)
+            drawn = render_film(draw_patient(PATIENT, 0), [effusion], View.PA, PATIENT, SIDE)
+            write_dicom(film, drawn.array, spacing_mm=0.14)
         print(f"film: {film.stat().st_size / 1e6:.1f} MB")
         with listening(app(load(options.model))) as address, chromium() as browser:
             waits = []
-            for _ in range(options.rounds):
+            for _ in range(options.rounds + 1):
                 with page_at(browser, address) as page:
                     waits.append(seconds_to_boxes(page, film))
-            shown = sorted(round(wait, 2) for wait in waits)
-            print(f"first boxes: median {statistics.median(waits):.2f} s of {shown}")
+            first, *others = waits
+            print(f"first boxes, while the server and the browser still start: {first:.2f} s")
+            shown = sorted(round(wait, 2) for wait in others)
+            print(f"first boxes: median {statistics.median(others):.2f} s of {shown}")
             with page_at(browser, address) as page:
                 seconds_to_boxes(page, film)
                 page.wait_for_load_state("networkidle")
                 page.evaluate(COUNT)
-                for tool in ("pan", "zoom", "box"):
+                for tool in ("pan", "zoom", "box", "window"):
                     print(f"{tool}: {frames_a_second(page, tool):.0f} frames a second")
 
 

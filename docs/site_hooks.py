@@ -97,3 +97,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_post_page(output: str, **_: Any) -> str:
     """Give the search a name that can be read aloud; the theme gives it none."""
     return output.replace(_SEARCH, f'{_SEARCH} aria-label="Search"')
+
+
+def on_post_template(output: str, template_name: str, **_: Any) -> str:
+    """Leave out the page of a server for addresses that it does not have: its links begin at the server's
+    root, and the site may lie anywhere."""
+    return "" if template_name == "404.html" else output

@@ -10,6 +10,7 @@ from typing import Any
 
 import sentencepiece
 import torch
+import transformers
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 
 from plainfilm.io.hub import quietly
@@ -31,7 +32,7 @@ def make_marian(
     vocabulary = {piece: number for number, piece in enumerate(names)}
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     model = _model(len(vocabulary), 32 if learn else 16)
-    with warnings.catch_warnings(), quietly():
+    with warnings.catch_warnings(), quietly(transformers):
         warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
         tokenizer: Any = MarianTokenizer(
             *(str(folder / name) for name in ("source.spm", "target.spm", "vocab.json"))

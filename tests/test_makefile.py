@@ -47,8 +47,9 @@ def test_the_demo_installs_what_running_needs(planned) -> None:
     assert command.endswith("-c constraints.txt -e .")
 
 
-def test_the_tests_install_what_developing_needs(planned) -> None:
-    [command] = installing(planned("test"))
+@pytest.mark.parametrize("target", ["test", "real", "site"])
+def test_the_tests_and_what_needs_extras_install_what_developing_needs(planned, target: str) -> None:
+    [command] = installing(planned(target))
     assert command.endswith('-c constraints.txt -e ".[dev]"')
 
 
@@ -58,6 +59,12 @@ def test_uv_installs_the_same_where_there_is_one(planned, target: str) -> None:
     assert by_pip.startswith(".venv/bin/python -m pip install")
     assert by_uv.startswith("uv pip install")
     assert by_uv.partition("-c ")[2] == by_pip.partition("-c ")[2]
+
+
+def test_modules_are_compiled_when_they_are_imported(planned) -> None:
+    [by_pip], [by_uv] = installing(planned("demo")), installing(planned("demo", with_uv=True))
+    assert "--no-compile" in by_pip
+    assert "--compile-bytecode" not in by_uv
 
 
 def test_coverage_is_of_the_same_tests(planned) -> None:

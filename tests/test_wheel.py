@@ -123,7 +123,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = (root / "dist").glob("plainfilm-*.whl")
     python = root / "env" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index"]
-    subprocess.run([*pip, str(wheel)], check=True, capture_output=True)
+    # Without PYTHONPATH, where pip may find Plainfilm installed already.
+    subprocess.run([*pip, str(wheel)], env=without_home(), check=True, capture_output=True)
     (site,) = (root / "env" / "lib").glob("python*/site-packages")
     for found in base_distributions():
         link(found, site)

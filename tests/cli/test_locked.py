@@ -21,6 +21,7 @@ COMMANDS = {
     "embed": ["embed", "MODEL", "FILMS", "--what", "images", "--out", "OUT"],
     "evaluate": ["evaluate", "retrieval", "MODEL", "FILMS", "--out", "OUT"],
     "benchmark": ["benchmark", "MODEL", "--data", "FILMS", "--out", "OUT"],
+    "reproduce": ["reproduce", "cgmh", "--phantom", "--out", "OUT"],
     "tune": ["tune", "OUT", "FILMS"],
     "score": ["score", "FILMS", "FILMS", "--out", "OUT"],
     "export": ["export", "MODEL", "--onnx", "OUT"],

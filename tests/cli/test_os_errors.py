@@ -66,6 +66,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "prepare": [["table", "{bad}", "--out", "out"], ["table", "{csv}", "--out", "{bad}"]],
     "push": [["{bad}", "owner/name"]],
     "prompts": [["show", "{bad}"], ["lint", "{bad}"]],
+    "reproduce": [
+        ["cgmh", "--data", "{bad}", "--out", "out"],
+        ["chexzero", "--weights", "{bad}", "--out", "out"],
+        ["cgmh", "--phantom", "--out", "{bad}"],
+    ],
     "retrieve": [["{model}", "{bad}", "--text", "x"], ["{bad}", "{data}", "--text", "x"]],
     "serve": [["{bad}"], ["{model}", "--bank", "{bad}"], ["{model}", "--prompts", "{bad}"]],
     "score": [

@@ -105,7 +105,7 @@ def test_another_seed_is_added_and_the_same_job_done_once(
     collection: Collection, job: BackTranslation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = augment_collection(collection, job, workers=1)
-    table = collection.table_path("text_variants").read_bytes()
+    table = (collection.path / "text_variants.parquet").read_bytes()
     monkeypatch.setattr(augment, "in_workers", None)
     # As if killed once `collection.json` was written.
     digest = sha256(table).hexdigest()[:16]
@@ -115,7 +115,7 @@ def test_another_seed_is_added_and_the_same_job_done_once(
     assert not [path.name for path in collection.path.glob(".text_variants*")]
     with pytest.raises(DataError, match="leave --rejected out"):
         augment_collection(collection, job, workers=1, rejected=tmp_path / "r.jsonl")
-    assert collection.table_path("text_variants").read_bytes() == table
+    assert (collection.path / "text_variants.parquet").read_bytes() == table
     monkeypatch.undo()
     monkeypatch.setattr(translation, "LONGEST", 40)
     augment_collection(collection, BackTranslation(job.there, job.back, seed=1), workers=1)

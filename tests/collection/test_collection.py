@@ -53,7 +53,7 @@ def test_damaged_meta(collection: Collection) -> None:
 
 
 def test_missing_table(collection: Collection) -> None:
-    collection.table_path("labels").unlink()
+    (collection.path / "labels.parquet").unlink()
     with pytest.raises(CollectionError, match=r"labels\.parquet: no such file"):
         Collection.open(collection.path).table("labels")
 

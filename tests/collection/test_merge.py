@@ -1,19 +1,28 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from plainfilm.collection import merge
-from plainfilm.collection.merge import ContentDigest, content_fingerprint, write_stream
-from plainfilm.collection.schema import REJECTED, STUDIES, TABLES
+from plainfilm.collection.merge import ContentDigest, Writing, content_fingerprint, write_stream
+from plainfilm.collection.schema import REJECTED, STUDIES, TABLES, files_of
 from plainfilm.io.tables import read_parquet
 
 
 def studies(*ids: str, age: float | None = None) -> pa.Table:
     rows = [{"study_id": name, "patient_id": "p", "split": "train", "age": age} for name in ids]
     return pa.Table.from_pylist(rows, schema=STUDIES)
+
+
+def into(folder: Path) -> Writing:
+    return lambda file: nullcontext(folder / file)
+
+
+def ids(file: Path) -> list[str]:
+    return read_parquet(file)["study_id"].to_pylist()
 
 
 def digest(*tables: pa.Table) -> str:
@@ -46,11 +55,21 @@ def test_fingerprint_does_not_depend_on_what_was_rejected() -> None:
 
 def test_stream_keeps_order_and_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "ROWS_PER_GROUP", 2)
-    rows, _ = write_stream("studies", iter([studies("a"), studies("b", "c"), studies("d")]), tmp_path / "t")
-    assert rows == 4
-    assert read_parquet(tmp_path / "t")["study_id"].to_pylist() == ["a", "b", "c", "d"]
+    pieces = [studies("a"), studies("b", "c"), studies("d")]
+    assert write_stream("studies", iter(pieces), into(tmp_path))["rows"] == 4
+    assert ids(tmp_path / "studies.parquet") == ["a", "b", "c", "d"]
+
+
+def test_many_rows_are_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge, "ROWS_PER_GROUP", 1)
+    pieces = [studies("a"), studies("b", "c"), studies("d"), studies("e")]
+    whole = write_stream("studies", iter(pieces), into(tmp_path))
+    monkeypatch.setattr(merge, "ROWS_PER_FILE", 2)
+    assert write_stream("studies", iter(pieces), into(tmp_path)) == {**whole, "parts": 2}
+    files = files_of("studies", {"parts": 2})
+    assert [ids(tmp_path / file) for file in files] == [["a", "b", "c"], ["d", "e"]]
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
-    write_stream("rejected", iter([]), tmp_path / "t")
-    assert read_parquet(tmp_path / "t", REJECTED).num_rows == 0
+    assert "parts" not in write_stream("rejected", iter([]), into(tmp_path))
+    assert read_parquet(tmp_path / "rejected.parquet", REJECTED).num_rows == 0

@@ -190,6 +190,9 @@ def test_two_phrases_two_models_and_two_films_are_side_by_side(
         page.select_option("#beside-film", index=0)
         page.locator("#beside-said", has_text="edema").wait_for()
         assert scores_beside(page, "edema") == pytest.approx(scores(predictor, png_file, "edema"), abs=0.011)
+        page.locator("#threshold").focus()
+        page.keyboard.press("End")  # the largest score hides all boxes, in both views
+        page.locator("#beside-said", has_text="edema: boxes 0").wait_for()
         page.keyboard.press("Escape")
         page.keyboard.press("c")
         assert not page.locator("#beside").is_visible()
@@ -203,7 +206,7 @@ def scores(model: Predictor, file: Path, phrase: str) -> list[float]:
 def scores_beside(page: Any, phrase: str) -> list[float]:
     """The scores of the boxes that are shown beside, once they are those of the phrase."""
     page.locator("#beside-said", has_text=f"{phrase}: boxes").wait_for()
-    return [float(words) for words in page.locator("#beside-view .mark").all_text_contents()]
+    return [float(words) for words in page.locator("#beside-view .box title").all_text_contents()]
 
 
 @pytest.mark.slow
@@ -394,6 +397,7 @@ def test_axe_finds_no_serious_issue(browser: Any, address: str, dicom_file: Path
 
         def check(state: str) -> None:
             assert (state, serious_issues(page)) == (state, [])
+            assert (state, cut_off(page)) == (state, [])
 
         check("empty")
         open_film(page, dicom_file)
@@ -410,6 +414,13 @@ def test_axe_finds_no_serious_issue(browser: Any, address: str, dicom_file: Path
         page.keyboard.press("Escape")
         page.keyboard.press("?")
         check("help")
+
+
+def cut_off(page: Any) -> list[str]:
+    """The buttons, fields and headings in sight of which a part lies beyond the right edge of the page."""
+    return page.evaluate("""() => [...document.querySelectorAll("button, input, select, th, td, h2")]
+      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 0.5)
+      .map((node) => node.outerHTML.slice(0, 120))""")
 
 
 def test_a_server_with_a_token_asks_for_it(predictor: Predictor, browser: Any, dicom_file: Path) -> None:

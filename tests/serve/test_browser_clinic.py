@@ -58,6 +58,38 @@ def test_work_goes_on_in_another_browser_with_its_undo(
             assert other.locator(".card.proposed").count() == 1
 
 
+def test_work_goes_on_with_its_films_after_the_server_has_ended(
+    browser: Any, predictor: Predictor, dicom_file: Path, png_file: Path, tmp_path: Path
+) -> None:
+    settings = ServerSettings(work=tmp_path / "work")
+    with listening(app(predictor, settings=settings)) as found, page_at(browser, found) as page:
+        open_film(page, dicom_file, png_file)
+        ask(page, "pleural effusion", 1)
+        saved(page)
+    with listening(app(predictor, settings=settings)) as found, page_at(browser, found) as page:
+        reopened(page)
+        page.locator("#films li:nth-child(2) img").wait_for()
+        assert page.locator("#films .missing").count() == 0
+        page.locator("#films li:nth-child(2) button").click()
+        page.locator(".card").wait_for()
+        ask(page, "edema", 2)
+
+
+def test_a_film_that_is_no_longer_held_is_opened_again_without_being_asked(
+    browser: Any, predictor: Predictor, dicom_file: Path, tmp_path: Path
+) -> None:
+    served = app(predictor, settings=ServerSettings(work=tmp_path / "work"))
+    films = served.state.service.films
+    with listening(served) as found, page_at(browser, found, may_fail=404) as page:
+        open_film(page, dicom_file)
+        ask(page, "pleural effusion", 1)
+        saved(page)
+        for film in films.all():
+            films.remove(film.film_id)
+        ask(page, "edema", 2)
+        assert len(films) == 1
+
+
 def test_a_change_is_saved_without_being_asked(
     browser: Any, predictor: Predictor, dicom_file: Path, tmp_path: Path
 ) -> None:

@@ -18,11 +18,11 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def served(model: Path, **changed: float) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """The port and the process of a server with other limits."""
+def served(model: Path, *options: str, **changed: float) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """The port and the process of a server with options and other limits."""
     limits = "; ".join(f"limits.{name} = {value}" for name, value in changed.items())
     code = f"from plainfilm.io import limits; {limits}\nfrom plainfilm.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", str(model), "--port", "0"]
+    command = [sys.executable, "-c", code, "serve", str(model), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plainfilm.serve import routes
 from plainfilm.serve.routes.page import FOLDER
 
 FILES = [path for path in sorted(FOLDER.rglob("*")) if path.is_file()]
@@ -52,6 +53,12 @@ def test_every_text_that_is_used_is_there() -> None:
     for path in SCRIPTS:
         used |= set(re.findall(r'\btext\("([\w-]+)"', path.read_text("utf-8")))
     assert used <= set(known)
+
+
+def test_every_group_of_routes_that_may_be_offered_has_a_name() -> None:
+    modules = Path(str(routes.__file__)).parent.glob("*.py")
+    offered = {path.stem for path in modules if "\ndef offered(" in path.read_text("utf-8")}
+    assert {name.removeprefix("offer_") for name in texts("en") if name.startswith("offer_")} == offered
 
 
 def test_every_key_has_a_text_and_is_documented() -> None:

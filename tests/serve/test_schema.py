@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,34 @@ from plainfilm.bank import Bank
 from plainfilm.io import limits
 from plainfilm.predictor import Predictor
 from plainfilm.serve import ServerSettings, app
+from tests.dicom_output.films import film_file
+from tests.dicomweb.orthanc import executable, running
 from tests.serve.conftest import ADDRESS, opened
 
 EXAMPLES = 30
+STUDY = "1.2.7.1"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[str | None]:
+    """The address of Orthanc with a study of one film; `None` where it is not installed."""
+    if executable() is None:
+        yield None
+        return
+    with running(tmp_path) as server:
+        server.put(film_file(tmp_path / "a.dcm", StudyInstanceUID=STUDY, PatientID="Q-1"))
+        yield server.url
 
 
 @pytest.mark.slow
 def test_no_request_makes_the_server_fail(
-    predictor: Predictor, bank: Bank, dicom_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predictor: Predictor,
+    other_predictor: Predictor,
+    bank: Bank,
+    dicom_file: Path,
+    archive: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import schemathesis
     from fastapi.testclient import TestClient
@@ -26,7 +47,9 @@ def test_no_request_makes_the_server_fail(
     from schemathesis.specs.openapi import checks
 
     monkeypatch.setattr(limits, "MOST_REQUESTS", 1_000_000)
-    application = app(predictor, bank, ServerSettings(work=tmp_path / "work"))
+    served = ServerSettings(work=tmp_path / "work", films=dicom_file.parent, dicomweb=archive)
+    application = app(predictor, bank, served, [other_predictor])
+    other = application.state.service.models[1].name
     schema = schemathesis.openapi.from_dict(application.openapi())
     failed: list[str] = []
     with TestClient(application, base_url=ADDRESS, raise_server_exceptions=False) as client:
@@ -43,6 +66,12 @@ def test_no_request_makes_the_server_fail(
                 count += 1
                 if "film_id" in case.path_parameters and count % 2 and case.method != "DELETE":
                     case.path_parameters["film_id"] = film  # one that is held
+                if "model" in case.query and count % 3 == 0:
+                    case.query["model"] = other
+                if isinstance(case.body, dict) and case.path.startswith("/api/archive/films") and count % 2:
+                    case.body["study"] = STUDY
+                if isinstance(case.body, dict) and case.path == "/api/films/kept" and count % 2:
+                    case.body["sha256"] = digest
                 if isinstance(case.body, dict) and case.path.startswith("/api/export") and count % 2:
                     for saved in case.body["films"][:1]:
                         saved["sha256"] = digest

@@ -141,3 +141,12 @@ def test_it_becomes_a_collection(tmp_path: Path) -> None:
     assert collection.table("boxes")["name"].to_pylist() == ["Pleural Effusion"]
     assert collection.table("sentences")["text"].to_pylist() == ["Left effusion."]
     assert collection.table("labels")["origin"].to_pylist() == ["workbench"]
+
+
+@pytest.mark.parametrize("content", ["", "{}\n[]", '{}\n{"work": 1}', "{}\n{", "{}\n" + "[" * 100_000])
+def test_damaged_work_of_a_server_is_rejected_with_its_name(content: str, tmp_path: Path) -> None:
+    write_saved_work(tmp_path, [saved_film(tmp_path, "a.png")])
+    (tmp_path / "0123.work.json").write_text(content)
+    (rejection,) = [item for item in read(tmp_path) if isinstance(item, Rejection)]
+    assert rejection.path == "0123.work.json"
+    assert "damaged" in rejection.reason

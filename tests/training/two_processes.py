@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 
 from plainfilm.batches.batch import Batch
+from plainfilm.training.activation_checkpointing import checkpoint_activations
 from plainfilm.training.step import measure_step, train_step
 from tests.toys import gradients, largest_difference
 from tests.training.regression import batch_for, lacking, pick, toys_for
@@ -28,6 +29,7 @@ SHARES = {
     "other padding": ([0, 1, 2], [3, 4, 5]),
     "accumulated": ([0, 1, 2, 3], [4, 5]),
     "lacking": ([0, 1, 2, 3], [4, 5]),
+    "checkpointed": ([0, 1, 2, 3], [4, 5]),
 }
 MISSING = {"text": [0, 4, 5], "text_pair": [0, 4, 5], "labels": [0, 1, 2, 3]}
 """What "lacking" lacks: one process has no text at all, the other no label."""
@@ -60,6 +62,8 @@ def main(folder: Path, rank: int) -> None:
 def _steps(case: str, name: str, rows: list[int] | None) -> Found:
     """Losses and gradients of one step on this process's `rows`; the last loss is that of measuring."""
     model, built = toys_for(name)
+    if case == "checkpointed":
+        checkpoint_activations(model)
     batches = []
     for number in range(2 if case == "accumulated" else 1):
         batch = batch_for(name, ROWS, seed=number)

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from plainfilm.bank.search import Indices, Vectors, rescored, search
 from plainfilm.errors import UsageError
+from plainfilm.io.arrays import release
 from plainfilm.io.json_records import Record
 from plainfilm.progress import SILENT, Progress
 from plainfilm.seeding import generator
@@ -27,16 +28,17 @@ Kind = Literal["ivfpq", "hnsw"]
 
 PART_ROWS = 65_536
 """Vectors read and added at once."""
-TRAINED_ON = 64
+TRAINED_ON = 40
 """Vectors for each list that k-means learns from; faiss asks for 39 at least."""
 NUMBERS_PER_BYTE = 4
 """Numbers of a vector that a byte of its code stands for."""
 NEIGHBOURS = 32
 """Links of HNSW for each vector and level."""
-CANDIDATES = 20
-"""Candidates that are scored exactly, as a multiple of k."""
+CANDIDATES = (5, 10, 20)
+"""Candidates that are scored exactly, as a multiple of k: the fewest that reach the recall, or the most."""
 TARGET = 0.95
 QUERIES, ASKED = 1_000, 10
+QUERIES_AT_ONCE = 200
 """Recall is measured by so many items of the bank as queries, and so many nearest of each."""
 FEWEST = 10_000
 """A smaller bank is searched exactly in milliseconds."""
@@ -104,6 +106,7 @@ def build_index(
     starts = range(0, len(vectors), PART_ROWS)
     for start in progress.track(starts, len(starts), "indexing vectors"):
         index.add(np.ascontiguousarray(vectors[start : start + PART_ROWS]))
+        release(vectors)
     faiss.write_index(index, str(file))
     del index
     return _measured(vectors, kind, file, target)
@@ -132,8 +135,9 @@ def _set_effort(index: Any, kind: Kind, effort: int) -> None:
 def _ivfpq(count: int, dimension: int) -> Any:
     import faiss
 
+    # Lists are compared exactly: a graph of them (`_HNSW32`) loses some, and with them every vector in them.
     # Without "np" codes are also ordered for Hamming distances, which takes a second and a half a byte.
-    form = f"IVF{_lists(count)}_HNSW32,PQ{_code_bytes(dimension)}np"
+    form = f"IVF{_lists(count)},PQ{_code_bytes(dimension)}np"
     index: Any = faiss.index_factory(dimension, form, faiss.METRIC_INNER_PRODUCT)
     for clustering in (index.cp, index.pq.cp):
         clustering.min_points_per_centroid = 1  # below 39 faiss writes a warning; recall says if it matters
@@ -150,8 +154,8 @@ _MAKERS: dict[Kind, Callable[[int, int], Any]] = {"ivfpq": _ivfpq, "hnsw": _hnsw
 
 
 def _lists(count: int) -> int:
-    """The lists of IVF: about twice the square root of N, a power of two."""
-    return int(2 ** round(math.log2(2 * math.sqrt(count))))
+    """The lists of IVF: about the square root of N, a power of two."""
+    return int(2 ** round(math.log2(count) / 2))
 
 
 def _code_bytes(dimension: int) -> int:
@@ -162,7 +166,12 @@ def _code_bytes(dimension: int) -> int:
 
 def _sample(vectors: Vectors, count: int) -> Vectors:
     rows = np.sort(generator(0, "index", len(vectors)).choice(len(vectors), count, replace=False))
-    return np.ascontiguousarray(vectors[rows])
+    sample = np.empty((count, vectors.shape[1]), np.float32)
+    for start in range(0, count, PART_ROWS):
+        part = slice(start, start + PART_ROWS)
+        sample[part] = vectors[rows[part]]
+        release(vectors)
+    return sample
 
 
 def _efforts(kind: Kind, vectors: Vectors) -> Iterator[int]:
@@ -179,15 +188,33 @@ def _measured(vectors: Vectors, kind: Kind, file: Path, target: float) -> IndexF
     queries = np.ascontiguousarray(vectors[rows])
     exact = _others(search(vectors, queries, ASKED + 1)[1], rows)
     opened, most = _mapped(file), list(_efforts(kind, vectors))[-1]
+
+    def recall_with(candidates: int) -> Recall:
+        index = Index(opened, vectors, candidates)
+        return _recall(exact, _others(_found(index, queries), rows))
+
     for effort in _efforts(kind, vectors):
         _set_effort(opened, kind, effort)
-        found = _others(Index(opened, vectors, CANDIDATES).search(queries, ASKED + 1)[1], rows)
-        recall = _recall(exact, found)
+        candidates, recall = CANDIDATES[-1], recall_with(CANDIDATES[-1])
         if recall.value >= target:
             break
+    for fewer in CANDIDATES[:-1]:
+        with_fewer = recall_with(fewer)
+        if with_fewer.value >= target:
+            candidates, recall = fewer, with_fewer
+            break
     return IndexFacts(
-        kind=kind, effort=effort, most_effort=most, candidates=CANDIDATES, target=target, recall=recall
+        kind=kind, effort=effort, most_effort=most, candidates=candidates, target=target, recall=recall
     )
+
+
+def _found(index: Index, queries: Vectors) -> Indices:
+    """What a search finds, of few queries at a time, as each reads vectors from all over the disk."""
+    parts = []
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        parts.append(index.search(queries[start : start + QUERIES_AT_ONCE], ASKED + 1)[1])
+        release(index.vectors)
+    return np.concatenate(parts)
 
 
 def _others(indices: Indices, rows: Indices) -> list[set[int]]:

@@ -27,7 +27,7 @@ from pydantic import Field
 from plainfilm.bank.approximate import Index, IndexFacts, Kind, build_index, open_index
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
-from plainfilm.io.arrays import read_array
+from plainfilm.io.arrays import read_array, release
 from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change, Manifest
@@ -235,6 +235,7 @@ def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: in
         _check_block(shown, block, filled, count)
         target[filled : filled + len(block)] = block
         filled += len(block)
+        release(target)
     if filled != count:
         raise DataError(f"{shown}: {filled} vectors for {count} items; nothing was written")
     if target is None:

@@ -18,6 +18,7 @@ from plainfilm.collection.label_origins import ItemKind
 from plainfilm.collection.labels import Labels
 from plainfilm.errors import DataError
 from plainfilm.io import paths
+from plainfilm.io.arrays import release
 from plainfilm.io.locks import writing
 from plainfilm.metrics.findings import NOT_MENTIONED
 from plainfilm.progress import SILENT, Progress
@@ -108,4 +109,5 @@ def as_matrix(blocks: Iterator[Vectors], count: int) -> Vectors:
                 matrix = np.memmap(file, np.float32, "w+", shape=(count, block.shape[1]))
             matrix[filled : filled + len(block)] = block
             filled += len(block)
+            release(matrix)
     return matrix

@@ -7,8 +7,12 @@ scores for any block, batch or number of threads, and ties go to the lower index
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from plainfilm.io.arrays import release
 
 Vectors = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -55,14 +59,17 @@ def _candidates(vectors: Vectors, queries: Vectors, count: int) -> tuple[Vectors
         best = np.concatenate([best, places + start], axis=1)
         order = np.argsort(-best_scores, axis=1, kind="stable")[:, :count]
         best_scores, best = np.take_along_axis(best_scores, order, 1), np.take_along_axis(best, order, 1)
+        release(vectors)
     return best_scores, best
 
 
 def rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
     """The best `k` of each query's candidates (Q, M), scored separately: scores and indices (Q, k).
 
-    A candidate of -1 is none; its score is -inf. Memory is bounded by a block of queries.
+    A candidate of -1 is none; its score is -inf. Many candidates are first reduced to a few by scores in
+    single precision. Memory is bounded by a block of queries.
     """
+    candidates = _nearest(vectors, queries, candidates, k + SPARE)
     scores = np.empty((len(queries), k), dtype=np.float32)
     indices = np.empty((len(queries), k), dtype=np.int64)
     block = max(1, BLOCK_NUMBERS // max(1, candidates.shape[1] * vectors.shape[1]))
@@ -70,6 +77,21 @@ def rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) ->
         rows = slice(start, start + block)
         scores[rows], indices[rows] = _rescored(vectors, queries[rows], candidates[rows], k)
     return scores, indices
+
+
+def _nearest(vectors: Vectors, queries: Vectors, candidates: Indices, count: int) -> Indices:
+    """The best `count` of each query's candidates (Q, M) by their scores in single precision."""
+    if candidates.shape[1] <= count:
+        return candidates
+    import faiss
+
+    library: Any = faiss  # its stubs lack the functions on pointers
+    ids = np.ascontiguousarray(candidates)
+    rough = np.empty(ids.shape, np.float32)
+    pointers = [library.swig_ptr(array) for array in (rough, queries, vectors, ids)]
+    library.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *ids.shape)
+    worst_first = np.argpartition(np.where(ids < 0, -np.inf, rough), -count, axis=1)
+    return np.take_along_axis(ids, worst_first[:, -count:], axis=1)
 
 
 def _rescored(vectors: Vectors, queries: Vectors, candidates: Indices, k: int) -> tuple[Vectors, Indices]:
@@ -87,6 +109,7 @@ def _scan(vectors: Vectors, query: Vectors, floor: float, k: int) -> tuple[Vecto
     for start in range(0, len(vectors), BLOCK_ROWS):
         products = vectors[start : start + BLOCK_ROWS] @ query
         parts.append(np.flatnonzero(products >= floor) + start)
+        release(vectors)
     candidates = np.concatenate(parts)
     exact = np.concatenate(
         [

@@ -170,16 +170,34 @@ def _filled(
     if reason is not None:
         return Cell(cell.model, cell.collection, cell.task, cell.folder, reason=reason)
     collection = plan.collections[cell.collection]
-    state = _state(predictor, collection, cell.task, config)
-    if not _is_done(cell.folder, state):
-        try:
-            results = evaluate(module, predictor, [collection], config, progress)
-        except (DataError, UsageError, ConfigError) as error:
-            progress.log(f"not run: {error}")
-            return Cell(cell.model, cell.collection, cell.task, cell.folder, reason=str(error))
-        write(results, cell.folder)
-        write_json(state, cell.folder / _DONE)
-    return Cell(cell.model, cell.collection, cell.task, cell.folder, stored=read(cell.folder))
+    try:
+        stored = evaluate_once(predictor, collection, cell.task, config, cell.folder, progress)
+    except (DataError, UsageError, ConfigError) as error:
+        progress.log(f"not run: {error}")
+        return Cell(cell.model, cell.collection, cell.task, cell.folder, reason=str(error))
+    return Cell(cell.model, cell.collection, cell.task, cell.folder, stored=stored)
+
+
+def evaluate_once(
+    predictor: Predictor,
+    collection: Collection,
+    name: str,
+    config: Settings,
+    folder: Path,
+    progress: Progress = SILENT,
+) -> Stored:
+    """The results of the task `name` in `folder`; evaluated and written unless they are there, of the same
+    model, collection, options and version.
+
+    Raises:
+        DataError, UsageError, ConfigError: what the task raises.
+    """
+    state = _state(predictor, collection, name, config)
+    if not _is_done(folder, state):
+        results = evaluate(task(name), predictor, [collection], config, progress)
+        write(results, folder)
+        write_json(state, folder / _DONE)
+    return read(folder)
 
 
 def _state(predictor: Predictor, collection: Collection, name: str, config: Settings) -> dict[str, Any]:

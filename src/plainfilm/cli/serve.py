@@ -43,6 +43,12 @@ def command(
     work: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the work that people save.")
     ] = None,
+    keep_films: Annotated[
+        bool,
+        typer.Option(
+            "--keep-films/--no-keep-films", help="Keep copies of the films of saved work below --work."
+        ),
+    ] = True,
     prompts: Annotated[
         str | None,
         typer.Option(help="Prompt pack, by name or file; by default the one the model was calibrated with."),
@@ -62,7 +68,8 @@ def command(
     from plainfilm.serve.running import run
 
     values = {"host": host, "port": port, "names": tuple(name or ()), "films": films, "prompts": prompts}
-    values |= {"dicomweb": dicomweb, "work": work, "token": os.environ.get(TOKEN) or None}
+    values |= {"dicomweb": dicomweb, "work": work, "keep_films": keep_films}
+    values |= {"token": os.environ.get(TOKEN) or None}
     settings = build(ServerSettings, values, "serve")
     settings.check()
     opened = None if bank is None else Bank.open(bank)

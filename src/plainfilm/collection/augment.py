@@ -200,11 +200,10 @@ def _sentences(collection: Collection, splits: Sequence[str]) -> Iterator[pa.Tab
     studies = collection.table("studies")
     wanted = studies.filter(pc.is_in(studies["split"], pa.array(list(splits))))["study_id"].combine_chunks()
     sections = pa.array(READ_SECTIONS)
-    with collection.open_table("sentences") as file:
-        for batch in file.iter_batches():
-            table = pa.Table.from_batches([batch])
-            is_read = pc.is_in(table["section"], sections)
-            yield table.filter(pc.and_(is_read, pc.is_in(table["study_id"], wanted)))
+    for batch in collection.batches("sentences"):
+        table = pa.Table.from_batches([batch])
+        is_read = pc.is_in(table["section"], sections)
+        yield table.filter(pc.and_(is_read, pc.is_in(table["study_id"], wanted)))
 
 
 def _run(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION, READABLE_VERSIONS, TABLES
+from plainfilm.collection.schema import (
+    ALL_TABLES,
+    FORMAT_VERSION,
+    LISTS_DIGESTS,
+    READABLE_VERSIONS,
+    TABLES,
+    files_of,
+)
 from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io import paths
 from plainfilm.io.json_records import Record, check_record
@@ -32,6 +37,7 @@ class TableFacts(Record):
 
     rows: int
     digest: str
+    parts: int = Field(default=1, ge=1)
 
 
 class CollectionFacts(Record):
@@ -87,7 +93,7 @@ class Collection:
                 raise CollectionError(f"{error}; {WAY_OUT}") from None
 
         manifest = Manifest.read(folder / META, WAY_OUT, check=check, error=CollectionError)
-        if manifest.values["format_version"] == FORMAT_VERSION and not manifest.files:
+        if manifest.values["format_version"] >= LISTS_DIGESTS and not manifest.files:
             raise CollectionError(f"{folder / META}: has no '{FILES}', so it is damaged; {WAY_OUT}")
         return Collection(folder, dict(manifest.values))
 
@@ -143,24 +149,31 @@ class Collection:
         if not self.has_table(name):
             raise CollectionError(f"{self.path}: has no table '{name}'; make it with `plainfilm augment`")
         if name not in self._tables:
-            with self.manifest.open(file_name(name)) as source:
-                path, schema = self.table_path(name), ALL_TABLES[name]
-                self._tables[name] = read_parquet(path, schema, source=source, way_out=WAY_OUT)
+            self._tables[name] = pa.concat_tables(self._read(file, name) for file in self.files_of(name))
         return self._tables[name]
 
-    @contextmanager
-    def open_table(self, name: str) -> Iterator[pq.ParquetFile]:
-        """A table as an open file, to be read in parts.
+    def _read(self, file: str, name: str) -> pa.Table:
+        with self.manifest.open(file) as source:
+            place = self.manifest.place_of(file)
+            return read_parquet(place, ALL_TABLES[name], source=source, way_out=WAY_OUT)
+
+    def batches(self, name: str, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        """A table in batches of at most so many rows, which are read as they are asked for.
 
         Raises:
-            CollectionError: its file is missing or damaged.
+            CollectionError: a file of it is missing or damaged.
         """
-        with self.manifest.open(file_name(name)) as source:
-            try:
-                yield open_parquet(source)
-            except (pa.ArrowInvalid, OSError) as error:
-                reason = str(error).splitlines()[0]
-                raise CollectionError(f"{self.table_path(name)}: is damaged ({reason}); {WAY_OUT}") from None
+        for file in self.files_of(name):
+            with self.manifest.open(file) as source:
+                try:
+                    yield from open_parquet(source).iter_batches(batch_size=rows)
+                except (pa.ArrowInvalid, OSError) as error:
+                    place, reason = self.manifest.place_of(file), str(error).splitlines()[0]
+                    raise CollectionError(f"{place}: is damaged ({reason}); {WAY_OUT}") from None
+
+    def files_of(self, name: str) -> list[str]:
+        """The names of the files of a table that the collection has, in the order of their rows."""
+        return files_of(name, self.meta["tables"][name])
 
     @property
     def manifest(self) -> Manifest:
@@ -174,10 +187,6 @@ class Collection:
     def frame(self, name: str) -> pd.DataFrame:
         """A table as a new pandas frame."""
         return self.table(name).to_pandas()
-
-    def table_path(self, name: str) -> Path:
-        """The file of a table."""
-        return self.manifest.place_of(file_name(name))
 
     def image_path(self, relative: str) -> Path:
         """The file of an image from its `path` in the table `images`.
@@ -214,11 +223,6 @@ class Collection:
 
     def __repr__(self) -> str:
         return f"Collection({str(self.path)!r}, {self.fingerprint[:12]})"
-
-
-def file_name(table: str) -> str:
-    """The name of the file of a table."""
-    return f"{table}.parquet"
 
 
 def _no_collection(folder: Path) -> str:

@@ -98,10 +98,9 @@ def _study_texts(collection: Collection) -> Iterator[_StudyText]:
 
 
 def _by_study(collection: Collection, table: str) -> Iterator[tuple[str, list[Row]]]:
-    with collection.open_table(table) as file:
-        rows = (row for batch in file.iter_batches(batch_size=5_000) for row in batch.to_pylist())
-        for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
-            yield study_id, [row for row in group if row["section"] in READ_SECTIONS]
+    rows = (row for batch in collection.batches(table, 5_000) for row in batch.to_pylist())
+    for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
+        yield study_id, [row for row in group if row["section"] in READ_SECTIONS]
 
 
 def _chunks(studies: Iterator[_StudyText], vocabulary: str, model: LocalModel | None) -> Iterator[_Chunk]:

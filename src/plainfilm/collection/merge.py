@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plainfilm.collection.schema import ALL_TABLES, OPTIONAL_TABLES, TABLES
+from plainfilm.collection.schema import ALL_TABLES, OPTIONAL_TABLES, TABLES, file_name
 from plainfilm.io import paths
 from plainfilm.io.files import replacing
 from plainfilm.io.tables import parquet_writer, read_parquet
 
 ROWS_PER_GROUP = 50_000
+ROWS_PER_FILE = 2_000_000
+"""A file of a table ends with the group that reaches so many rows."""
+
+Writing = Callable[[str], AbstractContextManager[Path]]
+"""Opens the path that a file of a table is written to, by the name of the file."""
 
 
 class ContentDigest:
@@ -51,27 +58,32 @@ def content_fingerprint(digests: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(stated).encode()).hexdigest()
 
 
-def merge(name: str, parts: Iterable[Path], path: Path) -> tuple[int, str]:
-    """Write the table `name` of all `parts`, in their order, atomically; return its rows and their digest.
+def merge(name: str, parts: Iterable[Path], folder: Path) -> dict[str, Any]:
+    """Write the table `name` of all `parts`, in their order, to `folder`, each file atomically; return what
+    `collection.json` says of it.
 
     Raises:
         DataError: the table cannot be written.
     """
-    with replacing(path) as temporary:
-        return write_stream(name, _tables(name, parts), temporary)
+    return write_stream(name, _tables(name, parts), lambda file: replacing(folder / file))
 
 
-def write_stream(name: str, tables: Iterable[pa.Table], path: Path) -> tuple[int, str]:
-    """Write the table `name` from a stream of pieces; return its rows and their digest."""
+def write_stream(name: str, tables: Iterable[pa.Table], writing: Writing) -> dict[str, Any]:
+    """Write the table `name` from a stream of pieces; return what `collection.json` says of it: rows, their
+    digest, and the number of files if there are several."""
     schema = ALL_TABLES[name]
-    digest = ContentDigest(schema)
-    rows = 0
-    with parquet_writer(path, schema) as writer:
-        for group in _groups(tables, schema):
-            writer.write_table(group, row_group_size=ROWS_PER_GROUP)
-            digest.update(group)
-            rows += len(group)
-    return rows, digest.hexdigest()
+    digest, groups = ContentDigest(schema), _groups(tables)
+    rows, files, waiting = 0, 0, next(groups, None)
+    while waiting is not None or not files:
+        end = rows + ROWS_PER_FILE
+        with writing(file_name(name, files)) as path, parquet_writer(path, schema) as writer:
+            while waiting is not None and rows < end:
+                writer.write_table(waiting, row_group_size=ROWS_PER_GROUP)
+                digest.update(waiting)
+                rows += len(waiting)
+                waiting = next(groups, None)
+        files += 1
+    return {"rows": rows, "digest": digest.hexdigest()} | ({"parts": files} if files > 1 else {})
 
 
 def _tables(name: str, parts: Iterable[Path]) -> Iterator[pa.Table]:
@@ -81,14 +93,16 @@ def _tables(name: str, parts: Iterable[Path]) -> Iterator[pa.Table]:
             yield read_parquet(path, TABLES[name])
 
 
-def _groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The pieces concatenated to groups of at least `ROWS_PER_GROUP` rows, except the last."""
     waiting: list[pa.Table] = []
+    rows = 0
     for table in tables:
         waiting.append(table)
-        if sum(map(len, waiting)) >= ROWS_PER_GROUP:
+        rows += len(table)
+        if rows >= ROWS_PER_GROUP:
             yield pa.concat_tables(waiting)
-            waiting = []
+            waiting, rows = [], 0
     if waiting:
         yield pa.concat_tables(waiting)
 

@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import plainfilm
-from plainfilm.collection.collection import META, Collection, file_name
+from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, merge
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.publication import begin, publish, tables_of
-from plainfilm.collection.schema import FORMAT_VERSION, TABLES
+from plainfilm.collection.schema import TABLES, files_of, format_of
 from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
 from plainfilm.collection.verification import missing_images
 from plainfilm.errors import CollectionError, SourceError, UsageError
@@ -246,27 +246,30 @@ def _run(stream: Iterable[Shard], workers: WorkersLike, progress: Progress) -> l
 def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
     """Merge all parts into tables in the work folder; return the values of `collection.json`."""
     folders, place = [part_folder(plan.work, part.number) for part in parts], tables_of(plan.work)
-    tables: dict[str, dict[str, Any]] = {}
-    for name in TABLES:
-        rows, digest = merge(name, folders, place / file_name(name))
-        tables[name] = {"rows": rows, "digest": digest}
+    tables = {name: merge(name, folders, place) for name in TABLES}
     if not tables["studies"]["rows"]:
         raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(place)}")
-    licences = read_parquet(place / "images.parquet", columns=["licence"]).column("licence")
+    files = {name: files_of(name, stated) for name, stated in tables.items()}
+    licences = {licence for file in files["images"] for licence in _licences(place / file)}
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": format_of(tables),
         "plainfilm": plainfilm.__version__,
         "source": {"name": plan.order.source_name, "options": _plain(plan.order.options)},
         "corpus": corpus_of(plan.order.source_name, plan.order.config),
         "phantom": is_phantom_corpus(plan.order.raw),
         "pixels": not plan.order.tables_only,
-        "licence": sorted(pc.unique(licences).drop_null().to_pylist()),
+        "licence": sorted(licences),
         "image_size": plan.order.size,
         "tables": tables,
         "fingerprint": content_fingerprint({name: table["digest"] for name, table in tables.items()}),
         "inputs": _inputs(plan, (part.fingerprint for part in parts)),
-        FILES: {file_name(name): sha256_of(place / file_name(name)) for name in TABLES},
+        FILES: {file: sha256_of(place / file) for name in TABLES for file in files[name]},
     }
+
+
+def _licences(images: Path) -> list[str]:
+    column = read_parquet(images, columns=["licence"]).column("licence")
+    return list(pc.unique(column).drop_null().to_pylist())
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,12 +12,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from plainfilm.collection.collection import META, file_name
+import pyarrow as pa
+
+from plainfilm.collection.collection import META
 from plainfilm.collection.merge import stray_files
-from plainfilm.collection.schema import OPTIONAL_TABLES, TABLES
+from plainfilm.collection.schema import ALL_TABLES, files_of
 from plainfilm.errors import CollectionError, DataError
+from plainfilm.io import paths
 from plainfilm.io.files import flush, make_folder, move, remove, remove_tree
-from plainfilm.io.manifest import settle, write_manifest
+from plainfilm.io.manifest import FILES, settle, write_manifest
 from plainfilm.io.object_storage import stored
 from plainfilm.io.tables import read_parquet
 
@@ -53,12 +56,11 @@ def begin(work: Path, out: Path) -> None:
 def publish(work: Path, out: Path, meta: dict[str, Any]) -> None:
     """Move images and tables into place; `collection.json` comes last and completes the collection."""
     if stored(out) is not None:
-        for name in OPTIONAL_TABLES:
-            remove(out / file_name(name))
+        _remove_others(out, meta)
         write_manifest(out / META, meta)
         remove_tree(work)
         return
-    _sweep(work, meta["tables"]["images"]["rows"] if meta["pixels"] else 0)
+    _sweep(work, meta["tables"]["images"], meta["pixels"])
     # Everything that needs disk space is written before old files are removed: moving needs none.
     write_manifest(work / META, meta)
     try:
@@ -68,10 +70,9 @@ def publish(work: Path, out: Path, meta: dict[str, Any]) -> None:
         if old.exists():
             shutil.rmtree(old)
         (work / "images").rename(old)
-        for name in TABLES:
-            (work / file_name(name)).replace(out / file_name(name))
-        for name in OPTIONAL_TABLES:
-            (out / file_name(name)).unlink(missing_ok=True)
+        for name in meta[FILES]:
+            (work / name).replace(out / name)
+        _remove_others(out, meta)
         flush(out)
         move(work / META, out / META)
         settle(out, META)
@@ -81,13 +82,21 @@ def publish(work: Path, out: Path, meta: dict[str, Any]) -> None:
         raise DataError(f"{out}: cannot be published ({reason}); repeat the command to continue") from None
 
 
-def _sweep(work: Path, stored: int) -> None:
+def _remove_others(out: Path, meta: dict[str, Any]) -> None:
+    """Remove the files of tables that an earlier collection had and this one has not."""
+    for name in ALL_TABLES:
+        for file in (*paths.files_in(out, f"{name}.parquet"), *paths.files_in(out, f"{name}-*.parquet")):
+            if file.name not in meta[FILES]:
+                remove(file)
+
+
+def _sweep(work: Path, stated: dict[str, Any], has_pixels: bool) -> None:
     """Remove image files without a row: incomplete ones of a killed run, or of changed raw data."""
-    images = work / "images"
+    images, stored = work / "images", stated["rows"] if has_pixels else 0
     if _count_files(images) == stored:
         return
-    rows = read_parquet(work / "images.parquet", columns=["path"]).column("path").to_pylist()
-    for path in stray_files(images, rows):
+    tables = (read_parquet(work / file, columns=["path"]) for file in files_of("images", stated))
+    for path in stray_files(images, pa.concat_tables(tables)["path"].to_pylist()):
         path.unlink()
     if _count_files(images) != stored:
         raise CollectionError(

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plainfilm.collection.collection import META, Collection, file_name
+from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.merge import content_fingerprint, write_stream
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION
-from plainfilm.io.files import sha256_of
+from plainfilm.collection.schema import ALL_TABLES, file_name, files_of, format_of
+from plainfilm.io.files import remove, sha256_of
 from plainfilm.io.manifest import Change
 
 
@@ -31,22 +31,23 @@ def rewrite(
     """
     # A collection of format 3 lists no digests; those of its other tables are taken as they are.
     kept = collection.manifest.files or {
-        file_name(table): sha256_of(collection.table_path(table)) for table in collection.meta["tables"]
+        file_name(table): sha256_of(collection.path / file_name(table)) for table in collection.meta["tables"]
     }
+    former = collection.files_of(name) if collection.has_table(name) else []
     change = Change(collection.path, META)
-    with change.writing(file_name(name)) as temporary:
-        rows, digest = write_stream(name, pieces, temporary)
-    tables = {**collection.meta["tables"], name: {"rows": rows, "digest": digest, **stated()}}
-    digests = {name: table["digest"] for name, table in tables.items()}
-    described = {"tables": tables, "fingerprint": content_fingerprint(digests)}
-    meta = {**collection.meta, "format_version": FORMAT_VERSION, **described}
-    collection.renew(change.commit(meta, kept), name)
-    return rows
+    described = write_stream(name, pieces, change.writing) | dict(stated())
+    tables = {**collection.meta["tables"], name: described}
+    fingerprint = content_fingerprint({name: table["digest"] for name, table in tables.items()})
+    changed = {"format_version": format_of(tables), "tables": tables, "fingerprint": fingerprint}
+    others = {file: digest for file, digest in kept.items() if file not in former}
+    collection.renew(change.commit({**collection.meta, **changed}, others), name)
+    for file in set(former) - set(files_of(name, described)):
+        remove(collection.path / file)
+    return int(described["rows"])
 
 
 def other_rows(collection: Collection, name: str, origin: str) -> Iterator[pa.Table]:
     """The rows of a table of origins other than `origin`."""
-    with collection.open_table(name) as file:
-        for batch in file.iter_batches():
-            table = pa.Table.from_batches([batch]).cast(ALL_TABLES[name])
-            yield table.filter(pc.not_equal(table["origin"], origin))
+    for batch in collection.batches(name):
+        table = pa.Table.from_batches([batch]).cast(ALL_TABLES[name])
+        yield table.filter(pc.not_equal(table["origin"], origin))

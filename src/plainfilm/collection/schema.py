@@ -12,16 +12,22 @@ A collection is a folder:
     boxes.parquet        rectangles on stored images
     rejected.parquet     unusable parts of the raw layout, with reasons
     text_variants.parquet  paraphrases of sentences; only after `plainfilm augment`
+    NAME-00001.parquet   further rows of the table NAME, and so on; only of tables of millions of rows
     images/              stored images, 8-bit grey
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
-FORMAT_VERSION = 4
-READABLE_VERSIONS = (3, FORMAT_VERSION)
-"""Format 3 lists no SHA-256 of its tables, so that damage to them may not be noticed."""
+FORMAT_VERSION = 5
+LISTS_DIGESTS = 4
+READABLE_VERSIONS = (3, LISTS_DIGESTS, FORMAT_VERSION)
+"""Format 3 lists no SHA-256 of its tables, so that damage to them may not be noticed. Format 5 has a table in
+several files, of which earlier versions would read the first only; other collections are of format 4."""
 
 STUDIES = pa.schema(
     [
@@ -138,3 +144,18 @@ OPTIONAL_TABLES: dict[str, pa.Schema] = {"text_variants": TEXT_VARIANTS}
 """Tables that only some collections have; `collection.json` lists them."""
 
 ALL_TABLES = TABLES | OPTIONAL_TABLES
+
+
+def files_of(table: str, stated: Mapping[str, Any]) -> list[str]:
+    """The names of the files of a table, by what `collection.json` says of it."""
+    return [file_name(table, part) for part in range(stated.get("parts", 1))]
+
+
+def file_name(table: str, part: int = 0) -> str:
+    """The name of a file of a table; most have one."""
+    return f"{table}-{part:05d}.parquet" if part else f"{table}.parquet"
+
+
+def format_of(tables: Mapping[str, Mapping[str, Any]]) -> int:
+    """The version of the format of a collection of these tables, as `collection.json` describes them."""
+    return FORMAT_VERSION if any(stated.get("parts", 1) > 1 for stated in tables.values()) else LISTS_DIGESTS

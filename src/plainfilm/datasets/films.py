@@ -94,8 +94,11 @@ class Films(Records[FilmRecord]):
         check_split(split)
         wanted = known_views(views)
         self._name, self._split = collection.name, split
-        self._images, self._studies = collection.table("images"), collection.table("studies")
-        self._study_of = positions(self._images["study_id"], self._studies["study_id"])
+        images, studies = collection.table("images"), collection.table("studies")
+        self._study_of = positions(images["study_id"], studies["study_id"])
+        # In one piece: looking for the chunk of a row takes longer than reading it.
+        self._images = images.select(["image_id", "view", "width", "height"]).combine_chunks()
+        self._studies = studies.select(["study_id", "patient_id", "split", "age", "sex"]).combine_chunks()
         self._rows = self._chosen(split, wanted)
         self._pixels = _pixel_source(collection, cache)
         self._sections, self._boxes = SectionsOfStudies(collection), BoxesOfImages(collection)
@@ -125,7 +128,7 @@ class Films(Records[FilmRecord]):
             CollectionError: its file is missing or damaged.
         """
         row = int(self._rows[number])
-        image = self._images.slice(row, 1).select(["image_id", "view", "width", "height"]).to_pylist()[0]
+        image = self._images.slice(row, 1).to_pylist()[0]
         place = int(self._study_of[row])
         study = self._studies.slice(place, 1).to_pylist()[0]
         pixels, boxes = self._read(row, (image["width"], image["height"]))
@@ -136,7 +139,7 @@ class Films(Records[FilmRecord]):
             sections=self._sections.of(place),
             labels=states_by_name(self.observations, self._states[number]),
             boxes=boxes,
-            **{name: study[name] for name in ("study_id", "patient_id", "split", "age", "sex")},
+            **study,
         )
 
     def _chosen(self, split: str | None, views: frozenset[View]) -> NDArray[np.int64]:
@@ -148,18 +151,24 @@ class Films(Records[FilmRecord]):
 
     def _read(self, row: int, stored: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[Box, ...]]:
         film, boxes = self._pixels.film(row), self._boxes.of(row)
-        if self._preprocessing is None:
-            scale = np.array([film.shape[1] / stored[0], film.shape[0] / stored[1]] * 2)
-            moved = corners(boxes) * scale
-        else:
-            geometry = fixed_geometry((film.shape[1], film.shape[0]), self._preprocessing)
-            moved = geometry.of_larger(*stored).boxes_to_square(corners(boxes))
+        moved = self._moved(boxes, film.shape[:2], stored) if boxes else []
+        if self._preprocessing is not None:
             film = np.asarray(resize_to(film, self._preprocessing), dtype=np.uint8)
         return np.array(film), tuple(
             replace(box, x0=x0, y0=y0, x1=x1, y1=y1)
-            for box, (x0, y0, x1, y1) in zip(boxes, moved.tolist(), strict=True)
+            for box, (x0, y0, x1, y1) in zip(boxes, moved, strict=True)
             if x1 > x0 and y1 > y0
         )
+
+    def _moved(
+        self, boxes: Sequence[Box], read: tuple[int, ...], stored: tuple[int, int]
+    ) -> list[list[float]]:
+        """The corners of `boxes` on the film as it is shown, of a film of `stored` pixels (width, height)
+        that was read with `read` (height, width)."""
+        if self._preprocessing is None:
+            return (corners(boxes) * np.array([read[1] / stored[0], read[0] / stored[1]] * 2)).tolist()
+        geometry = fixed_geometry((read[1], read[0]), self._preprocessing)
+        return geometry.of_larger(*stored).boxes_to_square(corners(boxes)).tolist()
 
 
 def corners(boxes: Sequence[Box]) -> NDArray[np.float64]:

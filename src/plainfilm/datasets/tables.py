@@ -22,15 +22,17 @@ from plainfilm.metrics.findings import States
 from plainfilm.types import SPLITS, Box, State, View
 
 Ints = NDArray[np.int64]
+_STATES = {int(state): state for state in State}
 
 
 class RowsOf:
-    """The rows of `table` whose column `key` has each of `ids`, in the order of the table."""
+    """The rows of `table` whose column `key` has each of `ids`, in the order of the table, without `key`."""
 
     def __init__(self, table: pa.Table, key: str, ids: pa.ChunkedArray) -> None:
         owner = positions(table[key], ids)
         order = np.argsort(owner, kind="stable")
-        self._table = table.take(pa.array(order))
+        # In one piece: looking for the chunk of a row takes longer than reading it.
+        self._table = table.drop_columns([key]).take(pa.array(order)).combine_chunks()
         self._ends = np.searchsorted(owner[order], np.arange(len(ids) + 1))
 
     def of(self, number: int) -> pa.Table:
@@ -44,7 +46,7 @@ class SectionsOfStudies:
 
     def __init__(self, collection: Collection) -> None:
         self._rows = RowsOf(
-            collection.table("sections").sort_by("position"),
+            collection.table("sections").sort_by("position").select(["study_id", "section", "text"]),
             "study_id",
             collection.table("studies")["study_id"],
         )
@@ -53,7 +55,7 @@ class SectionsOfStudies:
         """Texts by name of section, in the order of the report; parts of one name are joined by a line
         feed."""
         texts: dict[str, str] = {}
-        for row in self._rows.of(study).select(["section", "text"]).to_pylist():
+        for row in self._rows.of(study).to_pylist():
             name = row["section"]
             texts[name] = f"{texts[name]}\n{row['text']}" if name in texts else row["text"]
         return texts
@@ -67,10 +69,7 @@ class BoxesOfImages:
 
     def of(self, image: int) -> list[Box]:
         """The boxes of a row of `images`, in pixels of the stored image."""
-        return [
-            Box(**{name: value for name, value in row.items() if name != "image_id"})
-            for row in self._rows.of(image).to_pylist()
-        ]
+        return [Box(**row) for row in self._rows.of(image).to_pylist()]
 
 
 def read_labels(collection: Collection, names: Sequence[str] | None) -> LabelReader:
@@ -89,11 +88,7 @@ def read_labels(collection: Collection, names: Sequence[str] | None) -> LabelRea
 
 def states_by_name(observations: Sequence[str], states: States) -> dict[str, State | None]:
     """A row (C,) of states as a dictionary; `None` for what is not mentioned."""
-    known = set(State)
-    return {
-        name: State(int(state)) if int(state) in known else None
-        for name, state in zip(observations, states, strict=True)
-    }
+    return {name: _STATES.get(state) for name, state in zip(observations, states.tolist(), strict=True)}
 
 
 def check_split(split: str | None) -> None:

@@ -23,10 +23,9 @@ from plainfilm.demo import films
 from plainfilm.demo.films import PhantomFilm, phantom_films
 from plainfilm.demo.first_page import Learned, Shown, answer, write_page
 from plainfilm.errors import LeakageError
-from plainfilm.io.phantom_corpus import TRUTH
-from plainfilm.io.unfinished import MARK, filling
+from plainfilm.io.unfinished import filling
 from plainfilm.model_folder.shipped import SHIPPED
-from plainfilm.phantom import write as write_phantom
+from plainfilm.phantom.write import write_once
 from plainfilm.predictor import Predictor, load
 from plainfilm.progress import SILENT, Progress
 from plainfilm.tasks.base import Metric, Results, evaluate, task
@@ -98,8 +97,7 @@ class FirstPage:
 def build_collection(out: Path, studies: int, seed: int, progress: Progress = SILENT) -> Collection:
     """A phantom corpus in MIMIC-CXR's raw layout, prepared, labelled and audited."""
     progress.log(f"2/{STAGES} phantom: {studies} studies in MIMIC-CXR's raw layout -> {out / 'raw'}")
-    if not (out / "raw" / TRUTH).is_dir() or (out / "raw" / MARK).is_file():
-        write_phantom("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
+    write_once("mimic_cxr", out / "raw", studies=studies, seed=seed, size=FILM_SIZE, progress=progress)
     progress.log(f"3/{STAGES} prepare and label -> {out / 'collection'}")
     collection = prepare("mimic_cxr", out / "raw", out / "collection", size=FILM_SIZE, progress=progress)
     label_collection(collection, progress=progress)

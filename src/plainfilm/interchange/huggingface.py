@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from plainfilm.collection.collection import Collection, file_name
+from plainfilm.collection.collection import Collection
 from plainfilm.collection.schema import ALL_TABLES
 from plainfilm.interchange.base import Written
 from plainfilm.interchange.packed import FILMS, PackedConfig, PackedFilm, pack
@@ -126,7 +126,10 @@ def _card(collection: Collection, written: Written) -> str:
         "configs": [
             {"config_name": FILMS, "default": True, "data_files": films},
             *(
-                {"config_name": name, "data_files": [{"split": _TABLE, "path": file_name(name)}]}
+                {
+                    "config_name": name,
+                    "data_files": [{"split": _TABLE, "path": file} for file in collection.files_of(name)],
+                }
                 for name in tables
             ),
         ],

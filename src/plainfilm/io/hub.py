@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from plainfilm.errors import ModelError
+from plainfilm.io.optional import optional_import
 
 logger = logging.getLogger(__name__)
 
@@ -106,21 +107,29 @@ def _starts_with(path: Path, start: bytes) -> bool:
         return file.read(len(start)) == start
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """No progress bar and no table of unused tensors while transformers reads weights of this machine."""
-    from transformers.utils import logging as library_logging
+def transformers_library(purpose: str) -> Any:
+    """The package transformers, which an extra of the same name installs.
 
-    library: Any = library_logging
-    shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
-    library.disable_progress_bar()
-    library.set_verbosity_error()
+    Raises:
+        MissingDependency: it is not installed; `purpose` begins the message, which says how to install it.
+    """
+    return optional_import("transformers", "transformers", purpose)
+
+
+@contextmanager
+def quietly(library: Any) -> Iterator[None]:
+    """No progress bar and no table of unused tensors while the `library`, the package transformers, reads
+    weights of this machine."""
+    log = library.utils.logging
+    shown, level = log.is_progress_bar_enabled(), log.get_verbosity()
+    log.disable_progress_bar()
+    log.set_verbosity_error()
     try:
         yield
     finally:
-        library.set_verbosity(level)
+        log.set_verbosity(level)
         if shown:
-            library.enable_progress_bar()
+            log.enable_progress_bar()
 
 
 def _unreachable() -> str | None:

@@ -154,6 +154,9 @@ MOST_FILMS_OF_A_STUDY = 20
 MOST_WORKS = 1000
 """A server keeps this many pieces of saved work; another one is refused until one is removed."""
 
+MOST_BYTES_KEPT = 64 << 30
+"""A server keeps copies of films of so many bytes with saved work; a film beyond it is not kept."""
+
 MOST_STEPS = 200
 """Saved work keeps this many steps to undo, and as many to do again; the oldest go."""
 

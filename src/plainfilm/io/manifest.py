@@ -30,6 +30,7 @@ FILES = "files"
 values."""
 
 _NEW = ".new"
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,16 @@ class Manifest:
         return hidden if hidden is not None and paths.is_file(hidden) else own
 
     def open(self, name: str) -> pa.NativeFile:
-        """The file `name`, mapped into memory, after its digest was compared; who opens it closes it.
+        """The file `name`, after its digest was compared; who opens it closes it.
+
+        It is not mapped into memory: comparing would make all of it memory of the process.
 
         Raises:
             DataError: it is missing, cannot be read, or is not what the manifest lists.
         """
-        file = self._mapped(name)
+        file = self._opened(name)
         if FILES in self.values:
-            digest = hashlib.sha256(file.read_buffer()).hexdigest()
-            if digest != self.files.get(name):
+            if _digest_of(file) != self.files.get(name):
                 file.close()
                 raise self._differs(name)
             file.seek(0)
@@ -105,7 +107,7 @@ class Manifest:
             except DataError as error:
                 yield str(error)
 
-    def _mapped(self, name: str) -> pa.NativeFile:
+    def _opened(self, name: str) -> pa.NativeFile:
         own = self.path.parent / name
         for place in (self.place_of(name), own):
             try:
@@ -137,10 +139,15 @@ def write_manifest(path: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_arrow_file(path: Path) -> pa.NativeFile:
-    """A file mapped into memory, or read into it from object storage."""
-    if stored(path) is not None:
-        return pa.BufferReader(paths.read_all(path))
-    return pa.memory_map(str(path)) if path.stat().st_size else pa.BufferReader(b"")
+    """A file of this machine, or one that is read into memory from object storage."""
+    return pa.OSFile(str(path)) if stored(path) is None else pa.BufferReader(paths.read_all(path))
+
+
+def _digest_of(file: pa.NativeFile) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _hidden(path: Path, digest: str) -> Path:

@@ -11,16 +11,16 @@ study, boxes of an image), `dropout_entries` assigns a row and a place to each e
 the layers work as ordinary dropout.
 
 Layers of other libraries that draw inside functions (`torch.nn.functional.dropout`, attention with a
-`dropout_p`) are covered by torch's function mode while `per_row_dropout` is open. Recomputation of
-activations during the backward pass is not covered.
+`dropout_p`) are covered by torch's function mode while `per_row_dropout` is open. What is computed again in
+the backward pass, when these contexts are closed, draws the same masks within `dropout_from_here`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -41,7 +41,8 @@ class DropoutContext:
 
     seed: of the step. rows: (E,) int64, the row in the whole batch of each entry. places: (E,) int64, the
     place of each entry within its row. part: if only some entries pass at a time, these entries. calls: the
-    number of uses of each layer, so that a layer used twice draws twice.
+    number of uses of each layer, so that a layer used twice draws twice. in_functions: whether functions draw
+    by row too, and functions: the number of those that did.
     """
 
     seed: int
@@ -49,7 +50,12 @@ class DropoutContext:
     places: Tensor
     part: Tensor | None = None
     calls: dict[object, int] = field(default_factory=dict)
+    in_functions: bool = False
     functions: int = 0
+
+    def copy(self) -> DropoutContext:
+        """The same, counting on by itself."""
+        return replace(self, calls=dict(self.calls))
 
     def keys(self, layer: object, count: int) -> Tensor:
         """One 32-bit key for each of `count` elements (count,): an equal number of consecutive ones per entry
@@ -180,13 +186,29 @@ def _replacement(layer: nn.Module) -> RowDropout | None:
 def per_row_dropout(module: nn.Module, seed: int, rows: Tensor) -> Iterator[None]:
     """While open, dropout is drawn from `seed` for the rows numbered `rows` (B,) int64, in `module` and in
     functions that it calls."""
-    context = DropoutContext(seed, rows, torch.zeros_like(rows))
+    in_functions = draws_in_functions(module)
+    with _drawing(DropoutContext(seed, rows, torch.zeros_like(rows), in_functions=in_functions)):
+        yield
+
+
+@contextmanager
+def _drawing(context: DropoutContext) -> Iterator[None]:
     token = _CONTEXT.set(context)
     try:
-        with _FunctionDropout(context) if draws_in_functions(module) else nullcontext():
+        with _FunctionDropout(context) if context.in_functions else nullcontext():
             yield
     finally:
         _CONTEXT.reset(token)
+
+
+def dropout_from_here() -> Callable[[], AbstractContextManager[None]]:
+    """A function that opens a context in which dropout is drawn as it would be from here on, any number of
+    times; where dropout is not drawn by row, it has no effect."""
+    context = _CONTEXT.get()
+    if context is None:
+        return nullcontext
+    kept = context.copy()
+    return lambda: _drawing(kept.copy())
 
 
 @contextmanager

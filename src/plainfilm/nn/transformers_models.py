@@ -13,7 +13,14 @@ from typing import Any
 import torch
 
 from plainfilm.errors import ConfigError, ModelError
-from plainfilm.io.hub import before_download, local_only, not_here, quietly, unreadable
+from plainfilm.io.hub import (
+    before_download,
+    local_only,
+    not_here,
+    quietly,
+    transformers_library,
+    unreadable,
+)
 from plainfilm.io.packages import local_path
 
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
@@ -35,20 +42,28 @@ class LibraryModel:
     offline: bool
     settings: dict[str, Any] | None
 
+    def library(self) -> Any:
+        """The package transformers.
+
+        Raises:
+            MissingDependency: it is not installed.
+        """
+        return transformers_library(f"{self.what} '{self.name or (self.settings or {}).get('model_type')}'")
+
     def described(self) -> Any:
         """The library's description of the architecture.
 
         Raises:
             ConfigError: settings that the library does not know.
+            MissingDependency: the library is not installed.
             ModelError: a model that is missing and cannot be downloaded.
         """
-        from transformers import AutoConfig
-
+        auto_config = self.library().AutoConfig
         if self.settings is None:
-            return self._locally_or_downloaded(AutoConfig.from_pretrained, {})
+            return self._locally_or_downloaded(auto_config.from_pretrained, {})
         settings = dict(self.settings)
         try:
-            return AutoConfig.for_model(settings.pop("model_type"), **settings)
+            return auto_config.for_model(settings.pop("model_type"), **settings)
         except Exception as error:  # of values that do not fit the library lets anything through
             raise ConfigError(f"{self.part}.settings: {_reason(error)}") from None
 
@@ -114,7 +129,7 @@ class LibraryModel:
         name, what = str(folder or self.name), f"{self.what} '{self.name}'"
         # Explicitly: without a word on foreign code the library asks for it on standard input.
         options = {**options, "trust_remote_code": False}
-        with quietly(), local_only():
+        with quietly(self.library()), local_only():
             try:
                 return read(name, local_files_only=True, **options)
             except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from plainfilm import __version__, plugins
 from plainfilm.errors import ConfigError
 from plainfilm.io.phantom_corpus import TRUTH
 from plainfilm.io.processes import cores, in_processes
-from plainfilm.io.unfinished import filling
+from plainfilm.io.unfinished import MARK, filling
 from plainfilm.phantom.finished_patients import forget, keep, kept
 from plainfilm.phantom.layouts.base import layout as resolve_layout
 from plainfilm.phantom.population import Job, make_studies, patient_truth, plan
@@ -56,6 +56,14 @@ def write(
         chosen.write_tables(out, patients, seed)
         write_truth(out / TRUTH, patients)
     return patients
+
+
+def write_once(
+    layout: str, out: Path, *, studies: int, seed: int = 0, size: int = 512, progress: Progress = SILENT
+) -> None:
+    """Write a corpus as `write` does, unless a whole one is in `out`."""
+    if not (out / TRUTH).is_dir() or (out / MARK).is_file():
+        write(layout, out, studies=studies, seed=seed, size=size, progress=progress)
 
 
 def _check(studies: int, size: int) -> None:

@@ -105,6 +105,10 @@ class FilmStore:
         with self._lock:
             return list(self._films.values())
 
+    def of_content(self, sha256: str) -> HeldFilm | None:
+        """The film whose file has this digest, if one is held."""
+        return next((film for film in self.all() if film.facts.sha256 == sha256), None)
+
     def remove(self, film_id: str) -> None:
         """Forget a film and remove what was made of it; nothing happens if it is not held."""
         with self._lock:

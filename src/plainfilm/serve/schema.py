@@ -25,6 +25,7 @@ class Told(BaseModel):
 
 Phrase = Annotated[str, Field(min_length=1, max_length=limits.LONGEST_PHRASE, pattern=r"\S")]
 FilmId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Box(BaseModel):
@@ -132,6 +133,13 @@ class Reference(Asked):
     """A film by its path below the server's folder of films."""
 
     path: str = Field(min_length=1, max_length=limits.LONGEST_PHRASE)
+
+
+class KeptFilm(Asked):
+    """A film of saved work by the SHA-256 of its file; name: the one in answers."""
+
+    sha256: Digest
+    name: str = Field(default="film", max_length=255)
 
 
 class Phrases(Asked):
@@ -244,7 +252,7 @@ class ArchiveFilms(Told):
 class FilmBefore(Asked):
     """A film before a step of a person; `None` where it was not in the work."""
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
     film: SavedFilm | None
 
 
@@ -267,12 +275,16 @@ class ChangedWork(KeptWork):
 
 
 class WorkFacts(Told):
-    """What a list shows of saved work. judged: sentences with a verdict; names: of the first films."""
+    """What a list shows of saved work.
+
+    kept: films of which there is a copy. judged: sentences with a verdict. names: of the first films.
+    """
 
     work_id: str
     revision: str
     saved: str
     films: int
+    kept: int = 0
     sentences: int
     judged: int
     names: list[str]
@@ -325,8 +337,11 @@ class SimilarityMap(Told):
 
 
 class ModelFacts(Told):
-    """A model and what it can do. offers: groups of routes that it answers; regions: phrases for parts of the
-    anatomy."""
+    """A model and what it can do.
+
+    offers: groups of routes that it answers. regions: phrases for parts of the anatomy. threshold: the score
+    from which on its boxes were tuned to count as found.
+    """
 
     name: str
     kind: str
@@ -336,6 +351,7 @@ class ModelFacts(Told):
     observations: list[str]
     regions: list[str]
     most_films: int | None
+    threshold: float | None
 
 
 class ServerFacts(ModelFacts):

@@ -37,7 +37,8 @@ class Service:
         self.films, self.engine, self.meters = FilmStore(), Engine(), Meters()
         self.jobs = Jobs(self)
         self.archive = None if settings.dicomweb is None else ArchiveAccess(settings.dicomweb)
-        self.works = None if settings.work is None else WorkStore(settings.work)
+        kept = self.films if settings.keep_films else None
+        self.works = None if settings.work is None else WorkStore(settings.work, kept)
         self._check_bank()
         self.meters.watch("films held", "plainfilm_films_held", lambda: len(self.films))
         self.meters.watch("questions that wait", "plainfilm_questions_waiting", lambda: self.engine.waiting)

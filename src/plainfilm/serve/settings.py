@@ -19,6 +19,7 @@ class ServerSettings(Settings):
     films: a folder whose films requests may open by path; without it, they can only upload. prompts: the pack
     that films are compared with, if the model has no operating points. dicomweb: the address of the one
     archive that requests may search and open studies from. work: a folder for the work that people save.
+    keep_films: keep copies of its films there, too.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +30,7 @@ class ServerSettings(Settings):
     prompts: str | None = None
     dicomweb: str | None = None
     work: Path | None = None
+    keep_films: bool = True
 
     @property
     def is_local(self) -> bool:

@@ -9,8 +9,10 @@ splits. Rows of the same study become one study; `docs/collection.md` lists ever
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +41,11 @@ from plainfilm.sources.common.raw_files import bare_name
 from plainfilm.sources.common.report_files import join_sections
 from plainfilm.sources.common.roles import USUAL_HEADERS, headers_of_roles
 from plainfilm.sources.common.rows import Row, read_rows
+from plainfilm.sources.common.stored_texts import StoredTexts
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
+
+_OF_ONE_ROW = ("image", "image_id", "study")
+"""Roles whose cells are hardly ever the same."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +80,36 @@ class Config(SourceConfig):
 
 @dataclass
 class _Table:
-    """The columns that play a role, over all rows of all files; `places` says where each row stands.
+    """The columns that play a role, over all rows of all files; `numbers` says where each row stands in which
+    of the `files`, and `patients` who it is about ("" where that is not known).
 
-    `paths` are the images that a row names, `patients` who it is about ("" where that is not known).
+    Reports stay on disk, and of cells that are the same one is kept: a row takes some hundred bytes.
     """
 
     config: Config
     cells: dict[str, list[str]] = field(default_factory=dict)
-    texts: dict[str, list[str]] = field(default_factory=dict)
+    texts: dict[str, StoredTexts] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
-    places: list[tuple[Path, int]] = field(default_factory=list)
-    paths: list[list[str]] = field(default_factory=list)
+    files: dict[int, Path] = field(default_factory=dict)
+    numbers: array[int] = field(default_factory=lambda: array("q"))
     patients: list[str] = field(default_factory=list)
+    same: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def kept(self, cell: str) -> str:
+        """The cell, or the one with the same letters that is kept already."""
+        return self.same.setdefault(cell, cell)
+
+    def paths(self, row: int) -> list[str]:
+        """The images that a row names."""
+        return list_of(self.cell("image", row))
+
+    def file(self, row: int) -> Path:
+        """The file that a row is from; `files` has each by its first row."""
+        first = max(start for start in self.files if start <= row)
+        return self.files[first]
 
     def cell(self, role: str, row: int) -> str:
         """The cell of a role, blank where the role has no column."""
@@ -95,8 +119,7 @@ class _Table:
 
     def place(self, row: int) -> str:
         """Where a row stands, for a person."""
-        file, number = self.places[row]
-        return f"{file.name} row {number}"
+        return f"{self.file(row).name} row {self.numbers[row]}"
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -108,12 +131,12 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     table = _Table(config)
     yield from _load(raw, table)
     yield from _find_patients(table)
-    ids = film_ids(path for paths in table.paths for path in paths)
+    ids = film_ids(path for row in range(len(table)) for path in table.paths(row))
     own = config.observations
     known: Observations = AnyObservation() if own == "any" else KnownObservations(own)
     stated = LabelColumns(table.labels, known, config.codes, config.label_origin or raw.name)
     labels: list[tuple[Label, ...]] = []
-    for row in range(len(table.places)):
+    for row in range(len(table)):
         found, faults = stated.of(row)
         labels.append(found)
         yield from (Rejection(table.place(row), fault) for fault in faults)
@@ -147,16 +170,20 @@ def _broken(row: Row, roles: dict[str, list[str]] | None) -> str | None:
 
 def _add(row: Row, roles: dict[str, list[str]], split: str | None, table: _Table) -> None:
     for role, headers in roles.items():
-        if role in ("text", "labels"):
-            store = table.texts if role == "text" else table.labels
+        if role == "text":
             for header in headers:
-                store.setdefault(header, []).append(row.cells[header])
+                table.texts.setdefault(header, StoredTexts()).append(row.cells[header])
+        elif role == "labels":
+            for header in headers:
+                table.labels.setdefault(header, []).append(table.kept(row.cells[header]))
         else:
-            table.cells.setdefault(role, []).append(row.cells[headers[0]])
+            cell = row.cells[headers[0]]
+            table.cells.setdefault(role, []).append(cell if role in _OF_ONE_ROW else table.kept(cell))
     if split and "split" not in roles:
         table.cells.setdefault("split", []).append(split)
-    table.places.append((row.table, row.number))
-    table.paths.append(list_of(table.cell("image", len(table.places) - 1)))
+    if row.table not in table.files.values():
+        table.files[len(table)] = row.table
+    table.numbers.append(row.number)
 
 
 def _files(raw: Path) -> list[tuple[Path, str | None]]:
@@ -172,16 +199,19 @@ def _files(raw: Path) -> list[tuple[Path, str | None]]:
 
 
 def _require_rectangle(table: _Table, file: Path) -> None:
-    for columns in (table.cells, table.texts, table.labels):
-        for name, cells in columns.items():
-            if len(cells) != len(table.places):
-                raise SourceError(f"{file}: '{name}' is a column of some of the CSVs only; make them alike")
+    columns: chain[tuple[str, Sequence[str]]] = chain(
+        table.cells.items(), table.texts.items(), table.labels.items()
+    )
+    for name, cells in columns:
+        if len(cells) != len(table):
+            raise SourceError(f"{file}: '{name}' is a column of some of the CSVs only; make them alike")
 
 
 def _find_patients(table: _Table) -> Iterator[Rejection]:
     """Fills in the patient of every row: the one stated or, without a column, the one that the path names."""
     people = People()
-    for row, paths in enumerate(table.paths):
+    for row in range(len(table)):
+        paths = table.paths(row)
         cell = table.cell("patient", row)
         named = people_in(paths[0]) if paths and "patient" not in table.cells else None
         table.patients.append(people(cell or (named[0] if named else "")))
@@ -191,7 +221,7 @@ def _find_patients(table: _Table) -> Iterator[Rejection]:
     for spelling, name in list(people.respelled.items())[:1]:
         logger.warning(
             "%s: %d patient ids are others in another spelling ('%s' is '%s'), taken as one person",
-            table.places[0][0],
+            table.file(0),
             len(people.respelled),
             spelling,
             name,
@@ -221,7 +251,7 @@ def _studies(
 
     Where patients share a study's id, as with studies that are numbered by patient, it is one for each.
     """
-    used = [row for row in range(len(table.places)) if row not in refused]
+    used = [row for row in range(len(table)) if row not in refused]
     stated = {row: _study_id(table, row, ids) for row in used}
     people: dict[str, set[str]] = {}
     for row in used:
@@ -237,7 +267,7 @@ def _studies(
         first, second = sorted(people[shared])[:2]
         logger.warning(
             "%s: study '%s' is one of '%s' and one of '%s': studies are told apart by patient too",
-            *(table.places[0][0], shared, first, second),
+            *(table.file(0), shared, first, second),
         )
 
 
@@ -245,8 +275,8 @@ def _study_id(table: _Table, row: int, ids: dict[str, str]) -> str:
     stated = identifier(table.cell("study", row) or table.cell("image_id", row))
     if stated:
         return stated
-    file, number = table.places[row]
-    return ids[table.paths[row][0]] if table.paths[row] else f"{bare_name(file)}-{number}"
+    paths = table.paths(row)
+    return ids[paths[0]] if paths else f"{bare_name(table.file(row))}-{table.numbers[row]}"
 
 
 def _study(
@@ -265,7 +295,7 @@ def _study(
                 images.append(image)
             else:
                 yield Rejection(image.path, image.reason, study_id)
-        if own and not (shared or table.paths[row] or own == labels[0]):
+        if own and not (shared or table.paths(row) or own == labels[0]):
             yield Rejection(table.place(row), "has other labels than the first row of its study", study_id)
     patient = next(filter(None, (table.patients[row] for row in rows)), study_id)
     age, sex, order = (_known(table, rows, role, parse) for role, parse in _KNOWN)
@@ -277,7 +307,7 @@ def _study(
         patient_id=f"{table.config.patient_prefix}{patient}",
         images=tuple(images),
         report=_report(table, rows),
-        labels=labels[0] if shared or not table.paths[rows[0]] else (),
+        labels=labels[0] if shared or not table.paths(rows[0]) else (),
         split=split,
         age=age if isinstance(age, float) else None,
         sex=sex if isinstance(sex, str) else None,
@@ -308,12 +338,12 @@ def _images(
     table: _Table, row: int, ids: dict[str, str], labels: tuple[Label, ...]
 ) -> Iterator[Image | Rejection]:
     """The images a row names; a row of a table with images that names none is a rejection."""
-    paths = table.paths[row]
+    paths = table.paths(row)
     views = list_of(table.cell("view", row))
     if not paths and "image" in table.cells:
         yield Rejection(table.place(row), "the row names no image")
     for position, cell in enumerate(paths):
-        path = film_path(table.places[row][0].parent, cell)
+        path = film_path(table.file(row).parent, cell)
         if not table.config.tables_only and not is_there(path):
             yield Rejection(shown(cell), f"no such file (named by {table.place(row)})")
             continue

@@ -1,6 +1,7 @@
 """Work that was saved in the workbench, with the films beside it.
 
     plainfilm-2026-11-29-10-15.json     saved work (`common.saved_work`); or one such file as RAW
+    4f0c....work.json                   the same as a server keeps it: RAW may be the folder of its --work
     chest.dcm, more/000123.png, ...     its films, at any depth, found by their content
 
 What a person accepted, edited, drew or wrote is taken; what was rejected or never judged is not. Boxes become
@@ -11,6 +12,7 @@ labels the labels of the film. Of work on the same film in several files, the on
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -19,11 +21,18 @@ from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, SourceError
 from plainfilm.io import paths
 from plainfilm.io.archives import files_below, open_binary
-from plainfilm.io.json_records import read_values
+from plainfilm.io.json_records import LARGEST, read_values
 from plainfilm.sources.base import SourceConfig
 from plainfilm.sources.common.known_observations import KnownObservations
 from plainfilm.sources.common.region_names import REGIONS
-from plainfilm.sources.common.saved_work import FORMAT, SavedBox, SavedFilm, SavedSentence, SavedWork
+from plainfilm.sources.common.saved_work import (
+    FORMAT,
+    KEPT_ENDING,
+    SavedBox,
+    SavedFilm,
+    SavedSentence,
+    SavedWork,
+)
 from plainfilm.types import Box, Image, Label, Rejection, Report, Section, State, Study
 
 ORIGIN = "workbench"
@@ -75,9 +84,12 @@ def _documents(files: list[Path]) -> Iterator[tuple[Path, SavedWork | Rejection]
     found: list[tuple[str, Path, SavedWork | Rejection]] = []
     for file in files:
         try:
-            values = read_values(file)
+            values = _kept(file) if file.name.endswith(KEPT_ENDING) else read_values(file)
         except DataError:
             continue  # another file
+        except (ValueError, RecursionError) as error:
+            found.append(("", file, Rejection(file.name, f"damaged work of a server ({error})")))
+            continue
         if values.get("format") != FORMAT:
             continue
         try:
@@ -87,6 +99,21 @@ def _documents(files: list[Path]) -> Iterator[tuple[Path, SavedWork | Rejection]
             found.append(("", file, Rejection(file.name, str(error))))
     for _, file, document in sorted(found, key=lambda one: (one[0], one[1])):
         yield file, document
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    """The document in a file of a server.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    with open_binary(file) as stream:
+        stream.readline()
+        values = json.loads(stream.read(LARGEST))
+    if not isinstance(values, dict) or not isinstance(values.get("work"), dict):
+        raise ValueError("it has no key `work`")
+    work: dict[str, Any] = values["work"]
+    return work
 
 
 class _Films:

@@ -20,7 +20,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from plainfilm.errors import ModelError, UsageError
 from plainfilm.io.files import replacing, sha256_of
-from plainfilm.io.hub import before_download, local_only, not_here, unreadable
+from plainfilm.io.hub import before_download, local_only, not_here, transformers_library, unreadable
 from plainfilm.io.json_records import Record, read_record, write_record
 from plainfilm.io.packages import local_path
 from plainfilm.io.tables import read_json
@@ -177,6 +177,8 @@ class Tokenizer:
         other (as GPT-2's).
 
         Raises:
+            MissingDependency: the package transformers, which reads all but the first and the last kind of
+                folder, is not installed.
             ModelError: nothing there, files that are damaged or hold no words, or a name that would need a
                 download that cannot happen.
         """
@@ -321,10 +323,8 @@ def _add_ends(backend: Backend, start: str | None, end: str | None) -> None:
 
 
 def _through_transformers(name: str, folder: Path | None, *, offline: bool, writes: bool) -> Any:
-    from transformers import AutoTokenizer
-
     what = f"tokenizer '{name}'"
-    library: Any = AutoTokenizer
+    library = transformers_library(what).AutoTokenizer
     # Explicitly: without a word on foreign code the library asks for it on standard input.
     read = partial(library.from_pretrained, trust_remote_code=False)
     try:

@@ -139,9 +139,10 @@ def _locally_or_downloaded(name: str) -> tuple[Any, Any]:
     lacks = [part for part in _PARTS if folder is not None and not (folder / part).is_file()]
     if lacks:
         raise ModelError(f"{what}: its folder lacks {lacks[0]}, so it is no MarianMT model")
+    library = _library()
     try:
-        with quietly():
-            return _read(folder or name)
+        with quietly(library):
+            return _read(library, folder or name)
     except PlainfilmError:
         raise
     except (OSError, ValueError) as error:
@@ -151,36 +152,37 @@ def _locally_or_downloaded(name: str) -> tuple[Any, Any]:
         raise unreadable(what, error, folder, _UNREADABLE) from None
     before_download(what, offline=False)
     try:
-        return _read(name, local=False)
+        return _read(library, name, local=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise not_here(what, str(error)) from None
 
 
-def _read(name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
-    from transformers import AutoConfig, MarianMTModel
+def _library() -> Any:
+    """The package transformers, where what it needs for translation is installed, too."""
+    # transformers would report its absence late and at length.
+    optional_import("sentencepiece", "augment", "translation")
+    return optional_import("transformers", "augment", "translation")
 
-    kind = AutoConfig.from_pretrained(name, local_files_only=local).model_type
+
+def _read(library: Any, name: Path | str, *, local: bool = True) -> tuple[Any, Any]:
+    kind = library.AutoConfig.from_pretrained(name, local_files_only=local).model_type
     if kind != "marian":
         raise ModelError(f"{name}: is a model of type '{kind}', not a MarianMT translation model")
-    loaded: Any = MarianMTModel.from_pretrained(
+    loaded: Any = library.MarianMTModel.from_pretrained(
         name, local_files_only=local, dtype=torch.float32, output_loading_info=True
     )
     model, loading_info = loaded
     wrong = sorted(loading_info["missing_keys"]) + sorted(str(key) for key in loading_info["mismatched_keys"])
     if wrong:
         raise ModelError(f"{name}: its weights do not fit its configuration: '{wrong[0]}'")
-    return model, _read_tokenizer(name, local)
+    return model, _read_tokenizer(library, name, local)
 
 
-def _read_tokenizer(name: Path | str, local: bool) -> Any:
-    # transformers would report its absence late and at length.
-    optional_import("sentencepiece", "augment", "translation")
-    from transformers import MarianTokenizer
-
+def _read_tokenizer(library: Any, name: Path | str, local: bool) -> Any:
     with warnings.catch_warnings():
         # Without sacremoses curly quotes stay curly; the labeller reads every translation anyway.
         warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
-        return MarianTokenizer.from_pretrained(name, local_files_only=local)
+        return library.MarianTokenizer.from_pretrained(name, local_files_only=local)
 
 
 def _check_language(name: str, tokenizer: Any, into: str | None) -> None:

@@ -72,6 +72,8 @@ class TrainingConfig(Settings):
     `training.lookahead`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: the
     source of the statistics of batch normalisation layers: the whole batch (which must then pass at once, in
     one process), the stored ones ("frozen"), or each slice ("slices": not the gradients of the whole batch).
+    activation_checkpointing: the blocks of encoders compute their activations again in the backward pass
+    instead of keeping them (less memory, more time, the same gradients).
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
@@ -102,6 +104,7 @@ class TrainingConfig(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     batch_norm: Literal["batch", "frozen", "slices"] = "batch"
+    activation_checkpointing: bool = False
     checkpoint_minutes: float = Field(default=10.0, gt=0)
     checkpoint_steps: int | None = Field(default=None, ge=1)
 

@@ -27,6 +27,7 @@ from plainfilm.models.base import build_model as build_kind
 from plainfilm.objectives.base import Objective, ObjectiveSum
 from plainfilm.progress import SILENT, Progress
 from plainfilm.text.tokenizers import Tokenizer, unknown_tokens_alarm
+from plainfilm.training.activation_checkpointing import checkpoint_activations
 from plainfilm.training.data import Data, loading_threads
 from plainfilm.training.distributed import rank, world_size
 from plainfilm.training.freezing import freeze
@@ -138,8 +139,8 @@ def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTH
     """Build the recipe's model, with pretrained parts loaded and frozen parts frozen.
 
     Raises:
-        ConfigError: texts longer than the model's limit, more frozen blocks than it has, or batch
-            normalisation with a batch that is cut.
+        ConfigError: texts longer than the model's limit, more frozen blocks than it has, batch normalisation
+            with a batch that is cut, or activation checkpointing of a model without blocks.
     """
     # With the fingerprints in the seed, new parts do not repeat the random numbers that the pretrained
     # models started from.
@@ -151,6 +152,8 @@ def build_model(recipe: Recipe, facts: Facts, pretrained: PretrainedParts = NOTH
     settings = recipe.training
     frozen = {name: part.freeze for name, part in recipe.parts.items() if name != REST}
     freeze(model, frozen, batch_norm=settings.batch_norm == "frozen")
+    if settings.activation_checkpointing:
+        checkpoint_activations(model)
     is_cut = world_size() > 1 or (settings.sub_batch_size or settings.batch_size) < settings.batch_size
     if is_cut and settings.batch_norm == "batch" and _normalises_batches(model):
         raise ConfigError(

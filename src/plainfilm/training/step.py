@@ -165,7 +165,7 @@ def _cached_gradients(
 ) -> LossReport:
     """Gradients, in two passes, of a batch of coupled items in several slices (or none)."""
     parts = []
-    with torch.no_grad(), _running_statistics_kept(encode_pass.model):
+    with torch.no_grad(), running_statistics_kept(encode_pass.model):
         for part in slices:
             with encode_pass.encoding(part) as encoded:
                 parts.append(encode_pass.features(encoded))
@@ -379,12 +379,14 @@ def stored_statistics(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _running_statistics_kept(model: nn.Module) -> Iterator[None]:
+def running_statistics_kept(model: nn.Module) -> Iterator[None]:
+    """While open, the running statistics of batch normalisation may move; then they are what they were."""
     layers = [layer for layer in model.modules() if isinstance(layer, _NormBase) and layer.training]
     buffers = [buffer for layer in layers for buffer in layer.buffers(recurse=False)]
     kept = [buffer.clone() for buffer in buffers]
     try:
         yield
     finally:
-        for buffer, value in zip(buffers, kept, strict=True):
-            buffer.copy_(value)
+        with torch.no_grad():
+            for buffer, value in zip(buffers, kept, strict=True):
+                buffer.copy_(value)

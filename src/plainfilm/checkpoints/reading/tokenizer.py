@@ -8,7 +8,7 @@ from typing import Literal
 from tokenizers import Regex, normalizers
 
 from plainfilm.errors import ModelError
-from plainfilm.io.hub import unreadable
+from plainfilm.io.hub import transformers_library, unreadable
 from plainfilm.io.packages import local_path
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
@@ -45,6 +45,7 @@ def tokenizer_of(
     as the transformers library does with such files. `cleaning` is what a family does to texts before.
 
     Raises:
+        MissingDependency: the package transformers is not installed, and the folder holds `vocab.txt` alone.
         ModelError: none there, one that needs a download that cannot happen, or one that does not give
             exactly `rows` different tokens and so is not this encoder's.
     """
@@ -68,10 +69,9 @@ def tokenizer_of(
 
 
 def _from_vocabulary(folder: Path, max_tokens: int) -> Tokenizer:
-    from transformers import BertTokenizerFast  # type: ignore[attr-defined]  # its stubs are out of date
-
+    library = transformers_library(f"the tokenizer of '{folder}'")
     try:
-        found = BertTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+        found = library.BertTokenizerFast.from_pretrained(str(folder), local_files_only=True)
     except Exception as error:  # of files that are damaged the library lets anything through
         raise unreadable(str(folder), error, folder, "its vocabulary cannot be read") from None
     return Tokenizer(found.backend_tokenizer, max_tokens, str(found.pad_token))

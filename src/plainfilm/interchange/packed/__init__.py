@@ -14,14 +14,15 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from plainfilm.collection.collection import META, PACKED, Collection, file_name
-from plainfilm.collection.schema import ALL_TABLES, FORMAT_VERSION
+from plainfilm.collection.collection import META, PACKED, Collection
+from plainfilm.collection.schema import ALL_TABLES, format_of
 from plainfilm.errors import CollectionError
 from plainfilm.interchange.base import FormatConfig, Written, left_out_lines
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origins, studies_in
@@ -85,7 +86,8 @@ def pack(
 def copy_tables(collection: Collection, out: Path) -> dict[str, str]:
     """Copy all tables to `out`; the digest of each by its name."""
     digests = {}
-    for name in (file_name(table) for table in ALL_TABLES if collection.has_table(table)):
+    tables = (table for table in ALL_TABLES if collection.has_table(table))
+    for name in chain.from_iterable(map(collection.files_of, tables)):
         with collection.manifest.open(name) as source, replacing(out / name) as temporary:
             temporary.write_bytes(source.read_buffer())
         digests[name] = sha256_of(out / name)
@@ -95,7 +97,7 @@ def copy_tables(collection: Collection, out: Path) -> dict[str, str]:
 def write_meta(collection: Collection, out: Path, changes: dict[str, Any]) -> None:
     """Write `collection.json` to `out`, last of all files: with it they become a collection."""
     kept = {key: value for key, value in collection.meta.items() if key != PACKED}
-    write_manifest(out / META, {**kept, "format_version": FORMAT_VERSION, **changes})
+    write_manifest(out / META, {**kept, "format_version": format_of(kept["tables"]), **changes})
 
 
 def _films(studies: Sequence[StoredStudy], split: str) -> Iterator[PackedFilm]:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from plainfilm.errors import ConfigError
+from plainfilm.io.hub import transformers_library
 from plainfilm.io.packages import local_path
 from plainfilm.nn.base import DecoderConfig, PrefixShape, SentenceDecoder
 from plainfilm.nn.library_settings import check_library_settings
@@ -149,9 +150,7 @@ class TransformersWriter:
 
 
 def _cache(prefix: Tensor) -> Any:
-    from transformers import DynamicCache
-
-    cache = DynamicCache()
+    cache = transformers_library("this sentence decoder").DynamicCache()
     for number, (keys, values) in enumerate(prefix):
         cache.update(keys, values, number)
     return cache
@@ -162,15 +161,15 @@ def build(config: Config, vocabulary_size: int, pad: int) -> TransformersDecoder
 
     Raises:
         ConfigError: no decoder, or settings that the library does not accept.
+        MissingDependency: the package transformers is not installed.
         ModelError: a model that is missing and cannot be downloaded, lacks weights, or knows fewer tokens.
     """
-    from transformers import AutoModelForCausalLM
-
     model = config.model
+    kind = model.library().AutoModelForCausalLM
     described = model.fitting(vocabulary_size, config.dropout)
     if described.is_encoder_decoder:
         raise ConfigError(f"sentence decoder '{described.model_type}': is no decoder alone, as gpt2 is")
     what = f"sentence decoder '{config.name or described.model_type}'"
-    check_fits_in_memory(lambda: model.without_weights(AutoModelForCausalLM, described), what)
+    check_fits_in_memory(lambda: model.without_weights(kind, described), what)
     make = model.with_weights if config.pretrained else model.without_weights
-    return TransformersDecoder(config, make(AutoModelForCausalLM, described))
+    return TransformersDecoder(config, make(kind, described))

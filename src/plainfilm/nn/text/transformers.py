@@ -145,21 +145,22 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
     """The encoder of `config`, for token ids below `vocabulary_size`.
 
     Raises:
+        MissingDependency: the package transformers is not installed.
         ModelError: a model that is missing and cannot be downloaded, lacks weights, or knows fewer tokens.
     """
-    from transformers import AutoModel
-
     model = config.model
+    library = model.library()
     described = model.fitting(vocabulary_size, config.dropout)
     if described.model_type == "siglip_text_model":
-        _add_siglip(AutoModel)
+        # `AutoModel` has the image tower of SigLIP alone.
+        library.AutoModel.register(library.SiglipTextConfig, library.SiglipTextModel, exist_ok=True)
     what = f"text model '{config.name or described.model_type}'"
-    check_fits_in_memory(lambda: model.without_weights(AutoModel, described), what)
+    check_fits_in_memory(lambda: model.without_weights(library.AutoModel, described), what)
     unused = () if config.pooling == "pooler" else ("pooler",)
     if config.pretrained:
-        encoder = model.with_weights(AutoModel, described, unused)
+        encoder = model.with_weights(library.AutoModel, described, unused)
     else:
-        encoder = model.without_weights(AutoModel, described)
+        encoder = model.without_weights(library.AutoModel, described)
     if described.is_encoder_decoder:
         encoder = encoder.get_encoder()
     if not hasattr(encoder.config, "hidden_size"):
@@ -174,13 +175,6 @@ def build(config: Config, vocabulary_size: int) -> TransformersEncoder:
     if config.pooling != "pooler" and name is not None:
         setattr(encoder, name, None if name == "pooler" else nn.Identity())  # unused, and would be stored
     return TransformersEncoder(config, encoder)
-
-
-def _add_siglip(library: Any) -> None:
-    """Makes the text tower of SigLIP known to `AutoModel`, which has its image tower alone."""
-    from transformers import SiglipTextConfig, SiglipTextModel
-
-    library.register(SiglipTextConfig, SiglipTextModel, exist_ok=True)
 
 
 def _check_layers(config: Config, depth: int) -> None:

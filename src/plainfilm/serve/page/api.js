@@ -41,9 +41,26 @@ const post = (path, body, method = "POST") =>
 
 const film = (id) => `api/films/${id}`;
 
+let openedAgain = async () => null;
+
+/** Says how a film that the server no longer holds is opened again: by a function of its id, whose value is its
+ *  new id, or `null`. */
+export const onGone = (act) => { openedAgain = act; };
+
+/** The answer of `ask` about a film, which is opened again where it is no longer held. */
+async function about(id, ask) {
+  try {
+    return await ask(film(id));
+  } catch (problem) {
+    const other = problem.code === "not_found" ? await openedAgain(id) : null;
+    if (!other) throw problem;
+    return ask(film(other));
+  }
+}
+
 // A question about a film; `model` is the name of one of the server's models, by default the first.
 const question = (id, what, model, body) =>
-  post(`${film(id)}/${what}${model ? `?model=${encodeURIComponent(model)}` : ""}`, body);
+  about(id, (path) => post(`${path}/${what}${model ? `?model=${encodeURIComponent(model)}` : ""}`, body));
 
 export const setToken = (token) => sessionStorage.setItem(KEY, token);
 export const model = () => json("api/model");
@@ -54,13 +71,13 @@ export const upload = (file) =>
     headers: { "Content-Type": "application/octet-stream" },
     body: file,
   });
-export const remove = (id) => request(film(id), { method: "DELETE" });
-export const findings = async (id) => (await post(`${film(id)}/findings`)).findings;
+export const reopened = ({ sha256, name }) => post("api/films/kept", { sha256, name: name.slice(-255) });
+export const findings = async (id) => (await question(id, "findings")).findings;
 export const locate = async (id, texts, model) => (await question(id, "locate", model, { texts })).find;
 export const describe = async (id, boxes, model) => (await question(id, "describe", model, { boxes })).boxes;
-export const report = async (id) => (await post(`${film(id)}/report`)).report;
+export const report = async (id) => (await question(id, "report")).report;
 export const similarityMap = (id, text, model) => question(id, "map", model, { text });
-export const similarToFilm = async (id) => (await post(`${film(id)}/similar`, {})).results;
+export const similarToFilm = async (id) => (await question(id, "similar")).results;
 export const similarToText = async (text) => (await post("api/similar", { text })).results;
 export const startJob = (films) => post("api/jobs", { films });
 export const job = (id) => json(`api/jobs/${id}`);
@@ -82,12 +99,12 @@ export const exported = async (format, work) =>
 
 /** The display picture of a film. */
 export async function display(id) {
-  return createImageBitmap(await (await request(`${film(id)}/display`)).blob());
+  return createImageBitmap(await (await about(id, (path) => request(`${path}/display`))).blob());
 }
 
 /** All values of a film, 16 bits each. */
 export async function values(id) {
-  const packed = (await request(`${film(id)}/values`)).body;
+  const packed = (await about(id, (path) => request(`${path}/values`))).body;
   const open = packed.pipeThrough(new DecompressionStream("deflate"));
   const bytes = await new Response(open).arrayBuffer();
   return new Uint16Array(bytes);

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { found, load } from "./asking.js";
 import { all, drawn, element, find } from "./dom.js";
 import { hideHeat, showHeat } from "./heat.js";
+import { marksOf } from "./marks.js";
 import { text } from "./texts.js";
 import { Viewport } from "./viewport.js";
 
@@ -183,8 +184,9 @@ export class Beside {
       "option", { value: film.sha256, selected: film.sha256 === this.sha256 },
       film.sha256 === desk.work.chosen ? text("same_film", { name: film.name }) : film.name)));
     this.shown = this.facts ? this.boxes() : [];
-    this.onFilm.replaceChildren(...this.shown.map(({ box, state }) => drawn(
+    this.onFilm.replaceChildren(...this.shown.map(({ box, state, words }) => drawn(
       "g", { class: `box ${state}`, "aria-hidden": "true" },
+      drawn("title", {}, words),
       drawn("rect", { x: box.x0, y: box.y0, width: box.x1 - box.x0, height: box.y1 - box.y0 }))));
     this.placeMarks();
     find("#beside-said").textContent = this.said();
@@ -206,11 +208,7 @@ export class Beside {
   }
 
   placeMarks() {
-    const { placement } = this.viewport;
-    this.onScreen.replaceChildren(...(this.shown ?? []).map(({ box, state, words }) => {
-      const ends = [placement.toScreen(box.x0, box.y0), placement.toScreen(box.x1, box.y1)];
-      const [x, y] = [0, 1].map((axis) => Math.min(...ends.map((end) => end[axis])));
-      return drawn("text", { x: x + 4, y: y < 18 ? y + 14 : y - 5, class: `mark ${state}`, "aria-hidden": "true" }, words);
-    }));
+    const wanted = (this.shown ?? []).map(({ box, state, words }) => ({ box, words, kind: state }));
+    this.onScreen.replaceChildren(...marksOf(this.viewport.placement, wanted));
   }
 }

@@ -2,6 +2,7 @@
 
 import { drawn, framed } from "./dom.js";
 import { moved, tidied } from "./geometry.js";
+import { marksOf } from "./marks.js";
 import { text } from "./texts.js";
 
 const CORNERS = [["x0", "y0"], ["x1", "y0"], ["x1", "y1"], ["x0", "y1"]];
@@ -101,37 +102,14 @@ export class Boxes extends EventTarget {
     this.onFilm.querySelector(`[data-box="${boxId}"]`)?.focus({ preventScroll: true });
   }
 
-  /** Numbers beside boxes, names of regions, and the handles of the selected box, all of fixed size; a number
-   *  or name that would lie on another one is left out. */
+  /** Numbers beside boxes, names of regions, and the handles of the selected box, all of fixed size. */
   placeMarksNow() {
-    const taken = [];
-    const marks = [];
-    const add = (box, words, kind) => {
-      const [x, y] = this.topLeft(box);
-      const width = 7 * String(words).length;
-      if (taken.some(([left, top, wide]) => Math.abs(y - top) < 13 && x < left + wide && left < x + width)) return;
-      taken.push([x, y, width]);
-      marks.push(this.mark([x, y], words, kind));
-    };
-    for (const one of this.shown) {
-      const { box, sentence, number } = one;
-      add(box, number, `mark ${box.state === "proposed" ? sentence.state : box.state}`);
-      if (box.box_id === this.selected) marks.push(...CORNERS.map((corner) => this.handle(one, corner)));
-    }
-    for (const { name, box } of this.regions) add(box, name, "mark region");
-    this.onScreen.replaceChildren(...marks);
-  }
-
-  /** The top left of a box on the screen, however the film is rotated. */
-  topLeft(box) {
-    const points = CORNERS.map(([x, y]) => this.viewport.placement.toScreen(box[x], box[y]));
-    return [Math.min(...points.map(([x]) => x)), Math.min(...points.map(([, y]) => y))];
-  }
-
-  mark([x, y], words, kind) {
-    const node = drawn("text", { x: x + 4, y: y - 5, class: kind, "aria-hidden": "true" }, String(words));
-    if (y < 18) node.setAttribute("y", y + 14);
-    return node;
+    const selected = this.shown.find(({ box }) => box.box_id === this.selected);
+    const handles = selected ? CORNERS.map((corner) => this.handle(selected, corner)) : [];
+    const numbers = this.shown.map(({ box, sentence, number }) => (
+      { box, words: number, kind: box.state === "proposed" ? sentence.state : box.state }));
+    const names = this.regions.map(({ name, box }) => ({ box, words: name, kind: "region" }));
+    this.onScreen.replaceChildren(...marksOf(this.viewport.placement, [...numbers, ...names]), ...handles);
   }
 
   handle(one, corner) {

@@ -5,7 +5,7 @@ import { found, load, sentenceOf } from "./asking.js";
 import { Beside } from "./beside.js";
 import { Boxes, labelOf } from "./boxes.js";
 import { showExports, showHelp } from "./dialogs.js";
-import { all, element, find } from "./dom.js";
+import { all, element, find, framed } from "./dom.js";
 import { download, exportFormats, readSaved } from "./exports.js";
 import { showFacts } from "./facts.js";
 import { showFilms } from "./films.js";
@@ -35,6 +35,7 @@ export class Desk {
     this.beside = new Beside(this);
     this.saving = new Saving(this);
     this.opened = new Map(); // what the server says of a film, by its content
+    this.opening = new Map(); // promises of the same, of films that are being opened again
     this.views = new Map(); // zoom and window of each film
     this.thumbs = new Map();
     this.uncertainties = new Map();
@@ -46,15 +47,21 @@ export class Desk {
     this.editing = null;
     this.isRedrawn = false;
     this.similar = null;
-    this.threshold = 0.5;
+    this.threshold = model.threshold ?? 0.5;
     this.tab = "sentences";
   }
 
   start() {
     const { work, viewport, boxes } = this;
     work.addEventListener("changed", () => this.show());
-    work.addEventListener("chosen", () => this.showFilm());
-    viewport.addEventListener("hovered", ({ detail }) => showStatus(this, detail));
+    work.addEventListener("chosen", () => this.showFilm().catch((problem) => this.complain(problem)));
+    api.onGone((id) => this.openGone(id));
+    let point = null;
+    const pointed = framed(() => showStatus(this, point));
+    viewport.addEventListener("hovered", ({ detail }) => {
+      point = detail;
+      pointed();
+    });
     viewport.addEventListener("placed", () => showStatus(this));
     viewport.addEventListener("windowed", () => {
       this.press("invert", viewport.window.inverted);
@@ -74,6 +81,7 @@ export class Desk {
       find("#threshold-value").textContent = this.threshold.toFixed(2);
       this.showBoxes();
       showSentences(this);
+      this.beside.show();
     });
     for (const tab of all("[role=tab]")) {
       tab.addEventListener("click", () => this.turnTo(tab.dataset.tab));
@@ -83,7 +91,10 @@ export class Desk {
     find("#phrases")?.replaceChildren(
       ...[...this.model.observations, ...this.model.regions].map((value) =>
         element("option", { value: value.replaceAll("_", " ").toLowerCase() })));
-    if (find("#threshold-value")) find("#threshold-value").textContent = this.threshold.toFixed(2);
+    if (find("#threshold-value")) {
+      find("#threshold").value = this.threshold;
+      find("#threshold-value").textContent = this.threshold.toFixed(2);
+    }
     this.beside.start();
     this.saving.start();
     this.useTool("window");
@@ -177,6 +188,7 @@ export class Desk {
           const saved = await readSaved(file);
           await this.findHeld();
           this.work.restore(saved);
+          this.bringFilms();
         } else {
           await this.openFilm(file);
         }
@@ -204,9 +216,53 @@ export class Desk {
     if (this.offers.has("findings") && !film.findings.length) await this.findFindings(film);
   }
 
-  /** Finds the films that the server still holds: those of saved work may be among them. */
+  /** Finds which films the server holds now: those of saved work may be among them. */
   async findHeld() {
-    for (const facts of await api.films()) this.opened.set(facts.sha256, facts);
+    this.opened = new Map((await api.films()).map((facts) => [facts.sha256, facts]));
+  }
+
+  /** Opens a film again from the copy that was kept with saved work; `null` where there is none. */
+  async reopen(film) {
+    if (!this.offers.has("kept_films")) return null;
+    if (!this.opening.has(film.sha256)) this.opening.set(film.sha256, api.reopened(film));
+    try {
+      const facts = await this.opening.get(film.sha256);
+      this.opened.set(film.sha256, facts);
+      return facts;
+    } catch (problem) {
+      if (problem.code !== "not_found") throw problem;
+      return null;
+    } finally {
+      this.opening.delete(film.sha256);
+    }
+  }
+
+  /** The new id of a film that the server no longer holds, opened again; `null` where it cannot be. */
+  async openGone(id) {
+    const facts = [...this.opened.values()].find((one) => one.film_id === id);
+    if (!facts) return null;
+    const again = await this.reopen(facts);
+    if (!again) {
+      this.opened.delete(facts.sha256);
+      this.show();
+    }
+    return again?.film_id ?? null;
+  }
+
+  /** Opens the films of saved work again, one after another, and shows them in the list. */
+  async bringFilms() {
+    const { films } = this.work;
+    for (const film of [...films]) {
+      if (films !== this.work.films) return; // other work was opened meanwhile
+      try {
+        const facts = this.opened.get(film.sha256) ?? (await this.reopen(film));
+        if (!facts || this.thumbs.has(film.sha256)) continue;
+        this.thumbs.set(film.sha256, await thumbnail(await api.display(facts.film_id)));
+        this.show();
+      } catch (problem) {
+        this.complain(problem, film.name);
+      }
+    }
   }
 
   async showFilm() {
@@ -220,9 +276,10 @@ export class Desk {
     hideHeat(viewport.node);
     this.press("map", false);
     this.show();
-    const facts = this.opened.get(film?.sha256);
     find("#empty").hidden = Boolean(film);
     viewport.clear();
+    const facts = this.opened.get(film?.sha256) ?? (film && (await this.reopen(film)));
+    if (film?.sha256 !== this.work.film?.sha256) return; // another one was chosen meanwhile
     if (!facts) {
       if (film) this.say(text("film_missing", { name: film.name }), true);
       return;
@@ -244,6 +301,8 @@ export class Desk {
 
   /** Orders the films by how uncertain the model is of their findings, the most uncertain first. */
   async queue() {
+    await this.findHeld();
+    await this.bringFilms();
     const ids = this.work.films.map((film) => this.opened.get(film.sha256)?.film_id).filter(Boolean);
     let job = await api.startJob(ids);
     while (job.state === "waiting" || job.state === "running") {

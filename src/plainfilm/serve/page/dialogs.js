@@ -30,6 +30,7 @@ export function showHelp(keys, isOffered) {
   );
   dialog.setAttribute("aria-labelledby", "help-title");
   dialog.showModal();
+  dialog.scrollTop = 0; // its button, which has the focus, is at the end
 }
 
 /** Offers the formats of export: [{ name, run }]. */

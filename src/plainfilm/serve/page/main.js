@@ -27,6 +27,7 @@ function offerOnlyWhatIsThere(offers) {
     const isOffered = node.dataset.needs.split(" ").some((name) => offers.has(name));
     if (!isOffered) node.remove();
   }
+  for (const node of all("[data-without]")) if (offers.has(node.dataset.without)) node.remove();
 }
 
 function listenToLanguage(desk, language) {
@@ -35,6 +36,7 @@ function listenToLanguage(desk, language) {
   select.value = language;
   select.addEventListener("change", async () => {
     await speak(select.value);
+    desk.say(""); // what was said last is in the other language
     desk.show();
   });
 }

@@ -15,6 +15,7 @@ export class Saving {
     this.kept = null; // the id and revision on the server
     this.isRunning = false;
     this.isInConflict = false;
+    this.isToldOfFilms = false;
   }
 
   get isOffered() {
@@ -54,6 +55,7 @@ export class Saving {
       this.isInConflict = false;
       if (this.isAsked) desk.say(text("saved_on_server"));
       this.isAsked = false;
+      this.tellOfFilms();
     } catch (problem) {
       desk.work.isSaved = false;
       if (problem.code === "conflict") await this.settle();
@@ -66,6 +68,16 @@ export class Saving {
       this.isDue = false;
       await this.store();
     }
+  }
+
+  /** Says once that not all films that are open were kept: there is no room for them. */
+  tellOfFilms() {
+    const { desk } = this;
+    const open = desk.work.films.filter(({ sha256 }) => desk.opened.has(sha256)).length;
+    const count = open - this.kept.kept;
+    if (count <= 0 || this.isToldOfFilms || !desk.offers.has("kept_films")) return;
+    this.isToldOfFilms = true;
+    desk.say(text("films_not_kept", { count }), true);
   }
 
   /** Somebody has removed the work: it is kept as new. */
@@ -96,6 +108,7 @@ export class Saving {
     this.kept = { work_id: stored.work_id, revision: stored.revision };
     this.isInConflict = false;
     this.desk.work.reset(stored.work, stored.past, stored.future);
+    this.desk.bringFilms();
   }
 
   /** Lists what is kept, to open or to remove. */

@@ -31,4 +31,4 @@ export async function speak(language = wanted()) {
 }
 
 /** The name of an observation or region in this language, or as the model has it. */
-export const term = (name) => known[`term:${name.toLowerCase()}`] ?? name;
+export const term = (name) => known[`term:${name.toLowerCase()}`] ?? name.replaceAll("_", " ");

@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse
 
 from plainfilm.io.dicom.read import HEAD, is_dicom
 from plainfilm.serve.films import HeldFilm
-from plainfilm.serve.opening import DISPLAY, VALUES
+from plainfilm.serve.opening import DISPLAY, packed_values
 from plainfilm.serve.problems import Problem, documented
 from plainfilm.serve.schema import Film, FilmId, Reference
 from plainfilm.serve.service import Serving
@@ -132,7 +132,7 @@ _WORDS = {
 )
 async def display(film_id: FilmId, service: Serving) -> Response:
     """The film at the window of its file, in all its pixels."""
-    return _file(service.films.get(film_id), DISPLAY, "image/png")
+    return _file(service.films.get(film_id).folder / DISPLAY, "image/png")
 
 
 @router.get(
@@ -142,11 +142,14 @@ async def display(film_id: FilmId, service: Serving) -> Response:
 )
 async def values(film_id: FilmId, service: Serving) -> Response:
     """The values of a film of more than 8 bits, for any window; a larger one is brighter."""
-    return _file(service.films.get(film_id), VALUES, "application/octet-stream")
-
-
-def _file(film: HeldFilm, name: str, kind: str) -> Response:
-    file = film.folder / name
-    if not file.is_file():
+    film = service.films.get(film_id)
+    file = await run_in_threadpool(packed_values, film.folder)
+    if file is None:
         raise Problem("not_found", "this film has 8 bits: its display picture is all there is")
+    return _file(file, "application/octet-stream")
+
+
+def _file(file: Path, kind: str) -> Response:
+    if not file.is_file():
+        raise Problem("not_found", "this film was removed just now: open it again")
     return FileResponse(file, media_type=kind)

@@ -44,4 +44,5 @@ def facts(model: ServedModel) -> dict[str, Any]:
         "observations": list(predictor.observations or model.prompts or ()),
         "regions": list(REGIONS) if "locate" in model.offers else [],
         "most_films": predictor.most_films,
+        "threshold": predictor.box_tuning.threshold if predictor.box_tuning else None,
     }

@@ -35,7 +35,9 @@ async def listed(service: Serving) -> list[dict[str, Any]]:
     return await run_in_threadpool(_works(service).all)
 
 
-@router.post("/api/work", response_model=WorkFacts, status_code=201, responses=documented("not_possible"))
+@router.post(
+    "/api/work", response_model=WorkFacts, status_code=201, responses=documented("not_possible", "busy")
+)
 async def create(asked: KeptWork, service: Serving) -> dict[str, Any]:
     """Keep new work; the answer has its id and revision."""
     return await run_in_threadpool(_works(service).create, asked.model_dump(mode="json"))

@@ -16,6 +16,10 @@ from plainfilm.types import View
 FORMAT: Literal["plainfilm-work"] = "plainfilm-work"
 VERSION: Literal[1] = 1
 
+KEPT_ENDING = ".work.json"
+"""The ending of the files of a server (`plainfilm serve --work`): two lines of JSON, what a list shows, and
+the whole with its history, in which the document stands under `work`."""
+
 Verdict = Literal["proposed", "accepted", "edited", "rejected"]
 """What a person made of a sentence or box; what is proposed was not judged."""
 
