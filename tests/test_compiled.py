@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 CODE = """
 import sys, tempfile
 from numba.core import caching
@@ -45,3 +47,18 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
 def test_without_any_place_it_compiles_each_time() -> None:
     done = in_a_read_only_installation(Path(tempfile.gettempdir()) / "no" / "such" / "folder")
     assert done.stdout == "1.0\n", done.stderr
+
+
+THREADS = """
+import torch
+from plainfilm.metrics.classification import auroc
+print(torch.get_num_threads(), auroc([0.1, 0.2, 0.3], [False, True, True]), torch.get_num_threads())
+"""
+
+
+@pytest.mark.slow
+def test_torch_keeps_its_threads() -> None:
+    """With others a training has other last digits after its first validation than one that was resumed."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", THREADS], env=environment, capture_output=True, text=True)
+    assert done.stdout == "1 1.0 1\n", done.stderr

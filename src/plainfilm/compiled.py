@@ -7,6 +7,7 @@ temporary files takes them, and without one they are compiled at every start.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import stat
@@ -40,6 +41,28 @@ def njit(signatures: Any = None, **options: Any) -> Any:
 
 
 def _compiled(function: Callable[..., Any], signatures: Any, options: dict[str, Any]) -> Any:
+    made = _cached(function, signatures, options)
+    return _with_torch_s_threads(made) if options.get("parallel") else made
+
+
+def _with_torch_s_threads(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leaves torch the number of threads that it has: numba's first parallel call sets OpenMP's for all of
+    the process, to that of the cores, and with another number a training gets other last digits."""
+
+    @functools.wraps(function)
+    def call(*given: Any) -> Any:
+        torch = sys.modules.get("torch")
+        threads = torch.get_num_threads() if torch is not None else 0
+        try:
+            return function(*given)
+        finally:
+            if torch is not None and torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+    return call
+
+
+def _cached(function: Callable[..., Any], signatures: Any, options: dict[str, Any]) -> Any:
     import numba
     from numba.core import config
 

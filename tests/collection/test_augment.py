@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,12 @@ def test_another_seed_is_added_and_the_same_job_done_once(
     first = augment_collection(collection, job, workers=1)
     table = (collection.path / "text_variants.parquet").read_bytes()
     monkeypatch.setattr(augment, "in_workers", None)
+    # As if killed once `collection.json` was written.
+    digest = sha256(table).hexdigest()[:16]
+    collection.table_path("text_variants").rename(collection.path / f".text_variants.parquet.{digest}.new")
+    (collection.path / augment.JOURNAL).touch()
     assert augment_collection(collection, job, workers=1) == first
+    assert not [path.name for path in collection.path.glob(".text_variants*")]
     with pytest.raises(DataError, match="leave --rejected out"):
         augment_collection(collection, job, workers=1, rejected=tmp_path / "r.jsonl")
     assert (collection.path / "text_variants.parquet").read_bytes() == table

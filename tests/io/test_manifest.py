@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,18 @@ def test_a_folder_below(tmp_path: Path) -> None:
     change.commit({})
     assert read(tmp_path) == {"below/a": "1"}
     assert names(tmp_path / "below") == {"a"}
+
+
+def test_half_written_files_of_the_dead_are_swept_below_too(tmp_path: Path) -> None:
+    write(tmp_path, a="1")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for folder in (tmp_path, tmp_path / "below"):
+        folder.mkdir(exist_ok=True)
+        (folder / f"..a.new.{ended.pid}@{platform.node()}.x.part").touch()
+    settle(tmp_path, NAME)
+    assert names(tmp_path) == {"a", NAME, "below"}
+    assert names(tmp_path / "below") == set()
 
 
 @pytest.mark.parametrize("name", ["a", NAME])

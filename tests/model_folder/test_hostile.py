@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from plainfilm.errors import ModelError
 from plainfilm.io.preprocessing import Preprocessing
-from plainfilm.model_folder import ModelConfig, load_model, save_model
-from plainfilm.model_folder.folder import tokenizer_facts
+from plainfilm.model_folder import ModelConfig, load_model, read_model_config, save_model
+from plainfilm.model_folder.folder import load_tokenizer, tokenizer_facts
 from plainfilm.models.base import Facts, build_model
 from plainfilm.models.dual_encoder import Config
 from plainfilm.text.tokenizers import Tokenizer
@@ -188,3 +188,22 @@ def test_a_random_state_is_not_drawn_from(folder: Path) -> None:
     torch.manual_seed(1)
     load_model(folder)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_an_input_that_takes_terabytes_is_refused(saved: Path, tmp_path: Path) -> None:
+    """The weights fit the settings: nothing but the cost of a film tells."""
+    settings = read_model_config(saved)
+    image = {"timm": settings.architecture.image | {"image_size": 4096}, "compact": {"patch": 8}}[saved.name]
+    architecture = settings.architecture.model_copy(update={"image": settings.architecture.image | image})
+    tokenizer = load_tokenizer(saved, "text")
+    model = build_model(architecture, settings.facts)
+    wide = settings.model_copy(update={"preprocessing": Preprocessing(size=4096, channels=1)})
+    save_model(tmp_path / "model", model, {"text": tokenizer}, wide)
+    assert "config.json: a film of preprocessing.size 4096 px" in refused(tmp_path / "model")
+
+
+def test_endless_texts_are_refused(folder: Path) -> None:
+    file = folder / "tokenizers" / "text" / "tokenizer_config.json"
+    values = json.loads(file.read_text()) | {"max_tokens": 10**6}
+    file.write_text(json.dumps({key: value for key, value in values.items() if key != "sha256"}))
+    assert "config.json: tokenizers.text.max_tokens is 1,000,000" in refused(folder)

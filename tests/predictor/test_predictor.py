@@ -11,6 +11,7 @@ import torch
 
 import plainfilm
 from plainfilm.errors import ImageError, ModelError, UsageError
+from plainfilm.io import limits
 from plainfilm.predictor import core
 from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.operating_points import OperatingPoint, OperatingPoints
@@ -41,6 +42,22 @@ def test_order_and_batches_do_not_matter(predictor, films, monkeypatch):
     whole = predictor.encode_images(films[:40])
     monkeypatch.setattr(core, "BATCH_IMAGES", 3)
     assert predictor.encode_images(films[:40][::-1])[::-1] == pytest.approx(whole, abs=1e-5)
+
+
+def test_films_and_texts_with_large_arrays_are_encoded_one_by_one(predictor, films, monkeypatch):
+    texts = ["Edema.", "A large left pleural effusion and no pneumothorax."] * 3
+    whole = predictor.encode_images(films[:4]), predictor.encode_texts(texts)
+    sizes = {"film_features": [], "encode_texts": []}
+    for name, seen in sizes.items():
+        method = getattr(predictor._core.model, name)
+        watched = lambda *given, method=method, seen=seen: seen.append(len(given[0])) or method(*given)  # noqa: E731
+        monkeypatch.setattr(predictor._core.model, name, watched)
+    monkeypatch.setattr(limits, "ARRAYS_TOGETHER", 2 * predictor._core.cost.largest)
+    monkeypatch.setattr(core, "USUAL_TOKENS", 1)
+    parts = predictor.encode_images(films[:4]), predictor.encode_texts(texts)
+    assert sizes == {"film_features": [2, 2], "encode_texts": [1] * 6}
+    for one, other in zip(whole, parts, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_a_film_may_be_a_path_or_its_pixels(predictor, films):

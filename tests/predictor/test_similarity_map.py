@@ -12,6 +12,7 @@ from PIL import Image
 from plainfilm.batches.resizing import resize_to
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Geometry
+from plainfilm.io import limits
 from plainfilm.io.images import read_image
 from plainfilm.io.preprocessing import Preprocessing
 from plainfilm.model_folder import LoadedModel, ModelConfig
@@ -110,6 +111,13 @@ def test_pixels_that_the_model_does_not_see_have_no_value(fit, size, box) -> Non
     assert np.array_equal(seen, expected)
     outside = np.isnan(found.grid).mean()
     assert outside == pytest.approx(1 - min(size) / max(size) if fit == "pad" else 0, abs=0.13)
+
+
+def test_patches_that_take_too_much_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    patches, features = (SIZE // CELL) ** 2, 2
+    monkeypatch.setattr(limits, "LARGEST_ARRAY", patches * features * 4 - 1)
+    with pytest.raises(UsageError, match=f"the {patches} patches of 'bright' take"):
+        bright_is_similar().similarity_map(film_with((60, 120, 110, 180), (300, 200)), "bright")
 
 
 def test_values_are_those_of_numpy() -> None:

@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import pytest
 
-from plainfilm.errors import DataError
+from plainfilm.errors import DataError, UsageError
 from plainfilm.results import write
 from plainfilm.results.reading import read_document, read_items
 
@@ -49,6 +49,13 @@ def test_results_without_items_write_none(results, tmp_path):
     write(dataclasses.replace(results, items=None, metrics=results.metrics[:1], examples=()), tmp_path)
     assert not (tmp_path / "items.parquet").exists()
     assert (tmp_path / "results.json").exists()
+
+
+def test_results_say_what_parts_they_have_once_these_are_there(results, tmp_path):
+    (tmp_path / "part").touch()  # where its folder belongs
+    with pytest.raises(UsageError):
+        write(dataclasses.replace(results, parts={"part": results}), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["part"]
 
 
 def test_an_interrupted_rewrite_leaves_the_results_that_are_there(results, tmp_path, monkeypatch):

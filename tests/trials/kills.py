@@ -97,6 +97,12 @@ def digests(folder: Path, compared: list[str]) -> dict[str, str]:
     }
 
 
+def names(folder: Path) -> set[str]:
+    """The files in `folder` and below, and those that a killed command may leave beside it."""
+    beside = folder.parent.glob(f".{folder.name}.*")
+    return {path.relative_to(folder.parent).as_posix() for path in (*folder.rglob("*"), *beside)}
+
+
 def opened(folder: Path) -> str:
     """The fingerprint of the collection in `folder` after all of its tables were read, or why it is none."""
     try:
@@ -126,6 +132,7 @@ def trials(settings: dict[str, Any]) -> None:
         status, lived = run(settings["command"], out, None)
         warm(lived.get("modules", []))
     whole, count = digests(out, settings["compared"]), lived.get("operations", 0)
+    right = names(out)
     say({"status": status, "operations": count, "files": len(whole)})
     for last in range(0, count, settings.get("every", 1)):
         fresh()
@@ -139,6 +146,7 @@ def trials(settings: dict[str, Any]) -> None:
             "between": between,
             "status": os.waitstatus_to_exitcode(repeated),
             "differs": sorted({*whole.items()} ^ {*after.items()}),
+            "left": sorted(right ^ names(out)),
         }
         say(line)
 

@@ -57,7 +57,9 @@ def killed_everywhere(trial: Trial, folder: Path) -> list[dict[str, Any]]:
     assert len(kills) == -(-whole["operations"] // trial.every) > 5
     right = (0, 2) if trial.refused_when_done else (0,)
     assert [
-        kill for kill in kills if not kill["killed"] or kill["status"] not in right or kill["differs"]
+        kill
+        for kill in kills
+        if not kill["killed"] or kill["status"] not in right or kill["differs"] or kill["left"]
     ] == []
     assert [kill for kill in kills[:-3] if kill["status"] != 0] == []
     return kills

@@ -21,12 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from plainfilm.collection.collection import Collection
+from plainfilm.collection.collection import META, Collection
 from plainfilm.collection.rewriting import other_rows, rewrite
 from plainfilm.collection.schema import TEXT_VARIANTS
 from plainfilm.errors import DataError
 from plainfilm.io.files import flush, replacing
 from plainfilm.io.locks import writing
+from plainfilm.io.manifest import settle
 from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.labelling.explain import READ_SECTIONS
 from plainfilm.progress import SILENT, Progress
@@ -117,7 +118,7 @@ def _augment(
     progress: Progress,
 ) -> Summary:
     origin = origin_of(job)
-    stated = collection.meta["tables"].get(TABLE, {}).get("origins", {})
+    stated, journal = collection.meta["tables"].get(TABLE, {}).get("origins", {}), collection.path / JOURNAL
     done = stated.get(origin)
     if done is not None and done["splits"] == sorted(splits):
         if rejected is not None:
@@ -125,9 +126,11 @@ def _augment(
                 f"{collection.path}: these translations exist already, without the rejected ones; "
                 "leave --rejected out, or use another --seed"
             )
+        # A killed job may have finished all but this.
+        settle(collection.path, META)
+        journal.unlink(missing_ok=True)
         return Summary(**{name: done[name] for name in Summary.__dataclass_fields__})
     texts = _different_texts(collection, splits)
-    journal = collection.path / JOURNAL
     identity = {"origin": origin, "splits": sorted(splits), "batch_size": job.batch_size}
     identity |= {name: collection.meta["tables"][name]["digest"] for name in ("studies", "sentences")}
     _run(job, texts, journal, identity, workers, progress)

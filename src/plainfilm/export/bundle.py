@@ -12,7 +12,6 @@ Those of 8-bit integers may lose a stated AUROC on films of a collection.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from plainfilm.export.graphs import (
     write_graph,
 )
 from plainfilm.export.quantized import Calibration, Loss, loss_of, quantize_films, quantize_texts
-from plainfilm.io.files import flush, sha256_of
+from plainfilm.io.files import flush, folder_beside, sha256_of
 from plainfilm.io.json_records import write_record
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.optional import optional_import
@@ -82,12 +81,9 @@ def export_onnx(
             raise UsageError(
                 f"{out}: exists and is not an empty folder; choose another --onnx or remove it first"
             )
-        part = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.part-"))
-        try:
+        with folder_beside(out) as part:
             found = _written(part, model, loaded, predictor, calibration, progress, say)
             _place(part, out)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     files = tuple(out / file.name for file in found.files)
     return Exported(files, found.differences, found.loss, found.not_exported)
 

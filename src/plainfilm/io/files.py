@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from plainfilm.errors import DataError
@@ -31,7 +32,7 @@ def sweep(path: Path) -> None:
     """Remove what killed processes of this machine left half-written beside `path`."""
     if stored(path) is not None:  # which shows nothing that is not whole
         return
-    for part in path.parent.glob(f".{path.name}.*.part"):
+    for part in path.parent.glob(f".{escape(path.name)}.*.part"):
         if _is_of_the_dead(part.name):
             part.unlink(missing_ok=True)
 
@@ -110,6 +111,25 @@ def replacing(path: Path, *, flushed: bool = True) -> Iterator[Path]:
         raise _not_written(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder`, on its disk, to be filled and renamed; what is left of it in the end is
+    removed. So are those of killed processes; the caller holds the lock of `folder`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    prefix = f".{folder.name}.part-"
+    for left in folder.parent.glob(f"{escape(prefix)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=prefix))
+    try:
+        part.chmod(0o755)
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def move(source: Path, target: Path) -> None:

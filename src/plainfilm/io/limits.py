@@ -63,6 +63,28 @@ MOST_ELEMENTS = 300_000
 MOST_ITEMS = 20_000
 """A DICOM sequence of more items, read at once to be parsed later, is refused."""
 
+# Models
+
+MOST_OPERATIONS = 20_000_000_000_000
+"""A model that needs more additions and multiplications for a film or a text is refused, as that takes
+minutes; ViT-g/14 at 518 pixels, the largest in use, needs a sixth."""
+
+LARGEST_ARRAY = 4 << 30
+"""A model that makes an array of more bytes of one film or text is refused; ViT-B/16 at 1,536 pixels makes
+one of 4.1 billion."""
+
+ARRAYS_TOGETHER = 1 << 30
+"""Films are encoded by so many at once, 32 at most, that their largest array has no more bytes."""
+
+MOST_PATCHES = 16_384
+"""A model whose films have more patches is refused: what compares them takes their square."""
+
+MOST_TOKENS = 8192
+"""A model that reads texts of more tokens is refused; text encoders in use read up to 8,192."""
+
+MOST_TOKENS_WRITTEN = 2048
+"""A model that writes texts of more tokens, one by one, is refused; the longest reports have about 1,000."""
+
 # Downloads
 
 LARGEST_LIST = 96 << 20

@@ -9,7 +9,7 @@ manifest holds a digest of itself. Manifests of earlier versions list no files, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from plainfilm.errors import DataError, UsageError
 from plainfilm.io import paths
-from plainfilm.io.files import flush, move, remove, rename, replacing, sha256_of
+from plainfilm.io.files import flush, move, remove, rename, replacing, sha256_of, sweep_folder
 from plainfilm.io.json_records import DIGEST, digest_of_values
 from plainfilm.io.locks import writing
 from plainfilm.io.object_storage import stored
@@ -232,7 +232,8 @@ class Change:
 
 
 def settle(folder: Path, manifest: str) -> None:
-    """Finish or remove what a killed change left: files in force take their own names, others are removed."""
+    """Finish or remove what a killed change left: files in force take their own names, others are removed, as
+    are half-written ones. The caller holds the lock of `folder`."""
     try:
         files = Manifest.read(folder / manifest, "").files if paths.is_file(folder / manifest) else {}
     except DataError:  # it must not decide what is removed
@@ -241,11 +242,8 @@ def settle(folder: Path, manifest: str) -> None:
         hidden = _hidden(folder / name, digest)
         if paths.is_file(hidden):
             move(hidden, folder / name)
-    for left in _hidden_files(folder):
-        remove(left)
-
-
-def _hidden_files(folder: Path) -> Iterable[Path]:
     inner = paths.folders_in(folder) if stored(folder) is None else []  # tables lie beside their manifest
-    folders = [folder, *(folder / name for name in inner)]
-    return [file for one in folders for file in paths.files_in(one, f".*{_NEW}")]
+    for one in (folder, *(folder / name for name in inner)):
+        sweep_folder(one)
+        for left in paths.files_in(one, f".*{_NEW}"):
+            remove(left)

@@ -16,10 +16,9 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from safetensors.torch import save_file
 
 from plainfilm.errors import ConfigError, DataError, ModelError
 from plainfilm.io.arrays import read_array
-from plainfilm.io.files import flush, flush_tree, sha256_of
+from plainfilm.io.files import flush, flush_tree, folder_beside, sha256_of
 from plainfilm.io.hub import local_only
 from plainfilm.io.json_records import write_record
 from plainfilm.io.locks import writing
@@ -39,6 +38,7 @@ from plainfilm.model_folder.shipped import find_model, shipped_models
 from plainfilm.model_folder.stored_config import CONFIG_FILE, read_model_config
 from plainfilm.model_folder.weights import read_model
 from plainfilm.models.base import Model, TokenizerFacts, build_model
+from plainfilm.nn.cost import Cost
 from plainfilm.nn.size import count_parameters
 from plainfilm.text.tokenizers import TOKENIZER_FILE, Tokenizer
 
@@ -54,13 +54,14 @@ Tokenizers = Mapping[str, Tokenizer]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode, its tokenizers by name, its settings, and hashes of its training patients,
-    if known."""
+    """A model in evaluation mode, its tokenizers by name, its settings, hashes of its training patients, if
+    known, and what a film costs it."""
 
     model: Model
     tokenizers: Tokenizers
     config: ModelConfig
     patients: PatientKeys | None = None
+    cost: Cost = field(default_factory=Cost)
 
 
 def tokenizer_facts(tokenizers: Tokenizers) -> dict[str, TokenizerFacts]:
@@ -88,15 +89,9 @@ def save_model(
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _recover(folder)
-    for abandoned in folder.parent.glob(f".{folder.name}.part-*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
-    try:
+    with folder_beside(folder) as part:
         _write(part, model, tokenizers, config, patients)
-        part.chmod(0o755)
         _replace_folder(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write(
@@ -136,15 +131,13 @@ def copy_model(source: Path, folder: Path) -> None:
     there = folder / CONFIG_FILE
     if there.is_file() and there.read_bytes() == (source / CONFIG_FILE).read_bytes():
         return
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.part-"))
     try:
-        shutil.copytree(source, part, copy_function=_link_or_copy, dirs_exist_ok=True)
-        part.chmod(0o755)
-        _replace_folder(part, folder)
+        with folder_beside(folder) as part:
+            shutil.copytree(source, part, copy_function=_link_or_copy, dirs_exist_ok=True)
+            part.chmod(0o755)
+            _replace_folder(part, folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error}); make room and go on with --resume") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _link_or_copy(source: str, target: str) -> None:
@@ -216,7 +209,8 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
 
     Raises:
         ModelError: not a model folder, or one that is damaged: a file or a tensor that is missing,
-            unexpected, of another shape, not finite, or not as it was written.
+            unexpected, of another shape, not finite, or not as it was written; or one whose inputs are
+            beyond `io.limits`.
     """
     folder = find_model(folder)
     _recover(folder)
@@ -231,7 +225,7 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     facts = settings.facts.model_copy(update={"tokenizers": tokenizer_facts(tokenizers)})
     try:
         with local_only():
-            model = read_model(
+            model, cost = read_model(
                 weights,
                 settings,
                 lambda: build_model(settings.architecture, facts),
@@ -240,7 +234,7 @@ def load_model(folder: Path, trust_code: bool = False) -> LoadedModel:
     except (ConfigError, ModelError) as error:
         is_named = str(error).startswith(str(folder))
         raise ModelError(str(error) if is_named else f"{folder / CONFIG_FILE}: {error}") from None
-    return LoadedModel(model.eval(), tokenizers, settings, _patients(folder, settings))
+    return LoadedModel(model.eval(), tokenizers, settings, _patients(folder, settings), cost)
 
 
 def training_patients(folder: Path) -> PatientKeys | None:

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from plainfilm.errors import ModelError
 from plainfilm.model_folder.config import ModelConfig
+from plainfilm.model_folder.cost import check_cost
 from plainfilm.models.base import Model
+from plainfilm.nn.cost import Cost
 from plainfilm.nn.library_settings import check_repeats
 from plainfilm.nn.packaged_weights import check_fit, load_strictly
 from plainfilm.nn.size import on_meta
@@ -26,23 +28,24 @@ def read_model(
     settings: ModelConfig,
     build: Callable[[], Model],
     fingerprint: Callable[[], str],
-) -> Model:
-    """The model that `build` makes of `settings`, with the weights in `file`.
+) -> tuple[Model, Cost]:
+    """The model that `build` makes of `settings`, with the weights in `file`, and what a film costs it.
 
-    It is first built without storage and compared with the header of the file. The `fingerprint` of the
-    folder must be the stated one.
+    It is first built without storage, compared with the header of the file, and tried with its largest
+    inputs. The `fingerprint` of the folder must be the stated one.
 
     Raises:
         ModelError: damaged, a tensor that is missing, unexpected, of another shape or not finite, or another
             fingerprint.
-        ConfigError: settings that cannot be built.
+        ConfigError: settings that cannot be built, or inputs beyond `io.limits`.
     """
     header, architecture = _header(file), settings.architecture.model_dump(mode="json")
     check_repeats(architecture, len(header), "architecture")
     is_ours = not any(foreign_code(architecture))  # other code is trusted, and may need real tensors
-    described = on_meta(build) if is_ours else None
+    described, cost = on_meta(build) if is_ours else None, Cost()
     if described is not None:
         check_fit(described, header, str(file))
+        cost = check_cost(described.eval(), settings.preprocessing)
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
@@ -56,7 +59,7 @@ def read_model(
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and should cost no draws
         model = build()
     load_strictly(model, tensors, str(file))
-    return model
+    return model, cost
 
 
 def _header(file: Path) -> dict[str, Tensor]:

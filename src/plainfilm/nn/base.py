@@ -81,9 +81,10 @@ class ImageEncoder(nn.Module):
     """Encodes images as features.
 
     `features` is F of the pooled vector and `patch_features` that of the patches; `config` holds its
-    settings.
+    settings. Films of at most `small` pixels a side are known to cost little (`nn.cost`).
     """
 
+    small: int = 0
     features: int
     patch_features: int
     config: EncoderConfig
@@ -114,8 +115,10 @@ class ImageEncoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Encodes token ids as features; `max_tokens` is the longest text that it accepts."""
+    """Encodes token ids as features; `max_tokens` is the longest text that it accepts, and texts of at most
+    `small` tokens are known to cost little (`nn.cost`)."""
 
+    small: int = 0
     features: int
     max_tokens: int
     config: EncoderConfig

@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from plainfilm.errors import ModelError
+from plainfilm.io import limits
 from plainfilm.metrics.concentration import Concentration
 from plainfilm.model_folder import ModelConfig
 from plainfilm.models.base import Model, ability
+from plainfilm.nn.cost import Cost
 from plainfilm.text.tokenizers import Tokenizer
 
 Vectors: TypeAlias = "NDArray[np.float32]"
 """(N, D) float32."""
 
 BATCH_IMAGES = 32
-BATCH_TEXTS = 64
+BATCH_TEXTS, USUAL_TOKENS = 64, 512
+"""Texts are encoded together, fewer if they have more tokens than usual, as what compares these takes their
+square."""
 SORTED_TEXTS = 4096
 """Texts are sorted by length within blocks of this many, to reduce computation on padding."""
 BATCHES_AHEAD = 2
@@ -49,7 +53,7 @@ class Core:
 
     `warnings` are what a person should know of what was encoded so far, the first of each kind. `kept` are
     answers that the next question is likely to need again, by kind, each with what it was the answer to.
-    `elsewhere` are other processes that encode images and texts in its place.
+    `elsewhere` are other processes that encode images and texts in its place. `cost` is that of a film.
     """
 
     model: Model
@@ -60,6 +64,12 @@ class Core:
     warnings: dict[str, str] = field(default_factory=dict)
     kept: dict[str, tuple[Hashable, Any]] = field(default_factory=dict)
     elsewhere: Elsewhere | None = None
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def films_at_once(self) -> int:
+        """How many films are encoded together, fewer where their arrays are large."""
+        return max(1, min(BATCH_IMAGES, limits.ARRAYS_TOGETHER // max(1, self.cost.largest)))
 
     def warn(self, kind: str, alarm: str | None) -> None:
         """Keeps an alarm, if there is one, and none of its kind so far."""

@@ -161,7 +161,7 @@ class FilmEncoder:
                 place += 1
 
     def batches(self, images: Iterable[FilmLike], question: Question | None) -> Iterator[FilmBatch]:
-        """The answers to `question` about every `BATCH_IMAGES` images, or their features without one; by
+        """The answers to `question` about every `films_at_once` images, or their features without one; by
         other processes if the model is spread over them."""
         if self._core.elsewhere is not None:
             return self._core.elsewhere.films(images, question, self.batches_here)
@@ -219,7 +219,9 @@ class FilmEncoder:
         waiting: deque[list[Future[PreparedFilm | EncodedFilm | ImageError]]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             while True:
-                batch = [pool.submit(self._try, image) for image in islice(remaining, core.BATCH_IMAGES)]
+                batch = [
+                    pool.submit(self._try, image) for image in islice(remaining, self._core.films_at_once)
+                ]
                 if batch:
                     waiting.append(batch)
                 if not waiting:

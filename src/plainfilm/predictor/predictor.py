@@ -65,7 +65,8 @@ class Predictor(PlaceQuestions):
         self.folder = folder
         self.operating_points = operating_points
         model = loaded.model.to(device).eval()
-        self._core = Core(model, loaded.tokenizers, loaded.config, device, name, elsewhere=elsewhere)
+        own = (model, loaded.tokenizers, loaded.config, device, name)
+        self._core = Core(*own, elsewhere=elsewhere, cost=loaded.cost)
         self._films = FilmEncoder(self._core)
         self._tuner = BoxTuner(self._core, box_tuning)
 
@@ -75,7 +76,8 @@ class Predictor(PlaceQuestions):
 
     def without_tuning(self) -> Predictor:
         """The same model with its own boxes and scores."""
-        loaded = LoadedModel(self._core.model, self._core.tokenizers, self.config, self.trained_patients)
+        core = self._core
+        loaded = LoadedModel(core.model, core.tokenizers, self.config, self.trained_patients, core.cost)
         points, elsewhere = self.operating_points, self._core.elsewhere
         return Predictor(loaded, self.name, self._core.device, self.folder, points, elsewhere=elsewhere)
 
@@ -357,7 +359,7 @@ class Predictor(PlaceQuestions):
             torch.manual_seed(seed)
             model = build_model(self.config.architecture, self._core.model.facts)
         config = self.config.model_copy(update={"fingerprint": ""})
-        loaded = LoadedModel(model, self._core.tokenizers, config)
+        loaded = LoadedModel(model, self._core.tokenizers, config, cost=self._core.cost)
         elsewhere = self._core.elsewhere and self._core.elsewhere.untrained(seed)
         return Predictor(loaded, f"untrained {self.name}", self._core.device, elsewhere=elsewhere)
 

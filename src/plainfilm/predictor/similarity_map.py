@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from plainfilm.errors import ImageError, UsageError
 from plainfilm.geometry import Boxes, Geometry
+from plainfilm.io import limits
 from plainfilm.models.base import EncodesImages, LocatesByPatches
 from plainfilm.nn.base import grid_side
 from plainfilm.predictor.core import Core, Vectors
@@ -158,6 +159,7 @@ def _maps(
     core: Core, film: EncodedFilm, texts: Sequence[str], vectors: Sequence[Vectors]
 ) -> list[SimilarityMap]:
     model: LocatesByPatches = core.able(LocatesByPatches)
+    _check_cost(core, film)
     with torch.inference_mode():
         patches = core.arrays(model.image_patch_vectors(film.features)[0]).astype(np.float64)
         whole = core.arrays(core.able(EncodesImages).image_vectors(film.features)[0]).astype(np.float64)
@@ -169,6 +171,17 @@ def _maps(
         grid[outside] = np.nan
         found.append(SimilarityMap(text, grid, float(whole @ vector), film.geometry))
     return found
+
+
+def _check_cost(core: Core, film: EncodedFilm) -> None:
+    """Refuse films whose patches, each pooled alone, take more memory than a model may."""
+    count, pooled = film.features.patches.shape[1], film.features.pooled
+    needed = count * pooled.shape[1] * pooled.element_size()
+    if needed > limits.LARGEST_ARRAY:
+        raise UsageError(
+            f"similarity_map: the {count:,} patches of '{core.name}' take {needed / 1e9:,.1f} GB, and models "
+            f"make at most {limits.LARGEST_ARRAY / 1e9:,.1f} GB: use one with a smaller input"
+        )
 
 
 def _on_film(geometry: Geometry, side: int) -> NDArray[np.bool_]:

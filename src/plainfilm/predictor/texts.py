@@ -85,7 +85,10 @@ def encode_block(own: Core, texts: Sequence[str]) -> Vectors:
     vectors = np.empty((len(texts), own.model.dimension), dtype=np.float32)
     for start in range(0, len(order), core.BATCH_TEXTS):
         places = order[start : start + core.BATCH_TEXTS]
+        ids, mask = tokens(own, [texts[place] for place in places])
+        together = max(1, core.BATCH_TEXTS * core.USUAL_TOKENS**2 // max(1, ids.shape[1]) ** 2)
         with torch.inference_mode():
-            encoded = model.encode_texts(*tokens(own, [texts[place] for place in places]))
+            parts = zip(torch.split(ids, together), torch.split(mask, together), strict=True)
+            encoded = torch.cat([model.encode_texts(*part) for part in parts])
         vectors[places] = own.arrays(encoded)
     return vectors

@@ -39,6 +39,8 @@ def write(results: Results, folder: Path | str) -> None:
     folder = Path(folder)
     with writing(folder):
         change = Change(folder, META)
+        for name, part in results.parts.items():  # before what says that they are there
+            write(part, folder / name)
         _write_table(results.predictions, change, _PREDICTIONS)
         if results.items is not None:
             _write_table(results.items, change, ITEMS)
@@ -49,8 +51,6 @@ def write(results: Results, folder: Path | str) -> None:
         with change.writing(_PAGE) as temporary:
             temporary.write_text(page(results, figures), encoding="utf-8")
         change.commit(as_document(results))
-    for name, part in results.parts.items():
-        write(part, folder / name)
 
 
 def as_document(results: Results) -> dict[str, Any]:

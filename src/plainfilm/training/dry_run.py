@@ -17,6 +17,7 @@ from plainfilm.batches.collate import keys_of
 from plainfilm.batches.targets.base import TargetSource, target
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.evaluators.base import EvaluatorContext
+from plainfilm.model_folder.cost import check_cost_of
 from plainfilm.models.base import Facts, Model, TokenizerFacts
 from plainfilm.nn.ragged import Ragged
 from plainfilm.objectives.base import Encoded
@@ -34,11 +35,13 @@ def dry_run(recipe: Recipe, pretrained: PretrainedParts = NOTHING) -> Model:
     """Build the model of `recipe`, compute its loss once, and return the model.
 
     Raises:
-        ConfigError: parts that do not fit together, or an unknown metric, with the nearest name.
+        ConfigError: parts that do not fit together, inputs beyond `io.limits`, or an unknown metric, with the
+            nearest name.
         UsageError: an objective needs an ability that this kind of model lacks.
         ModelError: weights that are missing or do not fit.
     """
     model = build_model(recipe, facts_of(recipe, pretrained), pretrained)
+    check_cost_of(model.rebuilt_from(), model.facts, recipe.preprocessing)
     objective = build_objective(recipe, model)
     known = directions(recipe, objective.metrics())
     metric = recipe.validation.metric

@@ -43,6 +43,7 @@ TINY = Config(width=4, grid=2)
 class CompactEncoder(ImageEncoder):
     """Convolutions of 3 x 3, each with a normalisation, then a grid of maxima."""
 
+    small = 512
     config: Config
 
     def __init__(self, config: Config) -> None:

@@ -86,6 +86,8 @@ class Embeddings(nn.Module):
 class CompactTextEncoder(TextEncoder):
     """Embeddings, blocks, a final normalisation, pooling."""
 
+    small = 512
+
     def __init__(self, config: Config, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
