@@ -109,7 +109,9 @@ def test_another_seed_is_added_and_the_same_job_done_once(
     monkeypatch.setattr(augment, "in_workers", None)
     # As if killed once `collection.json` was written.
     digest = sha256(table).hexdigest()[:16]
-    collection.table_path("text_variants").rename(collection.path / f".text_variants.parquet.{digest}.new")
+    (collection.path / "text_variants.parquet").rename(
+        collection.path / f".text_variants.parquet.{digest}.new"
+    )
     (collection.path / augment.JOURNAL).touch()
     assert augment_collection(collection, job, workers=1) == first
     assert not [path.name for path in collection.path.glob(".text_variants*")]
