@@ -72,8 +72,7 @@ class TrainingConfig(Settings):
     `training.lookahead`. max_grad_norm: gradients with a larger norm are scaled down to it. batch_norm: the
     source of the statistics of batch normalisation layers: the whole batch (which must then pass at once, in
     one process), the stored ones ("frozen"), or each slice ("slices": not the gradients of the whole batch).
-    activation_checkpointing: the blocks of encoders compute their activations again in the backward pass
-    instead of keeping them (less memory, more time, the same gradients).
+    activation_checkpointing: encoders compute activations anew in the backward pass (less memory, more time).
     checkpoint_minutes: the longest time between checkpoints, which are also written after every epoch;
     checkpoint_steps: additional checkpoints, one every so many steps.
     """
