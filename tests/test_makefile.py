@@ -24,7 +24,12 @@ def planned(tmp_path: Path):
 
     def plan(target: str, *, with_uv: bool = False) -> list[str]:
         path = f"{tmp_path / 'bin'}:/usr/bin:/bin" if with_uv else "/usr/bin:/bin"
-        environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        # The tests may themselves be run by make, which would then name the folders that it enters.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "VIRTUAL_ENV" and not name.startswith("MAKE") and name != "MFLAGS"
+        }
         done = subprocess.run(
             ["make", "-n", target],
             cwd=tmp_path,
