@@ -50,6 +50,9 @@ class Labelled:
     def table(self, name: str) -> pa.Table:
         return self._tables[name]
 
+    def columns(self, name: str, columns: Sequence[str]) -> pa.Table:
+        return self.table(name).select(columns)
+
     def require_pixels(self) -> None:
         """The films are not here, but nobody looks."""
 

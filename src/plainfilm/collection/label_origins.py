@@ -120,7 +120,7 @@ def labelled_studies(
 ) -> dict[str, int]:
     """By origin, the number of studies of a split (`None`: of all) with a label of one of the `targets`: of
     the study, of one of its images or of one of its sentences."""
-    studies = collection.table("studies")
+    studies = collection.columns("studies", ["split"])
     names = pa.array(origins(collection, targets), pa.string())
     has_labels = np.zeros((len(names), len(studies)), dtype=bool)
     for target in targets:
@@ -142,27 +142,28 @@ def positions(values: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Ar
 
 def labels_of_target(collection: Collection, target: str, names: Sequence[str] | None = None) -> pa.Table:
     """The labels of studies, images or sentences (`target`) from the origins `names` (`None`: from all)."""
-    labels = collection.table("labels")
+    columns = ["target_id", "observation", "state", "origin"]
+    labels = collection.columns("labels", ["target", *columns])
     mask = pc.equal(labels["target"], target)
     if names is not None:
         mask = pc.and_(mask, pc.is_in(labels["origin"], pa.array(list(names), pa.string())))
-    return labels.select(["target_id", "observation", "state", "origin"]).filter(mask)
+    return labels.select(columns).filter(mask)
 
 
 def target_ids(collection: Collection, target: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
     """The ids of all studies, images or sentences, in the order of their table, and the row of the study of
     each."""
-    studies = collection.table("studies")["study_id"]
+    studies = collection.columns("studies", ["study_id"])["study_id"]
     if target == "study":
         return studies, np.arange(len(studies))
-    table = collection.table(f"{target}s")
+    table = collection.columns(f"{target}s", [f"{target}_id", "study_id"])
     return table[f"{target}_id"], positions(table["study_id"], studies)
 
 
 def _pairs(collection: Collection) -> set[tuple[str, str]]:
     """(origin, target) of all labels."""
     columns = ["origin", "target"]
-    pairs = collection.table("labels").select(columns).group_by(columns).aggregate([])
+    pairs = collection.columns("labels", columns).group_by(columns).aggregate([])
     return set(zip(*(pairs[name].to_pylist() for name in columns), strict=True))
 
 

@@ -243,11 +243,19 @@ class Labels:
             for split, chosen in self._chosen.items()
         }
 
+    def of_rows(self, kind: ItemKind, place: int, split: str | None, rows: Ints) -> States:
+        """States (N, C) of images, reports or sentences of collection `place`, by the rows (N,) of the tables
+        of images, studies or sentences; `NOT_LABELLED` as in `images`."""
+        reader = self._readers[place, self._chosen[split][place]]
+        if kind == "images":
+            return self._in_columns(reader, reader.images(rows))
+        return self._in_columns(reader, reader.texts("study" if kind == "reports" else "sentence", rows))
+
     def images(self, place: int, split: str | None, ids: Sequence[str]) -> States:
         """States (N, C) of images of collection `place`; `NOT_LABELLED` for observations that no label of the
         collection mentions."""
-        reader, rows = self._reader_and_rows(place, split, "image", ids)
-        return self._in_columns(reader, reader.images(rows))
+        _, rows = self._reader_and_rows(place, split, "image", ids)
+        return self.of_rows("images", place, split, rows)
 
     def studies_of(
         self, place: int, split: str | None, ids: Sequence[str], study: Ints, count: int
@@ -259,13 +267,8 @@ class Labels:
 
     def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
         """States (N, C) of the reports of studies of collection `place`."""
-        reader, rows = self._reader_and_rows(place, split, "study", study_ids)
-        return np.maximum(self._in_columns(reader, reader.texts("study", rows)), NOT_MENTIONED)
-
-    def sentences(self, place: int, split: str | None, ids: Sequence[str]) -> States:
-        """States (N, C) of sentences of collection `place`."""
-        reader, rows = self._reader_and_rows(place, split, "sentence", ids)
-        return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), NOT_MENTIONED)
+        _, rows = self._reader_and_rows(place, split, "study", study_ids)
+        return np.maximum(self.of_rows("reports", place, split, rows), NOT_MENTIONED)
 
     def _reader_and_rows(
         self, place: int, split: str | None, target: str, ids: Sequence[str]
