@@ -59,8 +59,9 @@ class Labelled:
     def image_path(self, relative: str) -> Path:
         return self.path / relative
 
-    def frame(self, name: str):
-        return self.table(name).to_pandas()
+    def frame(self, name: str, columns: Sequence[str] | None = None):
+        table = self.table(name)
+        return (table if columns is None else table.select(columns)).to_pandas()
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:

@@ -193,9 +193,9 @@ class Collection:
         """Whether the collection has this table; it always has those of `schema.TABLES`."""
         return name in self.meta["tables"]
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """A table as a new pandas frame."""
-        return self.table(name).to_pandas()
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A table, or some of its columns, as a new pandas frame."""
+        return (self.table(name) if columns is None else self.columns(name, columns)).to_pandas()
 
     def image_path(self, relative: str) -> Path:
         """The file of an image from its `path` in the table `images`.

@@ -31,9 +31,9 @@ def study_texts(collection: Collection, named: Names[str] | None = None) -> Iter
     Raises:
         CollectionError: they have not, or a table is damaged.
     """
-    sentences = _by_study(collection, "sentences", named)
+    sentences = rows_by_study(collection, "sentences", named)
     following = next(sentences, None)
-    for study_id, sections in _by_study(collection, "sections", named):
+    for study_id, sections in rows_by_study(collection, "sections", named):
         own: list[dict[str, Any]] = []
         if following is not None and following[0] == study_id:
             own, following = following[1], next(sentences, None)
@@ -44,9 +44,10 @@ def study_texts(collection: Collection, named: Names[str] | None = None) -> Iter
         )
 
 
-def _by_study(
-    collection: Collection, table: str, named: Names[str] | None
+def rows_by_study(
+    collection: Collection, table: str, named: Names[str] | None = None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The rows of the table of sections or sentences, study by study, of the `named` sections."""
     rows = (row for batch in collection.batches(table, _ROWS) for row in batch.to_pylist())
     for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
         yield study_id, [row for row in group if named is None or row["section"] in named]
