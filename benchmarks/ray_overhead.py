@@ -1,10 +1,13 @@
-"""Preparing with two local processes and with two tasks at a time on a Ray of this machine, in turns.
+"""Preparing with two local processes, and with two tasks at a time on a Ray of this machine, in turns.
 
-    python benchmarks/ray_overhead.py [STUDIES=1024] [ROUNDS=2] [FOLDER]
+    python benchmarks/ray_overhead.py [STUDIES=3072] [ROUNDS=1] [FOLDER]
 
-Films are those of 24 phantoms of ChestX-ray14 at 1024 px, each under many names. The pool starts its
-processes within the clock. Ray is started before, as a cluster is; its start, and the first tasks, in which
-its workers import Plainfilm, are told apart. FOLDER keeps the raw films for another run.
+Films are those of 24 phantoms of ChestX-ray14 at 1024 px, each under many names. "Commands" are
+`plainfilm prepare --workers 2`, without and with `--ray`: whole processes, which start the local processes,
+or connect to the cluster, whose workers import Plainfilm for each command anew. "Work" is in one process that
+stays: local processes are started in the clock, the workers of the cluster are there already, as late in a
+long command. A few films go first, which do not count. The cluster is started before, as clusters are; its
+start is told apart. FOLDER keeps the raw films for another run.
 """
 
 from __future__ import annotations
@@ -12,32 +15,46 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 from plainfilm import phantom
 from plainfilm.collection import prepare
-from plainfilm.io.ray_tasks import connect
 from plainfilm.io.workers import Workers
 
-PHANTOMS = 24
+PHANTOMS, FEW = 24, 64
 
 
-def write_films(raw: Path, studies: int) -> Path:
+def films_of(folder: Path) -> list[Path]:
+    """The films of the phantoms, which may be there already; all were read."""
+    raw = folder / "phantoms"
+    if not raw.exists():
+        phantom.write("nih14", raw, studies=PHANTOMS, size=1024)
+    films = sorted(raw.rglob("*.png"))
+    for film in films:
+        film.read_bytes()
+    return films
+
+
+def write_table(raw: Path, films: Sequence[Path], studies: int) -> Path:
     """A table of one film a study."""
-    phantom.write("nih14", raw / "phantoms", studies=PHANTOMS, size=1024)
-    films = sorted((raw / "phantoms").rglob("*.png"))
-    with (raw / "films.csv").open("w", newline="") as stream:
+    table = raw / "films.csv"
+    if table.exists():
+        return table
+    raw.mkdir(exist_ok=True)
+    with table.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["path", "study_id", "patient_id"])
         for number, film in enumerate(islice(cycle(films), studies)):
             os.link(film, raw / f"{number}.png")
             writer.writerow([f"{number}.png", f"s{number}", f"p{number}"])
-    return raw / "films.csv"
+    return table
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -48,32 +65,52 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def main(studies: int, rounds: int, folder: Path) -> None:
-    """Both ways, in turns; the faster round of each."""
-    raw = folder / f"raw {studies}"
-    table = raw / "films.csv" if raw.exists() else write_films(raw, studies)
-    ways = {"two processes": Workers(2), "ray": Workers(2, "local")}
-    start = timed(lambda: connect("local", 2))
+    """All ways, in turns."""
+    import ray
+    from ray.cluster_utils import Cluster
 
-    def one(name: str) -> float:
-        out = folder / name
-        taken = timed(lambda: prepare("table", table, out, workers=ways[name]))
-        shutil.rmtree(out)
-        return taken
+    films = films_of(folder)
+    few, table = (write_table(folder / f"raw {count}", films, count) for count in (FEW, studies))
+    node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 200 << 20}
+    begun = time.perf_counter()
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    print(f"the cluster starts in {time.perf_counter() - begun:.1f} s", flush=True)
 
-    taken = {name: [one(name)] for name in ways}  # the first tasks of Ray, and films into the system's cache
+    def command(raw: Path, address: str | None) -> float:
+        given = ("prepare", "table", str(raw), "--out", str(folder / "out"), "--workers", "2")
+        run = [sys.executable, "-m", "plainfilm", *given, *(("--ray", address) if address else ())]
+        return timed(partial(subprocess.run, run, check=True, capture_output=True))
+
+    def work(raw: Path, address: str | None) -> float:
+        return timed(lambda: prepare("table", raw, folder / "out", workers=Workers(2, address)))
+
+    try:
+        for name, way in (("commands", command), ("work", work)):
+            for count, raw, times in ((FEW, few, 1), (studies, table, rounds)):
+                told = f"{name}, {count} studies"
+                compare(told, partial(way, raw), cluster.address, times, folder / "out")
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def compare(name: str, way: Callable[[str | None], float], address: str, rounds: int, out: Path) -> None:
+    """Both engines in turns; what `out` has then is removed."""
+    taken: dict[str | None, list[float]] = {None: [], address: []}
     for _ in range(rounds):
-        for name in ways:
-            taken[name].append(one(name))
-    pool, ray = (min(taken[name][1:]) for name in ways)
-    print(f"{studies} studies: two processes {pool:.1f} s, Ray {ray:.1f} s, {ray / pool:.3f} x")
-    first, with_start = taken["ray"][0], start + taken["ray"][0]
-    print(f"Ray starts in {start:.1f} s; first round {first:.1f} s, with the start {with_start / pool:.3f} x")
-    print({name: [round(one, 1) for one in each] for name, each in taken.items()})
+        for engine, own in taken.items():
+            own.append(way(engine))
+            shutil.rmtree(out)
+    pool, other = (min(own) for own in taken.values())
+    rounded = [[round(one, 1) for one in own] for own in taken.values()]
+    print(
+        f"{name}: two processes {pool:.1f} s, Ray {other:.1f} s, {other / pool:.3f} x; {rounded}", flush=True
+    )
 
 
 if __name__ == "__main__":
     given = [int(word) for word in sys.argv[1:3]]
-    numbers = [*given, *(1024, 2)[len(given) :]]
+    numbers = [*given, *(3072, 1)[len(given) :]]
     if len(sys.argv) > 3:
         main(*numbers, Path(sys.argv[3]))
     else:
