@@ -172,6 +172,10 @@ class Collection:
         Raises:
             CollectionError: a file of it is missing or damaged.
         """
+        if name in self._tables:
+            table = self._tables[name]
+            yield from (table if columns is None else table.select(columns)).to_batches(rows)
+            return
         for file in self.files_of(name):
             with self.manifest.open(file) as source:
                 try:
