@@ -6,13 +6,14 @@ Films are those of 24 phantoms of ChestX-ray14 at 1024 px, each under many names
 `plainfilm prepare --workers 2`, without and with `--ray`: whole processes, which start the local processes,
 or connect to the cluster, whose workers import Plainfilm for each command anew. "Work" is in one process that
 stays: local processes are started in the clock, the workers of the cluster are there already, as late in a
-long command. A few films go first, which do not count. The cluster is started before, as clusters are; its
-start is told apart. FOLDER keeps the raw films for another run.
+long command. A few films go first. On a busy machine read the seconds of processors. The cluster is started
+before, as clusters are; its start is told apart. FOLDER keeps the raw films for another run.
 """
 
 from __future__ import annotations
 
 import csv
+import ctypes
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -29,6 +31,8 @@ from plainfilm.collection import prepare
 from plainfilm.io.workers import Workers
 
 PHANTOMS, FEW = 24, 64
+_SUBREAPER = 36
+"""prctl's number for it (linux/prctl.h)."""
 
 
 def films_of(folder: Path) -> list[Path]:
@@ -57,11 +61,31 @@ def write_table(raw: Path, films: Sequence[Path], studies: int) -> Path:
     return table
 
 
-def timed(work: Callable[[], object]) -> float:
-    """The seconds that `work` takes."""
-    begun = time.perf_counter()
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """The seconds that `work` takes, on the clock and of processors."""
+    begun, spent = time.perf_counter(), processor_seconds()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, processor_seconds() - spent
+
+
+def processor_seconds() -> float:
+    """What this process, those that it has started, and theirs have used so far, the nodes' of Ray too."""
+    used: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            fields = file.read_text().rpartition(")")[2].split()
+            number = int(file.parent.name)
+            parents[number], used[number] = int(fields[1]), sum(map(int, fields[11:15]))
+    return sum(ticks for number, ticks in used.items() if _is_ours(number, parents)) / os.sysconf(
+        "SC_CLK_TCK"
+    )
+
+
+def _is_ours(number: int, parents: dict[int, int]) -> bool:
+    while number in parents and number != os.getpid():
+        number = parents[number]
+    return number == os.getpid()
 
 
 def main(studies: int, rounds: int, folder: Path) -> None:
@@ -70,18 +94,19 @@ def main(studies: int, rounds: int, folder: Path) -> None:
     from ray.cluster_utils import Cluster
 
     films = films_of(folder)
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1)  # what outlives its parent is counted too
     few, table = (write_table(folder / f"raw {count}", films, count) for count in (FEW, studies))
     node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 200 << 20}
     begun = time.perf_counter()
     cluster = Cluster(initialize_head=True, head_node_args=node)
     print(f"the cluster starts in {time.perf_counter() - begun:.1f} s", flush=True)
 
-    def command(raw: Path, address: str | None) -> float:
+    def command(raw: Path, address: str | None) -> tuple[float, float]:
         given = ("prepare", "table", str(raw), "--out", str(folder / "out"), "--workers", "2")
         run = [sys.executable, "-m", "plainfilm", *given, *(("--ray", address) if address else ())]
         return timed(partial(subprocess.run, run, check=True, capture_output=True))
 
-    def work(raw: Path, address: str | None) -> float:
+    def work(raw: Path, address: str | None) -> tuple[float, float]:
         return timed(lambda: prepare("table", raw, folder / "out", workers=Workers(2, address)))
 
     try:
@@ -94,18 +119,23 @@ def main(studies: int, rounds: int, folder: Path) -> None:
         cluster.shutdown()
 
 
-def compare(name: str, way: Callable[[str | None], float], address: str, rounds: int, out: Path) -> None:
+Way = Callable[[str | None], tuple[float, float]]
+
+
+def compare(name: str, way: Way, address: str, rounds: int, out: Path) -> None:
     """Both engines in turns; what `out` has then is removed."""
-    taken: dict[str | None, list[float]] = {None: [], address: []}
+    taken: dict[str | None, list[tuple[float, float]]] = {None: [], address: []}
     for _ in range(rounds):
         for engine, own in taken.items():
             own.append(way(engine))
             shutil.rmtree(out)
-    pool, other = (min(own) for own in taken.values())
-    rounded = [[round(one, 1) for one in own] for own in taken.values()]
-    print(
-        f"{name}: two processes {pool:.1f} s, Ray {other:.1f} s, {other / pool:.3f} x; {rounded}", flush=True
-    )
+    for place, what in enumerate(("on the clock", "of processors")):
+        seconds = [[round(one[place], 1) for one in own] for own in taken.values()]
+        pool, other = map(min, seconds)
+        print(
+            f"{name}, s {what}: two processes {pool}, Ray {other}, {other / pool:.3f} x; {seconds}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

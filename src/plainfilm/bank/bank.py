@@ -253,7 +253,7 @@ def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: in
                 dimension = block.shape[1]
                 _begin_array(stream, count, dimension)
             _check_block(shown, block, filled, count)
-            stream.write(np.ascontiguousarray(block, dtype=np.float32))
+            stream.write(np.ascontiguousarray(block, dtype=np.float32).tobytes())
             filled += len(block)
         if filled != count:
             raise DataError(f"{shown}: {filled} vectors for {count} items; nothing was written")

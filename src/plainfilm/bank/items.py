@@ -162,10 +162,10 @@ class _Texts(Sequence[str]):
     """The texts of items; those that are asked for are in memory."""
 
     scratch: Scratch
-    count: int
+    size: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.size
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -175,12 +175,12 @@ class _Texts(Sequence[str]):
 
     def __getitem__(self, place: int | slice) -> str | list[str]:
         if isinstance(place, slice):
-            start, end, _ = place.indices(self.count)
+            start, end, _ = place.indices(self.size)
             return [*self._between(start, end)]
-        return next(self._between(range(self.count)[place], self.count))
+        return next(self._between(range(self.size)[place], self.size))
 
     def __iter__(self) -> Iterator[str]:
-        return self._between(0, self.count)
+        return self._between(0, self.size)
 
     def _between(self, start: int, end: int) -> Iterator[str]:
         query = "SELECT text FROM items WHERE item >= ? AND item < ? ORDER BY item"
