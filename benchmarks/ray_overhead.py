@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -63,23 +64,50 @@ def write_table(raw: Path, films: Sequence[Path], studies: int) -> Path:
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
     """The seconds that `work` takes, on the clock and of processors."""
-    begun, spent = time.perf_counter(), processor_seconds()
-    work()
-    return time.perf_counter() - begun, processor_seconds() - spent
+    with Watch() as watch:
+        begun, before = time.perf_counter(), watch.seconds()
+        work()
+        return time.perf_counter() - begun, watch.seconds() - before
 
 
-def processor_seconds() -> float:
-    """What this process, those that it has started, and theirs have used so far, the nodes' of Ray too."""
-    used: dict[int, int] = {}
-    parents: dict[int, int] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has just ended
-            fields = file.read_text().rpartition(")")[2].split()
-            number = int(file.parent.name)
-            parents[number], used[number] = int(fields[1]), sum(map(int, fields[11:15]))
-    return sum(ticks for number, ticks in used.items() if _is_ours(number, parents)) / os.sysconf(
-        "SC_CLK_TCK"
-    )
+class Watch(threading.Thread):
+    """What this process, those that it has started, and theirs use of processors, the nodes' of Ray too.
+
+    They are looked at four times a second: nobody counts what a worker of Ray has used when it is gone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._used: dict[int, int] = {}
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self.join()
+
+    def run(self) -> None:
+        """Looks until it is ended."""
+        while not self._ended.wait(0.25):
+            self._look()
+
+    def seconds(self) -> float:
+        """Those of all processes that were ever seen."""
+        self._look()
+        return sum([*self._used.values()]) / os.sysconf("SC_CLK_TCK")
+
+    def _look(self) -> None:
+        used: dict[int, int] = {}
+        parents: dict[int, int] = {}
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has just ended
+                fields = file.read_text().rpartition(")")[2].split()
+                number = int(file.parent.name)
+                parents[number], used[number] = int(fields[1]), int(fields[11]) + int(fields[12])
+        self._used |= {number: ticks for number, ticks in used.items() if _is_ours(number, parents)}
 
 
 def _is_ours(number: int, parents: dict[int, int]) -> bool:
