@@ -1,6 +1,6 @@
 """A phantom layout: that of MIMIC-CXR, with many patients whose little fluid only a lateral film shows.
 
-    plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
+plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ def test_rates_fall_from_block_to_block(tiny: Tiny) -> None:
 
 
 def test_a_part_without_blocks_has_no_rates_of_blocks(tiny: Tiny, model: DualEncoder) -> None:
-    with pytest.raises(ConfigError, match=r"parts\.text_projection\.layer_decay is 0\.5, but this part has no"):
+    with pytest.raises(
+        ConfigError, match=r"parts\.text_projection\.layer_decay is 0\.5, but this part has no"
+    ):
         build_optimizer(tiny("parts.text_projection.layer_decay=0.5"), model, Objective())
 
 

@@ -37,9 +37,7 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
     return fast if config.lookahead is None else Lookahead(fast, config.lookahead)
 
 
-def _by_factor(
-    name: str, part: nn.Module, decay: float | None
-) -> list[tuple[float, list[nn.Parameter]]]:
+def _by_factor(name: str, part: nn.Module, decay: float | None) -> list[tuple[float, list[nn.Parameter]]]:
     """The parameters of a part with the factors of its rate; those of the last block and outside all have 1."""
     if decay is None:
         return [(1.0, list(part.parameters()))]
