@@ -1,6 +1,8 @@
 """A phantom layout: that of MIMIC-CXR, with many patients whose little fluid only a lateral film shows.
 
-plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
+    plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
+
+Up to about 200 ml lie in the posterior sulcus, behind the dome of the diaphragm, where a frontal film hardly shows them.
 """
 
 from __future__ import annotations

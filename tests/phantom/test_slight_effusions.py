@@ -29,6 +29,6 @@ def test_little_fluid_is_stated_in_the_reports_and_labels_of_mimic(tmp_path: Pat
     ]
     assert 1 <= len(little) < 14
     for study in little:
-        labels = {label.observation: label.state for label in found[study.study_id].labels}
+        labels = {label.observation: label.state for label in found[f"s{study.study_id}"].labels}
         assert labels["Pleural Effusion"] == State.POSITIVE
         assert "pleural effusion" in study.report.lower()
