@@ -2,7 +2,8 @@
 
     plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
 
-Up to about 200 ml lie in the posterior sulcus, behind the dome of the diaphragm, where a frontal film hardly shows them.
+Up to about 200 ml lie in the posterior sulcus, behind the dome of the diaphragm, where a frontal film hardly
+shows them.
 """
 
 from __future__ import annotations

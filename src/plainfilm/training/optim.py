@@ -20,8 +20,12 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
     """AdamW or SGD over all parameters that are not frozen.
 
     Groups are named after the model's parts; "rest" holds parameters outside all parts and those of the
-    objective. A part with `layer_decay` has groups for each of its blocks. Each group stores its peak rate as `peak`. Weight decay applies to weights of two or more axes
-    only, not to biases, normalisation layers and the temperature. `training.lookahead` adds slow weights.
+    objective. A part with `layer_decay` has groups for each of its blocks. Each group stores its peak rate
+    as `peak`. Weight decay applies to weights of two or more axes only, not to biases, normalisation layers
+    and the temperature. `training.lookahead` adds slow weights.
+
+    Raises:
+        ConfigError: `layer_decay` of a part that names no blocks.
     """
     config = recipe.training
     groups = []
@@ -38,7 +42,7 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
 
 
 def _by_factor(name: str, part: nn.Module, decay: float | None) -> list[tuple[float, list[nn.Parameter]]]:
-    """The parameters of a part with the factors of its rate; those of the last block and outside all have 1."""
+    """The parameters of a part with the factors of its rate: 1 in the last block and outside all blocks."""
     if decay is None:
         return [(1.0, list(part.parameters()))]
     blocks = [list(block.parameters()) for block in blocks_of(part, f"parts.{name}.layer_decay", decay)]
