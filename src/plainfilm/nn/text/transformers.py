@@ -133,7 +133,7 @@ class TransformersEncoder(TextEncoder):
         blocks = next((module for module in lists if len(module) == count), None)
         if blocks is None:
             raise ConfigError(
-                f"{self.config.name}: its blocks are not in one list: freeze it whole or not, without layer_decay"
+                f"{self.config.name}: blocks not in one list: freeze it whole or not, without layer_decay"
             )
         return [getattr(self.encoder, "embeddings", self.encoder.get_input_embeddings()), *blocks]
 
