@@ -369,7 +369,7 @@ def _bedside(case: PatientScenario) -> None:
 
 
 def _slight_effusion(case: PatientScenario) -> None:
-    """Fluid that only a lateral film shows, as up to about 200 ml is hidden behind the dome."""
+    """Fluid that only a lateral film shows well, as up to about 200 ml is hidden behind the dome."""
     case.add("effusion", "lasting", case.side(), variant="posterior", severity=(0.1, 1.0))
 
 

@@ -71,7 +71,7 @@ def _fill_posterior_sulcus(body: Body, side: str, severity: float) -> None:
     if body.posture in ("supine", "sitting"):
         body.hemithoraces[side].layering = (4 + 8 * severity) * body.size
     else:
-        body.hemithoraces[side].posterior_fluid = (48 + 12 * severity) * body.size
+        body.hemithoraces[side].posterior_fluid = (64 + 20 * severity) * body.size
 
 
 def mark(scene: Scene, body: Body, finding: Finding) -> None:
