@@ -50,6 +50,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         )
     said["audit"] = run("audit", collection)
     said["label"] = run("label", collection)
+    corpus = f"mimic={collection}"
+    said["reproduce"] = run("reproduce", "txtrayalign", "--data", corpus, "--out", folder / "paper")
     said["open-i"] = run("prepare", "openi", folder, "--out", folder / "openi", "--workers", "1")
     return said
 
@@ -65,5 +67,6 @@ def test_no_command_tells_what_a_report_says(told: dict[str, str]) -> None:
 
 
 def test_the_commands_did_speak(told: dict[str, str]) -> None:
+    assert "train txtrayalign" in told["reproduce"]
     assert all("Traceback" not in said for said in told.values())
     assert any(said for said in told.values())
