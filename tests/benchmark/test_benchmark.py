@@ -195,20 +195,30 @@ def tuning(tiny_model: Path, tiny_classifier: Path, tmp_path: Path) -> list[str]
     return ["benchmark", *models, *data, *tuned]
 
 
-def test_models_are_fine_tuned_alike_and_compared_by_the_mean_of_repeats(
+def alone(tuning: list[str]) -> list[str]:
+    """The command with the first model only."""
+    return [*tuning[:2], *tuning[3:]]
+
+
+def check_means(out: Path, tasks: list[str], models: list[str]) -> None:
+    """Checks the table against what fine-tuning itself says of its runs."""
+    rows = [row for row in table(out) if row["score"] == "classifier/auroc_macro"]
+    assert [(row["task"], row["model"]) for row in rows] == [(task, one) for task in tasks for one in models]
+    for place, row in enumerate(rows):
+        below = out / "cells" / row["model"] / row["collection"] / "finetune-benchx"
+        fractions = json.loads((below / "summary.json").read_text("utf-8"))["fractions"]
+        assert float(row["value"]) == pytest.approx(fractions[place // len(models)]["mean"])
+        assert float(row["spread"]) == pytest.approx(fractions[place // len(models)]["standard_deviation"])
+        assert row["repeats"] == "2"
+
+
+def test_a_model_is_fine_tuned_once_and_has_the_mean_of_its_repeats(
     tuning: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [*tuning, "--fractions", "0.5", "--repeats", "2"]
+    words = [*alone(tuning), "--fractions", "0.5", "--repeats", "2"]
     assert run(words) == 0
-    rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
-    title = "finetune-benchx, 50 % of the patients, mean of 2 repeats"
-    assert [(row["task"], row["model"]) for row in rows] == [(title, "first"), (title, "second")]
-    for row in rows:
-        below = tmp_path / "out" / "cells" / row["model"] / row["collection"] / "finetune-benchx"
-        summary = json.loads((below / "summary.json").read_text("utf-8"))["fractions"][0]
-        assert float(row["value"]) == pytest.approx(summary["mean"])
-        assert float(row["spread"]) == pytest.approx(summary["standard_deviation"])
-        assert (row["repeats"], row["shared"]) == ("2", row["n"])
+    task = "finetune-benchx, 50 % of the patients, mean of 2 repeats"
+    check_means(tmp_path / "out", [task], ["first"])
     monkeypatch.setattr(
         "plainfilm.training.runner.train", lambda *_args, **_named: pytest.fail("trained again")
     )
@@ -216,12 +226,13 @@ def test_models_are_fine_tuned_alike_and_compared_by_the_mean_of_repeats(
 
 
 @pytest.mark.slow
-def test_every_fraction_is_a_task_of_its_own(tuning: list[str], tmp_path: Path) -> None:
+def test_models_are_fine_tuned_alike_and_every_fraction_is_a_task(tuning: list[str], tmp_path: Path) -> None:
     assert run([*tuning, "--fractions", "0.5,1", "--repeats", "2"]) == 0
-    tasks = dict.fromkeys(row["task"] for row in table(tmp_path / "out"))
-    assert list(tasks) == [
-        f"finetune-benchx, {share} % of the patients, mean of 2 repeats" for share in (50, 100)
-    ]
+    tasks = [f"finetune-benchx, {share} % of the patients, mean of 2 repeats" for share in (50, 100)]
+    check_means(tmp_path / "out", tasks, ["first", "second"])
+    rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
+    assert {row["shared"] for row in rows} == {row["n"] for row in rows} == {"8"}
+    assert all(row["rank"] for row in rows)
 
 
 def test_other_weights_in_a_folder_that_was_fine_tuned_in_are_refused(
@@ -230,7 +241,7 @@ def test_other_weights_in_a_folder_that_was_fine_tuned_in_are_refused(
     below = tmp_path / "out" / "cells" / "first" / "films"
     (below / "finetune-benchx").mkdir(parents=True)
     (below / "finetune-benchx.json").write_text(json.dumps({"model": "other weights"}))
-    assert run([*tuning[:2], *tuning[3:]]) == 2
+    assert run(alone(tuning)) == 2
     assert "was fine-tuned from other weights" in capsys.readouterr().err
 
 
