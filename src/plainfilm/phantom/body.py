@@ -66,6 +66,7 @@ class Hemithorax:
     dome_rise: float = 0.0
     fluid_level: float | None = None
     layering: float = 0.0
+    posterior_fluid: float = 0.0
     collapse: float = 0.0
     pleural_thickening: float = 0.0
 

@@ -71,3 +71,20 @@ def test_supine_fluid_veils_the_whole_lung(patient, finding):
     made, plain = (render_film(patient, found, View.AP_SUPINE, 2, 160) for found in (present, []))
     zone = next(box for box in plain.boxes if box.name == "right mid lung zone")
     assert made.array[area_of(zone)].mean() > plain.array[area_of(zone)].mean() + 5
+
+
+def test_a_little_fluid_shows_behind_the_dome_on_the_lateral_film(patient, finding):
+    present = finding("effusion", "left", severity=0.5, variant="posterior")
+    made, plain, item = with_and_without(patient, present, View.LATERAL)
+    assert (made - plain)[area_of(item)].max() > 15
+    frontal, clear, _ = with_and_without(patient, present, View.PA)
+    corner = next(
+        box for box in render_film(patient, [], View.PA, 9, 192).boxes if "left costophrenic" in box.name
+    )
+    assert np.abs(frontal - clear)[area_of(corner)].max() < 10
+
+
+def test_a_little_fluid_is_a_thin_layer_where_the_patient_lies(patient, finding):
+    present = finding("effusion", "right", severity=0.5, variant="posterior")
+    made, plain, item = with_and_without(patient, present, View.AP_SUPINE)
+    assert 0 < (made - plain)[area_of(item)].mean() < 12

@@ -48,6 +48,8 @@ def _change_side(body: Body, finding: Finding, side: str) -> None:
         if finding.variant == "tension":
             body.mediastinal_shift_mm += away * (12 + 22 * severity)
             state.dome_rise -= 18
+    elif finding.kind == "effusion" and finding.variant == "posterior":
+        _fill_posterior_sulcus(body, side, severity)
     elif finding.kind == "effusion":
         depth = (14 + 55 * severity + 120 * severity**2) * body.size
         if body.posture == "supine":
@@ -62,6 +64,14 @@ def _change_side(body: Body, finding: Finding, side: str) -> None:
     elif finding.kind == "lobar_atelectasis":
         state.dome_rise += 8 + 24 * severity
         body.mediastinal_shift_mm -= away * (3 + 14 * severity)
+
+
+def _fill_posterior_sulcus(body: Body, side: str, severity: float) -> None:
+    """A little fluid in the deepest part of the pleural space: standing, below the dome and behind it."""
+    if body.posture in ("supine", "sitting"):
+        body.hemithoraces[side].layering = (4 + 8 * severity) * body.size
+    else:
+        body.hemithoraces[side].posterior_fluid = (64 + 20 * severity) * body.size
 
 
 def mark(scene: Scene, body: Body, finding: Finding) -> None:
