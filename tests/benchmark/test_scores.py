@@ -138,6 +138,21 @@ def test_a_run_without_a_score_leaves_no_mean(cells, tmp_path: Path) -> None:
     assert value.reason == "repeat 3: one class only"
 
 
+def test_a_model_under_another_protocol_is_not_ranked_and_says_why(cells, tmp_path: Path) -> None:
+    other = run(tmp_path, ANSWERED["third"][0])
+    other.document["protocol"]["labels"] = "y"
+    cells["third"] = replace(cells["third"], results=(other,))
+    row = row_of(cells)
+    assert (row.values[2].rank, len(row.ranked)) == (None, 2)
+    entries = [Entry(name, tmp_path, "x", True, Cost(1, 0.1, 8)) for name in cells]
+    *lines, summary = report.as_lines(entries, list(cells.values()), [row])
+    (line,) = [line for line in lines if "third" in line]
+    assert "not ranked" in line
+    assert "has labels x" in line
+    assert "first by 1 of 1" in summary
+    assert "third" not in summary
+
+
 def test_table_and_document_state_the_spread_and_every_run(cells, tmp_path: Path) -> None:
     entries = [Entry(name, tmp_path, "x", True, Cost(1, 0.1, 8)) for name in cells]
     rows = [row_of(cells)]

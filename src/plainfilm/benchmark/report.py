@@ -201,9 +201,10 @@ def summary(names: Sequence[str], rows: Sequence[Row]) -> str:
     for name in names:
         own = [row for row in ranked if any(value.model == name for value in row.ranked)]
         best = [row for row in own if any(value.is_best and value.model == name for value in row.values)]
-        clear = sum(_is_clear(row) for row in best)
-        parts.append(f"{name} by {len(best)} of {len(own)} scores ({clear} clearly)")
-    return f"How often a model is the best of those ranked with it: {', '.join(parts)}. {_CLEARLY}"
+        if own:
+            clear = sum(_is_clear(row) for row in best)
+            parts.append(f"{name} by {len(best)} of {len(own)} ({clear} clearly)")
+    return f"By how many scores a model is the best of those ranked with it: {', '.join(parts)}. {_CLEARLY}"
 
 
 def _is_clear(row: Row) -> bool:
@@ -251,6 +252,8 @@ def _cell(row: Row, value: Value) -> str:
         )
     if value.is_best:
         words.append("best")
+    if value.reason:
+        words.append(value.reason)
     baseline = best_baseline(row, value)
     if baseline:
         verdict = "loses to" if loses(row, value) else "trivial answer:"
