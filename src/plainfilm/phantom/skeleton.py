@@ -39,12 +39,9 @@ def vertebra_height(body: Body, number: int) -> float:
 
 
 def vertebra_half_height(body: Body, number: int) -> float:
-    """Half the height (mm) of the body of a vertebra; see `vertebra_height` for numbers."""
-    return (
-        8.8 * body.size * (1 - 0.3 - 0.35 * body.collapsed[number])
-        if number in body.collapsed
-        else 8.8 * body.size
-    )
+    """Half the height (mm) of the body of a vertebra, at least 30 % less in a collapsed one."""
+    left = 0.7 - 0.35 * body.collapsed[number] if number in body.collapsed else 1.0
+    return 8.8 * body.size * left
 
 
 def spine_point(body: Body, z: float) -> Array:
