@@ -6,12 +6,7 @@ import numpy as np
 
 from plainfilm.phantom.body import SIDES, Body, sign_of
 from plainfilm.phantom.materials import Materials
-from plainfilm.phantom.shapes import Array, Scene, Solid, column, curve, ellipsoid, rotation, shifted, tube
-
-_FLOOR_SLOPE = 0.28
-"""How much the floor of a lung falls towards the back, mm per mm."""
-_WEDGE_SLOPE = 1.1
-"""How much a little fluid in the posterior sulcus falls towards the front, mm per mm."""
+from plainfilm.phantom.shapes import Scene, Solid, column, curve, ellipsoid, rotation, shifted, tube
 
 
 def paint_trunk_and_lungs(scene: Scene, body: Body, materials: Materials) -> None:
@@ -102,7 +97,7 @@ def pleural_cavity(body: Body, side: str) -> Solid:
     own = ellipsoid(centre, radii, rotation(y=-sign * 4.0))
     cage = ellipsoid(body.chest_centre, (body.chest_rx, body.chest_ry, body.chest_rz))
     # The floor slopes down towards the back: the posterior sulcus is the deepest point.
-    floor = np.array([0.0, _FLOOR_SLOPE, -1.0])
+    floor = np.array([0.0, 0.28, -1.0])
     medial = np.array([-sign, 0.0, 0.0])
     return own.within(cage).clipped(floor, -body.sulcus(side)).clipped(medial, -4.0)
 
@@ -118,8 +113,6 @@ def aerated_lung(body: Body, side: str) -> Solid:
     if state.layering > 0:
         back = -body.chest_ry - 4 * body.size
         lung = lung.clipped((0.0, -1.0, 0.0), -(back + state.layering))
-    if state.posterior_fluid > 0:
-        lung = lung.clipped(*_behind_the_dome(body, side, state.posterior_fluid))
     if state.pleural_thickening > 0:
         lung = _shrunken(body, side, lung, state.pleural_thickening)
     return lung
@@ -143,13 +136,6 @@ def _above_meniscus(body: Body, side: str, level: float) -> Solid:
     sign, size = sign_of(side), body.size
     centre = (sign * 46 * size, 0.0, level + 330.0)
     return ellipsoid(centre, (200 * size, 220 * size, 330.0))
-
-
-def _behind_the_dome(body: Body, side: str, depth: float) -> tuple[Array, float]:
-    """The half-space above fluid that stands `depth` mm high at the back wall and thins out to the front."""
-    back = body.chest_centre[1] - float(body.at_height(body.sulcus(side))[1])
-    top = body.sulcus(side) + _FLOOR_SLOPE * back + depth
-    return np.array([0.0, -_WEDGE_SLOPE, -1.0]), -(top + _WEDGE_SLOPE * back)
 
 
 def _paint_lung(scene: Scene, body: Body, materials: Materials, side: str) -> None:

@@ -368,9 +368,9 @@ def _bedside(case: PatientScenario) -> None:
         case.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
-def _slight_effusion(case: PatientScenario) -> None:
-    """Fluid that only a lateral film shows well, as up to about 200 ml is hidden behind the dome."""
-    case.add("effusion", "lasting", case.side(), variant="posterior", severity=(0.1, 1.0))
+def _brittle_bone(case: PatientScenario) -> None:
+    """A vertebra that has collapsed, which a frontal film hardly shows."""
+    case.add("vertebral_fracture", "lasting", severity=(0.1, 1.0))
 
 
 def _basal_collapse(case: PatientScenario) -> None:
@@ -394,6 +394,6 @@ SCENARIOS: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
     "old_age": (0.08, _old_age),
     "chronic_lung": (0.075, _chronic_lung),
     "bedside": (0.0, _bedside),
-    "slight_effusion": (0.0, _slight_effusion),
+    "brittle_bone": (0.0, _brittle_bone),
 }
 """Each scenario's share of patients, and its function; a layout may have its own shares."""

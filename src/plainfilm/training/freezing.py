@@ -47,4 +47,4 @@ def _modules(name: str, part: nn.Module, much: bool | int) -> list[nn.Module]:
             f"parts.{name}.freeze is {much}, and this encoder has {len(blocks) - 1} besides its embeddings: "
             "set a number up to that, or true"
         )
-    return blocks[: much + 1]
+    return list(blocks[: much + 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from plainfilm.phantom.anatomy import heart_parts
 from plainfilm.phantom.body import Body, sign_of
 from plainfilm.phantom.shapes import Scene
@@ -17,6 +19,8 @@ def apply(body: Body, finding: Finding) -> None:
         _widen_mediastinum(body, finding)
     elif finding.kind == "edema":
         body.congestion = max(body.congestion, 0.4 + 0.8 * severity)
+    elif finding.kind == "vertebral_fracture":
+        body.collapsed[int(np.random.default_rng(finding.seed).integers(6, 11))] = severity
     elif finding.kind == "emphysema":
         _inflate(body, severity)
     elif finding.kind == "fibrosis" and finding.side is None:
@@ -48,8 +52,6 @@ def _change_side(body: Body, finding: Finding, side: str) -> None:
         if finding.variant == "tension":
             body.mediastinal_shift_mm += away * (12 + 22 * severity)
             state.dome_rise -= 18
-    elif finding.kind == "effusion" and finding.variant == "posterior":
-        _fill_posterior_sulcus(body, side, severity)
     elif finding.kind == "effusion":
         depth = (14 + 55 * severity + 120 * severity**2) * body.size
         if body.posture == "supine":
@@ -64,14 +66,6 @@ def _change_side(body: Body, finding: Finding, side: str) -> None:
     elif finding.kind == "lobar_atelectasis":
         state.dome_rise += 8 + 24 * severity
         body.mediastinal_shift_mm -= away * (3 + 14 * severity)
-
-
-def _fill_posterior_sulcus(body: Body, side: str, severity: float) -> None:
-    """A little fluid in the deepest part of the pleural space: standing, below the dome and behind it."""
-    if body.posture in ("supine", "sitting"):
-        body.hemithoraces[side].layering = (4 + 8 * severity) * body.size
-    else:
-        body.hemithoraces[side].posterior_fluid = (64 + 20 * severity) * body.size
 
 
 def mark(scene: Scene, body: Body, finding: Finding) -> None:

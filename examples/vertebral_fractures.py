@@ -1,9 +1,8 @@
-"""A phantom layout: that of MIMIC-CXR, with many patients whose little fluid only a lateral film shows.
+"""A phantom layout: that of MIMIC-CXR, with many patients whose fracture a lateral film shows.
 
-    plainfilm phantom examples/slight_effusions.py --studies 4000 --out raw
+    plainfilm phantom examples/vertebral_fractures.py --studies 3000 --out raw
 
-Up to about 200 ml lie in the posterior sulcus, behind the dome of the diaphragm, where a frontal film hardly
-shows them.
+A collapsed vertebra bends the spine to the back, along the rays of a frontal film.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ __all__ = ["SCENARIOS", "expected", "write_study", "write_tables"]
 
 SCENARIOS = {
     "healthy": 0.3,
-    "slight_effusion": 0.3,
+    "brittle_bone": 0.3,
     "infection": 0.12,
     "tumour": 0.1,
     "old_age": 0.1,
