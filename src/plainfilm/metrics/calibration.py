@@ -117,15 +117,20 @@ def calibration_interval(
     truth, known: (N, C); unknown items and probabilities of NaN do not count. All resamples use the bins of
     all items.
     """
-    happened, counts = np.asarray(truth, dtype=np.float64), np.asarray(known, dtype=bool)
+    happened, counts = np.asarray(truth, dtype=bool), np.asarray(known, dtype=bool)
     counts = counts & ~np.isnan(probabilities)
-    items, columns = probabilities.shape
-    sums = np.zeros((items, columns, bins + 1))
-    for column in range(columns):
-        rows = np.flatnonzero(counts[:, column])
-        values = probabilities[rows, column]
-        sums[rows, column, bin_of(values, binning, bins)] = values - happened[rows, column]
-        sums[rows, column, bins] = 1.0
+    own = np.full(probabilities.shape, -1, dtype=np.int16)
+    for column, counted in enumerate(counts.T):
+        own[counted, column] = bin_of(probabilities[counted, column], binning, bins)
+
+    def addends(items: NDArray[np.int64]) -> Floats:
+        """(n, C, bins + 1): the excess of prediction over truth in its bin, and 1 if it counts."""
+        sums = np.zeros((len(items), own.shape[1], bins + 1))
+        rows, columns = np.nonzero(own[items] >= 0)
+        cells = items[rows], columns
+        sums[rows, columns, own[cells]] = probabilities[cells] - happened[cells]
+        sums[rows, columns, bins] = 1.0
+        return sums
 
     def errors(drawn: Floats) -> Floats:
         total = drawn[:, :, bins]
@@ -136,7 +141,7 @@ def calibration_interval(
         mean = np.divide(summed, parts, out=np.full(summed.shape, np.nan), where=parts > 0)
         return np.concatenate([each, mean[:, None]], axis=1)
 
-    return bootstrap.of_sums(sums, errors)
+    return bootstrap.of_sums(addends, errors)
 
 
 def fit_scale(scores: ArrayLike, truth: ArrayLike) -> float:
