@@ -33,7 +33,7 @@ _TARGETS: Mapping[ItemKind, tuple[str, ...]] = {
 """An origin labels a kind of item if it labels any of these targets."""
 
 
-_LABELS_AT_ONCE = 1 << 18
+_LABELS_AT_ONCE = 1 << 16
 
 
 def origins(collection: Collection, targets: Sequence[str] = ("study", "image")) -> list[str]:

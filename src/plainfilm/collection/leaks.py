@@ -21,9 +21,7 @@ _AT_ONCE = 1 << 16
 
 def patients_of(parts: Iterable[Part]) -> set[str]:
     """The patients of some splits."""
-    return {
-        patient for collection, split in parts for patient in collection.patients_of(split).to_pylist()
-    }
+    return {patient for collection, split in parts for patient in collection.patients_of(split).to_pylist()}
 
 
 def patient_keys(parts: Iterable[Part]) -> NDArray[np.int64]:

@@ -80,7 +80,7 @@ class PatientBootstrap:
         return self._intervals(score)
 
     def _per_patient(self, addends: Addends) -> tuple[Floats, tuple[int, ...]]:
-        """The sums (P, K) of the addends (n, ...) of every patient's items, and the shape (...) of K numbers."""
+        """The sums (P, K) of the addends (n, ...) of every patient's items, and their shape (...)."""
         order = np.argsort(self.codes, kind="stable")
         starts = np.searchsorted(self.codes, np.arange(self.patients + 1), sorter=order)
         first = addends(order[:0])
