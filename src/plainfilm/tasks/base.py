@@ -26,7 +26,6 @@ import pandas as pd
 from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.errors import UsageError
-from plainfilm.io.spilled import SpilledTable
 from plainfilm.pages.boxes import ShownBox as ShownBox
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Better
@@ -287,7 +286,7 @@ class Results:
     protocol: dict[str, Any]
     metrics: tuple[Metric, ...]
     predictions: pd.DataFrame
-    items: pd.DataFrame | SpilledTable | None = None
+    items: pd.DataFrame | None = None
     counted: str = "images"
     must_match: tuple[str, ...] = ()
     tables: tuple[ScoreTable, ...] = ()
