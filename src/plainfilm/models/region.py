@@ -129,6 +129,23 @@ class ShownFilms:
         vectors: Tensor = self._model.image_projection(self._features.pooled)[:, None]
         return vectors.to(self.image.dtype)
 
+    def part(self, rows: Tensor) -> ShownFilms:
+        """The films `rows` (n,), of what was made of all."""
+        return _ShownPart(self, rows)
+
+
+class _ShownPart(ShownFilms):
+    """Some of the films. All is made at once: dropout is drawn for all films."""
+
+    def __init__(self, every: ShownFilms, rows: Tensor) -> None:
+        super().__init__(every._model, every._features)
+        self.image = every.image[rows]
+        self.read = [(keys[rows], values[rows]) for keys, values in every.read]
+        self.values = every.values[rows]
+        settings = every._model.config.post_decoder
+        if settings is not None and settings.reads_pooled:
+            self.whole = every.whole[rows]
+
 
 Films = ImageFeatures | ShownFilms
 
@@ -165,7 +182,10 @@ class RegionModel(DualEncoder):
 
     def prompt_vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """What `detect` takes (N, D), float32 under any autocast, of ids and mask (N, L)."""
-        vectors = self.text_vectors(token_ids, token_mask)
+        return self.as_prompts(self.text_vectors(token_ids, token_mask))
+
+    def as_prompts(self, vectors: Tensor) -> Tensor:
+        """What `detect` takes (N, D), of the vectors of texts (N, D)."""
         if not self.config.normalise_prompts:
             return in_full_precision(vectors)
         return unit_vectors(vectors) * self.dimension**0.5

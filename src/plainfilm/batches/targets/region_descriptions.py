@@ -1,6 +1,7 @@
 """What the report says of the regions of every image, to be written: each region's sentences as one text.
 
-Regions are those of anatomy (Chest ImaGenome) and the boxes of phrases (MS-CXR), whose text is the phrase.
+Regions are those of anatomy (Chest ImaGenome) and the boxes of phrases (MS-CXR), whose text is the phrase and
+which are asked with the box alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from plainfilm.batches.region_texts import (
 from plainfilm.batches.targets.base import TargetSource
 from plainfilm.collection import Collection
 
-TOKENIZER = ("text", "sentence")
+REQUIRES, TOKENIZER = "text", ("text", "sentence")
 MOST_WRITTEN = 4
 """Regions of an image in training. As published 32 of a batch of 8 are; a number of the batch would couple
 its items."""
@@ -59,11 +60,11 @@ class RegionDescriptionReader(RegionReader):
 
 
 def _of_phrases(collection: Collection) -> dict[int, list[RegionTexts]]:
-    """The boxes of phrases by row of their image, asked with the class of the phrase."""
+    """The boxes of phrases by row of their image; their prompt is the class of the phrase."""
     classes = phrases_of_classes(collection)
     return {
         row: [
-            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,))
+            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,), of_finding=True)
             for phrase, boxes in sorted(named.items())
             for box in boxes
         ]

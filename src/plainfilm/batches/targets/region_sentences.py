@@ -19,7 +19,7 @@ from plainfilm.batches.region_texts import (
 )
 from plainfilm.batches.targets.base import TargetSource
 
-TOKENIZER = "text"
+REQUIRES, TOKENIZER = "text", "text"
 
 
 @dataclass(frozen=True)
