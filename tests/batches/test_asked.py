@@ -22,7 +22,7 @@ from plainfilm.batches.targets.base import TargetSource, target
 from plainfilm.batches.targets.region_sentences import RegionSentenceReader
 from plainfilm.collection import Collection, prepare
 from plainfilm.collection.label import label_collection
-from plainfilm.collection.sentence_labels import denying_sentences
+from plainfilm.collection.sentence_labels import StatedSentences
 from plainfilm.config import build
 from plainfilm.errors import ConfigError
 from plainfilm.labelling import Labeller
@@ -68,19 +68,27 @@ def asked(source: TargetSource, name: str) -> Iterator[list[tuple[str, object]]]
         yield found if isinstance(found, list) else next(iter(found.values()))
 
 
+def denials_of(source: TargetSource) -> set[str]:
+    """All sentences of reports that deny."""
+    stated = StatedSentences(source.collections[0])
+    items = range(len(source.rows))
+    return {text for item in items for text in stated.denying(source.rows.sentences_of(item))}
+
+
 def test_a_phrase_of_one_side_is_asked_with_the_other_and_nothing_is_there(ms_cxr: Collection) -> None:
     true = set(ms_cxr.frame("boxes")["phrase"])
-    denials = {text for texts in denying_sentences(ms_cxr).values() for text in texts}
+    source = source_of(ms_cxr)
     others = [
         (text, {phrase for phrase, _ in own})
-        for own in asked(source_of(ms_cxr), "phrase_boxes")
+        for own in asked(source, "phrase_boxes")
         for text, boxes in own
-        if not len(boxes) and text not in denials
+        if boxes is not None and not len(boxes) and text not in denials_of(source)
     ]
     assert len(others) > 3
     for text, on_film in others:
         assert len(sides_of(text)) == 1
-        assert mirrored(text) in on_film & true
+        assert mirrored(text) in on_film
+    assert sum(mirrored(text) in true for text, _ in others) > 3
 
 
 def test_classes_of_phrases_are_findings_with_their_boxes(ms_cxr: Collection) -> None:
@@ -146,7 +154,7 @@ def test_a_finding_that_nobody_drew_is_there_and_nobody_says_where(ms_cxr: Colle
 def test_sentences_that_deny_are_asked_and_few_of_them_are_drawn(ms_cxr: Collection) -> None:
     labeller, source = Labeller.load(details=False), source_of(ms_cxr)
     reader = target("phrase_boxes").open_target(source)
-    denials = {text for texts in denying_sentences(ms_cxr).values() for text in texts}
+    denials = denials_of(source)
     every = [text for own in asked(source, "phrase_boxes") for text, boxes in own if text in denials]
     assert len(every) > 20
     for text in set(every):
@@ -155,6 +163,34 @@ def test_sentences_that_deny_are_asked_and_few_of_them_are_drawn(ms_cxr: Collect
     for item in range(len(source.rows)):
         [drawn] = reader.read(item, generator(item)).values()
         assert sum(text in denials for text, _ in drawn) <= MOST_DENIALS
+
+
+def test_sentences_that_affirm_are_true_of_the_film_and_one_side_excludes_the_other(
+    ms_cxr: Collection,
+) -> None:
+    labeller, source, sided = Labeller.load(details=False), source_of(ms_cxr), 0
+    sentences = ms_cxr.table("sentences")["text"].to_pylist()
+    for item, own in enumerate(asked(source, "phrase_boxes")):
+        report = [sentences[row] for row in source.rows.sentences_of(item)]
+        affirmed = {text: _affirmed(labeller, text) for text in report}
+        absent = {text for text, boxes in own if boxes is not None and not len(boxes)}
+        for text in [text for text, boxes in own if boxes is None]:
+            assert affirmed[text], text
+            same = [other for other in report if affirmed[other] & affirmed[text]]
+            alone = all(sides_of(other) == sides_of(text) for other in same)
+            if len(sides_of(text)) == 1 and alone:
+                assert mirrored(text) in absent
+                sided += 1
+            elif mirrored(text) != text:
+                assert mirrored(text) not in absent
+    assert sided > 5
+
+
+def _affirmed(labeller: Labeller, text: str) -> set[str]:
+    labels = labeller.label_sentence(text)
+    return {
+        one.observation for one in labels if one.state is State.POSITIVE and one.observation != "No Finding"
+    }
 
 
 def test_what_lies_on_one_side_is_drawn_with_the_other_side(ms_cxr: Collection) -> None:

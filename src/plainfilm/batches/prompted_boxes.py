@@ -56,8 +56,9 @@ class PromptedBoxesReader:
     """Reads the prompts of the first film of every item.
 
     prompts_of: the prompts of an image by its item, collection and row. most: at most so many are drawn in
-    training: first those of what is there, each with the same words for the other side, if nothing is on that
-    side; but a quarter is kept for what is not there. denials: texts that deny, of which few are drawn.
+    training: first those of what is there, with boxes before without, each with the same words for the other
+    side, if nothing is on that side; but a quarter is kept for what is not there. denials: texts that deny,
+    of which few are drawn.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class PromptedBoxesReader:
         order = rng.permutation(len(prompts)).tolist()
         opposites = _opposites(prompts)
         shown = [place for place in order if not _is_absent(prompts[place][1])]
+        shown.sort(key=lambda place: prompts[place][1] is None)
         absent = [place for place in order if _is_absent(prompts[place][1]) and place not in opposites]
         denied = [place for place in absent if prompts[place][0] in self._denials]
         absent = [place for place in absent if place not in denied[MOST_DENIALS:]]

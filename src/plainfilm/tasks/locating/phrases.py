@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.collection import Collection
-from plainfilm.collection.sentence_labels import denying_sentences
+from plainfilm.collection.sentence_labels import StatedSentences
 from plainfilm.geometry import Boxes
 from plainfilm.tasks.locating.films import CORNERS, PHRASE, REGION_PHRASE, BoxedFilms
 
@@ -65,10 +65,11 @@ def denials_of(collections: Sequence[Collection], films: BoxedFilms, most: int) 
     labels of sentences; none where a collection has no such labels."""
     found: list[list[str]] = [[] for _ in range(len(films))]
     for place, collection in enumerate(collections):
-        denying = denying_sentences(collection)
+        stated = StatedSentences(collection)
+        reports = collection.frame("sentences").groupby("study_id", sort=False).indices
         own = films.frame["place"] == place
         for row in np.flatnonzero(own.to_numpy()).tolist():
-            found[row] = denying.get(films.frame["study_id"].iloc[row], [])[:most]
+            found[row] = stated.denying(reports.get(films.frame["study_id"].iloc[row], ()))[:most]
     return found
 
 
