@@ -52,6 +52,8 @@ class DataConfig(Settings):
 
     sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
     sampling temperature): 1 in proportion to size, 0 equally often.
+    rare_findings: items that affirm a finding which fewer than this share of a collection's items affirm are
+    visited more often (`batches.rare_findings`); an epoch has as many items as without. `None`: all alike.
     fraction: the fraction of the patients of the training split that is trained on, stratified by label and
     reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
@@ -93,6 +95,7 @@ class DataConfig(Settings):
     most_prompts: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
     abnormal_regions: float | None = Field(default=None, ge=0.0, le=1.0)
     sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
+    rare_findings: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
 

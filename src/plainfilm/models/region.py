@@ -120,7 +120,10 @@ class ShownFilms:
     @cached_property
     def values(self) -> Tensor:
         """(N, P, D), what boxes pool."""
-        values: Tensor = self._model.region_features.values(self._model.patches(self._features))
+        if self._model.config.detector.pools_positions:
+            values: Tensor = self._model.region_features.values(self.image)
+        else:
+            values = self._model.region_features.values(self._model.patches(self._features))
         return values
 
     @cached_property
@@ -169,7 +172,8 @@ class RegionModel(DualEncoder):
         else:
             patches = features
         self.detector = Detector(config.detector, features)
-        self.region_features = RegionFeatures(config.detector, features, patches)
+        pooled = features if config.detector.pools_positions else patches
+        self.region_features = RegionFeatures(config.detector, features, pooled)
         self.region_weights = RegionWeights(features, config.detector.dropout, config.detector.guided)
         if config.post_decoder is not None:
             self.post_decoder = PostDecoder(config.post_decoder, features)

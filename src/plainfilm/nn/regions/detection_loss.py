@@ -68,7 +68,8 @@ def detection_sums(
 
 def opposite_sum(logits: Tensor, named: Tensor, other: Tensor) -> Tensor:
     """The sum over prompts of -log sigmoid(a - b), where a and b are the highest logits of the regions of a
-    prompt and of the prompt for the other side, where nothing is.
+    prompt and of the prompt for the other side, where nothing is (RankNet, Burges et al. 2005,
+    doi:10.1145/1102351.1102363).
 
     logits: (E, R). named: (E,) bool, the prompts that have such a one; other: (E,) int64, its place.
     """
