@@ -219,6 +219,22 @@ def test_a_prompt_knows_its_opposite() -> None:
     assert found.there.sum(dim=1).tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
 
 
+def test_a_box_of_a_finding_is_a_region_with_that_finding(ms_cxr: Collection) -> None:
+    source = source_of(ms_cxr, finding_regions=True)
+    names, regions = [prompt_of(name) for name in source.rows.observations], 0
+    boxed = [dict(own) for own in asked(source, "finding_boxes")]
+    assert not any(asked(source_of(ms_cxr), "region_findings"))
+    for item, own in enumerate(asked(source, "region_findings")):
+        states = dict(zip(names, source.rows.states[item].tolist(), strict=True))
+        for region in own:
+            assert region.by_box
+            assert region.box.tolist() in boxed[item][region.prompt].tolist()
+            for name, state in region.findings.items():
+                assert state == (State.POSITIVE if name == region.prompt else states[name])
+            regions += 1
+    assert regions > 10
+
+
 def test_regions_with_a_finding_come_first_up_to_their_share() -> None:
     config = build(DataConfig, {"abnormal_regions": 0.5}, "data")
     rows = SimpleNamespace(source=[0], images_of=lambda item: [0])
