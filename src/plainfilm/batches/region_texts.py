@@ -20,6 +20,8 @@ from plainfilm.batches.prompted_boxes import (
     NO_BOXES,
     Floats,
     boxes_by_image,
+    phrases_by_image,
+    phrases_of_classes,
     prompt_of,
 )
 from plainfilm.batches.targets.base import ItemFilms, RaggedTarget, TargetSource
@@ -142,6 +144,33 @@ class RegionReader(ABC):
             return list(order)
         abnormal = [place for place in order if told[place].is_abnormal][: round(self._most * self._abnormal)]
         return [*abnormal, *(place for place in order if place not in abnormal)]
+
+
+class SaidOfRegions(RegionReader):
+    """Reads the regions about which there is a sentence: those of anatomy, and the boxes of phrases."""
+
+    def __init__(self, source: TargetSource, most: int) -> None:
+        super().__init__(source, most)
+        for regions, collection in zip(self.regions, source.collections, strict=True):
+            for row, phrases in _of_phrases(collection).items():
+                regions[row] = [*regions.get(row, []), *phrases]
+
+    def says(self, region: RegionTexts) -> bool:
+        """Whether there is a sentence."""
+        return bool(region.sentences)
+
+
+def _of_phrases(collection: Collection) -> dict[int, list[RegionTexts]]:
+    """The boxes of phrases by row of their image; their prompt is the class of the phrase."""
+    classes = phrases_of_classes(collection)
+    return {
+        row: [
+            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,), of_finding=True)
+            for phrase, boxes in sorted(named.items())
+            for box in boxes
+        ]
+        for row, named in phrases_by_image(collection).items()
+    }
 
 
 def _asked(region: RegionTexts, by_box: bool) -> RegionTexts:
