@@ -195,11 +195,11 @@ def _regions(collection: Collection) -> set[str]:
     return set(table.loc[table["kind"] == "region", "name"])
 
 
-def of_sides(found: Mapping[str, Floats], width: int | None) -> Prompts:
+def of_sides(found: Mapping[str, Floats], width: int | None) -> list[tuple[str, Floats]]:
     """Prompts for either side of the findings `found`, boxes (M, 4) by prompt, in pixels of an image of this
     width: where no box lies near the middle, with the boxes of that side, which may be none. A film is looked
     at from the front, so that the left of the patient is on its right."""
-    prompts: Prompts = []
+    prompts: list[tuple[str, Floats]] = []
     for prompt in sorted(found) if width else ():
         from_middle = found[prompt][:, [0, 2]].mean(axis=1) / (width or 1) - 0.5
         if (np.abs(from_middle) > _MIDDLE).all():

@@ -69,7 +69,8 @@ def denials_of(collections: Sequence[Collection], films: BoxedFilms, most: int) 
         reports = collection.frame("sentences").groupby("study_id", sort=False).indices
         own = films.frame["place"] == place
         for row in np.flatnonzero(own.to_numpy()).tolist():
-            found[row] = stated.denying(reports.get(films.frame["study_id"].iloc[row], ()))[:most]
+            report = reports.get(films.frame["study_id"].iloc[row], ())
+            found[row] = stated.denying(np.asarray(report, dtype=np.int64))[:most]
     return found
 
 
