@@ -142,12 +142,12 @@ class _ShownPart(ShownFilms):
 
     def __init__(self, every: ShownFilms, rows: Tensor) -> None:
         super().__init__(every._model, every._features)
-        self.image = every.image[rows]
-        self.read = [(keys[rows], values[rows]) for keys, values in every.read]
-        self.values = every.values[rows]
+        self.image = every.image.index_select(0, rows)
+        self.read = [(keys.index_select(0, rows), read.index_select(0, rows)) for keys, read in every.read]
+        self.values = every.values.index_select(0, rows)
         settings = every._model.config.post_decoder
         if settings is not None and settings.reads_pooled:
-            self.whole = every.whole[rows]
+            self.whole = every.whole.index_select(0, rows)
 
 
 Films = ImageFeatures | ShownFilms
