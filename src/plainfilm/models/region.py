@@ -224,21 +224,23 @@ class RegionModel(DualEncoder):
         """The refined features (N, K, D) of boxes (N, K, 4)."""
         films = self.shown(features)
         pooled: Tensor = self.region_features(boxes, films.values)
-        return self.refined(films, pooled, None)
+        return self.refined(films, pooled, None, boxes)
 
     def region_vectors(self, features: Films, boxes: Tensor) -> Tensor:
         """Unit vectors (N, K, D), float32 under any autocast, of boxes (N, K, 4), in the space of texts."""
         return unit_vectors(self.box_answers(features, boxes))
 
-    def refined(self, films: ShownFilms, aggregate: Tensor, regions: Tensor | None) -> Tensor:
-        """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any,
-        after the post-decoder, if there is one."""
+    def refined(
+        self, films: ShownFilms, aggregate: Tensor, regions: Tensor | None, boxes: Tensor | None = None
+    ) -> Tensor:
+        """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any, or
+        of `boxes` (N, Q, 4), after the post-decoder, if there is one."""
         if self.config.post_decoder is None:
             return aggregate
         image = films.image
         if self.config.post_decoder.reads_pooled:
             image = torch.cat([image, films.whole], dim=1)
-        refined: Tensor = self.post_decoder(aggregate, regions, image)
+        refined: Tensor = self.post_decoder(aggregate, regions, image, boxes)
         return refined
 
     def patches(self, features: ImageFeatures) -> Tensor:
