@@ -23,6 +23,7 @@ from plainfilm.model_folder import ModelConfig, save_model
 from plainfilm.models import study_encoder
 from plainfilm.models.base import Facts, build_model
 from plainfilm.nn.film_fusion import FusionConfig
+from plainfilm.results.baselines import baseline
 
 PAGE = ROOT / "docs" / "benchmark.md"
 SOURCES = {"nih": "nih-chestxray14", "children": "kermany-pediatric"}
@@ -61,25 +62,46 @@ def written(rows: Sequence[Row]) -> str:
     """The table of macro AUROC: a row per collection and score, a column per model; the best one bold."""
     chosen = [row for row in rows if row["score"].endswith(f"/{SCORE}")]
     models = list(dict.fromkeys(row["model"] for row in chosen))
-    places = dict.fromkeys((row["collection"], row["task"], row["score"]) for row in chosen)
+    places = dict.fromkeys((row["collection"], row["task"], row["heading"]) for row in chosen)
     lines = []
     for place in places:
-        own = {row["model"]: row for row in chosen if (row["collection"], row["task"], row["score"]) == place}
-        counts = {row["n"] for row in own.values() if row["n"]}
-        collection, task, score = place
-        what = f"{task.replace('_', ' ')}: {score.removesuffix(f'/{SCORE}')}"
-        cells = [_cell(own[model]) if model in own else "–" for model in models]
-        lines.append([collection, what, ", ".join(sorted(counts)), *cells])
-    return table(["films", "score", "n", *models], lines)
+        own = [row for row in chosen if (row["collection"], row["task"], row["heading"]) == place]
+        collection, task, heading = place
+        by_model = {row["model"]: row for row in own}
+        cells = [_cell(by_model[model]) if model in by_model else "–" for model in models]
+        counts = dict.fromkeys(row["n"] for row in own if row["n"])
+        what = f"{task.replace('_', ' ')}: {heading}"
+        lines.append([collection, what, ", ".join(counts), *cells, _trivial(own)])
+    return table(["films", "score", "n", *models, "best trivial answer"], lines)
 
 
 def _cell(row: Row) -> str:
+    """Value, interval, rank and the corrected p of the difference from the best one."""
     if not row["value"]:
         return "–"
     low, high = (float(row[key]) if row[key] else None for key in ("low", "high"))
     rank = f", rank {float(row['rank']):g}" if row["rank"] else ""
-    apart = f", p {float(row['p_holm']):.2f}" if row["p_holm"] else ""
-    return f"{float(row['value']):.3f}{bounds(low, high)}{rank}{apart}"
+    value = f"{float(row['value']):.3f}"
+    value = f"**{value}**" if row["is_best"] == "True" else value
+    return f"{value}{bounds(low, high)}{rank}{_apart(row['p_holm'])}"
+
+
+def _apart(p: str) -> str:
+    if not p:
+        return ""
+    return ", p < 0.01" if float(p) < 0.01 else f", p {float(p):.2f}"
+
+
+def _trivial(rows: Sequence[Row]) -> str:
+    """The best trivial answers of a score, with the range of their values, as some are those of a model."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if row["best_baseline"]:
+            values.setdefault(row["best_baseline"], []).append(float(row["best_baseline_value"]))
+    return ", ".join(
+        f"{baseline(name).title} {' to '.join(dict.fromkeys(f'{one:.3f}' for one in (min(own), max(own))))}"
+        for name, own in values.items()
+    )
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,14 +50,21 @@ class Labelled:
     def table(self, name: str) -> pa.Table:
         return self._tables[name]
 
+    def columns(self, name: str, columns: Sequence[str]) -> pa.Table:
+        return self.table(name).select(columns)
+
+    def batches(self, name: str, rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self.columns(name, columns).to_batches(3)
+
     def require_pixels(self) -> None:
         """The films are not here, but nobody looks."""
 
     def image_path(self, relative: str) -> Path:
         return self.path / relative
 
-    def frame(self, name: str):
-        return self.table(name).to_pandas()
+    def frame(self, name: str, columns: Sequence[str] | None = None):
+        table = self.table(name)
+        return (table if columns is None else table.select(columns)).to_pandas()
 
 
 def _table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:

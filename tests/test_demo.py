@@ -28,7 +28,7 @@ HEADLINE = "finding_f1_micro_positive@2"
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(UsageError, match="exists and is not an empty folder; choose another --out"):
+    with pytest.raises(UsageError, match="exists and is not an empty folder; choose another folder"):
         demo.run(tmp_path)
 
 

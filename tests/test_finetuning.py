@@ -115,7 +115,10 @@ def test_a_stopped_command_goes_on_with_the_unfinished_run(
     assert run(arguments) == 130
     finished = (out / "fraction-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns
     assert not (out / "summary.json").exists()
+    page = out / "fraction-0.5" / "repeat-0" / "index.html"
+    page.unlink()
     assert run([*arguments, "--resume"]) == 0
+    assert "Finished after step" in page.read_text()
     assert [one["run"] for one in summary(out)["runs"]] == ["fraction-0.5/repeat-0", "fraction-1/repeat-0"]
     assert (out / "fraction-0.5" / "repeat-0" / "model" / "model.safetensors").stat().st_mtime_ns == finished
     assert "fraction 0.5" in capsys.readouterr().out

@@ -64,6 +64,19 @@ def test_no_command_tells_what_a_report_says(told: dict[str, str]) -> None:
     assert leaked == {}
 
 
+@pytest.mark.slow
+def test_a_paper_that_is_repeated_tells_nothing_either(tmp_path: Path) -> None:
+    film = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
+    Image.fromarray(film).save(tmp_path / "a.png")
+    rows = [["path", "report", "study_id", "patient_id", "split"], ["a.png", REPORT, "s1", "p1", "train"]]
+    films = tmp_path / "films"
+    run("prepare", "table", write(tmp_path / "a.csv", rows), "--out", films, "--size", "32", "--workers", "1")
+    said = run("reproduce", "txtrayalign", "--data", f"mimic={films}", "--out", tmp_path / "paper")
+    assert "train txtrayalign" in said
+    assert "Traceback" not in said
+    assert not [secret for secret in SECRETS if secret.lower() in said.lower()]
+
+
 def test_the_commands_did_speak(told: dict[str, str]) -> None:
     assert all("Traceback" not in said for said in told.values())
     assert any(said for said in told.values())

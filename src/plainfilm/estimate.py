@@ -5,8 +5,9 @@ The model of a stage, for F items on N nodes of C cores (training: N processes):
     seconds = max(F / (rate * C * N), F * bytes / (bandwidth * N), F * driver)
 
 Every core takes `rate` items a second, every node moves `bandwidth` bytes a second, and one process (the
-driver: it lists, merges and writes tables in order) takes `driver` seconds for each item. Reading overlaps
-with computing, so the slowest of the three decides. More nodes help until the driver is the slowest, at
+driver: it reads the raw tables, plans, and merges and writes tables in order) takes `driver` seconds for each
+item. Reading overlaps with computing, so the slowest of the three decides. More nodes help until the driver
+is the slowest, at
 
     nodes = 1 / (rate * C * driver)
 
@@ -17,6 +18,7 @@ network (ring all-reduce; Patarasu and Yuan, J. Parallel Distrib. Comput. 2009),
 from __future__ import annotations
 
 import math
+import pickle
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,8 +33,10 @@ import torch
 from plainfilm.collection import Collection
 from plainfilm.collection.label import label_chunk, sample_chunk
 from plainfilm.collection.merge import write_stream
+from plainfilm.collection.prepare import PreparePlan, shards
 from plainfilm.collection.rows import stored_image
 from plainfilm.collection.schema import TABLES
+from plainfilm.collection.shard import PrepareConfig
 from plainfilm.collection.verification import FileBlock, check_files
 from plainfilm.errors import DataError
 from plainfilm.io.images import read_image
@@ -51,6 +55,7 @@ from plainfilm.types import Image, View
 FILMS = (1_000_000, 10_000_000, 100_000_000)
 NODES = (1, 4, 16, 64)
 _STEPS = 3
+_PLANNED = 4_000
 _BATCH = 32
 
 
@@ -118,7 +123,7 @@ def measure(
     rows = _drawn(collection, films)
     driver = _seconds_per_row(collection)
     progress.log(f"timing {len(rows)} films of {collection.name}")
-    stages = [_prepare(collection, rows, driver), _verify(collection, rows)]
+    stages = [_prepare(collection, rows, _seconds_to_plan() + driver), _verify(collection, rows)]
     label = _label(collection, driver)
     stages += [] if label is None else [label]
     if recipe is not None:
@@ -158,6 +163,19 @@ def _seconds_per_row(collection: Collection) -> float:
             lambda: write_stream("images", repeated, lambda file: nullcontext(Path(folder) / file))
         )
     return taken / (len(table) * len(repeated))
+
+
+def _seconds_to_plan() -> float:
+    """The time of the driver for a film that is to be prepared: of reading a row of a table, and making a
+    study of it that is packed for a worker."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "films.csv"
+        lines = (f"films/{row}.png,s{row},p{row // 2},PA" for row in range(_PLANNED))
+        table.write_text("\n".join(["path,study_id,patient_id,view", *lines]), encoding="utf-8")
+        order = PrepareConfig("table", {"tables_only": True}, table, Path(folder), 512, tables_only=True)
+        plan = PreparePlan(order, Path(folder))
+        taken = _timed(_each(pickle.dumps, shards(plan)))
+    return taken / _PLANNED
 
 
 def _prepare(collection: Collection, rows: Sequence[dict[str, Any]], driver: float) -> Stage:

@@ -12,7 +12,6 @@ validation split stays whole. A fraction is that of every stage of a recipe: non
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from plainfilm.errors import DataError, UsageError, nearest
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.manifest import settle
 from plainfilm.io.tables import write_json
+from plainfilm.metrics.scores import mean_and_spread
 from plainfilm.model_folder import read_model_config
 from plainfilm.models.base import ABILITIES, ability
 from plainfilm.predictor import load
@@ -344,12 +344,13 @@ def _summary(
 def _of_fraction(fraction: float, name: str | None, reported: Sequence[dict[str, Any]]) -> dict[str, Any]:
     values = [one["test"][name]["value"] for one in reported] if name else []
     known = [value for value in values if value is not None]
+    mean, deviation = mean_and_spread(known)
     return {
         "fraction": fraction,
         "collection": name,
         "repeats": len(reported),
-        "mean": statistics.fmean(known) if known else None,
-        "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
+        "mean": mean,
+        "standard_deviation": deviation,
         "computable": len(known),
     }
 

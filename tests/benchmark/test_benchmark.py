@@ -92,6 +92,7 @@ def test_a_model_that_scores_pairs_takes_part_by_its_prompts(
 ) -> None:
     pairs = pair_scorer_folder(tmp_path / "pairs")
     tasks = ["--task", "zero_shot", "--task", "retrieval", "retrieval.max_queries=4"]
+    tasks += ["zero_shot.observations=[Cardiomegaly]", "zero_shot.views=[PA]"]
     data = ["--data", str(small_world.path), *tasks, "--resamples", "100", "--out", str(tmp_path / "out")]
     assert run(["benchmark", str(tiny_model), str(pairs), *data]) == 0
     zero_shot = [row for row in table(tmp_path / "out") if row["task"] == "zero_shot"]
@@ -179,40 +180,69 @@ def test_the_cost_is_of_one_film(tiny_model: Path, small_world) -> None:
 SHORT = [
     *("finetune-benchx.training.max_steps=2", "finetune-benchx.training.warmup_steps=1"),
     *("finetune-benchx.training.batch_size=8", "finetune-benchx.validation.every=2"),
+    "finetune-benchx.data.workers=0",
 ]
 
 
-def test_models_are_fine_tuned_alike_and_compared(
-    tiny_model: Path,
-    tiny_classifier: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    films = labelled_collection(tmp_path / "films")
+@pytest.fixture
+def tuning(tiny_model: Path, tiny_classifier: Path, tmp_path: Path) -> list[str]:
+    """A command that fine-tunes two models on films with labels; of tasks one that neither can do."""
+    films = labelled_collection(tmp_path / "films", patients=20)
     names = {"first": tiny_model, "second": tiny_classifier}
     models = [str(shutil.copytree(path, tmp_path / name / "model")) for name, path in names.items()]
     data = ["--data", str(films.path), "--task", "report_generation", "--resamples", "100"]
-    tuned = ["--finetune", "finetune-benchx", "--fractions", "0.5,1", "--out", str(tmp_path / "out")]
-    assert run(["benchmark", *models, *data, *tuned, *SHORT]) == 0
-    rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
-    titles = [f"finetune-benchx, {share} % of the patients" for share in (50, 100)]
-    assert {(row["task"], row["model"]) for row in rows} == {(one, name) for one in titles for name in names}
-    row = next(one for one in rows if one["model"] == "second" and one["task"] == titles[0])
-    below = tmp_path / "out" / "cells" / "second" / row["collection"] / "finetune-benchx" / "results"
-    stored = read_document(below / "fraction-0.5" / "repeat-0")["metrics"]
-    metric = next(one for one in stored if one["name"] == "classifier/auroc_macro")
-    assert float(row["value"]) == metric["value"]
-    shutil.rmtree(tmp_path / "first")
-    shutil.copytree(tiny_classifier, tmp_path / "first" / "model")
-    assert run(["benchmark", models[0], *data, *tuned, *SHORT]) == 2
-    assert "was fine-tuned from other weights" in capsys.readouterr().err
-    shutil.rmtree(tmp_path / "first")
-    shutil.copytree(tiny_model, tmp_path / "first" / "model")
+    tuned = ["--finetune", "finetune-benchx", "--out", str(tmp_path / "out"), *SHORT]
+    return ["benchmark", *models, *data, *tuned]
+
+
+def alone(tuning: list[str]) -> list[str]:
+    """The command with the first model only."""
+    return [*tuning[:2], *tuning[3:]]
+
+
+def check_means(out: Path, tasks: list[str], models: list[str]) -> None:
+    """Checks the table against what fine-tuning itself says of its runs."""
+    rows = [row for row in table(out) if row["score"] == "classifier/auroc_macro"]
+    assert [(row["task"], row["model"]) for row in rows] == [(task, one) for task in tasks for one in models]
+    for place, row in enumerate(rows):
+        below = out / "cells" / row["model"] / row["collection"] / "finetune-benchx"
+        fractions = json.loads((below / "summary.json").read_text("utf-8"))["fractions"]
+        assert float(row["value"]) == pytest.approx(fractions[place // len(models)]["mean"])
+        assert float(row["spread"]) == pytest.approx(fractions[place // len(models)]["standard_deviation"])
+        assert row["repeats"] == "2"
+
+
+def test_a_model_is_fine_tuned_once_and_has_the_mean_of_its_repeats(
+    tuning: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*alone(tuning), "--fractions", "0.5", "--repeats", "2"]
+    assert run(words) == 0
+    task = "finetune-benchx, 50 % of the patients, mean of 2 repeats"
+    check_means(tmp_path / "out", [task], ["first"])
     monkeypatch.setattr(
         "plainfilm.training.runner.train", lambda *_args, **_named: pytest.fail("trained again")
     )
-    assert run(["benchmark", *models, *data, *tuned, *SHORT]) == 0
+    assert run(words) == 0
+
+
+@pytest.mark.slow
+def test_models_are_fine_tuned_alike_and_every_fraction_is_a_task(tuning: list[str], tmp_path: Path) -> None:
+    assert run([*tuning, "--fractions", "0.5,1", "--repeats", "2"]) == 0
+    tasks = [f"finetune-benchx, {share} % of the patients, mean of 2 repeats" for share in (50, 100)]
+    check_means(tmp_path / "out", tasks, ["first", "second"])
+    rows = [row for row in table(tmp_path / "out") if row["score"] == "classifier/auroc_macro"]
+    assert {row["shared"] for row in rows} == {row["n"] for row in rows} == {"8"}
+    assert all(row["rank"] for row in rows)
+
+
+def test_other_weights_in_a_folder_that_was_fine_tuned_in_are_refused(
+    tuning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = tmp_path / "out" / "cells" / "first" / "films"
+    (below / "finetune-benchx").mkdir(parents=True)
+    (below / "finetune-benchx.json").write_text(json.dumps({"model": "other weights"}))
+    assert run(alone(tuning)) == 2
+    assert "was fine-tuned from other weights" in capsys.readouterr().err
 
 
 def test_fine_tuning_of_another_split_is_refused(

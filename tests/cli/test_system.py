@@ -97,3 +97,14 @@ def test_an_interrupt_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setattr("plainfilm.collection.Collection.open", interrupted)
     assert run(["info", "x"]) == 130
     assert capsys.readouterr().err.startswith("plainfilm: interrupted")
+
+
+@pytest.mark.slow
+def test_what_torchrun_reports_ends_in_our_line(tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "plainfilm"]
+    arguments = ["train", "no-such-recipe", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    done = subprocess.run([*launch, *arguments], capture_output=True, text=True)
+    report = done.stderr.partition("Root Cause")[2]
+    assert done.returncode == 1
+    assert "unknown recipe 'no-such-recipe'" in report
+    assert "To enable traceback" not in report

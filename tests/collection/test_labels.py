@@ -82,7 +82,7 @@ def test_no_film_changes_what_a_text_says():
     labels = Labels([Labelled({"s": "f"}, rows, sentences={"s": ["s:0", "s:1"]})], ("reports", "sentences"))
     edema = labels.observations.index("Edema")
     assert labels.reports(0, None, ["s", "s", "unknown"])[:, edema].tolist() == [1, 1, NOT_MENTIONED]
-    assert labels.sentences(0, None, ["s:1", "s:0"])[:, edema].tolist() == [NOT_MENTIONED, -1]
+    assert labels.of_rows("sentences", 0, None, np.array([1, 0]))[:, edema].tolist() == [NOT_MENTIONED, -1]
 
 
 def test_the_origin_of_most_labelled_targets_speaks_and_only_where_it_says_something():

@@ -14,6 +14,7 @@ def rows(patients: list[str], key: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "key": [key] * len(patients),
+            "words": len(key.split()),
             "patient_id": patients,
             "id": [str(number) for number in range(len(patients))],
             "image_id": [str(number) for number in range(len(patients))],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -247,6 +248,32 @@ def test_a_model_that_scores_pairs_has_nothing_to_export(tmp_path: Path) -> None
     save_model(tmp_path / "model", model, {"text": tokenizer}, ModelConfig(architecture=pair_scorer.TINY))
     with pytest.raises(UsageError, match="gives neither vectors nor logits of films"):
         export_onnx(tmp_path / "model", tmp_path / "out")
+
+
+@pytest.mark.parametrize("placed", [0, 2, 5])
+def test_an_export_that_was_stopped_in_its_last_renames_goes_on(
+    placed: int, exported: Path, tiny_model: Path, tiny_classifier: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def made_before(part: Path, *_: Any) -> bundle.Exported:
+        files = [Path(shutil.copy(file, part)) for file in exported.iterdir()]
+        return bundle.Exported(tuple(files), {}, None, ())
+
+    def stopped(part: Path, out: Path) -> None:
+        for file in sorted(part.iterdir())[:placed]:
+            file.replace(out / file.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bundle, "_written", made_before)
+    with monkeypatch.context() as patched:
+        patched.setattr(bundle, "_place", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            export_onnx(tiny_model, tmp_path / "out")
+    with pytest.raises(UsageError, match="holds the unfinished work of another command"):
+        export_onnx(tiny_classifier, tmp_path / "out")
+    export_onnx(tiny_model, tmp_path / "out")
+    there = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    assert there == {file.name: file.read_bytes() for file in exported.iterdir()}
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 def test_the_command_says_what_it_wrote(

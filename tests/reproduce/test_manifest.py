@@ -22,6 +22,9 @@ from tests.reproduce.papers import made, values
 ALL = ("biovil", "cgmh", "chex", "chexzero", "cxr-clip", "gloria", "medclip", "refers", "txtrayalign")
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproducing.md"
+
+
 def test_the_papers_are_the_files() -> None:
     assert tuple(papers()) == ALL
 
@@ -37,6 +40,13 @@ def test_a_published_value_has_table_and_source_or_a_reason(name: str) -> None:
         else:
             assert value.table
             assert entry.sources[str(value.source)].link.startswith("https://")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_page_counts_the_values_that_were_read(name: str) -> None:
+    values = paper(name).values
+    (row,) = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| `{name}` |")]
+    assert f"| {sum(one.value is not None for one in values)} of {len(values)} |" in row
 
 
 @pytest.mark.parametrize("name", ALL)

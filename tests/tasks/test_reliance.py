@@ -195,6 +195,35 @@ def test_aurocs_are_those_of_the_scores_that_are_kept(audited) -> None:
     assert value(results, "classification/mirrored/lost") == pytest.approx(lost)
 
 
+def test_subgroups_are_audited_by_the_same_rules(audited, world) -> None:
+    results = audited("marker")
+    views = world.frame("images").set_index("image_id")["view"]
+    scored = results.predictions.assign(view=results.predictions["query_id"].map(views))
+    by_name = {one.name: one for one in results.metrics}
+    for view, rows in scored.groupby("view"):
+        plain, flipped = (
+            np.mean([roc_auc_score(own["positive"].astype(bool), own[one]) for _, own in by_class])
+            for by_class in [list(rows.groupby("observation"))]
+            for one in ("as_it_is", "mirrored")
+        )
+        headline = by_name[f"classification/auroc_macro [view {view}]"]
+        assert headline.value == pytest.approx(plain)
+        assert headline.n == rows["query_id"].nunique()
+        assert {"blank_film", "view_only"} <= set(headline.baselines)
+        lost = by_name[f"classification/mirrored/lost [view {view}]"]
+        assert lost.value == pytest.approx(plain - flipped)
+        differs = by_name[f"classification/blank_film/other_answer [view {view}]"]
+        assert differs.n == headline.n
+
+
+@pytest.mark.parametrize("name", ["zero_shot/pairs/auroc_pooled", "retrieval/mrr", "negation/negation"])
+def test_every_part_of_an_audit_has_its_subgroups(audited, name: str) -> None:
+    by_name = {one.name: one for one in audited("finding", prompts=True).metrics}
+    parts = [by_name[f"{name} [view {view}]"] for view in ("AP", "PA")]
+    assert sum(one.n for one in parts) == by_name[name].n
+    assert all(not one.headline and one.subgroup for one in parts)
+
+
 def test_exchanged_films_are_those_of_other_patients(audited) -> None:
     results = audited("finding", prompts=True)
     assert value(results, "zero_shot/film_of_same_labels/auroc") > 0.95

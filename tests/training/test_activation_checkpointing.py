@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -126,3 +127,22 @@ def test_half_precision_is_repeated() -> None:
 def test_a_model_without_blocks_is_refused() -> None:
     with pytest.raises(ConfigError, match="no encoder of this model has blocks"):
         checkpoint_activations(toy_classifier(image=COMPACT))
+
+
+PUBLISHED = {
+    "resnet50": 16,
+    "vit_base_patch16_224.orig_in21k": 12,
+    "swin_tiny_patch4_window7_224": 12,
+    "tf_efficientnet_b2": 23,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_blocks_hold_nearly_all_of_a_published_encoder(name: str) -> None:
+    with torch.device("meta"):
+        encoder = timm.create_model(name, pretrained=False, num_classes=0)
+    blocks = blocks_of(encoder)
+    inside = sum(parameter.numel() for block in blocks for parameter in block.parameters())
+    assert len(blocks) == PUBLISHED[name]
+    assert inside > 0.9 * sum(parameter.numel() for parameter in encoder.parameters())

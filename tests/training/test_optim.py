@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from plainfilm.errors import ConfigError
 from plainfilm.models.base import Facts, TokenizerFacts, build_model
 from plainfilm.models.dual_encoder import DualEncoder
 from plainfilm.objectives.base import Objective
@@ -42,6 +43,28 @@ def test_parts_have_their_own_rates(tiny: Tiny, model: DualEncoder) -> None:
     found = set_rates(optimizer, 0.5)
     others = dict.fromkeys(("image_projection", "text_projection", "rest"), 0.0625)
     assert found == {"image": 0.25, "text": 0.125, **others}
+
+
+DECAYED = ["parts.text.learning_rate=0.8", "parts.text.layer_decay=0.5", "model.text.depth=2"]
+
+
+def test_rates_fall_from_block_to_block(tiny: Tiny) -> None:
+    recipe = tiny(*DECAYED)
+    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=320, max_tokens=32)})
+    model = build_model(recipe.architecture, facts)
+    optimizer = build_optimizer(recipe, model, Objective())
+    rates = {id(p): group["peak"] for group in optimizer.param_groups for p in group["params"]}
+    of_layers = [{rates[id(p)] for p in layer.parameters()} for layer in model.text.layers()]
+    assert of_layers == [{0.2}, {0.4}, {0.8}]
+    assert rates.keys() == ids(list(model.parameters()))
+    assert set_rates(optimizer, 0.5)["text"] == 0.4
+
+
+def test_a_part_without_blocks_has_no_rates_of_blocks(tiny: Tiny, model: DualEncoder) -> None:
+    with pytest.raises(
+        ConfigError, match=r"parts\.text_projection\.layer_decay is 0\.5, but this part has no"
+    ):
+        build_optimizer(tiny("parts.text_projection.layer_decay=0.5"), model, Objective())
 
 
 def test_weight_decay_leaves_vectors_alone(tiny: Tiny, model: DualEncoder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -103,6 +104,29 @@ def test_finished_stages_are_not_run_again(done: Path, recipe: Path, collection:
     assert len(files) == 7
     go(recipe, collection, done, resume=True)
     assert [file.stat().st_mtime_ns for file in files] == before
+
+
+@pytest.mark.parametrize("stage", ["align", "3"])
+def test_a_page_that_is_missing_is_made_again(
+    stage: str, done: Path, recipe: Path, collection: Collection, tmp_path: Path
+) -> None:
+    run = shutil.copytree(done, tmp_path / "run") / f"stage-{stage}"
+    (run / "index.html").unlink()
+    go(recipe, collection, tmp_path / "run", resume=True)
+    assert "Finished after step" in (run / "index.html").read_text()
+    assert different(run / "last", done / run.name / "last") == []
+    assert different(run / "model", done / run.name / "model") == []
+
+
+def test_a_run_without_its_state_is_not_trained_anew_for_its_page(
+    done: Path, recipe: Path, collection: Collection, tmp_path: Path
+) -> None:
+    run = shutil.copytree(done, tmp_path / "run") / "stage-3"
+    (run / "index.html").unlink()
+    (run / "training_state.pt").unlink()
+    before = (run / "log.jsonl").read_bytes()
+    go(recipe, collection, tmp_path / "run", resume=True)
+    assert (run / "log.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,14 @@ def test_phantom(tmp_path: Path) -> None:
     killed_everywhere(trial, tmp_path)
 
 
+def test_export(tiny_classifier: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' writes the graphs")
+    command = ["export", str(tiny_classifier), "--onnx", str(tmp_path / "out")]
+    killed_everywhere(
+        Trial(tmp_path / "out", command, command, ("*",), refused_when_done=True, every=2), tmp_path
+    )
+
+
 def test_train_in_stages_with_kept_features(tmp_path: Path) -> None:
     films = labelled_collection(tmp_path / "labelled").path
     second = {"parts": {"image": {"freeze": True}}, "data": {"augment": False}}

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from pydantic import Field
 from plainfilm.bank.approximate import Index, IndexFacts, Kind, build_index, open_index
 from plainfilm.bank.search import Indices, Vectors, search
 from plainfilm.errors import DataError
-from plainfilm.io.arrays import read_array, release
+from plainfilm.io.arrays import read_array
 from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change, Manifest
@@ -55,6 +56,16 @@ class BankFacts(Record):
     model: str | None = None
     model_fingerprint: str | None = None
     index: IndexFacts | None = None
+
+
+class ItemTable(Protocol):
+    """A table of items that is not in memory as a whole."""
+
+    def __len__(self) -> int: ...
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The table in parts, in its order."""
+        ...
 
 
 class Bank:
@@ -167,7 +178,7 @@ class Bank:
     def write(
         folder: Path | str,
         vectors: Vectors | Iterable[Vectors],
-        items: pd.DataFrame,
+        items: pd.DataFrame | ItemTable,
         meta: Mapping[str, Any],
         after: Callable[[], Mapping[str, Any]] = dict,
     ) -> Bank:
@@ -181,13 +192,12 @@ class Bank:
         """
         folder = Path(folder)
         blocks = iter([vectors] if isinstance(vectors, np.ndarray) else vectors)
-        table = pa.Table.from_pandas(items, preserve_index=False)
         with writing(folder):
             change = Change(folder, META)
             with change.writing(_VECTORS) as temporary:
                 dimension = _write_vectors(temporary, folder / _VECTORS, blocks, len(items))
-            with change.writing(_ITEMS) as temporary, parquet_writer(temporary, table.schema) as writer:
-                writer.write_table(table)
+            with change.writing(_ITEMS) as temporary:
+                _write_items(temporary, [items] if isinstance(items, pd.DataFrame) else items.frames())
             head = {"format_version": FORMAT_VERSION, "size": len(items), "dimension": dimension}
             change.commit({**head, **meta, **after()})
             (folder / _INDEX).unlink(missing_ok=True)  # of other vectors
@@ -225,23 +235,38 @@ def _check_version(folder: Path, meta: Mapping[str, Any]) -> None:
     check_record(meta, BankFacts, folder / META)
 
 
+def _write_items(file: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Write the table of items; all parts have the columns and types of the first."""
+    parts = (pa.Table.from_pandas(frame, preserve_index=False) for frame in frames)
+    first = next(parts, pa.table({}))
+    with parquet_writer(file, first.schema) as writer:
+        for part in chain([first], parts):
+            writer.write_table(part.cast(first.schema))
+
+
 def _write_vectors(file: Path, shown: Path, blocks: Iterable[Vectors], count: int) -> int:
     """Write the vectors to `file`; errors speak of `shown`. Return their dimension."""
-    target, filled, dimension = None, 0, 0
-    for block in blocks:
-        if target is None:
-            dimension = block.shape[1]
-            target = np.lib.format.open_memmap(file, "w+", np.float32, (count, dimension))
-        _check_block(shown, block, filled, count)
-        target[filled : filled + len(block)] = block
-        filled += len(block)
-        release(target)
-    if filled != count:
-        raise DataError(f"{shown}: {filled} vectors for {count} items; nothing was written")
-    if target is None:
-        target = np.lib.format.open_memmap(file, "w+", np.float32, (0, dimension))
-    target.flush()
+    filled, dimension = 0, -1
+    with file.open("wb") as stream:
+        for block in blocks:
+            if dimension < 0:
+                dimension = block.shape[1]
+                _begin_array(stream, count, dimension)
+            _check_block(shown, block, filled, count)
+            stream.write(np.ascontiguousarray(block, dtype=np.float32).tobytes())
+            filled += len(block)
+        if filled != count:
+            raise DataError(f"{shown}: {filled} vectors for {count} items; nothing was written")
+        if dimension < 0:
+            dimension = 0
+            _begin_array(stream, 0, dimension)
     return dimension
+
+
+def _begin_array(stream: BinaryIO, count: int, dimension: int) -> None:
+    """Write the header of an array (N, D); its values follow, and are never mapped into memory."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, dimension)}
+    np.lib.format.write_array_header_1_0(stream, header)
 
 
 def _check_block(path: Path, block: Vectors, filled: int, count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
 def embed_items(predictor: Predictor, items: Items, progress: Progress = SILENT) -> Iterator[Vectors]:
     """Unit vectors of the items in blocks (n, D), in their order."""
-    if items.frame["kind"].iloc[0] == "image":
-        return predictor.stream_images([Path(path) for path in items.frame["image"]], progress)
-    return predictor.stream_texts(items.frame["text"].tolist(), progress)
+    if items.kind == "image":
+        return predictor.stream_images(map(Path, items.images()), progress)
+    return predictor.stream_texts(items.texts, progress)
 
 
 def build_bank(
@@ -65,7 +66,7 @@ def _build(
 ) -> Bank:
     items = gather([collection], what, chosen, _labels(predictor, collection, what, chosen.split, progress))
     meta: dict[str, Any] = {
-        "kind": items.frame["kind"].iloc[0],
+        "kind": items.kind,
         "model": predictor.name,
         "model_fingerprint": predictor.fingerprint,
         "collection": collection.name,
@@ -76,17 +77,28 @@ def _build(
         "texts": "case and white space folded; identical texts are one item",
     }
     blocks = embed_items(predictor, items, progress)
-    return Bank.write(folder, blocks, with_labels(items), meta, lambda: {"warnings": [*predictor.warnings]})
+    return Bank.write(folder, blocks, _Labelled(items), meta, lambda: {"warnings": [*predictor.warnings]})
 
 
-def with_labels(items: Items) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Labelled:
     """The items' table with one nullable column of states per observation."""
-    frame = items.frame
-    if items.states is None:
-        return frame
-    states = pd.DataFrame(items.states, columns=[LABEL_PREFIX + name for name in items.observations])
-    blank = pd.DataFrame(items.states == NOT_MENTIONED, columns=states.columns)
-    return pd.concat([frame, states.astype("Int8").mask(blank)], axis=1)
+
+    items: Items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """The table in parts."""
+        columns = [LABEL_PREFIX + name for name in self.items.observations]
+        for frame, states in self.items.blocks():
+            if states is None:
+                yield frame
+                continue
+            own = pd.DataFrame(states, columns=columns)
+            blank = pd.DataFrame(states == NOT_MENTIONED, columns=columns)
+            yield pd.concat([frame, own.astype("Int8").mask(blank)], axis=1)
 
 
 def _labels(

@@ -36,13 +36,14 @@ CELLS = "cells"
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one collection by one task: its stored results in `folder`, or the `reason` for none."""
+    """One model on one collection by one task: its results in `folder`, those of repeated runs below it, or
+    the `reason` for none."""
 
     model: str
     collection: str
     task: str
     folder: Path
-    stored: Stored | None = None
+    results: tuple[Stored, ...] = ()
     reason: str | None = None
 
 
@@ -155,7 +156,7 @@ def run(
                 cell = Cell(name, collection, task_name, folder)
                 cells.append(_filled(cell, plan, predictor, leaks, progress))
         cells += further(name, leaks)
-    if not any(cell.stored for cell in cells):
+    if not any(cell.results for cell in cells):
         reasons = dict.fromkeys(cell.reason or "" for cell in cells)
         error = LeakageError if all(entry.leaks for entry in entries) else DataError
         raise error(f"nothing could be evaluated: {'; '.join(reasons)}")
@@ -184,7 +185,7 @@ def _filled(
     except (DataError, UsageError, ConfigError) as error:
         progress.log(f"not run: {error}")
         return Cell(cell.model, cell.collection, cell.task, cell.folder, reason=str(error))
-    return Cell(cell.model, cell.collection, cell.task, cell.folder, stored=stored)
+    return Cell(cell.model, cell.collection, cell.task, cell.folder, (stored,))
 
 
 def evaluate_once(

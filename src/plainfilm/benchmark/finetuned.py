@@ -1,7 +1,7 @@
 """Models of a benchmark after fine-tuning with one set of settings, as `plainfilm finetune` does it.
 
 BenchX (Zhou et al., NeurIPS 2024, arXiv:2410.21969) compares models in this way. Every model starts the same
-recipe on the same patients of each collection; a fraction of the patients and a repeat make a cell.
+recipe on the same patients of each collection; a fraction of the patients makes a cell, of all its repeats.
 """
 
 from __future__ import annotations
@@ -66,11 +66,10 @@ def finetuned(
         progress.log(f"{name} on {where}: {wanted.name}")
         reason = leaks.get(where) or _trained(wanted, plan, plan.models[name], collection, folder, progress)
         for fraction in wanted.fractions.values:
-            for repeat in range(wanted.fractions.repeats):
-                results = folder / RESULTS_FOLDER / place_of(fraction, repeat)
-                stored = read(results) if reason is None else None
-                task = _title(wanted, fraction, repeat)
-                yield Cell(name, where, task, results, stored=stored, reason=reason)
+            repeats = range(wanted.fractions.repeats)
+            places = [folder / RESULTS_FOLDER / place_of(fraction, repeat) for repeat in repeats]
+            results = tuple(map(read, places)) if reason is None else ()
+            yield Cell(name, where, _title(wanted, fraction), places[0].parent, results, reason)
 
 
 def _trained(
@@ -111,7 +110,8 @@ def _claim(folder: Path, model: Path, *, trust_code: bool) -> None:
     write_json(start, file)
 
 
-def _title(wanted: FineTuning, fraction: float, repeat: int) -> str:
-    """What heads the scores of one fraction and repeat."""
-    number = f", repeat {repeat + 1}" if wanted.fractions.repeats > 1 else ""
-    return f"{wanted.name}, {100 * fraction:g} % of the patients{number}"
+def _title(wanted: FineTuning, fraction: float) -> str:
+    """What heads the scores of one fraction."""
+    count = wanted.fractions.repeats
+    of = f", mean of {count} repeats" if count > 1 else ""
+    return f"{wanted.name}, {100 * fraction:g} % of the patients{of}"

@@ -1,7 +1,7 @@
 """Writes a benchmark: the table as CSV and JSON, and a page.
 
 benchmark.csv     a row per collection, task, score and model
-benchmark.json    the models with their cost, what was not run and why, and the mean ranks
+benchmark.json    the models with their cost, what was not run and why, the mean ranks, and repeated runs
 index.html        one self-contained page, with a link to the results of every cell
 cells/            the results of every cell (`results.folder`), by model, collection and task
 """
@@ -16,18 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from plainfilm.benchmark.cells import Cell, Entry
-from plainfilm.benchmark.scores import Row, Value, mean_ranks
+from plainfilm.benchmark.scores import Row, Value, mean_ranks, score_of
 from plainfilm.io.manifest import Change
 from plainfilm.pages import render
 from plainfilm.results.baselines import baseline as trivial
-from plainfilm.results.page import NOTICE
+from plainfilm.results.compare import with_spread
+from plainfilm.results.stored import Stored
 from plainfilm.results.text import DIRECTIONS, interval, number
 
 META = "benchmark.json"
 _SHOWN = 4
 """Scores of a task that are shown at once; the others are folded."""
+_NOTICE = (
+    "Scores hold for these models on these collections under the protocols of their results, which are "
+    "linked. Not a medical device."
+)
+_INTERVAL = (
+    "95 %, of the mean of these runs, by resampling the patients they are tested on: not of other draws"
+)
+_CLEARLY = "Clearly: all others are worse, corrected p below 0.05."
 _COLUMNS = (
-    *("collection", "task", "score", "title", "better", "model", "value", "low", "high", "n"),
+    *("collection", "task", "heading", "score", "title", "better"),
+    *("model", "value", "low", "high", "n", "spread", "repeats"),
     *("rank", "rank_low", "rank_high", "is_best", "difference", "difference_low", "difference_high"),
     *("p_holm", "shared", "best_baseline", "best_baseline_value", "reason"),
 )
@@ -44,10 +54,12 @@ def write(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], 
         temporary.write_text(as_csv(rows), encoding="utf-8")
     with change.writing("index.html") as temporary:
         temporary.write_text(page(entries, cells, rows, folder), encoding="utf-8")
-    change.commit(_document(entries, cells, rows))
+    change.commit(_document(entries, cells, rows, folder))
 
 
-def _document(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row]) -> dict[str, Any]:
+def _document(
+    entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], folder: Path
+) -> dict[str, Any]:
     means = mean_ranks([entry.name for entry in entries], rows)
     return {
         "models": [
@@ -67,7 +79,37 @@ def _document(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Ro
             for cell in cells
             if cell.reason
         ],
+        "repeats": {
+            "interval": _INTERVAL,
+            "standard_deviation": "of the values of the repeats",
+            "scores": [
+                _repeated(row, value, folder)
+                for row in rows
+                for value in row.values
+                if len(value.results) > 1
+            ],
+        },
     }
+
+
+def _repeated(row: Row, value: Value, folder: Path) -> dict[str, Any]:
+    """The score of repeated runs, and that of each."""
+    return {
+        "collection": row.collection,
+        "task": row.task,
+        "score": row.name,
+        "model": value.model,
+        "mean": value.value,
+        "standard_deviation": value.spread,
+        "low": value.low,
+        "high": value.high,
+        "n": value.n,
+        "runs": [{"results": _below(run, folder), "value": score_of(run, row.name)} for run in value.results],
+    }
+
+
+def _below(run: Stored, folder: Path) -> str:
+    return run.path.relative_to(folder).as_posix()
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -84,12 +126,15 @@ def _record(row: Row, value: Value) -> Mapping[str, Any]:
     return {
         "collection": row.collection,
         "task": row.task,
+        "heading": row.heading,
         "score": row.name,
         "title": row.title,
         "better": row.better,
         "model": value.model,
         **{key: getattr(value, key) for key in ("value", "low", "high", "is_best", "reason")},
         "n": value.n if value.value is not None else None,
+        "spread": value.spread,
+        "repeats": len(value.results) or None,
         "rank": rank and rank.value,
         "rank_low": rank and rank.low,
         "rank_high": rank and rank.high,
@@ -126,7 +171,7 @@ def page(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], f
     return render(
         "benchmark/benchmark.html",
         title=f"{len(entries)} models compared",
-        notice=NOTICE,
+        notice=_NOTICE,
         entries=entries,
         means=means,
         rows_of_mean=next(iter(means.values()))[1] if means else 0,
@@ -134,27 +179,32 @@ def page(entries: Sequence[Entry], cells: Sequence[Cell], rows: Sequence[Row], f
         groups=grouped(rows),
         shown=_SHOWN,
         not_run=[cell for cell in cells if cell.reason],
-        link=lambda cell: f"{cell.folder.relative_to(folder).as_posix()}/index.html",
+        repeated=any(len(value.results) > 1 for row in rows for value in row.values),
+        links=lambda value: [f"{_below(run, folder)}/index.html" for run in value.results],
         best_baseline=best_baseline,
         loses=loses,
         directions=DIRECTIONS,
         trivial=trivial,
         number=number,
+        with_spread=with_spread,
+        place=_place,
         interval=interval,
     )
 
 
 def summary(names: Sequence[str], rows: Sequence[Row]) -> str:
-    """In a sentence: how often each model is the best, and how often clearly so."""
+    """In a sentence: how often each model is the best of those it is ranked with, and how often clearly."""
     ranked = [row for row in rows if len(row.ranked) > 1]
     if not ranked:
         return "No score ranks two models: each was evaluated on something else."
     parts = []
     for name in names:
-        best = [row for row in ranked if any(value.is_best and value.model == name for value in row.values)]
-        clear = sum(_is_clear(row) for row in best)
-        parts.append(f"{name} is the best by {len(best)} of {len(ranked)} scores, by {clear} of them clearly")
-    return f"{'; '.join(parts)}."
+        own = [row for row in ranked if any(value.model == name for value in row.ranked)]
+        best = [row for row in own if any(value.is_best and value.model == name for value in row.values)]
+        if own:
+            clear = sum(_is_clear(row) for row in best)
+            parts.append(f"{name} by {len(best)} of {len(own)} ({clear} clearly)")
+    return f"By how many scores a model is the best of those ranked with it: {', '.join(parts)}. {_CLEARLY}"
 
 
 def _is_clear(row: Row) -> bool:
@@ -191,7 +241,8 @@ def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
 def _cell(row: Row, value: Value) -> str:
     if value.value is None:
         return f"–  {value.reason or ''}".rstrip()
-    words = [f"{number(value.value)} {interval(value.low, value.high)}  n={value.n}"]
+    scored = with_spread(value.value, value.spread)
+    words = [f"{scored} {interval(value.low, value.high)}  n={value.n}"]
     if value.rank is not None:
         words.append(f"rank {_rank(value)}")
     if value.difference is not None:
@@ -201,6 +252,8 @@ def _cell(row: Row, value: Value) -> str:
         )
     if value.is_best:
         words.append("best")
+    if value.reason:
+        words.append(value.reason)
     baseline = best_baseline(row, value)
     if baseline:
         verdict = "loses to" if loses(row, value) else "trivial answer:"
@@ -212,4 +265,11 @@ def _rank(value: Value) -> str:
     rank = value.rank
     if rank is None or rank.value is None:
         return "–"
-    return f"{rank.value:g} [{rank.low:g}, {rank.high:g}]" if rank.low is not None else f"{rank.value:g}"
+    if rank.low is None or rank.high is None:
+        return _place(rank.value)
+    return f"{_place(rank.value)} [{_place(rank.low)}, {_place(rank.high)}]"
+
+
+def _place(rank: float) -> str:
+    """A rank, or a limit of one, which lies between the ranks of two resamples."""
+    return f"{round(rank, 1):g}"

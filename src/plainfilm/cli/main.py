@@ -21,7 +21,14 @@ import typer.main
 
 from plainfilm import __version__
 from plainfilm.cli import interrupts
-from plainfilm.cli.system import discard_output, flush_output, os_message, shortened, standard_streams
+from plainfilm.cli.system import (
+    discard_output,
+    flush_output,
+    os_message,
+    shortened,
+    standard_streams,
+    tell_launcher,
+)
 from plainfilm.errors import PlainfilmError, nearest
 
 _HEARD_S = 0.5
@@ -139,9 +146,11 @@ def _interrupted(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, status: int = 2) -> int:
+    line = " ".join(shortened(word) for word in message.split())
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"plainfilm: {' '.join(shortened(word) for word in message.split())}\n")
+        sys.stderr.write(f"plainfilm: {line}\n")
         sys.stderr.flush()
+    tell_launcher(line)
     discard_output()
     return status
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import sys
+import time
+from pathlib import Path
 from typing import Any, TextIO
 
 _WAYS_OUT = {
@@ -91,6 +94,15 @@ def flush_output() -> None:
         raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def tell_launcher(line: str) -> None:
+    """Write why this process fails to the file that torchrun reads for the report that it ends in
+    (https://docs.pytorch.org/docs/stable/elastic/errors.html)."""
+    file = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if file:
+        with contextlib.suppress(OSError):
+            Path(file).write_text(json.dumps({"message": line, "timestamp": int(time.time())}), "utf-8")
 
 
 def discard_output() -> None:

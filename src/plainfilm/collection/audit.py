@@ -8,12 +8,14 @@ texts in several splits are listed with the duplicates, because normal reports r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
@@ -21,6 +23,7 @@ from plainfilm.collection.data_warnings import warnings_of
 from plainfilm.collection.duplicates import EXAMPLES, IMAGE, REPORT, Entry, by_name, near_duplicates, repeated
 from plainfilm.collection.label_agreement import label_agreement
 from plainfilm.collection.leaks import seen_among
+from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.collection.verification import damage
 from plainfilm.errors import UsageError
 from plainfilm.io.workers import WorkersLike
@@ -28,6 +31,8 @@ from plainfilm.progress import SILENT, Progress
 from plainfilm.sources.common.person_ids import person_key
 from plainfilm.text.rules import normalise
 from plainfilm.types import SPLITS
+
+_COMPARED_SECTIONS = ("findings", "impression", "findings_and_impression", "other")
 
 
 def audit(
@@ -48,14 +53,14 @@ def audit(
     """
     if len(by_name(collections)) < len(collections):
         raise UsageError("two collections have the same folder name, which must be unique; rename one")
-    studies = _joined(collections, "studies")
-    places = studies[["collection", "corpus", "study_id", "split", "patient_id"]]
-    images = _joined(collections, "images").merge(places, on=["collection", "corpus", "study_id"])
+    studies = _joined(collections, "studies", ["study_id", "split", "patient_id"])
+    content = ["image_id", "study_id", "path", "sha256", "perceptual_hash"]
+    images = _joined(collections, "images", content).merge(studies, on=["collection", "corpus", "study_id"])
     films = [
         *repeated(images, "sha256", IMAGE, "image_id"),
         *near_duplicates(images, by_name(collections)),
     ]
-    reports = list(repeated(_report_texts(collections, places), "text", REPORT, "study_id"))
+    reports = list(repeated(_report_texts(collections, studies), "digest", REPORT, "study_id"))
     return {
         "leaks": [
             *_patients_in_several_splits(studies),
@@ -85,9 +90,9 @@ def _damage(collection: Collection, progress: Progress, workers: WorkersLike) ->
         }
 
 
-def _joined(collections: Sequence[Collection], table: str) -> pd.DataFrame:
+def _joined(collections: Sequence[Collection], table: str, columns: Sequence[str]) -> pd.DataFrame:
     frames = [
-        collection.frame(table).assign(collection=collection.name, corpus=collection.corpus)
+        collection.frame(table, columns).assign(collection=collection.name, corpus=collection.corpus)
         for collection in collections
     ]
     return pd.concat(frames, ignore_index=True)
@@ -130,18 +135,30 @@ def _unknown_patients(model: str) -> Entry:
     return {"kind": "patients of a model", "model": model, "n": 1, "message": message}
 
 
-def _report_texts(collections: Sequence[Collection], places: pd.DataFrame) -> pd.DataFrame:
-    """One row per study with text: its findings, impression and other sections, folded."""
-    sections = _joined(collections, "sections")
-    kept = sections[sections["section"].isin(("findings", "impression", "findings_and_impression", "other"))]
-    texts = kept.groupby(["collection", "study_id"], sort=False)["text"].agg(" ".join).map(normalise)
-    return texts.reset_index().merge(places, on=["collection", "study_id"])
+def _report_texts(collections: Sequence[Collection], studies: pd.DataFrame) -> pd.DataFrame:
+    """One row per study with text: the digest and number of words of its findings, impression and other
+    sections, folded."""
+    texts = [
+        (collection.name, study, *_digest(rows))
+        for collection in collections
+        for study, rows in rows_by_study(collection, "sections", _COMPARED_SECTIONS)
+        if rows
+    ]
+    frame = pd.DataFrame(texts, columns=["collection", "study_id", "digest", "words"])
+    return frame.merge(studies, on=["collection", "study_id"])
+
+
+def _digest(sections: Sequence[Mapping[str, str]]) -> tuple[str, int]:
+    text = normalise(" ".join(section["text"] for section in sections))
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    return digest.hexdigest(), len(text.split())
 
 
 def _conflicts(collection: Collection) -> Iterator[Entry]:
     """Pairs of origins that label the same target positive and negative."""
-    labels = collection.frame("labels")
-    labels = labels[labels["target"] != "sentence"]
+    columns = ["target", "target_id", "observation", "state", "origin"]
+    stated = collection.columns("labels", columns)
+    labels = stated.filter(pc.not_equal(stated["target"], "sentence")).to_pandas()
     keys = ["target", "target_id", "observation"]
     positive, negative = (labels[labels["state"] == state][[*keys, "origin"]] for state in (1, 0))
     pairs = positive.merge(negative, on=keys)

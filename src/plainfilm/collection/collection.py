@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -152,21 +152,34 @@ class Collection:
             self._tables[name] = pa.concat_tables(self._read(file, name) for file in self.files_of(name))
         return self._tables[name]
 
-    def _read(self, file: str, name: str) -> pa.Table:
+    def columns(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a table, for which the others are not read; raises as `table`."""
+        if name in self._tables or not self.has_table(name):
+            return self.table(name).select(columns)
+        return pa.concat_tables(self._read(file, name, columns) for file in self.files_of(name))
+
+    def _read(self, file: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         with self.manifest.open(file) as source:
             place = self.manifest.place_of(file)
-            return read_parquet(place, ALL_TABLES[name], source=source, way_out=WAY_OUT)
+            return read_parquet(place, ALL_TABLES[name], columns, source=source, way_out=WAY_OUT)
 
-    def batches(self, name: str, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-        """A table in batches of at most so many rows, which are read as they are asked for.
+    def batches(
+        self, name: str, rows: int = 65_536, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """A table, or some of its columns, in batches of at most so many rows, which are read as they are
+        asked for.
 
         Raises:
             CollectionError: a file of it is missing or damaged.
         """
+        if name in self._tables:
+            table = self._tables[name]
+            yield from (table if columns is None else table.select(columns)).to_batches(rows)
+            return
         for file in self.files_of(name):
             with self.manifest.open(file) as source:
                 try:
-                    yield from open_parquet(source).iter_batches(batch_size=rows)
+                    yield from open_parquet(source).iter_batches(batch_size=rows, columns=columns)
                 except (pa.ArrowInvalid, OSError) as error:
                     place, reason = self.manifest.place_of(file), str(error).splitlines()[0]
                     raise CollectionError(f"{place}: is damaged ({reason}); {WAY_OUT}") from None
@@ -184,9 +197,9 @@ class Collection:
         """Whether the collection has this table; it always has those of `schema.TABLES`."""
         return name in self.meta["tables"]
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """A table as a new pandas frame."""
-        return self.table(name).to_pandas()
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A table, or some of its columns, as a new pandas frame."""
+        return (self.table(name) if columns is None else self.columns(name, columns)).to_pandas()
 
     def image_path(self, relative: str) -> Path:
         """The file of an image from its `path` in the table `images`.

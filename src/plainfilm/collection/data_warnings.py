@@ -13,6 +13,7 @@ import yaml
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.duplicates import EXAMPLES, Entry
+from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.text.privacy import find_identifiers
 
 _LICENCES = Path(__file__).with_name("licences.yaml")
@@ -20,7 +21,8 @@ _LICENCES = Path(__file__).with_name("licences.yaml")
 
 def warnings_of(collection: Collection) -> Iterator[Entry]:
     """An entry for each kind of warning: missing parts, flagged images, odd boxes, licences, identifiers."""
-    studies, images = collection.frame("studies"), collection.frame("images")
+    studies = collection.frame("studies", ["study_id", "patient_id"])
+    images = collection.frame("images", ["image_id", "study_id", "view", "flags", "licence"])
     yield from _missing(collection, studies, images)
     yield from _rejected(collection)
     yield from _flagged(collection, images)
@@ -30,7 +32,7 @@ def warnings_of(collection: Collection) -> Iterator[Entry]:
 
 def _missing(collection: Collection, studies: pd.DataFrame, images: pd.DataFrame) -> Iterator[Entry]:
     with_image = studies["study_id"].isin(images["study_id"])
-    with_report = studies["study_id"].isin(collection.frame("sections")["study_id"])
+    with_report = studies["study_id"].isin(collection.frame("sections", ["study_id"])["study_id"])
     yield from _entry(collection, "no report", "studies without report", studies[~with_report]["study_id"])
     yield from _entry(collection, "no image", "studies without image", studies[~with_image]["study_id"])
     own = studies[studies["study_id"] == studies["patient_id"]]["study_id"]
@@ -83,11 +85,11 @@ def _terms() -> list[tuple[re.Pattern[str], str]]:
 
 def _identifiers(collection: Collection) -> Iterator[Entry]:
     """Kinds of likely personal data in reports; the text itself is not repeated."""
-    sections = collection.table("sections").select(["study_id", "text"])
     studies_by_kind: dict[str, list[str]] = {}
-    for study, text in zip(sections["study_id"].to_pylist(), sections["text"].to_pylist(), strict=True):
-        for kind in sorted({span.kind for span in find_identifiers(text)}):
-            studies_by_kind.setdefault(kind, []).append(study)
+    for study, sections in rows_by_study(collection, "sections"):
+        for section in sections:
+            for kind in sorted({span.kind for span in find_identifiers(section["text"])}):
+                studies_by_kind.setdefault(kind, []).append(study)
     for kind, studies in sorted(studies_by_kind.items()):
         message = f"report sections with what looks like a {kind}"
         yield from _entry(collection, "identifier", message, pd.Series(studies))

@@ -40,13 +40,13 @@ Entry = dict[str, Any]
 def repeated(rows: pd.DataFrame, key: str, kind: str, name: str) -> Iterator[Entry]:
     """An entry for every group of `rows` with the same `key`, the largest first; `name` is the column of ids.
 
-    The entry does not repeat the key, as the text of a report must not appear in logs.
+    The entry does not repeat the key. Rows of reports have their number of `words`.
     """
     known = rows[rows[key].notna()]
     alike = known[known.duplicated(key, keep=False)]
     groups = sorted(alike.groupby(key, sort=False), key=lambda group: -len(group[1]))
-    for value, group in groups:
-        words = len(str(value).split()) if kind == REPORT else None
+    for _, group in groups:
+        words = int(group["words"].iloc[0]) if kind == REPORT else None
         yield _entry(group, kind, name, words)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.rewriting import other_rows, rewrite
 from plainfilm.collection.schema import LABELS
+from plainfilm.collection.study_texts import StudyTexts, study_texts
 from plainfilm.io.locks import writing
 from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.labelling.explain import READ_SECTIONS
@@ -33,19 +34,10 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _StudyText:
-    """The sections and sentences of a study to label, as rows of their tables."""
-
-    study_id: str
-    sections: list[Row]
-    sentences: list[Row]
-
-
-@dataclass(frozen=True)
 class _Chunk:
     vocabulary: str
     model: LocalModel | None
-    studies: list[_StudyText]
+    studies: list[StudyTexts]
 
 
 def label_collection(
@@ -69,7 +61,7 @@ def label_collection(
     written = [0]
 
     def new() -> Iterator[pa.Table]:
-        chunks = _chunks(_study_texts(collection), placed_vocabulary(vocabulary), model)
+        chunks = _chunks(study_texts(collection, READ_SECTIONS), placed_vocabulary(vocabulary), model)
         for rows in progress.track(_labelled(chunks, workers, progress), None, "labelling studies"):
             written[0] += len(rows)
             yield pa.Table.from_pylist(rows, schema=LABELS)
@@ -86,31 +78,16 @@ def _labelled(chunks: Iterable[_Chunk], workers: WorkersLike, progress: Progress
         yield from studies
 
 
-def _study_texts(collection: Collection) -> Iterator[_StudyText]:
-    """The texts of all studies; both tables have the same order of studies and are read in parallel."""
-    sentences = _by_study(collection, "sentences")
-    following = next(sentences, None)
-    for study_id, sections in _by_study(collection, "sections"):
-        own: list[Row] = []
-        if following is not None and following[0] == study_id:
-            own, following = following[1], next(sentences, None)
-        yield _StudyText(study_id, sections, own)
-
-
-def _by_study(collection: Collection, table: str) -> Iterator[tuple[str, list[Row]]]:
-    rows = (row for batch in collection.batches(table, 5_000) for row in batch.to_pylist())
-    for study_id, group in groupby(rows, key=lambda row: row["study_id"]):
-        yield study_id, [row for row in group if row["section"] in READ_SECTIONS]
-
-
-def _chunks(studies: Iterator[_StudyText], vocabulary: str, model: LocalModel | None) -> Iterator[_Chunk]:
+def _chunks(studies: Iterator[StudyTexts], vocabulary: str, model: LocalModel | None) -> Iterator[_Chunk]:
     while chunk := list(islice(studies, STUDIES_PER_CHUNK)):
         yield _Chunk(vocabulary, model, chunk)
 
 
 def sample_chunk(collection: Collection, vocabulary: str) -> _Chunk:
     """The first studies of a collection as a chunk for `label_chunk`; none where it has no texts."""
-    return next(_chunks(_study_texts(collection), vocabulary, None), _Chunk(vocabulary, None, []))
+    return next(
+        _chunks(study_texts(collection, READ_SECTIONS), vocabulary, None), _Chunk(vocabulary, None, [])
+    )
 
 
 @lru_cache(maxsize=4)
@@ -124,7 +101,7 @@ def label_chunk(chunk: _Chunk) -> list[list[Row]]:
     return [_label_study(study, labeller) for study in chunk.studies if study.sections]
 
 
-def _label_study(study: _StudyText, labeller: Labeller) -> list[Row]:
+def _label_study(study: StudyTexts, labeller: Labeller) -> list[Row]:
     evidence: list[Label] = []
     of_sentences: list[Row] = []
     read = read_report([sentence["text"] for sentence in study.sentences], labeller)

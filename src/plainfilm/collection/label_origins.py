@@ -7,7 +7,7 @@ stands for the origin of that name and for all origins that start with it and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,9 @@ _TARGETS: Mapping[ItemKind, tuple[str, ...]] = {
     "sentences": ("sentence",),
 }
 """An origin labels a kind of item if it labels any of these targets."""
+
+
+_LABELS_AT_ONCE = 1 << 18
 
 
 def origins(collection: Collection, targets: Sequence[str] = ("study", "image")) -> list[str]:
@@ -120,12 +123,12 @@ def labelled_studies(
 ) -> dict[str, int]:
     """By origin, the number of studies of a split (`None`: of all) with a label of one of the `targets`: of
     the study, of one of its images or of one of its sentences."""
-    studies = collection.table("studies")
+    studies = collection.columns("studies", ["split"])
     names = pa.array(origins(collection, targets), pa.string())
     has_labels = np.zeros((len(names), len(studies)), dtype=bool)
-    for target in targets:
-        labels = labels_of_target(collection, target).select(["target_id", "origin"])
-        ids, study_of = target_ids(collection, target)
+    known_ids = {target: target_ids(collection, target) for target in targets}
+    for target, labels in label_batches(collection, targets):
+        ids, study_of = known_ids[target]
         rows = positions(labels["target_id"], ids)
         known = rows >= 0
         has_labels[positions(labels["origin"], names)[known], study_of[rows[known]]] = True
@@ -140,29 +143,34 @@ def positions(values: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray | pa.Ar
     return pc.fill_null(indices, -1).to_numpy().astype(np.int64)
 
 
-def labels_of_target(collection: Collection, target: str, names: Sequence[str] | None = None) -> pa.Table:
-    """The labels of studies, images or sentences (`target`) from the origins `names` (`None`: from all)."""
-    labels = collection.table("labels")
-    mask = pc.equal(labels["target"], target)
-    if names is not None:
-        mask = pc.and_(mask, pc.is_in(labels["origin"], pa.array(list(names), pa.string())))
-    return labels.select(["target_id", "observation", "state", "origin"]).filter(mask)
+def label_batches(
+    collection: Collection, targets: Sequence[str], names: Sequence[str] | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """The labels of studies, images or sentences (`targets`) from the origins `names` (`None`: from all), in
+    parts, each with its target."""
+    columns = ["target_id", "observation", "state", "origin"]
+    for batch in collection.batches("labels", _LABELS_AT_ONCE, ["target", *columns]):
+        labels = pa.Table.from_batches([batch])
+        if names is not None:
+            labels = labels.filter(pc.is_in(labels["origin"], pa.array(list(names), pa.string())))
+        for target in targets:
+            yield target, labels.filter(pc.equal(labels["target"], target)).select(columns)
 
 
-def target_ids(collection: Collection, target: str) -> tuple[pa.ChunkedArray, NDArray[np.int64]]:
+def target_ids(collection: Collection, target: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """The ids of all studies, images or sentences, in the order of their table, and the row of the study of
     each."""
-    studies = collection.table("studies")["study_id"]
+    studies = collection.columns("studies", ["study_id"])["study_id"].combine_chunks()
     if target == "study":
         return studies, np.arange(len(studies))
-    table = collection.table(f"{target}s")
-    return table[f"{target}_id"], positions(table["study_id"], studies)
+    table = collection.columns(f"{target}s", [f"{target}_id", "study_id"])
+    return table[f"{target}_id"].combine_chunks(), positions(table["study_id"], studies)
 
 
 def _pairs(collection: Collection) -> set[tuple[str, str]]:
     """(origin, target) of all labels."""
     columns = ["origin", "target"]
-    pairs = collection.table("labels").select(columns).group_by(columns).aggregate([])
+    pairs = collection.columns("labels", columns).group_by(columns).aggregate([])
     return set(zip(*(pairs[name].to_pylist() for name in columns), strict=True))
 
 

@@ -30,8 +30,8 @@ from plainfilm.collection.collection import Collection
 from plainfilm.collection.label_origins import (
     ItemKind,
     choose_origins,
+    label_batches,
     labelled_studies,
-    labels_of_target,
     origins,
     positions,
     target_ids,
@@ -52,6 +52,7 @@ _STATE_OF_RANK = np.array([NOT_MENTIONED, State.NEGATIVE, State.UNCERTAIN, State
 _RANK_OF_STATE = np.zeros(256, dtype=np.uint8)
 _RANK_OF_STATE[_STATE_OF_RANK] = np.arange(4)  # a negative code counts from the end
 _BLOCK = 1 << 20
+_NONE = np.zeros(0, dtype=np.int32)
 
 
 class LabelReader:
@@ -71,19 +72,11 @@ class LabelReader:
         decisive: Names[str] | None = None,
     ) -> None:
         self._collection = collection
-        tables = {target: labels_of_target(collection, target, origins) for target in targets}
-        if observations is not None:
-            wanted = pa.array(list(observations), pa.string())
-            tables = {
-                target: table.filter(pc.is_in(table["observation"], wanted))
-                for target, table in tables.items()
-            }
-        named = pa.concat_tables(tables.values())["observation"].unique().to_pylist()
+        self._statements, named = self._read(targets, origins, observations)
         self.first_stated = tuple(named)
         """The observations in the order of their first row in the table."""
         self.observations = tuple(sorted(named))
         self._decides = np.isin(self.observations, list(self.observations if decisive is None else decisive))
-        self._statements = {target: self._read(target, table, origins) for target, table in tables.items()}
         self._order_origins(len(origins))
         self._whole: dict[str, Ranks] = {}
 
@@ -121,20 +114,27 @@ class LabelReader:
     def _study_of_image(self) -> Ints:
         return target_ids(self._collection, "image")[1]
 
-    def _read(self, target: str, table: pa.Table, origins: Sequence[str]) -> _Statements:
-        ids, _ = target_ids(self._collection, target)
-        rows = positions(table["target_id"], ids)
-        known = rows >= 0
-        columns = positions(table["observation"], pa.array(self.observations, pa.string()))
-        places = positions(table["origin"], pa.array(list(origins), pa.string()))
-        states = table["state"].to_numpy()
-        return _Statements(
-            len(ids),
-            rows[known].astype(np.int32),
-            columns[known].astype(np.int32),
-            _RANK_OF_STATE[states[known]],
-            places[known].astype(np.int32),
-        )
+    def _read(
+        self, targets: Sequence[str], origins: Sequence[str], observations: Names[str] | None
+    ) -> tuple[dict[str, _Statements], list[str]]:
+        """The statements about each target, and the observations in the order of targets and rows."""
+        wanted = None if observations is None else pa.array(list(observations), pa.string())
+        ids = {target: target_ids(self._collection, target)[0] for target in targets}
+        found: dict[str, list[_Statements]] = {target: [] for target in targets}
+        named: dict[str, dict[str, None]] = {target: {} for target in targets}
+        codes: dict[str, int] = {}
+        for target, part in label_batches(self._collection, targets, origins):
+            table = part if wanted is None else part.filter(pc.is_in(part["observation"], wanted))
+            for name in table["observation"].unique().to_pylist():
+                named[target][name] = None
+                codes.setdefault(name, len(codes))
+            found[target].append(_statements(table, ids[target], [*codes], origins))
+        stated = list(dict.fromkeys(name for target in targets for name in named[target]))
+        place = {name: column for column, name in enumerate(sorted(stated))}
+        columns = np.array([place[name] for name in codes], dtype=np.int32)
+        return {
+            target: _Statements.joined(len(ids[target]), parts, columns) for target, parts in found.items()
+        }, stated
 
     def _order_origins(self, count: int) -> None:
         """Number the origins of the statements by how many targets they label, the most first."""
@@ -243,11 +243,19 @@ class Labels:
             for split, chosen in self._chosen.items()
         }
 
+    def of_rows(self, kind: ItemKind, place: int, split: str | None, rows: Ints) -> States:
+        """States (N, C) of images, reports or sentences of collection `place`, by the rows (N,) of the tables
+        of images, studies or sentences; `NOT_LABELLED` as in `images`."""
+        reader = self._readers[place, self._chosen[split][place]]
+        if kind == "images":
+            return self._in_columns(reader, reader.images(rows))
+        return self._in_columns(reader, reader.texts("study" if kind == "reports" else "sentence", rows))
+
     def images(self, place: int, split: str | None, ids: Sequence[str]) -> States:
         """States (N, C) of images of collection `place`; `NOT_LABELLED` for observations that no label of the
         collection mentions."""
-        reader, rows = self._reader_and_rows(place, split, "image", ids)
-        return self._in_columns(reader, reader.images(rows))
+        _, rows = self._reader_and_rows(place, split, "image", ids)
+        return self.of_rows("images", place, split, rows)
 
     def studies_of(
         self, place: int, split: str | None, ids: Sequence[str], study: Ints, count: int
@@ -259,13 +267,8 @@ class Labels:
 
     def reports(self, place: int, split: str | None, study_ids: Sequence[str]) -> States:
         """States (N, C) of the reports of studies of collection `place`."""
-        reader, rows = self._reader_and_rows(place, split, "study", study_ids)
-        return np.maximum(self._in_columns(reader, reader.texts("study", rows)), NOT_MENTIONED)
-
-    def sentences(self, place: int, split: str | None, ids: Sequence[str]) -> States:
-        """States (N, C) of sentences of collection `place`."""
-        reader, rows = self._reader_and_rows(place, split, "sentence", ids)
-        return np.maximum(self._in_columns(reader, reader.texts("sentence", rows)), NOT_MENTIONED)
+        _, rows = self._reader_and_rows(place, split, "study", study_ids)
+        return np.maximum(self.of_rows("reports", place, split, rows), NOT_MENTIONED)
 
     def _reader_and_rows(
         self, place: int, split: str | None, target: str, ids: Sequence[str]
@@ -313,6 +316,13 @@ class _Statements:
     ranks: Ranks
     origins: NDArray[np.int32]
 
+    @classmethod
+    def joined(cls, count: int, parts: Sequence[_Statements], columns: NDArray[np.int32]) -> _Statements:
+        """All `parts`, whose columns are called anew: number N is `columns[N]`."""
+        cells = ((part.rows, part.columns, part.origins, part.ranks) for part in parts)
+        rows, own, origins, ranks = map(np.concatenate, zip(*cells, strict=True)) if parts else [_NONE] * 4
+        return cls(count, rows, columns[own], ranks.astype(np.uint8), origins)
+
     def blocks(self) -> Iterator[_Statements]:
         """The labels in consecutive parts, to limit memory."""
         for start in range(0, len(self.rows), _BLOCK):
@@ -320,6 +330,23 @@ class _Statements:
             yield _Statements(
                 self.count, self.rows[part], self.columns[part], self.ranks[part], self.origins[part]
             )
+
+
+def _statements(
+    table: pa.Table, ids: pa.Array, observations: Sequence[str], origins: Sequence[str]
+) -> _Statements:
+    """The labels of targets that are known."""
+    rows = positions(table["target_id"], ids)
+    known = rows >= 0
+    columns = positions(table["observation"], pa.array(observations, pa.string()))
+    places = positions(table["origin"], pa.array(list(origins), pa.string()))
+    return _Statements(
+        len(ids),
+        rows[known].astype(np.int32),
+        columns[known].astype(np.int32),
+        _RANK_OF_STATE[table["state"].to_numpy()[known]],
+        places[known].astype(np.int32),
+    )
 
 
 def _taken(values: NDArray, rows: Ints, missing: int = 0) -> NDArray:

@@ -20,6 +20,9 @@ ROWS_PER_GROUP = 50_000
 ROWS_PER_FILE = 2_000_000
 """A file of a table ends with the group that reaches so many rows."""
 
+_PIECES = 512
+"""So many pieces are made one: each of a few rows takes 14 kB, whatever is in it."""
+
 Writing = Callable[[str], AbstractContextManager[Path]]
 """Opens the path that a file of a table is written to, by the name of the file."""
 
@@ -100,6 +103,8 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         waiting.append(table)
         rows += len(table)
+        if len(waiting) >= _PIECES:
+            waiting = [pa.concat_tables(waiting).combine_chunks()]
         if rows >= ROWS_PER_GROUP:
             yield pa.concat_tables(waiting)
             waiting, rows = [], 0

@@ -26,7 +26,7 @@ from plainfilm.collection.merge import content_fingerprint, merge
 from plainfilm.collection.pool import run_shards
 from plainfilm.collection.publication import begin, publish, tables_of
 from plainfilm.collection.schema import TABLES, files_of, format_of
-from plainfilm.collection.shard import PrepareConfig, Shard, ShardOutput, part_folder, shard_fingerprint
+from plainfilm.collection.shard import PrepareConfig, Shard, part_folder, shard_fingerprint
 from plainfilm.collection.verification import missing_images
 from plainfilm.errors import CollectionError, SourceError, UsageError
 from plainfilm.io import paths
@@ -34,10 +34,10 @@ from plainfilm.io.files import remove_tree, sha256_of
 from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.manifest import FILES, settle
 from plainfilm.io.phantom_corpus import is_phantom_corpus
-from plainfilm.io.tables import read_parquet
+from plainfilm.io.scratch import DiskSet
+from plainfilm.io.tables import open_parquet, read_parquet
 from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
-from plainfilm.seeding import stable_hash
 from plainfilm.sources.base import corpus_of, source
 from plainfilm.types import SPLITS, Rejection, Study
 
@@ -116,9 +116,9 @@ def _prepare(plan: PreparePlan, workers: WorkersLike, progress: Progress) -> Col
             f"{plan.order.raw}: no study can be used: source {plan.order.source_name} found none in it"
         )
     begin(plan.work, plan.out)
-    parts = _run(chain(first, stream), workers, progress)
+    inputs = _run(plan, chain(first, stream), workers, progress)
     progress.log(f"writing tables of {plan.out}")
-    meta = _merge(plan, parts)
+    meta = _merge(plan, inputs)
     publish(plan.work, plan.out, meta)
     return Collection.open(plan.out)
 
@@ -149,11 +149,8 @@ def shards(plan: PreparePlan) -> Iterator[Shard]:
 
 
 def _usable(items: Iterable[Study | Rejection]) -> Iterator[Study | Rejection]:
-    """Studies and images with new ids; the others as rejections.
-
-    Ids are remembered as 63-bit hashes, the only data that grow with the corpus: 0.1 GB for a million images.
-    """
-    seen: set[int] = set()
+    """Studies and images with new ids, which are remembered on disk; the others as rejections."""
+    seen = DiskSet()
     for item in items:
         if isinstance(item, Rejection):
             yield item
@@ -175,7 +172,7 @@ def _usable(items: Iterable[Study | Rejection]) -> Iterator[Study | Rejection]:
         yield replace(item, images=tuple(images))
 
 
-def _fault(study: Study, seen: set[int]) -> str | None:
+def _fault(study: Study, seen: DiskSet) -> str | None:
     if not study.study_id or not study.patient_id:
         return "the study has no study id or no patient id"
     if study.split is not None and study.split not in SPLITS:
@@ -183,11 +180,8 @@ def _fault(study: Study, seen: set[int]) -> str | None:
     return f"duplicate study id '{study.study_id}'" if _is_known("study", study.study_id, seen) else None
 
 
-def _is_known(kind: str, name: str, seen: set[int]) -> bool:
-    key = stable_hash(kind, name)
-    known = key in seen
-    seen.add(key)
-    return known
+def _is_known(kind: str, name: str, seen: DiskSet) -> bool:
+    return not seen.add(f"{kind} {name}")
 
 
 def _refuse_foreign(plan: PreparePlan) -> None:
@@ -224,29 +218,46 @@ def _present(plan: PreparePlan, progress: Progress) -> Collection | None:
 
 
 def _inputs(plan: PreparePlan, fingerprints: Iterable[str]) -> str:
-    digest = hashlib.sha256(plan.order.source_name.encode())
+    inputs = _Inputs(plan.order.source_name)
     for fingerprint in fingerprints:
-        digest.update(fingerprint.encode())
-    return digest.hexdigest()
+        inputs.add(fingerprint)
+    return inputs.hexdigest()
 
 
-def _run(stream: Iterable[Shard], workers: WorkersLike, progress: Progress) -> list[ShardOutput]:
-    parts: list[ShardOutput] = []
+class _Inputs:
+    """Counts the shards of a preparation, and digests their fingerprints."""
+
+    def __init__(self, source_name: str) -> None:
+        self._digest = hashlib.sha256(source_name.encode())
+        self.shards = 0
+
+    def add(self, fingerprint: str) -> None:
+        """Add the next shard."""
+        self._digest.update(fingerprint.encode())
+        self.shards += 1
+
+    def hexdigest(self) -> str:
+        """The digest of all shards so far."""
+        return self._digest.hexdigest()
+
+
+def _run(plan: PreparePlan, stream: Iterable[Shard], workers: WorkersLike, progress: Progress) -> _Inputs:
+    inputs = _Inputs(plan.order.source_name)
 
     def studies() -> Iterator[int]:
         for part in run_shards(stream, workers, progress):
-            parts.append(part)
+            inputs.add(part.fingerprint)
             yield from range(part.studies)
 
     for _ in progress.track(studies(), None, "preparing studies"):
         pass
-    return parts
+    return inputs
 
 
-def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
+def _merge(plan: PreparePlan, inputs: _Inputs) -> dict[str, Any]:
     """Merge all parts into tables in the work folder; return the values of `collection.json`."""
-    folders, place = [part_folder(plan.work, part.number) for part in parts], tables_of(plan.work)
-    tables = {name: merge(name, folders, place) for name in TABLES}
+    place = tables_of(plan.work)
+    tables = {name: merge(name, _parts(plan, inputs), place) for name in TABLES}
     if not tables["studies"]["rows"]:
         raise SourceError(f"{plan.order.raw}: no study can be used: {_first_reason(place)}")
     files = {name: files_of(name, stated) for name, stated in tables.items()}
@@ -262,14 +273,18 @@ def _merge(plan: PreparePlan, parts: list[ShardOutput]) -> dict[str, Any]:
         "image_size": plan.order.size,
         "tables": tables,
         "fingerprint": content_fingerprint({name: table["digest"] for name, table in tables.items()}),
-        "inputs": _inputs(plan, (part.fingerprint for part in parts)),
+        "inputs": inputs.hexdigest(),
         FILES: {file: sha256_of(place / file) for name in TABLES for file in files[name]},
     }
 
 
-def _licences(images: Path) -> list[str]:
-    column = read_parquet(images, columns=["licence"]).column("licence")
-    return list(pc.unique(column).drop_null().to_pylist())
+def _parts(plan: PreparePlan, inputs: _Inputs) -> Iterator[Path]:
+    return (part_folder(plan.work, number) for number in range(inputs.shards))
+
+
+def _licences(images: Path) -> set[str]:
+    batches = open_parquet(paths.openable(images)).iter_batches(columns=["licence"])
+    return {name for batch in batches for name in pc.unique(batch.column(0)).drop_null().to_pylist()}
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

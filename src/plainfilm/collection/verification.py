@@ -14,6 +14,7 @@ from plainfilm.errors import CollectionError
 from plainfilm.io import paths
 from plainfilm.io.files import sha256_of
 from plainfilm.io.processes import cores
+from plainfilm.io.scratch import DiskDict, DiskSet
 from plainfilm.io.workers import WorkersLike, in_workers
 from plainfilm.progress import SILENT, Progress
 
@@ -23,13 +24,11 @@ _AT_ONCE = 4096
 
 def missing_images(collection: Collection) -> list[str]:
     """The paths of the images that the collection lists and does not have; no image is opened."""
-    there = {
-        (folder / name).relative_to(collection.path).as_posix()
-        for folder, _, names in paths.walk(collection.path / "images")
-        for name in names
-    }
-    listed = collection.table("images")["path"].to_pylist()
-    return [path for path in listed if path is not None and path not in there]
+    there = DiskSet()
+    for folder, _, names in paths.walk(collection.path / "images"):
+        for name in names:
+            there.add((folder / name).relative_to(collection.path).as_posix())
+    return [path for path, _ in _listed(collection) if path not in there]
 
 
 def damage(collection: Collection, progress: Progress = SILENT, workers: WorkersLike = 1) -> Iterator[str]:
@@ -42,9 +41,9 @@ def damaged_images(
     collection: Collection, progress: Progress = SILENT, workers: WorkersLike = 1
 ) -> Iterator[str]:
     """The images that are missing or differ from what was stored, one line each; all are read."""
-    listed = [path for path in collection.table("images")["path"].to_pylist() if path is not None]
+    count = collection.meta["tables"]["images"]["rows"] if collection.meta["pixels"] else 0
     what = f"verifying images of {collection.name}"
-    yield from _faults(collection, progress.track(listed, len(listed), what), workers, progress)
+    yield from _faults(collection, progress.track(_listed(collection), count, what), workers, progress)
 
 
 def require_images(collection: Collection, listed: Iterable[str | None]) -> None:
@@ -53,16 +52,26 @@ def require_images(collection: Collection, listed: Iterable[str | None]) -> None
     Raises:
         CollectionError: one is missing or damaged.
     """
-    for fault in _faults(collection, (path for path in listed if path is not None)):
+    digests = DiskDict()
+    for path, digest in _listed(collection):
+        digests.setdefault(path, digest)
+    for fault in _faults(collection, ((path, digests.get(path)) for path in listed if path is not None)):
         raise CollectionError(f"{fault}; {WAY_OUT}")
 
 
+def _listed(collection: Collection) -> Iterator[tuple[str, str]]:
+    """Every image's `path` in its table and its digest."""
+    for batch in collection.batches("images", _AT_ONCE, ["path", "sha256"]):
+        yield from ((row["path"], row["sha256"]) for row in batch.to_pylist() if row["path"] is not None)
+
+
 def _faults(
-    collection: Collection, wanted: Iterable[str], workers: WorkersLike = 1, progress: Progress = SILENT
+    collection: Collection,
+    wanted: Iterable[tuple[str, str]],
+    workers: WorkersLike = 1,
+    progress: Progress = SILENT,
 ) -> Iterator[str]:
-    images = collection.table("images")
-    digests = dict(zip(images["path"].to_pylist(), images["sha256"].to_pylist(), strict=True))
-    listed = ((collection.image_path(path), digests[path]) for path in wanted)
+    listed = ((collection.image_path(path), digest) for path, digest in wanted)
     for faults in in_workers(check_files, _blocks(listed), workers, progress=progress):
         yield from faults
 

@@ -5,8 +5,8 @@ tokenizer.json           of the tokenizers library, if the model reads texts
 model.json               preprocessing, tokenizer settings, observations, scale, licence, differences, losses
 README.md                the model card
 
-Nothing is written unless every graph gives what the model gives: outputs may differ by `TOLERANCE` at most.
-Those of 8-bit integers may lose a stated AUROC on films of a collection.
+Nothing is written there unless every graph gives what the model gives: outputs may differ by `TOLERANCE` at
+most. Those of 8-bit integers may lose a stated AUROC on films of a collection.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from plainfilm.export.graphs import (
     write_graph,
 )
 from plainfilm.export.quantized import Calibration, Loss, loss_of, quantize_films, quantize_texts
-from plainfilm.io.files import flush, folder_beside, sha256_of
+from plainfilm.io.files import folder_beside, sha256_of
 from plainfilm.io.json_records import write_record
-from plainfilm.io.locks import is_taken, writing
+from plainfilm.io.locks import writing
 from plainfilm.io.optional import optional_import
+from plainfilm.io.unfinished import check_fillable, filling
 from plainfilm.model_folder import LoadedModel, find_model, load_model
 from plainfilm.models.base import EncodesTexts
 from plainfilm.predictor import Predictor, load
@@ -65,10 +66,10 @@ def export_onnx(
     say: Callable[[str], object] = lambda _: None,
 ) -> Exported:
     """Writes the model folder `model`, or the shipped one with this name, as ONNX to the folder `out`, which
-    is new or empty; with `calibration` in 8-bit integers.
+    is new, empty, or what the same export left when it was killed; with `calibration` in 8-bit integers.
 
     Raises:
-        UsageError: `out` is not an empty folder, or the model has nothing that can be exported.
+        UsageError: `out` holds something else, or the model has nothing that can be exported.
         ModelError: not a model folder, or a graph that differs from the model or loses too much.
         MissingDependency: the extra is not installed.
     """
@@ -76,23 +77,28 @@ def export_onnx(
         optional_import(package, EXTRA, "ONNX export")
     model = find_model(model)
     loaded, predictor = load_model(model), load(model, "cpu")
+    work = _work(loaded, calibration)
     with writing(out):
-        if is_taken(out):
-            raise UsageError(
-                f"{out}: exists and is not an empty folder; choose another --onnx or remove it first"
-            )
+        check_fillable(out, work)
         with folder_beside(out) as part:
             found = _written(part, model, loaded, predictor, calibration, progress, say)
-            _place(part, out)
+            with filling(out, work):
+                _place(part, out)
     files = tuple(out / file.name for file in found.files)
     return Exported(files, found.differences, found.loss, found.not_exported)
 
 
+def _work(loaded: LoadedModel, calibration: Calibration | None) -> dict[str, Any]:
+    """What an export is of: one that was killed goes on as the same only."""
+    work: dict[str, Any] = {"export": loaded.config.fingerprint}
+    if calibration is not None:
+        work["calibration"] = calibration.as_record()
+    return work
+
+
 def _place(part: Path, out: Path) -> None:
-    """Moves what is written into `out`, where a lock lies; `MODEL_FILE` last: a folder without it is none."""
-    out.mkdir(exist_ok=True)
+    """Moves what is written into `out`, `MODEL_FILE` last: who reads a folder begins with it."""
     for file in sorted(part.iterdir(), key=lambda file: file.name == MODEL_FILE):
-        flush(file)
         file.replace(out / file.name)
 
 

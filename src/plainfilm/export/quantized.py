@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +41,11 @@ class Calibration:
     films: int = 64
     most_loss: float = 0.01
     labels: str | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON, the collection by its fingerprint."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        return settings | {"collection": self.collection.fingerprint}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import plainfilm
@@ -140,6 +141,11 @@ class _Flight:
     progress: Progress
     running: deque[_Task] = field(default_factory=deque)
 
+    @cached_property
+    def remote(self) -> Any:
+        """`compute` as a function of the cluster, which is sent to it once and not with every task."""
+        return self.ray.remote(compute)
+
     def slots(self) -> int:
         """The tasks that the cluster can compute at once, as it is now."""
         return max(1, int(self.ray.cluster_resources().get("CPU", 1)) // self._asked()["num_cpus"])
@@ -173,7 +179,7 @@ class _Flight:
 
     def _start(self, task: _Task, function: Any) -> None:
         task.attempts += 1
-        remote = self.ray.remote(compute).options(
+        remote = self.remote.options(
             # The item is computed again from here, with care.
             max_retries=0,
             scheduling_strategy="SPREAD",

@@ -28,7 +28,7 @@ def filling(folder: Path, work: Mapping[str, Any]) -> Iterator[None]:
     """
     with writing(folder):
         mark = folder / MARK
-        _check(folder, mark, as_json(work, mark))
+        check_fillable(folder, work)
         sweep_folder(folder, below=True)
         write_json(work, mark)
         yield
@@ -39,21 +39,27 @@ def filling(folder: Path, work: Mapping[str, Any]) -> Iterator[None]:
         flush(folder)
 
 
-def _check(folder: Path, mark: Path, work: Mapping[str, Any]) -> None:
+def check_fillable(folder: Path, work: Mapping[str, Any]) -> None:
+    """Check, as `filling` does, that `folder` is new, empty, or was begun by the same `work`.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    mark = folder / MARK
     if not is_taken(folder):
         return
     if not mark.is_file():
         raise UsageError(
-            f"{folder}: exists and is not an empty folder; choose another --out or remove it first"
+            f"{folder}: exists and is not an empty folder; choose another folder or remove it first"
         )
     try:
         begun = read_json(mark)
     except DataError:  # cut off by a loss of power
         begun = None
-    if begun != work:
+    if begun != as_json(work, mark):
         raise UsageError(
             f"{folder}: holds the unfinished work of another command ({_described(begun)}); repeat that one, "
-            "choose another --out, or remove the folder"
+            "choose another folder, or remove this one"
         )
 
 

@@ -9,6 +9,7 @@ code; when stored, they allow two results to be compared later.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -104,6 +105,19 @@ def score_values(scores: Sequence[Score], values: Statistics) -> list[float | No
     return [one.value for one in intervals(scores, values, alone)]
 
 
+def mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """The mean of a score over repeated runs, if all have a value, and the standard deviation, if there are
+    several.
+
+    >>> mean_and_spread([0.5, 0.7]), mean_and_spread([0.5]), mean_and_spread([0.5, None])
+    ((0.6, 0.1414213562373095), (0.5, None), (None, None))
+    """
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None, None
+    return statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None
+
+
 def intervals(scores: Sequence[Score], values: Statistics, bootstrap: PatientBootstrap) -> list[Interval]:
     """Value and interval of every score, all from the same resamples."""
     return contrasts(scores, [values], [1.0], bootstrap)
@@ -129,24 +143,40 @@ def contrasts(
 
 
 def ranks(
-    score: Score, sides: Sequence[Statistics], bootstrap: PatientBootstrap, *, higher: bool = True
+    score: Score,
+    sides: Sequence[Statistics],
+    bootstrap: PatientBootstrap,
+    *,
+    higher: bool = True,
+    runs: Sequence[int] | None = None,
 ) -> list[Interval]:
-    """The rank of each of S `sides` by `score`, over the same items in the same order: 1 is the best, and
-    equal scores share the mean of their ranks. The interval is that of the rank over the resamples."""
+    """The rank of each of M models by `score`, over the same items in the same order: 1 is the best, and
+    equal scores share the mean of their ranks. The interval is that of the rank over the resamples.
+
+    sides: those of the runs of all models in turn. runs: how many each model has, by default one; a model
+    with several is ranked by the mean of their scores.
+    """
+    means = _means_of_runs(runs or [1] * len(sides))
     sign = 1.0 if higher else -1.0
     found = []
-    for place in range(len(sides)):
-        [one] = _combined([score], sides, partial(_rank, place=place, sign=sign), bootstrap)
+    for place in range(means.shape[1]):
+        [one] = _combined([score], sides, partial(_rank, means=means, place=place, sign=sign), bootstrap)
         found.append(one)
     return found
 
 
-def _rank(values: Floats, place: int, sign: float) -> Floats:
-    """The rank (R,) of column `place` of scores (R, S); NaN if a score of the row is not computable."""
-    ahead = sign * (values - values[:, [place]])
+def _means_of_runs(runs: Sequence[int]) -> Floats:
+    """(S, M) weights that turn the scores of S runs into the means of M models."""
+    return np.repeat(np.diag(1.0 / np.asarray(runs, dtype=np.float64)), runs, axis=0)
+
+
+def _rank(values: Floats, means: Floats, place: int, sign: float) -> Floats:
+    """The rank (R,) of model `place` by scores (R, S) of runs; NaN if one of them is not computable."""
+    scores = values @ means
+    ahead = sign * (scores - scores[:, [place]])
     better, equal = ahead > _ROUNDING, np.abs(ahead) <= _ROUNDING
     rank = 1 + better.sum(axis=1) + (equal.sum(axis=1) - 1) / 2
-    return np.where(np.isfinite(values).all(axis=1), rank, np.nan)
+    return np.where(np.isfinite(scores).all(axis=1), rank, np.nan)
 
 
 def _combined(

@@ -77,7 +77,7 @@ class Body:
     `inspiration` is 0 (poor) to 1 (full); `shoulders_mm` raises clavicles and shoulders; `scapulae_mm` is how
     far the shoulder blades are rotated out of the lungs; `mediastinal_shift_mm` is to the left. `flat_domes`
     is 0 for normal hemidiaphragms and 1 for flat ones; `barrel` deepens the chest; `lung_tissue` is the
-    remaining share of lung tissue.
+    remaining share of lung tissue. `collapsed` holds how far thoracic vertebrae have collapsed, by number.
     """
 
     patient: Patient
@@ -93,6 +93,7 @@ class Body:
     flat_domes: float = 0.0
     barrel: float = 1.0
     lung_tissue: float = 1.0
+    collapsed: dict[int, float] = field(default_factory=dict)
     hemithoraces: dict[str, Hemithorax] = field(
         default_factory=lambda: {side: Hemithorax() for side in SIDES}
     )

@@ -62,6 +62,7 @@ _LABELS = {
     "pleural_plaques": "calcified pleural plaques",
     "rib_fracture": "rib fracture",
     "clavicle_fracture": "clavicle fracture",
+    "vertebral_fracture": "vertebral fracture",
     "tracheal_tube": "endotracheal tube",
     "central_line": "central venous catheter via jugular vein",
     "pacemaker": "pacemaker",

@@ -368,6 +368,11 @@ def _bedside(case: PatientScenario) -> None:
         case.add("cardiomegaly", "lasting", severity=(0.1, 0.8))
 
 
+def _brittle_bone(case: PatientScenario) -> None:
+    """A vertebra that has collapsed, which a frontal film hardly shows."""
+    case.add("vertebral_fracture", "lasting", severity=(0.1, 1.0))
+
+
 def _basal_collapse(case: PatientScenario) -> None:
     kind = case.one("plate_atelectasis", "plate_atelectasis", "lobar_atelectasis")
     case.add(
@@ -389,5 +394,6 @@ SCENARIOS: dict[str, tuple[float, Callable[[PatientScenario], None]]] = {
     "old_age": (0.08, _old_age),
     "chronic_lung": (0.075, _chronic_lung),
     "bedside": (0.0, _bedside),
+    "brittle_bone": (0.0, _brittle_bone),
 }
 """Each scenario's share of patients, and its function; a layout may have its own shares."""

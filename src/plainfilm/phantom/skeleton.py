@@ -38,11 +38,20 @@ def vertebra_height(body: Body, number: int) -> float:
     return body.size * (96.0 - (number - 1) * 22.5)
 
 
+def vertebra_half_height(body: Body, number: int) -> float:
+    """Half the height (mm) of the body of a vertebra, at least 30 % less in a collapsed one."""
+    left = 0.7 - 0.35 * body.collapsed[number] if number in body.collapsed else 1.0
+    return 8.8 * body.size * left
+
+
 def spine_point(body: Body, z: float) -> Array:
-    """The centre of the vertebral column at height `z`."""
+    """The centre of the vertebral column at height `z`; it is bent to the back at a collapsed vertebra."""
     size = body.size
     bend = np.sin((z + 60 * size) / (130 * size)) * body.patient.spine_curve_mm
     kyphosis = -76 * size + ((z + 40 * size) / (150 * size)) ** 2 * 22 * size
+    for number, share in body.collapsed.items():
+        away = (z - vertebra_height(body, number)) / (42 * size)
+        kyphosis -= (6 + 12 * share) * size * np.exp(-(away**2))
     return np.array([bend, kyphosis, z])
 
 
@@ -109,8 +118,11 @@ def _add_spine(scene: Scene, body: Body, extra: float) -> None:
         z = vertebra_height(body, number)
         x, y, _ = spine_point(body, z)
         grow = 1.0 + 0.022 * (number - 6)
-        wide, deep, half = 16.5 * size * grow, 14 * size * grow, 8.8 * size
-        scene.added.append(column((x, y), (wide, deep), z - half, z + half, extra * 0.34))
+        wide, deep = 16.5 * size * grow, 14 * size * grow
+        half = vertebra_half_height(body, number)
+        # A collapsed body keeps its bone.
+        density = extra * 0.34 * (8.8 * size / half) ** 0.5
+        scene.added.append(column((x, y), (wide, deep), z - half, z + half, density))
         scene.added.append(column((x, y), (wide, deep), z + half - 1.6, z + half + 0.4, extra * 0.3))
         for side in SIDES:
             pedicle = (x + sign_of(side) * 11 * size, y - 17 * size, z + 2)

@@ -25,6 +25,7 @@ OBSERVATIONS = {
     "pleural_plaques": "Pleural Other",
     "rib_fracture": "Fracture",
     "clavicle_fracture": "Fracture",
+    "vertebral_fracture": "Fracture",
     "tracheal_tube": "Support Devices",
     "central_line": "Support Devices",
     "pacemaker": "Support Devices",

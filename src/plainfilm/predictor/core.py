@@ -13,6 +13,7 @@ from torch import Tensor
 
 from plainfilm.errors import ModelError
 from plainfilm.io import limits
+from plainfilm.io.scratch import DiskSet
 from plainfilm.metrics.concentration import Concentration
 from plainfilm.model_folder import ModelConfig
 from plainfilm.models.base import Model, ability
@@ -38,7 +39,7 @@ class Elsewhere(Protocol):
         """What `here`, a function of this process, gives for images and a question, in its order."""
         ...
 
-    def texts(self, blocks: Sequence[Sequence[str]]) -> Iterator[Vectors]:
+    def texts(self, blocks: Iterable[Sequence[str]]) -> Iterator[Vectors]:
         """The vectors of every block of texts."""
         ...
 
@@ -77,15 +78,17 @@ class Core:
             self.warnings.setdefault(kind, alarm)
 
     def watched(
-        self, blocks: Iterable[Vectors], what: str, keys: Sequence[Hashable] | None = None
+        self, blocks: Iterable[Vectors], what: str, texts: Sequence[str] | None = None
     ) -> Iterator[Vectors]:
         """`blocks` of unit vectors as they are; a warning at their end where all are nearly the same.
 
-        Those of equal `keys` may be.
+        Those of equal `texts` may be.
         """
-        seen, start = Concentration(what), 0
+        seen, known, start = Concentration(what), DiskSet(), 0
         for block in blocks:
-            seen.add(block, keys and keys[start : start + len(block)])
+            own = None if texts is None else texts[start : start + len(block)]
+            new = slice(None) if own is None else [place for place, one in enumerate(own) if known.add(one)]
+            seen.add(block[new])
             start += len(block)
             yield block
         self.warn(what, seen.alarm)

@@ -86,7 +86,7 @@ class Spread:
         for batches in self._computed(answer_films, shards):
             yield from batches
 
-    def texts(self, blocks: Sequence[Sequence[str]]) -> Iterator[Vectors]:
+    def texts(self, blocks: Iterable[Sequence[str]]) -> Iterator[Vectors]:
         """The vectors of every block of texts."""
         return self._computed(answer_texts, (_TextShard(self.place, tuple(block)) for block in blocks))
 

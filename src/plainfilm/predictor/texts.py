@@ -70,11 +70,11 @@ def stream_texts(own: Core, texts: Sequence[str], progress: Progress = SILENT) -
 
 def _stream(own: Core, texts: Sequence[str], progress: Progress) -> Iterator[Vectors]:
     starts = range(0, len(texts), core.SORTED_TEXTS)
-    blocks = [texts[start : start + core.SORTED_TEXTS] for start in starts]
-    if own.elsewhere is not None and len(blocks) > 1:
-        yield from progress.track(own.elsewhere.texts(blocks), len(blocks), "embedding texts")
+    blocks = (texts[start : start + core.SORTED_TEXTS] for start in starts)
+    if own.elsewhere is not None and len(starts) > 1:
+        yield from progress.track(own.elsewhere.texts(blocks), len(starts), "embedding texts")
         return
-    for block in progress.track(blocks, len(blocks), "embedding texts"):
+    for block in progress.track(blocks, len(starts), "embedding texts"):
         yield encode_block(own, block)
 
 

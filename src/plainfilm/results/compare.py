@@ -11,7 +11,6 @@ kind of score.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from plainfilm.metrics.scores import (
     Score,
     Statistics,
     contrasts,
+    mean_and_spread,
     ranking_values,
     score_values,
 )
@@ -197,7 +197,7 @@ def _differences(
     found = []
     for place, (metric, one) in enumerate(zip(metrics, solved, strict=True)):
         here, there = (
-            _mean_and_spread([run[place] for run in part])
+            mean_and_spread([run[place] for run in part])
             for part in (values[:first_runs], values[first_runs:])
         )
         difference = Difference(
@@ -206,14 +206,6 @@ def _differences(
         lenient_of = metric.get("lenient_of")
         found.append(replace(difference, first_spread=here[1], second_spread=there[1], lenient_of=lenient_of))
     return found
-
-
-def _mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """The mean over runs, if all have a value, and the standard deviation, if there are several."""
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None, None
-    return statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None
 
 
 def _with_delong(

@@ -21,7 +21,7 @@ from plainfilm.geometry import box_xywh_to_xyxy
 from plainfilm.io import paths
 from plainfilm.io.tables import read_json
 from plainfilm.sources.base import SourceConfig, shown, split_named, view_of
-from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, leaves, people_in
+from plainfilm.sources.common.film_ids import FilmIds, film_path, is_there, leaves, people_in
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.types import Box, Image, Rejection, Study
 
@@ -59,7 +59,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     """
     studies = ListedStudies()
     documents = [_document(file) for file in _files(raw)]
-    ids = film_ids(_file_name(image) for document, _ in documents for image in document.images.values())
+    ids = FilmIds(_file_name(image) for document, _ in documents for image in document.images.values())
     for document, entries in documents:
         yield from _read_boxes(document, entries, config)
         for number, image in document.images.items():

@@ -18,7 +18,7 @@ from pathlib import Path
 from plainfilm.errors import SourceError
 from plainfilm.io import paths
 from plainfilm.sources.base import SourceConfig, is_blank, shown, split_of, view_of
-from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
+from plainfilm.sources.common.film_ids import FilmIds, film_path, is_there, people_in
 from plainfilm.sources.common.list_cells import is_broken_list, list_of
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.sources.common.rows import Row, read_each, read_rows
@@ -49,7 +49,7 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     if not files:
         raise SourceError(f"{raw}: none of train.csv, valid.csv and test.csv; name one table")
     studies = ListedStudies()
-    ids = film_ids(path for file in files for path in _paths(file))
+    ids = FilmIds(path for file in files for path in _paths(file))
     for file in files:
         use = partial(_add, split=split_of(file.stem), studies=studies, ids=ids, config=config)
         yield from read_each(file, ["image"], use)

@@ -20,7 +20,7 @@ from plainfilm.io import paths
 from plainfilm.io.archives import is_file
 from plainfilm.sources.base import SourceConfig, split_of
 from plainfilm.sources.common.chexpert_tree import film_id as chexpert_film_id
-from plainfilm.sources.common.film_ids import film_ids, people_in
+from plainfilm.sources.common.film_ids import FilmIds, people_in
 from plainfilm.sources.common.listed_studies import ListedStudies
 from plainfilm.sources.common.option_matches import require_nearly_all
 from plainfilm.sources.common.split_files import Listed, read_lists
@@ -111,7 +111,7 @@ def _labelled(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     columns = _columns(raw, config)
     by_path = config.ids == "path" if config.ids else paths.is_file(raw / "labels.txt")
     root = config.images or (raw / "images" if paths.is_folder(raw / "images") else raw)
-    studies, ids = ListedStudies(), film_ids(lists.images)
+    studies, ids = ListedStudies(), FilmIds(lists.images)
     if config.ids == "path":
         require_nearly_all("ids=path", lambda name: _folders(name) is not None, lists.images, raw)
     yield from lists.rejections

@@ -9,10 +9,9 @@ splits. Rows of the same study become one study; `docs/collection.md` lists ever
 from __future__ import annotations
 
 import logging
-from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +19,7 @@ from pydantic import Field, field_validator
 
 from plainfilm.errors import SourceError, nearest
 from plainfilm.io.paths import files_in, is_file, is_folder
+from plainfilm.io.scratch import DiskDict
 from plainfilm.sources.base import (
     SourceConfig,
     age_of,
@@ -32,7 +32,7 @@ from plainfilm.sources.base import (
     split_of,
     view_of,
 )
-from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, people_in
+from plainfilm.sources.common.film_ids import FilmIds, film_path, is_there, people_in
 from plainfilm.sources.common.known_observations import AnyObservation, KnownObservations, Observations
 from plainfilm.sources.common.label_columns import Codes, LabelColumns
 from plainfilm.sources.common.list_cells import is_broken_list, list_of
@@ -41,11 +41,12 @@ from plainfilm.sources.common.raw_files import bare_name
 from plainfilm.sources.common.report_files import join_sections
 from plainfilm.sources.common.roles import USUAL_HEADERS, headers_of_roles
 from plainfilm.sources.common.rows import Row, read_rows
-from plainfilm.sources.common.stored_texts import StoredTexts
+from plainfilm.sources.common.stored_rows import LabelCells, StoredRow, StoredRows
+from plainfilm.sources.common.study_groups import Member, StudyGroups
 from plainfilm.types import Image, Label, Rejection, Report, Study, View
 
-_OF_ONE_ROW = ("image", "image_id", "study")
-"""Roles whose cells are hardly ever the same."""
+_SEVERAL = ("text", "labels")
+"""Roles that several columns may play."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,46 +81,36 @@ class Config(SourceConfig):
 
 @dataclass
 class _Table:
-    """The columns that play a role, over all rows of all files; `numbers` says where each row stands in which
-    of the `files`, and `patients` who it is about ("" where that is not known).
+    """The rows of all files, on disk, and what must be known of all of them before the first study is made.
 
-    Reports stay on disk, and of cells that are the same one is kept: a row takes some hundred bytes.
+    `filled` counts the cells of every column, by its kind and name. `people` calls patients by one name each;
+    `splits` are those of patients.
     """
 
     config: Config
-    cells: dict[str, list[str]] = field(default_factory=dict)
-    texts: dict[str, StoredTexts] = field(default_factory=dict)
-    labels: dict[str, list[str]] = field(default_factory=dict)
-    files: dict[int, Path] = field(default_factory=dict)
-    numbers: array[int] = field(default_factory=lambda: array("q"))
-    patients: list[str] = field(default_factory=list)
-    same: dict[str, str] = field(default_factory=dict)
+    rows: StoredRows = field(default_factory=StoredRows)
+    filled: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"cells": Counter(), "texts": Counter(), "labels": Counter()}
+    )
+    files: list[Path] = field(default_factory=list)
+    people: People = field(default_factory=People)
+    splits: DiskDict = field(default_factory=DiskDict)
+    ids: FilmIds = field(default_factory=FilmIds)
 
-    def __len__(self) -> int:
-        return len(self.numbers)
+    def add(self, row: StoredRow) -> None:
+        """Add a row of the last of `files`."""
+        self.rows.append(row)
+        self.filled["cells"].update(row.cells.keys())
+        self.filled["texts"].update(row.texts.keys())
+        self.filled["labels"].update(row.labels.keys())
 
-    def kept(self, cell: str) -> str:
-        """The cell, or the one with the same letters that is kept already."""
-        return self.same.setdefault(cell, cell)
-
-    def paths(self, row: int) -> list[str]:
-        """The images that a row names."""
-        return list_of(self.cell("image", row))
-
-    def file(self, row: int) -> Path:
-        """The file that a row is from; `files` has each by its first row."""
-        first = max(start for start in self.files if start <= row)
-        return self.files[first]
-
-    def cell(self, role: str, row: int) -> str:
-        """The cell of a role, blank where the role has no column."""
-        column = self.cells.get(role)
-        text = column[row].strip() if column else ""
-        return "" if is_blank(text) else text
-
-    def place(self, row: int) -> str:
-        """Where a row stands, for a person."""
-        return f"{self.file(row).name} row {self.numbers[row]}"
+    def patient(self, row: StoredRow) -> str:
+        """Who a row is about: the patient stated or, without a column, the one that the path names."""
+        cell = row.cell("patient")
+        if cell or "patient" in self.filled["cells"]:
+            return self.people(cell)
+        named = people_in(row.paths[0]) if row.paths else None
+        return self.people(named[0] if named else "")
 
 
 def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
@@ -131,19 +122,22 @@ def read(raw: Path, config: Config) -> Iterator[Study | Rejection]:
     table = _Table(config)
     yield from _load(raw, table)
     yield from _find_patients(table)
-    ids = film_ids(path for row in range(len(table)) for path in table.paths(row))
-    own = config.observations
+    own, headers = config.observations, [*table.filled["labels"]]
     known: Observations = AnyObservation() if own == "any" else KnownObservations(own)
-    stated = LabelColumns(table.labels, known, config.codes, config.label_origin or raw.name)
-    labels: list[tuple[Label, ...]] = []
-    for row in range(len(table)):
-        found, faults = stated.of(row)
-        labels.append(found)
-        yield from (Rejection(table.place(row), fault) for fault in faults)
-    splits, refused = _splits(table)
-    yield from (Rejection(table.place(row), reason) for row, reason in refused.items())
-    for study_id, rows in _studies(table, ids, splits, refused):
-        yield from _study(table, study_id, rows, ids, [labels[row] for row in rows], splits[rows[0]])
+    cells = LabelCells(table.rows)
+    stated = LabelColumns(headers, cells, known, config.codes, config.label_origin or raw.name)
+    for row in table.rows if headers else ():
+        yield from (Rejection(row.place, fault) for fault in stated.of(row.labels)[1])
+    groups = StudyGroups()
+    for number, row in enumerate(table.rows):
+        reason = _split_fault(row)
+        if reason:
+            yield Rejection(row.place, reason)
+        else:
+            _add_to_study(number, row, table, groups)
+    for members in groups:
+        yield from _study(table, members, stated)
+    _tell_of_shared(table, groups)
 
 
 def _load(raw: Path, table: _Table) -> Iterator[Rejection]:
@@ -158,7 +152,7 @@ def _load(raw: Path, table: _Table) -> Iterator[Rejection]:
             if reason or not isinstance(row, Row) or roles is None:
                 yield Rejection(row.path if isinstance(row, Rejection) else row.place, str(reason))
                 continue
-            _add(row, roles, split, table)
+            table.add(_stored(row, roles, split))
         _require_rectangle(table, file)
 
 
@@ -168,22 +162,12 @@ def _broken(row: Row, roles: dict[str, list[str]] | None) -> str | None:
     return f"image '{shown(cell)}' is no Python list: is it cut short?" if is_broken_list(cell) else None
 
 
-def _add(row: Row, roles: dict[str, list[str]], split: str | None, table: _Table) -> None:
-    for role, headers in roles.items():
-        if role == "text":
-            for header in headers:
-                table.texts.setdefault(header, StoredTexts()).append(row.cells[header])
-        elif role == "labels":
-            for header in headers:
-                table.labels.setdefault(header, []).append(table.kept(row.cells[header]))
-        else:
-            cell = row.cells[headers[0]]
-            table.cells.setdefault(role, []).append(cell if role in _OF_ONE_ROW else table.kept(cell))
-    if split and "split" not in roles:
-        table.cells.setdefault("split", []).append(split)
-    if row.table not in table.files.values():
-        table.files[len(table)] = row.table
-    table.numbers.append(row.number)
+def _stored(row: Row, roles: dict[str, list[str]], split: str | None) -> StoredRow:
+    cells = {role: row.cells[headers[0]] for role, headers in roles.items() if role not in _SEVERAL}
+    if split:
+        cells.setdefault("split", split)
+    texts, labels = ({header: row.cells[header] for header in roles.get(role, ())} for role in _SEVERAL)
+    return StoredRow(row.table, row.number, cells, labels, texts)
 
 
 def _files(raw: Path) -> list[tuple[Path, str | None]]:
@@ -199,106 +183,79 @@ def _files(raw: Path) -> list[tuple[Path, str | None]]:
 
 
 def _require_rectangle(table: _Table, file: Path) -> None:
-    columns: chain[tuple[str, Sequence[str]]] = chain(
-        table.cells.items(), table.texts.items(), table.labels.items()
-    )
-    for name, cells in columns:
-        if len(cells) != len(table):
-            raise SourceError(f"{file}: '{name}' is a column of some of the CSVs only; make them alike")
+    for kind in table.filled.values():
+        for name, count in kind.items():
+            if count != len(table.rows):
+                raise SourceError(f"{file}: '{name}' is a column of some of the CSVs only; make them alike")
 
 
 def _find_patients(table: _Table) -> Iterator[Rejection]:
-    """Fills in the patient of every row: the one stated or, without a column, the one that the path names."""
-    people = People()
-    for row in range(len(table)):
-        paths = table.paths(row)
-        cell = table.cell("patient", row)
-        named = people_in(paths[0]) if paths and "patient" not in table.cells else None
-        table.patients.append(people(cell or (named[0] if named else "")))
+    """Makes known the patients of all rows, their splits, and the paths of all films."""
+    first: Path | None = None
+    for row in table.rows:
+        first = first or row.file
+        patient, split, cell = table.patient(row), split_of(row.cell("split")), row.cell("patient")
+        if patient and split:
+            table.splits.setdefault(patient, split)
+        for path in row.paths:
+            table.ids.add(path)
         if cell and is_rounded(cell):
             reason = f"patient '{cell}' was rounded by a spreadsheet: nobody knows whose it is"
-            yield Rejection(table.place(row), reason)
-    for spelling, name in list(people.respelled.items())[:1]:
+            yield Rejection(row.place, reason)
+    if table.people.other_spelling:
         logger.warning(
             "%s: %d patient ids are others in another spelling ('%s' is '%s'), taken as one person",
-            table.file(0),
-            len(people.respelled),
-            spelling,
-            name,
+            first,
+            table.people.respelled,
+            *table.people.other_spelling,
         )
 
 
-def _splits(table: _Table) -> tuple[list[str | None], dict[int, str]]:
-    """Each row's split, and the rows whose split is none of ours; a blank one follows its patient."""
-    splits: list[str | None] = []
-    refused: dict[int, str] = {}
-    of_patient: dict[str, str] = {}
-    for row, patient in enumerate(table.patients):
-        cell = table.cell("split", row)
-        splits.append(split_of(cell))
-        if cell and splits[-1] is None:
-            refused[row] = f"split '{cell}' is none of train, validation, test"
-        elif splits[-1] and patient:
-            of_patient.setdefault(patient, str(splits[-1]))
-    filled = [split or of_patient.get(table.patients[row]) for row, split in enumerate(splits)]
-    return filled, refused
+def _split_fault(row: StoredRow) -> str | None:
+    """Why the split of a row is none of ours."""
+    cell = row.cell("split")
+    known = not cell or split_of(cell) is not None
+    return None if known else f"split '{cell}' is none of train, validation, test"
 
 
-def _studies(
-    table: _Table, ids: dict[str, str], splits: Sequence[str | None], refused: dict[int, str]
-) -> Iterator[tuple[str, list[int]]]:
-    """The id and rows of each study; the same study in two splits is two, of which `prepare` keeps the first.
+def _add_to_study(number: int, row: StoredRow, table: _Table, groups: StudyGroups) -> None:
+    """Adds a row to its study; a blank split follows the patient."""
+    patient = table.patient(row)
+    split = split_of(row.cell("split")) or (table.splits.get(patient) if patient else None)
+    groups.add(number, _study_id(row, table.ids), patient, split)
 
-    Where patients share a study's id, as with studies that are numbered by patient, it is one for each.
-    """
-    used = [row for row in range(len(table)) if row not in refused]
-    stated = {row: _study_id(table, row, ids) for row in used}
-    people: dict[str, set[str]] = {}
-    for row in used:
-        people.setdefault(stated[row], set()).update(filter(None, [table.patients[row]]))
-    groups: dict[tuple[str, str | None], list[int]] = {}
-    for row in used:
-        study, patient = stated[row], table.patients[row]
-        name = f"{patient}_{study}" if len(people[study]) > 1 and patient else study
-        groups.setdefault((name, splits[row]), []).append(row)
-    yield from ((name, rows) for (name, _), rows in groups.items())
-    shared = next((study for study, patients in people.items() if len(patients) > 1), None)
-    if shared is not None:
-        first, second = sorted(people[shared])[:2]
+
+def _tell_of_shared(table: _Table, groups: StudyGroups) -> None:
+    if groups.shared is not None:
         logger.warning(
             "%s: study '%s' is one of '%s' and one of '%s': studies are told apart by patient too",
-            *(table.file(0), shared, first, second),
+            next(iter(table.rows)).file,
+            *groups.shared,
         )
 
 
-def _study_id(table: _Table, row: int, ids: dict[str, str]) -> str:
-    stated = identifier(table.cell("study", row) or table.cell("image_id", row))
+def _study_id(row: StoredRow, ids: FilmIds) -> str:
+    stated = identifier(row.cell("study") or row.cell("image_id"))
     if stated:
         return stated
-    paths = table.paths(row)
-    return ids[paths[0]] if paths else f"{bare_name(table.file(row))}-{table.numbers[row]}"
+    return ids[row.paths[0]] if row.paths else f"{bare_name(row.file)}-{row.number}"
 
 
-def _study(
-    table: _Table,
-    study_id: str,
-    rows: Sequence[int],
-    ids: dict[str, str],
-    labels: Sequence[tuple[Label, ...]],
-    split: str | None,
-) -> Iterator[Study | Rejection]:
-    shared = all(row == labels[0] for row in labels)
+def _study(table: _Table, members: Sequence[Member], stated: LabelColumns) -> Iterator[Study | Rejection]:
+    study_id, rows = members[0].study, [table.rows.whole(member.row) for member in members]
+    labels = [stated.of(row.labels)[0] for row in rows]
+    shared = all(own == labels[0] for own in labels)
     images: list[Image] = []
     for row, own in zip(rows, labels, strict=True):
-        for image in _images(table, row, ids, () if shared else own):
+        for image in _images(table, row, () if shared else own):
             if isinstance(image, Image):
                 images.append(image)
             else:
                 yield Rejection(image.path, image.reason, study_id)
-        if own and not (shared or table.paths(row) or own == labels[0]):
-            yield Rejection(table.place(row), "has other labels than the first row of its study", study_id)
-    patient = next(filter(None, (table.patients[row] for row in rows)), study_id)
-    age, sex, order = (_known(table, rows, role, parse) for role, parse in _KNOWN)
+        if own and not (shared or row.paths or own == labels[0]):
+            yield Rejection(row.place, "has other labels than the first row of its study", study_id)
+    patient = next((member.patient for member in members if member.patient), study_id)
+    age, sex, order = (_known(rows, role, parse) for role, parse in _KNOWN)
     for value in (age, sex, order):
         if isinstance(value, Rejection):
             yield replace(value, study_id=study_id)
@@ -307,8 +264,8 @@ def _study(
         patient_id=f"{table.config.patient_prefix}{patient}",
         images=tuple(images),
         report=_report(table, rows),
-        labels=labels[0] if shared or not table.paths(rows[0]) else (),
-        split=split,
+        labels=labels[0] if shared or not rows[0].paths else (),
+        split=members[0].split,
         age=age if isinstance(age, float) else None,
         sex=sex if isinstance(sex, str) else None,
         order=order if isinstance(order, float) else None,
@@ -323,40 +280,40 @@ _KNOWN: tuple[tuple[str, Callable[[str], float | str | None]], ...] = (
 
 
 def _known(
-    table: _Table, rows: Sequence[int], role: str, parse: Callable[[str], float | str | None]
+    rows: Sequence[StoredRow], role: str, parse: Callable[[str], float | str | None]
 ) -> float | str | Rejection | None:
     """What the first filled cell of a role says of the study."""
     for row in rows:
-        cell = table.cell(role, row)
+        cell = row.cell(role)
         if cell:
             value = parse(cell)
-            return Rejection(table.place(row), not_understood(role, cell)) if value is None else value
+            return Rejection(row.place, not_understood(role, cell)) if value is None else value
     return None
 
 
-def _images(
-    table: _Table, row: int, ids: dict[str, str], labels: tuple[Label, ...]
-) -> Iterator[Image | Rejection]:
+def _images(table: _Table, row: StoredRow, labels: tuple[Label, ...]) -> Iterator[Image | Rejection]:
     """The images a row names; a row of a table with images that names none is a rejection."""
-    paths = table.paths(row)
-    views = list_of(table.cell("view", row))
-    if not paths and "image" in table.cells:
-        yield Rejection(table.place(row), "the row names no image")
+    paths = row.paths
+    views = list_of(row.cell("view"))
+    if not paths and "image" in row.cells:
+        yield Rejection(row.place, "the row names no image")
     for position, cell in enumerate(paths):
-        path = film_path(table.file(row).parent, cell)
+        path = film_path(row.file.parent, cell)
         if not table.config.tables_only and not is_there(path):
-            yield Rejection(shown(cell), f"no such file (named by {table.place(row)})")
+            yield Rejection(shown(cell), f"no such file (named by {row.place})")
             continue
-        stated = identifier(table.cell("image_id", row)) if len(paths) == 1 else ""
+        stated = identifier(row.cell("image_id")) if len(paths) == 1 else ""
         view = view_of(views[position]) if len(views) == len(paths) else View.UNKNOWN
-        yield Image(stated or ids[cell], path, view, labels, licence=table.cell("licence", row) or None)
+        yield Image(stated or table.ids[cell], path, view, labels, licence=row.cell("licence") or None)
 
 
-def _report(table: _Table, rows: Sequence[int]) -> Report | None:
+def _report(table: _Table, rows: Sequence[StoredRow]) -> Report | None:
     """The distinct texts of a study's rows, each column a section where its header names one."""
     texts = {
-        header: dict.fromkeys("\n".join(list_of(cells[row])) for row in rows if not is_blank(cells[row]))
-        for header, cells in table.texts.items()
+        header: dict.fromkeys(
+            "\n".join(list_of(row.texts[header])) for row in rows if not is_blank(row.texts[header])
+        )
+        for header in table.filled["texts"]
     }
     parts = [(header, text) for header, found in texts.items() for text in found]
     return join_sections(parts, table.config.header_rules) if parts else None

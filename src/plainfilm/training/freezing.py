@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from plainfilm.errors import ConfigError, nearest
 from plainfilm.models.base import Model
+from plainfilm.training.parts import blocks_of
 
 
 def freeze(model: Model, parts: Mapping[str, bool | int], *, batch_norm: bool = False) -> None:
@@ -40,15 +41,10 @@ def _modules(name: str, part: nn.Module, much: bool | int) -> list[nn.Module]:
     """The modules to freeze in a part."""
     if isinstance(much, bool):
         return [part] if much else []
-    layers = getattr(part, "layers", None)
-    if layers is None:
-        raise ConfigError(
-            f"parts.{name}.freeze is {much}, but this part has no numbered blocks: set true or false"
-        )
-    blocks = list(layers())
+    blocks = blocks_of(part, f"parts.{name}.freeze", much)
     if not 0 <= much < len(blocks):
         raise ConfigError(
             f"parts.{name}.freeze is {much}, and this encoder has {len(blocks) - 1} besides its embeddings: "
             "set a number up to that, or true"
         )
-    return blocks[: much + 1]
+    return list(blocks[: much + 1])

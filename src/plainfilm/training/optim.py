@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from plainfilm.models.base import REST, Model
 from plainfilm.training.lookahead import Lookahead
+from plainfilm.training.parts import PartConfig, blocks_of
 from plainfilm.training.recipe import Recipe, TrainingConfig
 
 
@@ -19,20 +20,36 @@ def build_optimizer(recipe: Recipe, model: Model, objective: nn.Module) -> Optim
     """AdamW or SGD over all parameters that are not frozen.
 
     Groups are named after the model's parts; "rest" holds parameters outside all parts and those of the
-    objective. Each group stores its peak rate as `peak`. Weight decay applies to weights of two or more axes
-    only, not to biases, normalisation layers and the temperature. `training.lookahead` adds slow weights.
+    objective. A part with `layer_decay` has groups for each of its blocks. Each group stores its peak rate
+    as `peak`. Weight decay applies to weights of two or more axes only, not to biases, normalisation layers
+    and the temperature. `training.lookahead` adds slow weights.
+
+    Raises:
+        ConfigError: `layer_decay` of a part that names no blocks.
     """
     config = recipe.training
     groups = []
-    trained = {name: [*part.parameters()] for name, part in model.parts().items()}
-    trained[REST] = [*model.other_parameters(), *objective.parameters()]
-    for name, parameters in trained.items():
-        own = recipe.parts[name].learning_rate if name in recipe.parts else None
-        groups += _groups(name, parameters, own or config.learning_rate, config)
+    for name, part in model.parts().items():
+        own = recipe.parts.get(name, PartConfig())
+        for factor, parameters in _by_factor(name, part, own.layer_decay):
+            groups += _groups(name, parameters, (own.learning_rate or config.learning_rate) * factor, config)
+    rest = recipe.parts.get(REST, PartConfig()).learning_rate or config.learning_rate
+    groups += _groups(REST, [*model.other_parameters(), *objective.parameters()], rest, config)
     fast: Optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
     if config.optimizer == "sgd":
         fast = torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
     return fast if config.lookahead is None else Lookahead(fast, config.lookahead)
+
+
+def _by_factor(name: str, part: nn.Module, decay: float | None) -> list[tuple[float, list[nn.Parameter]]]:
+    """The parameters of a part with the factors of its rate: 1 in the last block and outside all blocks."""
+    if decay is None:
+        return [(1.0, list(part.parameters()))]
+    blocks = [list(block.parameters()) for block in blocks_of(part, f"parts.{name}.layer_decay", decay)]
+    of_blocks = {id(parameter) for block in blocks for parameter in block}
+    outside = [parameter for parameter in part.parameters() if id(parameter) not in of_blocks]
+    below = [(decay ** (len(blocks) - 1 - index), block) for index, block in enumerate(blocks[:-1])]
+    return [*below, (1.0, blocks[-1] + outside)]
 
 
 def _groups(
@@ -68,7 +85,7 @@ def rate_factor(step: int, total: int, warmup: int, schedule: str) -> float:
 
 
 def set_rates(optimizer: Optimizer, factor: float) -> dict[str, float]:
-    """Set every group's rate to `factor` times its peak; return the rates by group name."""
+    """Set every group's rate to `factor` times its peak; return the highest rate by group name."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     return {group["name"]: group["lr"] for group in optimizer.param_groups}

@@ -29,6 +29,7 @@ from plainfilm.models.base import REST, KindConfig, kind_config
 from plainfilm.objectives.base import ObjectiveModule, films_of, objective
 from plainfilm.training.log import Tracker
 from plainfilm.training.lookahead import LookaheadConfig
+from plainfilm.training.parts import PartConfig
 from plainfilm.training.pretrained import with_pretrained
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
@@ -45,20 +46,6 @@ class TokenizerConfig(Settings):
     name: str | None = None
     vocabulary: int = Field(default=4096, ge=300)
     max_tokens: int | None = Field(default=None, ge=4)
-
-
-class PartConfig(Settings):
-    """The settings of one part of the model.
-
-    from: the folder of a model whose part of the same name provides settings and weights, with the tokenizer
-    or the preprocessing that belongs to it. fingerprint: of that model, filled in. freeze: true for the whole
-    part, or a number N for its embeddings and first N blocks. learning_rate: its own peak rate.
-    """
-
-    source: str | None = Field(default=None, alias="from")
-    fingerprint: str | None = None
-    freeze: bool | Annotated[int, Field(ge=0)] = False
-    learning_rate: float | None = Field(default=None, gt=0)
 
 
 class TrainingConfig(Settings):
@@ -357,9 +344,9 @@ def load_recipe(
 
 def taking_parts_from(values: Mapping[str, Any], model: Path, trust_code: bool = False) -> dict[str, Any]:
     """The values of a recipe whose image encoder is that of the model in this folder, and its fusion of films
-    as well, if both have one."""
+    as well, if both have one and the recipe does not say where its own comes from."""
     parts, names = dict(values.get("parts") or {}), ["image"]
-    if "fusion" in (values.get("model") or {}):
+    if "fusion" in (values.get("model") or {}) and "from" not in (parts.get("fusion") or {}):
         architecture = read_model_config(model, trust_code).architecture
         names += ["fusion"] if getattr(architecture, "fusion", None) is not None else []
     for name in names:

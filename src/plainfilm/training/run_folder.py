@@ -38,6 +38,7 @@ from plainfilm.training.staged_recipe import (
     resolved,
 )
 
+PAGE = "index.html"
 _MAY_CHANGE = ("trackers", "data.workers", "training.checkpoint_minutes", "training.checkpoint_steps")
 """Keys that do not affect the final weights."""
 
@@ -85,10 +86,12 @@ class RunFolder:
 
     @property
     def is_finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training came to its end; not if the page is missing, and can be made from the state."""
         if not (self.log.is_file() and self.model.is_dir() and self.last.is_dir()):
             return False
-        return last_event(self.log) == "end"
+        if last_event(self.log) != "end":
+            return False
+        return (self.path / PAGE).is_file() or not self.state.is_file()
 
     def check(
         self,

@@ -108,9 +108,9 @@ class RunLogger:
         self._round_loss, self._items, self._round_began = [], 0, now
 
     def end(self, position: Position) -> None:
-        """Log the end of training."""
-        self._write("end", position, {"best": position.best, "best_step": position.best_step})
+        """Log the end of training; the page first, as a run whose log has ended is not gone on with."""
         self._show(position, is_finished=True)
+        self._write("end", position, {"best": position.best, "best_step": position.best_step})
 
     def close(self) -> None:
         """Close the trackers, also after an error."""

@@ -20,11 +20,11 @@ from plainfilm.io.files import replacing
 from plainfilm.pages import FilmPicture, film_uri, render
 from plainfilm.pages.charts import chart
 from plainfilm.training.log import read_log
+from plainfilm.training.run_folder import PAGE
 from plainfilm.training.setup import Setup
 from plainfilm.training.state import Position
 from plainfilm.types import State, View
 
-PAGE = "index.html"
 _EXAMPLES, _TEXTS, _LETTERS = 8, 3, 240
 _PAUSE_S = 5.0
 _STATES = {State.POSITIVE: "", State.NEGATIVE: "no ", State.UNCERTAIN: "possible "}

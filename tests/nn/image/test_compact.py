@@ -40,3 +40,10 @@ def test_smaller_patches_are_more_and_need_no_other_weights() -> None:
     assert large(torch.randn(2, 1, 64, 64)).patches.shape == (2, 16, small.patch_features)
     assert found.patches.shape == (2, 64, small.patch_features)
     assert found.pooled.shape == (2, small.features)
+
+
+def test_its_layers_are_all_of_it_in_the_order_of_the_data_flow() -> None:
+    encoder = _encoder()
+    layers = encoder.layers()
+    assert len(layers) == 7
+    assert [p for layer in layers for p in layer.parameters()] == list(encoder.parameters())

@@ -9,6 +9,7 @@ from plainfilm.types import View
 
 UNSIDED = {
     *("cardiomegaly", "edema", "sternal_wires", "emphysema", "fibrosis", "hernia", "pneumomediastinum"),
+    "vertebral_fracture",
 }
 SIDED = {kind: "right" for kind in OBSERVATIONS if kind not in UNSIDED}
 LATER = {kind for kind, name in OBSERVATIONS.items() if name == kind.replace("_", " ").title()}
@@ -71,3 +72,12 @@ def test_supine_fluid_veils_the_whole_lung(patient, finding):
     made, plain = (render_film(patient, found, View.AP_SUPINE, 2, 160) for found in (present, []))
     zone = next(box for box in plain.boxes if box.name == "right mid lung zone")
     assert made.array[area_of(zone)].mean() > plain.array[area_of(zone)].mean() + 5
+
+
+def test_a_collapsed_vertebra_bends_the_spine_along_the_rays_of_a_frontal_film(patient, finding):
+    present = finding("vertebral_fracture", severity=0.7)
+    changed = {}
+    for view in (View.PA, View.LATERAL):
+        made, plain, _ = with_and_without(patient, present, view)
+        changed[view] = (np.abs(made - plain) > 8).mean()
+    assert changed[View.LATERAL] > 3 * changed[View.PA] > 0

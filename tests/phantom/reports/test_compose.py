@@ -9,6 +9,7 @@ from plainfilm.phantom.history import draw_visits
 from plainfilm.phantom.reports import write_report
 from plainfilm.phantom.reports.compose import study_states
 from plainfilm.phantom.reports.statements import describe, topics
+from plainfilm.phantom.scenarios import SCENARIOS
 from plainfilm.phantom.truth import CHEXPERT, OBSERVATIONS, Finding, StatedSentence, placement
 from plainfilm.seeding import generator
 
@@ -21,6 +22,12 @@ def written():
         rng = generator("reports", number)
         pairs += [(visit, write_report(60, "F", visit, rng)) for visit in draw_visits(2, rng)]
     return pairs
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_patients_of_every_scenario_get_a_report(scenario):
+    [visit] = draw_visits(1, generator("scenario", scenario), {scenario: 1.0})
+    assert write_report(60, "F", visit, generator("words", scenario)).sentences
 
 
 def test_every_sentence_lies_where_it_says(written):

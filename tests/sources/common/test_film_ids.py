@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, leaves, people_in
+from plainfilm.sources.common.film_ids import FilmIds, film_path, is_there, leaves, people_in
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from plainfilm.sources.common.film_ids import film_ids, film_path, is_there, lea
     ],
 )
 def test_ids_differ_where_paths_do(paths: list[str], ids: list[str]) -> None:
-    assert list(film_ids(paths).values()) == ids
+    assert list(FilmIds(paths).values()) == ids
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,14 @@ from plainfilm.sources.common.label_columns import Codes, LabelColumns
 from plainfilm.types import State
 
 
+def rows_of(columns: dict[str, list[str]]) -> list[dict[str, str]]:
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
 def read(codes: Codes = "chexpert", **columns: list[str]) -> tuple[list[dict[str, int]], list[str]]:
     """The states of each row, and all faults."""
-    stated = LabelColumns(columns, codes=codes)
-    rows = [stated.of(row) for row in range(len(next(iter(columns.values()))))]
+    stated = LabelColumns([*columns], rows_of(columns), codes=codes)
+    rows = [stated.of(row) for row in rows_of(columns)]
     states = [{label.observation: int(label.state) for label in labels} for labels, _ in rows]
     return states, [fault for _, faults in rows for fault in faults]
 
@@ -124,11 +128,11 @@ def test_the_nearest_observation_is_named() -> None:
 
 
 def test_observations_of_a_users_own() -> None:
-    columns = {"labels": ["Erguss|Edema", "0.3", "Stauung"]}
-    own = LabelColumns(columns, KnownObservations(["Erguss"]))
-    assert [label.observation for label in own.of(0)[0]] == ["Erguss", "Edema"]
-    every = LabelColumns(columns, AnyObservation())
-    assert [[label.observation for label in every.of(row)[0]] for row in (0, 1, 2)] == [
+    rows = rows_of({"labels": ["Erguss|Edema", "0.3", "Stauung"]})
+    own = LabelColumns(["labels"], rows, KnownObservations(["Erguss"]))
+    assert [label.observation for label in own.of(rows[0])[0]] == ["Erguss", "Edema"]
+    every = LabelColumns(["labels"], rows, AnyObservation())
+    assert [[label.observation for label in every.of(row)[0]] for row in rows] == [
         ["Erguss", "Edema"],
         [],
         ["Stauung"],
@@ -137,7 +141,7 @@ def test_observations_of_a_users_own() -> None:
 
 def test_states_below_a_header_that_names_no_observation_are_asked_about() -> None:
     with pytest.raises(SourceError, match="column 'label' holds '1': of which observation"):
-        LabelColumns({"label": ["1", "0"]})
+        LabelColumns(["label"], rows_of({"label": ["1", "0"]}))
 
 
 def test_a_known_observation_is_a_column_of_states_whatever_it_holds() -> None:
@@ -147,5 +151,5 @@ def test_a_known_observation_is_a_column_of_states_whatever_it_holds() -> None:
 
 
 def test_states_are_states() -> None:
-    labels, _ = LabelColumns({"Edema": ["yes"]}).of(0)
+    labels, _ = LabelColumns(["Edema"], [{"Edema": "yes"}]).of({"Edema": "yes"})
     assert labels[0].state is State.POSITIVE

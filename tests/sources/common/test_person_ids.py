@@ -47,7 +47,7 @@ def test_people_are_called_as_they_were_first() -> None:
         "",
         "",
     ]
-    assert people.respelled == {"7": "007"}
+    assert (people.respelled, people.other_spelling) == (1, ("7", "007"))
 
 
 def test_a_rounded_number_is_known_as_one() -> None:

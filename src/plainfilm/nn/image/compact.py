@@ -8,6 +8,7 @@ matters more than depth.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -66,6 +67,11 @@ class CompactEncoder(ImageEncoder):
         """Features of normalised `images` (N, C, H, W); H and W at least 16."""
         grid = self.convolutions(images)
         return ImageFeatures(pooled=self.pool(grid), patches=grid.flatten(2).transpose(1, 2))
+
+    def layers(self) -> Sequence[nn.Module]:
+        """Each convolution with its normalisation: the first one as the embeddings, then each block."""
+        size = len(self.convolutions) // len(_STEPS)
+        return [self.convolutions[start : start + size] for start in range(0, len(self.convolutions), size)]
 
     def pooled_alone(self, features: ImageFeatures) -> Tensor:
         """Pooled vectors (N, P, F) of films that show nothing but one patch, at its own place.

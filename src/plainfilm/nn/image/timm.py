@@ -144,7 +144,9 @@ class TimmEncoder(ImageEncoder):
         """
         blocks = getattr(self.backbone, "blocks", None)
         if not isinstance(blocks, nn.Sequential | nn.ModuleList) or not hasattr(self.backbone, "patch_embed"):
-            raise ConfigError(f"{self.config.name} has no numbered blocks: freeze all of it or nothing")
+            raise ConfigError(
+                f"{self.config.name} has no numbered blocks: freeze it whole or not, without layer_decay"
+            )
         tokens = nn.ParameterList(self.backbone.parameters(recurse=False))
         before = nn.ModuleList([tokens, self.backbone.patch_embed, self.backbone.norm_pre])
         return [before, *blocks]

@@ -132,7 +132,9 @@ class TransformersEncoder(TextEncoder):
         lists = (module for module in self.encoder.modules() if isinstance(module, nn.ModuleList))
         blocks = next((module for module in lists if len(module) == count), None)
         if blocks is None:
-            raise ConfigError(f"{self.config.name}: its blocks are not in one list; freeze all or nothing")
+            raise ConfigError(
+                f"{self.config.name}: blocks not in one list: freeze it whole or not, without layer_decay"
+            )
         return [getattr(self.encoder, "embeddings", self.encoder.get_input_embeddings()), *blocks]
 
     def rebuilt_from(self) -> dict[str, Any]:

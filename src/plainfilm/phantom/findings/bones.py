@@ -1,4 +1,4 @@
-"""Fractures of ribs and clavicles."""
+"""Fractures of ribs, clavicles and vertebrae."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from plainfilm.phantom.body import Body
 from plainfilm.phantom.materials import Materials
 from plainfilm.phantom.shapes import Array, Scene, ellipsoid
-from plainfilm.phantom.skeleton import clavicle_path, hollow_bone, rib_path
+from plainfilm.phantom.skeleton import clavicle_path, hollow_bone, rib_path, spine_point, vertebra_height
 from plainfilm.phantom.truth import Finding
 
 Bone = tuple[str, int]
@@ -67,5 +67,14 @@ def _add_displaced(
     scene.mark(finding.key, ellipsoid(path[at], np.full(3, (13 + step) * body.size)))
 
 
-PLACERS = {"rib_fracture": _place, "clavicle_fracture": _place}
+def _mark_vertebra(
+    scene: Scene, body: Body, materials: Materials, finding: Finding, rng: np.random.Generator
+) -> None:
+    """The vertebra itself is a number of the body (`findings.shape`)."""
+    for number in body.collapsed:
+        middle = spine_point(body, vertebra_height(body, number))
+        scene.mark(finding.key, ellipsoid(middle, np.array([19, 17, 12]) * body.size))
+
+
+PLACERS = {"rib_fracture": _place, "clavicle_fracture": _place, "vertebral_fracture": _mark_vertebra}
 """The function for each kind of finding, by its name in `truth.OBSERVATIONS`."""

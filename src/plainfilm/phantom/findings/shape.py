@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from plainfilm.phantom.anatomy import heart_parts
 from plainfilm.phantom.body import Body, sign_of
 from plainfilm.phantom.shapes import Scene
@@ -17,6 +19,8 @@ def apply(body: Body, finding: Finding) -> None:
         _widen_mediastinum(body, finding)
     elif finding.kind == "edema":
         body.congestion = max(body.congestion, 0.4 + 0.8 * severity)
+    elif finding.kind == "vertebral_fracture":
+        body.collapsed[int(np.random.default_rng(finding.seed).integers(6, 11))] = severity
     elif finding.kind == "emphysema":
         _inflate(body, severity)
     elif finding.kind == "fibrosis" and finding.side is None:

@@ -47,6 +47,7 @@ _HEADINGS = {
     "pleural_plaques": "Calcinosis/pleura",
     "rib_fracture": "Fractures, Bone/ribs",
     "clavicle_fracture": "Fractures, Bone/clavicle",
+    "vertebral_fracture": "Fractures, Bone/thoracic vertebrae",
     "tracheal_tube": "Tube, Inserted",
     "central_line": "Catheters, Indwelling",
     "pacemaker": "Implanted Medical Device",

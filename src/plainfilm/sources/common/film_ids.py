@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from plainfilm.io import paths
 from plainfilm.io.archives import is_file
+from plainfilm.io.scratch import Scratch, packed, unpacked
 from plainfilm.sources.common.chexpert_tree import study_name
 
 _ENDINGS = re.compile(
@@ -38,27 +39,60 @@ def film_name(path: str) -> str:
     return without_ending(re.split(r"[/\\]", path.rstrip("/\\"))[-1])
 
 
-def film_ids(paths: Iterable[str]) -> dict[str, str]:
+class FilmIds(Mapping[str, str]):
     """An id for each path: the file's name where all names differ, else the path without its ending, else it.
 
     Two spellings of one path (`a.png` and `./a.png`) share an id. Of absolute paths the part that all have in
-    common is left out.
+    common is left out. The paths are kept on disk.
     """
-    cells = list(dict.fromkeys(paths))
-    whole = _relative({cell: posixpath.normpath(cell.replace("\\", "/")) for cell in cells})
-    for shorten in (film_name, without_ending):
-        ids = {cell: shorten(path) for cell, path in whole.items()}
-        if len(set(ids.values())) == len(set(whole.values())):
-            return ids
-    return whole
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._scratch = Scratch("CREATE TABLE cells (place INTEGER PRIMARY KEY, cell BLOB UNIQUE)")
+        self._count = 0
+        self._common: str | None = None
+        self._shorten: Callable[[str], str] | None = None
+        for path in paths:
+            self.add(path)
+
+    def add(self, cell: str) -> None:
+        """Add a path; the ids of all that were added before may change."""
+        if self._scratch.execute("INSERT OR IGNORE INTO cells (cell) VALUES (?)", (packed(cell),)).rowcount:
+            self._count += 1
+            path, self._shorten = _plain(cell), None
+            if path.startswith("/"):
+                folder = posixpath.dirname(path)
+                self._common = folder if self._common is None else os.path.commonpath([self._common, folder])
+
+    def __getitem__(self, cell: str) -> str:
+        self._shorten = self._shorten or self._shortest()
+        return self._shorten(_whole(cell, self._common))
+
+    def __iter__(self) -> Iterator[str]:
+        return (unpacked(cell) for (cell,) in self._scratch.rows("SELECT cell FROM cells ORDER BY place"))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def _shortest(self) -> Callable[[str], str]:
+        """The function from whole paths to ids that makes the shortest ones that differ."""
+        count = self._distinct(str)
+        return next((one for one in (film_name, without_ending) if self._distinct(one) == count), str)
+
+    def _distinct(self, shorten: Callable[[str], str]) -> int:
+        """The number of ids that `shorten` makes."""
+        common, name = self._common, f"{shorten.__name__}_{self._count}"
+        self._scratch.use(name, lambda cell: packed(shorten(_whole(unpacked(cell), common))))
+        return int(self._scratch.value(f"SELECT COUNT(DISTINCT {name}(cell)) FROM cells"))
 
 
-def _relative(paths: dict[str, str]) -> dict[str, str]:
-    absolute = {path for path in paths.values() if path.startswith("/")}
-    common = os.path.commonpath([posixpath.dirname(path) for path in absolute]) if absolute else ""
-    return {
-        cell: posixpath.relpath(path, common) if path in absolute else path for cell, path in paths.items()
-    }
+def _whole(cell: str, common: str | None) -> str:
+    """A path in its one spelling, relative to the folder that absolute paths have in common."""
+    path = _plain(cell)
+    return posixpath.relpath(path, common) if path.startswith("/") and common else path
+
+
+def _plain(cell: str) -> str:
+    return posixpath.normpath(cell.replace("\\", "/"))
 
 
 def people_in(path: str) -> tuple[str, str] | None:

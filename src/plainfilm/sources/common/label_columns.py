@@ -7,7 +7,7 @@ classes from 0 to 3) are not taken for states where some of them look like it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ Codes = Literal["chexpert", "chexbert"]
 _CHEXBERT = {0.0: None, 1.0: State.POSITIVE, 2.0: State.NEGATIVE, 3.0: State.UNCERTAIN}
 _REMEMBERED = 32
 """So long a cell is read once for all rows that have it."""
+_MOST_REMEMBERED = 10_000
 
 _RARE = 0.01
 """A larger share of cells with other codes than 1, 0, -1 is no slip: the whole table has other codes."""
@@ -47,63 +48,101 @@ _NO_OBSERVATIONS = frozenset(
 
 
 @dataclass
+class _Column:
+    """What the cells of a column are that are not blank: how many, how many like states, the first of all and
+    of other codes than 1, 0, -1, how many of these, whether any is a plus, and whether any names an
+    observation."""
+
+    filled: int = 0
+    like_states: int = 0
+    first: str = ""
+    others: int = 0
+    first_other: str = ""
+    has_plus: bool = False
+    has_names: bool = False
+
+
+@dataclass
 class LabelColumns:
-    """The label columns of a table: `columns` by header, over all rows; `known` are names of observations.
+    """The label columns of a table: `headers`, and the cells by header of `rows`, which can be gone through
+    again and again; `known` are names of observations.
 
     `states` are the headers of columns that hold states; the others hold lists.
     """
 
-    columns: Mapping[str, Sequence[str]]
+    headers: Sequence[str]
+    rows: Iterable[Mapping[str, str]]
     known: Observations = field(default_factory=KnownObservations)
     codes: Codes = "chexpert"
     origin: str = ""
     _known_cells: dict[tuple[str, str], tuple[Label | str, ...]] = field(default_factory=dict, repr=False)
+    _known_names: dict[str, bool] = field(default_factory=dict, repr=False)
     _spelled: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.states = {header for header in self.columns if self._holds_states(header)}
-        self._is_signed = any(
-            cell.strip() in _PLUS for header in self.states for cell in self.columns[header]
-        )
-        self.foreign = self._foreign() if self.codes == "chexpert" else None
+        columns = self._summed_up()
+        self.states = {header for header in self.headers if self._holds_states(header, columns[header])}
+        self._is_signed = any(columns[header].has_plus for header in self.states)
+        self.foreign = self._foreign(columns) if self.codes == "chexpert" else None
         """A column and a cell that show that the numbers are other codes than 1, 0, -1."""
 
-    def _filled(self, header: str) -> list[str]:
-        return [cell.strip() for cell in self.columns[header] if not is_blank(cell)]
+    def _summed_up(self) -> dict[str, _Column]:
+        columns = {header: _Column() for header in self.headers}
+        for row in self.rows if self.headers else ():
+            for header, column in columns.items():
+                if not is_blank(row[header]):
+                    self._add(row[header].strip(), column, header in self.known)
+        return columns
 
-    def _holds_states(self, header: str) -> bool:
+    def _add(self, cell: str, column: _Column, could_hold_states: bool) -> None:
+        like_state, other = _kind(cell)
+        column.first = column.first if column.filled else cell
+        column.filled += 1
+        column.like_states += like_state
+        column.has_plus = column.has_plus or cell in _PLUS
+        if other:
+            column.first_other = column.first_other if column.others else cell
+            column.others += 1
+        if could_hold_states and not column.has_names:
+            column.has_names = self._names_any(cell)
+
+    def _names_any(self, cell: str) -> bool:
+        """Whether a cell names an observation that is known."""
+        if (found := self._known_names.get(cell)) is None:
+            found = any(name in self.known for name in names_of(cell))
+            if len(self._known_names) < _MOST_REMEMBERED:
+                self._known_names[cell] = found
+        return found
+
+    def _holds_states(self, header: str, column: _Column) -> bool:
         """Whether a column is named as an observation, or most of its cells are numbers or states."""
-        filled = self._filled(header)
-        like_states = sum(state_of(cell) is not None or is_code(cell) for cell in filled)
-        if filled and 2 * like_states >= len(filled):
-            if folded_header(header) in _NO_OBSERVATIONS and like_states == len(filled):
+        if column.filled and 2 * column.like_states >= column.filled:
+            if folded_header(header) in _NO_OBSERVATIONS and column.like_states == column.filled:
                 raise SourceError(
-                    f"column '{header}' holds '{shown(filled[0])}': of which observation? "
+                    f"column '{header}' holds '{shown(column.first)}': of which observation? "
                     "Name the column as the observation"
                 )
             return True
-        named = any(name in self.known for cell in filled for name in names_of(cell))
-        return header in self.known and not named
+        return header in self.known and not column.has_names
 
-    def _foreign(self) -> tuple[str, str] | None:
+    def _foreign(self, columns: Mapping[str, _Column]) -> tuple[str, str] | None:
         for header in sorted(self.states):
-            filled = self._filled(header)
-            others = [cell for cell in filled if _is_other_code(cell)]
-            if len(others) > _RARE * len(filled):
-                return header, others[0]
+            if columns[header].others > _RARE * columns[header].filled:
+                return header, columns[header].first_other
         return None
 
-    def of(self, row: int) -> tuple[tuple[Label, ...], list[str]]:
+    def of(self, row: Mapping[str, str]) -> tuple[tuple[Label, ...], list[str]]:
         """The labels of a row, and why cells of it are none."""
         labels: dict[str, Label] = {}
         faults: list[str] = []
-        for header, cells in self.columns.items():
-            for item in self._items(header, cells[row]):
+        for header in self.headers:
+            cell = row[header]
+            for item in self._items(header, cell):
                 if not isinstance(item, Label):
                     faults.append(item)
                 elif labels.setdefault(item.observation, item).state != item.state:
                     faults.append(
-                        f"label {header} is '{shown(cells[row])}', but {item.observation} is stated in "
+                        f"label {header} is '{shown(cell)}', but {item.observation} is stated in "
                         "another column already, which is taken"
                     )
         return tuple(labels.values()), faults
@@ -114,7 +153,7 @@ class LabelColumns:
         if found is None:
             read = self._state if header in self.states else self._names
             found = () if is_blank(cell) else tuple(read(header, cell.strip()))
-            if len(cell) <= _REMEMBERED:
+            if len(cell) <= _REMEMBERED and len(self._known_cells) < _MOST_REMEMBERED:
                 self._known_cells[header, cell] = found
         return found
 
@@ -165,6 +204,11 @@ class LabelColumns:
 
 
 @functools.lru_cache(maxsize=4096)
+def _kind(cell: str) -> tuple[bool, bool]:
+    """Whether a cell is like a state, and whether it is a code of another kind than states."""
+    return state_of(cell) is not None or is_code(cell), _is_other_code(cell)
+
+
 def _is_other_code(cell: str) -> bool:
     """Whether a cell is a code of another kind: a share, a per cent, or a class beyond 1."""
     number = number_of(cell.replace(",", "."))

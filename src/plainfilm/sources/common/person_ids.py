@@ -6,10 +6,14 @@ import re
 import unicodedata
 from decimal import Decimal
 
+from plainfilm.io.scratch import DiskDict
+
 _WHOLE = re.compile(r"(\d+)[.,]0+")
 _SCIENTIFIC = re.compile(r"\d(?:[.,](\d+))?[eE]\+(\d+)")
 _FORMULA = re.compile(r'="?(.*?)"?')
 _ZEROS = re.compile(r"^(\D*)0+(?=\d)")
+_MET = 1024
+"""Cells whose patient is remembered: rows of one patient often follow one another."""
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2060\ufeff\x00]")
 
 
@@ -51,21 +55,30 @@ def person_key(identifier_: str) -> str:
 
 
 class People:
-    """Patients by their keys: each is called as it was spelled first."""
+    """Patients by their keys, which are kept on disk: each is called as it was spelled first."""
 
     def __init__(self) -> None:
-        self._first: dict[str, str] = {}
-        self._spellings: dict[str, str] = {}
-        self.respelled: dict[str, str] = {}
-        """Other spellings, and what they are called."""
+        self._first = DiskDict()
+        self._respelled = DiskDict()
+        self._met: dict[str, str] = {}
+        self.other_spelling: tuple[str, str] | None = None
+        """The first other spelling, and what it is called."""
 
     def __call__(self, cell: str) -> str:
         """The identifier of a patient; "" for a blank and for a number that was rounded."""
-        if cell in self._spellings:
-            return self._spellings[cell]
+        if cell in self._met:
+            return self._met[cell]
         stated = "" if is_rounded(cell) else identifier(cell)
         name = self._first.setdefault(person_key(stated), stated) if stated else ""
         if name != stated:
-            self.respelled[stated] = name
-        self._spellings[cell] = name
-        return name
+            self._respelled.setdefault(stated, name)
+            self.other_spelling = self.other_spelling or (stated, name)
+        if len(self._met) == _MET:
+            self._met.clear()
+        self._met[cell] = name
+        return str(name)
+
+    @property
+    def respelled(self) -> int:
+        """The number of other spellings."""
+        return len(self._respelled)

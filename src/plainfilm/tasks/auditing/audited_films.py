@@ -24,7 +24,17 @@ from plainfilm.tasks.auditing.film_changes import (
     occluded,
     without_markers,
 )
+from plainfilm.tasks.base import Metric
 from plainfilm.tasks.film_classification.films import Films
+from plainfilm.tasks.scoring.measure import (
+    LEAST,
+    DescribedScore,
+    Measured,
+    Resampling,
+    film_subgroups,
+    measure,
+    measure_subgroups,
+)
 from plainfilm.types import View
 
 if TYPE_CHECKING:
@@ -61,18 +71,35 @@ class Occlusion:
 
 @dataclass(frozen=True)
 class AuditedFilms:
-    """N films with their views. boxes: by row and observation, (K, 4) in pixels of the stored image. seed: of
-    what is drawn."""
+    """N films with their views. boxes: by row and observation, (K, 4) in pixels of the stored image. parts:
+    subgroups of the films (name → mask (N,)). seed: of what is drawn."""
 
     films: Films
     boxes: Mapping[tuple[int, str], Boxes]
     views: Sequence[View]
+    parts: Mapping[str, NDArray[np.bool_]]
     predictor: Predictor
     seed: int
     _shown: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.films)
+
+    def measure(
+        self,
+        measured: Measured,
+        score: DescribedScore,
+        resampling: Resampling,
+        rows: Sequence[int] | NDArray[np.int64] | None = None,
+    ) -> list[Metric]:
+        """A score over all items and over those of each subgroup; `rows` are the films of the items, by
+        default every film is one."""
+        masks = {name: mask if rows is None else mask[rows] for name, mask in self.parts.items()}
+        parts = {name: mask for name, mask in masks.items() if mask.sum() >= LEAST}
+        return [
+            *measure(measured, [score], resampling),
+            *measure_subgroups(measured, [score], parts, resampling),
+        ]
 
     def array(self, row: int) -> FilmArray:
         """The stored film, (H, W) uint8."""
@@ -182,4 +209,5 @@ def audited_films(
                 own = boxes.setdefault((rows[place, box.image_id], box.name), [])
                 own.append([box.x0, box.y0, box.x1, box.y1])
     arrays = {key: np.array(own, dtype=np.float64) for key, own in boxes.items()}
-    return AuditedFilms(films, arrays, views, predictor, seed)
+    parts = film_subgroups(collections, films.frame)
+    return AuditedFilms(films, arrays, views, parts, predictor, seed)

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.classification import truth_codes
-from plainfilm.metrics.scores import Statistics, differences, intervals, ranking_statistics, ratio_statistics
+from plainfilm.metrics.scores import (
+    Statistics,
+    count,
+    differences,
+    intervals,
+    ranking_statistics,
+    ratio_statistics,
+)
 from plainfilm.tasks.auditing.asking import Floats, Question
 from plainfilm.tasks.auditing.audited_films import (
     AS_IT_IS,
@@ -37,9 +44,18 @@ from plainfilm.tasks.film_classification.thresholds import (
     observation_scores,
     score_statistics,
 )
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, items_table, measure
+from plainfilm.tasks.scoring.measure import (
+    LEAST,
+    DescribedScore,
+    Measured,
+    Resampling,
+    items_table,
+    measure,
+    of_subgroup,
+)
 from plainfilm.types import Better
 
+Kept = NDArray[np.bool_]
 LOST, OTHER_ANSWER, KEPT = "lost", "other_answer", "kept"
 INSIDE, OUTSIDE, READS = "finding_occluded", "elsewhere_occluded", "reads_finding"
 NO_CHANGE = {"no_change": 0.0}
@@ -104,7 +120,7 @@ class _Audit:
         self.auroc, *_ = observation_scores("auroc", "AUROC", "higher", truth.observations)
         self.values = {change: self._statistics(scores) for change, scores in shown.items()}
         patients = audited.films.patients
-        self.bootstrap = PatientBootstrap(patients, resampling.resamples, resampling.seed)
+        self.every: Kept = np.ones(len(patients), dtype=bool)
         self.measured = Measured(self.group, self.values[AS_IT_IS], {}, patients, self.heading)
         self.items = items_table(self.measured, audited.films.ids)
 
@@ -120,7 +136,7 @@ class _Audit:
         measured = Measured(
             self.group, self.values[AS_IT_IS], baselines, self.measured.patients, self.heading
         )
-        return measure(measured, [self.auroc], self.resampling)
+        return self.audited.measure(measured, self.auroc, self.resampling)
 
     def pooled(self, frequency: Floats) -> list[Metric]:
         """AUROC over all pairs of film and observation: here frequencies alone are worth something."""
@@ -138,8 +154,8 @@ class _Audit:
         score = DescribedScore(
             "auroc_pooled", "auroc", ("pairs",), "AUROC over all films and observations", "higher"
         )
-        count = Resampling(lambda score, values: len(rows), self.resampling.resamples, self.resampling.seed)
-        return measure(measured, [score], count)
+        counted = Resampling(count, self.resampling.resamples, self.resampling.seed)
+        return self.audited.measure(measured, score, counted, rows)
 
     def changed(self) -> tuple[ScoreTable, list[Metric]]:
         """For every change the AUROC, what is lost of it, and how often the answer differs."""
@@ -158,33 +174,47 @@ class _Audit:
         return table, metrics
 
     def _under(self, change: str) -> list[Metric]:
-        group, title = f"{self.group}/{change}", TITLES[change]
+        title = TITLES[change]
         before, after = self.values[AS_IT_IS], self.values[change]
-        measured = Measured(group, after, {AS_IT_IS: before}, self.measured.patients, self.heading)
+        measured = Measured(
+            f"{self.group}/{change}", after, {AS_IT_IS: before}, self.measured.patients, self.heading
+        )
         score = DescribedScore("auroc", "auroc", self.auroc.parts, f"AUROC with {title}", "higher")
+        found = measure(measured, [score], self.resampling)
+        found += self._lost(change, self.every)
+        for name, kept in self.audited.parts.items():
+            found += [of_subgroup(one, name) for one in self._lost(change, kept)]
+        return found
+
+    def _lost(self, change: str, kept: Kept) -> list[Metric]:
+        """What is lost under a change over the films that are `kept` (N,), and how their answers differ."""
+        group, title = f"{self.group}/{change}", TITLES[change]
+        bootstrap = self._bootstrap(kept)
+        before, after = (
+            {part: values[kept] for part, values in self.values[one].items()} for one in (AS_IT_IS, change)
+        )
         reacts: Better = "higher" if change in MUST_REACT else "lower"
         stays: Better = "lower" if change in MUST_REACT else "higher"
         about = {"group": group, "heading": self.heading}
-        lost = differences([self.auroc], before, after, self.bootstrap)[0]
+        lost = differences([self.auroc], before, after, bootstrap)[0]
         n = number_of_films(self.auroc, before)
         found = [
-            *measure(measured, [score], self.resampling),
             metric(
                 f"{group}/{LOST}", f"AUROC lost with {title}", lost, n, reacts, **about, baselines=NO_CHANGE
-            ),
+            )
         ]
         for name, says in _ANSWERS.items():
-            own, other = self._answers(change)[name], self._answers(OTHER_LABELS)[name]
-            share, base = self._share(own), self._share(other)
+            own, other = (self._answers(one)[name][kept] for one in (change, OTHER_LABELS))
+            share, base = _share(own, bootstrap), _share(other, bootstrap)
             better, n = (stays if name == KEPT else reacts), int((own[:, 1] > 0).sum())
             baselines = {} if base.value is None else {"another_film": base.value}
             words = (f"{group}/{name}", f"{says} with {title}")
             found.append(metric(*words, share, n, better, **about, baselines=baselines))
         return found
 
-    def _share(self, statistics: Floats) -> Interval:
-        score = DescribedScore("share", "ratio", ("share",), "share", "lower")
-        return intervals([score], {"share": statistics}, self.bootstrap)[0]
+    def _bootstrap(self, kept: Kept) -> PatientBootstrap:
+        patients = self.measured.patients[kept]
+        return PatientBootstrap(patients, self.resampling.resamples, self.resampling.seed)
 
     def _answers(self, change: str) -> dict[str, Floats]:
         """Statistics (N, 2) of other answers, and of calls that are kept."""
@@ -240,13 +270,37 @@ class _Audit:
             f"{self.heading}, findings with boxes",
         )
         score = DescribedScore("auroc", "auroc", self.auroc.parts, "AUROC of findings with boxes", "higher")
-        metrics = measure(measured, [score], self.resampling) if usable else []
-        reads = differences([score], values[OUTSIDE], values[INSIDE], self.bootstrap)[0]
+        found = measure(measured, [score], self.resampling) if usable else []
+        found.append(self._reads(score, values, usable, self.every))
+        for name, kept in self.audited.parts.items():
+            within = [one for one in usable if kept[one.row]]
+            if len(within) >= LEAST:
+                found.append(of_subgroup(self._reads(score, values, within, kept), name))
+        return found
+
+    def _reads(
+        self,
+        score: DescribedScore,
+        values: Mapping[str, Statistics],
+        usable: Sequence[Occlusion],
+        kept: Kept,
+    ) -> Metric:
+        """How much more is lost by occluding the findings than elsewhere, over the films that are `kept`."""
+        inside, outside = (
+            {part: pairs[kept] for part, pairs in values[one].items()} for one in (INSIDE, OUTSIDE)
+        )
+        reads = differences([score], outside, inside, self._bootstrap(kept))[0]
         if not usable:
             reads = Interval(None, None, None, "not computable: no finding has a box with room beside it")
-        about = {"group": group, "heading": measured.heading, "headline": True, "baselines": NO_CHANGE}
+        group, heading = f"{self.group}/boxes", f"{self.heading}, findings with boxes"
+        about = {"group": group, "heading": heading, "headline": True, "baselines": NO_CHANGE}
         title = "AUROC lost by occluding the finding, beyond what an equal area elsewhere costs"
-        return [*metrics, metric(f"{group}/{READS}", title, reads, len(usable), "higher", **about)]
+        return metric(f"{group}/{READS}", title, reads, len(usable), "higher", **about)
+
+
+def _share(statistics: Floats, bootstrap: PatientBootstrap) -> Interval:
+    score = DescribedScore("share", "ratio", ("share",), "share", "lower")
+    return intervals([score], {"share": statistics}, bootstrap)[0]
 
 
 def loss_figure(metrics: Sequence[Metric], questions: Sequence[str]) -> IntervalFigure:

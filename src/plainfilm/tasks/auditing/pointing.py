@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from plainfilm.geometry import Boxes, box_area_xyxy
-from plainfilm.metrics.scores import Statistics, ratio_statistics
+from plainfilm.metrics.scores import Statistics, count, ratio_statistics
 from plainfilm.prompts import PromptPack
 from plainfilm.tasks.auditing.audited_films import BLANK, MIRRORED, SAME_LABELS, AuditedFilms
 from plainfilm.tasks.auditing.film_changes import mirrored
 from plainfilm.tasks.base import Metric
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, measure
+from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling
 
 if TYPE_CHECKING:
     from plainfilm.predictor import Predictor
@@ -97,8 +97,9 @@ def audit(
     patients = audited.films.patients[[one.row for one in asked]]
     values = statistics.pop(GROUP)
     score = DescribedScore("hits", "ratio", ("hit",), "findings pointed at", "higher")
-    counted = Resampling(lambda score, values: len(asked), resampling.resamples, resampling.seed)
-    return measure(Measured(GROUP, values, statistics, patients), [score], counted)
+    counted = Resampling(count, resampling.resamples, resampling.seed)
+    measured = Measured(GROUP, values, statistics, patients)
+    return audited.measure(measured, score, counted, [one.row for one in asked])
 
 
 def _hits(place: Place | None, boxes: Boxes, size: tuple[int, int]) -> bool:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from plainfilm.metrics.classification import truth_codes
-from plainfilm.metrics.scores import Statistics, ranking_statistics, ratio_statistics
+from plainfilm.metrics.scores import Statistics, count, ranking_statistics, ratio_statistics
 from plainfilm.tasks.auditing.asking import Floats
 from plainfilm.tasks.auditing.audited_films import AS_IT_IS, BLANK, MIRRORED, AuditedFilms
 from plainfilm.tasks.base import Metric
 from plainfilm.tasks.reporting.scores import ReadReport
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, measure
+from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling
 from plainfilm.text.laterality import mirrored
 from plainfilm.types import State, View
 
@@ -61,9 +61,8 @@ def audit(audited: AuditedFilms, reports: Mapping[int, ReadReport], resampling: 
             values, baselines = asker.severity(items) if kind == SEVERITY else asker.choices(kind, items)
             patients = audited.films.patients[items.rows]
             measured = Measured(kind, values, baselines, patients, HEADING)
-            count = len(items.rows)
-            counted = Resampling(lambda score, values, n=count: n, resampling.resamples, resampling.seed)  # type: ignore[misc]
-            metrics += measure(measured, [_score(kind, items)], counted)
+            counted = Resampling(count, resampling.resamples, resampling.seed)
+            metrics += audited.measure(measured, _score(kind, items), counted, items.rows)
     return metrics
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from plainfilm.bank.items import sections_by_study
 from plainfilm.collection import Collection
-from plainfilm.metrics.scores import Statistics, ratio_statistics
+from plainfilm.metrics.scores import Statistics, count, ratio_statistics
 from plainfilm.tasks.auditing.asking import Floats
 from plainfilm.tasks.auditing.audited_films import AS_IT_IS, CHANGES, OTHER_WORDS, AuditedFilms
 from plainfilm.tasks.base import Metric
-from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling, measure
+from plainfilm.tasks.scoring.measure import DescribedScore, Measured, Resampling
 from plainfilm.text.rules import report_text
 
 GROUP = "retrieval"
@@ -62,5 +62,5 @@ def audit(audited: AuditedFilms, texts: Sequence[str], resampling: Resampling) -
     score = DescribedScore(
         "mrr", "ratio", ("reciprocal",), "mean reciprocal rank of its own report", "higher"
     )
-    counted = Resampling(lambda score, values: len(rows), resampling.resamples, resampling.seed)
-    return measure(measured, [score], counted)
+    counted = Resampling(count, resampling.resamples, resampling.seed)
+    return audited.measure(measured, score, counted, rows)

@@ -120,8 +120,8 @@ def films_of_split(
     collection: Collection, place: int, split: str, views: Sequence[str] | None
 ) -> pd.DataFrame:
     """One row per image of a split: place, corpus, image_id, study_id, patient_id, view, image (a path)."""
-    images = collection.frame("images")[["image_id", "study_id", "path", "view"]]
-    studies = collection.frame("studies")[["study_id", "patient_id", "split"]]
+    images = collection.frame("images", ["image_id", "study_id", "path", "view"])
+    studies = collection.frame("studies", ["study_id", "patient_id", "split"])
     frame = images.merge(studies[studies["split"] == split], on="study_id", how="inner")
     if views is not None:
         frame = frame[frame["view"].isin(list(views))]

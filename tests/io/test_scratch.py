@@ -1,0 +1,57 @@
+"""What is kept on disk while a command runs is what was put there, and room that runs out is told."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from plainfilm.errors import DataError
+from plainfilm.io.scratch import DiskDict, DiskSet, Scratch
+
+ODD = ["", "No effusion.", "Épanchement à gauche — 左侧", "lone \ud800 surrogate", "a\nb\r\nc\0", "None"]
+
+
+def test_a_key_keeps_its_first_value() -> None:
+    kept = DiskDict()
+    assert [kept.setdefault(text, number) for number, text in enumerate(ODD)] == [*range(len(ODD))]
+    assert [kept.setdefault(text, -1) for text in ODD] == [*range(len(ODD))]
+    assert (len(kept), kept.get("other"), "other" in kept, "" in kept) == (len(ODD), None, False, True)
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_values_may_be_texts(text: str) -> None:
+    kept = DiskDict()
+    assert kept.setdefault("key", text) == text
+    assert kept.setdefault("key", "another") == text
+
+
+def test_texts_are_new_once() -> None:
+    known = DiskSet()
+    assert [known.add(text) for text in [*ODD, *ODD]] == [True] * len(ODD) + [False] * len(ODD)
+    assert (len(known), ODD[3] in known, "other" in known) == (len(ODD), True, False)
+
+
+def test_room_that_runs_out_is_told_with_a_way_out() -> None:
+    scratch = Scratch("CREATE TABLE texts (text)")
+    scratch.execute("PRAGMA max_page_count = 20")
+    full = r"temporary files cannot be written \(database or disk is full\).*TMPDIR"
+    with pytest.raises(DataError, match=full):
+        scratch.execute("INSERT INTO texts VALUES (?)", ("x" * 400_000,))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are not listed here")
+def test_more_than_its_cache_is_in_a_file_that_goes_with_its_owner() -> None:
+    def open_files() -> int:
+        gc.collect()
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    before = open_files()
+    scratch = Scratch("CREATE TABLE texts (text)")
+    for _ in range(1000):
+        scratch.execute("INSERT INTO texts VALUES (?)", ("x" * 4000,))
+    assert scratch.value("SELECT SUM(LENGTH(text)) FROM texts") == 4_000_000
+    assert open_files() == before + 1
+    del scratch
+    assert open_files() == before
