@@ -79,7 +79,10 @@ class Draw:
 def _prompted(draw: Draw) -> PromptedBoxes:
     there = torch.arange(2) < (torch.arange(draw.count) % 3)[:, None]
     boxes = draw.boxes(draw.count, 2)
-    return PromptedBoxes(draw.present, draw.of, *draw.ids(draw.count), boxes, there)
+    unplaced = draw.bools(draw.count) & ~there.any(dim=1)
+    shown = (there.any(dim=1) | unplaced) & (draw.of.counts[draw.of.item] > 1)
+    opposite = torch.where(shown, draw.of.counts[draw.of.item] - 1 - draw.of.place, -1)
+    return PromptedBoxes(draw.present, draw.of, *draw.ids(draw.count), boxes, there, unplaced, opposite)
 
 
 def _finding_prompts(draw: Draw) -> FindingPrompts:

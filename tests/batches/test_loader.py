@@ -138,6 +138,19 @@ def test_no_item_is_drawn_again_before_all_of_its_collection_were() -> None:
     assert times.max() - times.min() <= 1
 
 
+def test_items_are_visited_as_often_as_their_factor_says() -> None:
+    repeats = np.where(np.arange(100) % 10 == 0, 2.5, 1.0)
+    drawn = np.concatenate([sampled_order(SOURCE, 1.0, 0, epoch, repeats) for epoch in range(200)])
+    counts = np.bincount(drawn % 100, minlength=100)
+    for number in range(3):
+        own = np.flatnonzero(number == SOURCE)
+        wanted = 200 * len(own) * repeats[own] / repeats[own].sum()
+        assert np.abs(counts[own] / wanted - 1).max() < 0.15
+    first = sampled_order(SOURCE, 1.0, 0, 0, repeats)
+    assert len(set(first.tolist())) == len(first) == 100
+    assert (first >= 100).any()
+
+
 def test_another_draw_of_an_item_is_another_crop_of_it(parts: tuple[Dataset, Collate]) -> None:
     dataset, _ = parts
     first, again = dataset.item(1, 0), dataset.item(1 + len(dataset), 0)

@@ -14,7 +14,7 @@ from plainfilm.errors import ModelError
 from plainfilm.nn.decoder_layers import Attention
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
 from plainfilm.nn.regions.boxes import box_cxcywh_to_xyxy, box_xyxy_to_cxcywh, generalised_iou
-from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
+from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums, opposite_sum
 from plainfilm.nn.regions.detector import (
     Detector,
     DetectorConfig,
@@ -158,6 +158,29 @@ def test_the_loss_is_as_stated() -> None:
     assert float(sums["overlap"]) == pytest.approx(overlap, abs=1e-5)
     assert float(sums["there"]) == pytest.approx(float((focal * is_there).sum()), abs=1e-5)
     assert float(sums["not_there"]) == pytest.approx(float((focal * (1 - is_there)).sum()), abs=1e-5)
+
+
+def test_of_what_is_somewhere_the_best_region_is_there_and_nothing_is_known_of_the_others() -> None:
+    found, logits = boxes(3, 2), torch.tensor([[-1.0, 2.0], [0.5, -3.0], [1.0, 0.0]])
+    none = torch.zeros(3, 0, dtype=torch.bool)
+    unplaced = torch.tensor([True, False, False])
+    for true, there in ((torch.zeros(3, 0, 4), none), (boxes(3, 1), torch.zeros(3, 1, dtype=torch.bool))):
+        sums, counts = (
+            detection_sums(found, logits, true, there, unplaced),
+            detection_counts(there, 2, unplaced),
+        )
+        assert [int(counts[name]) for name in ("distance", "there", "not_there")] == [0, 1, 4]
+        best = sigmoid_focal_loss(torch.tensor(2.0), torch.tensor(1.0), alpha=-1, gamma=2)
+        others = sigmoid_focal_loss(logits[1:], torch.zeros(2, 2), alpha=-1, gamma=2)
+        assert float(sums["there"]) == pytest.approx(float(best), abs=1e-6)
+        assert float(sums["not_there"]) == pytest.approx(float(others.sum()), abs=1e-6)
+
+
+def test_the_other_side_has_to_score_lower() -> None:
+    logits = torch.tensor([[-1.0, 2.0], [0.5, -3.0], [1.0, 0.0]])
+    named, other = torch.tensor([True, False, True]), torch.tensor([1, 0, 0])
+    expected = -np.log(1 / (1 + np.exp(-(2.0 - 0.5)))) - np.log(1 / (1 + np.exp(-(1.0 - 2.0))))
+    assert float(opposite_sum(logits, named, other)) == pytest.approx(expected, abs=1e-6)
 
 
 @torch.no_grad()

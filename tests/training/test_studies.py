@@ -11,6 +11,7 @@ import pytest
 from plainfilm import load
 from plainfilm.cli.main import run
 from plainfilm.collection import Collection
+from plainfilm.errors import ConfigError
 from plainfilm.training.recipe import load_recipe
 from plainfilm.training.trainer import train
 
@@ -51,6 +52,17 @@ def test_fine_tuning_takes_encoder_and_fusion(pretrained: Path, finetuned: Path)
     recipe = (finetuned / "recipe.yaml").read_text()
     assert recipe.count(f"from: {pretrained}") == 2
     assert "classifies_studies" in load(finetuned / "model").abilities
+
+
+def test_a_fusion_may_begin_anew(pretrained: Path) -> None:
+    anew = ["model.fusion={use: mean}", "parts.fusion.from=null"]
+    recipe = load_recipe("finetune-full", anew, init=pretrained)
+    assert recipe.parts["image"].source == str(pretrained)
+    assert recipe.parts["fusion"].source is None
+    with pytest.raises(
+        ConfigError, match=r"'model\.fusion' is .* begin the part anew with parts\.fusion\.from=null"
+    ):
+        load_recipe("finetune-full", anew[:1], init=pretrained)
 
 
 def test_results_are_by_study(finetuned: Path, small_world: Collection) -> None:

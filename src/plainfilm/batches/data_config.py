@@ -47,9 +47,16 @@ class DataConfig(Settings):
 
     most_prompts: the largest number of prompts that training asks of an image: of each target that draws any
     (findings, regions, sentences), or by the name of the target; `None` leaves it to each target.
+    abnormal_regions: of the regions that training asks of an image, the share that has a finding, where so
+    many have one; `None` draws all alike, as published, and most sentences say that a region is normal.
+
+    finding_regions: whether boxes of findings count as regions whose findings are known
+    (`batches.targets.region_findings`).
 
     sampling_exponent: collections are sampled in proportion to items^sampling_exponent (the inverse of a
     sampling temperature): 1 in proportion to size, 0 equally often.
+    rare_findings: items that affirm a finding which fewer than this share of a collection's items affirm are
+    visited more often (`batches.rare_findings`); an epoch has as many items as without. `None`: all alike.
     fraction: the fraction of the patients of the training split that is trained on, stratified by label and
     reproducible by `fraction_seed` (`batches.label_fractions`); `None` takes all.
     """
@@ -89,7 +96,10 @@ class DataConfig(Settings):
     negatives: int | None = Field(default=3, ge=0)
     not_mentioned: Literal["unknown", "absent"] = "unknown"
     most_prompts: Annotated[int, Field(ge=1)] | dict[str, Annotated[int, Field(ge=1)]] | None = None
+    abnormal_regions: float | None = Field(default=None, ge=0.0, le=1.0)
+    finding_regions: bool = False
     sampling_exponent: float = Field(default=1.0, ge=0.0, le=1.0)
+    rare_findings: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction: float | None = Field(default=None, gt=0.0, le=1.0)
     fraction_seed: int = 0
 

@@ -32,30 +32,53 @@ def epoch_order(count: int, seed: int, epoch: int) -> Ints:
     return generator(seed, "order", epoch).permutation(count).astype(np.int64)
 
 
-def sampled_order(source: Ints, exponent: float, seed: int, epoch: int) -> Ints:
+def sampled_order(
+    source: Ints, exponent: float, seed: int, epoch: int, repeats: NDArray[np.float64] | None = None
+) -> Ints:
     """As many draws (N,) as there are items, from each collection in proportion to its items^`exponent`.
 
     source: (N,) the collection of each item. The items of a collection are visited in one permutation after
-    another; the k-th draw of item i is numbered k·N + i. With `exponent` 1 this is `epoch_order`.
+    another; the k-th draw of item i is numbered k·N + i. repeats: (N,) from 1 on, the mean number of times
+    that an item is in a permutation. With `exponent` 1 and no repeats this is `epoch_order`.
     """
     count = len(source)
-    if exponent == 1.0:
+    if exponent == 1.0 and repeats is None:
         return epoch_order(count, seed, epoch)
     members = [np.flatnonzero(source == number) for number in np.unique(source)]
     weights = np.array([float(len(items)) ** exponent for items in members])
     ends = np.rint(np.cumsum(weights) / weights.sum() * count).astype(np.int64)
     drawn = [
-        _draws(items, int(share), count, seed, epoch)
+        _draws(items, int(share), count, seed, epoch, repeats)
         for items, share in zip(members, np.diff(ends, prepend=0), strict=True)
     ]
     return np.concatenate(drawn)[epoch_order(count, seed, epoch)]
 
 
-def _draws(items: Ints, share: int, count: int, seed: int, epoch: int) -> Ints:
-    rounds = -(-share // len(items))
-    orders = [generator(seed, "draws", epoch, int(items[0]), k).permutation(items) for k in range(rounds)]
-    numbered = [order + number * count for number, order in enumerate(orders)]
-    return np.concatenate([np.zeros(0, dtype=np.int64), *numbered])[:share]
+def _draws(
+    items: Ints, share: int, count: int, seed: int, epoch: int, repeats: NDArray[np.float64] | None
+) -> Ints:
+    drawn = np.zeros(0, dtype=np.int64)
+    round_ = 0
+    while len(drawn) < share:
+        rng = generator(seed, "draws", epoch, int(items[0]), round_)
+        visited = items
+        if repeats is not None:
+            whole, part = np.divmod(repeats[items], 1.0)
+            visited = np.repeat(items, whole.astype(np.int64) + (rng.random(len(items)) < part))
+        drawn = np.concatenate([drawn, rng.permutation(visited)])
+        round_ += 1
+    return _numbered(drawn[:share], count)
+
+
+def _numbered(drawn: Ints, count: int) -> Ints:
+    """k·`count` + i for the k-th time that item i was drawn, from 0."""
+    order = np.argsort(drawn, kind="stable")
+    items = drawn[order]
+    starts = np.flatnonzero(np.diff(items, prepend=-1))
+    times = np.arange(len(items)) - np.repeat(starts, np.diff(np.append(starts, len(items))))
+    numbered = np.empty_like(drawn)
+    numbered[order] = times * count + items
+    return numbered
 
 
 def slice_bounds(count: int, rank: int, world: int) -> tuple[int, int]:
@@ -96,7 +119,7 @@ class Loader:
     batch_size: items per batch over all processes. drop_last: leave out an incomplete last batch; one of
     fewer than `least` items is always left out (a single item has no others to compare with).
     workers: threads; 0 makes every batch on demand. limit: use only so many items. sampling_exponent:
-    see `sampled_order`.
+    see `sampled_order`. repeats: (N,) see there.
     """
 
     dataset: Dataset
@@ -109,6 +132,7 @@ class Loader:
     workers: int = 1
     limit: int | None = None
     sampling_exponent: float = 1.0
+    repeats: NDArray[np.float64] | None = None
     least: int = 2
     needs: ItemNeeds = field(default_factory=ItemNeeds)
 
@@ -139,7 +163,8 @@ class Loader:
 
     def _order(self, epoch: int) -> Ints:
         source = self.dataset.rows.source
-        return sampled_order(source, self.sampling_exponent, self.seed, epoch)[: self.limit]
+        order = sampled_order(source, self.sampling_exponent, self.seed, epoch, self.repeats)
+        return order[: self.limit]
 
     def _members(self, order: Ints, number: int) -> Ints:
         return order[number * self.batch_size : (number + 1) * self.batch_size]

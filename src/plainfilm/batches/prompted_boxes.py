@@ -25,30 +25,40 @@ LEAST_SIDE = 1e-3
 """The thinnest box, as a fraction of the input."""
 
 Floats = NDArray[np.float64]
-Prompts = list[tuple[str, Floats]]
+Prompts = list[tuple[str, Floats | None]]
 """The prompts of an image with their boxes (M, 4), x0 y0 x1 y1 in pixels of the stored image; M is 0 for
-what the image is known not to show."""
+what the image is known not to show, and `None` is of what it shows where nobody says where."""
 NO_BOXES: Floats = np.zeros((0, 4))
 _MIDDLE = 0.08
 """A box whose centre is nearer to the middle, as a share of the width, has no side."""
+MOST_DENIALS = 2
+"""Of the prompts of an image in training, so many deny: words such as "no" are learned soon."""
+_ABSENT_SHARE = 4
+"""A quarter of the prompts is kept for what is not there."""
 
 
 @dataclass(frozen=True)
 class PromptedBoxes(RaggedTarget):
     """token_ids, token_mask: (E, L). boxes: (E, M, 4), xyxy as fractions of the model's input. there: (E, M)
-    bool, whether a prompt has so many boxes."""
+    bool, whether a prompt has so many boxes. unplaced: (E,) bool, whether it is there and nobody says where.
+    opposite: (E,) int64, of a prompt for what is on one side alone, the place within its item of the same
+    words for the other side, where nothing is; else -1."""
 
     token_ids: Tensor
     token_mask: Tensor
     boxes: Tensor
     there: Tensor
+    unplaced: Tensor
+    opposite: Tensor
 
 
 class PromptedBoxesReader:
     """Reads the prompts of the first film of every item.
 
-    prompts_of: the prompts of an image by its collection and row. most: at most so many prompts are drawn in
-    training; those with boxes come first.
+    prompts_of: the prompts of an image by its item, collection and row. most: at most so many are drawn in
+    training: first those of what is there, with boxes before without, each with the same words for the other
+    side, if nothing is on that side; but a quarter is kept for what is not there. denials: texts that deny,
+    of which few are drawn.
     """
 
     def __init__(
@@ -58,12 +68,14 @@ class PromptedBoxesReader:
         images_of: Callable[[int], NDArray[np.int64]],
         tokenizer: Encodes,
         most: int,
+        denials: Set[str] = frozenset(),
     ) -> None:
         self._prompts_of = prompts_of
         self._source_of = source_of
         self._images_of = images_of
         self._tokenizer = tokenizer
         self._most = most
+        self._denials = denials
 
     def read(self, item: int, rng: np.random.Generator | None) -> Mapping[int, Prompts]:
         """The prompts of every image of an item, by its row."""
@@ -77,12 +89,13 @@ class PromptedBoxesReader:
         geometry, moved = films.geometries[0], []
         for text, boxes in value[films.rows[0]]:
             kept = boxes
-            if len(boxes):
+            if boxes is not None and len(boxes):
                 visible = geometry.visible(boxes) >= LEAST_VISIBLE
                 kept = geometry.boxes_to_square(boxes[visible]) / geometry.size
                 kept = kept[((kept[:, 2:] - kept[:, :2]) > LEAST_SIDE).all(axis=1)]
-            if len(kept) or not len(boxes):
-                moved.append((mirrored(text) if films.mirrored else text, kept))
+                if not len(kept):
+                    continue
+            moved.append((mirrored(text) if films.mirrored else text, kept))
         return moved
 
     def collate(self, values: Sequence[Prompts]) -> PromptedBoxes:
@@ -90,20 +103,48 @@ class PromptedBoxesReader:
         counts = torch.tensor([len(prompts) for prompts in values], dtype=torch.int64)
         flat = [pair for prompts in values for pair in prompts]
         ids, mask = self._tokenizer.encode([text for text, _ in flat])
-        most = max((len(boxes) for _, boxes in flat), default=0)
+        placed = [NO_BOXES if boxes is None else boxes for _, boxes in flat]
+        most = max(map(len, placed), default=0)
         padded = np.zeros((len(flat), most, 4), dtype=np.float32)
         there = np.zeros((len(flat), most), dtype=np.bool_)
-        for place, (_, boxes) in enumerate(flat):
+        for place, boxes in enumerate(placed):
             padded[place, : len(boxes)], there[place, : len(boxes)] = boxes, True
-        tensors = (torch.from_numpy(array) for array in (ids, mask, padded, there))
-        return PromptedBoxes(counts > 0, Ragged(counts), *tensors)
+        unplaced = np.array([boxes is None for _, boxes in flat], dtype=np.bool_)
+        opposite = np.array([place for prompts in values for place in _opposites(prompts)], dtype=np.int64)
+        arrays = (ids, mask, padded, there, unplaced, opposite)
+        return PromptedBoxes(counts > 0, Ragged(counts), *(torch.from_numpy(array) for array in arrays))
 
     def _drawn(self, prompts: Prompts, rng: np.random.Generator | None) -> Prompts:
-        if rng is None or len(prompts) <= self._most:
+        if rng is None:
             return prompts
-        order = rng.permutation(len(prompts))
-        order = order[np.argsort([len(prompts[place][1]) == 0 for place in order], kind="stable")]
-        return [prompts[place] for place in sorted(order[: self._most])]
+        order = rng.permutation(len(prompts)).tolist()
+        opposites = _opposites(prompts)
+        shown = [place for place in order if not _is_absent(prompts[place][1])]
+        shown.sort(key=lambda place: prompts[place][1] is None)
+        absent = [place for place in order if _is_absent(prompts[place][1]) and place not in opposites]
+        denied = [place for place in absent if prompts[place][0] in self._denials]
+        absent = [place for place in absent if place not in denied[MOST_DENIALS:]]
+        room = self._most - min(len(absent), self._most // _ABSENT_SHARE)
+        chosen: list[int] = []
+        for place in shown:
+            both = [place] + [opposites[place]] * (opposites[place] >= 0)
+            chosen += both if len(chosen) + len(both) <= room else []
+        chosen += absent[: self._most - len(chosen)]
+        return [prompts[place] for place in sorted(chosen)]
+
+
+def _is_absent(boxes: Floats | None) -> bool:
+    return boxes is not None and not len(boxes)
+
+
+def _opposites(prompts: Prompts) -> list[int]:
+    """Of each prompt for what is there, the place of the same words for the other side, where nothing is; -1
+    where there are none."""
+    absent = {text: place for place, (text, boxes) in enumerate(prompts) if _is_absent(boxes)}
+    return [
+        -1 if _is_absent(boxes) or mirrored(text) == text else absent.get(mirrored(text), -1)
+        for text, boxes in prompts
+    ]
 
 
 def boxes_by_image(
@@ -144,16 +185,21 @@ def phrases_of_classes(collection: Collection) -> dict[int, dict[str, set[str]]]
     return found
 
 
+def by_prompt(boxes: Mapping[int, Mapping[str, Floats]]) -> dict[int, dict[str, Floats]]:
+    """Boxes by row of the image and by name, by the prompt for the name instead."""
+    return {row: {prompt_of(name): found for name, found in named.items()} for row, named in boxes.items()}
+
+
 def _regions(collection: Collection) -> set[str]:
     table = agreed_boxes(collection)
     return set(table.loc[table["kind"] == "region", "name"])
 
 
-def of_sides(found: Mapping[str, Floats], width: int | None) -> Prompts:
+def of_sides(found: Mapping[str, Floats], width: int | None) -> list[tuple[str, Floats]]:
     """Prompts for either side of the findings `found`, boxes (M, 4) by prompt, in pixels of an image of this
     width: where no box lies near the middle, with the boxes of that side, which may be none. A film is looked
     at from the front, so that the left of the patient is on its right."""
-    prompts: Prompts = []
+    prompts: list[tuple[str, Floats]] = []
     for prompt in sorted(found) if width else ():
         from_middle = found[prompt][:, [0, 2]].mean(axis=1) / (width or 1) - 0.5
         if (np.abs(from_middle) > _MIDDLE).all():
@@ -203,4 +249,5 @@ def example_prompts(items: int, prompts: int = 2, tokens: int = 4) -> PromptedBo
     ids = torch.full((of.entries, tokens), 4)
     boxes = torch.tensor([0.2, 0.3, 0.6, 0.7]).expand(of.entries, 1, 4)
     there = (torch.arange(of.entries) % prompts == 0)[:, None]
-    return PromptedBoxes(torch.ones(items, dtype=torch.bool), of, ids, ids > 0, boxes, there)
+    facts = torch.zeros(of.entries, dtype=torch.bool), torch.full((of.entries,), -1)
+    return PromptedBoxes(torch.ones(items, dtype=torch.bool), of, ids, ids > 0, boxes, there, *facts)

@@ -17,8 +17,11 @@ from torch import Tensor
 from plainfilm.batches.prompted_boxes import (
     LEAST_SIDE,
     LEAST_VISIBLE,
+    NO_BOXES,
     Floats,
     boxes_by_image,
+    phrases_by_image,
+    phrases_of_classes,
     prompt_of,
 )
 from plainfilm.batches.targets.base import ItemFilms, RaggedTarget, TargetSource
@@ -37,13 +40,20 @@ MOST_REGIONS = 20
 class RegionTexts:
     """A region of an image. prompt: what asks for it. box: x0 y0 x1 y1 (4,). by_box: whether training asks
     with the box instead of the prompt. sentences: of the report, about it. findings: stated of it, by
-    prompt."""
+    prompt. of_finding: whether it is no region of anatomy but the box of a finding, and is always asked with
+    the box."""
 
     prompt: str
     box: Floats
     by_box: bool = False
     sentences: tuple[str, ...] = ()
     findings: Mapping[str, State] | None = None
+    of_finding: bool = False
+
+    @property
+    def is_abnormal(self) -> bool:
+        """Whether anything is found there."""
+        return self.of_finding or State.POSITIVE in (self.findings or {}).values()
 
     def mirrored(self) -> RegionTexts:
         """The same with left and right swapped in all words."""
@@ -74,6 +84,7 @@ class RegionReader(ABC):
         self._rows = source.rows
         self.regions = [regions_of(collection) for collection in source.collections]
         self._most = most
+        self._abnormal = source.config.abnormal_regions
         self.tokenizers = source.tokenizers
 
     @abstractmethod
@@ -121,11 +132,49 @@ class RegionReader(ABC):
     ) -> list[RegionTexts]:
         told = [region for region in regions if self.says(region)]
         if rng is None:
-            numbered = (replace(region, by_box=place % 2 == 1) for place, region in enumerate(told))
+            numbered = (_asked(region, place % 2 == 1) for place, region in enumerate(told))
             return [self.drawn(region, source, None) for region in numbered]
-        places = sorted(rng.permutation(len(told))[: self._most])
-        chosen = (replace(told[place], by_box=bool(rng.random() < 0.5)) for place in places)
+        places = sorted(self._first(told, rng.permutation(len(told)).tolist())[: self._most])
+        chosen = (_asked(told[place], bool(rng.random() < 0.5)) for place in places)
         return [self.drawn(region, source, rng) for region in chosen]
+
+    def _first(self, told: Sequence[RegionTexts], order: Sequence[int]) -> list[int]:
+        """`order`, with enough abnormal regions among the first."""
+        if self._abnormal is None:
+            return list(order)
+        abnormal = [place for place in order if told[place].is_abnormal][: round(self._most * self._abnormal)]
+        return [*abnormal, *(place for place in order if place not in abnormal)]
+
+
+class SaidOfRegions(RegionReader):
+    """Reads the regions about which there is a sentence: those of anatomy, and the boxes of phrases."""
+
+    def __init__(self, source: TargetSource, most: int) -> None:
+        super().__init__(source, most)
+        for regions, collection in zip(self.regions, source.collections, strict=True):
+            for row, phrases in _of_phrases(collection).items():
+                regions[row] = [*regions.get(row, []), *phrases]
+
+    def says(self, region: RegionTexts) -> bool:
+        """Whether there is a sentence."""
+        return bool(region.sentences)
+
+
+def _of_phrases(collection: Collection) -> dict[int, list[RegionTexts]]:
+    """The boxes of phrases by row of their image; their prompt is the class of the phrase."""
+    classes = phrases_of_classes(collection)
+    return {
+        row: [
+            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,), of_finding=True)
+            for phrase, boxes in sorted(named.items())
+            for box in boxes
+        ]
+        for row, named in phrases_by_image(collection).items()
+    }
+
+
+def _asked(region: RegionTexts, by_box: bool) -> RegionTexts:
+    return replace(region, by_box=by_box or region.of_finding)
 
 
 def regions_of(collection: Collection) -> dict[int, list[RegionTexts]]:
@@ -145,6 +194,20 @@ def regions_of(collection: Collection) -> dict[int, list[RegionTexts]]:
         ]
         for row, named in boxes.items()
     }
+
+
+def stated_areas(collection: Collection) -> dict[int, dict[str, Floats]]:
+    """By row of the image and by the finding in words, the boxes of the regions that it is stated of; none
+    for what is denied of every region that it is mentioned of."""
+    areas: dict[int, dict[str, Floats]] = {}
+    for row, regions in regions_of(collection).items():
+        found: dict[str, list[Floats]] = {}
+        stated = [(one.box, *pair) for one in regions for pair in (one.findings or {}).items()]
+        for box, name, state in stated:
+            if state is not State.UNCERTAIN:
+                found.setdefault(name, []).extend([box] * (state is State.POSITIVE))
+        areas[row] = {name: np.stack(boxes) if boxes else NO_BOXES for name, boxes in found.items()}
+    return areas
 
 
 def _prompted(findings: Mapping[str, State]) -> dict[str, State]:

@@ -120,7 +120,10 @@ class ShownFilms:
     @cached_property
     def values(self) -> Tensor:
         """(N, P, D), what boxes pool."""
-        values: Tensor = self._model.region_features.values(self._model.patches(self._features))
+        if self._model.config.detector.pools_positions:
+            values: Tensor = self._model.region_features.values(self.image)
+        else:
+            values = self._model.region_features.values(self._model.patches(self._features))
         return values
 
     @cached_property
@@ -128,6 +131,23 @@ class ShownFilms:
         """(N, 1, D), the vector of each film in the space of texts."""
         vectors: Tensor = self._model.image_projection(self._features.pooled)[:, None]
         return vectors.to(self.image.dtype)
+
+    def part(self, rows: Tensor) -> ShownFilms:
+        """The films `rows` (n,), of what was made of all."""
+        return _ShownPart(self, rows)
+
+
+class _ShownPart(ShownFilms):
+    """Some of the films. All is made at once: dropout is drawn for all films."""
+
+    def __init__(self, every: ShownFilms, rows: Tensor) -> None:
+        super().__init__(every._model, every._features)
+        self.image = every.image.index_select(0, rows)
+        self.read = [(keys.index_select(0, rows), read.index_select(0, rows)) for keys, read in every.read]
+        self.values = every.values.index_select(0, rows)
+        settings = every._model.config.post_decoder
+        if settings is not None and settings.reads_pooled:
+            self.whole = every.whole.index_select(0, rows)
 
 
 Films = ImageFeatures | ShownFilms
@@ -152,7 +172,8 @@ class RegionModel(DualEncoder):
         else:
             patches = features
         self.detector = Detector(config.detector, features)
-        self.region_features = RegionFeatures(config.detector, features, patches)
+        pooled = features if config.detector.pools_positions else patches
+        self.region_features = RegionFeatures(config.detector, features, pooled)
         self.region_weights = RegionWeights(features, config.detector.dropout, config.detector.guided)
         if config.post_decoder is not None:
             self.post_decoder = PostDecoder(config.post_decoder, features)
@@ -165,7 +186,10 @@ class RegionModel(DualEncoder):
 
     def prompt_vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         """What `detect` takes (N, D), float32 under any autocast, of ids and mask (N, L)."""
-        vectors = self.text_vectors(token_ids, token_mask)
+        return self.as_prompts(self.text_vectors(token_ids, token_mask))
+
+    def as_prompts(self, vectors: Tensor) -> Tensor:
+        """What `detect` takes (N, D), of the vectors of texts (N, D)."""
         if not self.config.normalise_prompts:
             return in_full_precision(vectors)
         return unit_vectors(vectors) * self.dimension**0.5
@@ -200,21 +224,23 @@ class RegionModel(DualEncoder):
         """The refined features (N, K, D) of boxes (N, K, 4)."""
         films = self.shown(features)
         pooled: Tensor = self.region_features(boxes, films.values)
-        return self.refined(films, pooled, None)
+        return self.refined(films, pooled, None, boxes)
 
     def region_vectors(self, features: Films, boxes: Tensor) -> Tensor:
         """Unit vectors (N, K, D), float32 under any autocast, of boxes (N, K, 4), in the space of texts."""
         return unit_vectors(self.box_answers(features, boxes))
 
-    def refined(self, films: ShownFilms, aggregate: Tensor, regions: Tensor | None) -> Tensor:
-        """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any,
-        after the post-decoder, if there is one."""
+    def refined(
+        self, films: ShownFilms, aggregate: Tensor, regions: Tensor | None, boxes: Tensor | None = None
+    ) -> Tensor:
+        """The features (N, Q, D) of groups with `aggregate` (N, Q, D) and `regions` (N, Q, R, D), if any, or
+        of `boxes` (N, Q, 4), after the post-decoder, if there is one."""
         if self.config.post_decoder is None:
             return aggregate
         image = films.image
         if self.config.post_decoder.reads_pooled:
             image = torch.cat([image, films.whole], dim=1)
-        refined: Tensor = self.post_decoder(aggregate, regions, image)
+        refined: Tensor = self.post_decoder(aggregate, regions, image, boxes)
         return refined
 
     def patches(self, features: ImageFeatures) -> Tensor:

@@ -1,7 +1,9 @@
 """Finding the boxes of findings, and nothing where the labels deny them (ChEX, arXiv:2404.15770).
 
 The loss is that of `nn.regions.detection_loss` with the published weights: distance 5, overlap 2, and 3 for
-the two halves of the score together.
+the two halves of the score together. With `opposite`, which was not published, what lies on one side alone
+has to score higher there than asked for with the other side: also where a finding is so faint that both
+scores are low.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from plainfilm.batches.batch import Batch
 from plainfilm.batches.prompted_boxes import PromptedBoxes
 from plainfilm.config import Settings
-from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums
+from plainfilm.nn.regions.detection_loss import detection_counts, detection_sums, opposite_sum
 from plainfilm.objectives.base import Encoded, PerItem
 from plainfilm.objectives.regions.encoding import nothing, of_present, prompted, region_model
 
@@ -23,13 +25,15 @@ NEEDS = ("finding_boxes",)
 
 
 class Config(Settings):
-    """The weights of the terms: the distance and the overlap of boxes, and whether they are there."""
+    """The weights of the terms: the distance and the overlap of boxes, whether they are there, and whether
+    they score higher than those of the other side."""
 
     use: str = "finding_detection"
     distance: float = Field(default=5.0, ge=0)
     overlap: float = Field(default=2.0, ge=0)
     there: float = Field(default=1.5, ge=0)
     not_there: float = Field(default=1.5, ge=0)
+    opposite: float = Field(default=0.0, ge=0)
 
 
 class Detection(PerItem):
@@ -48,7 +52,9 @@ class Detection(PerItem):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The number of values of each term."""
         asked: PromptedBoxes = batch.targets[self._target]
-        return detection_counts(asked.there[of_present(asked)], self._regions)
+        present = of_present(asked)
+        counts = detection_counts(asked.there[present], self._regions, asked.unplaced[present])
+        return {**counts, "opposite": (present & (asked.opposite >= 0)).sum()}
 
     def sums(self, encoded: Encoded) -> dict[str, Tensor]:
         """The sum of each term over the prompts of a slice."""
@@ -57,8 +63,10 @@ class Detection(PerItem):
         if not bool(present.any()):
             return dict.fromkeys(self.weights(), nothing(encoded))
         boxes, logits, _ = prompted(encoded, self._target)
-        own = (boxes, logits, asked.boxes, asked.there)
-        return detection_sums(*(values[present] for values in own))
+        own = (boxes, logits, asked.boxes, asked.there, asked.unplaced)
+        other = asked.of.starts[asked.of.item] + asked.opposite
+        opposite = opposite_sum(logits, present & (asked.opposite >= 0), other)
+        return {**detection_sums(*(values[present] for values in own)), "opposite": opposite}
 
 
 def detecting(config: Config, target: str, model: nn.Module) -> Detection:

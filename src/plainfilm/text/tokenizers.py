@@ -94,10 +94,13 @@ class Tokenizer:
         """
         if not texts:
             return np.zeros((0, 0), dtype=np.int64), np.zeros((0, 0), dtype=np.bool_)
-        encodings = self._backend.encode_batch(list(texts))
+        # Prompts of a batch are the same few, many times.
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        encodings = self._backend.encode_batch(list(places))
         ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
         mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.bool_)
-        return ids, mask
+        rows = [places[text] for text in texts]
+        return ids[rows], mask[rows]
 
     def length(self, text: str) -> int:
         """The number of tokens of a text that is not cut."""

@@ -344,9 +344,9 @@ def load_recipe(
 
 def taking_parts_from(values: Mapping[str, Any], model: Path, trust_code: bool = False) -> dict[str, Any]:
     """The values of a recipe whose image encoder is that of the model in this folder, and its fusion of films
-    as well, if both have one."""
+    as well, if both have one and the recipe does not say where its own comes from."""
     parts, names = dict(values.get("parts") or {}), ["image"]
-    if "fusion" in (values.get("model") or {}):
+    if "fusion" in (values.get("model") or {}) and "from" not in (parts.get("fusion") or {}):
         architecture = read_model_config(model, trust_code).architecture
         names += ["fusion"] if getattr(architecture, "fusion", None) is not None else []
     for name in names:

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from plainfilm.batches.collate import Collate
 from plainfilm.batches.dataset import Dataset, ItemNeeds
 from plainfilm.batches.loader import Loader
+from plainfilm.batches.rare_findings import repeat_factors
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.errors import ConfigError, nearest
@@ -250,6 +251,7 @@ def _collate(
 
 
 def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tokenizer]) -> Loader:
+    rare = recipe.data.rare_findings
     loader = Loader(
         dataset,
         _collate(recipe, dataset, recipe.needs, tokenizers),
@@ -260,6 +262,7 @@ def _train_loader(recipe: Recipe, dataset: Dataset, tokenizers: Mapping[str, Tok
         world=world_size(),
         workers=loading_threads(recipe),
         sampling_exponent=recipe.data.sampling_exponent,
+        repeats=repeat_factors(dataset.rows, rare) if rare is not None else None,
         least=_least(recipe),
         needs=recipe.needs,
     )

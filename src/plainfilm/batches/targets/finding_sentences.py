@@ -21,9 +21,7 @@ from plainfilm.batches.prompted_boxes import prompt_of
 from plainfilm.batches.report_sentences import everything
 from plainfilm.batches.targets.base import Encodes, ItemFilms, RaggedTarget, TargetSource
 from plainfilm.collection import Collection
-from plainfilm.collection.label_origins import origins
-from plainfilm.collection.labels import LabelReader
-from plainfilm.labelling.vocabularies import NO_FINDING
+from plainfilm.collection.sentence_labels import sentence_states
 from plainfilm.nn.ragged import Ragged
 from plainfilm.text.laterality import mirrored
 from plainfilm.types import State
@@ -84,14 +82,8 @@ class FindingSentenceReader:
 
 def _states_of(collection: Collection) -> tuple[list[str], NDArray[Any]]:
     """Findings in words, and the states (S, C) that each of the S sentences gives them."""
-    own = origins(collection, ("sentence",))
-    count = collection.table("sentences").num_rows
-    if not own:
-        return [], np.zeros((count, 0), dtype=np.int8)
-    reader = LabelReader(collection, own, targets=("sentence",))
-    kept = [place for place, name in enumerate(reader.observations) if name != NO_FINDING]
-    states = reader.texts("sentence", np.arange(count))[:, kept]
-    return [prompt_of(reader.observations[place]) for place in kept], states
+    names, states = sentence_states(collection)
+    return [prompt_of(name) for name in names], states
 
 
 def _first(states: NDArray[Any]) -> int | None:

@@ -1,9 +1,11 @@
 """The phrases of the report with boxes on every image (MS-CXR), as prompts.
 
-Sentences of a report without a box are no prompts: a box may be missing for reasons other than that there is
-nothing. A phrase that names one side, of a class whose boxes all lie on one side, is asked with the other
-side too, where there is nothing. Sentences about regions of anatomy (Chest ImaGenome) are read by
-`region_sentences`.
+A phrase that names one side, of a class whose boxes all lie on one side, is asked with the other side too,
+where there is nothing. Sentences about regions of anatomy (Chest ImaGenome) are read by `region_sentences`.
+
+Where sentences are labelled (`plainfilm label`), other sentences of the report are asked as well: those that
+affirm a finding are true of the film, but nobody says where, and with the other side there is nothing, if no
+other sentence affirms the finding elsewhere; for those that deny, and affirm nothing, nothing is found.
 """
 
 from __future__ import annotations
@@ -21,32 +23,45 @@ from plainfilm.batches.prompted_boxes import (
     phrases_by_image,
     phrases_of_classes,
 )
+from plainfilm.batches.report_sentences import everything
 from plainfilm.batches.targets.base import TargetSource
 from plainfilm.collection import Collection
+from plainfilm.collection.sentence_labels import StatedSentences
 from plainfilm.text.laterality import mirrored, sides_of
 
-TOKENIZER = "text"
+REQUIRES, TOKENIZER = "text", "text"
 MOST_PROMPTS = 10
-"""Phrases of an image in training."""
+"""Prompts of an image in training."""
 
 
 def open_target(source: TargetSource) -> PromptedBoxesReader:
     """A reader of the phrases of every item."""
     boxes = [phrases_by_image(collection) for collection in source.collections]
     of_one_side = [_of_one_side(collection) for collection in source.collections]
+    stated = [StatedSentences(collection) for collection in source.collections]
+    rows = source.rows
 
     def prompts_of(item: int, place: int, row: int) -> Prompts:
         found = boxes[place].get(row, {})
         other = {mirrored(phrase) for phrase in found if phrase in of_one_side[place].get(row, ())}
-        return [*sorted(found.items()), *((phrase, NO_BOXES) for phrase in sorted(other - set(found)))]
+        report = rows.sentences_of(item)
+        said = {text: sided for text, sided in stated[place].affirming(report).items() if text not in found}
+        other |= {mirrored(text) for text, one_sided in said.items() if one_sided}
+        absent = dict.fromkeys([*sorted(other), *stated[place].denying(report)])
+        return [
+            *sorted(found.items()),
+            *((text, None) for text in said),
+            *((text, NO_BOXES) for text in absent if text not in found and text not in said),
+        ]
 
-    rows = source.rows
+    items = range(len(rows))
     return PromptedBoxesReader(
         prompts_of,
         rows.source,
         rows.images_of,
         source.tokenizers[TOKENIZER],
         source.most("phrase_boxes", MOST_PROMPTS),
+        {text for item in items for text in stated[rows.source[item]].denying(rows.sentences_of(item))},
     )
 
 
@@ -70,7 +85,8 @@ def _of_one_side(collection: Collection) -> dict[int, set[str]]:
 
 
 def texts(source: TargetSource) -> Iterator[str]:
-    """Every phrase with a box, for training a tokenizer."""
+    """Every phrase with a box and every sentence of every item, for training a tokenizer."""
+    yield from everything(source)
     for collection in source.collections:
         for named in phrases_by_image(collection).values():
             for phrase in named:

@@ -1,6 +1,7 @@
 """What the report says of the regions of every image, to be written: each region's sentences as one text.
 
-Regions are those of anatomy (Chest ImaGenome) and the boxes of phrases (MS-CXR), whose text is the phrase.
+Regions are those of anatomy (Chest ImaGenome) and the boxes of phrases (MS-CXR), whose text is the phrase and
+which are asked with the box alone.
 """
 
 from __future__ import annotations
@@ -12,18 +13,16 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.padded_texts import written_texts
-from plainfilm.batches.prompted_boxes import phrases_by_image, phrases_of_classes, prompt_of
 from plainfilm.batches.region_texts import (
-    RegionReader,
     RegionTarget,
     RegionTexts,
+    SaidOfRegions,
     example_regions,
     sentences_of_regions,
 )
 from plainfilm.batches.targets.base import TargetSource
-from plainfilm.collection import Collection
 
-TOKENIZER = ("text", "sentence")
+REQUIRES, TOKENIZER = "text", ("text", "sentence")
 MOST_WRITTEN = 4
 """Regions of an image in training. As published 32 of a batch of 8 are; a number of the batch would couple
 its items."""
@@ -39,36 +38,13 @@ class RegionDescriptions(RegionTarget):
     complete: Tensor
 
 
-class RegionDescriptionReader(RegionReader):
+class RegionDescriptionReader(SaidOfRegions):
     """Reads the texts of regions."""
-
-    def __init__(self, source: TargetSource, most: int) -> None:
-        super().__init__(source, most)
-        for regions, collection in zip(self.regions, source.collections, strict=True):
-            for row, phrases in _of_phrases(collection).items():
-                regions[row] = [*regions.get(row, []), *phrases]
-
-    def says(self, region: RegionTexts) -> bool:
-        """Whether there is a sentence."""
-        return bool(region.sentences)
 
     def collate(self, values: Sequence[list[RegionTexts]]) -> RegionDescriptions:
         """The regions of B items with their texts."""
         texts = [" ".join(region.sentences) for regions in values for region in regions]
         return RegionDescriptions(*self.common(values), *written_texts(self.tokenizers["sentence"], texts))
-
-
-def _of_phrases(collection: Collection) -> dict[int, list[RegionTexts]]:
-    """The boxes of phrases by row of their image, asked with the class of the phrase."""
-    classes = phrases_of_classes(collection)
-    return {
-        row: [
-            RegionTexts(prompt_of(min(classes[row][phrase])), box, sentences=(phrase,))
-            for phrase, boxes in sorted(named.items())
-            for box in boxes
-        ]
-        for row, named in phrases_by_image(collection).items()
-    }
 
 
 def open_target(source: TargetSource) -> RegionDescriptionReader:

@@ -1,7 +1,8 @@
 """The findings that are stated of the regions of every image: affirmed or denied, in words.
 
 With `data.not_mentioned: absent`, as published, a finding that is known of regions and not mentioned of one
-is denied of it.
+is denied of it. With `data.finding_regions` the boxes of findings (VinDr-CXR, MS-CXR) are regions too, asked
+with the box alone: their finding is affirmed, and those that the labels of the image deny are denied.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from plainfilm.batches.padded_texts import padded_texts
-from plainfilm.batches.prompted_boxes import denial_of
+from plainfilm.batches.prompted_boxes import by_prompt, denial_of, findings_by_image, prompt_of
 from plainfilm.batches.region_texts import (
     MOST_REGIONS,
     RegionReader,
@@ -29,6 +30,9 @@ from plainfilm.types import State
 TOKENIZER = "text"
 MOST_FINDINGS = 10
 """Findings of a region in training, as published; those that are there come first."""
+
+
+_NONE_FOUND = "No finding"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,10 @@ class RegionFindingReader(RegionReader):
         super().__init__(source, source.most("region_findings", MOST_REGIONS))
         is_absent = source.config.not_mentioned == "absent"
         self._absent = [_named(regions) if is_absent else [] for regions in self.regions]
+        if source.config.finding_regions:
+            for place, added in enumerate(_of_findings(source)):
+                for row, regions in added.items():
+                    self.regions[place][row] = [*self.regions[place].get(row, []), *regions]
 
     def says(self, region: RegionTexts) -> bool:
         """Whether a finding is affirmed or denied."""
@@ -59,7 +67,8 @@ class RegionFindingReader(RegionReader):
     def drawn(self, region: RegionTexts, source: int, rng: np.random.Generator | None) -> RegionTexts:
         """The region with the findings that are read."""
         stated = _known(region.findings or {})
-        missing = {name: State.NEGATIVE for name in self._absent[source] if name not in stated}
+        absent = [] if region.of_finding else self._absent[source]
+        missing = {name: State.NEGATIVE for name in absent if name not in stated}
         names = sorted({**stated, **missing})
         if rng is not None:
             names = [names[place] for place in rng.permutation(len(names))]
@@ -81,6 +90,25 @@ class RegionFindingReader(RegionReader):
         return RegionFindings(*self.common(values), *affirmed, *denied, is_there, is_known)
 
 
+def _of_findings(source: TargetSource) -> list[dict[int, list[RegionTexts]]]:
+    """Of each collection the boxes of findings by row of their image."""
+    rows, found = source.rows, [by_prompt(findings_by_image(collection)) for collection in source.collections]
+    names = [prompt_of(name) for name in rows.observations]
+    regions: list[dict[int, list[RegionTexts]]] = [{} for _ in found]
+    for item in range(len(rows)):
+        place, states = int(rows.source[item]), dict(zip(names, rows.states[item].tolist(), strict=True))
+        states.pop(_NONE_FOUND, None)
+        denied = {name: State.NEGATIVE for name, state in states.items() if state == State.NEGATIVE}
+        for row in rows.images_of(item).tolist():
+            regions[place][row] = [
+                RegionTexts(name, box, findings={**denied, name: State.POSITIVE}, of_finding=True)
+                for name, boxes in sorted(found[place].get(row, {}).items())
+                for box in boxes
+                if name not in denied
+            ]
+    return regions
+
+
 def _known(findings: Mapping[str, State]) -> dict[str, State]:
     return {name: state for name, state in findings.items() if state is not State.UNCERTAIN}
 
@@ -97,7 +125,9 @@ def open_target(source: TargetSource) -> RegionFindingReader:
 
 def texts(source: TargetSource) -> Iterator[str]:
     """Every finding of a region, affirmed and denied, and every prompt of one, for training a tokenizer."""
-    for region in every_region(source):
+    found = _of_findings(source) if source.config.finding_regions else []
+    of_findings = (region for one in found for regions in one.values() for region in regions)
+    for region in (*every_region(source), *of_findings):
         for name in region.findings or {}:
             yield from (region.prompt, name, denial_of(name))
 

@@ -1,4 +1,5 @@
-"""The sentences of the report about the regions of every image, to be compared with the regions."""
+"""The sentences of the report about the regions of every image, to be compared with the regions: those of
+anatomy (Chest ImaGenome), and the boxes of phrases (MS-CXR)."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from torch import Tensor
 from plainfilm.batches.padded_texts import padded_texts
 from plainfilm.batches.region_texts import (
     MOST_REGIONS,
-    RegionReader,
     RegionTarget,
     RegionTexts,
+    SaidOfRegions,
     example_regions,
     sentences_of_regions,
 )
 from plainfilm.batches.targets.base import TargetSource
 
-TOKENIZER = "text"
+REQUIRES, TOKENIZER = "text", "text"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,8 @@ class RegionSentences(RegionTarget):
     is_there: Tensor
 
 
-class RegionSentenceReader(RegionReader):
+class RegionSentenceReader(SaidOfRegions):
     """Reads the sentences about regions."""
-
-    def says(self, region: RegionTexts) -> bool:
-        """Whether there is a sentence."""
-        return bool(region.sentences)
 
     def collate(self, values: Sequence[list[RegionTexts]]) -> RegionSentences:
         """The regions of B items with their sentences."""

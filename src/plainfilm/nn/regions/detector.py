@@ -31,7 +31,9 @@ class DetectorConfig(BlockConfig):
 
     regions: the largest number of boxes of a prompt. beta, pooling: of soft pooling (`nn.regions.pooling`).
     pools_clipped: whether boxes are cut to the film before they are pooled; published models pool them as
-    they are predicted. token_share: the share of regions whose feature is mixed with that of their token in
+    they are predicted. pools_positions: whether a box pools the patches with their positions, as the detector
+    reads them: patches of a convolutional encoder do not say where they are, so that a box would not either.
+    token_share: the share of regions whose feature is mixed with that of their token in
     training; at inference all of those that were asked with a prompt are, none that were asked with a box.
     guided: whether region tokens attend more to patches that are similar to their prompt (`blocks`), and
     regions with such patches score higher (`RegionWeights`); an objective such as `finding_areas` teaches
@@ -42,6 +44,7 @@ class DetectorConfig(BlockConfig):
     beta: float = Field(default=2.0, gt=0)
     pooling: Pooling = "mean"
     pools_clipped: bool = True
+    pools_positions: bool = False
     token_share: float = Field(default=0.25, ge=0, le=1)
     guided: bool = False
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from plainfilm.errors import ModelError
-from plainfilm.nn.base import grid_side
+from plainfilm.nn.base import grid_side, in_full_precision
+from plainfilm.nn.regions.boxes import box_xyxy_to_cxcywh
 
 _OCTAVES = 5
 
@@ -51,12 +52,32 @@ class PatchPositions(nn.Module):
 
     def forward(self, patches: int, device: torch.device | str) -> Tensor:
         """The positions of `patches` P."""
-        centres = patch_centres(patches, device)
-        waves = math.pi * 2.0 ** torch.arange(_OCTAVES, dtype=torch.float32, device=device)
-        angles = (centres[:, :, None] * waves).flatten(1)
-        sines = torch.cat([angles.sin(), angles.cos()], dim=1).to(self.projection.weight.dtype)
-        positions: Tensor = self.projection(sines)
+        waves = _waves(patch_centres(patches, device))
+        positions: Tensor = self.projection(waves.to(self.projection.weight.dtype))
         return positions
+
+
+class BoxPositions(nn.Module):
+    """(..., F) for boxes (..., 4), xyxy as fractions of the input, by centre and size; zero at first."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(8 * _OCTAVES, features)
+        nn.init.zeros_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, boxes_xyxy: Tensor) -> Tensor:
+        """The positions of boxes."""
+        waves = _waves(box_xyxy_to_cxcywh(in_full_precision(boxes_xyxy)))
+        positions: Tensor = self.projection(waves.to(self.projection.weight.dtype))
+        return positions
+
+
+def _waves(values: Tensor) -> Tensor:
+    """Sines and cosines (..., 2 K O) of K `values` (..., K) from 0 to 1 at O octaves."""
+    waves = math.pi * 2.0 ** torch.arange(_OCTAVES, dtype=torch.float32, device=values.device)
+    angles = (values[..., None] * waves).flatten(-2)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 class LearnedPositions(nn.Module):

@@ -14,17 +14,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from plainfilm.nn.regions.blocks import BlockConfig, GroupBlock
+from plainfilm.nn.regions.positions import BoxPositions
 from plainfilm.nn.row_dropout import RowDropout
 
 
 class PostDecoderConfig(BlockConfig):
     """The architecture of a post-decoder. region_dropout: the share of the regions of a group that its other
     tokens do not read, in training alone. reads_pooled: whether it attends to the vector of the whole film
-    beside the patches."""
+    beside the patches. reads_boxes: whether the token of a box that was asked for itself is told its place
+    and size: what a box shows does not say whether it was drawn around a finding or a lung."""
 
     depth: int = Field(default=3, ge=1)
     region_dropout: float = Field(default=0.3, ge=0, lt=1)
     reads_pooled: bool = True
+    reads_boxes: bool = False
 
 
 class PostDecoder(nn.Module):
@@ -35,12 +38,17 @@ class PostDecoder(nn.Module):
         self.config = config
         self.blocks = nn.ModuleList(GroupBlock(features, config, True) for _ in range(config.depth))
         self.region_dropout = RowDropout(config.region_dropout)
+        self.boxes = BoxPositions(features) if config.reads_boxes else None
         self.gate = nn.Parameter(torch.zeros(()))
         self.norm = nn.LayerNorm(features)
 
-    def forward(self, aggregate: Tensor, regions: Tensor | None, image: Tensor) -> Tensor:
+    def forward(
+        self, aggregate: Tensor, regions: Tensor | None, image: Tensor, boxes_xyxy: Tensor | None = None
+    ) -> Tensor:
         """The refined `aggregate` (N, Q, F) of groups with `regions` (N, Q, R, F), or of aggregates alone, on
-        `image` (N, P, F)."""
+        `image` (N, P, F); those of `boxes_xyxy` (N, Q, 4), if they were asked for with a box."""
+        if self.boxes is not None and boxes_xyxy is not None:
+            aggregate = aggregate + self.boxes(boxes_xyxy).to(aggregate.dtype)
         before, visible = aggregate[:, :, None], None
         if regions is not None:
             before = torch.cat([before, regions], dim=2)

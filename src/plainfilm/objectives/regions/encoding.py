@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from plainfilm.batches.region_texts import RegionTarget
 from plainfilm.errors import UsageError
+from plainfilm.models.base import unit_vectors
 from plainfilm.nn.ragged import Ragged
+from plainfilm.nn.row_dropout import dropout_entries
 from plainfilm.objectives.base import Encoded
 
 
@@ -35,15 +37,35 @@ def region_model(use: str, model: nn.Module, method: str) -> Any:
 
 
 def texts(encoded: Encoded, token_ids: Tensor, token_mask: Tensor, form: str = "encode_texts") -> Tensor:
-    """Vectors (E, D) of texts (E, L), each distinct one encoded once, by the model's method `form`."""
+    """Vectors (E, D) of texts (E, L) as the model's method `form` gives them: "encode_texts" or
+    "prompt_vectors". All objectives share the encoding of each distinct text."""
     if not len(token_ids):
         return torch.zeros(0, _model(encoded).dimension, device=token_ids.device)
-    keyed = token_ids.masked_fill(~token_mask, -1)
-    distinct, place = torch.unique(keyed, dim=0, return_inverse=True)
-    mask = distinct >= 0
-    with _without_dropout(encoded.model):
-        vectors: Tensor = encoded.model(form, distinct.clamp(min=0), mask)
-    return vectors[place]
+    vectors = encoded.once("texts", lambda: _Texts(encoded.model)).vectors(token_ids, token_mask)
+    shaped: Tensor = unit_vectors(vectors) if form == "encode_texts" else _model(encoded).as_prompts(vectors)
+    return shaped
+
+
+class _Texts:
+    """The texts of a slice that were encoded so far, each distinct one once."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._places: dict[bytes, int] = {}
+        self._encoded: list[Tensor] = []
+
+    def vectors(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
+        """Vectors (E, D) of any length of texts (E, L)."""
+        rows = zip(token_ids.cpu().numpy(), token_mask.cpu().numpy(), strict=True)
+        keys = [ids[mask].tobytes() for ids, mask in rows]
+        new = {key: row for row, key in enumerate(keys) if key not in self._places}
+        if new:
+            self._places |= {key: len(self._places) + place for place, key in enumerate(new)}
+            chosen = torch.tensor(list(new.values()), device=token_ids.device)
+            with _without_dropout(self._model):
+                self._encoded.append(self._model("text_vectors", token_ids[chosen], token_mask[chosen]))
+        places = torch.tensor([self._places[key] for key in keys], device=token_ids.device)
+        return torch.cat(self._encoded)[places]
 
 
 def _model(encoded: Encoded) -> Any:
@@ -83,12 +105,28 @@ def prompted(encoded: Encoded, name: str) -> tuple[Tensor, Tensor, Tensor]:
 
 def detected(encoded: Encoded, of: Ragged, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes (E, R, 4), logits (E, R) and refined features (E, D) of prompts with `vectors` (E, D)."""
-    prompts, mask = of.padded(vectors)
     if not len(vectors):
         empty = nothing(encoded).expand(0, _model(encoded).config.detector.regions)
         return empty[..., None].expand(-1, -1, 4), empty, vectors + nothing(encoded)
-    found, logits, refined = encoded.model("prompt_answers", shown(encoded), prompts)
+    with _asked(encoded, of) as (films, own):
+        prompts, mask = own.padded(vectors)
+        found, logits, refined = encoded.model("prompt_answers", films, prompts)
     return found.boxes[mask], logits[mask], refined[mask]
+
+
+@contextmanager
+def _asked(encoded: Encoded, of: Ragged) -> Iterator[tuple[Any, Ragged]]:
+    """The films that have any of the entries of `of`, and the entries of each of these; dropout is drawn as
+    if all films passed."""
+    is_asked = of.counts > 0
+    films = shown(encoded)
+    if bool(is_asked.all()):
+        yield films, of
+        return
+    rows = is_asked.nonzero().flatten()
+    some = films.part(rows)
+    with dropout_entries(Ragged(is_asked.long())):
+        yield some, Ragged(of.counts[rows])
 
 
 def regions(encoded: Encoded, name: str, boxes: bool) -> Tensor:
@@ -105,8 +143,9 @@ def regions(encoded: Encoded, name: str, boxes: bool) -> Tensor:
             found = detected(encoded, _part(target.of, ~by_box), vectors)[2]
             both = both.to(found.dtype).index_put((~by_box,), found)
         if bool(by_box.any()):
-            padded, mask = _part(target.of, by_box).padded(target.boxes[by_box])
-            found = encoded.model("box_answers", shown(encoded), padded)[mask]
+            with _asked(encoded, _part(target.of, by_box)) as (films, of):
+                padded, mask = of.padded(target.boxes[by_box])
+                found = encoded.model("box_answers", films, padded)[mask]
             both = both.to(found.dtype).index_put((by_box,), found)
         return both
 

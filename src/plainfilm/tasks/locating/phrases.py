@@ -11,12 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.collection import Collection
-from plainfilm.collection.label_origins import origins
-from plainfilm.collection.labels import LabelReader
+from plainfilm.collection.sentence_labels import StatedSentences
 from plainfilm.geometry import Boxes
-from plainfilm.labelling.vocabularies import NO_FINDING
 from plainfilm.tasks.locating.films import CORNERS, PHRASE, REGION_PHRASE, BoxedFilms
-from plainfilm.types import State
 
 
 @dataclass(frozen=True)
@@ -68,19 +65,12 @@ def denials_of(collections: Sequence[Collection], films: BoxedFilms, most: int) 
     labels of sentences; none where a collection has no such labels."""
     found: list[list[str]] = [[] for _ in range(len(films))]
     for place, collection in enumerate(collections):
-        names = origins(collection, ("sentence",))
-        if not names:
-            continue
-        sentences = collection.frame("sentences")
-        reader = LabelReader(collection, names, targets=("sentence",))
-        columns = [at for at, name in enumerate(reader.observations) if name != NO_FINDING]
-        states = reader.texts("sentence", np.arange(len(sentences)))[:, columns]
-        asserts = np.isin(states, (State.POSITIVE, State.UNCERTAIN)).any(axis=1)
-        denying = sentences[(states == State.NEGATIVE).any(axis=1) & ~asserts]
-        by_study = denying.groupby("study_id", sort=False)["text"].agg(lambda own: list(dict.fromkeys(own)))
+        stated = StatedSentences(collection)
+        reports = collection.frame("sentences").groupby("study_id", sort=False).indices
         own = films.frame["place"] == place
         for row in np.flatnonzero(own.to_numpy()).tolist():
-            found[row] = by_study.get(films.frame["study_id"].iloc[row], [])[:most]
+            report = reports.get(films.frame["study_id"].iloc[row], ())
+            found[row] = stated.denying(np.asarray(report, dtype=np.int64))[:most]
     return found
 
 
