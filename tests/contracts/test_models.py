@@ -67,7 +67,7 @@ def _answers(model: Model, tokenizer: Tokenizer) -> dict[str, Tensor]:
         "writes_reports": lambda: model.write_reports(features, FILMS, views, Decoding(max_tokens=8)),
         "locates": lambda: model.locate(features, ids, mask).boxes,
         "describes": lambda: model.describe(features, BOXES, 6),
-        "locates_by_patches": lambda: model.image_patch_vectors(features),
+        "locates_by_patches": lambda: model.patch_similarities(features, model.encode_texts(ids, mask)),
         "encodes_regions": lambda: model.region_vectors(features, BOXES),
         "writes_grounded_reports": lambda: model.describe_prompts(features, ids, mask, 6).token_ids,
     }
@@ -138,7 +138,7 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         "writes_reports": (len(FILMS),),
         "locates": (count, len(TEXTS)),
         "describes": BOXES.shape[:2],
-        "locates_by_patches": (count, (SIDE // 16) ** 2),
+        "locates_by_patches": (count, len(TEXTS), (SIDE // 16) ** 2),
         "encodes_regions": (*BOXES.shape[:2], model.dimension if "encodes_regions" in found else 0),
         "writes_grounded_reports": (count, len(TEXTS)),
     }
@@ -147,9 +147,10 @@ def test_what_it_can_do_it_does(made: tuple[Model, dict[str, Tokenizer]], tokeni
         if answer.is_floating_point():
             assert answer.dtype == torch.float32
             assert answer.isfinite().all()
-    for name in ("encodes_images", "encodes_texts", "encodes_studies", "locates_by_patches"):
+    for name in ("encodes_images", "encodes_texts", "encodes_studies"):
         if name in found:
             torch.testing.assert_close(found[name].norm(dim=-1), torch.ones(found[name].shape[:-1]))
+    assert "locates_by_patches" not in found or found["locates_by_patches"].abs().max() <= 1 + 1e-5
     assert ("classifies" in found) == (observations > 0)
     for name in {"encodes_texts", "locates", "writes_grounded_reports"} & found.keys():
         assert "text" in tokenizers, name

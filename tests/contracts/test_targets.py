@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,12 @@ class WithBoxes:
         said = {"target": "sentence", "observation": "Left mass", "origin": "plainfilm-chexpert-4"}
         rows += [{**empty, **said, "target_id": sentence, "state": 1} for sentence in ids]
         return pa.Table.from_pylist(rows, LABELS)
+
+    def columns(self, table: str, columns: Sequence[str]) -> pa.Table:
+        return self.table(table).select(columns)
+
+    def batches(self, table: str, rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self.columns(table, columns).to_batches(rows)
 
     def frame(self, table: str) -> pd.DataFrame:
         if table != "boxes":

@@ -41,3 +41,17 @@ def test_a_box_is_told_its_size_and_a_prompt_is_not() -> None:
     torch.nn.init.normal_(model.post_decoder.boxes.projection.weight)
     assert not torch.allclose(*model.box_answers(films, both)[0], atol=1e-2)
     torch.testing.assert_close(model.prompt_answers(films, prompts)[2], asked)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@torch.no_grad()
+def test_the_map_of_a_guided_detector_is_what_it_was_taught(guided: bool) -> None:
+    detector = TINY.detector.model_copy(update={"guided": guided})
+    facts = Facts(tokenizers={"text": TokenizerFacts(vocabulary_size=50, max_tokens=16)})
+    config = TINY.model_copy(update={"detector": detector, "sentence": None, "post_decoder": None})
+    model = build_model(config, facts).eval()
+    films = model.film_features(torch.randn(2, model.rebuilt_from().image.get("channels", 3), 64, 64))
+    texts = model.encode_texts(torch.ones(3, 4, dtype=torch.int64), torch.ones(3, 4, dtype=torch.bool))
+    taught = model.patch_cosines(films, model.as_prompts(texts).expand(2, -1, -1))
+    alone = texts @ model.image_patch_vectors(films).transpose(1, 2)
+    torch.testing.assert_close(model.patch_similarities(films, texts), taught if guided else alone)

@@ -284,6 +284,11 @@ class LocatesByPatches(EncodesImages, EncodesTexts, Protocol):
         """Unit vectors (N, P, D), float32 under any autocast, of a square grid of patches, row by row."""
         ...
 
+    def patch_similarities(self, features: ImageFeatures, text_vectors: Tensor) -> Tensor:
+        """Cosines (N, Q, P), float32 under any autocast, of texts with unit vectors (Q, D) and a square grid
+        of patches, row by row."""
+        ...
+
 
 ABILITIES: Mapping[str, type] = {
     "encodes_images": EncodesImages,

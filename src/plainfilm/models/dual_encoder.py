@@ -25,7 +25,7 @@ from plainfilm.models.base import (
     unit_vectors,
 )
 from plainfilm.nn import base
-from plainfilm.nn.base import ImageFeatures
+from plainfilm.nn.base import ImageFeatures, in_full_precision
 from plainfilm.nn.length_groups import by_length
 from plainfilm.nn.projection import ProjectionConfig
 
@@ -112,6 +112,10 @@ class TextSide(Model):
         films = ImageFeatures(pooled.flatten(0, 1), features.patches.flatten(0, 1).unsqueeze(1))
         vectors: Tensor = ability(self, EncodesImages, "patches").image_vectors(films)
         return vectors.view(*pooled.shape[:2], -1)
+
+    def patch_similarities(self, features: ImageFeatures, text_vectors: Tensor) -> Tensor:
+        """Cosines (N, Q, P), float32, of texts with unit vectors (Q, D) and `image_patch_vectors`."""
+        return in_full_precision(text_vectors) @ self.image_patch_vectors(features).transpose(1, 2)
 
     def _pooled(self, token_ids: Tensor, token_mask: Tensor) -> Tensor:
         pooled: Tensor = self.text(token_ids, token_mask).pooled

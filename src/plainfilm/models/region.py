@@ -265,6 +265,14 @@ class RegionModel(DualEncoder):
         the detector reads both."""
         return prompt_cosines(self.prompt_projection(prompts), self.shown(features).image)
 
+    def patch_similarities(self, features: ImageFeatures, text_vectors: Tensor) -> Tensor:
+        """Cosines (N, Q, P), float32, of texts with unit vectors (Q, D) and patches: of a guided detector
+        those that guide it, which were learned for this; of any other those of a dual encoder."""
+        if not (self.config.detector.guided and self.config.normalise_prompts):
+            return super().patch_similarities(features, text_vectors)
+        prompts = self.as_prompts(text_vectors).expand(len(features), -1, -1)
+        return self.patch_cosines(features, prompts)
+
     def locate(self, features: ImageFeatures, token_ids: Tensor, token_mask: Tensor) -> Located:
         """The boxes of Q prompts, ids and mask (Q, L), on each image, the most certain first."""
         prompts = self.prompt_vectors(token_ids, token_mask)

@@ -3,7 +3,8 @@
 The value of a patch is the cosine of two unit vectors: that of the text, and that of a film which shows this
 patch and nothing else, projected as every film is (for BioViL, Boecking et al. 2022, arXiv:2204.09817, these
 are its projected patches). How a film of one patch is pooled, the image encoder says
-(`nn.base.ImageEncoder.pooled_alone`).
+(`nn.base.ImageEncoder.pooled_alone`). A region model with a guided detector was taught cosines of patches and
+prompts, and these are its map (`models.region.RegionModel.patch_similarities`).
 
 Axes: G patches on each side of the model's input, S pixels on each side of it, H and W pixels of the file as
 opened.
@@ -160,14 +161,16 @@ def _maps(
 ) -> list[SimilarityMap]:
     model: LocatesByPatches = core.able(LocatesByPatches)
     _check_cost(core, film)
+    asked = np.stack(vectors) if len(vectors) else np.zeros((0, core.model.dimension), dtype=np.float32)
     with torch.inference_mode():
-        patches = core.arrays(model.image_patch_vectors(film.features)[0]).astype(np.float64)
+        known = torch.from_numpy(asked).to(core.device)
+        patches = core.arrays(model.patch_similarities(film.features, known)[0])
         whole = core.arrays(core.able(EncodesImages).image_vectors(film.features)[0]).astype(np.float64)
-    side = grid_side(len(patches))
+    side = grid_side(patches.shape[1])
     outside = ~_on_film(film.geometry, side)
     found = []
-    for text, vector in zip(texts, vectors, strict=True):
-        grid = (patches @ vector).reshape(side, side).astype(np.float32)
+    for text, vector, cosines in zip(texts, asked, patches, strict=True):
+        grid = cosines.reshape(side, side).astype(np.float32)
         grid[outside] = np.nan
         found.append(SimilarityMap(text, grid, float(whole @ vector), film.geometry))
     return found

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 CLASSIFIES, ZERO_SHOT, LOCATES, WRITES = "classification", "zero_shot", "locating", "reports"
 _TOGETHER = 32
-"""Films that a report is written of at a time."""
+"""Films that are located on, or that a report is written of, at a time."""
 _SAID = {State.POSITIVE: 1.0, State.UNCERTAIN: 0.5}
 
 
@@ -112,8 +112,11 @@ def _margins(predictor: Predictor, prompts: PromptsOf) -> Ask:
 
 def _best_boxes(predictor: Predictor, names: Sequence[str]) -> Ask:
     def ask(films: Iterable[Any]) -> Floats:
-        found = [predictor.locate(film, names) for film in films]
-        scores = [[float(one.scores[0]) if len(one.scores) else 0.0 for one in row] for row in found]
+        remaining, scores = iter(films), []
+        while some := list(islice(remaining, _TOGETHER)):
+            # Films are ranked: also by scores too low for a box to be shown.
+            for _, found in predictor.stream_located(some, [names] * len(some)):
+                scores.append([float(one.scores[0]) if len(one.scores) else 0.0 for one in found])
         return np.array(scores, dtype=np.float64).reshape(-1, len(names))
 
     return ask

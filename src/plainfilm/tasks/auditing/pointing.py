@@ -37,12 +37,12 @@ def pointer(predictor: Predictor) -> Point | None:
 
 
 def _best_box(predictor: Predictor, film: Any, text: str) -> Place | None:
-    encoded = predictor.encode_film(film)
-    found = predictor.locate(encoded, text)[0]
+    # Where it points is no question of what scores enough to be shown: of all boxes, not the tuned ones.
+    ((size, (found,)),) = predictor.stream_located([film], [[text]])
     if not len(found.boxes):
         return None
     x0, y0, x1, y1 = found.boxes[0]
-    return float(x0 + x1) / 2 / encoded.size[0], float(y0 + y1) / 2 / encoded.size[1]
+    return float(x0 + x1) / 2 / size[0], float(y0 + y1) / 2 / size[1]
 
 
 def _best_patch(predictor: Predictor, film: Any, text: str) -> Place:
