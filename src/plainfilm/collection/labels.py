@@ -387,7 +387,7 @@ def strongest(states: States, groups: Ints, count: int) -> States:
     return _STATE_OF_RANK[_strongest_rank(_RANK_OF_STATE[states], groups, count)]
 
 
-def _strongest_rank(ranks: Ranks, groups: Ints, count: int) -> Ranks:
+def _strongest_rank(ranks: Ranks, groups: Ints | Rows, count: int) -> Ranks:
     order = np.argsort(groups, kind="stable")
     strongest = np.zeros((count, ranks.shape[1]), dtype=np.uint8)
     if len(order):

@@ -119,17 +119,18 @@ def calibration_interval(
     """
     happened, counts = np.asarray(truth, dtype=bool), np.asarray(known, dtype=bool)
     counts = counts & ~np.isnan(probabilities)
-    own = np.full(probabilities.shape, -1, dtype=np.int16)
-    for column, counted in enumerate(counts.T):
-        own[counted, column] = bin_of(probabilities[counted, column], binning, bins)
+    columns = len(counts.T)
+    own = np.full((len(counts), columns), -1, dtype=np.int16)
+    for column, known_here in enumerate(counts.T):
+        own[known_here, column] = bin_of(probabilities[known_here, column], binning, bins)
 
     def addends(items: NDArray[np.int64]) -> Floats:
         """(n, C, bins + 1): the excess of prediction over truth in its bin, and 1 if it counts."""
-        sums = np.zeros((len(items), own.shape[1], bins + 1))
-        rows, columns = np.nonzero(own[items] >= 0)
-        cells = items[rows], columns
-        sums[rows, columns, own[cells]] = probabilities[cells] - happened[cells]
-        sums[rows, columns, bins] = 1.0
+        sums = np.zeros((len(items), columns, bins + 1))
+        rows, counted = np.nonzero(own[items] >= 0)
+        cells = items[rows], counted
+        sums[rows, counted, own[cells]] = probabilities[cells] - happened[cells]
+        sums[rows, counted, bins] = 1.0
         return sums
 
     def errors(drawn: Floats) -> Floats:
