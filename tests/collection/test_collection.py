@@ -10,6 +10,7 @@ from plainfilm.collection import Collection, prepare
 from plainfilm.collection.collection import META
 from plainfilm.collection.schema import FORMAT_VERSION
 from plainfilm.errors import CollectionError
+from plainfilm.types import SPLITS
 
 
 @pytest.fixture
@@ -81,6 +82,6 @@ def test_another_process_gets_it_without_tables(collection: Collection) -> None:
     assert copy.frame("images").equals(collection.frame("images"))
 
 
-def test_patients_and_splits(collection: Collection) -> None:
-    assert set(collection.split_of_patients()) == {"patient0", "patient1"}
-    assert all(len(splits) == 1 for splits in collection.split_of_patients().values())
+def test_patients_of_a_split_are_distinct(collection: Collection) -> None:
+    found = [name for split in SPLITS for name in collection.patients_of(split).to_pylist()]
+    assert sorted(found) == ["patient0", "patient1"]

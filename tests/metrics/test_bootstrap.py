@@ -85,6 +85,15 @@ def test_blocks_do_not_change_the_interval(monkeypatch):
     assert PatientBootstrap(np.arange(30)).of_sums(counts_of(values), mean) == whole
 
 
+def test_items_in_blocks_of_patients_give_the_same_interval(monkeypatch):
+    random = np.random.default_rng(6)
+    groups, values = random.integers(0, 40, 300), random.normal(size=300)
+    counts = counts_of(values)
+    whole = PatientBootstrap(groups).of_sums(counts, mean)
+    monkeypatch.setattr(bootstrap, "PATIENTS", 3)
+    assert PatientBootstrap(groups).of_sums(lambda items: counts[items], mean) == whole
+
+
 def test_the_seed_decides_the_resamples():
     values = np.random.default_rng(7).normal(size=30)
     first, again, other = (

@@ -152,8 +152,8 @@ def test_the_text_rule_is_the_model_s_own_by_default(real, small_world):
 
 
 def test_patients_on_both_sides_are_refused(real, small_world, monkeypatch):
-    both = {patient: {"train", "test"} for patient in small_world.split_of_patients()}
-    monkeypatch.setattr(type(small_world), "split_of_patients", lambda self: both)
+    everybody = small_world.table("studies")["patient_id"].unique()
+    monkeypatch.setattr(type(small_world), "patients_of", lambda self, split: everybody)
     with pytest.raises(LeakageError, match="24 patients"):
         evaluate(real, small_world)
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from plainfilm.collection.schema import (
@@ -212,14 +213,10 @@ class Collection:
             raise CollectionError(f"{self.path}: image path '{relative}' leads out of the collection")
         return self.path / inner
 
-    def split_of_patients(self) -> dict[str, set[str]]:
-        """The splits of every patient: more than one is a leak."""
-        studies = self.table("studies")
-        splits: dict[str, set[str]] = {}
-        pairs = zip(studies["patient_id"].to_pylist(), studies["split"].to_pylist(), strict=True)
-        for patient, split in pairs:
-            splits.setdefault(patient, set()).add(split)
-        return splits
+    def patients_of(self, split: str) -> pa.Array:
+        """The distinct patients with a study in a split; one in several splits is a leak."""
+        studies = self.columns("studies", ["patient_id", "split"])
+        return studies.filter(pc.equal(studies["split"], split))["patient_id"].unique()
 
     def renew(self, meta: dict[str, Any], table: str) -> None:
         """Drop the cached copy of a rewritten table, and use the new values of `collection.json`."""

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
+from plainfilm.collection.row_index import index_of, studies_of
 from plainfilm.errors import DataError, nearest
 
 ItemKind = Literal["images", "reports", "sentences"]
@@ -32,7 +33,7 @@ _TARGETS: Mapping[ItemKind, tuple[str, ...]] = {
 """An origin labels a kind of item if it labels any of these targets."""
 
 
-_LABELS_AT_ONCE = 1 << 18
+_LABELS_AT_ONCE = 1 << 16
 
 
 def origins(collection: Collection, targets: Sequence[str] = ("study", "image")) -> list[str]:
@@ -123,17 +124,18 @@ def labelled_studies(
 ) -> dict[str, int]:
     """By origin, the number of studies of a split (`None`: of all) with a label of one of the `targets`: of
     the study, of one of its images or of one of its sentences."""
-    studies = collection.columns("studies", ["split"])
     names = pa.array(origins(collection, targets), pa.string())
+    studies = index_of(collection, "study")
     has_labels = np.zeros((len(names), len(studies)), dtype=bool)
-    known_ids = {target: target_ids(collection, target) for target in targets}
-    for target, labels in label_batches(collection, targets):
-        ids, study_of = known_ids[target]
-        rows = positions(labels["target_id"], ids)
-        known = rows >= 0
-        has_labels[positions(labels["origin"], names)[known], study_of[rows[known]]] = True
+    for target in targets:
+        index = studies if target == "study" else index_of(collection, target)
+        study_of = studies_of(collection, target, studies)
+        for _, labels in label_batches(collection, [target]):
+            rows = index.rows(labels["target_id"])
+            known = rows >= 0
+            has_labels[positions(labels["origin"], names)[known], study_of[rows[known]]] = True
     if split is not None:
-        has_labels &= pc.equal(studies["split"], split).to_numpy()
+        has_labels &= pc.equal(collection.columns("studies", ["split"])["split"], split).to_numpy()
     return dict(zip(names.to_pylist(), has_labels.sum(axis=1).tolist(), strict=True))
 
 
@@ -157,21 +159,14 @@ def label_batches(
             yield target, labels.filter(pc.equal(labels["target"], target)).select(columns)
 
 
-def target_ids(collection: Collection, target: str) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The ids of all studies, images or sentences, in the order of their table, and the row of the study of
-    each."""
-    studies = collection.columns("studies", ["study_id"])["study_id"].combine_chunks()
-    if target == "study":
-        return studies, np.arange(len(studies))
-    table = collection.columns(f"{target}s", [f"{target}_id", "study_id"])
-    return table[f"{target}_id"].combine_chunks(), positions(table["study_id"], studies)
-
-
 def _pairs(collection: Collection) -> set[tuple[str, str]]:
     """(origin, target) of all labels."""
     columns = ["origin", "target"]
-    pairs = collection.columns("labels", columns).group_by(columns).aggregate([])
-    return set(zip(*(pairs[name].to_pylist() for name in columns), strict=True))
+    found: set[tuple[str, str]] = set()
+    for batch in collection.batches("labels", _LABELS_AT_ONCE, columns):
+        pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
+        found.update(zip(*(pairs[name].to_pylist() for name in columns), strict=True))
+    return found
 
 
 def _usable(collection: Collection, kinds: Sequence[ItemKind]) -> list[str]:

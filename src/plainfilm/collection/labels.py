@@ -34,15 +34,16 @@ from plainfilm.collection.label_origins import (
     labelled_studies,
     origins,
     positions,
-    target_ids,
     targets_of,
 )
+from plainfilm.collection.row_index import RowIndex, index_of, studies_of
 from plainfilm.errors import DataError
 from plainfilm.labelling.vocabularies import CHEXPERT_OBSERVATIONS
 from plainfilm.metrics.findings import NOT_MENTIONED, States
 from plainfilm.types import State
 
 Ints = NDArray[np.int64]
+Rows = NDArray[np.int32]
 Ranks = NDArray[np.uint8]
 
 NOT_LABELLED = -3
@@ -111,15 +112,15 @@ class LabelReader:
         return _STATE_OF_RANK[_taken(self._own(target), rows)]
 
     @cached_property
-    def _study_of_image(self) -> Ints:
-        return target_ids(self._collection, "image")[1]
+    def _study_of_image(self) -> Rows:
+        return studies_of(self._collection, "image")
 
     def _read(
         self, targets: Sequence[str], origins: Sequence[str], observations: Names[str] | None
     ) -> tuple[dict[str, _Statements], list[str]]:
         """The statements about each target, and the observations in the order of targets and rows."""
         wanted = None if observations is None else pa.array(list(observations), pa.string())
-        ids = {target: target_ids(self._collection, target)[0] for target in targets}
+        ids = {target: index_of(self._collection, target) for target in targets}
         found: dict[str, list[_Statements]] = {target: [] for target in targets}
         named: dict[str, dict[str, None]] = {target: {} for target in targets}
         codes: dict[str, int] = {}
@@ -274,8 +275,8 @@ class Labels:
         self, place: int, split: str | None, target: str, ids: Sequence[str]
     ) -> tuple[LabelReader, Ints]:
         names = self._chosen[split][place]
-        known, _ = target_ids(self._collections[place], target)
-        return self._readers[place, names], positions(pa.array(ids, pa.string()), known)
+        known = index_of(self._collections[place], target)
+        return self._readers[place, names], known.rows(pa.array(ids, pa.string()))
 
     def _in_columns(self, reader: LabelReader, states: States) -> States:
         columns = np.full((len(states), len(self.observations)), NOT_LABELLED, dtype=np.int8)
@@ -333,10 +334,10 @@ class _Statements:
 
 
 def _statements(
-    table: pa.Table, ids: pa.Array, observations: Sequence[str], origins: Sequence[str]
+    table: pa.Table, ids: RowIndex, observations: Sequence[str], origins: Sequence[str]
 ) -> _Statements:
     """The labels of targets that are known."""
-    rows = positions(table["target_id"], ids)
+    rows = ids.rows(table["target_id"])
     known = rows >= 0
     columns = positions(table["observation"], pa.array(observations, pa.string()))
     places = positions(table["origin"], pa.array(list(origins), pa.string()))
@@ -386,7 +387,7 @@ def strongest(states: States, groups: Ints, count: int) -> States:
     return _STATE_OF_RANK[_strongest_rank(_RANK_OF_STATE[states], groups, count)]
 
 
-def _strongest_rank(ranks: Ranks, groups: Ints, count: int) -> Ranks:
+def _strongest_rank(ranks: Ranks, groups: Ints | Rows, count: int) -> Ranks:
     order = np.argsort(groups, kind="stable")
     strongest = np.zeros((count, ranks.shape[1]), dtype=np.uint8)
     if len(order):

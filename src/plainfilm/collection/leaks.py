@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +15,19 @@ from plainfilm.sources.common.person_ids import person_key
 Part = tuple[Collection, str]
 """A collection and the name of one of its splits."""
 
+_AT_ONCE = 1 << 16
+"""Patients whose keys are made together."""
+
 
 def patients_of(parts: Iterable[Part]) -> set[str]:
     """The patients of some splits."""
-    return {
-        patient
-        for collection, split in parts
-        for patient, splits in collection.split_of_patients().items()
-        if split in splits
-    }
+    return {patient for collection, split in parts for patient in collection.patients_of(split).to_pylist()}
 
 
 def patient_keys(parts: Iterable[Part]) -> NDArray[np.int64]:
     """The patients of some splits as sorted hashes of their corpus and id, for storage with a model."""
-    return np.unique(np.array([*_keyed(parts)], dtype=np.int64))
+    empty = np.empty(0, dtype=np.int64)
+    return np.unique(np.concatenate([empty, *(_as_array(block) for block in _keyed(parts))]))
 
 
 def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
@@ -43,24 +42,31 @@ def check_unseen(keys: NDArray[np.int64], test: Iterable[Part]) -> None:
 
 def seen_among(keys: NDArray[np.int64], test: Iterable[Part]) -> set[str]:
     """The patients of `test` that are among the `patient_keys` of a model's training data."""
-    patients = _keyed(test)
-    return {patients[key] for key in patients.keys() & set(keys.tolist())}
+    seen: dict[int, str] = {}
+    for block in _keyed(test):
+        own = _as_array(block)
+        seen |= {key: block[key] for key in own[np.isin(own, keys)].tolist()}
+    return {*seen.values()}
 
 
-def _keyed(parts: Iterable[Part]) -> dict[int, str]:
-    """Patients by their keys: the same number in two corpora is not the same patient.
+def _keyed(parts: Iterable[Part]) -> Iterator[dict[int, str]]:
+    """The patients by their keys, in blocks, as a corpus may have millions."""
+    for collection, split in parts:
+        patients = collection.patients_of(split)
+        for start in range(0, len(patients), _AT_ONCE):
+            yield keys_of(collection.corpus, patients.slice(start, _AT_ONCE).to_pylist())
 
-    A patient has a key as spelled, which older models remember, and one that `7`, `007` and `7.0` share.
-    """
-    return {
-        key: patient
-        for part in parts
-        for key, patient in keys_of(part[0].corpus, patients_of([part])).items()
-    }
+
+def _as_array(keyed: Mapping[int, str]) -> NDArray[np.int64]:
+    return np.fromiter(keyed, dtype=np.int64, count=len(keyed))
 
 
 def keys_of(corpus: str, patients: Iterable[str]) -> dict[int, str]:
-    """`patients` of a corpus by their keys, two for each."""
+    """`patients` of a corpus by their keys, two for each: the same number in two corpora is not the same
+    patient.
+
+    A patient has a key as spelled, which older models remember, and one that `7`, `007` and `7.0` share.
+    """
     return {
         stable_hash("patient", corpus, spelling): patient
         for patient in patients
@@ -75,8 +81,7 @@ def check_patients_apart(train: Iterable[Part], test: Iterable[Part]) -> None:
         LeakageError: there are common patients; the message has their number and some of their ids.
     """
     train, test = list(train), list(test)
-    first, second = _keyed(train), _keyed(test)
-    _refuse({first[key] for key in first.keys() & second.keys()}, _named(train), _named(test))
+    _refuse(seen_among(patient_keys(test), train), _named(train), _named(test))
 
 
 def refuse_shared(first: Set[str], second: Set[str], first_name: str, second_name: str) -> None:

@@ -18,10 +18,14 @@ from plainfilm.seeding import generator
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
+Addends = Callable[[NDArray[np.int64]], Floats]
+"""Items (n,) to what they add to sums (n, ...)."""
 
 LEVEL = 0.95
 BLOCK_NUMBERS = 4_000_000
 """Numbers in one block of weights: 32 MB of float64."""
+PATIENTS = 4096
+"""Patients whose items are added up together."""
 
 _ROUNDING = 1e-12
 
@@ -57,22 +61,36 @@ class PatientBootstrap:
         self.resamples = resamples
         self.seed = seed
 
-    def of_sums(self, counts: ArrayLike, statistic: Statistic) -> list[Interval]:
+    def of_sums(self, counts: ArrayLike | Addends, statistic: Statistic) -> list[Interval]:
         """Intervals of scores that depend on sums over the items only.
 
-        counts: (N, ...) the addend of each item. statistic: sums (R, ...) → (R,) or (R, M) scores, NaN for a
-        score that cannot be computed. Returns M intervals (one for (R,)).
+        counts: (N, ...) the addend of each item, or a function of items (n,) to theirs (n, ...), which are
+        then not in memory together. statistic: sums (R, ...) → (R,) or (R, M) scores, NaN for a score that
+        cannot be computed. Returns M intervals (one for (R,)).
         """
-        values = np.asarray(counts, dtype=np.float64)
-        flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-        order = np.argsort(self.codes, kind="stable")
-        starts = np.searchsorted(self.codes[order], np.arange(self.patients))
-        per_patient = np.add.reduceat(flat[order], starts, axis=0) if self.patients else flat
+        if callable(counts):
+            per_patient, shape = self._per_patient(counts)
+        else:
+            values = np.asarray(counts, dtype=np.float64)
+            per_patient, shape = self._per_patient(values.__getitem__)
 
         def score(weights: Floats) -> Floats:
-            return statistic((weights @ per_patient).reshape(len(weights), *values.shape[1:]))
+            return statistic((weights @ per_patient).reshape(len(weights), *shape))
 
         return self._intervals(score)
+
+    def _per_patient(self, addends: Addends) -> tuple[Floats, tuple[int, ...]]:
+        """The sums (P, K) of the addends (n, ...) of every patient's items, and their shape (...)."""
+        order = np.argsort(self.codes, kind="stable")
+        starts = np.searchsorted(self.codes, np.arange(self.patients + 1), sorter=order)
+        first = addends(order[:0])
+        width = int(np.prod(first.shape[1:]))
+        sums = np.empty((self.patients, width))
+        for place in range(0, self.patients, PATIENTS):
+            ends = starts[place : place + PATIENTS + 1]
+            flat = addends(order[ends[0] : ends[-1]]).reshape(-1, width)
+            sums[place : place + PATIENTS] = np.add.reduceat(flat, ends[:-1] - ends[0], axis=0)
+        return sums, first.shape[1:]
 
     def of_weights(self, statistic: Statistic) -> list[Interval]:
         """Intervals of any score: `statistic` takes item weights (R, N) and returns (R,) or (R, M)."""

@@ -117,15 +117,21 @@ def calibration_interval(
     truth, known: (N, C); unknown items and probabilities of NaN do not count. All resamples use the bins of
     all items.
     """
-    happened, counts = np.asarray(truth, dtype=np.float64), np.asarray(known, dtype=bool)
+    happened, counts = np.asarray(truth, dtype=bool), np.asarray(known, dtype=bool)
     counts = counts & ~np.isnan(probabilities)
-    items, columns = probabilities.shape
-    sums = np.zeros((items, columns, bins + 1))
-    for column in range(columns):
-        rows = np.flatnonzero(counts[:, column])
-        values = probabilities[rows, column]
-        sums[rows, column, bin_of(values, binning, bins)] = values - happened[rows, column]
-        sums[rows, column, bins] = 1.0
+    columns = len(counts.T)
+    own = np.full((len(counts), columns), -1, dtype=np.int16)
+    for column, known_here in enumerate(counts.T):
+        own[known_here, column] = bin_of(probabilities[known_here, column], binning, bins)
+
+    def addends(items: NDArray[np.int64]) -> Floats:
+        """(n, C, bins + 1): the excess of prediction over truth in its bin, and 1 if it counts."""
+        sums = np.zeros((len(items), columns, bins + 1))
+        rows, counted = np.nonzero(own[items] >= 0)
+        cells = items[rows], counted
+        sums[rows, counted, own[cells]] = probabilities[cells] - happened[cells]
+        sums[rows, counted, bins] = 1.0
+        return sums
 
     def errors(drawn: Floats) -> Floats:
         total = drawn[:, :, bins]
@@ -136,7 +142,7 @@ def calibration_interval(
         mean = np.divide(summed, parts, out=np.full(summed.shape, np.nan), where=parts > 0)
         return np.concatenate([each, mean[:, None]], axis=1)
 
-    return bootstrap.of_sums(sums, errors)
+    return bootstrap.of_sums(addends, errors)
 
 
 def fit_scale(scores: ArrayLike, truth: ArrayLike) -> float:

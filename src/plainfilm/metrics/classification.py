@@ -106,9 +106,10 @@ class Ranked:
         """AUROC and average precision (R, C, 2) under each row of integer item weights (R, N)."""
         rows = np.asarray(weights)
         blocks = -(-len(rows) // LANES)
-        padded = np.zeros((blocks * LANES, rows.shape[1]), dtype=np.float32)
-        padded[: len(rows)] = rows
-        side_by_side = np.ascontiguousarray(padded.reshape(blocks, LANES, -1).swapaxes(1, 2))
+        side_by_side = np.zeros((blocks, rows.shape[1], LANES), dtype=np.float32)
+        for block in range(blocks):
+            own = rows[block * LANES : (block + 1) * LANES]
+            side_by_side[block, :, : len(own)] = own.T
         scores = np.empty((blocks, len(self.order), 2, LANES))
         _ranking_scores(side_by_side, self.order, self.positive, self.first, self.last, self.sizes, scores)
         return np.moveaxis(scores, 3, 1).reshape(blocks * LANES, len(self.order), 2)[: len(rows)]
@@ -120,15 +121,17 @@ def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:
     An item with a non-finite score does not count in its column.
     """
     values, codes = np.asarray(scores, dtype=np.float64).T, np.asarray(truth).T
-    counts = (codes != UNKNOWN) & np.isfinite(values)
-    keys = np.where(counts, -values, np.inf)
-    order = np.argsort(keys, axis=1, kind="stable")
-    ordered = np.take_along_axis(keys, order, axis=1)
-    edge = np.ones((len(ordered), ordered.shape[1] + 1), dtype=bool)
-    edge[:, 1:-1] = ordered[:, :-1] != ordered[:, 1:]
-    positive = np.take_along_axis(codes == POSITIVE, order, axis=1)
-    sizes = counts.sum(axis=1)
-    return Ranked(order.astype(np.int32), positive, edge[:, :-1].copy(), edge[:, 1:].copy(), sizes)
+    order = np.empty(values.shape, dtype=np.int32)
+    positive, first, last = (np.ones(values.shape, dtype=bool) for _ in range(3))
+    sizes = np.zeros(len(values), dtype=np.int64)
+    for column, (own, code) in enumerate(zip(values, codes, strict=True)):  # one at a time, for memory
+        counts = (code != UNKNOWN) & np.isfinite(own)
+        keys = np.where(counts, -own, np.inf)
+        ranked = np.argsort(keys, kind="stable")
+        is_edge = keys[ranked[:-1]] != keys[ranked[1:]]
+        order[column], sizes[column], positive[column] = ranked, counts.sum(), code[ranked] == POSITIVE
+        first[column, 1:] = last[column, :-1] = is_edge
+    return Ranked(order, positive, first, last, sizes)
 
 
 def truth_codes(positive: ArrayLike, known: ArrayLike | None = None) -> NDArray[np.int8]:

@@ -187,9 +187,13 @@ def _combined(
     names = sorted({part for score in summed for part in score.parts})
     by_name: dict[str, Interval] = {}
     if summed:
-        stacked = np.stack([np.stack([side[name] for name in names], axis=1) for side in sides], axis=1)
         places = {name: place for place, name in enumerate(names)}
-        solved = bootstrap.of_sums(stacked, lambda sums: _scores_of_sums(summed, sums, places, combine))
+
+        def addends(rows: NDArray[np.int64]) -> Floats:
+            own = [np.stack([side[name][rows] for name in names], axis=1) for side in sides]
+            return np.stack(own, axis=1).astype(np.float64, copy=False)
+
+        solved = bootstrap.of_sums(addends, lambda sums: _scores_of_sums(summed, sums, places, combine))
         by_name = {score.name: interval for score, interval in zip(summed, solved, strict=True)}
     for kinds, solve in ((_RANKED, _ranked), ((BOX_PRECISION,), _box_precision)):
         own = [score for score in scores if score.aggregation in kinds]
@@ -246,16 +250,18 @@ def _ranked(
     """Scores of `RANKINGS` and of `BY_SUPPORT`, with all parts of all sides presorted once."""
     names, columns = _columns(scores, sides)
     presorted = classification.rank(columns[..., 0], columns[..., 1])
-    positive = (columns[..., 1] == classification.POSITIVE).astype(np.float64)
+    is_weighted = any(score.aggregation == BY_SUPPORT for score in scores)
+    positive = (columns[..., 1] == classification.POSITIVE).astype(np.float64) if is_weighted else None
+    del columns  # the resamples take their memory
     shape = (len(sides), len(names))
 
     def statistic(weights: Floats) -> Floats:
         values = presorted.under(weights).reshape(len(weights), *shape, len(RANKINGS))
-        support = (weights @ positive).reshape(len(weights), *shape)
+        support = None if positive is None else (weights @ positive).reshape(len(weights), *shape)
         solved = []
         for score in scores:
             places = [names.index(part) for part in score.parts]
-            if score.aggregation == BY_SUPPORT:
+            if support is not None and score.aggregation == BY_SUPPORT:
                 mean = _weighted_mean(values[:, :, places, 0], support[:, :, places])
             else:
                 mean = _mean_of_known(values[:, :, places, RANKINGS.index(score.aggregation)])

@@ -47,7 +47,7 @@ class Viewed:
     name = "viewed"
     views = ("PA", "AP", "AP_SUPINE", "LATERAL", "unknown")
 
-    def frame(self, name):
+    def frame(self, name, columns):
         if name == "studies":
             return pd.DataFrame({"study_id": ["a"], "age": [3.0], "sex": ["F"]})
         return pd.DataFrame({"image_id": self.views, "view": self.views})
@@ -69,7 +69,7 @@ class Aged:
 
     name = "aged"
 
-    def frame(self, name):
+    def frame(self, name, columns):
         return pd.DataFrame({"study_id": ["a", "b", "c"], "age": [17.5, 40.0, None], "sex": ["F", None, "M"]})
 
 

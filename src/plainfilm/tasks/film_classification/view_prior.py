@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
 from plainfilm.collection import Collection
+from plainfilm.collection.label_origins import positions
 from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import Floats, Mask
 from plainfilm.types import View
@@ -36,9 +38,13 @@ def frequency(films: Films, mask: Mask) -> Floats:
 
 def views_of(collections: Sequence[Collection], films: Films) -> list[View]:
     """The view of every film."""
-    known = {
-        (place, image_id): View(view)
-        for place, collection in enumerate(collections)
-        for image_id, view in collection.frame("images")[["image_id", "view"]].to_numpy()
-    }
-    return [known[tuple(key)] for key in films.frame[["place", "image_id"]].to_numpy()]
+    views = np.empty(len(films), dtype=object)
+    for place, collection in enumerate(collections):
+        images = collection.columns("images", ["image_id", "view"])
+        own = np.flatnonzero(films.frame["place"] == place)
+        rows = positions(pa.array(films.frame["image_id"].iloc[own], pa.string()), images["image_id"])
+        distinct = images["view"].combine_chunks().dictionary_encode()
+        every = np.array([View(view) for view in distinct.dictionary.to_pylist()], dtype=object)
+        views[own] = every[distinct.indices.to_numpy()[rows]]
+    found: list[View] = views.tolist()
+    return found

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
 from plainfilm import __version__
 from plainfilm.collection import Collection, check_patients_apart
+from plainfilm.collection.label_origins import positions
 from plainfilm.collection.leaks import check_unseen
 from plainfilm.errors import nearest
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
@@ -255,35 +257,51 @@ def film_subgroups(
     """
     place = frame["place"].astype(str)
     studies, images = (place + "/" + frame[column] for column in ("study_id", "image_id"))
-    return subgroups(facts_of(collections, studies.tolist(), images.tolist() if by_view else None))
+    return subgroups(facts_of(collections, studies, images if by_view else None))
 
 
 def facts_of(
-    collections: Sequence[Collection], studies: Sequence[str], films: Sequence[str] | None
+    collections: Sequence[Collection],
+    studies: Sequence[str] | pd.Series,
+    films: Sequence[str] | pd.Series | None,
 ) -> pd.DataFrame:
     """The known facts of Q queries: `sex`, `age` (a band), `site` (their collection) and, for images, `view`;
     missing if unknown.
 
     studies, films: (Q,) ids, each after the place of its collection and a slash ("0/s1").
     """
-    known = _by_key(collections, "studies", "study_id").loc[list(studies)]
-    facts = pd.DataFrame({"sex": known["sex"].to_numpy(dtype=object)})
+    known = _known_of(collections, "studies", ["study_id", "sex", "age"], studies)
+    facts = pd.DataFrame({"sex": _shared(known["sex"])})
     bands = pd.cut(known["age"].astype(float), AGES, right=False, labels=AGE_NAMES)
     facts["age"] = bands.to_numpy(dtype=object)
-    names = {str(place): collection.name for place, collection in enumerate(collections)}
-    facts["site"] = [names[study.partition("/")[0]] for study in studies]
+    names = np.array([collection.name for collection in collections], dtype=object)
+    facts["site"] = names[known["place"].to_numpy()]
     if films is not None:
-        views = _by_key(collections, "images", "image_id").loc[list(films), "view"].astype(object)
+        views = pd.Series(_shared(_known_of(collections, "images", ["image_id", "view"], films)["view"]))
         facts["view"] = views.where(views != str(View.UNKNOWN)).to_numpy(dtype=object)
         if {"AP", "AP_SUPINE"} <= set(views):  # else these are the subgroups of the view
             facts["taken"] = [TAKEN.get(view) for view in views]
     return facts
 
 
-def _by_key(collections: Sequence[Collection], table: str, column: str) -> pd.DataFrame:
-    frames = [collection.frame(table) for collection in collections]
-    keyed = [frame.set_index(f"{place}/" + frame[column]) for place, frame in enumerate(frames)]
-    return pd.concat(keyed)
+def _known_of(
+    collections: Sequence[Collection], table: str, columns: list[str], keys: Sequence[str] | pd.Series
+) -> pd.DataFrame:
+    """The rows (Q) of a table with these `keys`, and the `place` of their collection; the first of `columns`
+    has the ids."""
+    frames = [
+        collection.frame(table, columns).assign(place=place) for place, collection in enumerate(collections)
+    ]
+    every = pd.concat(frames, ignore_index=True)
+    own = every["place"].astype(str) + "/" + every[columns[0]]
+    rows = positions(pa.array(keys, pa.string()), pa.array(own, pa.string()))
+    return every.drop(columns=columns[0]).iloc[rows].reset_index(drop=True)
+
+
+def _shared(texts: pd.Series) -> NDArray[np.object_]:
+    """The texts (Q,) as objects, one for each distinct text and not for each row; NaN if missing."""
+    codes, distinct = pd.factorize(texts)
+    return np.array([*distinct, np.nan], dtype=object)[codes]
 
 
 def subgroups(facts: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
