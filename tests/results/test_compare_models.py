@@ -30,7 +30,7 @@ def group(classified):
 
 def noisy(results, seed, noise):
     """The same items with scores of another quality: the truth and normal noise."""
-    items, random = results.items.copy(), generator("noisy", seed)
+    items, random = results.items.frame(), generator("noisy", seed)
     for column in [name for name in items if name.startswith("score/") and name.endswith("numerator")]:
         truth = items[column.replace("numerator", "denominator")] == 2
         items[column] = truth * 1.0 + noise * random.normal(size=len(items))

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from plainfilm.io.locks import writing
 from plainfilm.io.manifest import Change
+from plainfilm.io.spilled import SpilledTable
 from plainfilm.io.tables import parquet_writer
 from plainfilm.results.figures import write_figures
 from plainfilm.results.page import page
@@ -27,6 +28,8 @@ from plainfilm.results.reading import ITEMS, META
 from plainfilm.tasks.base import Metric, Results
 
 _PREDICTIONS, _PAGE = "predictions.parquet", "index.html"
+_ROW_GROUP = 1 << 20
+"""Rows of a table that are written together."""
 
 
 def write(results: Results, folder: Path | str) -> None:
@@ -105,7 +108,15 @@ def _metric(metric: Metric) -> dict[str, Any]:
     return document
 
 
-def _write_table(frame: pd.DataFrame, change: Change, name: str) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    with change.writing(name) as temporary, parquet_writer(temporary, table.schema) as writer:
-        writer.write_table(table)
+def _write_table(rows: pd.DataFrame | SpilledTable, change: Change, name: str) -> None:
+    frames = iter([rows]) if isinstance(rows, pd.DataFrame) else rows.frames()
+    waiting = pa.Table.from_pandas(next(frames), preserve_index=False)
+    with change.writing(name) as temporary, parquet_writer(temporary, waiting.schema) as writer:
+        for frame in frames:
+            added = pa.Table.from_pandas(frame, schema=waiting.schema, preserve_index=False)
+            waiting = pa.concat_tables([waiting, added])
+            whole = len(waiting) // _ROW_GROUP * _ROW_GROUP
+            if whole:
+                writer.write_table(waiting.slice(0, whole), row_group_size=_ROW_GROUP)
+                waiting = waiting.slice(whole)
+        writer.write_table(waiting, row_group_size=_ROW_GROUP)

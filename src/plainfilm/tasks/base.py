@@ -26,6 +26,7 @@ import pandas as pd
 from plainfilm import plugins
 from plainfilm.config import Settings
 from plainfilm.errors import UsageError
+from plainfilm.io.spilled import SpilledTable
 from plainfilm.pages.boxes import ShownBox as ShownBox
 from plainfilm.progress import SILENT, Progress
 from plainfilm.types import Better
@@ -286,7 +287,7 @@ class Results:
     protocol: dict[str, Any]
     metrics: tuple[Metric, ...]
     predictions: pd.DataFrame
-    items: pd.DataFrame | None = None
+    items: pd.DataFrame | SpilledTable | None = None
     counted: str = "images"
     must_match: tuple[str, ...] = ()
     tables: tuple[ScoreTable, ...] = ()

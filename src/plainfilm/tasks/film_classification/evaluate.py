@@ -20,6 +20,7 @@ from plainfilm.collection import Collection, check_patients_apart
 from plainfilm.collection.labels import Labels
 from plainfilm.config import Settings
 from plainfilm.errors import DataError
+from plainfilm.io.spilled import SpilledTable
 from plainfilm.metrics.classification import Criterion
 from plainfilm.metrics.concentration import same_answers_alarm
 from plainfilm.metrics.scores import Statistics
@@ -212,7 +213,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
     made = probabilities(scores.margin, scores.scale, fitted)
     parts = film_subgroups(context.collections, films.frame, by_view=not films.are_studies)
     by_view = _view_only(context, films)
-    metrics, items = [], []
+    metrics, items = [], SpilledTable()
     for group, values in scores.groups.items():
         is_main = group == scores.main
         evaluated = ranked_and_decided(
@@ -223,7 +224,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         metrics += measure(measured, evaluated.scores, context.resampling)
         chosen = [score for score in evaluated.scores if is_main and score.name in SUBGROUP_SCORES]
         metrics += measure_subgroups(measured, chosen, parts, context.resampling)
-        items.append(items_table(measured, films.ids))
+        items.add(items_table(measured, films.ids))
     by_patient = (fitted, films.patients)
     metrics += calibration_metrics(made, observed, *by_patient, context.resampling)
     metrics += calibration_of_subgroups(made, observed, *by_patient, parts, context.resampling)
@@ -231,7 +232,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         evaluated = abstention(scores.margin, fitted.bounds, config.miss, observed)
         measured = Measured(ABSTENTION, evaluated.values, evaluated.baselines, films.patients)
         metrics += measure(measured, evaluated.scores, context.resampling)
-        items.append(items_table(measured, films.ids))
+        items.add(items_table(measured, films.ids))
     reasons = with_reasons(observed, fitted, scores)
     metrics = [reasons(metric) for metric in metrics]
     table = predictions_table(films, scores, made, fitted)
@@ -242,7 +243,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
         films,
         metrics,
         table,
-        pd.concat(items, ignore_index=True),
+        items,
         {"thresholds": chosen_on},
         warnings=() if (alarm := same_answers_alarm(scores.scale * scores.margin)) is None else (alarm,),
         operating_points=operating_points(metrics, list(scores.groups), films.observations),
@@ -270,7 +271,7 @@ def results_of(
     films: Films,
     metrics: Sequence[Metric],
     predictions: pd.DataFrame,
-    items: pd.DataFrame,
+    items: pd.DataFrame | SpilledTable,
     more: Mapping[str, Any],
     **shown: Any,
 ) -> Results:
