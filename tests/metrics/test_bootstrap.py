@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from plainfilm.metrics import bootstrap
@@ -60,6 +61,15 @@ def test_a_resample_has_as_many_patients_as_there_are(patients):
     boot = PatientBootstrap(np.arange(patients), resamples=200)
     [drawn] = boot.of_weights(lambda weights: weights.sum(axis=1))
     assert (drawn.low, drawn.value, drawn.high) == (patients, patients, patients)
+
+
+def test_patients_as_numbers_of_names_are_drawn_like_the_names():
+    names = np.array([f"p{number}" for number in np.random.default_rng(8).integers(0, 120, 300)])
+    values = counts_of(np.random.default_rng(9).normal(size=300))
+    kept = values[:, 0] > 0
+    for rows in (slice(None), kept):
+        expected = PatientBootstrap(names[rows]).of_sums(values[rows], mean)
+        assert PatientBootstrap(pd.Categorical(names)[rows]).of_sums(values[rows], mean) == expected
 
 
 def test_all_items_of_a_patient_are_drawn_together():

@@ -11,6 +11,7 @@ import pytest
 from plainfilm.collection.leaks import patient_keys
 from plainfilm.config import build
 from plainfilm.errors import ConfigError, DataError, LeakageError, UsageError
+from plainfilm.metrics import coded
 from plainfilm.predictor import Predictor, load
 from plainfilm.predictor import zero_shot as prompting
 from plainfilm.predictor.operating_points import OPERATING_POINTS_FILE
@@ -102,6 +103,13 @@ def test_a_model_that_knows_is_above_chance(knowing):
     assert found.low > 0.8
     assert found.baselines == {"random": 0.5, "view_only": 0.5}
     assert found.over_baselines["random"][1] > 0.3
+
+
+def test_results_are_the_same_where_statistics_are_coded(evaluate, knowing, real, divided, monkeypatch):
+    monkeypatch.setattr(coded, "FEWEST", 1)
+    found = evaluate(Knowing(real, divided), divided)
+    assert found.metrics == knowing.metrics
+    assert found.items.frame().equals(knowing.items.frame())
 
 
 def test_positive_negative_and_combined_scores_stand_together(knowing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ class SpilledTable:
 
     def __init__(self) -> None:
         self._parts: list[BinaryIO] = []
+        weakref.finalize(self, _close, self._parts)
         self._columns: dict[str, None] = {}
 
     def add(self, frame: pd.DataFrame) -> None:
@@ -50,3 +52,8 @@ class SpilledTable:
     def frame(self) -> pd.DataFrame:
         """All rows."""
         return pd.concat(self.frames(), ignore_index=True)
+
+
+def _close(parts: list[BinaryIO]) -> None:
+    for file in parts:
+        file.close()

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.seeding import generator
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
+Groups = Union[Sequence[object], NDArray, "pd.Categorical[str]"]
+"""The group of every item (N,): patients, as names or as numbers of names."""
 Addends = Callable[[NDArray[np.int64]], Floats]
 """Items (n,) to what they add to sums (n, ...)."""
 
@@ -51,11 +55,13 @@ class Interval:
 class PatientBootstrap:
     """Resamples of the patients in `groups` (one entry per item, N); the same for the same seed.
 
-    One object serves all scores over the same items, so that they share the resamples.
+    One object serves all scores over the same items, so that they share the resamples. Names with sorted
+    categories are not sorted again.
     """
 
-    def __init__(self, groups: Sequence[object] | NDArray, resamples: int = 1000, seed: int = 0) -> None:
-        _, codes = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    def __init__(self, groups: Groups, resamples: int = 1000, seed: int = 0) -> None:
+        named = groups.codes if isinstance(groups, pd.Categorical) else np.asarray(groups).astype(str)
+        _, codes = np.unique(named, return_inverse=True)
         self.codes: NDArray[np.int64] = codes.astype(np.int64)
         self.patients = int(codes.max()) + 1 if len(codes) else 0
         self.resamples = resamples

@@ -11,8 +11,9 @@ one pass, thousands of resamples a second (`Ranked.under`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numba import prange
@@ -120,18 +121,25 @@ def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:
 
     An item with a non-finite score does not count in its column.
     """
-    values, codes = np.asarray(scores, dtype=np.float64).T, np.asarray(truth).T
-    order = np.empty(values.shape, dtype=np.int32)
-    positive, first, last = (np.ones(values.shape, dtype=bool) for _ in range(3))
-    sizes = np.zeros(len(values), dtype=np.int64)
-    for column, (own, code) in enumerate(zip(values, codes, strict=True)):  # one at a time, for memory
-        counts = (code != UNKNOWN) & np.isfinite(own)
-        keys = np.where(counts, -own, np.inf)
-        ranked = np.argsort(keys, kind="stable")
-        is_edge = keys[ranked[:-1]] != keys[ranked[1:]]
-        order[column], sizes[column], positive[column] = ranked, counts.sum(), code[ranked] == POSITIVE
-        first[column, 1:] = last[column, :-1] = is_edge
+    return rank_each(zip(np.asarray(scores).T, np.asarray(truth).T, strict=True))
+
+
+def rank_each(columns: Iterable[tuple[ArrayLike, ArrayLike]]) -> Ranked:
+    """The same for C pairs of scores (N,) and truths (N,), of which one is held at a time."""
+    fields = zip(*(_sorted(*map(np.asarray, pair)) for pair in columns), strict=True)
+    order, positive, first, last, sizes = map(np.stack, fields)
     return Ranked(order, positive, first, last, sizes)
+
+
+def _sorted(scores: NDArray[Any], codes: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """The fields of `Ranked` for one column."""
+    values = scores.astype(np.float64, copy=False)
+    counts = (codes != UNKNOWN) & np.isfinite(values)
+    keys = np.where(counts, -values, np.inf)
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    first, last = np.ones((2, len(values)), dtype=bool)
+    first[1:] = last[:-1] = keys[order[:-1]] != keys[order[1:]]
+    return order, codes[order] == POSITIVE, first, last, counts.sum()
 
 
 def truth_codes(positive: ArrayLike, known: ArrayLike | None = None) -> NDArray[np.int8]:

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from plainfilm.metrics.coded import Pairs
+
 Floats = NDArray[np.float64]
 
 RIGHT = "right"
 
 
-def confusion_statistics(truth: ArrayLike, said: ArrayLike, classes: Sequence[str]) -> dict[str, Floats]:
+def confusion_statistics(truth: ArrayLike, said: ArrayLike, classes: Sequence[str]) -> dict[str, Pairs]:
     """Statistics (N, 2) of N choices, places in `classes`: `right`, and `class/NAME`: whether an item is of
     the class, and whether it is said to be."""
     true, chosen = np.asarray(truth), np.asarray(said)

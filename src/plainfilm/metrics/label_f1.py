@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.findings import States
 from plainfilm.metrics.scores import Score, Statistics, intervals, ratio_statistics
 
@@ -88,7 +89,7 @@ def label_statistics(
 ) -> Statistics:
     """Statistics of `KINDS` from `outcomes` (N, C, 3): KIND/OBSERVATION, KIND/micro-C (and of each subset),
     and `f1/example`, the F1 of each report, without those that are positive on neither side."""
-    values: dict[str, Floats] = {}
+    values: dict[str, Pairs] = {}
     for place, name in enumerate(observations):
         values |= _kinds(name, counts[:, place])
     for over in (observations, *subsets):
@@ -120,7 +121,7 @@ def side_statistics(
     """
     true, said = (_on_sides(one, names) for one in (reference, generated))
     counts = np.stack([true & said, said & ~true, true & ~said], axis=-1)
-    values: dict[str, Floats] = {}
+    values: dict[str, Pairs] = {}
     for place, side in enumerate(SIDES):
         values |= _kinds(side, counts[:, :, place].sum(axis=1))
     values |= _kinds("sides", counts.sum(axis=(1, 2)))
@@ -136,7 +137,7 @@ def _on_sides(stated: Sequence[Mapping[str, str]], names: Sequence[str]) -> Outc
     return np.array(rows, dtype=bool).reshape(len(stated), len(names), len(SIDES))
 
 
-def _kinds(name: str, counts: NDArray) -> dict[str, Floats]:
+def _kinds(name: str, counts: NDArray) -> dict[str, Pairs]:
     """Statistics of `KINDS` from true positives, false positives and false negatives (N, 3)."""
     hits, extra, missed = counts.T.astype(np.float64)
     pairs = ((2 * hits, 2 * hits + extra + missed), (hits, hits + extra), (hits, hits + missed))

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.metrics import classification
 from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+from plainfilm.metrics.coded import Pairs, paired
 from plainfilm.metrics.confusion import matthews
 from plainfilm.metrics.detection import rank_boxes
 from plainfilm.metrics.reports.bleu import corpus_bleu
@@ -65,18 +66,16 @@ class Score:
 Combine = Callable[[Floats], Floats]
 """Values (R, S) of a score of S sides to one value (R,) each."""
 
-Statistics = Mapping[str, NDArray[np.float64]]
+Statistics = Mapping[str, Pairs]
 """Sufficient statistics: by name an array (N, 2), the addends of each item to numerator and denominator."""
 
 
-def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None) -> NDArray[np.float64]:
+def ratio_statistics(numerator: ArrayLike, denominator: ArrayLike | None = None) -> Pairs:
     """(N, 2) from N numerators and denominators; the denominators are 1 by default."""
-    top = np.asarray(numerator, dtype=np.float64)
-    bottom = np.ones_like(top) if denominator is None else np.asarray(denominator, dtype=np.float64)
-    return np.stack([top, bottom], axis=-1)
+    return paired(numerator, np.ones(np.shape(numerator)) if denominator is None else denominator)
 
 
-def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+def ranking_statistics(scores: ArrayLike, truth: ArrayLike) -> Pairs:
     """(N, 2) from N scores and their truth codes (`classification.truth_codes`): statistics of `RANKINGS`.
 
     The numerator is the score and the denominator the code; the code is 0 if the score is not finite.
@@ -184,7 +183,7 @@ def _combined(
 ) -> list[Interval]:
     """Every score of the S `sides` together: `combine` takes values (R, S) of a score and returns (R,)."""
     summed = [score for score in scores if score.aggregation not in _OF_WEIGHTS]
-    names = sorted({part for score in summed for part in score.parts})
+    names = _parts(summed)
     by_name: dict[str, Interval] = {}
     if summed:
         places = {name: place for place, name in enumerate(names)}
@@ -248,11 +247,14 @@ def _ranked(
     scores: Sequence[Score], sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """Scores of `RANKINGS` and of `BY_SUPPORT`, with all parts of all sides presorted once."""
-    names, columns = _columns(scores, sides)
-    presorted = classification.rank(columns[..., 0], columns[..., 1])
+    names = _parts(scores)
+    columns = [side[name] for side in sides for name in names]
+    presorted = classification.rank_each((one[:, 0], one[:, 1]) for one in columns)
     is_weighted = any(score.aggregation == BY_SUPPORT for score in scores)
-    positive = (columns[..., 1] == classification.POSITIVE).astype(np.float64) if is_weighted else None
-    del columns  # the resamples take their memory
+    positive = None
+    if is_weighted:
+        is_positive = [one[:, 1] == classification.POSITIVE for one in columns]
+        positive = np.stack(is_positive, axis=1).astype(np.float64)
     shape = (len(sides), len(names))
 
     def statistic(weights: Floats) -> Floats:
@@ -275,7 +277,8 @@ def _box_precision(
     scores: Sequence[Score], sides: Sequence[Statistics], combine: Combine, bootstrap: PatientBootstrap
 ) -> list[Interval]:
     """Scores of `BOX_PRECISION`, with all parts of all sides presorted once."""
-    names, columns = _columns(scores, sides)
+    names = _parts(scores)
+    columns = np.stack([side[name] for side in sides for name in names], axis=1)
     presorted = rank_boxes(columns[..., 0], columns[..., 1])
 
     def statistic(weights: Floats) -> Floats:
@@ -286,10 +289,8 @@ def _box_precision(
     return bootstrap.of_weights(statistic)
 
 
-def _columns(scores: Sequence[Score], sides: Sequence[Statistics]) -> tuple[list[str], Floats]:
-    """The parts of scores, and their statistics (N, S * parts, 2) of all S sides."""
-    names = sorted({part for score in scores for part in score.parts})
-    return names, np.stack([side[name] for side in sides for name in names], axis=1)
+def _parts(scores: Sequence[Score]) -> list[str]:
+    return sorted({part for score in scores for part in score.parts})
 
 
 def _weighted_mean(values: Floats, weights: Floats) -> Floats:

@@ -113,10 +113,9 @@ def _write_table(rows: pd.DataFrame | SpilledTable, change: Change, name: str) -
     waiting = pa.Table.from_pandas(next(frames), preserve_index=False)
     with change.writing(name) as temporary, parquet_writer(temporary, waiting.schema) as writer:
         for frame in frames:
-            added = pa.Table.from_pandas(frame, schema=waiting.schema, preserve_index=False)
-            waiting = pa.concat_tables([waiting, added])
             whole = len(waiting) // _ROW_GROUP * _ROW_GROUP
             if whole:
                 writer.write_table(waiting.slice(0, whole), row_group_size=_ROW_GROUP)
-                waiting = waiting.slice(whole)
+            added = pa.Table.from_pandas(frame, schema=waiting.schema, preserve_index=False)
+            waiting = pa.concat_tables([waiting.slice(whole), added])
         writer.write_table(waiting, row_group_size=_ROW_GROUP)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.classification import truth_codes
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.scores import (
     Statistics,
     count,
@@ -216,7 +217,7 @@ class _Audit:
         patients = self.measured.patients[kept]
         return PatientBootstrap(patients, self.resampling.resamples, self.resampling.seed)
 
-    def _answers(self, change: str) -> dict[str, Floats]:
+    def _answers(self, change: str) -> dict[str, Pairs]:
         """Statistics (N, 2) of other answers, and of calls that are kept."""
         before, after = self.called(AS_IT_IS), self.called(change)
         return {
@@ -298,7 +299,7 @@ class _Audit:
         return metric(f"{group}/{READS}", title, reads, len(usable), "higher", **about)
 
 
-def _share(statistics: Floats, bootstrap: PatientBootstrap) -> Interval:
+def _share(statistics: Pairs, bootstrap: PatientBootstrap) -> Interval:
     score = DescribedScore("share", "ratio", ("share",), "share", "lower")
     return intervals([score], {"share": statistics}, bootstrap)[0]
 

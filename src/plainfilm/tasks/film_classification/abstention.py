@@ -15,6 +15,7 @@ import pandas as pd
 
 from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
 from plainfilm.metrics.calibration import Binning, calibration_interval, reliability, sigmoid
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.conformal import Bounds
 from plainfilm.metrics.scores import ratio_statistics
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
@@ -27,7 +28,7 @@ from plainfilm.tasks.film_classification.thresholds import (
     known_statistics,
     observation_scores,
 )
-from plainfilm.tasks.scoring.measure import Measured, Resampling, measure, of_subgroup
+from plainfilm.tasks.scoring.measure import Measured, Patients, Resampling, measure, of_subgroup
 from plainfilm.types import Better
 
 CALIBRATION, ABSTENTION = "calibration", "abstention"
@@ -67,7 +68,7 @@ def calibration_metrics(
     made: Mapping[str, Floats],
     truth: Truth,
     fitted: Fitted | None,
-    patients: np.ndarray,
+    patients: Patients,
     resampling: Resampling,
     binnings: Sequence[Binning] = tuple(_BINNINGS),
 ) -> list[Metric]:
@@ -92,7 +93,7 @@ def calibration_of_subgroups(
     made: Mapping[str, Floats],
     truth: Truth,
     fitted: Fitted | None,
-    patients: np.ndarray,
+    patients: Patients,
     parts: Mapping[str, np.ndarray],
     resampling: Resampling,
 ) -> list[Metric]:
@@ -125,7 +126,7 @@ def _brier(
     values: Floats,
     baselines: Mapping[str, Floats],
     truth: Truth,
-    patients: np.ndarray,
+    patients: Patients,
     resampling: Resampling,
 ) -> list[Metric]:
     name = f"brier_{kind}"
@@ -138,7 +139,7 @@ def _brier(
     return [replace(one, aggregation=None, parts=()) for one in measure(measured, scores, resampling)]
 
 
-def _brier_statistics(name: str, values: Floats, counted: np.ndarray, truth: Truth) -> dict[str, Floats]:
+def _brier_statistics(name: str, values: Floats, counted: np.ndarray, truth: Truth) -> dict[str, Pairs]:
     squares = np.where(counted, (values - truth.positive) ** 2, 0.0)
     return {
         f"{name}/{observation}": ratio_statistics(squares[:, column], counted[:, column])
@@ -151,7 +152,7 @@ def _errors(
     baselines: Mapping[str, Floats],
     truth: Truth,
     binning: Binning,
-    patients: np.ndarray,
+    patients: Patients,
     resampling: Resampling,
 ) -> list[Metric]:
     bootstrap = PatientBootstrap(patients, resampling.resamples, resampling.seed)
@@ -233,9 +234,9 @@ def abstention(margins: Floats, bounds: Sequence[Bounds], miss: float, truth: Tr
     return Evaluated(scores, values, {"random": _abstention_statistics(by_chance, truth)})
 
 
-def _abstention_statistics(held: Floats, truth: Truth) -> dict[str, Floats]:
+def _abstention_statistics(held: Floats, truth: Truth) -> dict[str, Pairs]:
     """held: (N, C, 2), the probability that the set contains "negative" and "positive"."""
-    statistics: dict[str, Floats] = {}
+    statistics: dict[str, Pairs] = {}
     for column, name in enumerate(truth.observations):
         enters = truth.counted[:, column].astype(np.float64)
         positive = truth.positive[:, column]

@@ -212,7 +212,7 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
     config, observed = context.config, films.truth
     made = probabilities(scores.margin, scores.scale, fitted)
     parts = film_subgroups(context.collections, films.frame, by_view=not films.are_studies)
-    by_view = _view_only(context, films)
+    by_view, patients = _view_only(context, films), films.patient_groups
     metrics, items = [], SpilledTable()
     for group, values in scores.groups.items():
         is_main = group == scores.main
@@ -220,17 +220,17 @@ def evaluate(context: EvaluationContext, films: Films, scores: FilmScores, fitte
             is_main, values, fitted.thresholds[group] if fitted else None, observed
         )
         baselines = {**evaluated.baselines, **by_view}
-        measured = Measured(group, evaluated.values, baselines, films.patients)
+        measured = Measured(group, evaluated.values, baselines, patients)
         metrics += measure(measured, evaluated.scores, context.resampling)
         chosen = [score for score in evaluated.scores if is_main and score.name in SUBGROUP_SCORES]
         metrics += measure_subgroups(measured, chosen, parts, context.resampling)
         items.add(items_table(measured, films.ids))
-    by_patient = (fitted, films.patients)
+    by_patient = (fitted, patients)
     metrics += calibration_metrics(made, observed, *by_patient, context.resampling)
     metrics += calibration_of_subgroups(made, observed, *by_patient, parts, context.resampling)
     if fitted:
         evaluated = abstention(scores.margin, fitted.bounds, config.miss, observed)
-        measured = Measured(ABSTENTION, evaluated.values, evaluated.baselines, films.patients)
+        measured = Measured(ABSTENTION, evaluated.values, evaluated.baselines, patients)
         metrics += measure(measured, evaluated.scores, context.resampling)
         items.add(items_table(measured, films.ids))
     reasons = with_reasons(observed, fitted, scores)

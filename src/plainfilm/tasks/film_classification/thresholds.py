@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from plainfilm.metrics.calibration import Platt, fit_platt, fit_scale
 from plainfilm.metrics.classification import Criterion, best_threshold, truth_codes
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.conformal import Bounds, fit_bounds
 from plainfilm.metrics.scores import RANKINGS, Score, Statistics, ranking_statistics, ratio_statistics
 from plainfilm.predictor.operating_points import Ensembles, OperatingPoint, OperatingPoints
@@ -247,12 +248,12 @@ def number_of_films(score: Score, values: Statistics) -> int:
     return int(np.any([values[f"known/{name}"][:, 0] > 0 for name in names], axis=0).sum())
 
 
-def known_statistics(truth: Truth) -> dict[str, Floats]:
+def known_statistics(truth: Truth) -> dict[str, Pairs]:
     """The statistics that `number_of_films` counts."""
     return {f"known/{name}": ratio_statistics(truth.known[:, c]) for c, name in enumerate(truth.observations)}
 
 
-def score_statistics(scores: Floats, truth: Truth) -> dict[str, Floats]:
+def score_statistics(scores: Floats, truth: Truth) -> dict[str, Pairs]:
     """Statistics of the rankings of scores (N, C): score/OBSERVATION."""
     codes = truth_codes(truth.positive, truth.counted)
     return {
@@ -263,12 +264,12 @@ def score_statistics(scores: Floats, truth: Truth) -> dict[str, Floats]:
 
 def _decision_statistics(
     called_positive: Floats, truth: Truth, decided: Mask, kinds: Sequence[str]
-) -> dict[str, Floats]:
+) -> dict[str, Pairs]:
     """Statistics of `kinds`: called_positive (N, C), 1 for positive; or its probability.
 
     decided: (C,) observations with a threshold; the others have no such score.
     """
-    statistics: dict[str, Floats] = {}
+    statistics: dict[str, Pairs] = {}
     for column, name in enumerate(truth.observations):
         enters = (truth.counted[:, column] & decided[column]).astype(np.float64)
         positive, called = truth.positive[:, column] * enters, called_positive[:, column]
@@ -294,7 +295,7 @@ def ranked_and_decided(
     values = {**known_statistics(truth), **score_statistics(scores, truth)}
     chance = np.tile(truth.prevalence, (len(scores), 1))
     trivial = {"random": chance, "majority": (chance > 0.5).astype(np.float64)}
-    baselines: dict[str, dict[str, Floats]] = {name: {} for name in trivial}
+    baselines: dict[str, dict[str, Pairs]] = {name: {} for name in trivial}
     baselines["random"] |= score_statistics(np.where(np.isfinite(scores), 0.0, np.nan), truth)
     cuts: list[tuple[Floats, tuple[str, ...]]] = []
     if thresholds is not None:

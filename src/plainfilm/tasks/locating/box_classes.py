@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def choice_scores(values: Statistics, classes: Sequence[str], present: Sequence[
     ]
 
 
-def boxes_of(score: Score, values: Mapping[str, Floats]) -> int:
+def boxes_of(score: Score, values: Statistics) -> int:
     """The n of a score: the boxes, or of an accuracy those of the class."""
     if score.aggregation == "ratio":
         return int(values[score.parts[0]][:, 1].sum())

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plainfilm.geometry import Boxes, box_area_xyxy
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.detection import FALSE, HIT, IOU_THRESHOLDS, MISSED, UNKNOWN, match_boxes
 from plainfilm.metrics.scores import BOX_PRECISION, Score, Statistics, ratio_statistics
 from plainfilm.tasks.locating.answers import Answer
@@ -55,7 +56,7 @@ def precision_statistics(truth: ClassBoxes, answers: Answers, most: int) -> Stat
     most: the number of slots for boxes that are found, the largest number of an answer.
     """
     slots, films = most + truth.most, len(truth.true)
-    found: dict[str, Floats] = {}
+    found: dict[str, Pairs] = {}
     for place in np.flatnonzero(truth.counts.sum(axis=0)).tolist():
         name = truth.classes[place]
         whole = np.zeros((len(IOU_THRESHOLDS), films, slots, 2))
@@ -153,7 +154,7 @@ def true_boxes(score: Score, values: Statistics) -> int:
 def froc_statistics(truth: ClassBoxes, answers: Answers) -> Statistics:
     """Found and all true boxes (N, 2) of each class, froc@RATE/CLASS, of boxes that score at least the
     threshold at which a film has at most RATE false boxes of the class."""
-    found: dict[str, Floats] = {}
+    found: dict[str, Pairs] = {}
     for place in np.flatnonzero(truth.counts.sum(axis=0)).tolist():
         scores, hits, films = [], [], []
         for film, (true, own) in enumerate(zip(truth.true, answers, strict=True)):

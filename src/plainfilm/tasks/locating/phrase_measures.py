@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from plainfilm.geometry import Boxes
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.detection import FALSE, HIT, IOU_THRESHOLDS, MISSED, UNKNOWN, match_boxes
 from plainfilm.metrics.grounding import best_overlaps
 from plainfilm.metrics.lenient import LENIENT_IOU, lenient_overlap, sample_precision
@@ -309,7 +310,7 @@ _LENIENT_SCORES = (
 )
 
 
-def _found(answers: Sequence[Answer], threshold: float) -> Floats:
+def _found(answers: Sequence[Answer], threshold: float) -> Pairs:
     return ratio_statistics([float(own.scores.max(initial=0.0) >= threshold) for own in answers])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from plainfilm.collection import Collection
 from plainfilm.collection.region_labels import region_findings
 from plainfilm.metrics.classification import truth_codes
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.scores import (
     AREA_UNDER_ROC,
     BY_SUPPORT,
@@ -98,8 +99,8 @@ def region_statistics(truth: RegionTruth, scores: Floats, called: Mask) -> dict[
     codes, of_films = truth.codes, truth.of_films
     best = np.where(truth.there[:, :, None], scores, -np.inf).max(axis=1)
     any_called = np.asarray((called & truth.there[:, :, None]).any(axis=1), dtype=np.bool_)
-    regions: dict[str, Floats] = {}
-    films: dict[str, Floats] = {}
+    regions: dict[str, Pairs] = {}
+    films: dict[str, Pairs] = {}
     known = np.broadcast_to(truth.there[:, :, None], called.shape)
     for at, finding in enumerate(truth.findings):
         for place, region in enumerate(truth.regions):
@@ -117,13 +118,13 @@ def region_statistics(truth: RegionTruth, scores: Floats, called: Mask) -> dict[
     return {REGIONS: regions, FILMS: films}
 
 
-def _f1(true: Mask, called: Mask) -> Floats:
+def _f1(true: Mask, called: Mask) -> Pairs:
     """(N, 2) from truths and calls (N, ...): 2 tp over 2 tp + fp + fn."""
     hits, wrong = (true & called).sum(axis=1), (true ^ called).sum(axis=1)
     return ratio_statistics(2 * hits, 2 * hits + wrong)
 
 
-def _ranking_precision(true: Mask, scores: Floats) -> Floats:
+def _ranking_precision(true: Mask, scores: Floats) -> Pairs:
     """(N, 2) of label ranking average precision, of films with a finding: for each of its findings the share
     of findings ranked as high or higher that it has (Tsoumakas et al. 2010)."""
     values = []

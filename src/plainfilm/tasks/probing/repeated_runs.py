@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from plainfilm.metrics.calibration import sigmoid
+from plainfilm.metrics.coded import Pairs
 from plainfilm.metrics.scores import RANKINGS, Statistics
 from plainfilm.tasks.base import Curve, CurveFigure, Figure, Metric
 from plainfilm.tasks.film_classification.films import Films
 from plainfilm.tasks.film_classification.thresholds import (
     RANKED,
     Evaluated,
-    Floats,
     Mask,
     Truth,
     ranked_and_decided,
@@ -84,7 +84,7 @@ def _evaluated(probed: Probed, known: Learned, truth: Truth) -> Evaluated:
     return ranked_and_decided(True, logits, probed.thresholds, truth)
 
 
-def _repeated(runs: Sequence[Statistics]) -> dict[str, Floats]:
+def _repeated(runs: Sequence[Statistics]) -> dict[str, Pairs]:
     """The statistics of all repeats, with the repeat in their names."""
     return {
         f"{repeat}:{name}": pairs

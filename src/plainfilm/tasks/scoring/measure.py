@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,10 @@ Count = Callable[[Score, Statistics], int]
 """The n of a score."""
 
 
+Patients = Union[NDArray[np.str_], "pd.Categorical[str]"]
+"""The patients (N,) of items, as names or as numbers of names."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """The input of a group of scores: the model's statistics of N items, those of each baseline, and the
@@ -62,7 +66,7 @@ class Measured:
     group: str
     values: Statistics
     baselines: Mapping[str, Statistics]
-    patients: NDArray[np.str_]
+    patients: Patients
     heading: str | None = None
 
     def part(self, mask: NDArray[np.bool_]) -> Measured:
@@ -155,7 +159,7 @@ def items_table(measured: Measured, ids: Sequence[str] | NDArray[np.str_]) -> pd
     for name, pairs in measured.values.items():
         columns[f"{name}|{NUMERATOR}"] = pairs[:, 0]
         columns[f"{name}|{DENOMINATOR}"] = pairs[:, 1]
-    head = {"group": measured.group, "item_id": np.asarray(ids), "patient_id": measured.patients}
+    head = {"group": measured.group, "item_id": np.asarray(ids), "patient_id": np.asarray(measured.patients)}
     return pd.DataFrame({**head, **columns})
 
 
