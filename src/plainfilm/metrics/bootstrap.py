@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,19 @@ from numpy.typing import ArrayLike, NDArray
 from plainfilm.seeding import generator
 
 Floats = NDArray[np.float64]
+Weights = NDArray[np.floating[Any]]
 Statistic = Callable[[Floats], Floats]
+OfWeights = Callable[[Weights], Floats]
 Groups = Union[Sequence[object], NDArray, "pd.Categorical[str]"]
 """The group of every item (N,): patients, as names or as numbers of names."""
 Addends = Callable[[NDArray[np.int64]], Floats]
 """Items (n,) to what they add to sums (n, ...)."""
 
 LEVEL = 0.95
+LANES = 16
+"""Resamples that are scored side by side: a cache line of weights per item."""
 BLOCK_NUMBERS = 4_000_000
-"""Numbers in one block of weights: 32 MB of float64."""
+"""Numbers in one block of weights, 32 MB of float64, unless they are fewer than `LANES` resamples."""
 PATIENTS = 4096
 """Patients whose items are added up together."""
 
@@ -98,9 +102,10 @@ class PatientBootstrap:
             sums[place : place + PATIENTS] = np.add.reduceat(flat, ends[:-1] - ends[0], axis=0)
         return sums, first.shape[1:]
 
-    def of_weights(self, statistic: Statistic) -> list[Interval]:
-        """Intervals of any score: `statistic` takes item weights (R, N) and returns (R,) or (R, M)."""
-        return self._intervals(lambda weights: statistic(weights[:, self.codes]))
+    def of_weights(self, statistic: OfWeights) -> list[Interval]:
+        """Intervals of any score: `statistic` takes item weights (R, N), whole numbers as float32, and
+        returns (R,) or (R, M)."""
+        return self._intervals(lambda weights: statistic(weights.astype(np.float32)[:, self.codes]))
 
     def difference(self, first: ArrayLike, second: ArrayLike, statistic: Statistic) -> list[Interval]:
         """Intervals of `statistic` of `first` minus that of `second`, both over the same items (paired)."""
@@ -116,7 +121,7 @@ class PatientBootstrap:
 
     def _weights(self) -> Iterator[Floats]:
         random = generator(self.seed, "patient bootstrap")
-        block = max(1, BLOCK_NUMBERS // max(1, self.patients, len(self.codes)))
+        block = max(LANES, BLOCK_NUMBERS // max(1, self.patients, len(self.codes)))
         for start in range(0, self.resamples, block):
             rows = min(block, self.resamples - start)
             weights = np.empty((rows, self.patients))
@@ -150,14 +155,14 @@ def _interval(value: float, drawn: Floats | None) -> Interval:
     )
 
 
-def weighted_median(values: ArrayLike, weights: Floats) -> Floats:
+def weighted_median(values: ArrayLike, weights: Weights) -> Floats:
     """The median of `values` (N,) under each row of integer `weights` (R, N): (R,), NaN if all are 0.
 
     An item of weight w counts as w equal items; the median of an even number is the mean of the middle two.
     """
     numbers = np.asarray(values, dtype=np.float64)
     order = np.argsort(numbers, kind="stable")
-    cumulative = np.cumsum(weights[:, order], axis=1)
+    cumulative = np.cumsum(weights[:, order], axis=1, dtype=np.float64)
     total = cumulative[:, -1:] if numbers.size else np.zeros((len(weights), 1))
     if not numbers.size:
         return np.full(len(weights), np.nan)

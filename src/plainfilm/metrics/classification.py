@@ -20,6 +20,7 @@ from numba import prange
 from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.compiled import njit
+from plainfilm.metrics.bootstrap import LANES
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -27,8 +28,6 @@ Criterion = Literal["f1", "youden"]
 
 UNKNOWN, NEGATIVE, POSITIVE = 0, 1, 2
 """Codes of an item's truth: left out, negative, positive."""
-LANES = 16
-"""Number of resamples scored side by side: a cache line of weights per item."""
 
 
 @njit(inline="always")
@@ -106,14 +105,15 @@ class Ranked:
     def under(self, weights: ArrayLike) -> Floats:
         """AUROC and average precision (R, C, 2) under each row of integer item weights (R, N)."""
         rows = np.asarray(weights)
-        blocks = -(-len(rows) // LANES)
-        side_by_side = np.zeros((blocks, rows.shape[1], LANES), dtype=np.float32)
+        lanes = min(LANES, max(1, len(rows)))
+        blocks = -(-len(rows) // lanes)
+        side_by_side = np.zeros((blocks, rows.shape[1], lanes), dtype=np.float32)
         for block in range(blocks):
-            own = rows[block * LANES : (block + 1) * LANES]
+            own = rows[block * lanes : (block + 1) * lanes]
             side_by_side[block, :, : len(own)] = own.T
-        scores = np.empty((blocks, len(self.order), 2, LANES))
+        scores = np.empty((blocks, len(self.order), 2, lanes))
         _ranking_scores(side_by_side, self.order, self.positive, self.first, self.last, self.sizes, scores)
-        return np.moveaxis(scores, 3, 1).reshape(blocks * LANES, len(self.order), 2)[: len(rows)]
+        return np.moveaxis(scores, 3, 1).reshape(blocks * lanes, len(self.order), 2)[: len(rows)]
 
 
 def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.metrics import classification
-from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, weighted_median
+from plainfilm.metrics.bootstrap import Floats, Interval, PatientBootstrap, Weights, weighted_median
 from plainfilm.metrics.coded import Pairs, paired
 from plainfilm.metrics.confusion import matthews
 from plainfilm.metrics.detection import rank_boxes
@@ -257,7 +257,7 @@ def _ranked(
         positive = np.stack(is_positive, axis=1).astype(np.float64)
     shape = (len(sides), len(names))
 
-    def statistic(weights: Floats) -> Floats:
+    def statistic(weights: Weights) -> Floats:
         values = presorted.under(weights).reshape(len(weights), *shape, len(RANKINGS))
         support = None if positive is None else (weights @ positive).reshape(len(weights), *shape)
         solved = []
@@ -281,7 +281,7 @@ def _box_precision(
     columns = np.stack([side[name] for side in sides for name in names], axis=1)
     presorted = rank_boxes(columns[..., 0], columns[..., 1])
 
-    def statistic(weights: Floats) -> Floats:
+    def statistic(weights: Weights) -> Floats:
         values = presorted.under(weights).reshape(len(weights), len(sides), len(names))
         parts = ([names.index(part) for part in score.parts] for score in scores)
         return np.stack([combine(_mean_of_known(values[:, :, own])) for own in parts], axis=1)
@@ -305,7 +305,7 @@ def _median(
 ) -> Interval:
     columns = [side[score.parts[0]] for side in sides]
 
-    def statistic(weights: Floats) -> Floats:
+    def statistic(weights: Weights) -> Floats:
         medians = [weighted_median(column[:, 0], weights * (column[:, 1] > 0)) for column in columns]
         return combine(np.stack(medians, axis=1))
 

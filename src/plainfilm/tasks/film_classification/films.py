@@ -84,11 +84,13 @@ class Films:
         columns = len(self.observations)
         ids = {"image_id": "query_id", "study_id": "study_id", "patient_id": "patient_id"}
         rows = np.arange(len(self)).repeat(columns)
-        table = {new: self.frame[old].astype(str).take(rows).array for old, new in ids.items()}
+        table: dict[str, Any] = {
+            new: self.frame[old].astype(str).take(rows).array for old, new in ids.items()
+        }
         table["observation"] = np.tile(np.array(self.observations, dtype=object), len(self))
         positive = pd.array(self.positive.ravel(), dtype="boolean")
         positive[~self.known.ravel()] = pd.NA
-        return pd.DataFrame({**table, "positive": positive})
+        return pd.DataFrame({**table, "positive": positive}, copy=False)
 
 
 def gather_films(
