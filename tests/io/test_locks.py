@@ -128,6 +128,21 @@ def test_who_takes_it_sweeps_what_the_dead_left(tmp_path: Path) -> None:
         assert {path.name for path in tmp_path.glob(".*.part")} == {mine.name, ".b.part"}
 
 
+@pytest.mark.parametrize("removed", [FileExistsError, FileNotFoundError])
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(tmp_path, monkeypatch, removed) -> None:
+    make, left = Path.mkdir, [True, False] * 3
+
+    def made(self: Path, *given: object, **more: object) -> None:
+        if left and left.pop():
+            raise removed(17, "another command was there", str(self))
+        make(self, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", made)
+    with writing(tmp_path / "new" / "out"):
+        assert (tmp_path / "new" / "out" / LOCK).exists()
+    assert not (tmp_path / "new").exists()
+
+
 def test_many_at_once_are_never_two(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CONTENDER, str(tmp_path / "new" / "out"), str(tmp_path / "alone")]
     contenders = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]

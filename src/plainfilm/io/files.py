@@ -200,8 +200,9 @@ def make_folder(folder: Path) -> list[Path]:
     """
     if stored(folder) is not None:
         return []
-    for _ in range(_ATTEMPTS):  # a command that ends removes a folder above that it made and left empty
-        with contextlib.suppress(FileNotFoundError):
+    # A command that ends removes folders that it made and left empty, also while another makes them again.
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             return _make_on_disk(folder)
     return _make_on_disk(folder)
 

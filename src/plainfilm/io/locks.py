@@ -147,7 +147,7 @@ def _acquire(held: Any, lock: Path, what: Path) -> None:
             is_known = bool(holder) and is_alive(holder["process"], holder["host"])
             if is_known or attempt == _ATTEMPTS - 1:
                 raise _in_use(what, holder) from None
-        except FileNotFoundError:  # the folder was removed by who made it
+        except (FileNotFoundError, FileExistsError):  # the folder was removed by who made it
             make_folder(lock.parent)
         except OSError as error:
             raise _not_lockable(what, error) from None
