@@ -23,7 +23,7 @@ class RowIndex:
     """The rows of N ids, which come in parts in the order of their table."""
 
     def __init__(self, ids: Iterable[pa.Array]) -> None:
-        parts = [_hashes(part) for part in ids] or [_hashes(pa.array([], pa.string()))]
+        parts = [hashes(part) for part in ids] or [hashes(pa.array([], pa.string()))]
         first, other = map(np.concatenate, zip(*parts, strict=True))
         del parts  # as large as the two
         order = np.argsort(first, kind="stable")
@@ -34,7 +34,7 @@ class RowIndex:
 
     def rows(self, ids: pa.Array | pa.ChunkedArray) -> Ints:
         """(n,) the row of each of n ids, the first one of an id that repeats; -1 if it is missing."""
-        parts = [self._found(*_hashes(part)) for part in _in_parts(ids)]
+        parts = [self._found(*hashes(part)) for part in _in_parts(ids)]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _found(self, first: Hashes, other: Hashes) -> Ints:
@@ -79,8 +79,8 @@ def _in_parts(ids: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
         yield ids.slice(start, _AT_ONCE)
 
 
-def _hashes(ids: pa.Array | pa.ChunkedArray) -> tuple[Hashes, Hashes]:
-    """Two hashes (n,) of n ids."""
+def hashes(ids: pa.Array | pa.ChunkedArray) -> tuple[Hashes, Hashes]:
+    """Two hashes (n,) of n ids or other texts."""
     texts = np.asarray(ids.to_pylist(), dtype=object)
     first, other = (pd.util.hash_array(texts, hash_key=key, categorize=False) for key in _KEYS)
     return first, other
