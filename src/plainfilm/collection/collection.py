@@ -180,7 +180,9 @@ class Collection:
         for file in self.files_of(name):
             with self.manifest.open(file) as source:
                 try:
-                    yield from open_parquet(source).iter_batches(batch_size=rows, columns=columns)
+                    parquet = open_parquet(source)
+                    for group in range(parquet.num_row_groups):  # together, all would stay in memory
+                        yield from parquet.iter_batches(rows, [group], columns)
                 except (pa.ArrowInvalid, OSError) as error:
                     place, reason = self.manifest.place_of(file), str(error).splitlines()[0]
                     raise CollectionError(f"{place}: is damaged ({reason}); {WAY_OUT}") from None
@@ -188,6 +190,10 @@ class Collection:
     def files_of(self, name: str) -> list[str]:
         """The names of the files of a table that the collection has, in the order of their rows."""
         return files_of(name, self.meta["tables"][name])
+
+    def rows_of(self, name: str) -> int:
+        """The number of rows of a table."""
+        return int(self.meta["tables"][name]["rows"])
 
     @property
     def manifest(self) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.collection.table_cells import cells
 from plainfilm.text.privacy import find_identifiers
 
+_AT_ONCE = 1 << 14
 _LICENCES = Path(__file__).with_name("licences.yaml")
 
 
@@ -49,13 +50,40 @@ class _Tally:
             }
 
 
+class _ImageTallies:
+    """The images of unknown view, and those with each flag and each licence."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.unknown_view = _Tally()
+        self.by_flag: dict[str, _Tally] = defaultdict(_Tally)
+        self.by_licence: dict[str, _Tally] = defaultdict(_Tally)
+        for batch in collection.batches("images", _AT_ONCE, ["image_id", "view", "flags", "licence"]):
+            self.unknown_view.add(*_where(pc.equal(batch["view"], "unknown"), batch["image_id"]))
+            for image, flags in _stated(batch, "flags"):
+                for flag in flags.split("; "):
+                    self.by_flag[flag].add(image)
+            for image, licence in _stated(batch, "licence"):
+                self.by_licence[licence].add(image)
+
+
+def _where(condition: pa.Array, ids: pa.Array) -> list[str]:
+    return ids.filter(condition).to_pylist()
+
+
+def _stated(images: pa.RecordBatch, column: str) -> Iterator[tuple[str, str]]:
+    """The images with a value in a column, and the value."""
+    stated = images.filter(images[column].is_valid())
+    return zip(stated["image_id"].to_pylist(), stated[column].to_pylist(), strict=True)
+
+
 def warnings_of(collection: Collection) -> Iterator[Entry]:
     """An entry for each kind of warning: missing parts, flagged images, odd boxes, licences, identifiers."""
+    images = _ImageTallies(collection)
     yield from _missing(collection)
-    yield from _unknown(collection)
+    yield from images.unknown_view.entries(collection, "view unknown", "images of unknown view")
     yield from _rejected(collection)
-    yield from _flagged(collection)
-    yield from _licences_of(collection)
+    yield from _flagged(collection, images.by_flag)
+    yield from _licences_of(collection, images.by_licence)
     yield from _identifiers(collection)
 
 
@@ -63,10 +91,15 @@ def _missing(collection: Collection) -> Iterator[Entry]:
     studies = index_of(collection, "study")
     for what, table in (("report", "sections"), ("image", "images")):
         is_there = np.zeros(len(studies) + 1, dtype=bool)  # the last is that of unknown studies
-        for batch in collection.batches(table, columns=["study_id"]):
+        for batch in collection.batches(table, _AT_ONCE, ["study_id"]):
             is_there[studies.rows(batch["study_id"])] = True
         tally = _of_rows(collection, np.flatnonzero(~is_there[:-1]))
         yield from tally.entries(collection, f"no {what}", f"studies without {what}")
+    unknown = _Tally()
+    for batch in collection.batches("studies", _AT_ONCE, ["study_id", "patient_id"]):
+        unknown.add(*_where(pc.equal(batch["study_id"], batch["patient_id"]), batch["study_id"]))
+    message = "studies of unknown patients: splits by patient cannot be checked for them"
+    yield from unknown.entries(collection, "patient unknown", message)
 
 
 def _of_rows(collection: Collection, rows: NDArray[np.int64]) -> _Tally:
@@ -75,24 +108,9 @@ def _of_rows(collection: Collection, rows: NDArray[np.int64]) -> _Tally:
     return _Tally(len(rows), shown.to_pylist())
 
 
-def _unknown(collection: Collection) -> Iterator[Entry]:
-    patients, views = _Tally(), _Tally()
-    for batch in collection.batches("studies", columns=["study_id", "patient_id"]):
-        patients.add(*_where(pc.equal(batch["study_id"], batch["patient_id"]), batch["study_id"]))
-    for batch in collection.batches("images", columns=["image_id", "view"]):
-        views.add(*_where(pc.equal(batch["view"], "unknown"), batch["image_id"]))
-    message = "studies of unknown patients: splits by patient cannot be checked for them"
-    yield from patients.entries(collection, "patient unknown", message)
-    yield from views.entries(collection, "view unknown", "images of unknown view")
-
-
-def _where(condition: pa.Array, ids: pa.Array) -> list[str]:
-    return ids.filter(condition).to_pylist()
-
-
 def _rejected(collection: Collection) -> Iterator[Entry]:
     rejected, boxes = _Tally(), _Tally()
-    for batch in collection.batches("rejected", columns=["path", "reason"]):
+    for batch in collection.batches("rejected", _AT_ONCE, ["path", "reason"]):
         rejected.add(*batch["path"].to_pylist())
         boxes.add(*_where(pc.starts_with(batch["reason"], "box "), batch["path"]))
     yield from rejected.entries(collection, "rejected", "rows of the table `rejected`")
@@ -100,33 +118,19 @@ def _rejected(collection: Collection) -> Iterator[Entry]:
     yield from boxes.entries(collection, "box", message)
 
 
-def _flagged(collection: Collection) -> Iterator[Entry]:
-    for flag, tally in _by_value(collection, "flags", "; "):
+def _flagged(collection: Collection, by_flag: Mapping[str, _Tally]) -> Iterator[Entry]:
+    for flag in sorted(by_flag):
         kind = "view" if flag.startswith("looks ") else "flag"
-        for entry in tally.entries(collection, kind, f"images: {flag}"):
+        for entry in by_flag[flag].entries(collection, kind, f"images: {flag}"):
             yield entry | {"images": [[collection.name, image] for image in entry["ids"]]}
 
 
-def _licences_of(collection: Collection) -> Iterator[Entry]:
-    for licence, tally in _by_value(collection, "licence"):
+def _licences_of(collection: Collection, by_licence: Mapping[str, _Tally]) -> Iterator[Entry]:
+    for licence in sorted(by_licence):
         forbidden = what_licence_forbids(licence)
         if forbidden:
             message = f"images under '{licence}', which forbids {forbidden}"
-            yield from tally.entries(collection, "licence", message)
-
-
-def _by_value(
-    collection: Collection, column: str, separator: str | None = None
-) -> Iterable[tuple[str, _Tally]]:
-    """The values of a column of images, in alphabetical order, and the images with each; with a `separator`,
-    of the values that it separates in a cell."""
-    tallies: dict[str, _Tally] = defaultdict(_Tally)
-    for batch in collection.batches("images", columns=["image_id", column]):
-        stated = batch.filter(batch[column].is_valid())
-        for image, cell in zip(stated["image_id"].to_pylist(), stated[column].to_pylist(), strict=True):
-            for value in cell.split(separator) if separator else [cell]:
-                tallies[value].add(image)
-    return sorted(tallies.items(), key=lambda item: item[0])
+            yield from by_licence[licence].entries(collection, "licence", message)
 
 
 def what_licence_forbids(licence: str) -> str | None:
@@ -151,6 +155,6 @@ def _identifiers(collection: Collection) -> Iterator[Entry]:
         for section in sections:
             for kind in {span.kind for span in find_identifiers(section["text"])}:
                 tallies[kind].add(study)
-    for kind, tally in sorted(tallies.items(), key=lambda item: item[0]):
+    for kind in sorted(tallies):
         message = f"report sections with what looks like a {kind}"
-        yield from tally.entries(collection, "identifier", message)
+        yield from tallies[kind].entries(collection, "identifier", message)

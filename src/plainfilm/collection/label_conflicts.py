@@ -22,6 +22,7 @@ from plainfilm.types import State
 _LABELS_IN_PART = 1 << 18
 """Labels in memory at once, as long as this takes no more files than `_MOST_PARTS`."""
 _MOST_PARTS = 64
+_AT_ONCE = 1 << 14
 _LABEL = np.dtype(
     [("first", np.uint64), ("other", np.uint64), ("row", np.uint32), ("source", np.int32), ("state", np.int8)]
 )
@@ -80,11 +81,11 @@ def _by_target(collection: Collection, sources: dict[Source, int]) -> DiskParts:
 
     `sources` is filled with the numbers of observations and origins.
     """
-    count = collection.meta["tables"]["labels"]["rows"] // _LABELS_IN_PART + 1
+    count = collection.rows_of("labels") // _LABELS_IN_PART + 1
     parts = DiskParts(_LABEL, min(count, _MOST_PARTS))
     start = 0
     columns = ["target", "target_id", "observation", "state", "origin"]
-    for batch in collection.batches("labels", columns=columns):
+    for batch in collection.batches("labels", _AT_ONCE, columns):
         is_stated = pc.is_in(batch["state"], _DISPUTED)
         is_read = pc.and_(is_stated, pc.not_equal(batch["target"], "sentence"))
         own = batch.filter(is_read)

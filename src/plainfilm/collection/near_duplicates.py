@@ -24,8 +24,8 @@ MOST_PAIRS = 1 << 20
 _PIECES, _PIECE_BITS = 12, 21
 # Neighbouring DCT coefficients are correlated, so pieces take bits from everywhere.
 _SPREAD = np.random.default_rng(0).permutation(BITS)[: _PIECES * _PIECE_BITS].reshape(_PIECES, _PIECE_BITS)
-_AT_ONCE = 1 << 18
-"""Images looked up, and candidates compared, at once: some 30 MB."""
+_AT_ONCE = 1 << 16
+"""Images looked up, and candidates compared, at once: some 10 MB."""
 
 Pairs = NDArray[np.int32]
 Hashes = NDArray[np.uint8]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.duplicates import IMAGE, NEAR_DUPLICATE, REPORT, Entry, Items, repeated
@@ -24,11 +24,12 @@ from plainfilm.collection.study_facts import StudyFacts
 from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.collection.table_cells import PLACE, cells
 from plainfilm.image_analysis.perceptual_hash import BITS
+from plainfilm.io.growing import Growing
 from plainfilm.text.rules import normalise
 
 _COMPARED_SECTIONS = ("findings", "impression", "findings_and_impression", "other")
-_AT_ONCE = 4096
-"""Reports."""
+_AT_ONCE = 1 << 14
+"""Images or reports."""
 
 Collections = Sequence[Collection]
 Rows = NDArray[np.int32]
@@ -56,14 +57,13 @@ def repeats(collections: Collections) -> Repeats:
 
 def _studies_of_images(collections: Collections) -> Rows:
     """The number of the study of every image, -1 if it has none; numbers go through all collections."""
-    parts, start = [np.empty(0, np.int32)], 0
+    found, start = Growing(np.int32, _rows_of(collections, "images")), 0
     for collection in collections:
         index = index_of(collection, "study")
         studies = studies_of(collection, "image", index)
-        studies[studies >= 0] += start
-        parts.append(studies)
+        found.add(np.where(studies < 0, studies, studies + start))
         start += len(index)
-    return np.concatenate(parts)
+    return found.taken()
 
 
 def _identical_files(collections: Collections, studies: Rows) -> list[Ints]:
@@ -87,17 +87,30 @@ def _same_content(collections: Collections, studies: Rows) -> list[Ints]:
 def _digests(collections: Collections, studies: Rows, needed: str) -> tuple[Rows, Key]:
     """The images of known studies that have what is `needed`, a column: their numbers, and keys of their
     files, which is one key for all without a digest."""
-    parts = [(np.empty(0, np.int32), *hashes(pa.array([], pa.string())))]
+    rows, first, other = columns = _columns(len(studies), np.int32, np.uint64, np.uint64)
     start = 0
-    columns = list(dict.fromkeys(["sha256", needed]))
-    for batch in (batch for one in collections for batch in one.batches("images", columns=columns)):
+    for batch in (
+        batch for one in collections for batch in one.batches("images", _AT_ONCE, sorted({"sha256", needed}))
+    ):
         has_study = studies[start : start + len(batch)] >= 0
         usable = has_study & batch[needed].is_valid().to_numpy(zero_copy_only=False)
         digests = pc.fill_null(batch["sha256"].filter(pa.array(usable)), "")
-        parts.append(((np.flatnonzero(usable) + start).astype(np.int32), *hashes(digests)))
+        _add(columns, np.flatnonzero(usable) + start, *hashes(digests))
         start += len(batch)
-    rows, first, other = map(np.concatenate, zip(*parts, strict=True))
-    return rows, (first, other)
+    return rows.taken(), (first.taken(), other.taken())
+
+
+def _rows_of(collections: Collections, table: str) -> int:
+    return sum(collection.rows_of(table) for collection in collections)
+
+
+def _columns(expected: int, *kinds: DTypeLike) -> list[Growing]:
+    return [Growing(kind, expected) for kind in kinds]
+
+
+def _add(columns: Iterable[Growing], *parts: NDArray) -> None:
+    for column, part in zip(columns, parts, strict=True):
+        column.add(part)
 
 
 def _perceptual_hashes(collections: Collections, rows: Rows) -> Hashes:
@@ -105,7 +118,7 @@ def _perceptual_hashes(collections: Collections, rows: Rows) -> Hashes:
     found = np.empty((len(rows), BITS // 8), np.uint8)
     start = 0
     for batch in (
-        batch for one in collections for batch in one.batches("images", columns=["perceptual_hash"])
+        batch for one in collections for batch in one.batches("images", _AT_ONCE, ["perceptual_hash"])
     ):
         first, end = np.searchsorted(rows, [start, start + len(batch)])
         texts = batch["perceptual_hash"].take(pa.array(rows[first:end] - start)).to_pylist()
@@ -125,13 +138,14 @@ def _files(collections: Collections, rows: Ints) -> list[Path]:
 
 def _reports(facts: StudyFacts) -> tuple[Items, Key]:
     """The reports of known studies, with keys of their texts."""
-    parts = [_numbers([], RowIndex([]), 0)]
+    expected = _rows_of(facts.collections, "sections")
+    columns = _columns(expected, np.int32, np.int32, np.uint64, np.uint64)
     for place, collection in enumerate(facts.collections):
         index, texts = index_of(collection, "study"), _texts(collection)
         while block := list(islice(texts, _AT_ONCE)):
-            parts.append(_numbers(block, index, facts.first_of(place)))
+            _add(columns, *_numbers(block, index, facts.first_of(place)))
         del index
-    studies, words, first, other = map(np.concatenate, zip(*parts, strict=True))
+    studies, words, first, other = (column.taken() for column in columns)
     return Items(facts, studies, words), (first, other)
 
 

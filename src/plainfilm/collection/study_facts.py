@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.row_index import Hashes, Ints, hashes
+from plainfilm.io.growing import Growing
 
+_AT_ONCE = 1 << 14
 _SEPARATOR = "\x1f"
 
 
@@ -25,12 +27,19 @@ class StudyFacts:
         self, collections: Sequence[Collection], spelled: Callable[[str], str] | None = None
     ) -> None:
         self.collections = collections
-        self.splits: NDArray[np.int16]
         self._codes: dict[str, int] = {}
         self._starts = [0]
-        parts = list(self._parts(spelled))
-        self.splits = np.concatenate([np.empty(0, np.int16), *(splits for splits, _ in parts)])
-        self.patients: Hashes = np.concatenate([np.empty(0, np.uint64), *(patients for _, patients in parts)])
+        count = sum(collection.rows_of("studies") for collection in collections)
+        splits, patients = Growing(np.int16, count), Growing(np.uint64, count)
+        for collection in collections:
+            start = self._starts[-1]
+            for batch in collection.batches("studies", _AT_ONCE, ["split", "patient_id"]):
+                splits.add(self._coded(batch["split"]))
+                patients.add(_of_corpus(collection.corpus, batch["patient_id"], spelled))
+                start += len(batch)
+            self._starts.append(start)
+        self.splits: NDArray[np.int16] = splits.taken()
+        self.patients: Hashes = patients.taken()
 
     def first_of(self, place: int) -> int:
         """The number of the first study of a collection."""
@@ -48,14 +57,6 @@ class StudyFacts:
     def places(self, studies: Ints) -> Ints:
         """(n,) the place of the collection of each study among the collections."""
         return np.searchsorted(self._starts, studies, side="right") - 1
-
-    def _parts(self, spelled: Callable[[str], str] | None) -> Iterator[tuple[NDArray[np.int16], Hashes]]:
-        for collection in self.collections:
-            count = 0
-            for batch in collection.batches("studies", columns=["split", "patient_id"]):
-                yield self._coded(batch["split"]), _of_corpus(collection.corpus, batch["patient_id"], spelled)
-                count += len(batch)
-            self._starts.append(self._starts[-1] + count)
 
     def _coded(self, splits: pa.Array) -> NDArray[np.int16]:
         encoded = splits.dictionary_encode()

@@ -12,6 +12,7 @@ from plainfilm.collection.collection import Collection
 from plainfilm.collection.schema import ALL_TABLES
 
 Ints = NDArray[np.int64]
+_AT_ONCE = 1 << 14
 PLACE = "place of the collection"
 
 
@@ -26,7 +27,7 @@ def cells(collections: Sequence[Collection], table: str, columns: Sequence[str],
     found = [schema.append(pa.field(PLACE, pa.int64())).empty_table()]
     start = 0
     for place, collection in enumerate(collections if len(wanted) else ()):
-        for batch in collection.batches(table, columns=columns):
+        for batch in collection.batches(table, _AT_ONCE, columns):
             first, end = np.searchsorted(wanted, [start, start + len(batch)])
             taken = pa.Table.from_batches([batch.take(pa.array(wanted[first:end] - start))]).cast(schema)
             found.append(taken.append_column(PLACE, pa.array([place] * len(taken), pa.int64())))
