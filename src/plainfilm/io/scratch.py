@@ -158,7 +158,10 @@ class DiskParts:
             raise _no_room(error) from None
 
     def __iter__(self) -> Iterator[NDArray]:
-        """The records of each part."""
+        """The records of each part; raises as `add`."""
         for file in self._files:
-            file.seek(0)
+            try:
+                file.seek(0)  # writes what was not yet
+            except OSError as error:
+                raise _no_room(error) from None
             yield np.frombuffer(file.read(), self._kind)
