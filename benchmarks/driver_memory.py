@@ -4,12 +4,12 @@
 
 One report of two sentences a row, as CSV (`label-csv`, `prepare`) and as the collection that `prepare` has
 made of it without films (`label`, `sentences`: a bank of them). `images` (a bank), `audit` and `evaluate`
-(zero-shot) are of a collection with one film a row: 100,000 files of one film, which differ by a number
-behind their pixels, have as many rows each as it takes. The shipped model is asked, but its encoders are
-replaced by random unit vectors: on a cluster nodes encode, and that is not what is measured. Every
-measurement is a process of its own with two workers, local ones or, with RAY an address ("local"), those of
-Ray. Memory is the largest resident set (VmHWM of Linux), mapped files included; with several numbers of rows,
-what a row takes is told from the first and each other.
+(zero-shot) are of a collection with one film a row, each a file of 8 x 8 pixels (a million take 4 GB of
+blocks) that differs from the others by a number behind its pixels. The shipped model is asked, but its
+encoders are replaced by random unit vectors: on a cluster nodes encode, and that is not what is measured.
+Every measurement is a process of its own with two workers, local ones or, with RAY an address ("local"),
+those of Ray. Memory is the largest resident set (VmHWM of Linux), mapped files included; with several numbers
+of rows, what a row takes is told from the first and each other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -33,7 +33,8 @@ from PIL import Image
 
 WAYS = ("label-csv", "prepare", "label", "sentences")
 OF_FILMS = ("images", "audit", "evaluate")
-FILES, PIECE = 100_000, 10_000
+PIECE = 10_000
+SIDE = 8
 SENTENCES = (
     "The lungs are clear.",
     "Small left pleural effusion.",
@@ -61,10 +62,13 @@ def write_films(folder: Path, rows: int) -> None:
     from plainfilm.io.manifest import FILES as LISTED
     from plainfilm.io.manifest import write_manifest
 
-    digests = [*_write_files(folder / "images", min(rows, FILES))]
+    for row in range(rows):
+        path = folder / _path(row)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_film(row))
     draw = np.random.default_rng(0)
     tables = {
-        name: write_stream(name, _pieces(name, rows, digests, draw), lambda file: nullcontext(folder / file))
+        name: write_stream(name, _pieces(name, rows, draw), lambda file: nullcontext(folder / file))
         for name in schema.TABLES
     }
     files = [file for name, stated in tables.items() for file in schema.files_of(name, stated)]
@@ -73,7 +77,7 @@ def write_films(folder: Path, rows: int) -> None:
         "corpus": "table",
         "pixels": True,
         "licence": [],
-        "image_size": 64,
+        "image_size": SIDE,
         "inputs": "",
         "tables": tables,
     }
@@ -82,35 +86,41 @@ def write_films(folder: Path, rows: int) -> None:
     write_manifest(folder / META, {**head, **facts, **stated})
 
 
-def _write_files(folder: Path, count: int) -> Iterator[str]:
-    """Writes the files of films; their digests."""
-    folder.mkdir(parents=True)
+def _path(row: int) -> str:
+    return f"images/{row // PIECE}/{row}.jpg"
+
+
+def _film(row: int) -> bytes:
+    """The content of a film's file, which no other film has."""
+    return _pixels() + row.to_bytes(4, "big")
+
+
+@cache
+def _pixels() -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)).save(stream, "JPEG")
-    for number in range(count):
-        content = stream.getvalue() + number.to_bytes(4, "big")
-        (folder / f"{number}.jpg").write_bytes(content)
-        yield hashlib.sha256(content).hexdigest()
+    film = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE), dtype=np.uint8)
+    Image.fromarray(film).save(stream, "JPEG")
+    return stream.getvalue()
 
 
-def _pieces(name: str, rows: int, digests: list[str], draw: np.random.Generator) -> Iterator[pa.Table]:
+def _pieces(name: str, rows: int, draw: np.random.Generator) -> Iterator[pa.Table]:
     from plainfilm.collection.schema import TABLES
 
     for start in range(0, rows, PIECE):
         count = min(PIECE, rows - start)
-        made = [one for row in range(start, start + count) for one in _rows(name, row, digests, draw)]
+        made = [one for row in range(start, start + count) for one in _rows(name, row, draw)]
         yield pa.Table.from_pylist(made, schema=TABLES[name])
 
 
-def _rows(name: str, row: int, digests: list[str], draw: np.random.Generator) -> Iterator[dict[str, object]]:
+def _rows(name: str, row: int, draw: np.random.Generator) -> Iterator[dict[str, object]]:
     """The rows of a table for one film."""
     if name == "studies":
         yield {"study_id": f"s{row}", "patient_id": f"p{row // 2}", "split": "test"}
     elif name == "images":
-        file, size = row % len(digests), {"width": 64, "height": 64}
+        size = {"width": SIDE, "height": SIDE}
         content = {
-            "path": f"images/{file}.jpg",
-            "sha256": digests[file],
+            "path": _path(row),
+            "sha256": hashlib.sha256(_film(row)).hexdigest(),
             "perceptual_hash": draw.bytes(32).hex(),
         }
         yield {"image_id": f"i{row}", "study_id": f"s{row}", "view": "PA", **size, **content}

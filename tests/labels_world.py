@@ -56,6 +56,9 @@ class Labelled:
     def batches(self, name: str, rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield from self.columns(name, columns).to_batches(3)
 
+    def rows_of(self, name: str) -> int:
+        return len(self.table(name))
+
     def require_pixels(self) -> None:
         """The films are not here, but nobody looks."""
 

@@ -3,12 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from plainfilm.collection import near_duplicates
 from plainfilm.collection.near_duplicates import RADIUS, near_duplicate_pairs
 from plainfilm.seeding import generator
 
 
-def hashes(*rows: np.ndarray) -> list[str]:
-    return [np.packbits(row).tobytes().hex() for row in rows]
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are looked up, and candidates compared, in many parts."""
+    monkeypatch.setattr(near_duplicates, "_AT_ONCE", 999)
+
+
+def hashes(*rows: np.ndarray) -> np.ndarray:
+    return np.packbits(np.array(rows), axis=1)
 
 
 def changed(bits: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -43,10 +50,20 @@ def test_it_agrees_with_comparing_every_pair() -> None:
 
 
 def test_one_film_over_and_over_is_every_pair_once() -> None:
-    assert len(near_duplicate_pairs(["0f" * 32] * 20)) == 190
-    assert len(near_duplicate_pairs(["0f" * 32] * 200)) == 19_900
+    film = np.full((200, 32), 0x0F, np.uint8)
+    assert len(near_duplicate_pairs(film[:20])) == 190
+    assert len(near_duplicate_pairs(film)) == 19_900
+
+
+@pytest.mark.parametrize("part", [7, 1 << 16])
+def test_no_more_pairs_than_the_most_are_listed(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All films are still in one group: the first is paired with each of the others before any other is."""
+    monkeypatch.setattr(near_duplicates, "MOST_PAIRS", 199)
+    monkeypatch.setattr(near_duplicates, "_AT_ONCE", part)
+    found = near_duplicate_pairs(np.full((200, 32), 0x0F, np.uint8))
+    assert found.tolist() == [[0, other, 0] for other in range(1, 200)]
 
 
 def test_none_and_one() -> None:
-    assert near_duplicate_pairs([]).shape == (0, 3)
-    assert near_duplicate_pairs(["00" * 32]).shape == (0, 3)
+    assert near_duplicate_pairs(np.empty((0, 32), np.uint8)).shape == (0, 3)
+    assert near_duplicate_pairs(np.zeros((1, 32), np.uint8)).shape == (0, 3)

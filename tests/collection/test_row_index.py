@@ -33,7 +33,7 @@ def test_ids_that_share_one_of_their_hashes_are_told_apart(monkeypatch):
         numbers = np.array([int(name) for name in ids.to_pylist()], dtype=np.uint64)
         return numbers // np.uint64(10), numbers
 
-    monkeypatch.setattr(row_index, "_hashes", alike)
+    monkeypatch.setattr(row_index, "hashes", alike)
     index = RowIndex([pa.array([str(number) for number in range(40, -1, -2)])])
     expected = [(40 - number) // 2 if number % 2 == 0 else -1 for number in range(45)]
     expected[42:] = [-1] * 3

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from plainfilm.errors import DataError
-from plainfilm.io.scratch import DiskDict, DiskSet, Scratch
+from plainfilm.io.scratch import DiskDict, DiskParts, DiskSet, Scratch
 
 ODD = ["", "No effusion.", "Épanchement à gauche — 左侧", "lone \ud800 surrogate", "a\nb\r\nc\0", "None"]
 
@@ -55,3 +56,27 @@ def test_more_than_its_cache_is_in_a_file_that_goes_with_its_owner() -> None:
     assert open_files() == before + 1
     del scratch
     assert open_files() == before
+
+
+def test_parts_have_their_records_in_the_order_added() -> None:
+    parts = DiskParts(np.dtype([("number", np.int64), ("sign", np.int8)]), 3)
+    numbers = np.arange(20)
+    for block in np.split(numbers, [5, 5, 12]):
+        records = np.empty(len(block), [("number", np.int64), ("sign", np.int8)])
+        records["number"], records["sign"] = block, -1
+        parts.add(records, block % 3)
+    assert len(parts) == 3
+    assert [part["number"].tolist() for part in parts] == [numbers[place::3].tolist() for place in range(3)]
+    assert {sign for part in parts for sign in part["sign"].tolist()} == {-1}
+
+
+def test_parts_without_room_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = DiskParts(np.dtype(np.int64), 1)
+
+    class Full:
+        def write(self, _: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parts, "_files", [Full()])
+    with pytest.raises(DataError, match="TMPDIR"):
+        parts.add(np.arange(3), np.zeros(3, np.int64))

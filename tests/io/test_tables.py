@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from plainfilm.errors import CollectionError, DataError
-from plainfilm.io.tables import read_json, read_parquet, write_json, write_parquet
+from plainfilm.io.tables import parquet_batches, read_json, read_parquet, write_json, write_parquet
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("count", pa.int32())])
 
@@ -92,3 +94,16 @@ def test_broken_json_names_the_line(tmp_path: Path) -> None:
 def test_missing_json(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_json(tmp_path / "a.json")
+
+
+def test_batches_are_the_rows_and_what_was_read_is_let_go(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    table = pa.table({"id": [random.bytes(64).hex() for _ in range(20_000)], "count": [*range(20_000)]})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=500)
+    before, most, found = pa.total_allocated_bytes(), 0, []
+    for batch in parquet_batches(tmp_path / "t.parquet", 300, ["id"]):
+        found += batch["id"].to_pylist()
+        most = max(most, pa.total_allocated_bytes() - before)
+        assert len(batch) <= 300
+    assert found == table["id"].to_pylist()
+    assert most < (tmp_path / "t.parquet").stat().st_size / 4

@@ -22,7 +22,7 @@ from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io import paths
 from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.manifest import FILES, Manifest
-from plainfilm.io.tables import open_parquet, read_parquet
+from plainfilm.io.tables import parquet_batches, read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +180,7 @@ class Collection:
         for file in self.files_of(name):
             with self.manifest.open(file) as source:
                 try:
-                    yield from open_parquet(source).iter_batches(batch_size=rows, columns=columns)
+                    yield from parquet_batches(source, rows, columns)
                 except (pa.ArrowInvalid, OSError) as error:
                     place, reason = self.manifest.place_of(file), str(error).splitlines()[0]
                     raise CollectionError(f"{place}: is damaged ({reason}); {WAY_OUT}") from None
@@ -188,6 +188,10 @@ class Collection:
     def files_of(self, name: str) -> list[str]:
         """The names of the files of a table that the collection has, in the order of their rows."""
         return files_of(name, self.meta["tables"][name])
+
+    def rows_of(self, name: str) -> int:
+        """The number of rows of a table."""
+        return int(self.meta["tables"][name]["rows"])
 
     @property
     def manifest(self) -> Manifest:
@@ -215,8 +219,9 @@ class Collection:
 
     def patients_of(self, split: str) -> pa.Array:
         """The distinct patients with a study in a split; one in several splits is a leak."""
-        studies = self.columns("studies", ["patient_id", "split"])
-        return studies.filter(pc.equal(studies["split"], split))["patient_id"].unique()
+        batches = self.batches("studies", columns=["patient_id", "split"])
+        parts = [batch["patient_id"].filter(pc.equal(batch["split"], split)).unique() for batch in batches]
+        return pa.chunked_array(parts, pa.string()).unique()
 
     def renew(self, meta: dict[str, Any], table: str) -> None:
         """Drop the cached copy of a rewritten table, and use the new values of `collection.json`."""

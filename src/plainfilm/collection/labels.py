@@ -53,7 +53,7 @@ _STATE_OF_RANK = np.array([NOT_MENTIONED, State.NEGATIVE, State.UNCERTAIN, State
 _RANK_OF_STATE = np.zeros(256, dtype=np.uint8)
 _RANK_OF_STATE[_STATE_OF_RANK] = np.arange(4)  # a negative code counts from the end
 _BLOCK = 1 << 20
-_NONE = np.zeros(0, dtype=np.int32)
+_NONE: list[NDArray] = [np.zeros(0, dtype=kind) for kind in (np.int32, np.uint8, np.uint8, np.uint8)]
 
 
 class LabelReader:
@@ -132,7 +132,7 @@ class LabelReader:
             found[target].append(_statements(table, ids[target], [*codes], origins))
         stated = list(dict.fromkeys(name for target in targets for name in named[target]))
         place = {name: column for column, name in enumerate(sorted(stated))}
-        columns = np.array([place[name] for name in codes], dtype=np.int32)
+        columns = np.array([place[name] for name in codes], dtype=np.min_scalar_type(len(codes)))
         return {
             target: _Statements.joined(len(ids[target]), parts, columns) for target, parts in found.items()
         }, stated
@@ -309,19 +309,22 @@ class Labels:
 @dataclass(frozen=True)
 class _Statements:
     """The labels of one kind of target: the number of targets (`count`), and for each label the row of its
-    target, the column of its observation, the rank of its state and the number of its origin."""
+    target, the column of its observation, the rank of its state and the number of its origin. Columns and
+    origins are as short as their number allows: mostly 7 bytes a label."""
 
     count: int
     rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
+    columns: NDArray[np.unsignedinteger]
     ranks: Ranks
-    origins: NDArray[np.int32]
+    origins: NDArray[np.unsignedinteger]
 
     @classmethod
-    def joined(cls, count: int, parts: Sequence[_Statements], columns: NDArray[np.int32]) -> _Statements:
+    def joined(
+        cls, count: int, parts: Sequence[_Statements], columns: NDArray[np.unsignedinteger]
+    ) -> _Statements:
         """All `parts`, whose columns are called anew: number N is `columns[N]`."""
         cells = ((part.rows, part.columns, part.origins, part.ranks) for part in parts)
-        rows, own, origins, ranks = map(np.concatenate, zip(*cells, strict=True)) if parts else [_NONE] * 4
+        rows, own, origins, ranks = map(np.concatenate, zip(*cells, strict=True)) if parts else _NONE
         return cls(count, rows, columns[own], ranks.astype(np.uint8), origins)
 
     def blocks(self) -> Iterator[_Statements]:
@@ -344,9 +347,9 @@ def _statements(
     return _Statements(
         len(ids),
         rows[known].astype(np.int32),
-        columns[known].astype(np.int32),
+        columns[known].astype(np.min_scalar_type(len(observations))),
         _RANK_OF_STATE[table["state"].to_numpy()[known]],
-        places[known].astype(np.int32),
+        places[known].astype(np.min_scalar_type(len(origins))),
     )
 
 

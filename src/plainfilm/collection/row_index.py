@@ -10,31 +10,37 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
+from plainfilm.io.growing import Growing
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 14
 _KEYS = ("first hash of id", "other hash of id")
 """Keys of the two hashes (SipHash) of 64 bits: of a billion ids, no two have both in common."""
 
 
 class RowIndex:
-    """The rows of N ids, which come in parts in the order of their table."""
+    """The rows of N ids, which come in parts in the order of their table; `expected`: how many, if known."""
 
-    def __init__(self, ids: Iterable[pa.Array]) -> None:
-        parts = [_hashes(part) for part in ids] or [_hashes(pa.array([], pa.string()))]
-        first, other = map(np.concatenate, zip(*parts, strict=True))
-        del parts  # as large as the two
-        order = np.argsort(first, kind="stable")
-        self._first, self._other, self._rows = first[order], other[order], order.astype(np.int32)
+    def __init__(self, ids: Iterable[pa.Array], expected: int = 0) -> None:
+        columns = Growing(np.uint64, expected), Growing(np.uint64, expected)
+        for part in ids:
+            for column, own in zip(columns, hashes(part), strict=True):
+                column.add(own)
+        self._first, self._other = (column.taken() for column in columns)
+        del columns
+        order = np.argsort(self._first, kind="stable")
+        self._first = self._first[order]
+        self._other = self._other[order]
+        self._rows = order.astype(np.int32)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def rows(self, ids: pa.Array | pa.ChunkedArray) -> Ints:
         """(n,) the row of each of n ids, the first one of an id that repeats; -1 if it is missing."""
-        parts = [self._found(*_hashes(part)) for part in _in_parts(ids)]
+        parts = [self._found(*hashes(part)) for part in _in_parts(ids)]
         return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _found(self, first: Hashes, other: Hashes) -> Ints:
@@ -55,8 +61,9 @@ class RowIndex:
 
 def index_of(collection: Collection, target: str) -> RowIndex:
     """The rows of all studies, images or sentences (`target`) in their table."""
-    name = f"{target}_id"
-    return RowIndex(batch[name] for batch in collection.batches(_table(target), _AT_ONCE, [name]))
+    name, table = f"{target}_id", _table(target)
+    ids = (batch[name] for batch in collection.batches(table, _AT_ONCE, [name]))
+    return RowIndex(ids, collection.rows_of(table))
 
 
 def studies_of(collection: Collection, target: str, studies: RowIndex | None = None) -> NDArray[np.int32]:
@@ -66,8 +73,10 @@ def studies_of(collection: Collection, target: str, studies: RowIndex | None = N
     if target == "study":
         return np.arange(len(known), dtype=np.int32)
     batches = collection.batches(_table(target), _AT_ONCE, ["study_id"])
-    parts = [known.rows(batch["study_id"]).astype(np.int32) for batch in batches]
-    return np.concatenate([np.empty(0, np.int32), *parts])
+    rows = Growing(np.int32, collection.rows_of(_table(target)))
+    for batch in batches:
+        rows.add(known.rows(batch["study_id"]))
+    return rows.taken()
 
 
 def _table(target: str) -> str:
@@ -79,8 +88,8 @@ def _in_parts(ids: pa.Array | pa.ChunkedArray) -> Iterator[pa.Array]:
         yield ids.slice(start, _AT_ONCE)
 
 
-def _hashes(ids: pa.Array | pa.ChunkedArray) -> tuple[Hashes, Hashes]:
-    """Two hashes (n,) of n ids."""
+def hashes(ids: pa.Array | pa.ChunkedArray) -> tuple[Hashes, Hashes]:
+    """Two hashes (n,) of n ids or other texts."""
     texts = np.asarray(ids.to_pylist(), dtype=object)
     first, other = (pd.util.hash_array(texts, hash_key=key, categorize=False) for key in _KEYS)
     return first, other

@@ -7,9 +7,14 @@ is closed or its process dies. Only its cache is in memory, so that what is put 
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from plainfilm.errors import DataError
 
@@ -71,7 +76,7 @@ class Scratch:
         self._connection.create_function(name, 1, function, deterministic=True)
 
 
-def _no_room(error: sqlite3.Error) -> DataError:
+def _no_room(error: sqlite3.Error | OSError) -> DataError:
     return DataError(
         f"temporary files cannot be written ({error}); free some space, or set TMPDIR to another folder"
     )
@@ -124,3 +129,39 @@ class DiskSet:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class DiskParts:
+    """Records of a NumPy type in `count` temporary files, one for each part; the order in each is kept."""
+
+    def __init__(self, kind: np.dtype, count: int) -> None:
+        self._kind = kind
+        stack = ExitStack()
+        self._files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count)]  # noqa: SIM115
+        weakref.finalize(self, stack.close)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def add(self, records: NDArray, parts: NDArray[np.int64]) -> None:
+        """Add records (n,), each to the part of its number (n,).
+
+        Raises:
+            DataError: there is no room for temporary files.
+        """
+        order = np.argsort(parts, kind="stable")
+        ends = np.cumsum(np.bincount(parts, minlength=len(self._files)))[:-1]
+        try:
+            for file, own in zip(self._files, np.split(records[order], ends), strict=True):
+                file.write(own.tobytes())
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def __iter__(self) -> Iterator[NDArray]:
+        """The records of each part; raises as `add`."""
+        for file in self._files:
+            try:
+                file.seek(0)  # writes what was not yet
+            except OSError as error:
+                raise _no_room(error) from None
+            yield np.frombuffer(file.read(), self._kind)

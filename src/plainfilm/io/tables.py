@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -60,6 +60,18 @@ def open_parquet(source: Path | BinaryIO | pa.NativeFile) -> pq.ParquetFile:
         OSError, pa.ArrowInvalid: it cannot be read, or its footer is damaged.
     """
     return pq.ParquetFile(source, page_checksum_verification=True)
+
+
+def parquet_batches(
+    source: Path | BinaryIO | pa.NativeFile, rows: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """A Parquet file, or some of its columns, in batches of at most so many rows; raises as `open_parquet`.
+
+    Row groups are read one after the other: asked for all together, pyarrow keeps what it has read of each.
+    """
+    file = open_parquet(source)
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(rows, [group], columns)
 
 
 def read_parquet(

@@ -40,9 +40,7 @@ class Agreement:
 def agreement(first: States, second: States, patients: Sequence[object] | NDArray) -> list[Agreement]:
     """The agreement of two sources: `first` and `second` are states (N, C), of `patients` (N,)."""
     bootstrap = PatientBootstrap(patients)
-    return [
-        _of_one(_one_hot(first[:, place], second[:, place]), bootstrap) for place in range(first.shape[1])
-    ]
+    return [_of_one(first[:, place], second[:, place], bootstrap) for place in range(first.shape[1])]
 
 
 def kappa(table: Floats) -> Floats:
@@ -65,7 +63,10 @@ def _one_hot(first: States, second: States) -> Floats:
     return (sides[0][:, :, None] & sides[1][:, None, :]).astype(np.float64)
 
 
-def _of_one(cells: Floats, bootstrap: PatientBootstrap) -> Agreement:
+def _of_one(first: States, second: States, bootstrap: PatientBootstrap) -> Agreement:
+    def cells(items: NDArray[np.int64]) -> Floats:
+        return _one_hot(first[items], second[items])
+
     def scores(sums: Floats) -> Floats:
         positive = np.stack(
             [
@@ -79,4 +80,5 @@ def _of_one(cells: Floats, bootstrap: PatientBootstrap) -> Agreement:
         return np.stack([same, kappa(sums), kappa(positive)], axis=-1)
 
     same, over_all, positive = bootstrap.of_sums(cells, scores)
-    return Agreement(cells.sum(axis=0).astype(np.int64), same, over_all, positive, len(cells))
+    table = [[np.sum((first == one) & (second == other)) for other in CATEGORIES] for one in CATEGORIES]
+    return Agreement(np.array(table, dtype=np.int64), same, over_all, positive, len(first))
