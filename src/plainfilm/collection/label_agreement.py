@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from plainfilm.collection.collection import Collection
@@ -37,7 +38,7 @@ def label_agreement(collection: Collection) -> Iterator[dict[str, Any]]:
             continue
         first, second = (side.columns(shared)[is_labelled] for side in sides)
         patients = collection.columns("studies", ["patient_id"])["patient_id"].filter(pa.array(is_labelled))
-        measured_by_name = agreement(first, second, patients.to_numpy())
+        measured_by_name = agreement(first, second, pd.Categorical(patients.to_numpy()))
         for name, measured in zip(shared, measured_by_name, strict=True):
             yield {
                 "kind": "agreement",

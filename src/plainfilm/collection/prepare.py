@@ -35,7 +35,7 @@ from plainfilm.io.locks import is_taken, writing
 from plainfilm.io.manifest import FILES, settle
 from plainfilm.io.phantom_corpus import is_phantom_corpus
 from plainfilm.io.scratch import DiskSet
-from plainfilm.io.tables import open_parquet, read_parquet
+from plainfilm.io.tables import parquet_batches, read_parquet
 from plainfilm.io.workers import WorkersLike
 from plainfilm.progress import SILENT, Progress
 from plainfilm.sources.base import corpus_of, source
@@ -43,6 +43,7 @@ from plainfilm.types import SPLITS, Rejection, Study
 
 SMALLEST_SIZE = 16
 _REJECTIONS_PER_SHARD = 3_200
+_LICENCES_AT_ONCE = 1 << 16
 _OUT = "out"
 """The option that passes the collection's folder to sources that take one; it does not describe the data."""
 
@@ -283,7 +284,7 @@ def _parts(plan: PreparePlan, inputs: _Inputs) -> Iterator[Path]:
 
 
 def _licences(images: Path) -> set[str]:
-    batches = open_parquet(paths.openable(images)).iter_batches(columns=["licence"])
+    batches = parquet_batches(paths.openable(images), _LICENCES_AT_ONCE, ["licence"])
     return {name for batch in batches for name in pc.unique(batch.column(0)).drop_null().to_pylist()}
 
 

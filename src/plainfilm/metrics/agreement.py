@@ -6,13 +6,12 @@ expected by chance from the frequencies of the two sources: (observed - expected
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plainfilm.metrics.bootstrap import Interval, PatientBootstrap
+from plainfilm.metrics.bootstrap import Groups, Interval, PatientBootstrap
 from plainfilm.metrics.findings import NOT_MENTIONED, States
 
 CATEGORIES = (1, 0, -1, NOT_MENTIONED)
@@ -37,7 +36,7 @@ class Agreement:
     n: int
 
 
-def agreement(first: States, second: States, patients: Sequence[object] | NDArray) -> list[Agreement]:
+def agreement(first: States, second: States, patients: Groups) -> list[Agreement]:
     """The agreement of two sources: `first` and `second` are states (N, C), of `patients` (N,)."""
     bootstrap = PatientBootstrap(patients)
     return [_of_one(first[:, place], second[:, place], bootstrap) for place in range(first.shape[1])]

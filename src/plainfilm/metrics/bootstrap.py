@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from plainfilm.seeding import generator
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Weights = NDArray[np.floating[Any]]
@@ -64,7 +66,8 @@ class PatientBootstrap:
     """
 
     def __init__(self, groups: Groups, resamples: int = 1000, seed: int = 0) -> None:
-        named = groups.codes if isinstance(groups, pd.Categorical) else np.asarray(groups).astype(str)
+        codes = getattr(groups, "codes", None)  # of pandas, which is not imported for this
+        named = np.asarray(groups).astype(str) if codes is None else codes
         _, codes = np.unique(named, return_inverse=True)
         self.codes: NDArray[np.int64] = codes.astype(np.int64)
         self.patients = int(codes.max()) + 1 if len(codes) else 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, overload
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 Floats = NDArray[np.float64]
@@ -67,6 +66,8 @@ def paired(numerators: ArrayLike, denominators: ArrayLike) -> Pairs:
 
 def _coded(column: Floats) -> tuple[NDArray[np.int64], Floats] | None:
     """The number of the value of each item and the values, by their bits, which tell 0 from -0."""
+    import pandas as pd  # not for statistics of few items
+
     bits = np.ascontiguousarray(column).view(np.int64)
     if len(np.unique(bits[:_SAMPLE])) > _DIFFERENT:
         return None

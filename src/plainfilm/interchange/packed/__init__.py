@@ -18,7 +18,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from plainfilm.collection.collection import META, PACKED, Collection
@@ -28,6 +27,7 @@ from plainfilm.interchange.base import FormatConfig, Written, left_out_lines
 from plainfilm.interchange.stored import StoredFilm, StoredStudy, chosen_origins, studies_in
 from plainfilm.io.files import replacing, sha256_of
 from plainfilm.io.manifest import FILES, write_manifest
+from plainfilm.io.tables import parquet_batches
 from plainfilm.types import SPLITS
 
 FILMS = "films"
@@ -200,6 +200,6 @@ def _of_tar(source: Any) -> Iterator[tuple[str, bytes]]:
 
 
 def _of_parquet(source: Any) -> Iterator[tuple[str, bytes]]:
-    for batch in pq.ParquetFile(source).iter_batches(64, columns=["image_id", "image"]):
+    for batch in parquet_batches(source, 64, ["image_id", "image"]):
         for row in batch.to_pylist():
             yield row["image_id"], row["image"]["bytes"]
