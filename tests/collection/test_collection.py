@@ -53,6 +53,13 @@ def test_damaged_meta(collection: Collection) -> None:
         Collection.open(collection.path)
 
 
+def test_a_table_of_less_than_no_rows(collection: Collection) -> None:
+    tables = {**collection.meta["tables"], "labels": {**collection.meta["tables"]["labels"], "rows": -1}}
+    change_meta(collection, tables=tables)
+    with pytest.raises(CollectionError, match="rows"):
+        Collection.open(collection.path)
+
+
 def test_missing_table(collection: Collection) -> None:
     (collection.path / "labels.parquet").unlink()
     with pytest.raises(CollectionError, match=r"labels\.parquet: no such file"):

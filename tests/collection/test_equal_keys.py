@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from plainfilm.collection.equal_keys import equal_groups, first_ones
+from plainfilm.collection.equal_keys import equal_groups, is_first_occurrence
 
 
 def test_groups_are_those_of_a_dictionary() -> None:
@@ -18,11 +18,11 @@ def test_groups_are_those_of_a_dictionary() -> None:
     expected = [group for group in places.values() if len(group) > 1]
     assert [group.tolist() for group in equal_groups((first, other))] == expected
     firsts = sorted(group[0] for group in places.values())
-    assert np.flatnonzero(first_ones((first, other))).tolist() == firsts
+    assert np.flatnonzero(is_first_occurrence((first, other))).tolist() == firsts
 
 
 def test_none_and_one() -> None:
     for count in (0, 1):
         keys = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
         assert equal_groups(keys) == []
-        assert first_ones(keys).tolist() == [True] * count
+        assert is_first_occurrence(keys).tolist() == [True] * count

@@ -61,3 +61,16 @@ def test_conflicts_are_those_of_all_labels_together(seed: int, monkeypatch: pyte
 
 def test_without_labels_nothing_is_in_conflict() -> None:
     assert list(conflicts(collection_of())) == []
+
+
+def test_a_name_may_have_any_character() -> None:
+    row = {"target": "study", "target_id": "t", "observation": "a\x1fb"}
+    other = {"target": "study", "target_id": "u", "observation": "a"}
+    rows = [
+        {**row, "state": 1, "origin": "c"},
+        {**row, "state": 0, "origin": "d"},
+        {**other, "state": 1, "origin": "b\x1fc"},
+        {**other, "state": 0, "origin": "b\x1fd"},
+    ]
+    found = [(one["observation"], one["origins"]) for one in conflicts(collection_of(labels=rows))]
+    assert found == [("a", ["b\x1fc", "b\x1fd"]), ("a\x1fb", ["c", "d"])]

@@ -30,3 +30,12 @@ def test_an_id_may_be_replaced_before() -> None:
     rows = [{"patient_id": name} for name in ("P7", "p7", "p8")]
     first, second, third = StudyFacts([collection_of(studies=rows)], str.lower).patients.tolist()
     assert first == second != third
+
+
+def test_no_id_is_taken_for_a_part_of_a_corpus() -> None:
+    parts = [("a", "b\x1fc"), ("a\x1fb", "c"), ("0", "x"), ("a", "0\x1fx")]
+    collections = [
+        collection_of(str(place), corpus, studies=[{"patient_id": name}])
+        for place, (corpus, name) in enumerate(parts)
+    ]
+    assert len(np.unique(StudyFacts(collections).patients)) == len(parts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +82,44 @@ def test_parts_without_room_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "_files", [Full()])
     with pytest.raises(DataError, match="TMPDIR"):
         parts.add(np.arange(3), np.zeros(3, np.int64))
+
+
+@pytest.mark.parametrize(("made", "error"), [("no folder", 2), ("too many open files", 24)])
+def test_temporary_files_that_cannot_be_made_are_told(
+    made: str, error: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(error, made)
+
+    monkeypatch.setattr("plainfilm.io.scratch.tempfile.TemporaryFile", refuse)
+    with pytest.raises(DataError, match=f"{made}.*TMPDIR"):
+        DiskParts(np.dtype(np.int64), 2)
+
+
+FULL = """
+import resource, sys
+import numpy as np, pandas as pd
+from plainfilm.errors import DataError
+from plainfilm.io.scratch import DiskParts
+from plainfilm.io.spilled import SpilledTable
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+count = int(sys.argv[1])
+def parts():
+    kept = DiskParts(np.dtype(np.int64), 2)
+    kept.add(np.zeros(count, np.int64), np.zeros(count, np.int64))
+    list(kept)
+for fill in (parts, lambda: SpilledTable().add(pd.DataFrame({"a": np.zeros(count)}))):
+    try:
+        fill()
+    except DataError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("count", [100, 100_000])
+def test_a_full_disk_is_one_line_and_nothing_beside_it(count: int) -> None:
+    pytest.importorskip("resource")
+    command = [sys.executable, "-X", "dev", "-c", FULL, str(count)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert [line.count("TMPDIR") for line in done.stdout.splitlines()] == [1, 1]

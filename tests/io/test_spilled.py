@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plainfilm.errors import DataError
 from plainfilm.io.manifest import Change
 from plainfilm.io.spilled import SpilledTable
 from plainfilm.results import folder
@@ -52,12 +51,3 @@ def _written(table, change, place):
     change.commit({})
     [file] = [path for path in place.iterdir() if path.name.startswith("items")]
     return file.read_bytes()
-
-
-def test_no_room_is_one_line(frames, monkeypatch):
-    def full(**_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("plainfilm.io.spilled.tempfile.TemporaryFile", full)
-    with pytest.raises(DataError, match="No space left on device.*set TMPDIR"):
-        SpilledTable().add(frames[0])

@@ -8,7 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from plainfilm.errors import CollectionError, DataError
-from plainfilm.io.tables import parquet_batches, read_json, read_parquet, write_json, write_parquet
+from plainfilm.io.tables import (
+    parquet_batches,
+    read_batches,
+    read_json,
+    read_parquet,
+    write_json,
+    write_parquet,
+)
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("count", pa.int32())])
 
@@ -107,3 +114,49 @@ def test_batches_are_the_rows_and_what_was_read_is_let_go(tmp_path: Path) -> Non
         assert len(batch) <= 300
     assert found == table["id"].to_pylist()
     assert most < (tmp_path / "t.parquet").stat().st_size / 4
+
+
+def both_ways(path: Path, columns: list[str] | None = None) -> list[pa.Table | str]:
+    """What is read whole and in batches, or what is said instead."""
+    found: list[pa.Table | str] = []
+    for read in (
+        lambda: read_parquet(path, SCHEMA, columns, way_out="repair it"),
+        lambda: pa.Table.from_batches(
+            read_batches(path, SCHEMA, 2, columns, source=pa.OSFile(str(path)), way_out="repair it")
+        ),
+    ):
+        try:
+            found.append(read())
+        except CollectionError as error:
+            found.append(str(error))
+    return found
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_batches_are_brought_into_the_types_of_the_schema(tmp_path: Path, kind: pa.DataType) -> None:
+    ids = pa.array(["a", "b", "a"]).cast(kind)
+    pq.write_table(pa.table({"count": pa.array([1, 2, 3], pa.int64()), "id": ids}), tmp_path / "t.parquet")
+    for columns in (None, ["id"]):
+        whole, parts = both_ways(tmp_path / "t.parquet", columns)
+        assert parts == whole
+        assert isinstance(whole, pa.Table)
+        assert whole.schema.field("id") == SCHEMA.field("id")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pa.table({"id": ["a"]}), "no column 'count'"),
+        (pa.table({"id": ["a", None], "count": [1, 2]}), "null values to non-nullable"),
+        (pa.table({"id": ["a"], "count": ["many"]}), "another type"),
+        (pa.table({"id": ["a"], "count": [[1]]}), "another type"),
+    ],
+)
+def test_batches_of_another_table_are_refused_like_the_table(
+    tmp_path: Path, table: pa.Table, message: str
+) -> None:
+    pq.write_table(table, tmp_path / "t.parquet")
+    whole, parts = both_ways(tmp_path / "t.parquet")
+    assert isinstance(parts, str)
+    assert message in parts
+    assert parts == whole

@@ -129,3 +129,7 @@ def test_a_threshold_parts_scores_that_no_double_lies_between(direction: float) 
         threshold = best_threshold(scores, truth)
         assert threshold is not None
         assert ((scores >= threshold) == truth).all()
+
+
+def test_no_columns_have_no_scores():
+    assert rank(np.empty((5, 0)), np.empty((5, 0), dtype=int)).under(np.ones((2, 5))).shape == (2, 0, 2)

@@ -52,3 +52,9 @@ def test_few_items_and_tables_of_numbers_are_not_coded(monkeypatch):
     assert paired(np.zeros((4, 3)), np.ones((4, 3))).shape == (4, 3, 2)
     monkeypatch.setattr(coded, "FEWEST", 5)
     assert isinstance(paired(np.zeros(4), np.ones(4)), np.ndarray)
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_another_number_of_denominators_is_refused(count):
+    with pytest.raises(ValueError, match="same shape"):
+        paired(np.zeros(count), np.ones(1))

@@ -22,7 +22,7 @@ from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io import paths
 from plainfilm.io.json_records import Record, check_record
 from plainfilm.io.manifest import FILES, Manifest
-from plainfilm.io.tables import parquet_batches, read_parquet
+from plainfilm.io.tables import read_batches, read_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ WAY_OUT = "prepare the collection again with --replace"
 class TableFacts(Record):
     """What `collection.json` says of a table."""
 
-    rows: int
+    rows: int = Field(ge=0)
     digest: str
     parts: int = Field(default=1, ge=1)
 
@@ -171,7 +171,7 @@ class Collection:
         asked for.
 
         Raises:
-            CollectionError: a file of it is missing or damaged.
+            CollectionError: a file of it is missing or damaged, or lacks a column or a required value.
         """
         if name in self._tables:
             table = self._tables[name]
@@ -179,11 +179,8 @@ class Collection:
             return
         for file in self.files_of(name):
             with self.manifest.open(file) as source:
-                try:
-                    yield from parquet_batches(source, rows, columns)
-                except (pa.ArrowInvalid, OSError) as error:
-                    place, reason = self.manifest.place_of(file), str(error).splitlines()[0]
-                    raise CollectionError(f"{place}: is damaged ({reason}); {WAY_OUT}") from None
+                place, schema = self.manifest.place_of(file), ALL_TABLES[name]
+                yield from read_batches(place, schema, rows, columns, source=source, way_out=WAY_OUT)
 
     def files_of(self, name: str) -> list[str]:
         """The names of the files of a table that the collection has, in the order of their rows."""

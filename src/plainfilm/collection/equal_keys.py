@@ -18,7 +18,7 @@ def equal_groups(keys: Key) -> list[Ints]:
     return sorted(_groups(keys), key=lambda group: int(group[0]))
 
 
-def first_ones(keys: Key) -> NDArray[np.bool_]:
+def is_first_occurrence(keys: Key) -> NDArray[np.bool_]:
     """(N,) whether the key does not occur before."""
     is_first = np.ones(len(keys[0]), dtype=bool)
     for group in _groups(keys):

@@ -1,4 +1,4 @@
-"""Finds labels of one target that contradict each other, with no more than a part of them in memory."""
+"""Finds labels of one target that contradict each other, part by part: labels of one target are in one."""
 
 from __future__ import annotations
 
@@ -103,11 +103,13 @@ def _by_target(collection: Collection, sources: dict[Source, int]) -> DiskParts:
 
 def _source_numbers(labels: pa.RecordBatch, sources: dict[Source, int]) -> NDArray[np.int32]:
     """(n,) the numbers of the observation and origin of labels; `sources` gets new ones."""
-    joined = pc.binary_join_element_wise(labels["observation"], labels["origin"], _SEPARATOR)
-    encoded = joined.dictionary_encode()
-    names = (text.split(_SEPARATOR, 1) for text in encoded.dictionary.to_pylist())
-    numbers = [sources.setdefault((observation, origin), len(sources)) for observation, origin in names]
-    return np.array(numbers, dtype=np.int32)[encoded.indices.to_numpy()]
+    encoded = [labels[column].dictionary_encode() for column in ("observation", "origin")]
+    observations, origins = (one.dictionary.to_pylist() for one in encoded)
+    first, second = (one.indices.to_numpy().astype(np.int64) for one in encoded)
+    pairs, places = np.unique(first * len(origins) + second, return_inverse=True)
+    named = [(observations[pair // len(origins)], origins[pair % len(origins)]) for pair in pairs.tolist()]
+    numbers = [sources.setdefault(name, len(sources)) for name in named]
+    return np.array(numbers, dtype=np.int32)[places]
 
 
 def _disputed(labels: NDArray, sources: Sequence[Source]) -> Iterator[tuple[Conflict, list[int]]]:
@@ -116,7 +118,7 @@ def _disputed(labels: NDArray, sources: Sequence[Source]) -> Iterator[tuple[Conf
     names = pd.MultiIndex.from_tuples(sources, names=["observation", "origin"])
     observation, origin = (names.codes[level].take(labels["source"]) for level in (0, 1))
     frame = pd.DataFrame({"observation": observation, "origin": origin, "row": labels["row"]})
-    frame["target"] = _numbered(labels["first"], labels["other"])
+    frame["target"] = _group_numbers(labels["first"], labels["other"])
     keys = ["target", "observation"]
     positive, negative = (frame[labels["state"] == state] for state in (State.POSITIVE, State.NEGATIVE))
     pairs = positive.merge(negative, on=keys)
@@ -129,7 +131,7 @@ def _disputed(labels: NDArray, sources: Sequence[Source]) -> Iterator[tuple[Conf
         yield conflict, rows.tolist()
 
 
-def _numbered(first: Hashes, other: Hashes) -> NDArray[np.int64]:
+def _group_numbers(first: Hashes, other: Hashes) -> NDArray[np.int64]:
     """(n,) a number for each of n pairs of hashes, the same for the same pair."""
     order = np.lexsort((other, first))
     is_new = (np.diff(first[order], prepend=0) != 0) | (np.diff(other[order], prepend=0) != 0)

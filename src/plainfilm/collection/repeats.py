@@ -16,15 +16,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.duplicates import IMAGE, NEAR_DUPLICATE, REPORT, Entry, Items, repeated
-from plainfilm.collection.equal_keys import Ints, Key, equal_groups, first_ones
+from plainfilm.collection.equal_keys import Ints, Key, equal_groups, is_first_occurrence
 from plainfilm.collection.near_duplicates import Hashes, near_duplicate_pairs
 from plainfilm.collection.row_index import RowIndex, hashes, index_of, studies_of
-from plainfilm.collection.same_films import connected, same_films
+from plainfilm.collection.same_films import connected_components, same_films
 from plainfilm.collection.study_facts import StudyFacts
 from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.collection.table_cells import PLACE, cells
 from plainfilm.image_analysis.perceptual_hash import BITS
-from plainfilm.io.growing import Growing
+from plainfilm.io.growing_array import GrowingArray
 from plainfilm.text.rules import normalise
 
 _COMPARED_SECTIONS = ("findings", "impression", "findings_and_impression", "other")
@@ -57,13 +57,13 @@ def repeats(collections: Collections) -> Repeats:
 
 def _studies_of_images(collections: Collections) -> Rows:
     """The number of the study of every image, -1 if it has none; numbers go through all collections."""
-    found, start = Growing(np.int32, _rows_of(collections, "images")), 0
+    found, start = GrowingArray(np.int32, _rows_of(collections, "images")), 0
     for collection in collections:
         index = index_of(collection, "study")
         studies = studies_of(collection, "image", index)
         found.add(np.where(studies < 0, studies, studies + start))
         start += len(index)
-    return found.taken()
+    return found.array()
 
 
 def _identical_files(collections: Collections, studies: Rows) -> list[Ints]:
@@ -74,19 +74,17 @@ def _identical_files(collections: Collections, studies: Rows) -> list[Ints]:
 def _same_content(collections: Collections, studies: Rows) -> list[Ints]:
     """Images that are copies of one film in different files: resized, recompressed or brightened."""
     rows, keys = _digests(collections, studies, "perceptual_hash")
-    rows = rows[first_ones(keys)]
+    rows = rows[is_first_occurrence(keys)]
     del keys
     pairs = near_duplicate_pairs(_perceptual_hashes(collections, rows))
     files = partial(_files, collections)
-    return [
-        rows[group].astype(np.int64)
-        for group in connected(same_films(pairs, lambda images: files(rows[images].astype(np.int64))))
-    ]
+    confirmed = same_films(pairs, lambda images: files(rows[images].astype(np.int64)))
+    return [rows[group].astype(np.int64) for group in connected_components(confirmed)]
 
 
 def _digests(collections: Collections, studies: Rows, needed: str) -> tuple[Rows, Key]:
-    """The images of known studies that have what is `needed`, a column: their numbers, and keys of their
-    files, which is one key for all without a digest."""
+    """The images of known studies that have a value in the column `needed`: their numbers, and two hashes of
+    each file's SHA-256; images without one share a key."""
     rows, first, other = columns = _columns(len(studies), np.int32, np.uint64, np.uint64)
     start = 0
     for batch in (
@@ -97,18 +95,18 @@ def _digests(collections: Collections, studies: Rows, needed: str) -> tuple[Rows
         digests = pc.fill_null(batch["sha256"].filter(pa.array(usable)), "")
         _add(columns, np.flatnonzero(usable) + start, *hashes(digests))
         start += len(batch)
-    return rows.taken(), (first.taken(), other.taken())
+    return rows.array(), (first.array(), other.array())
 
 
 def _rows_of(collections: Collections, table: str) -> int:
     return sum(collection.rows_of(table) for collection in collections)
 
 
-def _columns(expected: int, *kinds: DTypeLike) -> list[Growing]:
-    return [Growing(kind, expected) for kind in kinds]
+def _columns(expected: int, *kinds: DTypeLike) -> list[GrowingArray]:
+    return [GrowingArray(kind, expected) for kind in kinds]
 
 
-def _add(columns: Iterable[Growing], *parts: NDArray) -> None:
+def _add(columns: Iterable[GrowingArray], *parts: NDArray) -> None:
     for column, part in zip(columns, parts, strict=True):
         column.add(part)
 
@@ -145,7 +143,7 @@ def _reports(facts: StudyFacts) -> tuple[Items, Key]:
         while block := list(islice(texts, _AT_ONCE)):
             _add(columns, *_numbers(block, index, facts.first_of(place)))
         del index
-    studies, words, first, other = (column.taken() for column in columns)
+    studies, words, first, other = (column.array() for column in columns)
     return Items(facts, studies, words), (first, other)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
-from plainfilm.io.growing import Growing
+from plainfilm.io.growing_array import GrowingArray
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -24,11 +24,11 @@ class RowIndex:
     """The rows of N ids, which come in parts in the order of their table; `expected`: how many, if known."""
 
     def __init__(self, ids: Iterable[pa.Array], expected: int = 0) -> None:
-        columns = Growing(np.uint64, expected), Growing(np.uint64, expected)
+        columns = GrowingArray(np.uint64, expected), GrowingArray(np.uint64, expected)
         for part in ids:
             for column, own in zip(columns, hashes(part), strict=True):
                 column.add(own)
-        self._first, self._other = (column.taken() for column in columns)
+        self._first, self._other = (column.array() for column in columns)
         del columns
         order = np.argsort(self._first, kind="stable")
         self._first = self._first[order]
@@ -73,10 +73,10 @@ def studies_of(collection: Collection, target: str, studies: RowIndex | None = N
     if target == "study":
         return np.arange(len(known), dtype=np.int32)
     batches = collection.batches(_table(target), _AT_ONCE, ["study_id"])
-    rows = Growing(np.int32, collection.rows_of(_table(target)))
+    rows = GrowingArray(np.int32, collection.rows_of(_table(target)))
     for batch in batches:
         rows.add(known.rows(batch["study_id"]))
-    return rows.taken()
+    return rows.array()
 
 
 def _table(target: str) -> str:

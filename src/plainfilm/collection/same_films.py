@@ -61,7 +61,7 @@ def _grey(reduced: NDArray[np.uint8]) -> NDArray[np.float64]:
     return (values - values.mean()) / (values.std() or 1.0)
 
 
-def connected(pairs: Pairs) -> list[Ints]:
+def connected_components(pairs: Pairs) -> list[Ints]:
     """The images that chains of `pairs` (P, 3) connect, in ascending order for each group; groups are in the
     order of their first images."""
     images, ends = np.unique(pairs[:, :2], return_inverse=True)

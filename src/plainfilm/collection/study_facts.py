@@ -1,4 +1,4 @@
-"""What an audit must know of every study of several collections, in numbers: 10 bytes for each."""
+"""The split and a hash of the patient of every study of several collections: 10 bytes for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plainfilm.collection.collection import Collection
 from plainfilm.collection.row_index import Hashes, Ints, hashes
-from plainfilm.io.growing import Growing
+from plainfilm.io.growing_array import GrowingArray
 
 _AT_ONCE = 1 << 14
 _SEPARATOR = "\x1f"
@@ -20,7 +20,8 @@ _SEPARATOR = "\x1f"
 class StudyFacts:
     """The splits and patients of S studies, which are numbered through all collections.
 
-    patients: (S,) hashes of the corpus and id of their patients. spelled: what an id is replaced by before.
+    patients: (S,) hashes of the corpus and id of their patients. spelled: gives the spelling of an id that
+    counts, where an id may be spelled in several ways.
     """
 
     def __init__(
@@ -30,16 +31,18 @@ class StudyFacts:
         self._codes: dict[str, int] = {}
         self._starts = [0]
         count = sum(collection.rows_of("studies") for collection in collections)
-        splits, patients = Growing(np.int16, count), Growing(np.uint64, count)
+        splits, patients = GrowingArray(np.int16, count), GrowingArray(np.uint64, count)
+        names = dict.fromkeys(collection.corpus for collection in collections)
+        corpora = {name: str(number) for number, name in enumerate(names)}
         for collection in collections:
             start = self._starts[-1]
             for batch in collection.batches("studies", _AT_ONCE, ["split", "patient_id"]):
                 splits.add(self._coded(batch["split"]))
-                patients.add(_of_corpus(collection.corpus, batch["patient_id"], spelled))
+                patients.add(_of_corpus(corpora[collection.corpus], batch["patient_id"], spelled))
                 start += len(batch)
             self._starts.append(start)
-        self.splits: NDArray[np.int16] = splits.taken()
-        self.patients: Hashes = patients.taken()
+        self.splits: NDArray[np.int16] = splits.array()
+        self.patients: Hashes = patients.array()
 
     def first_of(self, place: int) -> int:
         """The number of the first study of a collection."""
@@ -65,7 +68,7 @@ class StudyFacts:
 
 
 def _of_corpus(corpus: str, ids: pa.Array, spelled: Callable[[str], str] | None) -> Hashes:
-    """(n,) hashes of n patients of a corpus."""
+    """(n,) hashes of n patients of the corpus with this number, which no id can imitate."""
     if spelled is not None:
         ids = pa.array(map(spelled, ids.to_pylist()), pa.string())
     return hashes(pc.binary_join_element_wise(corpus, ids, _SEPARATOR))[0]

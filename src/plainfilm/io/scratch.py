@@ -10,8 +10,8 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,14 +131,57 @@ class DiskSet:
         return len(self._entries)
 
 
+@contextmanager
+def none_left() -> Iterator[None]:
+    """Says in one line that there is no room for temporary files, or none may be opened."""
+    try:
+        yield
+    except OSError as error:
+        raise _no_room(error) from None
+
+
+class TemporaryFiles:
+    """Files without names, which nobody else sees and which are gone with this or its process."""
+
+    def __init__(self) -> None:
+        self._files: list[BinaryIO] = []
+        weakref.finalize(self, _close, self._files)
+
+    def add(self) -> BinaryIO:
+        """A further one, empty.
+
+        Raises:
+            DataError: none can be made.
+        """
+        with none_left():
+            self._files.append(tempfile.TemporaryFile(prefix="plainfilm-"))  # noqa: SIM115
+        return self._files[-1]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[BinaryIO]:
+        return iter(self._files)
+
+
+def _close(files: list[BinaryIO]) -> None:
+    for file in files:
+        with suppress(OSError):  # what was not written to a full disk is not needed either
+            file.close()
+
+
 class DiskParts:
-    """Records of a NumPy type in `count` temporary files, one for each part; the order in each is kept."""
+    """Records of a NumPy type in `count` temporary files, one for each part; the order in each is kept.
+
+    Raises:
+        DataError: no temporary files can be made.
+    """
 
     def __init__(self, kind: np.dtype, count: int) -> None:
         self._kind = kind
-        stack = ExitStack()
-        self._files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(count)]  # noqa: SIM115
-        weakref.finalize(self, stack.close)
+        self._files = TemporaryFiles()
+        for _ in range(count):
+            self._files.add()
 
     def __len__(self) -> int:
         return len(self._files)
@@ -151,17 +194,13 @@ class DiskParts:
         """
         order = np.argsort(parts, kind="stable")
         ends = np.cumsum(np.bincount(parts, minlength=len(self._files)))[:-1]
-        try:
+        with none_left():
             for file, own in zip(self._files, np.split(records[order], ends), strict=True):
                 file.write(own.tobytes())
-        except OSError as error:
-            raise _no_room(error) from None
 
     def __iter__(self) -> Iterator[NDArray]:
         """The records of each part; raises as `add`."""
         for file in self._files:
-            try:
+            with none_left():
                 file.seek(0)  # writes what was not yet
-            except OSError as error:
-                raise _no_room(error) from None
             yield np.frombuffer(file.read(), self._kind)

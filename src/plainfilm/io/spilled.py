@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-import weakref
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 
-from plainfilm.errors import DataError
+from plainfilm.io.scratch import TemporaryFiles, none_left
 
 
 class SpilledTable:
     """The rows of frames that are added one after another; a column that a frame lacks is missing in its
-    rows. The files have no names, and are gone with the table or its process."""
+    rows."""
 
     def __init__(self) -> None:
-        self._parts: list[BinaryIO] = []
-        weakref.finalize(self, _close, self._parts)
+        self._parts = TemporaryFiles()
         self._columns: dict[str, None] = {}
 
     def add(self, frame: pd.DataFrame) -> None:
@@ -28,18 +24,11 @@ class SpilledTable:
         Raises:
             DataError: there is no room for temporary files.
         """
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        try:
-            file = tempfile.TemporaryFile(prefix="plainfilm-")  # noqa: SIM115, it is read later
+        table, file = pa.Table.from_pandas(frame, preserve_index=False), self._parts.add()
+        with none_left():
             with pa.ipc.new_stream(file, table.schema) as writer:
                 writer.write_table(table)
             file.flush()
-        except OSError as error:
-            raise DataError(
-                f"temporary files cannot be written ({error.strerror or error}); free some space, or set "
-                "TMPDIR to another folder"
-            ) from None
-        self._parts.append(file)
         self._columns |= dict.fromkeys(frame.columns)
 
     def frames(self) -> Iterator[pd.DataFrame]:
@@ -52,8 +41,3 @@ class SpilledTable:
     def frame(self) -> pd.DataFrame:
         """All rows."""
         return pd.concat(self.frames(), ignore_index=True)
-
-
-def _close(parts: list[BinaryIO]) -> None:
-    for file in parts:
-        file.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ from plainfilm.errors import CollectionError, DataError, nearest
 from plainfilm.io import paths
 from plainfilm.io.archives import read_bytes, split_path
 from plainfilm.io.files import replacing
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 def write_parquet(rows: pa.Table | Sequence[Mapping[str, Any]], schema: pa.Schema, path: Path) -> None:
@@ -65,11 +68,16 @@ def open_parquet(source: Path | BinaryIO | pa.NativeFile) -> pq.ParquetFile:
 def parquet_batches(
     source: Path | BinaryIO | pa.NativeFile, rows: int, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """A Parquet file, or some of its columns, in batches of at most so many rows; raises as `open_parquet`.
+    """A Parquet file, or some of its columns, in batches of at most so many rows.
 
-    Row groups are read one after the other: asked for all together, pyarrow keeps what it has read of each.
+    Raises:
+        OSError, pa.ArrowInvalid: it cannot be read, or is damaged.
     """
-    file = open_parquet(source)
+    return _batches(open_parquet(source), rows, columns)
+
+
+def _batches(file: pq.ParquetFile, rows: int, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    # Row groups are read one after the other: asked for all together, pyarrow keeps what it has read of each.
     for group in range(file.num_row_groups):
         yield from file.iter_batches(rows, [group], columns)
 
@@ -90,30 +98,58 @@ def read_parquet(
         CollectionError: missing, damaged, or lacking a column; the message ends in `way_out`.
     """
     path = Path(path)
+    wanted = list(columns) if columns is not None else (schema.names if schema else None)
+    with _opened(path, source, wanted, way_out) as file:
+        table = file.read(columns=wanted)
+    return table if schema is None else _conform(table, _part(schema, wanted), path)
+
+
+def read_batches(
+    path: Path,
+    schema: pa.Schema,
+    rows: int,
+    columns: Sequence[str] | None = None,
+    *,
+    source: pa.NativeFile,
+    way_out: str,
+) -> Iterator[pa.RecordBatch]:
+    """What `read_parquet` reads, in batches of at most so many rows; raises as it does."""
+    wanted = schema.names if columns is None else list(columns)
+    part = _part(schema, wanted)
+    with _opened(path, source, wanted, way_out) as file:
+        for batch in _batches(file, rows, wanted):
+            yield batch if batch.schema.equals(part) else _conform(batch, part, path)
+
+
+@contextmanager
+def _opened(
+    path: Path, source: pa.NativeFile | None, wanted: Sequence[str] | None, way_out: str
+) -> Iterator[pq.ParquetFile]:
+    """A Parquet file with the columns `wanted`; a fault in it, while it is read too, is one line."""
     try:
         file = open_parquet(paths.openable(path) if source is None else source)
-        wanted = list(columns) if columns is not None else (schema.names if schema else None)
         for name in wanted or ():
             if name not in file.schema_arrow.names:
                 known = nearest(name, file.schema_arrow.names)
                 raise CollectionError(f"{path}: no column '{name}': {known}; {way_out}")
-        table = file.read(columns=wanted)
+        yield file
     except FileNotFoundError:
         raise CollectionError(f"{path}: no such table; {way_out}") from None
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
         raise CollectionError(f"{path}: is damaged ({reason}); {way_out}") from None
-    if schema is None:
-        return table
-    return _conform(table, pa.schema([schema.field(name) for name in wanted or ()]), path)
 
 
-def _conform(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
+def _part(schema: pa.Schema, names: Sequence[str] | None) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names or ()])
+
+
+def _conform(table: Rows, schema: pa.Schema, path: Path) -> Rows:
     try:
         return table.select(schema.names).cast(schema)
     except KeyError as error:
         raise CollectionError(f"{path}: {error.args[0]}; expected {', '.join(schema.names)}") from None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as error:
         raise CollectionError(f"{path}: a column has another type than expected ({error})") from None
 
 

@@ -61,8 +61,8 @@ class Interval:
 class PatientBootstrap:
     """Resamples of the patients in `groups` (one entry per item, N); the same for the same seed.
 
-    One object serves all scores over the same items, so that they share the resamples. Names with sorted
-    categories are not sorted again.
+    One object serves all scores over the same items, so that they share the resamples. Groups may be a pandas
+    Categorical, whose categories must be sorted; otherwise the resamples are others than those of the names.
     """
 
     def __init__(self, groups: Groups, resamples: int = 1000, seed: int = 0) -> None:

@@ -125,9 +125,12 @@ def rank(scores: ArrayLike, truth: ArrayLike) -> Ranked:
 
 
 def rank_each(columns: Iterable[tuple[ArrayLike, ArrayLike]]) -> Ranked:
-    """The same for C pairs of scores (N,) and truths (N,), of which one is held at a time."""
-    fields = zip(*(_sorted(*map(np.asarray, pair)) for pair in columns), strict=True)
-    order, positive, first, last, sizes = map(np.stack, fields)
+    """As `rank`, for C pairs of scores (N,) and truths (N,), of which one is held at a time."""
+    found = [_sorted(*map(np.asarray, pair)) for pair in columns]
+    if not found:
+        none = np.empty((0, 0), dtype=bool)
+        return Ranked(none.astype(np.int32), none, none, none, np.empty(0, dtype=np.int64))
+    order, positive, first, last, sizes = map(np.stack, zip(*found, strict=True))
     return Ranked(order, positive, first, last, sizes)
 
 

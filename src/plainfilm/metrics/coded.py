@@ -20,7 +20,7 @@ _SAMPLE = 4096
 
 
 class CodedPairs:
-    """(N, 2) numbers: for each of N items the number of one of K `pairs` (K, 2), K at most 256.
+    """(N, 2) numbers, dictionary-encoded: of each of N items which of K `pairs` (K, 2) it is, K at most 256.
 
     It is read like the array that it stands for: some of its rows, which stay coded, or one of its columns.
     """
@@ -55,7 +55,7 @@ Pairs = Floats | CodedPairs
 def paired(numerators: ArrayLike, denominators: ArrayLike) -> Pairs:
     """(N, 2) from N numerators and denominators, coded if there are many with few different values."""
     columns = [np.asarray(one, dtype=np.float64) for one in (numerators, denominators)]
-    if columns[0].ndim == 1 and len(columns[0]) >= FEWEST:
+    if columns[0].shape == columns[1].shape and columns[0].ndim == 1 and len(columns[0]) >= FEWEST:
         tops, bottoms = map(_coded, columns)
         if tops and bottoms and len(tops[1]) * len(bottoms[1]) <= _DIFFERENT:
             (above, first), (below, second) = tops, bottoms

@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+_MOST_EXPECTED = 1 << 28
+"""A table that says that it has more rows is believed when they come."""
 
-class Growing:
-    """A column of numbers of one type, for as many as are `expected`; for more it is copied.
+
+class GrowingArray:
+    """A column of numbers of one NumPy type, for as many as are `expected`; for more it is copied.
 
     Parts in a list would be copied to be joined, and leave holes in memory behind. Memory that no number was
     written to yet is not taken from the system.
     """
 
-    def __init__(self, kind: DTypeLike, expected: int) -> None:
-        self._numbers = np.empty(expected, kind)
+    def __init__(self, dtype: DTypeLike, expected: int) -> None:
+        self._numbers = np.empty(min(expected, _MOST_EXPECTED), dtype)
         self._count = 0
 
     def add(self, part: NDArray[Any]) -> None:
@@ -28,6 +31,6 @@ class Growing:
         self._numbers[self._count : end] = part
         self._count = end
 
-    def taken(self) -> NDArray[Any]:
+    def array(self) -> NDArray[Any]:
         """All numbers (N,)."""
         return self._numbers[: self._count]
