@@ -78,7 +78,7 @@ def _bright(geometry: Geometry, box: np.ndarray) -> np.ndarray | None:
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(marked_films())
 def test_a_box_still_surrounds_what_it_was_drawn_around(marked: Marked) -> None:
     geometry, box = marked
@@ -94,7 +94,7 @@ def test_a_box_still_surrounds_what_it_was_drawn_around(marked: Marked) -> None:
         assert np.abs((moved[:2] + moved[2:]) - (seen[:2] + seen[2:])).max() / 2 <= 1.0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(marked_films())
 def test_there_and_back_a_box_holds_what_was_visible_of_it(marked: Marked) -> None:
     geometry, box = marked
@@ -113,7 +113,7 @@ def test_there_and_back_a_box_holds_what_was_visible_of_it(marked: Marked) -> No
         np.testing.assert_allclose(back, box[0], atol=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(marked_films(), st.integers(1, 4))
 def test_boxes_of_the_larger_film_land_where_those_of_the_smaller_do(marked: Marked, factor: int) -> None:
     geometry, box = marked

@@ -23,7 +23,7 @@ def labelled_items(draw):
     return np.array([f"corpus/p{patient}" for patient in patients]), states, draw(st.integers(0, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled_items())
 def test_fractions_are_whole_patients_and_lie_inside_one_another(items):
     patients, states, seed = items
@@ -38,7 +38,7 @@ def test_fractions_are_whole_patients_and_lie_inside_one_another(items):
     assert inside.all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labelled_items())
 def test_every_observation_is_positive_somewhere_once_there_is_room_for_it(items):
     patients, states, seed = items
@@ -48,7 +48,7 @@ def test_every_observation_is_positive_somewhere_once_there_is_room_for_it(items
     assert ((states[places < both] == 0).any(axis=0) == (states == 0).any(axis=0)).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(labelled_items())
 def test_the_order_of_the_items_does_not_matter(items):
     patients, states, seed = items

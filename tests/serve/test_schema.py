@@ -57,9 +57,7 @@ def test_no_request_makes_the_server_fail(
         for found in schema.get_all_operations():
             operation, count = found.ok(), 0
 
-            @settings(
-                max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-            )
+            @settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
             @given(case=operation.as_strategy())
             def ask(case: schemathesis.Case) -> None:
                 nonlocal count
