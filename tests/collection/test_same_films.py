@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from plainfilm.collection import same_films as module
-from plainfilm.collection.same_films import connected_components, same_films
+from plainfilm.collection.same_films import connected, same_films
 from plainfilm.seeding import generator
 
 
@@ -21,7 +21,7 @@ def found(folder: Path, *films: np.ndarray) -> list[list[int]]:
         PillowImage.fromarray(film).save(file)
     pairs = np.array([(*pair, 0) for pair in combinations(range(len(films)), 2)], dtype=np.int32)
     kept = same_films(pairs, lambda images: [files[image] for image in images])
-    return [group.tolist() for group in connected_components(kept)]
+    return [group.tolist() for group in connected(kept)]
 
 
 def noise(seed: int) -> np.ndarray:
@@ -66,5 +66,5 @@ def test_hashes_speak_for_the_candidates_that_are_too_many_to_compare(
 
 def test_groups_are_chains_in_the_order_of_their_first_films() -> None:
     pairs = np.array([[7, 9, 0], [2, 5, 0], [5, 8, 0], [3, 9, 0]], dtype=np.int32)
-    assert [group.tolist() for group in connected_components(pairs)] == [[2, 5, 8], [3, 7, 9]]
-    assert connected_components(pairs[:0]) == []
+    assert [group.tolist() for group in connected(pairs)] == [[2, 5, 8], [3, 7, 9]]
+    assert connected(pairs[:0]) == []

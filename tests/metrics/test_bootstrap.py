@@ -69,7 +69,9 @@ def test_patients_as_numbers_of_names_are_drawn_like_the_names():
     kept = values[:, 0] > 0
     for rows in (slice(None), kept):
         expected = PatientBootstrap(names[rows]).of_sums(values[rows], mean)
-        assert PatientBootstrap(pd.Categorical(names)[rows]).of_sums(values[rows], mean) == expected
+        for categories in (None, pd.unique(names)):
+            groups = pd.Categorical(names, categories)[rows]
+            assert PatientBootstrap(groups).of_sums(values[rows], mean) == expected
 
 
 def test_all_items_of_a_patient_are_drawn_together():

@@ -19,7 +19,7 @@ from plainfilm.collection.duplicates import IMAGE, NEAR_DUPLICATE, REPORT, Entry
 from plainfilm.collection.equal_keys import Ints, Key, equal_groups, is_first_occurrence
 from plainfilm.collection.near_duplicates import Hashes, near_duplicate_pairs
 from plainfilm.collection.row_index import RowIndex, hashes, index_of, studies_of
-from plainfilm.collection.same_films import connected_components, same_films
+from plainfilm.collection.same_films import connected, same_films
 from plainfilm.collection.study_facts import StudyFacts
 from plainfilm.collection.study_texts import rows_by_study
 from plainfilm.collection.table_cells import PLACE, cells
@@ -79,7 +79,7 @@ def _same_content(collections: Collections, studies: Rows) -> list[Ints]:
     pairs = near_duplicate_pairs(_perceptual_hashes(collections, rows))
     files = partial(_files, collections)
     confirmed = same_films(pairs, lambda images: files(rows[images].astype(np.int64)))
-    return [rows[group].astype(np.int64) for group in connected_components(confirmed)]
+    return [rows[group].astype(np.int64) for group in connected(confirmed)]
 
 
 def _digests(collections: Collections, studies: Rows, needed: str) -> tuple[Rows, Key]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from plainfilm.collection.near_duplicates import Pairs
 from plainfilm.io.area_resize import area_mean
@@ -61,22 +63,16 @@ def _grey(reduced: NDArray[np.uint8]) -> NDArray[np.float64]:
     return (values - values.mean()) / (values.std() or 1.0)
 
 
-def connected_components(pairs: Pairs) -> list[Ints]:
+def connected(pairs: Pairs) -> list[Ints]:
     """The images that chains of `pairs` (P, 3) connect, in ascending order for each group; groups are in the
     order of their first images."""
+    if not len(pairs):
+        return []
     images, ends = np.unique(pairs[:, :2], return_inverse=True)
-    first = np.arange(len(images))
-
-    def root(place: int) -> int:
-        while first[place] != place:
-            first[place] = first[first[place]]
-            place = first[place]
-        return place
-
-    for one, other in ends.reshape(-1, 2).tolist():
-        low, high = sorted((root(one), root(other)))
-        first[high] = low
-    roots = np.array([root(place) for place in range(len(images))], dtype=np.int64)
-    order = np.argsort(roots, kind="stable")
-    starts = np.flatnonzero(np.diff(roots[order])) + 1
-    return [group for group in np.split(images[order].astype(np.int64), starts) if len(group)]
+    ends = ends.reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(images), len(images)))
+    _, components = connected_components(graph, directed=False)
+    _, component = np.unique(components, return_index=True)
+    order = np.argsort(component[components], kind="stable")
+    starts = np.flatnonzero(np.diff(components[order])) + 1
+    return np.split(images[order].astype(np.int64), starts)

@@ -132,8 +132,8 @@ class DiskSet:
 
 
 @contextmanager
-def none_left() -> Iterator[None]:
-    """Says in one line that there is no room for temporary files, or none may be opened."""
+def temporary_file_errors() -> Iterator[None]:
+    """Turns errors of temporary files (no room, too many open) into a `DataError` with a way out."""
     try:
         yield
     except OSError as error:
@@ -153,7 +153,7 @@ class TemporaryFiles:
         Raises:
             DataError: none can be made.
         """
-        with none_left():
+        with temporary_file_errors():
             self._files.append(tempfile.TemporaryFile(prefix="plainfilm-"))  # noqa: SIM115
         return self._files[-1]
 
@@ -194,13 +194,13 @@ class DiskParts:
         """
         order = np.argsort(parts, kind="stable")
         ends = np.cumsum(np.bincount(parts, minlength=len(self._files)))[:-1]
-        with none_left():
+        with temporary_file_errors():
             for file, own in zip(self._files, np.split(records[order], ends), strict=True):
                 file.write(own.tobytes())
 
     def __iter__(self) -> Iterator[NDArray]:
         """The records of each part; raises as `add`."""
         for file in self._files:
-            with none_left():
+            with temporary_file_errors():
                 file.seek(0)  # writes what was not yet
             yield np.frombuffer(file.read(), self._kind)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pyarrow as pa
 
-from plainfilm.io.scratch import TemporaryFiles, none_left
+from plainfilm.io.scratch import TemporaryFiles, temporary_file_errors
 
 
 class SpilledTable:
@@ -25,7 +25,7 @@ class SpilledTable:
             DataError: there is no room for temporary files.
         """
         table, file = pa.Table.from_pandas(frame, preserve_index=False), self._parts.add()
-        with none_left():
+        with temporary_file_errors():
             with pa.ipc.new_stream(file, table.schema) as writer:
                 writer.write_table(table)
             file.flush()

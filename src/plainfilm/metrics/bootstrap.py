@@ -61,14 +61,12 @@ class Interval:
 class PatientBootstrap:
     """Resamples of the patients in `groups` (one entry per item, N); the same for the same seed.
 
-    One object serves all scores over the same items, so that they share the resamples. Groups may be a pandas
-    Categorical, whose categories must be sorted; otherwise the resamples are others than those of the names.
+    One object serves all scores over the same items, so that they share the resamples. A pandas Categorical
+    with sorted categories is not sorted again.
     """
 
     def __init__(self, groups: Groups, resamples: int = 1000, seed: int = 0) -> None:
-        codes = getattr(groups, "codes", None)  # of pandas, which is not imported for this
-        named = np.asarray(groups).astype(str) if codes is None else codes
-        _, codes = np.unique(named, return_inverse=True)
+        _, codes = np.unique(_in_order(groups), return_inverse=True)
         self.codes: NDArray[np.int64] = codes.astype(np.int64)
         self.patients = int(codes.max()) + 1 if len(codes) else 0
         self.resamples = resamples
@@ -132,6 +130,15 @@ class PatientBootstrap:
                 drawn = random.integers(0, self.patients, self.patients)
                 weights[row] = np.bincount(drawn, minlength=self.patients)
             yield weights
+
+
+def _in_order(groups: Groups) -> NDArray[Any]:
+    """(N,) what is sorted as the names of the groups are: the names, or the numbers of sorted names."""
+    # A pandas Categorical, known by its attributes: pandas is slow to import.
+    categories, codes = (getattr(groups, name, None) for name in ("categories", "codes"))
+    if categories is None or codes is None or not categories.is_monotonic_increasing:
+        return np.asarray(groups).astype(str)
+    return np.asarray(codes)
 
 
 def _columns(scores: Floats) -> Floats:
